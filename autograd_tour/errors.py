@@ -1,0 +1,48 @@
+"""The ways in which the tour stops. Each error has an exit code and a hint that says what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = ["EngineError", "ProgramError", "TourError", "TraceFileError", "UsageError"]
+
+
+class TourError(Exception):
+    """Base of every error that the package raises on purpose.
+
+    ``message`` says what happened and where, ``hint`` what to do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class ProgramError(TourError):
+    """The program under trace failed, or its result has no gradient to follow."""
+
+    exit_code = 1
+
+
+class UsageError(TourError, ValueError):
+    """The call is off: a target, a name, a format or a folder that is not there."""
+
+    exit_code = 2
+
+
+class EngineError(TourError):
+    """No layout engine could be found, it failed, or it ran out of time."""
+
+    exit_code = 3
+
+
+class TraceFileError(TourError, ValueError):
+    """A saved trace is damaged, foreign, or of another schema."""
+
+    exit_code = 4
