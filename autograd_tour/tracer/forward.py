@@ -1,0 +1,286 @@
+"""Listening to a forward pass: values, source lines, module paths and names, per torch function called.
+
+A ``TorchFunctionMode`` sees every function the program calls. The sequence numbers before and
+after a call tell which graph nodes it made, composites included, without touching one of them.
+A ``TorchDispatchMode`` would see deeper, but it changes what it sees: ``torch.compile`` steps
+aside and some kernels take another path (an attention layer gets other nodes).
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import SourceLine
+from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.names import assigned_names, find_name, user_frame, user_frames
+from autograd_tour.tracer.surroundings import Buffers
+
+__all__ = ["CallRecord", "ForwardRecord", "Operand", "listening"]
+
+_sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+
+
+class Operand:
+    """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number."""
+
+    __slots__ = ("constant", "differentiable", "pointer", "text")
+
+    def __init__(self, text: str, differentiable: bool, constant: int = -1, pointer: int = 0) -> None:
+        self.text = text
+        self.differentiable = differentiable
+        self.constant = constant
+        self.pointer = pointer
+
+
+class CallRecord:
+    """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1."""
+
+    __slots__ = ("function", "group", "names", "operands", "outputs", "start", "stop", "where")
+
+    def __init__(self, function: str, start: int, stop: int, where: int | None, group: str) -> None:
+        self.function = function
+        self.start = start
+        self.stop = stop
+        self.where = where
+        self.group = group
+        self.names: tuple[str, ...] = ()
+        self.outputs: tuple[TensorFacts, ...] = ()
+        self.operands: list[Operand] = []
+
+
+class Constant:
+    """A tensor without gradient that an operation used."""
+
+    __slots__ = ("cut_from", "facts", "name", "ref", "where")
+
+    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str) -> None:
+        self.ref = weakref.ref(tensor)
+        self.facts = facts
+        self.name = name
+        self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None
+
+
+class ForwardRecord:
+    """All that was heard. ``maker(seq)`` gives the call that made the node with that number."""
+
+    def __init__(self, keep: int | None, stop: CodeType) -> None:
+        self.keep = keep
+        self.stop = stop
+        self.calls: list[CallRecord] = []
+        self.source: list[SourceLine] = []
+        self.constants: list[Constant] = []
+        self.leaf_names: dict[int, str] = {}
+        self.leaves: dict[int, Tensor] = {}
+        self.modules: dict[str, str] = {}
+        self.roots: dict[int, nn.Module] = {}
+        self.files: list[str] = []
+        self._lines: dict[tuple[str, int], int] = {}
+        self._constant_of: dict[int, int] = {}
+        self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
+        self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
+        self._owner: dict[int, CallRecord] = {}
+        self.module_stack: list[str] = []
+        self._paths: dict[int, str] = {}
+
+    def maker(self, seq: int) -> CallRecord | None:
+        """The call that made node number ``seq``, the innermost if calls nest."""
+        return self._owner.get(seq)
+
+    def producer(self, tensor: Tensor) -> tuple[CallRecord, int] | None:
+        """The call that returned ``tensor`` and the position in its result."""
+        made = self._made.get(id(tensor))
+        return (made[1], made[2]) if made is not None and made[0]() is tensor else None
+
+    def name_output(self, tensor: Tensor, name: str) -> None:
+        """Give a result the name the program uses for it, unless it has one."""
+        made = self.producer(tensor)
+        if made is None or not name:
+            return
+        call, position = made
+        names = list(call.names) + [""] * (position + 1 - len(call.names))
+        names[position] = names[position] or name
+        call.names = tuple(names)
+
+    def add(self, frame: FrameType, function: str, start: int, args: Any, kwargs: Any, result: Any) -> None:
+        """Take note of one finished call."""
+        stop = _sequence_nr()
+        if stop == start:
+            self._note_cut(function, args, kwargs, result)
+            return
+        user = user_frame(frame, self.stop)
+        call = CallRecord(function, start, stop, self._where(user), self._group())
+        tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
+        with torch._C.DisableTorchFunction():
+            call.operands = [operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))]
+            call.outputs = tuple(measure(tensor, self.keep) for tensor in tensors)
+        call.names = assigned_names(frame, self.stop)[: len(tensors)]
+        for position, tensor in enumerate(tensors):
+            self._made[id(tensor)] = (weakref.ref(tensor), call, position)
+        for seq in range(start, stop):
+            self._owner.setdefault(seq, call)
+        self.calls.append(call)
+
+    def _operand(self, item: Any, user: FrameType | None) -> Operand | None:
+        if isinstance(item, Tensor):
+            if not item.requires_grad:
+                return Operand("", False, self._constant(item, user), _pointer(item))
+            if item.is_leaf:
+                self.leaves.setdefault(id(item), item)
+                name = self.leaf_names.get(id(item))
+                if name is None:
+                    name = self.leaf_names[id(item)] = self._look_up(item, user)
+                return Operand(name, True)
+            if (made := self.producer(item)) is not None:
+                names = made[0].names
+                if not (len(names) > made[1] and names[made[1]]) and user is not None:
+                    self.name_output(item, find_name(item, [user.f_locals]))
+            return Operand("", True)
+        if isinstance(item, (bool, str)) or item is None:
+            return None
+        if isinstance(item, (int, float, complex)):
+            return Operand(f"{item:g}" if isinstance(item, float) else str(item), False)
+        return None
+
+    def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
+        known = self._constant_of.get(id(tensor), -1)
+        if known >= 0 and self.constants[known].ref() is tensor:
+            facts = self.constants[known].facts
+            if tensor.is_inference() or facts.version == tensor._version:
+                return known
+        made = Constant(tensor, measure(tensor, self.keep), self._look_up(tensor, user))
+        cut = self._cuts.get(id(tensor))
+        if cut is not None and cut[0]() is tensor:
+            made.cut_from = cut[1:]
+        self._constant_of[id(tensor)] = len(self.constants)
+        self.constants.append(made)
+        return len(self.constants) - 1
+
+    def _look_up(self, tensor: Tensor, user: FrameType | None) -> str:
+        # The outermost name is the one the reader of the program knows; a callee's parameter is not.
+        frames = list(user_frames(user, self.stop))
+        return find_name(tensor, [frame.f_locals for frame in reversed(frames)])
+
+    def _note_cut(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
+        """A result without gradient from an argument with one: the graph was cut here."""
+        if not isinstance(result, Tensor) or result.requires_grad or not result.is_floating_point():
+            return
+        for item in _flatten((args, kwargs)):
+            if isinstance(item, Tensor) and item.requires_grad:
+                made = self.producer(item)
+                leaf = item if item.is_leaf else None
+                self._cuts[id(result)] = (weakref.ref(result), function, made[0] if made else None, leaf)
+                return
+
+    def _where(self, user: FrameType | None) -> int | None:
+        if user is None:
+            return None
+        code, line = user.f_code, user.f_lineno
+        key = (code.co_filename, line)
+        if key not in self._lines:
+            self._lines[key] = len(self.source)
+            text = linecache.getline(code.co_filename, line, user.f_globals).strip()
+            self.source.append(SourceLine(_relative(code.co_filename), line, text, code.co_name))
+        return self._lines[key]
+
+    def enter_module(self, module: nn.Module) -> None:
+        """A module starts its forward: its path is relative to the outermost module that runs."""
+        if not self.module_stack:
+            self.roots[id(module)] = module
+            for path, child in module.named_modules():
+                self._paths.setdefault(id(child), path)
+        path = self._paths.get(id(module))
+        if path is None:
+            path = f"{self.module_stack[-1]}.{type(module).__name__}".strip(".") if self.module_stack else ""
+            self._paths[id(module)] = path
+        self.module_stack.append(path)
+        if path:
+            self.modules.setdefault(path, type(module).__name__)
+
+    def leave_module(self) -> None:
+        """The module that was entered last is done."""
+        if self.module_stack:
+            self.module_stack.pop()
+
+    def _group(self) -> str:
+        return self.module_stack[-1] if self.module_stack else ""
+
+
+class _Listener(TorchFunctionMode):
+    def __init__(self, record: ForwardRecord) -> None:
+        super().__init__()
+        self.record = record
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        start = _sequence_nr()
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", str(func))
+        if name != "__get__":
+            self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
+        return result
+
+
+@contextmanager
+def listening(record: ForwardRecord) -> Iterator[ForwardRecord]:
+    """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
+    buffers = Buffers()
+
+    def before(module: nn.Module, _args: Any) -> None:
+        buffers.remember(module)
+        record.enter_module(module)
+
+    def after(_module: nn.Module, _args: Any, _result: Any) -> None:
+        record.leave_module()
+
+    handles = [
+        torch.nn.modules.module.register_module_forward_pre_hook(before),
+        torch.nn.modules.module.register_module_forward_hook(after, always_call=True),
+    ]
+    try:
+        with _Listener(record):
+            yield record
+    finally:
+        for handle in handles:
+            handle.remove()
+        buffers.restore()
+
+
+def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)) and depth < 4:
+        for item in value:
+            yield from _flatten(item, depth + 1)
+    elif isinstance(value, dict) and depth < 4:
+        for item in value.values():
+            yield from _flatten(item, depth + 1)
+    else:
+        yield value
+
+
+def _pointer(tensor: Tensor) -> int:
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0  # sparse, fake, functorch: nothing to point at
+
+
+def _relative(filename: str) -> str:
+    """A path that is the same on every machine: from the import root, or the bare file name."""
+    if filename.startswith("<"):
+        return filename
+    full = os.path.abspath(filename)
+    for root in sorted((os.path.abspath(entry or ".") for entry in sys.path), key=len, reverse=True):
+        if "site-packages" in root and full.startswith(root + os.sep):
+            return os.path.relpath(full, root).replace(os.sep, "/")
+    return os.path.basename(full)

@@ -1,0 +1,167 @@
+"""A live tensor -> TensorFacts. The only place where elements are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from autograd_tour.facts import Number, Stats, TensorFacts
+
+__all__ = ["measure", "measure_shape", "plain"]
+
+PYTHON_LIMIT = 64
+"""Up to this many elements plain Python is faster than a dozen calls into torch."""
+
+FULL_LIMIT = 100_000
+"""Above this many elements only the norm and the extremes are computed: one cheap pass each."""
+
+
+def plain(value: complex | float | int | bool) -> Number:
+    """A Python number as a :data:`Number`: itself, or text if JSON cannot hold it."""
+    if isinstance(value, complex):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def measure(tensor: Tensor, keep: int | None = 16, *, gradient: bool = False) -> TensorFacts:
+    """Facts of ``tensor`` as it is now. Nothing is recorded by autograd and nothing is kept alive.
+
+    ``keep`` leading elements are written down (``None``: all). For a ``gradient`` the flags that
+    say nothing about it (``requires_grad``, ``is_leaf``, ``version``) are left at their defaults.
+    A tensor whose elements cannot be read (meta, fake, inside a ``torch.func`` transform) gives
+    its shape only.
+    """
+    with torch._C.DisableTorchFunction(), torch.no_grad():
+        facts = {
+            "shape": _shape(tensor),
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "device": str(tensor.device),
+            "layout": "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch."),
+        }
+        if not gradient:
+            facts |= {
+                "requires_grad": tensor.requires_grad,
+                "is_leaf": tensor.is_leaf,
+                "version": 0 if tensor.is_inference() else tensor._version,
+            }
+        try:
+            facts |= _values(tensor.detach(), keep)
+        except (RuntimeError, NotImplementedError, TypeError, ValueError):
+            pass  # no storage behind it, or no kernel for its type: the shape is all there is
+    return TensorFacts(**facts)  # type: ignore[arg-type]
+
+
+def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
+    """Facts of a tensor of which only the metadata is left."""
+    return TensorFacts(
+        tuple(int(extent) for extent in shape),
+        str(dtype).removeprefix("torch."),
+        str(device),
+        requires_grad=True,
+    )
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    if not tensor.is_nested:
+        return tuple(int(extent) for extent in tensor.shape)
+    extents: list[int] = []
+    for dim in range(tensor.dim()):
+        try:
+            extents.append(int(tensor.size(dim)))
+        except (RuntimeError, TypeError, ValueError):
+            extents.append(-1)  # ragged: there is no one number
+    return tuple(extents)
+
+
+def _values(tensor: Tensor, keep: int | None) -> dict[str, object]:
+    if tensor.is_nested or tensor.layout != torch.strided:
+        if tensor.is_nested or tensor.numel() > FULL_LIMIT:
+            return {}
+        tensor = tensor.to_dense()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    total = tensor.numel()
+    if total == 0 or tensor.device.type == "meta":
+        return {}
+    tensor = tensor.resolve_conj().resolve_neg()
+    wanted = total if keep is None else min(keep, total)
+    if total <= PYTHON_LIMIT:
+        elements = tensor.reshape(-1).tolist()
+        stats = _python_stats(elements)
+        return {
+            "first": tuple(map(plain, elements[:wanted])),
+            "last": plain(elements[-1]),
+            "stats": stats,
+        }
+    # A view where it can be one: a contiguous copy of a large tensor would double its memory.
+    head = _leading(tensor, wanted).tolist()
+    tail = tensor[tuple(-1 for _ in tensor.shape)].item()
+    return {"first": tuple(map(plain, head)), "last": plain(tail), "stats": _torch_stats(tensor)}
+
+
+def _leading(tensor: Tensor, count: int) -> Tensor:
+    if tensor.is_contiguous():
+        return tensor.view(-1)[:count]
+    while tensor.dim() > 1 and tensor[0].numel() >= count:
+        tensor = tensor[0]
+    return tensor.reshape(-1)[:count]
+
+
+def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:
+    if isinstance(elements[0], bool):
+        return Stats(zero=sum(not element for element in elements))
+    zero = sum(element == 0 for element in elements)
+    if isinstance(elements[0], complex):
+        norm = math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
+        nan = sum(element != element for element in elements)
+        return Stats(mean=plain(sum(elements) / len(elements)), norm=plain(norm), nan=nan, zero=zero)
+    reals = [float(element) for element in elements]  # type: ignore[arg-type]
+    nan = sum(map(math.isnan, reals))
+    inf = sum(map(math.isinf, reals))
+    if nan or inf:
+        extreme = ("nan", "nan") if nan else (plain(min(reals)), plain(max(reals)))
+        mean = "nan" if nan or (min(reals) == -math.inf and max(reals) == math.inf) else plain(sum(reals))
+        return Stats(*extreme, mean=mean, norm="nan" if nan else "inf", nan=nan, inf=inf, zero=zero)
+    return Stats(
+        min=min(elements),  # type: ignore[type-var]
+        max=max(elements),  # type: ignore[type-var]
+        mean=math.fsum(reals) / len(reals),
+        norm=plain(math.hypot(*reals)),
+        nan=0,
+        inf=0,
+        zero=zero,
+    )
+
+
+def _torch_stats(tensor: Tensor) -> Stats:
+    if tensor.dtype == torch.bool:
+        return Stats(zero=tensor.numel() - int(torch.count_nonzero(tensor)))
+    if tensor.is_complex():
+        norm = torch.linalg.vector_norm(tensor).item()
+        return Stats(mean=plain(tensor.mean().item()), norm=plain(norm))
+    if not tensor.is_floating_point():
+        low, high = torch.aminmax(tensor)
+        zero = tensor.numel() - int(torch.count_nonzero(tensor))
+        return Stats(min=low.item(), max=high.item(), mean=plain(tensor.double().mean().item()), zero=zero)
+    if tensor.element_size() == 1:
+        tensor = tensor.float()  # the eight-bit types have no reductions of their own
+    low, high = (bound.item() for bound in torch.aminmax(tensor))
+    if tensor.numel() > FULL_LIMIT:
+        norm = torch.linalg.vector_norm(tensor).item()
+        finite = 0 if math.isfinite(low) and math.isfinite(high) else None
+        return Stats(min=plain(low), max=plain(high), norm=plain(norm), nan=finite, inf=finite)
+    wide = tensor.double()
+    return Stats(
+        min=plain(low),
+        max=plain(high),
+        mean=plain(wide.mean().item()),
+        norm=plain(torch.linalg.vector_norm(wide).item()),
+        nan=int(torch.isnan(tensor).sum()),
+        inf=int(torch.isinf(tensor).sum()),
+        zero=tensor.numel() - int(torch.count_nonzero(tensor)),
+    )

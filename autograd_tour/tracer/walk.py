@@ -1,0 +1,133 @@
+"""The grad_fn graph as flat lists: iterative, in a fixed order, and safe to forget.
+
+Looking at a node from Python ties its wrapper to it, and freeing a long chain of such nodes
+recurses on the C stack until the process dies. Two measures make a looked-at graph as safe to free
+as it was before: :func:`make_safe` cuts the recursion into short pieces that outlive the walk, and
+:meth:`Skeleton.release` lets go of the wrappers root first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Skeleton", "root_of", "walk"]
+
+NodeFn = Any
+"""A ``torch.autograd.graph.Node``; torch's own annotation lacks half of what it has."""
+
+CHAIN_LIMIT = 500
+"""Deepest recursion allowed while freeing. A thread with a stack of 512 KB survives 4,000."""
+
+
+class Skeleton:
+    """Nodes in topological order (inputs first) and what connects them, as parallel lists.
+
+    ``next[i]`` has (index, output number) for each entry of ``next_functions``, index -1 for a
+    ``None`` stub.
+    """
+
+    def __init__(self) -> None:
+        self.fns: list[NodeFn] = []
+        self.names: list[str] = []
+        self.next: list[tuple[tuple[int, int], ...]] = []
+        self.index: dict[NodeFn, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def release(self) -> None:
+        """Forget the live nodes, root first, so that no node frees a chain behind it."""
+        self.index.clear()
+        while self.fns:
+            self.fns.pop()
+
+
+def root_of(tensor: Tensor) -> tuple[NodeFn, int]:
+    """The node and the output number that ``tensor`` stands for (a leaf's is its accumulator)."""
+    edge = torch.autograd.graph.get_gradient_edge(tensor)
+    return edge.node, edge.output_nr
+
+
+def walk(roots: Iterable[NodeFn]) -> Skeleton:
+    """All nodes that the engine can reach from ``roots``.
+
+    The order is the postorder of a depth-first walk along ``next_functions``, so it depends on
+    the structure alone and is the same in every process.
+    """
+    found = Skeleton()
+    index = found.index
+    entered: set[NodeFn] = set()
+    pending: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...] | None]] = []
+    for root in roots:
+        pending.append((root, None))
+        while pending:
+            fn, inputs = pending.pop()
+            if inputs is not None:
+                index[fn] = len(found.fns)
+                found.fns.append(fn)
+                found.names.append(fn.name().removeprefix("torch::autograd::"))
+                found.next.append(tuple((index[f], k) if f is not None else (-1, 0) for f, k in inputs))
+                continue
+            if fn in entered:
+                continue
+            entered.add(fn)
+            inputs = fn.next_functions
+            pending.append((fn, inputs))
+            for child, _ in reversed(inputs):
+                if child is not None and child not in entered:
+                    pending.append((child, None))
+    make_safe(found)
+    return found
+
+
+def make_safe(skeleton: Skeleton) -> None:
+    """Bound the recursion with which this graph is freed, whoever frees it, whenever, in any thread.
+
+    Levels are counted from the roots along the longest path, in layers of ``CHAIN_LIMIT``. Where an
+    edge enters the next layer, the upper node gets a :class:`_Handover` for the lower one. When
+    the upper node is freed, its handover frees the lower one from a loop instead of a recursion.
+    A graph of fewer levels is left exactly as it was found.
+    """
+    if len(skeleton) <= CHAIN_LIMIT:
+        return
+    level = [0] * len(skeleton)
+    for i in range(len(skeleton) - 1, -1, -1):
+        below = level[i] + 1
+        for j, _ in skeleton.next[i]:
+            if j >= 0 and level[j] < below:
+                level[j] = below
+    for i, inputs in enumerate(skeleton.next):
+        layer = level[i] // CHAIN_LIMIT
+        lower = [skeleton.fns[j] for j, _ in inputs if j >= 0 and level[j] // CHAIN_LIMIT != layer]
+        if lower:
+            skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover(lower)
+
+
+class _Handover:
+    """Keeps nodes until its owner is freed, then lets them go one after the other."""
+
+    __slots__ = ("nodes",)
+
+    queue = threading.local()  # an attribute, not a global: globals may be gone at interpreter exit
+
+    def __init__(self, nodes: Sequence[NodeFn]) -> None:
+        self.nodes = nodes
+
+    def __del__(self) -> None:
+        waiting = getattr(self.queue, "waiting", None)
+        if waiting is not None:
+            waiting.extend(self.nodes)  # the loop further up the stack takes them
+            return
+        self.queue.waiting = waiting = deque(self.nodes)
+        self.nodes = ()
+        try:
+            while waiting:
+                waiting.popleft()
+        finally:
+            self.queue.waiting = None
