@@ -1,0 +1,67 @@
+"""See what PyTorch's autograd did: trace a program, then draw the record.
+
+>>> import autograd_tour as tour
+>>> graph = tour.trace(loss)  # doctest: +SKIP
+>>> tour.save(graph, "loss.svg")  # doctest: +SKIP
+
+Importing this package loads no torch: a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograd_tour.codec import dumps, loads
+    from autograd_tour.errors import TourError
+    from autograd_tour.facts import TensorFacts
+    from autograd_tour.formats import dot, report, save, svg
+    from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+    from autograd_tour.ledger import Ledger
+    from autograd_tour.tracer import accumulate, trace
+
+__all__ = [
+    "BackwardPass",
+    "Edge",
+    "Graph",
+    "Ledger",
+    "Node",
+    "Step",
+    "TensorFacts",
+    "TourError",
+    "__version__",
+    "accumulate",
+    "dot",
+    "dumps",
+    "loads",
+    "report",
+    "save",
+    "svg",
+    "trace",
+]
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "codec": ("dumps", "loads"),
+    "errors": ("TourError",),
+    "facts": ("TensorFacts",),
+    "formats": ("dot", "report", "save", "svg"),
+    "graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
+    "ledger": ("Ledger",),
+    "tracer": ("accumulate", "trace"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
