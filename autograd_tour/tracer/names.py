@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["assigned_names", "find_name", "namespaces_of", "parameter_names", "user_frame", "user_frames"]
+__all__ = ["assigned_names", "find_name", "is_library", "namespaces_of", "parameter_names", "user_frame", "user_frames"]
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -28,7 +29,7 @@ _TRANSPARENT = {"_call_impl", "_wrapped_call_impl", "handle_torch_function", "in
 
 
 @lru_cache(maxsize=4096)
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
     """Code that is not the program's: torch, this package (but for its lessons), frozen modules."""
     if filename.startswith(_LESSONS):
         return False
@@ -38,7 +39,7 @@ def _is_library(filename: str) -> bool:
 def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
     """The innermost frame of the program at or above ``frame``; ``None`` if ``stop`` comes first."""
     while frame is not None and frame.f_code is not stop:
-        if not _is_library(frame.f_code.co_filename):
+        if not is_library(frame.f_code.co_filename):
             return frame
         frame = frame.f_back
     return None
@@ -52,12 +53,16 @@ def user_frames(frame: FrameType | None, stop: CodeType) -> Iterator[FrameType]:
 
 
 @lru_cache(maxsize=1024)
-def _sinks(code: CodeType) -> dict[int, tuple[str, ...] | None]:
-    """Offset of an instruction -> names that its result is stored in; ``None`` if it is returned."""
+def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]]:
+    """Offsets of all instructions; offset -> names that its result goes to, ``None`` if it is returned."""
     instructions = [item for item in dis.get_instructions(code) if item.opname not in ("CACHE", "NOP")]
     sinks: dict[int, tuple[str, ...] | None] = {}
     for here, item in enumerate(instructions[:-1]):
         names: list[str] = []
+        if item.opname == "PRECALL":  # Python 3.11 may make the whole call from here
+            here += 1
+        if here + 1 >= len(instructions):
+            break
         nxt = instructions[here + 1]
         if nxt.opname == "RETURN_VALUE":
             sinks[item.offset] = None
@@ -76,17 +81,23 @@ def _sinks(code: CodeType) -> dict[int, tuple[str, ...] | None]:
             after += 1
         if names:
             sinks[item.offset] = tuple(names)
-    return sinks
+    return [item.offset for item in instructions], sinks
+
+
+def _sink(code: CodeType, last: int) -> tuple[str, ...] | None:
+    offsets, sinks = _sinks(code)
+    # A caller may stand in the inline cache of its call: the instruction begins before that.
+    return sinks.get(offsets[bisect_right(offsets, last) - 1], ()) if offsets else ()
 
 
 def assigned_names(frame: FrameType | None, stop: CodeType) -> tuple[str, ...]:
     """Names that the program is about to give to what the call running in ``frame`` returns."""
     while frame is not None and frame.f_code is not stop:
         code = frame.f_code
-        if not (_is_library(code.co_filename) and code.co_name in _TRANSPARENT):
-            names = _sinks(code).get(frame.f_lasti, ())
+        if not (is_library(code.co_filename) and code.co_name in _TRANSPARENT):
+            names = _sink(code, frame.f_lasti)
             if names is not None:
-                return () if _is_library(code.co_filename) else names
+                return () if is_library(code.co_filename) else names
         frame = frame.f_back
     return ()
 

@@ -1,0 +1,83 @@
+"""What a person calls an operation: ``w * t_u``, ``(t_p − t_c)²``, ``mean``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["describe", "friendly_name"]
+
+EXPRESSION_LIMIT = 16
+"""A longer expression is not repeated inside another label."""
+
+LABEL_LIMIT = 28
+
+_INFIX = {"Add": "+", "Sub": "−", "Mul": "*", "Div": "/", "Mm": "@", "Bmm": "@", "Mv": "@", "Dot": "@", "Pow": "^"}
+_SWAPPED = {"Rsub": "Sub"}
+_SUPERSCRIPT = str.maketrans("0123456789−-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻·")
+_PLAIN = {"t": "transpose", "unsafe_view": "view", "to_copy": "to", "native_layer_norm": "layer_norm"}
+
+
+def friendly_name(grad_fn: str) -> str:
+    """``NllLossBackward0`` -> ``nll_loss``."""
+    bare = re.sub(r"Backward\d*$", "", grad_fn)
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower().strip("_")
+    return _PLAIN.get(snake, snake) or grad_fn
+
+
+def describe(grad_fn: str, function: str, texts: Sequence[str], attributes: dict[str, str]) -> tuple[str, str]:
+    """(label, expression) of an operation.
+
+    ``texts`` are the operands as the program wrote them, ``""`` for one without a name.
+    ``function`` is the torch function if it made this node alone, else ``""``. The expression is
+    ``""`` if it would be too long to stand inside another label.
+    """
+    bare = re.sub(r"Backward\d*$", "", grad_fn)
+    if bare in _SWAPPED:
+        bare, texts = _SWAPPED[bare], (list(texts)[::-1] if function == "rsub" else texts)
+    if bare == "Pow":
+        return _power(texts, attributes)
+    if bare == "Neg" and texts:
+        return _both(f"−{_inner(texts[0])}" if texts[0] else "− ( )", bool(texts[0]))
+    if bare in _INFIX and len(texts) == 1 and texts[0] and bare == "Mul":
+        texts = [*texts, ""]
+    if bare in _INFIX and len(texts) >= 2 and not (function and function.startswith("add") and bare == "Mm"):
+        return _infix(_INFIX[bare], texts[0], texts[1])
+    name = function if function and not function.startswith("_") else friendly_name(grad_fn)
+    known = [text for text in texts if text]
+    if known and len(known) == len(texts):
+        call = f"{name}({', '.join(known)})"
+        if len(call) <= EXPRESSION_LIMIT:
+            return call, call
+    return name, ""
+
+
+def _power(texts: Sequence[str], attributes: dict[str, str]) -> tuple[str, str]:
+    base = texts[0] if texts else ""
+    exponent = texts[1] if len(texts) > 1 and texts[1] else attributes.get("exponent", "")
+    shown = _inner(base) if base else "( )"
+    if re.fullmatch(r"[-−]?\d{1,3}", exponent):
+        return _both(shown + exponent.translate(_SUPERSCRIPT), bool(base))
+    return _both(f"{shown}^{_inner(exponent) if exponent else '( )'}", bool(base and exponent))
+
+
+def _infix(sign: str, left: str, right: str) -> tuple[str, str]:
+    if left and right:
+        tight = sign in "*/@^"
+        a, b = (_inner(left), _inner(right)) if tight else (left, _inner(right) if sign == "−" else right)
+        return _both(f"{a} {sign} {b}", True)
+    if right:
+        return (f"{sign} {_inner(right)}" if sign in "+*" else f"( ) {sign} {_inner(right)}"), ""
+    if left:
+        return f"{_inner(left)} {sign} ( )", ""
+    return f"( ) {sign} ( )", ""
+
+
+def _inner(text: str) -> str:
+    """An operand inside a larger expression: in brackets if it is one itself."""
+    compound = " " in text and not (text.endswith(")") and text.partition("(")[0].isidentifier())
+    return f"({text})" if compound or text.startswith("−") else text
+
+
+def _both(label: str, whole: bool) -> tuple[str, str]:
+    return label[:LABEL_LIMIT], label if whole and len(label) <= EXPRESSION_LIMIT else ""

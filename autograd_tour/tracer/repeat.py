@@ -1,0 +1,123 @@
+"""Backward again and again, a fresh forward each time, with and without zeroing -> Ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.facts import TensorFacts
+from autograd_tour.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.tracer.backward import run_backward, start_gradients
+from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.names import caller_namespaces
+from autograd_tour.tracer.run import LeafNames, run_forward
+from autograd_tour.tracer.surroundings import grads_restored, random_state_restored
+from autograd_tour.tracer.walk import root_of, walk
+
+__all__ = ["accumulate"]
+
+
+def accumulate(
+    program: Callable[..., Any],
+    *args: Any,
+    calls: int = 4,
+    gradient: Any = None,
+    keep: int | None = 16,
+    names: Mapping[str, Tensor] | None = None,
+) -> Ledger:
+    """What ``calls`` backward calls do to the ``.grad`` of every leaf of ``program``.
+
+    Each call runs a fresh forward and the engine's own backward, once for each way of zeroing in
+    :data:`autograd_tour.ledger.POLICIES`; every way starts from the ``.grad`` its own last call
+    left, beginning with none. A program that makes its leaves anew in each call is followed by
+    their place in the graph, and its ``.grad`` is handed from one to the next.
+
+    Everything is as found afterwards: ``.grad``, random states, buffers.
+
+    Raises:
+        ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
+        UsageError: ``program`` is not callable, or ``calls`` is less than 1.
+    """
+    if not callable(program) or isinstance(program, Tensor):
+        raise UsageError(
+            "accumulate() needs a callable: each call runs a fresh forward", "For example accumulate(lambda: loss_fn(model(x), y))"
+        )
+    if not isinstance(calls, int) or calls < 1:
+        raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
+    caller = caller_namespaces(1)
+    mailboxes: dict[Policy, list[Tensor | None]] = {}
+    histories: dict[Policy, list[list[Call]]] = {}
+    labels: list[tuple[str, tuple[int, ...]]] = []
+    losses: list[TensorFacts | None] = []
+    with random_state_restored():
+        for number in range(calls):
+            record, outputs = run_forward(program, args, keep)
+            tensors = [tensor for tensor, _ in outputs]
+            started, gradients = start_gradients(tensors, gradient)
+            losses.append(measure(started[0], keep))
+            leaves = _leaves(tensors)
+            found = LeafNames(leaves, names, program, args, record, caller)
+            described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
+            if number == 0:
+                labels = described
+                mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
+                histories = {policy: [[] for _ in leaves] for policy in POLICIES}
+            elif [shape for _, shape in described] != [shape for _, shape in labels]:
+                raise ProgramError(
+                    f"the program used other leaves in backward call {number + 1} than in the first",
+                    "Accumulation follows the same parameters through all calls: make the program do the same each time",
+                )
+            with grads_restored(leaves, empty=True):
+                for leaf in leaves:
+                    leaf.grad = None
+                run_backward(started, gradients)
+                contributions = [_facts(leaf.grad, keep) for leaf in leaves]
+                for policy in POLICIES:
+                    _one_call(policy, leaves, mailboxes[policy], histories[policy], contributions, keep, started, gradients)
+    return Ledger(
+        calls,
+        tuple(
+            LeafAccount(name or f"leaf {i + 1}", shape, *(tuple(histories[policy][i]) for policy in POLICIES))
+            for i, (name, shape) in enumerate(labels)
+        ),
+        tuple(losses),
+    )
+
+
+def _one_call(
+    policy: Policy,
+    leaves: list[Tensor],
+    mailbox: list[Tensor | None],
+    history: list[list[Call]],
+    contributions: list[TensorFacts | None],
+    keep: int | None,
+    started: list[Tensor],
+    gradients: list[Tensor | None],
+) -> None:
+    for i, leaf in enumerate(leaves):
+        leaf.grad = None if policy == "none" else mailbox[i]
+        if policy == "zero_" and leaf.grad is not None:
+            leaf.grad.zero_()
+    before = [_facts(leaf.grad, keep) for leaf in leaves]
+    run_backward(started, gradients)
+    for i, leaf in enumerate(leaves):
+        history[i].append(Call(before[i], contributions[i], _facts(leaf.grad, keep)))
+        mailbox[i] = leaf.grad
+
+
+def _facts(tensor: Tensor | None, keep: int | None) -> TensorFacts | None:
+    return None if tensor is None else measure(tensor, keep, gradient=True)
+
+
+def _leaves(outputs: list[Tensor]) -> list[Tensor]:
+    """The leaves behind ``outputs`` in the fixed order of the walk."""
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        pairs = zip(skeleton.fns, skeleton.names, strict=True)
+        return [fn.variable for fn, name in pairs if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)]
+    finally:
+        skeleton.release()

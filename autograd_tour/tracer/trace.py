@@ -1,0 +1,128 @@
+"""trace(): the one entry. A program goes in, a Graph comes out, nothing stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_tour.errors import UsageError
+from autograd_tour.graph import BackwardPass, Graph, Group, Meta
+from autograd_tour.tracer.backward import record_backward, start_gradients
+from autograd_tour.tracer.build import Builder
+from autograd_tour.tracer.forward import ForwardRecord
+from autograd_tour.tracer.names import caller_namespaces, find_name
+from autograd_tour.tracer.run import LeafNames, check_outputs, run_forward, tensors_in
+from autograd_tour.tracer.surroundings import random_state_restored
+from autograd_tour.tracer.walk import Skeleton, root_of, walk
+
+__all__ = ["trace"]
+
+
+def trace(
+    program: Any,
+    *args: Any,
+    backward: bool = True,
+    gradient: Any = None,
+    keep: int | None = 16,
+    names: Mapping[str, Tensor] | None = None,
+) -> Graph:
+    """Record one autograd run of ``program`` as plain data.
+
+    Args:
+        program: a callable that returns a loss or any nest of tensors; or a tensor (or nest of
+            tensors) that already exists, of which is read what can still be read.
+        *args: what the callable is called with.
+        backward: also run one real backward and record the gradient on every edge.
+        gradient: what the backward of a non-scalar starts with, shaped like the output, as in
+            ``Tensor.backward(gradient)``; a list for several outputs.
+        keep: elements written down per tensor; ``None`` keeps all.
+        names: names for tensors, before those that are found by themselves.
+
+    Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
+    modules, hooks; the graph is retained, so the program's own backward still works. Only on a
+    graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it makes the graph
+    as safe to free as it was before it was looked at.
+
+    Raises:
+        ProgramError: the program raised, its result has no gradient to follow, it is not a scalar
+            and there is no ``gradient``, or its graph has been freed.
+        UsageError: ``program`` is neither callable nor a tensor, or ``keep`` is negative.
+    """
+    if keep is not None and (not isinstance(keep, int) or keep < 1):
+        raise UsageError(f"keep={keep!r} is not a number of elements", "Use 1 or more, or None for all")
+    caller = caller_namespaces(1)
+    with random_state_restored():
+        record, outputs = _outputs_of(program, args, keep)
+        return _record(program, args, record, outputs, caller, backward, gradient, keep, names)
+
+
+def _outputs_of(
+    program: Any, args: tuple[Any, ...], keep: int | None
+) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
+    if callable(program) and not isinstance(program, Tensor):
+        return run_forward(program, args, keep)
+    if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
+        raise UsageError(
+            f"trace() takes a callable or a tensor, not {type(program).__name__}",
+            "For example trace(lambda: loss_fn(model(x), y))",
+        )
+    return None, check_outputs(program)
+
+
+def _record(
+    program: Any,
+    args: tuple[Any, ...],
+    record: ForwardRecord | None,
+    outputs: list[tuple[Tensor, str]],
+    caller: list[dict[str, Any]],
+    backward: bool,
+    gradient: Any,
+    keep: int | None,
+    names: Mapping[str, Tensor] | None,
+) -> Graph:
+    tensors = [tensor for tensor, _ in outputs]
+    start = start_gradients(tensors, gradient) if backward else None
+    roots = [root_of(tensor) for tensor in tensors]
+    skeleton = walk(fn for fn, _ in roots)
+    try:
+        leaves = [fn.variable for fn, name in zip(skeleton.fns, skeleton.names, strict=True) if name == "AccumulateGrad"]
+        builder = Builder(skeleton, record, keep, LeafNames(leaves, names, program, args, record, caller))
+        places = [(skeleton.index[fn], k) for fn, k in roots]
+        del roots
+        for (i, k), (tensor, name) in zip(places, outputs, strict=True):
+            known = name or ("" if record is not None else find_name(tensor, caller))
+            builder.take_output(i, k, tensor, known)
+        builder.build()
+        passes: tuple[BackwardPass, ...] = ()
+        if start is not None:
+            passes = (record_backward(skeleton, *start, builder.ids, keep),)
+        return Graph(
+            nodes=tuple(builder.nodes),
+            edges=tuple(builder.edges),
+            groups=_groups(record),
+            passes=passes,
+            source=tuple(record.source) if record is not None else (),
+            outputs=tuple((builder.ids[i], k) for i, k in places),
+            meta=Meta(torch.__version__.partition("+")[0], keep, _remarks(record, bool(start))),
+        )
+    finally:
+        outputs.clear()
+        skeleton.release()
+
+
+def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
+    return tuple(Group(path, kind) for path, kind in sorted(record.modules.items())) if record is not None else ()
+
+
+def _remarks(record: ForwardRecord | None, backward: bool) -> tuple[str, ...]:
+    remarks = []
+    if record is None:
+        remarks.append("traced from an existing tensor: source lines and some values are not known")
+    if not backward:
+        remarks.append("no backward was recorded")
+    return tuple(remarks)
+
+
