@@ -17,9 +17,9 @@ _HINT = "Name a folder you can write to with -o DIR"
 
 
 def write_all(folder: str | os.PathLike[str], files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write every file of ``files`` (name to content) into ``folder``, or none; the paths, in order.
+    r"""Write every file of ``files`` (name to content) into ``folder``, or none; the paths, in order.
 
-    ``folder`` is made if it is missing. Text is written as UTF-8 with ``\\n`` line ends. Each file
+    ``folder`` is made if it is missing. Text is written as UTF-8 with ``\n`` line ends. Each file
     goes into a temporary file beside its place first, so a full disk shows before anything is
     replaced. A symbolic link is replaced by the file, what it points to is left alone. Files that
     ``files`` does not name are never touched.
@@ -68,7 +68,9 @@ def _make_folder(place: Path) -> list[Path]:
         missing = [part for part in (place, *place.parents) if not part.exists()][::-1]
         place.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        inside = next((part for part in (place, *place.parents) if part.exists() and not part.is_dir()), place)
+        inside = next(
+            (part for part in (place, *place.parents) if part.exists() and not part.is_dir()), place
+        )
         raise UsageError(f"cannot write in {place}: {inside} is not a folder", _HINT) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot make the folder {place}: {_reason(error)}", _HINT) from error

@@ -45,8 +45,8 @@ class Loaded:
 
 def load(place: str) -> Loaded:
     """The module in the file ``place``, or of the dotted name ``place``."""
-    separators = {os.sep, os.altsep or os.sep, "/"}
-    if place.endswith(".py") or any(mark in place for mark in separators) or Path(place).exists():
+    # os.path answers False where pathlib raises: a name may be far too long for any file.
+    if place.endswith(".py") or "/" in place or os.sep in place or os.path.exists(place):  # noqa: PTH110
         return _load_file(place)
     if not all(part.isidentifier() for part in place.split(".")):
         raise UsageError(f"{place!r} is neither a Python file nor a module's name", _near(Path(place)))
@@ -63,10 +63,15 @@ def find_object(loaded: Loaded, name: str, traceable: Callable[[object], bool]) 
             own = {
                 key: value
                 for key, value in vars(found).items()
-                if not key.startswith("_") and getattr(value, "__module__", None) in {None, loaded.module.__name__}
+                if not key.startswith("_")
+                and getattr(value, "__module__", None) in {None, loaded.module.__name__}
             }
             names = [key for key, value in own.items() if traceable(value)]
-            has = f"It has: {', '.join(names[:12])}" if names else "It has no function, module or tensor to trace"
+            has = (
+                f"It has: {', '.join(names[:12])}"
+                if names
+                else "It has no function, module or tensor to trace"
+            )
             raise UsageError(f"{loaded.shown} has no {name}", has + close_matches(part, names)) from None
     return found
 
@@ -79,7 +84,7 @@ def close_matches(word: str, known: Iterable[str]) -> str:
 
 def _load_file(place: str) -> Loaded:
     path = Path(place)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112
         raise UsageError(f"{place} is a folder", "Name a Python file in it: folder/file.py:name")
     try:
         source = path.read_bytes()
@@ -95,7 +100,9 @@ def _load_file(place: str) -> Loaded:
         code = compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         where = f"{place}:{error.lineno}" if error.lineno else place
-        raise ProgramError(f"{where} is not valid Python: {error.msg}", "Try it first: python " + place) from None
+        raise ProgramError(
+            f"{where} is not valid Python: {error.msg}", "Try it first: python " + place
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProgramError(f"{place} is not valid Python: {_line(error)}", "Name a .py file") from None
     sys.modules[module.__name__] = module
@@ -131,7 +138,9 @@ def _load_module(name: str) -> Loaded:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise
             raise UsageError(
-                f"there is no module {name}" if error.name == name else f"there is no module {error.name} for {name}",
+                f"there is no module {name}"
+                if error.name == name
+                else f"there is no module {error.name} for {name}",
                 _near(Path(*name.split(".")).with_suffix(".py")),
             ) from None
     return Loaded(module, name, name.rpartition(".")[2], folder)
@@ -140,7 +149,7 @@ def _load_module(name: str) -> Loaded:
 def _near(path: Path) -> str:
     """Which Python files stand where ``path`` was looked for."""
     folder = path.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112
         return f"There is no folder {folder} either; you are in {Path.cwd()}"
     files = sorted(entry.name for entry in folder.glob("*.py"))
     if not files:
@@ -166,7 +175,9 @@ def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
         where = _deepest(error.__traceback__, folder)
         hint = "Run the program on its own first; --debug shows the whole traceback"
         if isinstance(error, ModuleNotFoundError) and error.name:
-            hint = f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
+            hint = (
+                f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
+            )
         message = f"{where or shown}: {type(error).__name__}: {_line(error)}, while {_doing(what)}"
         raise ProgramError(message, hint) from error
     finally:

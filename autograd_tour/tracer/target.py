@@ -65,9 +65,8 @@ def resolve(text: str) -> Target:
     torch.manual_seed(0)
     loaded = load(place)
     found = find_object(loaded, name, traceable=is_traceable)
-    target = Target(safe_stem(loaded.stem, name), _no_program)
-    program = _program(loaded, name, found, target.notes)
-    return Target(target.name, program, target.notes)
+    notes: list[str] = []
+    return Target(safe_stem(loaded.stem, name), _program(loaded, name, found, notes), notes)
 
 
 def is_traceable(thing: object) -> bool:
@@ -96,10 +95,6 @@ def required_arguments(function: Callable[..., object]) -> list[str]:
         return []
     free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p.name for p in parameters if p.default is p.empty and p.kind not in free]
-
-
-def _no_program() -> object:
-    raise NotImplementedError
 
 
 def _program(loaded: Loaded, name: str, found: Any, notes: list[str]) -> Callable[[], object]:

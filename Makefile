@@ -1,0 +1,86 @@
+# Every target makes its own environment in .venv: nothing to install first but Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV ?= .venv
+# On Linux the plain package index serves torch's CUDA build of several GB. `TORCH_INDEX=cpu` takes the
+# CPU build (some 200 MB) from torch's own index instead; any other value is taken as an index's address.
+TORCH_INDEX ?=
+# More words for pytest or for the render command: make test ARGS="-k codec"
+ARGS ?=
+
+ifeq ($(TORCH_INDEX),cpu)
+override TORCH_INDEX := https://download.pytorch.org/whl/cpu
+endif
+INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet -c constraints.txt $(INDEX)
+RUN_READY := $(VENV)/.ready-run
+DEV_READY := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help render test test-all lint types check bench formulas outputs-check wheel clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+render: $(RUN_READY) ## Draw every built-in into outputs/
+	$(VENV)/bin/autograd-tour render --all $(ARGS)
+
+test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
+	$(VENV)/bin/python -m pytest -m "slow or not slow" $(ARGS)
+
+lint: $(DEV_READY) ## Check style, format, and who imports whom
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+types: $(DEV_READY) ## Check types
+	$(VENV)/bin/mypy
+
+check: lint types test ## Lint, types and tests
+
+bench: $(DEV_READY) ## Measure against torchviz and dot, side by side
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+formulas: $(DEV_READY) ## Make tracer/formulas.json anew from the installed torch
+	$(VENV)/bin/python -m autograd_tour.tracer.make_formulas
+
+outputs-check: render ## Render, and fail if a picture or report in outputs/ changed
+	@# The traces hold numbers at full precision, whose last bit is the CPU's: a test compares their values.
+	git diff --exit-code --stat -- outputs ':(exclude)outputs/*.json'
+	@new=$$(git ls-files --others --exclude-standard -- outputs); \
+	if [ -n "$$new" ]; then echo "not committed: $$new" >&2; exit 1; fi
+
+wheel: $(DEV_READY) ## Build the wheel into dist/
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what tools left behind
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find autograd_tour tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV)
+
+# An environment is made anew only when what it is made from has changed.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "autograd-tour needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "Python's venv module is missing (on Debian: python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+
+$(RUN_READY): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) (once; torch is large)"
+	@if [ -z "$(INDEX)" ] && [ "$$(uname -s)" = Linux ] && [ ! -e $@ ]; then \
+		echo "If pip fetches several GB of CUDA: stop it, and add TORCH_INDEX=cpu to the command"; fi
+	@# An old pip reads constraints and wheels less well; no need to touch the user's own.
+	@$(PIP) install --quiet -c constraints.txt --upgrade pip
+	@$(INSTALL) -e .
+	@touch $@
+
+$(DEV_READY): $(RUN_READY)
+	@$(INSTALL) -e '.[test,dev]'
+	@touch $@

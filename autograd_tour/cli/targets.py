@@ -1,0 +1,174 @@
+"""What the words after ``render`` stand for: a built-in, a program, or a saved trace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from autograd_tour.cli.common import unknown
+from autograd_tour.errors import TourError, TraceFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autograd_tour.formats import Settings
+
+__all__ = ["LARGEST_TRACE", "Drawn", "builtin_names", "draw"]
+
+LARGEST_TRACE = 512 * 1024**2
+"""Bytes; a larger file is refused before it is read."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The files of one target, all in memory. ``name`` starts the name of each."""
+
+    target: str
+    name: str
+    files: dict[str, str | bytes]
+    notes: tuple[str, ...] = ()
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Every built-in, in the order of the registry."""
+    from autograd_tour import lessons
+
+    return tuple(lessons.registry())
+
+
+def draw(target: str, settings: Settings) -> Drawn:
+    """Trace and draw ``target``; nothing is written.
+
+    Raises:
+        TourError: there is no such target, it failed, or it could not be drawn.
+    """
+    if target == "-":
+        return _of_trace("-", "trace", _read_stdin(), settings)
+    if ":" in target:
+        return _of_program(target, settings)
+    if target.lower().endswith(".json"):
+        path = Path(target)
+        return _of_trace(target, path.stem.lstrip("."), _read_file(path), settings)
+    return _of_builtin(target, settings)
+
+
+def _of_builtin(target: str, settings: Settings) -> Drawn:
+    if target.endswith(".py") or os.path.exists(target):  # noqa: PTH110  pathlib raises at long names
+        raise _not_named(target)
+    from autograd_tour import lessons
+
+    registry = lessons.registry()
+    if target not in registry:
+        error = unknown("target", target, registry)
+        raise UsageError(error.message, f"{error.hint}. A program of yours: file.py:name; a trace: file.json")
+    with _stdout_to_stderr():
+        return Drawn(target, target, dict(registry[target].files(settings)))
+
+
+def _of_program(target: str, settings: Settings) -> Drawn:
+    from autograd_tour.lessons.produce import files_of_program
+    from autograd_tour.tracer.target import resolve
+
+    with _stdout_to_stderr():
+        found = resolve(target)
+        files = files_of_program(found.name, found.program, settings)
+    return Drawn(target, found.name, dict(files), tuple(found.notes))
+
+
+def _of_trace(target: str, stem: str, text: bytes, settings: Settings) -> Drawn:
+    from autograd_tour import codec
+    from autograd_tour.formats.produce import files_of_trace
+
+    name = stem or "trace"
+    trace = codec.loads(text, source="stdin" if target == "-" else target)
+    return Drawn(target, name, dict(files_of_trace(name, trace.graph, trace.ledger, settings)))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # The size that the file system tells, so that nothing of a huge file is read.
+            _check_size(os.fstat(file.fileno()).st_size, str(path))
+            return _read(file, str(path))
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}", _json_files_near(path)) from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a trace", "Name a .json file in it") from None
+    except TourError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {path}: {reason}", "Check the path and its rights") from None
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("there is no stdin to read a trace from", "autograd-tour render - < trace.json")
+    return _read(sys.stdin.buffer, "stdin")
+
+
+def _read(file: BinaryIO, shown: str) -> bytes:
+    # Pipes have no size: one byte past the ceiling is enough to know.
+    text = file.read(LARGEST_TRACE + 1)
+    _check_size(len(text), shown)
+    return text
+
+
+def _check_size(size: int, shown: str) -> None:
+    if size > LARGEST_TRACE:
+        raise TraceFileError(
+            f"{shown} is larger than {LARGEST_TRACE // 1024**2} MB, too large for a trace",
+            "Trace again and keep less of each tensor: --keep 16",
+        )
+
+
+def _json_files_near(path: Path) -> str:
+    from difflib import get_close_matches
+
+    folder = path.parent
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return f"There is no folder {folder} either; you are in {Path.cwd()}"
+    names = sorted(entry.name for entry in folder.glob("*.json"))
+    near = get_close_matches(path.name, names, n=1)
+    if near:
+        return f"Did you mean {folder / near[0]}?"
+    return (
+        f"JSON files there: {', '.join(names[:8])}"
+        if names
+        else f"There is no JSON file in {folder.resolve()}"
+    )
+
+
+def _not_named(target: str) -> UsageError:
+    """A file without the name of an object in it: look what could be meant, without running it."""
+    if os.path.isdir(target):  # noqa: PTH112
+        return UsageError(f"{target} is a folder", "Name a function in a file: folder/file.py:name")
+    if not os.path.exists(target):  # noqa: PTH110
+        return UsageError(
+            f"there is no file {target}", "Name a function in a file that is there: file.py:name"
+        )
+    if not target.endswith(".py"):
+        return UsageError(
+            f"{target} is not a .py or .json file", "A trace ends in .json, a program is file.py:name"
+        )
+    import ast
+
+    try:
+        body = ast.parse(Path(target).read_bytes()).body
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        body = []
+    names = [item.name for item in body if isinstance(item, ast.FunctionDef | ast.ClassDef)]
+    choices = [f"{target}:{name}" for name in names if not name.startswith("_")]
+    hint = f"Name one: {', '.join(choices[:6])}" if choices else f"Write {target}:name"
+    return UsageError(f"{target} does not say which function to trace", hint)
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What the program prints is no answer of ours."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
