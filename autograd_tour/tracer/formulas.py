@@ -91,7 +91,7 @@ def _named(arguments: list[str], operands: Operands) -> Operands:
     """Fill in the inputs without a name: the value if it was saved as a scalar, x, torch's name."""
     given = operands.inputs + ("",) * (len(arguments) - len(operands.inputs))
     inputs = tuple(
-        name or operands.text(argument) or ("x" if index == 0 else argument)
+        name or operands.text(argument).replace("tensor", "") or ("x" if index == 0 else argument)
         for index, (name, argument) in enumerate(zip(given, arguments, strict=False))
     )
     return replace(operands, inputs=inputs)

@@ -183,13 +183,13 @@ class _Index:
 
 
 def attributes(node: Any) -> dict[str, str]:
-    """What the node saved, as the tracer hands it over: plain values and scalars, signed."""
+    """What the node saved, as the tracer hands it over: plain values and scalars, signed; "tensor" for a tensor."""
     result = {}
     for name in dir(node):
         value = getattr(node, name) if name.startswith("_saved_") else torch.empty(0)
         if isinstance(value, Tensor):
-            if value.dim() == 0 and name.startswith("_saved_"):
-                result[name.removeprefix("_saved_")] = str(value.item())
+            if name.startswith("_saved_"):
+                result[name.removeprefix("_saved_")] = str(value.item()) if value.dim() == 0 else "tensor"
             continue
         values = [v - 2**64 if isinstance(v, int) and v >= 2**63 else v for v in _listed(value)]
         text = str(tuple(values)) if isinstance(value, (tuple, list)) else str(values[0])
@@ -481,6 +481,16 @@ def test_cross_entropy(reduction: str) -> None:
     assert rule(node.name(), 0, Operands(("x",), "", {"reduction": "1"})) == "−1/n at the target"
 
 
+def test_losses_with_weights_say_so() -> None:
+    x, target, weight = real(7), torch.tensor([0, 2, 1, 1]), positive(1).detach()
+    node = F.nll_loss(x, target, weight[0], reduction="sum").grad_fn
+    assert node is not None
+    assert rule(node.name(), 0, Operands(("x",), "", attributes(node))) == "−weight at the target"
+    node = F.binary_cross_entropy_with_logits(x, positive(2), weight).grad_fn
+    assert node is not None
+    assert rule(node.name(), 0, Operands(("x",), "", attributes(node))) == ""
+
+
 def test_selu_is_elu_with_its_constants_rounded() -> None:
     x = real(8)
     name, gradient, [(text, expected)], _ = rules_and_gradients(F.selu, [x], ["x"], "")
@@ -561,6 +571,7 @@ def test_names_that_are_missing() -> None:
     assert rule("MulBackward0", 0, Operands()) == "× other"
     assert rule("MulBackward0", 1, Operands()) == "× x"
     assert rule("MulBackward0", 0, Operands(("x", ""), "", {"other": "2.0"})) == "× 2"
+    assert rule("MulBackward0", 0, Operands(("x", ""), "", {"other": "tensor"})) == "× other"
     assert rule("torch::autograd::CopyBackwards", 1, Operands()) == "× 1"
 
 

@@ -93,10 +93,10 @@ def _cross_entropy_of(logits: bool) -> Rule:
 def _nll(operands: Operands, _: int) -> str:
     """What the node divided by: fewer than the rows when some targets are ignored."""
     total = operands.number("total_weight")
-    match operands.number("reduction"):
-        case 0 | 2:
-            return "−1 at the target"
-    return f"−1/{'n' if total is None else show(total)} at the target"
+    weight = "weight" if operands.text("weight") else "1"
+    if operands.number("reduction") in (0, 2):
+        return f"−{weight} at the target"
+    return f"−{weight}/{'n' if total is None else show(total)} at the target"
 
 
 def _spread(operands: Operands) -> tuple[str, float | None]:

@@ -23,7 +23,9 @@ class Operands:
 
     ``inputs`` and ``input_shapes``, ``input_dtypes`` have one entry per slot of ``next_functions``:
     how labels name that input, and its shape and dtype. ``result`` names the output. ``attributes``
-    holds what the node saved, as text, without the ``_saved_``: ``{"exponent": "2", "dim": "-1"}``.
+    holds what the node saved, as text, without the ``_saved_``: ``{"exponent": "2", "dim": "-1"}``. A
+    saved tensor may be there too: its value if it is a single number, else the word ``tensor``. Only
+    so can a loss with weights be told from one without.
     """
 
     inputs: tuple[str, ...] = ()
