@@ -183,13 +183,14 @@ class _Index:
 
 
 def attributes(node: Any) -> dict[str, str]:
-    """What the node saved, as the tracer hands it over: plain values and scalars, signed; "tensor" for a tensor."""
+    """What the node saved, as text: plain values and scalars, signed; "tensor" for a tensor."""
     result = {}
     for name in dir(node):
         value = getattr(node, name) if name.startswith("_saved_") else torch.empty(0)
         if isinstance(value, Tensor):
             if name.startswith("_saved_"):
-                result[name.removeprefix("_saved_")] = str(value.item()) if value.dim() == 0 else "tensor"
+                text = str(value.item()) if value.dim() == 0 else "tensor"
+                result[name.removeprefix("_saved_")] = text
             continue
         values = [v - 2**64 if isinstance(v, int) and v >= 2**63 else v for v in _listed(value)]
         text = str(tuple(values)) if isinstance(value, (tuple, list)) else str(values[0])
