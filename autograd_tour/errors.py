@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from typing import ClassVar
 
-__all__ = ["EngineError", "ProgramError", "TourError", "TraceFileError", "UsageError"]
+__all__ = ["EngineError", "ProgramError", "TourError", "TraceFileError", "UsageError", "suggestion"]
 
 
 class TourError(Exception):
@@ -46,3 +48,10 @@ class TraceFileError(TourError, ValueError):
     """A saved trace is damaged, foreign, or of another schema."""
 
     exit_code = 4
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """A hint for a name that is not there: the closest one, then all of them."""
+    close = difflib.get_close_matches(name[:60], known, 1)
+    start = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{start}Known: {', '.join(known)}" if known else start.strip()

@@ -1,1 +1,43 @@
-"""."""
+"""Graph -> picture: theme, cards, layout, SVG."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autograd_tour.drawing.cards import cards_scene
+from autograd_tour.drawing.chain import chain_scene
+from autograd_tour.drawing.dot import readable_dot
+from autograd_tour.drawing.scene import Scene
+from autograd_tour.drawing.skeleton import skeleton_scene
+from autograd_tour.drawing.svg import draw
+from autograd_tour.drawing.theme import ThemeName
+from autograd_tour.graph import Graph
+
+__all__ = ["Direction", "ThemeName", "picture", "readable_dot", "scene_of"]
+
+Direction = Literal["LR", "TB"]
+
+_STYLES = {"cards": cards_scene, "chain": chain_scene, "skeleton": skeleton_scene}
+
+
+def scene_of(graph: Graph, direction: Direction = "LR") -> Scene:
+    """The cards and links of ``graph`` in its own style."""
+    return _STYLES[graph.style](graph, direction)
+
+
+def picture(
+    graph: Graph,
+    *,
+    theme: ThemeName = "auto",
+    direction: Direction = "LR",
+    engine: str | None = None,
+    timeout: float = 60.0,
+    prefix: str | None = None,
+) -> str:
+    """``graph`` as a standalone SVG document.
+
+    Raises:
+        EngineError: no layout engine, it failed, or it took longer than ``timeout`` seconds.
+    """
+    scene = scene_of(graph, direction)
+    return draw(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)

@@ -1,0 +1,191 @@
+"""The main picture: cards with forward values, gradients, mailboxes, saved tensors, and local rules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
+from autograd_tour.drawing.wording import describe_graph, elements, shape_text, tensor_runs, tensor_text
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import Edge, Graph, Node, Saved, Step
+
+__all__ = ["cards_scene"]
+
+NAME_ROOM = 170.0
+"""Widest name of a card in px; a longer one ends in an ellipsis."""
+TEXT_ROOM = 190.0
+RULE_ROOM = 150.0
+OUTPUT_ROWS = 3
+SAVED_ROWS = 3
+
+
+def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
+    """Cards and links for a graph in the style ``cards``."""
+    artist = _Artist(graph)
+    cards = [artist.card(node) for node in graph.nodes if node.kind != "accumulate"]
+    links = [link for edge in graph.edges if (link := artist.link(edge)) is not None]
+    title = _title(graph)
+    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), direction, graph.meta.notes)
+
+
+def _title(graph: Graph) -> str:
+    nodes = graph.by_id()
+    names = [nodes[node].name for node, _ in graph.outputs if nodes[node].name]
+    return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
+
+
+class _Artist:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = graph.by_id()
+        self.steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
+        # A leaf's card stands for its accumulator too.
+        self.card_of = {node.id: node.id for node in graph.nodes}
+        self.accumulator: dict[str, str] = {}
+        for edge in graph.select("gradient"):
+            if self.nodes[edge.dst].kind == "leaf" and self.nodes[edge.src].kind == "accumulate":
+                self.card_of[edge.src] = edge.dst
+                self.accumulator[edge.dst] = edge.src
+        self.outputs = {node for node, _ in graph.outputs}
+
+    def card(self, node: Node) -> Card:
+        if node.kind == "leaf":
+            return self._leaf(node)
+        if node.kind == "constant":
+            return self._constant(node)
+        return self._operation(node)
+
+    # ---- cards ----------------------------------------------------------------------------
+
+    def _leaf(self, node: Node) -> Card:
+        name = fit(node.name or "unnamed", NAME_ROOM, 14, bold=True)
+        rows = [
+            Row((Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25),
+            Row(tensor_runs(node.value, "forward"), height=21),
+        ]
+        number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
+        mailbox = self._mailbox(node, step)
+        rows.append(Row(mailbox, fill="accumulated_fill", height=24, step=number))
+        return Card(node.id, "leaf", tuple(rows), lane=24, title=f"leaf {node.name}")
+
+    def _mailbox(self, node: Node, step: Step | None) -> tuple[Run, ...]:
+        lead = Run(".grad  ", "backward")
+        if step is None:
+            absent = "not reached" if self.graph.passes else "not recorded"
+            return (lead, Run(absent, "muted"))
+        contribution = step.received[0] if step.received else None
+        sum_text = f"{_small(step.before)} + {_small(contribution)} = "
+        return (lead, Run(sum_text, "backward"), Run(_small(step.after), "backward", bold=True))
+
+    def _constant(self, node: Node) -> Card:
+        cut = next((note for note in node.notes if note.startswith("cut")), "")
+        name = fit(node.name or ("detached" if cut else "unnamed"), NAME_ROOM, 14, bold=True)
+        kind = "cut" if cut else "constant"
+        rows = [
+            Row(
+                (Run(name, "ink", bold=True, size=14),),
+                (Run(kind, "muted"),),
+                fill="constant_fill",
+                height=25,
+                mark="cut" if cut else "",
+            ),
+            Row(tensor_runs(node.value, "muted"), height=22),
+        ]
+        if cut:
+            rows.append(Row((Run(fit(cut.removeprefix("cut: "), TEXT_ROOM, 12), "muted"),)))
+        return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
+
+    def _operation(self, node: Node) -> Card:
+        name = fit(node.op or node.grad_fn, NAME_ROOM, 14, bold=True)
+        rows = [Row((Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26)]
+        if node.where is not None:
+            line = self.graph.source[node.where]
+            text = fit(line.text or line.file, TEXT_ROOM - 40, 12)
+            rows.append(Row((Run(f"line {line.line}  ", "muted"), Run(text, "muted")), height=18))
+        rows += self._values(node)
+        rows += [self._saved(item) for item in node.saved[:SAVED_ROWS]]
+        if len(node.saved) > SAVED_ROWS:
+            more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
+            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
+        rows += [Row((Run(fit(note, TEXT_ROOM, 12), "muted"),), height=18) for note in node.notes]
+        gradient = self._gradient(node)
+        lane = sum(row.height for row in gradient)
+        title = f"{node.op} ({node.grad_fn})"
+        return Card(node.id, "operation", (*rows, *gradient), lane=lane, title=title)
+
+    def _values(self, node: Node) -> list[Row]:
+        several = len(node.values) > 1
+        rows = []
+        for k, facts in enumerate(node.values[:OUTPUT_ROWS]):
+            name = node.names[k] if k < len(node.names) else ""
+            lead = name or (f"[{k}]" if several else "")
+            if facts is not None:
+                rows.append(Row(tensor_runs(facts, "forward", name=fit(lead, 90, 12))))
+        if len(node.values) > OUTPUT_ROWS:
+            rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
+        return rows
+
+    def _saved(self, item: Saved) -> Row:
+        origin = self.nodes.get(item.of)
+        name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+        if item.name in ("result", "output", "result0", "out"):
+            name = origin.name if origin is not None and origin.name else "the result"
+        text = fit(name or item.name, 110, 12)
+        if not name and item.facts is not None and item.facts.shape:
+            text += f" {shape_text(item.facts.shape)}"
+        version = item.facts.version if item.facts is not None else 0
+        tail = f"  v{version}" if version else ""
+        state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(item.state, "")
+        runs = (Run(f"saved  {text}{tail}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
+        mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
+        return Row(runs, fill="saved_fill", mark=mark)
+
+    def _gradient(self, node: Node) -> list[Row]:
+        if not self.graph.passes:
+            return []
+        found = self.steps.get(node.id)
+        if found is None:
+            return [Row((Run("grad  ", "backward"), Run("not reached", "muted")), fill="accumulated_fill", height=22)]
+        received = found[1].received
+        rows = []
+        for k, facts in enumerate(received[:OUTPUT_ROWS]):
+            lead = "grad in  " if len(received) == 1 else f"grad [{k}]  "
+            known = facts is not None and bool(node.values) and node.values[min(k, len(node.values) - 1)] is not None
+            runs = tensor_runs(facts, "backward", shape=not known) if facts is not None else (Run("none", "muted"),)
+            rows.append(Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22))
+        if len(received) > OUTPUT_ROWS:
+            more = f"grad  … {len(received) - OUTPUT_ROWS} more"
+            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
+        return rows
+
+    # ---- links ----------------------------------------------------------------------------
+
+    def link(self, edge: Edge) -> Link | None:
+        src, dst = self.card_of[edge.src], self.card_of[edge.dst]
+        if src == dst:
+            return None  # leaf and accumulator share a card
+        a, b = self.nodes[src], self.nodes[dst]
+        if edge.kind == "forward":
+            flow: Literal["forward", "constant"] = "constant" if a.kind == "constant" else "forward"
+            return Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}")
+        number = self.steps.get(edge.src, (0, None))[0]
+        rule = fit(edge.rule, RULE_ROOM, 12)
+        runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
+        if "hooked" in edge.marks:
+            runs = (*runs, Run("  hook", "backward", bold=True))
+        label = Label(runs, number)
+        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {edge.rule}"
+        ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
+        return Link(ident, src, dst, "backward", label, True, ("g", "g"), name)
+
+
+def _small(facts: TensorFacts | None) -> str:
+    """A mailbox's content: ``None`` is an empty slot, a zero is a printed 0."""
+    if facts is None:
+        return "None"
+    if not facts.has_values:
+        return tensor_text(facts)
+    if facts.numel > 2 and facts.stats is not None and facts.stats.norm is not None:
+        return f"{elements(facts, 3)}"
+    return elements(facts, 5) if facts.numel == 1 else f"[{elements(facts, 5)}]"

@@ -1,0 +1,82 @@
+"""The grad_fn chain as torch itself tells it: each card lists its ``next_functions``, stubs included."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene
+from autograd_tour.drawing.wording import shape_text
+from autograd_tour.graph import Graph, Node
+
+__all__ = ["chain_scene"]
+
+ROOM = 210.0
+SLOT_ROWS = 8
+
+
+def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
+    """Cards and links for a graph in the style ``chain``: from the loss to the leaves."""
+    nodes = graph.by_id()
+    leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
+    targets = {(e.src, e.slot[0]): e for e in graph.select("gradient") if nodes[e.dst].kind != "leaf"}
+    outputs = dict(graph.outputs)
+    cards: list[Card] = []
+    links: list[Link] = []
+    # From the loss on: the reverse of the topological order.
+    for node in reversed(graph.nodes):
+        if node.kind not in ("operation", "accumulate"):
+            continue
+        rows = [_head(node, outputs)]
+        if node.kind == "accumulate":
+            rows.append(_leaf_row(leaf_of.get(node.id)))
+        for slot in range(node.slots):
+            if slot == SLOT_ROWS:
+                rows.append(Row((Run(f"… {node.slots - SLOT_ROWS} more", "muted"),), port="more"))
+                break
+            edge = targets.get((node.id, slot))
+            name, number = (nodes[edge.dst].grad_fn, edge.slot[1]) if edge is not None else ("None", 0)
+            text = fit(name, ROOM - 50, 12)
+            colour: Literal["backward", "muted"] = "backward" if edge is not None else "muted"
+            runs = (Run(f"[{slot}]  ", "muted"), Run(f"({text}, {number})", colour))
+            rows.append(Row(runs, port=f"s{slot}"))
+        shape: Literal["leaf", "operation"] = "leaf" if node.kind == "accumulate" else "operation"
+        cards.append(Card(node.id, shape, tuple(rows), title=node.grad_fn))
+        for slot in range(node.slots):
+            edge = targets.get((node.id, slot))
+            if edge is not None:
+                port = f"s{slot}" if slot < SLOT_ROWS else "more"
+                ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
+                title = f"next_functions[{slot}] of {node.grad_fn}"
+                links.append(Link(ident, edge.src, edge.dst, "backward", ports=(port, ""), title=title))
+    return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph, nodes), direction, graph.meta.notes)
+
+
+def _head(node: Node, outputs: dict[str, int]) -> Row:
+    name = fit(node.grad_fn, ROOM, 14, bold=True)
+    right = (Run(fit(node.name or "result", 80, 12), "forward"),) if node.id in outputs else ()
+    if node.kind == "accumulate":
+        return Row((Run(name, "paper", bold=True, size=14),), fill="forward", height=26)
+    return Row((Run(name, bold=True, size=14),), right, fill="constant_fill", height=26)
+
+
+def _leaf_row(leaf: Node | None) -> Row:
+    if leaf is None:
+        return Row((Run("variable", "muted"),))
+    shape = leaf.value.shape if leaf.value is not None else ()
+    runs = [Run("variable  ", "muted"), Run(fit(leaf.name or "unnamed", ROOM, 12, bold=True), "forward", bold=True)]
+    runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
+    return Row(tuple(runs), height=22)
+
+
+def _describe(graph: Graph, nodes: dict[str, Node]) -> str:
+    count = sum(node.kind in ("operation", "accumulate") for node in graph.nodes)
+    if not count:
+        return "An empty graph."
+    start = ", ".join(dict.fromkeys(nodes[node].grad_fn for node, _ in graph.outputs if nodes[node].grad_fn))
+    edges = sum(1 for edge in graph.select("gradient") if nodes[edge.dst].kind != "leaf")
+    stubs = sum(node.slots for node in graph.nodes) - edges
+    names = [node.name for node in graph.nodes if node.kind == "leaf" and node.name]
+    said = f"The {count} backward nodes behind {start or 'the result'}, linked by {edges} next_functions entries"
+    said += f"; {stubs} more entries are None" if stubs else ""
+    return said + (f". They end in AccumulateGrad of {', '.join(names[:8])}." if names else ".")

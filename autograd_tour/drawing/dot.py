@@ -1,0 +1,115 @@
+"""Scene -> DOT: once for the layout engine (boxes only), once for people (with all its text)."""
+
+from __future__ import annotations
+
+from graphviz.quoting import escape, quote
+
+from autograd_tour.drawing.metrics import clean
+from autograd_tour.drawing.scene import Card, Row, Scene
+from autograd_tour.drawing.theme import LIGHT
+
+__all__ = ["layout_dot", "readable_dot"]
+
+SEVERAL = 1_000
+"""From this many cards on the engine works with a limit: nothing else makes large graphs cheaper."""
+
+_TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+_COLOURS = {"forward": LIGHT.forward, "backward": LIGHT.backward, "constant": LIGHT.muted}
+_STYLES = {"forward": "solid", "backward": "dashed", "constant": "dotted"}
+
+
+def layout_dot(scene: Scene) -> str:
+    """DOT in which every card is an empty box of its size with ports: the engine only places them.
+
+    No text of the program gets near the engine, and every engine sees the same sizes.
+    """
+    parts = [f"digraph g {{\ngraph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\nnode [shape=plain]\n"]
+    places = {card.id: i for i, card in enumerate(scene.cards)}
+    for card in scene.cards:
+        parts.append(f"c{places[card.id]} [label={_boxes(card, scene.direction)}]\n")
+    side = ("e", "w") if scene.direction == "LR" else ("s", "n")
+    for i, link in enumerate(scene.links):
+        (a, b), (p, q) = ((link.dst, link.src), link.ports[::-1]) if link.reverse else ((link.src, link.dst), link.ports)
+        attributes = [f"id=l{i}"]
+        if link.reverse:
+            attributes.append("dir=back")
+        if link.label.width:
+            size = f'WIDTH="{link.label.width + 8:.0f}" HEIGHT="22"'
+            attributes.append(f'label={_TABLE}<TR><TD FIXEDSIZE="TRUE" {size}></TD></TR></TABLE>>')
+        start = f"c{places[a]}" + (f":{p}:{side[0]}" if p else "")
+        end = f"c{places[b]}" + (f":{q}:{side[1]}" if q else "")
+        parts.append(f"{start}->{end} [{' '.join(attributes)}]\n")
+    parts.append("}\n")
+    return "".join(parts)
+
+
+def _limits(scene: Scene) -> str:
+    if len(scene.cards) < SEVERAL:
+        return ""
+    return "nslimit=0.1 " if len(scene.cards) < 5 * SEVERAL else "nslimit=0.02 "
+
+
+def _boxes(card: Card, direction: str) -> str:
+    width, height = round(card.width), round(card.height)
+    ports = [row.port for row in card.rows]
+    if any(ports):
+        cells = "".join(
+            f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{row.height:.0f}"></TD></TR>'
+            for row in card.rows
+        )
+    elif not card.lane:
+        cells = f'<TR><TD PORT="f" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"></TD></TR>'
+    elif direction == "LR":
+        top, low = height - round(card.lane), round(card.lane)
+        cells = (
+            f'<TR><TD PORT="f" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{top}"></TD></TR>'
+            f'<TR><TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{low}"></TD></TR>'
+        )
+    else:
+        half = width // 2
+        cells = (
+            f'<TR><TD PORT="f" FIXEDSIZE="TRUE" WIDTH="{half}" HEIGHT="{height}"></TD>'
+            f'<TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width - half}" HEIGHT="{height}"></TD></TR>'
+        )
+    return f"{_TABLE}{cells}</TABLE>>"
+
+
+def readable_dot(scene: Scene) -> str:
+    """DOT with all the text of the picture, for any Graphviz and any editor."""
+    lines = [
+        "digraph autograd {",
+        f"  graph [rankdir={scene.direction} label={_text(scene.title)} fontname=Arial]",
+        "  node [shape=box fontname=Arial fontsize=11]",
+        "  edge [fontname=Arial fontsize=10]",
+    ]
+    for card in scene.cards:
+        text = "".join(_line(row) + "\n" for row in card.rows)
+        style = {"leaf": "filled,bold", "operation": "rounded"}.get(card.shape, "filled")
+        fill = {"leaf": LIGHT.leaf_fill, "operation": LIGHT.paper}.get(card.shape, LIGHT.constant_fill)
+        lines.append(f'  {card.id} [label={_text(text, left=True)} style="{style}" fillcolor="{fill}"]')
+    for link in scene.links:
+        a, b = (link.dst, link.src) if link.reverse else (link.src, link.dst)
+        label = f"{link.label.step}  " if link.label.step else ""
+        label += "".join(run.text for run in link.label.runs)
+        back = " dir=back" if link.reverse else ""
+        text = f" label={_text(label)}" if label else ""
+        colour = _COLOURS[link.flow]
+        lines.append(
+            f'  {a} -> {b} [style={_STYLES[link.flow]} color="{colour}" fontcolor="{colour}"{back}{text}]'
+        )
+    lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    left, right = ("".join(run.text for run in runs) for runs in (row.left, row.right))
+    return f"{left}   {right}" if right else left
+
+
+def _text(text: str, left: bool = False) -> str:
+    """A quoted DOT string that stands for ``text`` and nothing else."""
+    safe = "\n".join(clean(line) for line in text.split("\n"))
+    quoted = quote(escape(safe)) if safe else '""'
+    if not quoted.startswith('"'):
+        quoted = f'"{quoted}"'
+    return quoted.replace("\n", "\\l" if left else "\\n")

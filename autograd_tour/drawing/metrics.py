@@ -1,0 +1,173 @@
+"""How wide a text is, and how to make any text safe to draw.
+
+Layout and drawing agree on these widths: boxes are sized by them, and every text element carries
+its width (``textLength``), so text stays in its box whatever font the reader has.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from xml.sax.saxutils import escape as _escape
+
+__all__ = ["clean", "escape", "fit", "text_width"]
+
+# Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
+_REGULAR: dict[int, str] = {
+    188: '′',
+    191: "'",
+    222: 'ijlίι‘’',
+    260: '|',
+    278: ' !,./:;I[\\]ft\xa0·íîïΙΪ',
+    333: '()-`r²³“”',
+    334: '{}',
+    355: '"',
+    365: 'ⁿ',
+    389: '*',
+    395: 'τ',
+    400: '°',
+    441: 'ζ',
+    446: 'έε',
+    448: 'ξ',
+    469: '^',
+    482: 'ς',
+    494: '∂',
+    500: 'Jcksvxyzçγκλν',
+    525: 'χ',
+    547: 'ΰυ',
+    549: '±÷√≈≠≤≥',
+    551: 'Γ',
+    556: '#$0123456789?L_abdeghnopquàáâäèéêëñóôöùúûüåήηθο–',
+    557: 'δ',
+    569: 'ρ',
+    575: 'β',
+    576: 'μ',
+    578: 'άα',
+    584: '+<=>~×−',
+    611: 'FTZßøΖΤ',
+    617: 'σ',
+    618: 'Σ',
+    648: 'φ',
+    650: 'Ξ',
+    667: '&ABEKPSVXYÀÁÄÉΑΒΕΚΡΥΧΫ',
+    668: 'ΔΛ',
+    690: 'π',
+    713: 'ψ∞',
+    722: 'CDHNRUwÇÜΗΝΠ',
+    748: 'Ω',
+    778: 'GOQÖØΘΟ',
+    781: 'ω',
+    798: 'Φ',
+    833: 'MmΜ',
+    835: 'Ψ',
+    889: '%æ',
+    944: 'W',
+    1000: '—→←…',
+    1015: '@',
+}
+_BOLD: dict[int, str] = {
+    238: "'",
+    240: '′',
+    278: ' ,./I\\ijl\xa0·íîïΙΪίι‘’',
+    280: '|',
+    333: '!()-:;[]`ft²³',
+    389: '*r{}',
+    396: 'ⁿ',
+    400: '°',
+    445: 'ξ',
+    446: 'τ',
+    451: 'έ',
+    460: 'ζ',
+    474: '"',
+    475: 'ε',
+    494: '∂',
+    500: 'z“”',
+    520: 'ς',
+    541: 'θ',
+    549: '±÷√≈≠≤≥',
+    556: '#$0123456789J_aceksvxyàáâäçèéêëåγλν–',
+    558: 'κ',
+    576: 'χ',
+    582: 'ΰυ',
+    584: '+<=>^~×−',
+    600: 'Σ',
+    601: 'Γ',
+    606: 'δ',
+    610: 'β',
+    611: '?FLTZbdghnopquñóôöùúûüßøΖΤήηο',
+    612: 'μ',
+    615: 'άα',
+    619: 'ρ',
+    644: 'Ξ',
+    667: 'EPSVXYÉΕΛΡΥΧΫ',
+    684: 'σ',
+    713: '∞',
+    715: 'φ',
+    719: 'Δ',
+    722: '&ABCDHKNRUÀÁÄÇÜΑΒΗΚΝΠ',
+    753: 'ψ',
+    766: 'π',
+    778: 'GOQwÖØΘΟ',
+    802: 'Ω',
+    809: 'Ψ',
+    821: 'Φ',
+    833: 'MΜ',
+    845: 'ω',
+    889: '%mæ',
+    944: 'W',
+    975: '@',
+    1000: '—→←…',
+}
+
+_WIDTHS = [
+    {char: width / 1000 for width, chars in table.items() for char in chars} for table in (_REGULAR, _BOLD)
+]
+_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SMALL = frozenset("⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ᵀ₀₁₂₃₄₅₆₇₈₉")
+
+
+def clean(text: str) -> str:
+    """``text`` on one line; what XML or the reader cannot bear becomes U+FFFD.
+
+    That is control characters, lone surrogates, U+FFFE, U+FFFF, unassigned characters, and marks
+    that turn the direction of writing.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if c in "\t\n\r\u2028\u2029" else "\ufffd" if _unfit(c) else c for c in text)
+
+
+def _unfit(char: str) -> bool:
+    return char in _BIDI or unicodedata.category(char) in ("Cc", "Cs", "Cn")
+
+
+def escape(text: str) -> str:
+    """``text`` for an XML text or a double-quoted attribute."""
+    return _escape(clean(text), {'"': "&quot;"})
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Width of ``text`` in px at ``size`` px."""
+    widths = _WIDTHS[bold]
+    return sum(widths.get(char) or _other(char) for char in text) * size
+
+
+def _other(char: str) -> float:
+    if char in _SMALL:
+        return 0.36
+    if unicodedata.combining(char):
+        return 0.0
+    return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.62
+
+
+def fit(text: str, width: float, size: float, bold: bool = False) -> str:
+    """``text``, or its beginning and an ellipsis, so that it takes at most ``width`` px."""
+    text = clean(text[:500])
+    if text_width(text, size, bold) <= width:
+        return text
+    room = width - text_width("…", size, bold)
+    used = 0.0
+    for i, char in enumerate(text):
+        used += text_width(char, size, bold)
+        if used > room:
+            return text[:i].rstrip() + "…"
+    return text

@@ -1,0 +1,137 @@
+"""What a picture consists of before it has places: cards with rows of text, and links between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from autograd_tour.drawing.metrics import text_width
+
+__all__ = ["Card", "Label", "Link", "Role", "Row", "Run", "Scene", "Shape"]
+
+Role = Literal[
+    "ink",
+    "forward",
+    "backward",
+    "saved",
+    "muted",
+    "error",
+    "paper",
+    "leaf_fill",
+    "constant_fill",
+    "saved_fill",
+    "accumulated_fill",
+]
+Shape = Literal["leaf", "constant", "operation", "box"]
+
+PADDING = 9.0
+GAP = 14.0
+BADGE = 8.5
+"""Radius of the disc with a step number, px."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of text in one style; sizes are px."""
+
+    text: str
+    role: Role = "ink"
+    bold: bool = False
+    size: float = 12.0
+    mono: bool = False
+
+    @property
+    def width(self) -> float:
+        """Advance width in px."""
+        return len(self.text) * self.size * 0.6 if self.mono else text_width(self.text, self.size, self.bold)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a card: text from the left, text to the right edge, maybe on a coloured band.
+
+    ``mark``: ``tab`` (a saved tensor), ``hatched`` (one that was freed), ``cut`` (scissors).
+    ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
+    ``port`` names a row from which links start.
+    """
+
+    left: tuple[Run, ...]
+    right: tuple[Run, ...] = ()
+    fill: Role | None = None
+    height: float = 20.0
+    mark: Literal["", "tab", "hatched", "cut"] = ""
+    step: int = 0
+    port: str = ""
+
+    @property
+    def width(self) -> float:
+        """Smallest width of a card that holds this row, px."""
+        left, right = sum(run.width for run in self.left), sum(run.width for run in self.right)
+        extra = (2 * BADGE + 4 if self.step else 0) + (16 if self.mark == "cut" else 0)
+        extra += 4 if self.mark in ("tab", "hatched") else 0
+        return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient."""
+
+    id: str
+    shape: Shape
+    rows: tuple[Row, ...]
+    lane: float = 0.0
+    title: str = ""
+    minimum: float = 56.0
+
+    @property
+    def width(self) -> float:
+        """Width in px: the widest row decides."""
+        return float(round(max([self.minimum, *(row.width for row in self.rows)]) + 0.5))
+
+    @property
+    def height(self) -> float:
+        """Height in px."""
+        return sum(row.height for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text on a link, after the number of its step (0 for none)."""
+
+    runs: tuple[Run, ...] = ()
+    step: int = 0
+
+    @property
+    def width(self) -> float:
+        """Width in px with its disc."""
+        return sum(run.width for run in self.runs) + (2 * BADGE + (4 if self.runs else 0) if self.step else 0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An arrow from ``src`` to ``dst``.
+
+    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
+    against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
+    """
+
+    id: str
+    src: str
+    dst: str
+    flow: Literal["forward", "backward", "constant"]
+    label: Label = Label()
+    reverse: bool = False
+    ports: tuple[str, str] = ("f", "f")
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture without places. ``title`` and ``desc`` say in words what it shows."""
+
+    cards: tuple[Card, ...] = ()
+    links: tuple[Link, ...] = ()
+    title: str = ""
+    desc: str = ""
+    direction: Literal["LR", "TB"] = "LR"
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,53 @@
+"""The picture torchviz users know: bare boxes, leaves blue, results marked, arrows with the data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene
+from autograd_tour.drawing.wording import shape_text
+from autograd_tour.graph import Graph, Node
+
+__all__ = ["skeleton_scene"]
+
+ROOM = 260.0
+
+
+def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene:
+    """Boxes and arrows for a graph in the style ``skeleton``."""
+    cards = [_box(node) for node in graph.nodes]
+    nodes = graph.by_id()
+    links = [
+        Link(
+            f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
+            edge.src,
+            edge.dst,
+            "forward",
+            ports=("", ""),
+            title=f"{_text(nodes[edge.src])} → {_text(nodes[edge.dst])}",
+        )
+        for edge in graph.select("forward")
+    ]
+    count = sum(node.kind in ("operation", "accumulate") for node in graph.nodes)
+    desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
+    return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.notes)
+
+
+def _text(node: Node) -> str:
+    return node.grad_fn or node.name or node.op
+
+
+def _box(node: Node) -> Card:
+    if node.kind in ("operation", "accumulate"):
+        rows = (Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24),)
+        return Card(node.id, "box", rows, title=node.grad_fn)
+    shape = shape_text(node.value.shape) if node.value is not None else ""
+    fill: Literal["leaf_fill", "accumulated_fill"] = "leaf_fill" if node.kind == "leaf" else "accumulated_fill"
+    name = fit(node.name, ROOM, 12, bold=True)
+    rows = tuple(
+        Row((Run(text, bold=bold),), fill=fill, height=20)
+        for text, bold in ((name, True), (shape or "scalar", False))
+        if text
+    )
+    return Card(node.id, "box", rows, title=f"{node.kind} {node.name}")

@@ -1,0 +1,249 @@
+"""Scene + places -> SVG: every shape, every text, for light and dark, for eyes and for screen readers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from autograd_tour.drawing.layout import Course, Layout, Point, place
+from autograd_tour.drawing.metrics import escape
+from autograd_tour.drawing.scene import BADGE, PADDING, Card, Link, Row, Run, Scene
+from autograd_tour.drawing.theme import FONT, LIGHT, MONO, ThemeName, style_block, themed
+
+__all__ = ["draw", "frame", "prefix_for", "text_element"]
+
+MARGIN = 16.0
+RADIUS = 8.0
+ARROW = 9.0
+
+_FLOW = {
+    "forward": (LIGHT.forward, ""),
+    "backward": (LIGHT.backward, ' stroke-dasharray="6 4"'),
+    "constant": (LIGHT.muted, ' stroke-dasharray="1.5 4" stroke-linecap="round"'),
+}
+
+
+def draw(
+    scene: Scene,
+    *,
+    theme: ThemeName = "auto",
+    prefix: str | None = None,
+    engine: str | None = None,
+    timeout: float = 60.0,
+) -> str:
+    """The picture of ``scene`` as a standalone SVG document.
+
+    ``prefix`` starts every id, so that several pictures can stand in one page; by default it
+    follows from the content.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    prefix = prefix or prefix_for(repr(scene))
+    layout = place(scene, engine, timeout)
+    painter = _Painter(prefix)
+    body = "".join(painter.picture(scene, layout)) if scene.cards else painter.nothing()
+    width, height = (layout.width, layout.height) if scene.cards else (240.0, 40.0)
+    return frame(
+        body,
+        width + 2 * MARGIN,
+        height + 2 * MARGIN,
+        title=scene.title,
+        desc=scene.desc,
+        prefix=prefix,
+        theme=theme,
+        defs=painter.defs(),
+    )
+
+
+def prefix_for(content: str) -> str:
+    """An id prefix that is the same for the same content, in every process."""
+    return "at-" + hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def frame(
+    body: str,
+    width: float,
+    height: float,
+    *,
+    title: str,
+    desc: str,
+    prefix: str,
+    theme: ThemeName,
+    defs: str = "",
+) -> str:
+    """The SVG document around a drawing: names for screen readers, colours for the reader's theme."""
+    w, h = _n(width), _n(height)
+    document = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
+        f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" font-family="{FONT}">\n'
+        f'<title id="{prefix}-title">{escape(title)}</title>\n<desc id="{prefix}-desc">{escape(desc)}</desc>\n'
+        f"{style_block(prefix, theme)}{f'<defs>{defs}</defs>' if defs else ''}\n"
+        f'<rect width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n{body}</svg>\n'
+    )
+    return themed(document, theme)
+
+
+def text_element(run: Run, x: float, y: float) -> str:
+    """One piece of text from ``x``, on the baseline ``y``; it takes just the width it was given."""
+    if not run.text.strip():
+        return ""
+    text = run.text.rstrip(" ")
+    lead = len(text) - len(text.lstrip(" "))
+    if lead:
+        x += Run(" " * lead, run.role, run.bold, run.size, run.mono).width
+    text = text.lstrip(" ")
+    width = Run(text, run.role, run.bold, run.size, run.mono).width
+    weight = ' font-weight="bold"' if run.bold else ""
+    family = f' font-family="{MONO}"' if run.mono else ""
+    length = f' textLength="{_n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
+    colour = getattr(LIGHT, run.role)
+    return (
+        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{run.size:g}"{weight}{family}{length} xml:space="preserve" '
+        f'fill="{colour}">{escape(text)}</text>'
+    )
+
+
+def _n(value: float) -> str:
+    """A coordinate: two decimals at most, the same text on every machine."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
+
+
+class _Painter:
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.hatched = False
+
+    def defs(self) -> str:
+        if not self.hatched:
+            return ""
+        return (
+            f'<pattern id="{self.prefix}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
+            f'patternTransform="rotate(45)"><path d="M0 0V6" stroke="{LIGHT.saved}" stroke-width="1.5"/></pattern>'
+        )
+
+    def nothing(self) -> str:
+        return text_element(Run("Nothing to draw: the graph is empty.", "muted"), MARGIN, MARGIN + 24) + "\n"
+
+    def picture(self, scene: Scene, layout: Layout) -> Iterator[str]:
+        yield f'<g transform="translate({_n(MARGIN)} {_n(MARGIN)})">\n'
+        # Links first, cards over them, labels last: an arrow never crosses a text.
+        for link, course in zip(scene.links, layout.courses, strict=True):
+            if course is not None and course.points:
+                yield self.link(link, course)
+        for card, centre in zip(scene.cards, layout.centres, strict=True):
+            yield "".join(self.card(card, centre))
+        for link, course in zip(scene.links, layout.courses, strict=True):
+            if course is not None and course.label is not None:
+                yield "".join(self.label(link, course.label))
+        yield "</g>\n"
+
+    # ---- links ----------------------------------------------------------------------------
+
+    def link(self, link: Link, course: Course) -> str:
+        colour, dashes = _FLOW[link.flow]
+        points = course.points
+        d = f"M{_n(points[0][0])} {_n(points[0][1])}"
+        for i in range(1, len(points) - 2, 3):
+            d += "C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in points[i : i + 3])
+        tip = course.tip or points[-1]
+        width = "1.5" if link.flow == "constant" else "1.8"
+        head = _arrow(points[-1], tip, colour)
+        ident = f'{self.prefix}-{link.id}'
+        return (
+            f'<g id="{ident}" class="edge {link.flow}"><title>{escape(link.title)}</title>'
+            f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}</g>\n'
+        )
+
+    def label(self, link: Link, centre: Point) -> Iterator[str]:
+        width = link.label.width
+        x, y = centre[0] - width / 2, centre[1]
+        yield f'<g class="rule"><rect x="{_n(x - 3)}" y="{_n(y - 10)}" width="{_n(width + 6)}" height="20" rx="4" '
+        yield f'fill="{LIGHT.paper}"/>'
+        if link.label.step:
+            yield self.disc(link.label.step, x + BADGE, y)
+            x += 2 * BADGE + 4
+        for run in link.label.runs:
+            yield text_element(run, x, y + 4.2)
+            x += run.width
+        yield "</g>\n"
+
+    def disc(self, number: int, x: float, y: float) -> str:
+        digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
+        text = text_element(digits, x - digits.width / 2, y + digits.size * 0.355)
+        return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(BADGE)}" fill="{LIGHT.backward}"/>{text}'
+
+    # ---- cards ----------------------------------------------------------------------------
+
+    def card(self, card: Card, centre: Point) -> Iterator[str]:
+        width, height = card.width, card.height
+        left, top = centre[0] - width / 2, centre[1] - height / 2
+        radius = 0.0 if card.shape in ("constant", "box") else RADIUS
+        yield f'<g id="{self.prefix}-{card.id}" class="node {card.shape}"><title>{escape(card.title)}</title>'
+        yield f'<path d="{_band(left, top, width, height, radius, radius)}" fill="{LIGHT.paper}"/>'
+        y = top
+        for i, row in enumerate(card.rows):
+            upper = radius if i == 0 else 0.0
+            lower = radius if i == len(card.rows) - 1 else 0.0
+            yield from self.row(row, left, y, width, upper, lower)
+            y += row.height
+        stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
+        outline = _band(left, top, width, height, radius, radius)
+        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"/></g>\n'
+
+    def row(self, row: Row, left: float, top: float, width: float, upper: float, lower: float) -> Iterator[str]:
+        middle = top + row.height / 2
+        if row.fill:
+            band = _band(left, top, width, row.height, upper, lower)
+            yield f'<path d="{band}" fill="{getattr(LIGHT, row.fill)}"/>'
+        if row.mark == "hatched":
+            self.hatched = True
+            strip = _band(left + width - 34, top, 34, row.height, 0.0, lower)
+            yield f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
+        x = left + PADDING
+        if row.mark in ("tab", "hatched"):
+            yield f'<rect x="{_n(left)}" y="{_n(top)}" width="5" height="{_n(row.height)}" fill="{LIGHT.saved}"/>'
+            x += 4
+        if row.step:
+            yield self.disc(row.step, x + BADGE, middle)
+            x += 2 * BADGE + 4
+        if row.mark == "cut":
+            yield _scissors(x + 6, middle)
+            x += 16
+        for run in row.left:
+            yield text_element(run, x, middle + run.size * 0.35)
+            x += run.width
+        x = left + width - PADDING - sum(run.width for run in row.right)
+        for run in row.right:
+            yield text_element(run, x, middle + run.size * 0.35)
+            x += run.width
+
+
+def _band(x: float, y: float, w: float, h: float, upper: float, lower: float) -> str:
+    """A rectangle whose upper and lower corners have their own radius."""
+    if not upper and not lower:
+        return f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z"
+    u, b = _n(upper), _n(lower)
+    return (
+        f"M{_n(x)} {_n(y + upper)}a{u} {u} 0 0 1 {u} -{u}h{_n(w - 2 * upper)}a{u} {u} 0 0 1 {u} {u}"
+        f"v{_n(h - upper - lower)}a{b} {b} 0 0 1 -{b} {b}h{_n(2 * lower - w)}a{b} {b} 0 0 1 -{b} -{b}z"
+    )
+
+
+def _arrow(start: Point, tip: Point, colour: str) -> str:
+    dx, dy = tip[0] - start[0], tip[1] - start[1]
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    dx, dy = dx / length, dy / length
+    back = (tip[0] - ARROW * dx, tip[1] - ARROW * dy)
+    side = (-dy * ARROW * 0.4, dx * ARROW * 0.4)
+    corners = [tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
+    return f'<path d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in corners)}z" fill="{colour}"/>'
+
+
+def _scissors(x: float, y: float) -> str:
+    """Scissors as a drawing: few fonts have the character."""
+    return (
+        f'<g class="cut" fill="none" stroke="{LIGHT.ink}" stroke-width="1.3" '
+        f'transform="translate({_n(x)} {_n(y)})"><circle cx="-3.5" cy="-3" r="2"/><circle cx="-3.5" cy="3" r="2"/>'
+        '<path d="M-2 -2L6 3.6M-2 2L6 -3.6"/></g>'
+    )

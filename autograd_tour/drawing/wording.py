@@ -1,0 +1,91 @@
+"""Tensors and whole runs in a few words, for cards and for the descriptions of pictures."""
+
+from __future__ import annotations
+
+from autograd_tour.drawing.scene import Role, Run
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import Graph
+from autograd_tour.text import number
+
+__all__ = ["describe_graph", "elements", "shape_text", "tensor_runs", "tensor_text"]
+
+WRITTEN_OUT = 4
+"""A tensor of up to this many elements is written out."""
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """``(11)``, ``(5, 4)``; a ragged extent is ``?``. A scalar has none: never a bare ``()``."""
+    return f"({', '.join('?' if extent < 0 else str(extent) for extent in shape)})" if shape else ""
+
+
+def elements(facts: TensorFacts, digits: int = 4) -> str:
+    """The elements as they fit: all of up to four, else the first two and the last; ``""`` if unknown."""
+    total = facts.numel
+    if total == 0:
+        return "empty"
+    if not facts.first:
+        return ""
+    if total == 1:
+        return number(facts.first[0], 6)
+    if total <= WRITTEN_OUT and len(facts.first) == total:
+        return ", ".join(number(value, digits) for value in facts.first)
+    last = facts.last if facts.last is not None else facts.first[-1]
+    return ", ".join(number(value, digits) for value in facts.first[:2]) + f" … {number(last, digits)}"
+
+
+def tensor_text(facts: TensorFacts | None, *, shape: bool = True) -> str:
+    """One tensor on one line: shape, elements, and its type if that is not float32."""
+    if facts is None:
+        return "None"
+    parts = []
+    if facts.layout != "strided":
+        parts.append(facts.layout.removeprefix("sparse_") if facts.layout == "sparse_coo" else facts.layout)
+    if shape and facts.shape:
+        parts.append(shape_text(facts.shape))
+    if facts.dtype != "float32" or not facts.first:
+        parts.append(facts.dtype)
+    parts.append(elements(facts))
+    return " ".join(part for part in parts if part)
+
+
+def tensor_runs(facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True) -> tuple[Run, ...]:
+    """The same as runs of text, with a warning behind it where there is a NaN or an infinity."""
+    text = tensor_text(facts, shape=shape)
+    scalar = facts is not None and facts.numel == 1 and facts.first
+    lead = f"{name} = " if name and scalar else f"{name}  " if name else ""
+    runs = [Run(lead + text, role)]
+    if facts is not None and facts.stats is not None and (facts.stats.nan or facts.stats.inf):
+        count = [f"{facts.stats.nan} NaN"] if facts.stats.nan else []
+        count += [f"{facts.stats.inf} Inf"] if facts.stats.inf else []
+        runs.append(Run("  ✕ " + ", ".join(count), "error", bold=True))
+    return tuple(runs)
+
+
+def describe_graph(graph: Graph, limit: int = 12) -> str:
+    """What a picture of ``graph`` shows, in sentences, for those who cannot see it."""
+    nodes = graph.by_id()
+    operations = [node for node in graph.nodes if node.kind == "operation"]
+    leaves = [node for node in graph.nodes if node.kind == "leaf"]
+    if not operations and not leaves:
+        return "An empty graph."
+    said = [f"An autograd graph of {_count(len(operations), 'operation')} and {_count(len(leaves), 'leaf')}."]
+    for node_id, slot in graph.outputs[:3]:
+        node = nodes[node_id]
+        facts = node.values[slot] if slot < len(node.values) else None
+        said.append(f"Its result is {node.name or node.op}{f' = {tensor_text(facts)}' if facts else ''}.")
+    steps = list(graph.numbered_steps())
+    if steps:
+        order = [nodes[step.node].grad_fn for _, step in steps if nodes[step.node].kind != "accumulate"]
+        shown = ", ".join(order[:limit]) + (f" and {len(order) - limit} more" if len(order) > limit else "")
+        said.append(f"Backward runs {shown}.")
+    else:
+        said.append("No backward was recorded.")
+    owners = {edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"}
+    for _, step in [item for item in steps if item[1].node in owners][:limit]:
+        said.append(f".grad of {owners[step.node].name or 'a leaf'} becomes {tensor_text(step.after)}.")
+    return " ".join(said)
+
+
+def _count(amount: int, noun: str) -> str:
+    plural = {"leaf": "leaves"}.get(noun, noun + "s")
+    return f"{amount} {noun if amount == 1 else plural}"

@@ -1,0 +1,53 @@
+"""Seams: a folder that knows its own files, and the entry points of third parties."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module, metadata
+from typing import Any
+
+from autograd_tour.errors import UsageError, suggestion
+
+__all__ = ["pick", "scan"]
+
+
+@cache
+def scan(package: str, attribute: str) -> Mapping[str, Any]:
+    """name -> object, for every module of ``package`` that has an object called ``attribute``.
+
+    Third parties add theirs as entry points of the group named like the package; ours win where a
+    name is taken.
+
+    Raises:
+        UsageError: an entry point cannot be loaded.
+    """
+    found: dict[str, Any] = {}
+    for module in pkgutil.iter_modules(import_module(package).__path__, package + "."):
+        item = getattr(import_module(module.name), attribute, None)
+        for one in item if isinstance(item, tuple) else (item,):
+            if one is not None:
+                found[one.name] = one
+    for entry in metadata.entry_points(group=package):
+        try:
+            item = entry.load()
+        except Exception as error:
+            raise UsageError(
+                f"the plugin {entry.name!r} ({entry.value}) cannot be loaded: {error}",
+                f"Update or uninstall {entry.dist.name if entry.dist else 'the package it comes from'}",
+            ) from error
+        found.setdefault(item.name, item)
+    return dict(sorted(found.items()))
+
+
+def pick(kind: str, name: str, known: Iterable[str]) -> str:
+    """``name`` if it is known.
+
+    Raises:
+        UsageError: it is not; the message has the known ones and the closest.
+    """
+    names = sorted(known)
+    if name in names:
+        return name
+    raise UsageError(f"unknown {kind} {name[:60]!r}", suggestion(name, names))

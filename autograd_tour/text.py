@@ -1,0 +1,63 @@
+"""Numbers as people read them: a few digits, a real minus sign, no padding."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from autograd_tour.facts import Number
+
+__all__ = ["MINUS", "number"]
+
+MINUS = "\u2212"
+"""The minus sign. A hyphen is shorter and easily lost in front of a digit."""
+
+LONGEST = 24
+
+
+def number(value: Number | complex, digits: int = 6) -> str:
+    """``value`` with at most ``digits`` significant digits and no trailing zeros.
+
+    Text stands for what JSON cannot hold (see :data:`autograd_tour.facts.Number`); text that is
+    not a number comes back cut to 24 characters.
+
+    >>> number(4517.296875), number(-2.5e-7), number(1.0), number("-inf"), number("(1-2j)")
+    ('4517.3', '−2.5e−7', '1', '−inf', '1−2j')
+    """
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return _from_text(value, digits)
+    if isinstance(value, complex):
+        imaginary = _real(value.imag, digits)
+        sign = "" if imaginary.startswith(MINUS) else "+"
+        return f"{_real(value.real, digits)}{sign}{imaginary}j"
+    return _real(value, digits)
+
+
+def _from_text(value: str, digits: int) -> str:
+    text = value[:200]
+    try:
+        return _real(float(text), digits)
+    except ValueError:
+        pass
+    try:
+        return number(complex(text), digits)
+    except ValueError:
+        return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+
+
+def _real(value: int | float, digits: int) -> str:
+    if isinstance(value, int):
+        # Counts and sizes are exact; an integer too long for a float must not raise.
+        text = str(value) if abs(value) < 10**9 else f"{Decimal(value):.{max(digits - 1, 0)}e}"
+    elif math.isfinite(value):
+        text = f"{value:.{max(digits, 1)}g}"
+    else:
+        text = str(value)
+    mantissa, e, exponent = text.partition("e")
+    if e:
+        if "." in mantissa:
+            mantissa = mantissa.rstrip("0").rstrip(".")
+        text = f"{mantissa}e{int(exponent)}"
+    return "0" if text == "-0" else text.replace("-", MINUS)
