@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from decimal import Decimal
 
 from autograd_tour.facts import Number
 
-__all__ = ["MINUS", "number"]
+__all__ = ["MINUS", "clean", "number", "one_line"]
 
 MINUS = "\u2212"
 """The minus sign. A hyphen is shorter and easily lost in front of a digit."""
@@ -61,3 +62,27 @@ def _real(value: int | float, digits: int) -> str:
             mantissa = mantissa.rstrip("0").rstrip(".")
         text = f"{mantissa}e{int(exponent)}"
     return "0" if text == "-0" else text.replace("-", MINUS)
+
+
+_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean(text: str) -> str:
+    """``text`` on one line; what XML, a terminal or the reader cannot bear becomes U+FFFD.
+
+    That is control characters, lone surrogates, U+FFFE, U+FFFF, unassigned characters, and marks
+    that turn the direction of writing.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if c in "\t\n\r\u2028\u2029" else "\ufffd" if _unfit(c) else c for c in text)
+
+
+def _unfit(char: str) -> bool:
+    return char in _BIDI or unicodedata.category(char) in ("Cc", "Cs", "Cn")
+
+
+def one_line(text: str, limit: int) -> str:
+    """``text`` made clean and cut to ``limit`` characters, the last one then an ellipsis."""
+    text = clean(text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from xml.sax.saxutils import escape as _escape
 
+from autograd_tour.text import clean
+
 __all__ = ["clean", "escape", "fit", "text_width"]
 
 # Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
@@ -121,23 +123,7 @@ _BOLD: dict[int, str] = {
 _WIDTHS = [
     {char: width / 1000 for width, chars in table.items() for char in chars} for table in (_REGULAR, _BOLD)
 ]
-_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SMALL = frozenset("⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ᵀ₀₁₂₃₄₅₆₇₈₉")
-
-
-def clean(text: str) -> str:
-    """``text`` on one line; what XML or the reader cannot bear becomes U+FFFD.
-
-    That is control characters, lone surrogates, U+FFFE, U+FFFF, unassigned characters, and marks
-    that turn the direction of writing.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(" " if c in "\t\n\r\u2028\u2029" else "\ufffd" if _unfit(c) else c for c in text)
-
-
-def _unfit(char: str) -> bool:
-    return char in _BIDI or unicodedata.category(char) in ("Cc", "Cs", "Cn")
 
 
 def escape(text: str) -> str:

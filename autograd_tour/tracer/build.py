@@ -342,18 +342,40 @@ class Builder:
         shapes = tuple(self._shape(j, k) if j >= 0 else None for j, k in inputs)
         out = draft.values[0].shape if draft.values and draft.values[0] is not None else None
         result = next((text for text in draft.names if text), "")
-        rule = formulas.rule(name, slot, Operands(tuple(operands), result, draft.attributes, shapes, out))
-        marks = ("routed",) if name in formulas.ROUTED else ()
-        summed = _summed(shapes[slot], out) if name in formulas.POINTWISE else 0
+        known = draft.attributes | _saved_texts(draft.views)
+        rule = formulas.rule(
+            name, slot, Operands(tuple(operands), result, known, shapes, out, tuple(self._dtype(j, k) for j, k in inputs))
+        )
+        marks: tuple[str, ...] = ("routed",) if name in formulas.ROUTED else ()
+        # A bias that a fused product adds (slot 0 of addmm) is broadcast like any other sum.
+        summed = _summed(shapes[slot], out) if name in formulas.POINTWISE or rule == "× 1" else 0
         if summed:
             rule = f"Σ over {summed}" if rule in ("", "× 1") else f"{rule}, Σ over {summed}"
             marks = (*marks, "broadcast")
         return rule, marks
 
+    def _dtype(self, j: int, k: int) -> str:
+        values = self.drafts[j].values if j >= 0 else []
+        facts = values[k] if 0 <= k < len(values) else None
+        return facts.dtype if facts is not None else ""
+
     def _shape(self, j: int, k: int) -> tuple[int, ...] | None:
         values = self.drafts[j].values
         facts = values[k] if k < len(values) else None
         return facts.shape if facts is not None else None
+
+
+def _saved_texts(views: Sequence[SavedTensorView]) -> dict[str, str]:
+    """Saved tensors as a rule wants them: a 0-d tensor's number, ``tensor`` for any other."""
+    texts: dict[str, str] = {}
+    for view in views:
+        if view.tensor is None:
+            if view.state not in ("none", "freed"):
+                texts[view.name] = "tensor"
+            continue
+        first = measure(view.tensor, 1).first if view.tensor.dim() == 0 else ()
+        texts[view.name] = f"{first[0]:g}" if first and not isinstance(first[0], str) else "tensor"
+    return texts
 
 
 def _from_metadata(item: Any) -> TensorFacts | None:

@@ -1,0 +1,26 @@
+"""The whole trace as JSON: what ``render`` draws again without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autograd_tour.codec import dumps
+from autograd_tour.formats.base import Format, Settings
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+
+__all__ = ["format"]
+
+
+class Json(Format):
+    """Every number at full precision."""
+
+    name = "json"
+    summary = "the trace itself, to be drawn again later"
+
+    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+        """``STEM.json``."""
+        return {f"{stem}.json": dumps(graph, ledger)}
+
+
+format = Json()

@@ -1,0 +1,26 @@
+"""A trace and the reader's choices -> files in memory, none of them written yet."""
+
+from __future__ import annotations
+
+from autograd_tour.formats.base import DEFAULT_FORMATS, Settings
+from autograd_tour.formats.registry import registry
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+from autograd_tour.registry import pick
+
+__all__ = ["files_of_trace"]
+
+
+def files_of_trace(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> dict[str, str | bytes]:
+    """File name -> content for one trace, every name starting with ``name``.
+
+    Raises:
+        UsageError: an unknown format or view.
+        EngineError: the layout failed.
+    """
+    known = registry()
+    wanted = [pick("format", format, known) for format in settings.formats or DEFAULT_FORMATS]
+    files: dict[str, str | bytes] = {}
+    for format in dict.fromkeys(wanted):
+        files |= known[format].files(name, graph, ledger, settings)
+    return files

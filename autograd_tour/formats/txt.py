@@ -1,0 +1,26 @@
+"""The text report: the picture's twin for terminals, diffs and screen readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autograd_tour.formats.base import Format, Settings
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+from autograd_tour.reports import report
+
+__all__ = ["format"]
+
+
+class Txt(Format):
+    """The grad_fn tree, the gradients step by step, what was saved, the formulas, the ledger."""
+
+    name = "txt"
+    summary = "a text report with every number of the pictures"
+
+    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+        """``STEM-report.txt``."""
+        return {f"{stem}-report.txt": report(graph, ledger, title=stem)}
+
+
+format = Txt()

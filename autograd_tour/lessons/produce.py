@@ -1,0 +1,28 @@
+"""A program -> its trace and ledger -> files in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autograd_tour.formats import Settings
+from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS
+from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.tracer import accumulate, trace
+
+__all__ = ["files_of_program"]
+
+
+def files_of_program(name: str, program: Callable[[], object], settings: Settings) -> dict[str, str | bytes]:
+    """Trace ``program``, follow its accumulation where a chosen file shows it, and draw both.
+
+    Raises:
+        ProgramError: the program failed, or has nothing to trace.
+        UsageError: an unknown format or view.
+        EngineError: the layout failed.
+    """
+    formats = set(settings.formats or DEFAULT_FORMATS)
+    drawn = "svg" in formats and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
+    written = bool(formats & {"json", "txt"}) or bool(formats - {"svg", "dot"})
+    graph = trace(program, keep=settings.keep)
+    ledger = accumulate(program, calls=settings.calls, keep=settings.keep) if drawn or written else None
+    return files_of_trace(name, graph, ledger, settings)

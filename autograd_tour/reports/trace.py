@@ -1,0 +1,180 @@
+"""One trace as a text report: every number of the pictures, in tables."""
+
+from __future__ import annotations
+
+from autograd_tour.drawing.wording import describe_graph, shape_text, tensor_text
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import Graph, Node, Step
+from autograd_tour.ledger import POLICIES, Ledger
+from autograd_tour.reports.tables import heading, table
+from autograd_tour.reports.tree import tree
+
+__all__ = ["report"]
+
+ROWS = 2_000
+"""Longest table. A graph of a million nodes gets a report one can still open."""
+
+_POLICIES = {
+    "keep": "without zeroing",
+    "zero_": "after .grad.zero_()",
+    "none": "after zero_grad(set_to_none=True)",
+}
+
+
+def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") -> str:
+    """The text report of a graph and, if there is one, its accumulation ledger."""
+    parts = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
+    if graph.nodes or ledger is None:
+        parts.append(describe_graph(graph))
+        parts += [f"Note: {note}." for note in graph.meta.notes]
+    if graph.nodes:
+        parts += [_source(graph), _forward(graph), heading("grad_fn tree") + tree(graph)]
+        parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
+    if ledger is not None:
+        parts.append(_ledger(ledger))
+    return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
+
+
+def _source(graph: Graph) -> str | None:
+    if not graph.source:
+        return None
+    rows = [[f"{line.file}:{line.line}", line.function, line.text] for line in graph.source]
+    return heading("Source lines that made nodes") + table(["where", "in", "code"], rows)
+
+
+def _forward(graph: Graph) -> str:
+    rows = []
+    shown = [node for node in graph.nodes if node.kind != "accumulate"]
+    for node in shown[:ROWS]:
+        where = f"{graph.source[node.where].file}:{graph.source[node.where].line}" if node.where is not None else ""
+        for slot, facts in enumerate(node.values or (None,)):
+            first = slot == 0
+            name = node.names[slot] if slot < len(node.names) else ""
+            rows.append(
+                [
+                    node.id if first else "",
+                    node.kind if first else "",
+                    node.op if first and node.kind == "operation" else "",
+                    name,
+                    _shape(facts),
+                    facts.dtype if facts is not None else "",
+                    tensor_text(facts, shape=False) if facts is not None and facts.has_values else "not known",
+                    where if first else "",
+                ]
+            )
+    header = ["id", "kind", "operation", "name", "shape", "dtype", "value", "where"]
+    return heading("Forward") + table(header, rows) + _more(len(shown))
+
+
+def _shape(facts: TensorFacts | None) -> str:
+    return "" if facts is None else shape_text(facts.shape) or "scalar"
+
+
+def _backward(graph: Graph) -> str:
+    if not graph.passes:
+        return heading("Backward") + "  No backward was recorded."
+    nodes = graph.by_id()
+    edges = {(edge.src, edge.slot[0]): edge for edge in graph.select("gradient")}
+    rows = []
+    steps = list(graph.numbered_steps())
+    for number, step in steps[:ROWS]:
+        node = nodes[step.node]
+        received = "; ".join(tensor_text(facts) for facts in step.received)
+        rows.append([str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""])
+        for slot, sent in enumerate(step.sent):
+            edge = edges.get((step.node, slot))
+            if edge is None:
+                rows.append(["", "", "", "", f"[{slot}]", "", "None"])
+                continue
+            target = nodes[edge.dst]
+            to = f"[{slot}] {target.grad_fn}"
+            rows.append(["", "", "", "", to, edge.rule or "see formula", tensor_text(sent)])
+    header = ["step", "grad_fn", "operation", "receives", "sends to", "rule", "gradient sent"]
+    return heading("Backward, in the engine's order") + table(header, rows, right=[0]) + _more(len(steps))
+
+
+def _leaves(graph: Graph) -> str | None:
+    nodes = graph.by_id()
+    steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
+    rows = []
+    for edge in graph.select("gradient"):
+        leaf = nodes[edge.dst]
+        if leaf.kind != "leaf" or edge.src not in steps:
+            continue
+        number, step = steps[edge.src]
+        contribution = step.received[0] if step.received else None
+        rows.append(
+            [
+                leaf.name or leaf.id,
+                _shape(leaf.value),
+                str(number),
+                tensor_text(step.before, shape=False),
+                tensor_text(contribution, shape=False),
+                tensor_text(step.after, shape=False),
+            ]
+        )
+    if not rows:
+        return None
+    header = ["leaf", "shape", "step", ".grad before", "contribution", ".grad after"]
+    return heading("Where gradients end up") + table(header, rows[:ROWS], right=[2]) + _more(len(rows))
+
+
+def _saved(graph: Graph) -> str | None:
+    nodes = graph.by_id()
+    rows = [
+        [node.id, node.grad_fn, item.name, _origin(nodes, item.of), _shape(item.facts), item.state]
+        for node in graph.nodes
+        for item in node.saved
+    ]
+    if not rows:
+        return None
+    header = ["id", "grad_fn", "saved as", "which is", "shape", "state"]
+    return heading("Kept in memory for backward") + table(header, rows[:ROWS]) + _more(len(rows))
+
+
+def _origin(nodes: dict[str, Node], node_id: str) -> str:
+    node = nodes.get(node_id)
+    return (node.expr or node.name or node.op) if node is not None else ""
+
+
+def _formulas(graph: Graph) -> str | None:
+    known: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.grad_fn not in known and any(node.formula):
+            known[node.grad_fn] = list(node.formula)
+    if not known:
+        return None
+    rows = [
+        [name if slot == 0 else "", f"[{slot}]", formula]
+        for name, formulas in sorted(known.items())
+        for slot, formula in enumerate(formulas)
+        if formula
+    ]
+    return heading("Derivative formulas (from PyTorch's derivatives.yaml)") + table(["grad_fn", "slot", "formula"], rows[:ROWS])
+
+
+def _ledger(ledger: Ledger) -> str:
+    text = heading(f"Accumulation: .grad over {ledger.calls} backward calls, a fresh forward each")
+    rows = []
+    for account in ledger.accounts:
+        for p, policy in enumerate(POLICIES):
+            for number, call in enumerate(account.under(policy), start=1):
+                first = number == 1
+                rows.append(
+                    [
+                        account.name if first and p == 0 else "",
+                        _POLICIES[policy] if first else "",
+                        str(number),
+                        tensor_text(call.before, shape=False),
+                        tensor_text(call.contribution, shape=False),
+                        tensor_text(call.after, shape=False),
+                    ]
+                )
+    if not rows:
+        return text + "  No leaf received a gradient."
+    header = ["leaf", "before each call", "call", ".grad before", "contribution", ".grad after"]
+    return text + table(header, rows[:ROWS], right=[2]) + _more(len(rows))
+
+
+def _more(total: int) -> str:
+    return f"\n  … and {total - ROWS} more" if total > ROWS else ""

@@ -1,0 +1,51 @@
+"""The grad_fn tree as indented text, from the results to the leaves."""
+
+from __future__ import annotations
+
+from autograd_tour.graph import Graph, Node
+from autograd_tour.text import one_line
+
+__all__ = ["tree"]
+
+LINES = 2_000
+
+
+def tree(graph: Graph) -> str:
+    """One line for each ``next_functions`` entry, in torch's notation ``[slot] Name, output``.
+
+    A node met again is named with ``(see above)``. A chain does not indent further, so a deep graph
+    stays readable; the text ends after 2,000 lines.
+    """
+    nodes = graph.by_id()
+    leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
+    edges = {(e.src, e.slot[0]): e for e in graph.select("gradient") if nodes[e.dst].kind != "leaf"}
+    lines: list[str] = []
+    seen: set[str] = set()
+    # (node or None for a stub, what leads to it, its indentation)
+    pending: list[tuple[str | None, str, int]] = [(node, "", 1) for node, _ in reversed(graph.outputs)]
+    while pending and len(lines) < LINES:
+        node_id, lead, depth = pending.pop()
+        margin = "  " * depth
+        if node_id is None:
+            lines.append(f"{margin}{lead}None")
+            continue
+        node = nodes[node_id]
+        again = node_id in seen
+        lines.append(f"{margin}{lead}{_name(node, leaf_of.get(node_id))}{' (see above)' if again else ''}")
+        if again:
+            continue
+        seen.add(node_id)
+        inner = depth if node.slots == 1 else depth + 1
+        for slot in reversed(range(node.slots)):
+            edge = edges.get((node_id, slot))
+            output = f"output {edge.slot[1]} of " if edge is not None and edge.slot[1] else ""
+            pending.append((edge.dst if edge is not None else None, f"[{slot}] {output}", inner))
+    if pending:
+        lines.append(f"  … {len(pending)} more branches")
+    return "\n".join(lines)
+
+
+def _name(node: Node, leaf: Node | None) -> str:
+    if leaf is not None:
+        return f"{node.grad_fn} of {one_line(leaf.name or leaf.id, 60)}"
+    return f"{node.grad_fn}    {one_line(node.op, 40)}" + (f" = {one_line(node.name, 40)}" if node.name else "")
