@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autograd_tour.codec import dumps, loads
     from autograd_tour.errors import TourError
     from autograd_tour.facts import TensorFacts
-    from autograd_tour.formats import dot, report, save, svg
+    from autograd_tour.formats.save import dot, report, save, svg
     from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
     from autograd_tour.ledger import Ledger
     from autograd_tour.tracer import accumulate, trace
@@ -47,7 +47,8 @@ _ROOMS = {
     "codec": ("dumps", "loads"),
     "errors": ("TourError",),
     "facts": ("TensorFacts",),
-    "formats": ("dot", "report", "save", "svg"),
+    # Not of `formats` itself: there `dot` and `svg` become its submodules once those are loaded.
+    "formats.save": ("dot", "report", "save", "svg"),
     "graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
     "ledger": ("Ledger",),
     "tracer": ("accumulate", "trace"),

@@ -147,7 +147,7 @@ def command(
     settings = Settings(**options)
     _check_names(settings)
     # Absolute before any program runs, which may change the working folder.
-    folder = Path(os.path.abspath(output))  # noqa: PTH100
+    folder = Path(os.path.abspath(output))
 
     from autograd_tour.cli.targets import builtin_names, draw
 

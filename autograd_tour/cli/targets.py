@@ -57,7 +57,7 @@ def draw(target: str, settings: Settings) -> Drawn:
 
 
 def _of_builtin(target: str, settings: Settings) -> Drawn:
-    if target.endswith(".py") or os.path.exists(target):  # noqa: PTH110  pathlib raises at long names
+    if target.endswith(".py") or os.path.exists(target):  # pathlib raises at long names
         raise _not_named(target)
     from autograd_tour import lessons
 
@@ -130,7 +130,7 @@ def _json_files_near(path: Path) -> str:
     from difflib import get_close_matches
 
     folder = path.parent
-    if not os.path.isdir(folder):  # noqa: PTH112
+    if not os.path.isdir(folder):
         return f"There is no folder {folder} either; you are in {Path.cwd()}"
     names = sorted(entry.name for entry in folder.glob("*.json"))
     near = get_close_matches(path.name, names, n=1)
@@ -145,9 +145,9 @@ def _json_files_near(path: Path) -> str:
 
 def _not_named(target: str) -> UsageError:
     """A file without the name of an object in it: look what could be meant, without running it."""
-    if os.path.isdir(target):  # noqa: PTH112
+    if os.path.isdir(target):
         return UsageError(f"{target} is a folder", "Name a function in a file: folder/file.py:name")
-    if not os.path.exists(target):  # noqa: PTH110
+    if not os.path.exists(target):
         return UsageError(
             f"there is no file {target}", "Name a function in a file that is there: file.py:name"
         )

@@ -45,8 +45,8 @@ class Loaded:
 
 def load(place: str) -> Loaded:
     """The module in the file ``place``, or of the dotted name ``place``."""
-    # os.path answers False where pathlib raises: a name may be far too long for any file.
-    if place.endswith(".py") or "/" in place or os.sep in place or os.path.exists(place):  # noqa: PTH110
+    # os.path answers False where pathlib raises: a name may be too long for any file.
+    if place.endswith(".py") or "/" in place or os.sep in place or os.path.exists(place):
         return _load_file(place)
     if not all(part.isidentifier() for part in place.split(".")):
         raise UsageError(f"{place!r} is neither a Python file nor a module's name", _near(Path(place)))
@@ -84,7 +84,7 @@ def close_matches(word: str, known: Iterable[str]) -> str:
 
 def _load_file(place: str) -> Loaded:
     path = Path(place)
-    if os.path.isdir(path):  # noqa: PTH112
+    if os.path.isdir(path):
         raise UsageError(f"{place} is a folder", "Name a Python file in it: folder/file.py:name")
     try:
         source = path.read_bytes()
@@ -93,7 +93,7 @@ def _load_file(place: str) -> Loaded:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {place}: {reason}", "Check the path and its rights") from None
-    path = Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its own name and folder
+    path = Path(os.path.abspath(path))  # a link keeps its own name and folder
     module = _new_module(path)
     # Compiled here, not by the import system: that would leave a __pycache__ in the user's folder.
     try:
@@ -149,7 +149,7 @@ def _load_module(name: str) -> Loaded:
 def _near(path: Path) -> str:
     """Which Python files stand where ``path`` was looked for."""
     folder = path.parent
-    if not os.path.isdir(folder):  # noqa: PTH112
+    if not os.path.isdir(folder):
         return f"There is no folder {folder} either; you are in {Path.cwd()}"
     files = sorted(entry.name for entry in folder.glob("*.py"))
     if not files:

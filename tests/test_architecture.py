@@ -1,0 +1,76 @@
+"""What holds for the package as a whole."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd_tour
+
+ROOT = Path(autograd_tour.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    script = "import autograd_tour, sys; dir(autograd_tour); sys.exit('torch' in sys.modules or 'msgspec' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", autograd_tour.__all__)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    thing = getattr(autograd_tour, name)
+    assert name in dir(autograd_tour)
+    if name != "__version__":
+        assert thing.__doc__
+
+
+def test_type_checkers_see_what_is_loaded_lazily() -> None:
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    seen = {
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("autograd_tour.")
+        for alias in node.names
+    }
+    assert seen == {(f"autograd_tour.{room}", name) for name, room in autograd_tour._HOME.items()}
+    assert {name for _, name in seen} | {"__version__"} == set(autograd_tour.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = autograd_tour.nonsense
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_has_a_docstring_and_says_what_is_public(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    if path.name not in {"__main__.py", "__init__.py"}:
+        names = {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        assert "__all__" in names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_one_room(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_every_module_can_be_imported_and_keeps_its_promises() -> None:
+    for info in pkgutil.walk_packages([str(ROOT)], "autograd_tour."):
+        if info.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", ()):
+            assert hasattr(module, name), f"{info.name}.{name}"

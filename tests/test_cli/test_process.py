@@ -1,0 +1,193 @@
+"""The command as a real process, with the real rooms behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autograd_tour import codec
+from autograd_tour.graph import Edge, Graph, Node
+
+HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy")
+
+
+def call(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "autograd_tour", *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def loaded(words: list[str], cwd: Path) -> set[str]:
+    """Which top-level modules the command loads."""
+    script = (
+        "import sys\nfrom autograd_tour.cli import main\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('\\n'.join({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    nodes = (Node("n0", "leaf", op="w"), Node("n1", "operation", op="w * x", grad_fn="MulBackward0", slots=2))
+    edges = (Edge("n0", "n1", "forward"), Edge("n1", "n0", "gradient"))
+    path = tmp_path / "saved.json"
+    path.write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n1", 0),))))
+    return path
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["render", "--help"], ["info", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    assert loaded(words, tmp_path).isdisjoint({*HEAVY, "jinja2", "graphviz", "msgspec"})
+
+
+def test_info_loads_no_torch(tmp_path: Path) -> None:
+    assert loaded(["info"], tmp_path).isdisjoint(HEAVY)
+
+
+def test_a_saved_trace_is_drawn_without_torch(trace: Path, tmp_path: Path) -> None:
+    assert loaded(["render", "saved.json"], tmp_path).isdisjoint(HEAVY)
+    assert (tmp_path / "outputs" / "saved-graph.svg").read_text().startswith("<")
+
+
+def test_a_program_file_gives_the_five_kinds_of_file(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nnet = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))\n"
+        "x, y = torch.ones(5, 3), torch.tensor([0, 1, 0, 1, 1])\n"
+        "def loss():\n    print('hello')\n    return torch.nn.functional.cross_entropy(net(x), y)\n"
+    )
+    done = call("render", "net.py:loss", "-o", "pictures", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ends = ["-graph.svg", "-chain.svg", "-accumulation.svg", "-report.txt", ".json"]
+    assert done.stdout.splitlines() == [os.path.join("pictures", f"net-loss{end}") for end in ends]
+    assert set(done.stderr.split()) == {"hello"}
+    again = call("render", "pictures/net-loss.json", "-o", "again", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    for end in ends:
+        assert (tmp_path / "again" / f"net-loss{end}").read_bytes() == (
+            tmp_path / "pictures" / f"net-loss{end}"
+        ).read_bytes(), end
+
+
+FAILING = {
+    "needs no grad": ("def loss():\n    return torch.ones(2).sum()\n", 1),
+    "not a scalar": ("w = torch.ones(2, requires_grad=True)\ndef loss():\n    return w * 2\n", 1),
+    "freed": (
+        "w = torch.ones(2, requires_grad=True)\nloss = (w * w).sum()\nloss.backward()\n",
+        1,
+    ),
+    "no tensor": ("def loss():\n    return 'hello'\n", 1),
+    "nothing": ("def loss():\n    pass\n", 1),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_a_loss_that_cannot_be_followed_is_one_line(case: str, tmp_path: Path) -> None:
+    source, code = FAILING[case]
+    (tmp_path / "net.py").write_text("import torch\n" + source)
+    done = call("render", "net.py:loss", cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert "itself failed" not in done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+NASTY = {
+    "script": "<script>alert(1)</script>",
+    "quotes": "\\\"'`]]>-->&amp;",
+    "control": "\x00\x1b[2J\x07\ufffe",
+    "emoji": "🎈 \u202e Σ",
+    "surrogate": "\ud800",
+    "dot": "\\N \\G \\l {|} <b>x</b>",
+    "long": "x" * 10_000,
+}
+
+
+@pytest.mark.parametrize("case", NASTY)
+def test_names_from_a_trace_break_no_picture(case: str, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    name = NASTY[case]
+    try:
+        text = codec.dumps(
+            Graph(nodes=(Node("n0", "leaf", op=name, names=(name,)), Node("n1", "operation", op=name)))
+        )
+    except UnicodeEncodeError:
+        pytest.skip("JSON text cannot hold it, so no trace can bring it")
+    (tmp_path / "nasty.json").write_text(text)
+    done = call("render", "nasty.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    pictures = sorted((tmp_path / "outputs").glob("*.svg"))
+    assert pictures
+    for picture in pictures:
+        tags = {item.tag.rpartition("}")[2] for item in ElementTree.fromstring(picture.read_bytes()).iter()}
+        assert "script" not in tags
+
+
+def test_an_engine_that_is_absent_is_exit_3(trace: Path, tmp_path: Path) -> None:
+    done = call("render", "saved.json", "--engine", "pygraphviz", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_engine_that_hangs_is_exit_3(trace: Path, tmp_path: Path) -> None:
+    stub = tmp_path / "bin" / "dot"
+    stub.parent.mkdir()
+    stub.write_text("#!/bin/sh\nexec sleep 60\n")
+    stub.chmod(0o755)
+    path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
+    done = call("render", "saved.json", "--engine", "dot", "--timeout", "0.5", cwd=tmp_path, PATH=path)
+    assert done.returncode == 3, done.stderr
+    assert "--timeout" in done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+def test_ctrl_c_ends_a_running_program_with_130(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import pathlib, time\ndef loss():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autograd_tour", "render", "net.py:loss"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of another kind")
+def test_a_reader_that_leaves_is_no_error(trace: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m autograd_tour render --help | true"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
