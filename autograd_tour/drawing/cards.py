@@ -6,7 +6,7 @@ from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
-from autograd_tour.drawing.wording import describe_graph, elements, shape_text, tensor_runs, tensor_text
+from autograd_tour.drawing.wording import describe_graph, elements, shape_text, short, tensor_runs, tensor_text
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import Edge, Graph, Node, Saved, Step
 
@@ -75,8 +75,8 @@ class _Artist:
             absent = "not reached" if self.graph.passes else "not recorded"
             return (lead, Run(absent, "muted"))
         contribution = step.received[0] if step.received else None
-        sum_text = f"{_small(step.before)} + {_small(contribution)} = "
-        return (lead, Run(sum_text, "backward"), Run(_small(step.after), "backward", bold=True))
+        sum_text = f"{_term(step.before)} + {_term(contribution)} = "
+        return (lead, Run(sum_text, "backward"), Run(_content(step.after), "backward", bold=True))
 
     def _constant(self, node: Node) -> Card:
         cut = next((note for note in node.notes if note.startswith("cut")), "")
@@ -134,10 +134,8 @@ class _Artist:
         text = fit(name or item.name, 110, 12)
         if not name and item.facts is not None and item.facts.shape:
             text += f" {shape_text(item.facts.shape)}"
-        version = item.facts.version if item.facts is not None else 0
-        tail = f"  v{version}" if version else ""
         state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(item.state, "")
-        runs = (Run(f"saved  {text}{tail}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
+        runs = (Run(f"saved  {text}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark)
 
@@ -150,7 +148,8 @@ class _Artist:
         received = found[1].received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
-            lead = "grad in  " if len(received) == 1 else f"grad [{k}]  "
+            name = node.names[k] if k < len(node.names) else ""
+            lead = "grad in  " if len(received) == 1 else f"grad {fit(name, 90, 12) or f'[{k}]'}  "
             known = facts is not None and bool(node.values) and node.values[min(k, len(node.values) - 1)] is not None
             runs = tensor_runs(facts, "backward", shape=not known) if facts is not None else (Run("none", "muted"),)
             rows.append(Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22))
@@ -180,12 +179,17 @@ class _Artist:
         return Link(ident, src, dst, "backward", label, True, ("g", "g"), name)
 
 
-def _small(facts: TensorFacts | None) -> str:
+def _content(facts: TensorFacts | None) -> str:
     """A mailbox's content: ``None`` is an empty slot, a zero is a printed 0."""
     if facts is None:
         return "None"
     if not facts.has_values:
         return tensor_text(facts)
-    if facts.numel > 2 and facts.stats is not None and facts.stats.norm is not None:
-        return f"{elements(facts, 3)}"
-    return elements(facts, 5) if facts.numel == 1 else f"[{elements(facts, 5)}]"
+    return elements(facts) if facts.numel == 1 else f"[{elements(facts)}]"
+
+
+def _term(facts: TensorFacts | None) -> str:
+    """The same inside a sum: of more than two elements the first stands for all."""
+    if facts is None or facts.numel <= 2 or not facts.first:
+        return _content(facts)
+    return f"[{short(facts.first[0])} …]"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from autograd_tour.drawing.scene import Role, Run
-from autograd_tour.facts import TensorFacts
+from autograd_tour.facts import Number, TensorFacts
 from autograd_tour.graph import Graph
 from autograd_tour.text import number
 
-__all__ = ["describe_graph", "elements", "shape_text", "tensor_runs", "tensor_text"]
+__all__ = ["describe_graph", "elements", "shape_text", "short", "tensor_runs", "tensor_text"]
 
 WRITTEN_OUT = 4
 """A tensor of up to this many elements is written out."""
@@ -18,8 +18,18 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return f"({', '.join('?' if extent < 0 else str(extent) for extent in shape)})" if shape else ""
 
 
+def short(value: Number, digits: int = 4) -> str:
+    """A number with ``digits`` significant digits; up to a million its integer part stays whole."""
+    if isinstance(value, float) and 10**digits <= abs(value) < 10**6:
+        return number(float(round(value)), 7)
+    return number(value, digits)
+
+
 def elements(facts: TensorFacts, digits: int = 4) -> str:
-    """The elements as they fit: all of up to four, else the first two and the last; ``""`` if unknown."""
+    """The elements as they fit: all of up to four, else the first two and the last; ``""`` if unknown.
+
+    A larger tensor whose elements are all the same says so: ``all 0.0909``.
+    """
     total = facts.numel
     if total == 0:
         return "empty"
@@ -28,12 +38,14 @@ def elements(facts: TensorFacts, digits: int = 4) -> str:
     if total == 1:
         return number(facts.first[0], 6)
     if total <= WRITTEN_OUT and len(facts.first) == total:
-        return ", ".join(number(value, digits) for value in facts.first)
+        return ", ".join(short(value, digits) for value in facts.first)
     last = facts.last if facts.last is not None else facts.first[-1]
-    return ", ".join(number(value, digits) for value in facts.first[:2]) + f" … {number(last, digits)}"
+    if facts.stats is not None and facts.stats.min is not None and facts.stats.min == facts.stats.max:
+        return f"all {short(last, digits)}"
+    return ", ".join(short(value, digits) for value in facts.first[:2]) + f" … {short(last, digits)}"
 
 
-def tensor_text(facts: TensorFacts | None, *, shape: bool = True) -> str:
+def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 4) -> str:
     """One tensor on one line: shape, elements, and its type if that is not float32."""
     if facts is None:
         return "None"
@@ -44,7 +56,7 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True) -> str:
         parts.append(shape_text(facts.shape))
     if facts.dtype != "float32" or not facts.first:
         parts.append(facts.dtype)
-    parts.append(elements(facts))
+    parts.append(elements(facts, digits))
     return " ".join(part for part in parts if part)
 
 

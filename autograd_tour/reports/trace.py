@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograd_tour.drawing.wording import describe_graph, shape_text, tensor_text
+from autograd_tour.drawing.wording import describe_graph, shape_text
+from autograd_tour.drawing.wording import tensor_text as _tensor_text
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import Graph, Node, Step
 from autograd_tour.ledger import POLICIES, Ledger
@@ -14,11 +15,18 @@ __all__ = ["report"]
 ROWS = 2_000
 """Longest table. A graph of a million nodes gets a report one can still open."""
 
+DIGITS = 6
+
 _POLICIES = {
     "keep": "without zeroing",
     "zero_": "after .grad.zero_()",
     "none": "after zero_grad(set_to_none=True)",
 }
+
+
+def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
+    """A tensor with all the digits that are the same on every CPU."""
+    return _tensor_text(facts, shape=shape, digits=DIGITS)
 
 
 def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") -> str:
@@ -58,7 +66,7 @@ def _forward(graph: Graph) -> str:
                     name,
                     _shape(facts),
                     facts.dtype if facts is not None else "",
-                    tensor_text(facts, shape=False) if facts is not None and facts.has_values else "not known",
+                    _text(facts, shape=False) if facts is not None and facts.has_values else "not known",
                     where if first else "",
                 ]
             )
@@ -79,7 +87,7 @@ def _backward(graph: Graph) -> str:
     steps = list(graph.numbered_steps())
     for number, step in steps[:ROWS]:
         node = nodes[step.node]
-        received = "; ".join(tensor_text(facts) for facts in step.received)
+        received = "; ".join(_text(facts) for facts in step.received)
         rows.append([str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""])
         for slot, sent in enumerate(step.sent):
             edge = edges.get((step.node, slot))
@@ -88,7 +96,7 @@ def _backward(graph: Graph) -> str:
                 continue
             target = nodes[edge.dst]
             to = f"[{slot}] {target.grad_fn}"
-            rows.append(["", "", "", "", to, edge.rule or "see formula", tensor_text(sent)])
+            rows.append(["", "", "", "", to, edge.rule or "see formula", _text(sent)])
     header = ["step", "grad_fn", "operation", "receives", "sends to", "rule", "gradient sent"]
     return heading("Backward, in the engine's order") + table(header, rows, right=[0]) + _more(len(steps))
 
@@ -108,9 +116,9 @@ def _leaves(graph: Graph) -> str | None:
                 leaf.name or leaf.id,
                 _shape(leaf.value),
                 str(number),
-                tensor_text(step.before, shape=False),
-                tensor_text(contribution, shape=False),
-                tensor_text(step.after, shape=False),
+                _text(step.before, shape=False),
+                _text(contribution, shape=False),
+                _text(step.after, shape=False),
             ]
         )
     if not rows:
@@ -165,9 +173,9 @@ def _ledger(ledger: Ledger) -> str:
                         account.name if first and p == 0 else "",
                         _POLICIES[policy] if first else "",
                         str(number),
-                        tensor_text(call.before, shape=False),
-                        tensor_text(call.contribution, shape=False),
-                        tensor_text(call.after, shape=False),
+                        _text(call.before, shape=False),
+                        _text(call.contribution, shape=False),
+                        _text(call.after, shape=False),
                     ]
                 )
     if not rows:

@@ -8,13 +8,14 @@ from autograd_tour.text import one_line
 __all__ = ["tree"]
 
 LINES = 2_000
+DEEPEST = 24
 
 
 def tree(graph: Graph) -> str:
     """One line for each ``next_functions`` entry, in torch's notation ``[slot] Name, output``.
 
-    A node met again is named with ``(see above)``. A chain does not indent further, so a deep graph
-    stays readable; the text ends after 2,000 lines.
+    A node met again is named with ``(see above)``. Below 24 levels nothing is indented further, and
+    the text ends after 2,000 lines.
     """
     nodes = graph.by_id()
     leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
@@ -35,7 +36,7 @@ def tree(graph: Graph) -> str:
         if again:
             continue
         seen.add(node_id)
-        inner = depth if node.slots == 1 else depth + 1
+        inner = min(depth + 1, DEEPEST)
         for slot in reversed(range(node.slots)):
             edge = edges.get((node_id, slot))
             output = f"output {edge.slot[1]} of " if edge is not None and edge.slot[1] else ""

@@ -104,6 +104,8 @@ class Builder:
         self._assign_constants()
         for i in range(len(self.skeleton)):
             self._values_from_saved(i)
+            if self.skeleton.names[i] == "TBackward0":
+                self._value_of_transpose(i)
         for i in range(len(self.skeleton)):
             if self.skeleton.names[i] == "AccumulateGrad":
                 self._add_leaf(i)
@@ -289,6 +291,15 @@ class Builder:
             if known is not None and not known.has_values and known.shape == tuple(view.tensor.shape):
                 values[k] = measure(view.tensor, self.keep)
 
+    def _value_of_transpose(self, i: int) -> None:
+        """``linear`` turns its weight around inside: the leaf is at hand, so the value is known."""
+        (j, _), *_ = self.skeleton.next[i]
+        values = self.drafts[i].values
+        if j >= 0 and self.skeleton.names[j] == "AccumulateGrad" and values[0] is not None and not values[0].first:
+            turned = self.skeleton.fns[j].variable.detach().t()
+            if tuple(turned.shape) == values[0].shape:
+                values[0] = measure(turned, self.keep)
+
     def _origin(self, i: int, name: str) -> tuple[int, int] | None:
         """(node, output) that a saved field came from, by the derivative formulas' argument names."""
         if name in ("result", "output", "result0", "out"):
@@ -348,6 +359,7 @@ class Builder:
         )
         marks: tuple[str, ...] = ("routed",) if name in formulas.ROUTED else ()
         # A bias that a fused product adds (slot 0 of addmm) is broadcast like any other sum.
+        rule = rule.replace("ᵀᵀ", "")
         summed = _summed(shapes[slot], out) if name in formulas.POINTWISE or rule == "× 1" else 0
         if summed:
             rule = f"Σ over {summed}" if rule in ("", "× 1") else f"{rule}, Σ over {summed}"

@@ -170,7 +170,8 @@ class ForwardRecord:
     def _look_up(self, tensor: Tensor, user: FrameType | None) -> str:
         # The outermost name is the one the reader of the program knows; a callee's parameter is not.
         frames = list(user_frames(user, self.stop))
-        return find_name(tensor, [frame.f_locals for frame in reversed(frames)])
+        used = ({n: f.f_globals[n] for n in f.f_code.co_names if n in f.f_globals} for f in frames)
+        return find_name(tensor, [frame.f_locals for frame in reversed(frames)]) or find_name(tensor, used)
 
     def _note_cut(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
         """A result without gradient from an argument with one: the graph was cut here."""

@@ -37,6 +37,8 @@ def describe(grad_fn: str, function: str, texts: Sequence[str], attributes: dict
         bare, texts = _SWAPPED[bare], (list(texts)[::-1] if function == "rsub" else texts)
     if bare == "Pow":
         return _power(texts, attributes)
+    if bare == "T" and texts and texts[0]:
+        return "transpose", texts[0].removesuffix("ᵀ") if texts[0].endswith("ᵀ") else f"{_inner(texts[0])}ᵀ"
     if bare == "Neg" and texts:
         return _both(f"−{_inner(texts[0])}" if texts[0] else "− ( )", bool(texts[0]))
     if bare in _INFIX and len(texts) == 1 and texts[0] and bare == "Mul":
