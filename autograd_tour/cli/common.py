@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import traceback
@@ -11,9 +10,9 @@ from typing import Any, NoReturn
 
 import click
 
-from autograd_tour.errors import TourError, UsageError
+from autograd_tour.errors import TourError, suggestion
 
-__all__ = ["TourCommand", "TourGroup", "printable", "report_error", "say", "unknown"]
+__all__ = ["TourCommand", "TourGroup", "printable", "report_error", "say"]
 
 _LONGEST = 500
 _INTERRUPTED = 130
@@ -102,24 +101,12 @@ class TourGroup(_ExamplesFirst, click.Group):
 
     def no_such_command(self, ctx: click.Context, name: str, known: Iterable[str]) -> NoReturn:
         """Refuse ``name`` and tell what there is."""
-        known = list(known)
-        hint = f"Commands: {', '.join(known)}{_near(name, known)}"
+        hint = suggestion(name, list(known))
         if ":" in name or name.endswith((".py", ".json")):
             hint = f"To draw it: {ctx.command_path} render {name}"
         error = click.UsageError(f"there is no command {name}", ctx)
         error.hint = printable(hint)  # type: ignore[attr-defined]
         raise error
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in a registry: what there is, and what comes close."""
-    names = list(known)
-    return UsageError(f"unknown {kind} {name!r}", f"There are: {', '.join(names)}{_near(name, names)}")
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {near[0]}?" if near else ""
 
 
 def report_error(message: str, hint: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autograd_tour.cli.common import TourCommand, say, unknown
+from autograd_tour.cli.common import TourCommand, say
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
     "views",
     metavar="VIEW",
     multiple=True,
-    help="graph, chain, torchviz, …; may be repeated. Default: graph and chain.",
+    help="graph, chain, accumulation, torchviz, …; may be repeated. Default: the first three.",
 )
 @click.option(
     "--theme",
@@ -169,20 +169,14 @@ def command(
 
 def _check_names(settings: Settings) -> None:
     """Refuse formats and views that do not exist, before anything is traced."""
-    if settings.formats:
-        from autograd_tour import formats
+    from autograd_tour import formats, views
+    from autograd_tour.formats.base import ACCUMULATION
+    from autograd_tour.registry import pick
 
-        _known("format", settings.formats, formats.registry())
-    if settings.views:
-        from autograd_tour import views
-
-        _known("view", settings.views, views.registry())
-
-
-def _known(kind: str, names: tuple[str, ...], registry: Mapping[str, object]) -> None:
-    for name in names:
-        if name not in registry:
-            raise unknown(kind, name, registry)
+    for name in settings.formats:
+        pick("format", name, formats.registry())
+    for name in settings.views:
+        pick("view", name, [*views.registry(), ACCUMULATION])
 
 
 def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from autograd_tour.cli.common import unknown
 from autograd_tour.errors import TourError, TraceFileError, UsageError
 
 if TYPE_CHECKING:
@@ -60,11 +59,14 @@ def _of_builtin(target: str, settings: Settings) -> Drawn:
     if target.endswith(".py") or os.path.exists(target):  # pathlib raises at long names
         raise _not_named(target)
     from autograd_tour import lessons
+    from autograd_tour.registry import pick
 
     registry = lessons.registry()
-    if target not in registry:
-        error = unknown("target", target, registry)
-        raise UsageError(error.message, f"{error.hint}. A program of yours: file.py:name; a trace: file.json")
+    try:
+        pick("target", target, registry)
+    except UsageError as error:
+        hint = f"{error.hint.rstrip('.')}. A program of yours: file.py:name; a trace: file.json"
+        raise UsageError(error.message, hint) from None
     with _stdout_to_stderr():
         return Drawn(target, target, dict(registry[target].files(settings)))
 
@@ -135,7 +137,7 @@ def _json_files_near(path: Path) -> str:
     names = sorted(entry.name for entry in folder.glob("*.json"))
     near = get_close_matches(path.name, names, n=1)
     if near:
-        return f"Did you mean {folder / near[0]}?"
+        return f"Did you mean '{folder / near[0]}'?"
     return (
         f"JSON files there: {', '.join(names[:8])}"
         if names

@@ -72,14 +72,14 @@ def find_object(loaded: Loaded, name: str, traceable: Callable[[object], bool]) 
                 if names
                 else "It has no function, module or tensor to trace"
             )
-            raise UsageError(f"{loaded.shown} has no {name}", has + close_matches(part, names)) from None
+            raise UsageError(f"{loaded.shown} has no {name}", close_matches(part, names) + has) from None
     return found
 
 
 def close_matches(word: str, known: Iterable[str]) -> str:
-    """``. Did you mean x?``, or nothing if nothing comes close."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f". Did you mean {near[0]}?" if near else ""
+    """``Did you mean 'x'? ``, or nothing if nothing comes close."""
+    near = difflib.get_close_matches(word[:60], list(known), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def _load_file(place: str) -> Loaded:
@@ -154,7 +154,7 @@ def _near(path: Path) -> str:
     files = sorted(entry.name for entry in folder.glob("*.py"))
     if not files:
         return f"There is no Python file in {folder.resolve()}"
-    return f"Python files there: {', '.join(files[:8])}{close_matches(path.name, files)}"
+    return f"{close_matches(path.name, files)}Python files there: {', '.join(files[:8])}"
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def _program(loaded: Loaded, name: str, found: Any, notes: list[str]) -> Callabl
         others = close_matches(name, [n for n, v in vars(loaded.module).items() if is_traceable(v)])
         raise UsageError(
             f"{name} of {loaded.shown} is {_kind(found)}, which cannot be traced",
-            "Name a function without arguments, a torch.nn.Module or a tensor" + others,
+            others + "Name a function without arguments, a torch.nn.Module or a tensor",
         )
     missing = required_arguments(found)
     if missing:

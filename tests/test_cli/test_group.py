@@ -63,7 +63,7 @@ def test_no_words_show_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("word", "hint"),
     [
-        ("rendr", "Did you mean render?"),
+        ("rendr", "Did you mean 'render'?"),
         ("net.py:loss", "autograd-tour render net.py:loss"),
         ("trace.json", "autograd-tour render trace.json"),
     ],

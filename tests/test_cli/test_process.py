@@ -191,3 +191,11 @@ def test_a_reader_that_leaves_is_no_error(trace: Path, tmp_path: Path) -> None:
         ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr == ""
+
+
+def test_the_accumulation_is_a_view_too(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nw = torch.ones(2, requires_grad=True)\ndef loss():\n    return (w * w).sum()\n"
+    )
+    done = call("render", "net.py:loss", "--view", "accumulation", "-f", "svg", cwd=tmp_path)
+    assert done.stdout.splitlines() == [os.path.join("outputs", "net-loss-accumulation.svg")], done.stderr
