@@ -37,7 +37,9 @@ def label(
     return f'<text {place} fill="{fill}"{where}{weight}{extra}>{escape(text)}</text>\n'
 
 
-def line(x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1, extra: str = "") -> str:
+def line(
+    x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1, extra: str = ""
+) -> str:
     """One ``<line>``. ``extra`` is put among the attributes as it is."""
     ends = f'x1="{n(x1)}" y1="{n(y1)}" x2="{n(x2)}" y2="{n(y2)}"'
     return f'<line {ends} stroke="{stroke}" stroke-width="{width:g}"{extra}/>\n'

@@ -1,0 +1,206 @@
+"""Ledger -> the rows of its picture: one per element or norm, with the parts that each bar is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from autograd_tour.facts import Number, TensorFacts
+from autograd_tour.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.text import number
+
+__all__ = ["Bar", "Part", "Row", "rows_of"]
+
+MOST_ROWS = 6
+MOST_ELEMENTS = 4
+MOST_PARTS = 12
+LARGEST = 1e307  # a dozen of these can still be added without overflow; what is larger stands as text
+UNKNOWN = "?"
+
+State = Literal["bar", "none", "odd"]
+Read = Callable[[TensorFacts], Number | None]
+Spell = Callable[[Number], str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One segment of a bar: what ``call`` brought; 0 is what was there before, -1 several calls."""
+
+    value: float
+    text: str
+    call: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """``.grad`` after one call. ``state`` is ``none`` for no gradient, ``odd`` for no number to draw.
+
+    ``before`` is ``None`` for an empty slot, ``gone`` what zeroing threw away, ``None`` for nothing.
+    The last of ``parts`` is what this call brought. ``level`` is ``after`` as a number.
+    """
+
+    call: int
+    before: str | None
+    gone: str | None
+    after: str
+    state: State
+    level: float = 0.0
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number through all calls, under each policy; ``index`` has the place of one element."""
+
+    leaf: str
+    index: str
+    norm: bool
+    stacked: bool
+    bars: tuple[tuple[Policy, tuple[Bar, ...]], ...]
+
+
+def rows_of(ledger: Ledger) -> tuple[tuple[Row, ...], int]:
+    """At most six rows, and the number of leaves that found no place among them."""
+    rows: list[Row] = []
+    for done, account in enumerate(ledger.accounts):
+        count = math.prod(account.shape)
+        elements = count if 1 <= count <= MOST_ELEMENTS and not _any_complex(account) else 0
+        if elements and len(rows) + elements <= MOST_ROWS:
+            for i in range(elements):
+                index = f"[{', '.join(map(str, _position(i, account.shape)))}]" if account.shape else ""
+                rows.append(_row(account, index, _element(i), norm=False))
+        elif len(rows) < MOST_ROWS:
+            rows.append(_row(account, "", _norm, norm=True))
+        else:
+            return tuple(rows), len(ledger.accounts) - done
+    return tuple(rows), 0
+
+
+def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    place: list[int] = []
+    for extent in reversed(shape):
+        flat, here = divmod(flat, extent)
+        place.insert(0, here)
+    return tuple(place)
+
+
+def _any_complex(account: LeafAccount) -> bool:
+    calls = (call for policy in POLICIES for call in account.under(policy))
+    return any(
+        "complex" in facts.dtype for call in calls for facts in (call.after, call.contribution) if facts
+    )
+
+
+def _element(i: int) -> Read:
+    return lambda facts: facts.first[i] if i < len(facts.first) else None
+
+
+def _speller(account: LeafAccount, read: Read) -> Spell:
+    """How to write the numbers of a row: to the same decimal if each keeps four digits that way.
+
+    Else 4517.3 and 9034.59 would stand side by side. The largest number has six digits.
+    """
+    calls = [call for policy in POLICIES for call in account.under(policy)]
+    found = [_value(facts, read) for call in calls for facts in (call.contribution, call.after)]
+    sizes = [abs(value) for value in found if value and math.isfinite(value)]
+    decimals = 5 - math.floor(math.log10(max(sizes))) if sizes else 0
+    if not sizes or not 0 <= decimals <= 9 or min(sizes) < 10.0 ** (3 - decimals):
+        return number
+    return lambda value: number(round(value, decimals), 12) if isinstance(value, float) else number(value)
+
+
+def _norm(facts: TensorFacts) -> Number | None:
+    if facts.stats is not None and facts.stats.norm is not None:
+        return facts.stats.norm
+    if len(facts.first) < facts.numel:
+        return None
+    try:
+        return math.hypot(*(abs(complex(value)) for value in facts.first))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _row(account: LeafAccount, index: str, read: Read, *, norm: bool) -> Row:
+    adds_up = all(
+        _adds_up(account.under(policy), policy, read, 2e-6 if norm else 1e-2) for policy in POLICIES
+    )
+    spell = _speller(account, read)
+    bars = tuple((policy, _bars(account.under(policy), policy, read, spell, adds_up)) for policy in POLICIES)
+    return Row(account.name, index, norm, adds_up, bars)
+
+
+def _adds_up(calls: tuple[Call, ...], policy: Policy, read: Read, tolerance: float) -> bool:
+    """Whether each ``after`` is the sum of what came in, as far as it is finite: norms seldom are."""
+    total = 0.0
+    for k, call in enumerate(calls):
+        if k == 0 or policy != "keep":
+            total = _value(call.before, read) or 0.0
+        total += _value(call.contribution, read) or 0.0
+        after = _value(call.after, read)
+        if after is None or not math.isfinite(after) or not math.isfinite(total):
+            continue
+        # Relative to the parts: those of opposite sign may cancel, and what is left is rounding.
+        size = max(abs(total), *(abs(_value(c.contribution, read) or 0.0) for c in calls))
+        if math.isfinite(size) and abs(after - total) > tolerance * size:
+            return False
+    return True
+
+
+def _bars(
+    calls: tuple[Call, ...], policy: Policy, read: Read, spell: Spell, adds_up: bool
+) -> tuple[Bar, ...]:
+    bars: list[Bar] = []
+    brought: list[Part] = []
+    for k, call in enumerate(calls, start=1):
+        if k == 1 or policy != "keep":
+            start = _value(call.before, read)
+            brought = [Part(start, spell(start), 0)] if start else []
+        new = _value(call.contribution, read)
+        brought.append(Part(new or 0.0, _signed(call.contribution, read, spell), k))
+        gone = (
+            _text(calls[k - 2].after, read, spell)
+            if k > 1 and policy != "keep" and calls[k - 2].after
+            else None
+        )
+        before = _text(call.before, read, spell) if call.before else None
+        after = _value(call.after, read)
+        parts = _merged(brought, spell)
+        fine = all(abs(part.value) <= LARGEST for part in parts)
+        if call.after is None:
+            bars.append(Bar(k, before, gone, "None", "none"))
+        elif after is None or not abs(after) <= LARGEST:
+            bars.append(Bar(k, before, gone, _text(call.after, read, spell), "odd"))
+        else:
+            shown = parts if adds_up and fine else ()
+            bars.append(Bar(k, before, gone, _text(call.after, read, spell), "bar", after, shown))
+    return tuple(bars)
+
+
+def _merged(parts: list[Part], spell: Spell) -> tuple[Part, ...]:
+    if len(parts) <= MOST_PARTS:
+        return tuple(parts)
+    total = sum(part.value for part in parts[:-1])
+    return (Part(total, spell(total), -1), parts[-1])
+
+
+def _value(facts: TensorFacts | None, read: Read) -> float | None:
+    """A real number, perhaps not finite; ``None`` if it is missing or is no real number."""
+    value = None if facts is None else read(facts)
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+    except OverflowError:
+        return math.inf
+
+
+def _text(facts: TensorFacts | None, read: Read, spell: Spell) -> str:
+    value = None if facts is None else read(facts)
+    return UNKNOWN if value is None else spell(value)
+
+
+def _signed(facts: TensorFacts | None, read: Read, spell: Spell) -> str:
+    text = "None" if facts is None else _text(facts, read, spell)
+    return f"+{text}" if text[:1].isdigit() or text == "inf" else text
