@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -34,6 +35,7 @@ class Drawn:
 
 def builtin_names() -> tuple[str, ...]:
     """Every built-in, in the order of the registry."""
+    _before_torch()
     from autograd_tour import lessons
 
     return tuple(lessons.registry())
@@ -55,9 +57,15 @@ def draw(target: str, settings: Settings) -> Drawn:
     return _of_builtin(target, settings)
 
 
+def _before_torch() -> None:
+    """Without NumPy, which nothing here needs, torch says so on stderr as it is loaded."""
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy", category=UserWarning)
+
+
 def _of_builtin(target: str, settings: Settings) -> Drawn:
     if target.endswith(".py") or os.path.exists(target):  # pathlib raises at long names
         raise _not_named(target)
+    _before_torch()
     from autograd_tour import lessons
     from autograd_tour.registry import pick
 
@@ -72,6 +80,7 @@ def _of_builtin(target: str, settings: Settings) -> Drawn:
 
 
 def _of_program(target: str, settings: Settings) -> Drawn:
+    _before_torch()
     from autograd_tour.lessons.produce import files_of_program
     from autograd_tour.tracer.target import resolve
 
