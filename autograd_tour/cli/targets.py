@@ -73,8 +73,8 @@ def _of_builtin(target: str, settings: Settings) -> Drawn:
     try:
         pick("target", target, registry)
     except UsageError as error:
-        hint = f"{error.hint.rstrip('.')}. A program of yours: file.py:name; a trace: file.json"
-        raise UsageError(error.message, hint) from None
+        hint = f"{error.hint}. A program of yours: file.py:name; a trace: file.json"
+        raise UsageError(error.message, hint.lstrip(". ")) from None
     with _stdout_to_stderr():
         return Drawn(target, target, dict(registry[target].files(settings)))
 
