@@ -28,7 +28,7 @@ __all__ = [
     "Step",
 ]
 
-NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved"]
+NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
 Style = Literal["cards", "chain", "skeleton"]
@@ -66,14 +66,15 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Node(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A leaf, a constant, an operation (its ``grad_fn``) or the accumulator of a leaf.
+    """A leaf, a constant, an operation (its ``grad_fn``), the accumulator of a leaf, or a folded group.
 
     ``op`` is what a person calls it (``w * t_u``), ``expr`` how another label refers to its
     result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
     ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
     ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``call`` is the torch function the
-    program called, which may have made several nodes.
+    program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
+    its slots are the tensors that cross its border.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     attributes: tuple[tuple[str, str], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
+    folded: int = 0
 
     @property
     def name(self) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from decimal import Decimal
 
 from autograd_tour.facts import Number
 
-__all__ = ["MINUS", "clean", "number", "one_line"]
+__all__ = ["MINUS", "clean", "friendly_name", "number", "one_line"]
 
 MINUS = "\u2212"
 """The minus sign. A hyphen is shorter and easily lost in front of a digit."""
@@ -86,3 +87,13 @@ def one_line(text: str, limit: int) -> str:
     """``text`` made clean and cut to ``limit`` characters, the last one then an ellipsis."""
     text = clean(text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_PLAIN = {"t": "transpose", "unsafe_view": "view", "to_copy": "to", "native_layer_norm": "layer_norm"}
+
+
+def friendly_name(grad_fn: str) -> str:
+    """``NllLossBackward0`` -> ``nll_loss``."""
+    bare = re.sub(r"Backward\d*$", "", grad_fn)
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower().strip("_")
+    return _PLAIN.get(snake, snake) or grad_fn

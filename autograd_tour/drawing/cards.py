@@ -54,7 +54,7 @@ class _Artist:
             return self._leaf(node)
         if node.kind == "constant":
             return self._constant(node)
-        return self._operation(node)
+        return self._group(node) if node.kind == "group" else self._operation(node)
 
     # ---- cards ----------------------------------------------------------------------------
 
@@ -113,6 +113,16 @@ class _Artist:
         lane = sum(row.height for row in gradient)
         title = f"{node.op} ({node.grad_fn})"
         return Card(node.id, "operation", (*rows, *gradient), lane=lane, title=title)
+
+    def _group(self, node: Node) -> Card:
+        name = fit(node.op, NAME_ROOM, 14, bold=True)
+        path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
+        rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
+        rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
+        gradient = self._gradient(node)
+        rows += self._values(node)
+        lane = sum(row.height for row in gradient)
+        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=f"{node.op}, folded")
 
     def _values(self, node: Node) -> list[Row]:
         several = len(node.values) > 1

@@ -22,7 +22,7 @@ Role = Literal[
     "saved_fill",
     "accumulated_fill",
 ]
-Shape = Literal["leaf", "constant", "operation", "box"]
+Shape = Literal["leaf", "constant", "operation", "group", "box"]
 
 PADDING = 9.0
 GAP = 14.0

@@ -180,6 +180,10 @@ class _Painter:
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
         yield f'<g id="{self.prefix}-{card.id}" class="node {card.shape}"><title>{escape(card.title)}</title>'
+        if card.shape == "group":  # a pile: more of the same lies under the card
+            for shift in (6.0, 3.0):
+                sheet = _band(left + shift, top + shift, width, height, radius, radius)
+                yield f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>'
         yield f'<path d="{_band(left, top, width, height, radius, radius)}" fill="{LIGHT.paper}"/>'
         y = top
         for i, row in enumerate(card.rows):

@@ -12,6 +12,8 @@ from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 from autograd_tour.registry import pick
 from autograd_tour.views import registry as views
+from autograd_tour.views.focus import focus
+from autograd_tour.views.fold import fold
 
 __all__ = ["ACCUMULATION", "DEFAULT_FORMATS", "DEFAULT_VIEWS", "Format", "Settings", "chosen_views"]
 
@@ -27,7 +29,8 @@ class Settings:
     """How to trace and draw. Empty ``formats`` and ``views`` mean the usual ones.
 
     ``keep`` elements per tensor (``None``: all), ``calls`` backward calls in the ledger,
-    ``timeout`` seconds for one layout.
+    ``timeout`` seconds for one layout. ``fold`` large graphs to one screen, or modules at ``depth``
+    levels; ``focus`` on a module, a name or a node and what is around it.
     """
 
     formats: tuple[str, ...] = ()
@@ -38,6 +41,9 @@ class Settings:
     calls: int = 4
     keep: int | None = 16
     timeout: float = 60.0
+    fold: bool = True
+    depth: int | None = None
+    focus: str | None = None
 
 
 class Format(ABC):
@@ -62,10 +68,15 @@ def chosen_views(graph: Graph, ledger: Ledger | None, settings: Settings) -> Ite
         UsageError: an unknown view, or the accumulation of a trace that has no ledger.
     """
     known = views()
+    shown = graph
+    if settings.focus is not None:
+        shown = focus(graph, settings.focus)
+    elif settings.fold:
+        shown = fold(graph, settings.depth)
     for name in settings.views or DEFAULT_VIEWS:
         pick("view", name, [*known, ACCUMULATION])
         if name != ACCUMULATION:
-            yield name, known[name].apply(graph)
+            yield name, known[name].apply(shown)
         elif ledger is not None:
             yield name, ledger
         elif settings.views:

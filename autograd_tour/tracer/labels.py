@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["describe", "friendly_name"]
+from autograd_tour.text import friendly_name
+
+__all__ = ["describe"]
 
 EXPRESSION_LIMIT = 16
 """A longer expression is not repeated inside another label."""
@@ -15,14 +17,6 @@ LABEL_LIMIT = 28
 _INFIX = {"Add": "+", "Sub": "−", "Mul": "*", "Div": "/", "Mm": "@", "Bmm": "@", "Mv": "@", "Dot": "@", "Pow": "^"}
 _SWAPPED = {"Rsub": "Sub"}
 _SUPERSCRIPT = str.maketrans("0123456789−-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻·")
-_PLAIN = {"t": "transpose", "unsafe_view": "view", "to_copy": "to", "native_layer_norm": "layer_norm"}
-
-
-def friendly_name(grad_fn: str) -> str:
-    """``NllLossBackward0`` -> ``nll_loss``."""
-    bare = re.sub(r"Backward\d*$", "", grad_fn)
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower().strip("_")
-    return _PLAIN.get(snake, snake) or grad_fn
 
 
 def describe(grad_fn: str, function: str, texts: Sequence[str], attributes: dict[str, str]) -> tuple[str, str]:

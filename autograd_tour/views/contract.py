@@ -1,0 +1,270 @@
+"""Several nodes become one card, and what crosses its border stays true.
+
+The border of a card is made of tensors: an output slot for each tensor made inside and used outside,
+an input slot for each tensor made outside and used inside. The gradient of a tensor is the sum over
+all edges that cross there, so a card receives and sends just what its members together do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from autograd_tour.facts import Number, Stats, TensorFacts
+from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+
+__all__ = ["Title", "add", "contract"]
+
+Tensor = tuple[str, int]
+"""The node that made a tensor (for a leaf: the leaf) and the output slot."""
+
+_BYTES = {"float64": 8, "int64": 8, "complex64": 8, "complex128": 16, "float16": 2, "bfloat16": 2, "int16": 2}
+_BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 1)
+
+
+@dataclass(frozen=True)
+class Title:
+    """How a card is called: what stands large on it, and its module path."""
+
+    op: str
+    group: str = ""
+
+
+@dataclass
+class _Card:
+    id: str
+    members: list[Node] = field(default_factory=list)
+    outs: dict[Tensor, int] = field(default_factory=dict)
+    ins: dict[Tensor, int] = field(default_factory=dict)
+    sent: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
+    received: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
+
+
+def contract(graph: Graph, parts: Mapping[str, str], titles: Mapping[str, Title]) -> Graph:
+    """A new graph in which the nodes with the same part are one card.
+
+    ``parts`` maps the ids of the nodes to fold to a part, ``titles`` a part to its title. Nodes that
+    are not in ``parts`` stay as they are. An accumulator goes where its leaf goes.
+    """
+    return _Contraction(graph, parts).result(titles)
+
+
+class _Contraction:
+    def __init__(self, graph: Graph, parts: Mapping[str, str]) -> None:
+        self.graph = graph
+        self.nodes = graph.by_id()
+        leaf_of = {e.src: e.dst for e in graph.select("gradient") if self.nodes[e.dst].kind == "leaf"}
+        self.leaf_of = leaf_of
+        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(leaf_of.get(n.id, n.id)))}
+        self.cards: dict[str, _Card] = {}
+        taken = set(self.nodes)
+        for node in graph.nodes:
+            part = self.part_of.get(node.id)
+            if part is None:
+                continue
+            if part not in self.cards:
+                number = len(self.cards)
+                while f"f{number}" in taken:
+                    number += 1
+                taken.add(f"f{number}")
+                self.cards[part] = _Card(f"f{number}")
+            self.cards[part].members.append(node)
+        self.steps = {step.node: step for _, step in graph.numbered_steps()}
+        self.accumulators = {leaf: accumulator for accumulator, leaf in leaf_of.items()}
+        self.consumers: dict[Tensor, int] = {}
+        for edge in graph.select("gradient"):
+            if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
+                tensor = (leaf_of.get(edge.dst, edge.dst), edge.slot[1])
+                self.consumers[tensor] = self.consumers.get(tensor, 0) + 1
+
+    def card(self, node: str) -> _Card | None:
+        part = self.part_of.get(node)
+        return self.cards[part] if part is not None else None
+
+    def result(self, titles: Mapping[str, Title]) -> Graph:
+        forward = self._forward()
+        for node, slot in self.graph.outputs:
+            card = self.card(node)
+            if card is not None:
+                card.outs.setdefault((self.leaf_of.get(node, node), slot), len(card.outs))
+        gradient = self._gradient()
+        nodes: list[Node] = []
+        done: set[str] = set()
+        for node in self.graph.nodes:
+            card = self.card(node.id)
+            if card is None:
+                nodes.append(node)
+            elif card.id not in done:
+                done.add(card.id)
+                nodes.append(self._node(card, titles[self.part_of[node.id]]))
+        return replace(
+            self.graph,
+            nodes=tuple(nodes),
+            edges=(*forward, *gradient),
+            passes=tuple(self._pass(run) for run in self.graph.passes[-1:]),
+            outputs=tuple(self._output(node, slot) for node, slot in self.graph.outputs),
+        )
+
+    # ---- edges ----------------------------------------------------------------------------
+
+    def _forward(self) -> list[Edge]:
+        found: dict[tuple[str, str, tuple[int, int]], Edge] = {}
+        for edge in self.graph.select("forward"):
+            a, b = self.card(edge.src), self.card(edge.dst)
+            if a is not None and a is b:
+                continue
+            tensor = (edge.src, edge.slot[0])
+            out = edge.slot[0] if a is None else a.outs.setdefault(tensor, len(a.outs))
+            into = edge.slot[1]
+            if b is not None:
+                differentiable = self.nodes[edge.src].kind != "constant"
+                into = b.ins.setdefault(tensor, len(b.ins)) if differentiable else -1
+            src, dst = a.id if a else edge.src, b.id if b else edge.dst
+            found.setdefault((src, dst, (out, into)), replace(edge, src=src, dst=dst, slot=(out, into)))
+        return list(found.values())
+
+    def _gradient(self) -> list[Edge]:
+        crossing: dict[tuple[str, str, tuple[int, int]], list[Edge]] = {}
+        for edge in self.graph.select("gradient"):
+            a, b = self.card(edge.src), self.card(edge.dst)
+            if a is not None and a is b:
+                continue
+            tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])
+            slot, out = edge.slot
+            step = self.steps.get(edge.src)
+            sent = step.sent[slot] if step is not None and slot < len(step.sent) else None
+            if a is not None:
+                slot = a.ins.setdefault(tensor, len(a.ins))
+                a.sent.setdefault(tensor, []).append(sent)
+            if b is not None:
+                out = b.outs.setdefault(tensor, len(b.outs))
+                b.received.setdefault(tensor, []).append(sent)
+            key = (a.id if a else edge.src, b.id if b else edge.dst, (slot, out))
+            crossing.setdefault(key, []).append(edge)
+        result = []
+        for (src, dst, place), edges in crossing.items():
+            rule = edges[0].rule if len(edges) == 1 else f"Σ of {len(edges)} gradients"
+            whole = self.card(edges[0].src) is None  # a rule belongs to an operation, not to a fold
+            result.append(Edge(src, dst, "gradient", place, rule if whole or len(edges) > 1 else "", edges[0].marks))
+        return result
+
+    def _output(self, node: str, slot: int) -> tuple[str, int]:
+        card = self.card(node)
+        return (node, slot) if card is None else (card.id, card.outs[self.leaf_of.get(node, node), slot])
+
+    # ---- cards ----------------------------------------------------------------------------
+
+    def _node(self, card: _Card, title: Title) -> Node:
+        values: list[TensorFacts | None] = []
+        names: list[str] = []
+        for node_id, slot in card.outs:
+            node = self.nodes[node_id]
+            values.append(node.values[slot] if slot < len(node.values) else None)
+            names.append(node.names[slot] if slot < len(node.names) else "")
+        operations = sum(max(node.folded, 1) for node in card.members if node.kind in ("operation", "group"))
+        return Node(
+            card.id,
+            "group",
+            op=title.op,
+            expr=next((name for name in names if name), ""),
+            grad_fn=title.op,
+            slots=len(card.ins),
+            values=tuple(values),
+            names=tuple(names),
+            group=title.group,
+            notes=tuple(self._notes(card, operations)),
+            folded=operations,
+        )
+
+    def _notes(self, card: _Card, operations: int) -> list[str]:
+        notes = [f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " ")]
+        leaves = [node for node in card.members if node.kind == "leaf"]
+        if leaves:
+            found = [self.steps.get(self.accumulators.get(leaf.id, "")) for leaf in leaves]
+            after = [step.after for step in found if step is not None]
+            norms = [float(f.stats.norm) for f in after if f is not None and f.stats is not None and f.stats.norm is not None]
+            text = f"{len(leaves)} leaf tensor{'s' * (len(leaves) != 1)} inside"
+            notes.append(f"{text}, ‖.grad‖ = {math.hypot(*norms):.4g}" if norms and len(norms) == len(after) else text)
+        kept: dict[str, int] = {}
+        for node in card.members:
+            for saved in node.saved:
+                if saved.facts is not None and saved.state == "kept":
+                    size = saved.facts.numel * _BYTES.get(saved.facts.dtype, 4)
+                    kept[saved.of or f"{node.id}.{saved.name}"] = size
+        if kept:
+            notes.append(f"saved for backward: {_size(sum(kept.values()))}")
+        return notes
+
+    # ---- the recorded backward ------------------------------------------------------------
+
+    def _pass(self, run: BackwardPass) -> BackwardPass:
+        steps: list[Step] = []
+        done: set[str] = set()
+        for step in run.steps:
+            card = self.card(step.node)
+            if card is None:
+                steps.append(step)
+            elif card.id not in done:
+                done.add(card.id)
+                steps.append(
+                    Step(
+                        card.id,
+                        tuple(self._received(card, tensor) for tensor in card.outs),
+                        tuple(add(card.sent.get(tensor, [])) for tensor in card.ins),
+                    )
+                )
+        return BackwardPass(tuple(steps))
+
+    def _received(self, card: _Card, tensor: Tensor) -> TensorFacts | None:
+        """All of what the tensor's maker received, if nothing of it came from inside the card."""
+        crossing = card.received.get(tensor, [])
+        node_id, slot = tensor
+        step = self.steps.get(self.accumulators.get(node_id, node_id))
+        if step is not None and len(crossing) == self.consumers.get(tensor, 0) and slot < len(step.received):
+            return step.received[slot]
+        return add(crossing)
+
+
+def add(parts: list[TensorFacts | None]) -> TensorFacts | None:
+    """Facts of the sum of tensors of one shape: elements and mean add up, the other numbers do not."""
+    known = [part for part in parts if part is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    start = known[0]
+    if any(part.shape != start.shape for part in known):
+        return None
+    count = min(len(part.first) for part in known)
+    first = tuple(_total([part.first[i] for part in known]) for i in range(count))
+    lasts = [part.last for part in known if part.last is not None]
+    means = [part.stats.mean for part in known if part.stats is not None and part.stats.mean is not None]
+    return TensorFacts(
+        start.shape,
+        start.dtype,
+        start.device,
+        start.layout,
+        first=first,
+        last=_total(lasts) if len(lasts) == len(known) else None,
+        stats=Stats(mean=_total(means)) if len(means) == len(known) else None,
+    )
+
+
+def _total(numbers: list[Number]) -> Number:
+    try:
+        floats = [float(number) for number in numbers]
+    except ValueError:
+        return str(sum(complex(number) for number in numbers))
+    total = math.fsum(floats) if all(map(math.isfinite, floats)) else sum(floats)
+    if math.isfinite(total):
+        return total
+    return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
