@@ -61,9 +61,7 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
     if header.format != MARKER:
         raise TraceFileError(f"{source} is not an autograd-tour trace", hint)
     if header.schema != SCHEMA:
-        raise TraceFileError(
-            f"{source} has schema {header.schema}, this version reads schema {SCHEMA}", hint
-        )
+        raise TraceFileError(f"{source} has schema {header.schema}, this version reads schema {SCHEMA}", hint)
     try:
         file = msgspec.json.decode(text, type=_File)
     except msgspec.DecodeError as error:

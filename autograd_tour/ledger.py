@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from autograd_tour.facts import TensorFacts
 
-__all__ = ["POLICIES", "Call", "Ledger", "LeafAccount", "Policy"]
+__all__ = ["POLICIES", "Call", "LeafAccount", "Ledger", "Policy"]
 
 Policy = Literal["keep", "zero_", "none"]
 POLICIES: tuple[Policy, ...] = ("keep", "zero_", "none")

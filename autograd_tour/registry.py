@@ -15,7 +15,7 @@ __all__ = ["pick", "scan"]
 
 @cache
 def scan(package: str, attribute: str) -> Mapping[str, Any]:
-    """name -> object, for every module of ``package`` that has an object called ``attribute``.
+    """Name -> object, for every module of ``package`` that has an object called ``attribute``.
 
     Third parties add theirs as entry points of the group named like the package; ours win where a
     name is taken.

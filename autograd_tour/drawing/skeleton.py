@@ -40,10 +40,12 @@ def _text(node: Node) -> str:
 
 def _box(node: Node) -> Card:
     if node.kind in ("operation", "accumulate"):
-        rows = (Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24),)
-        return Card(node.id, "box", rows, title=node.grad_fn)
+        row = Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24)
+        return Card(node.id, "box", (row,), title=node.grad_fn)
     shape = shape_text(node.value.shape) if node.value is not None else ""
-    fill: Literal["leaf_fill", "accumulated_fill"] = "leaf_fill" if node.kind == "leaf" else "accumulated_fill"
+    fill: Literal["leaf_fill", "accumulated_fill"] = (
+        "leaf_fill" if node.kind == "leaf" else "accumulated_fill"
+    )
     name = fit(node.name, ROOM, 12, bold=True)
     rows = tuple(
         Row((Run(text, bold=bold),), fill=fill, height=20)

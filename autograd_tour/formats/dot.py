@@ -9,7 +9,7 @@ from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 
-__all__ = ["format"]
+__all__ = ["writer"]
 
 
 class Dot(Format):
@@ -27,4 +27,4 @@ class Dot(Format):
         }
 
 
-format = Dot()
+writer = Dot()

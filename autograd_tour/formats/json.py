@@ -9,7 +9,7 @@ from autograd_tour.formats.base import Format, Settings
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 
-__all__ = ["format"]
+__all__ = ["writer"]
 
 
 class Json(Format):
@@ -23,4 +23,4 @@ class Json(Format):
         return {f"{stem}.json": dumps(graph, ledger)}
 
 
-format = Json()
+writer = Json()

@@ -11,7 +11,9 @@ from autograd_tour.registry import pick
 __all__ = ["files_of_trace"]
 
 
-def files_of_trace(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> dict[str, str | bytes]:
+def files_of_trace(
+    name: str, graph: Graph, ledger: Ledger | None, settings: Settings
+) -> dict[str, str | bytes]:
     """File name -> content for one trace, every name starting with ``name``.
 
     Raises:
@@ -19,8 +21,8 @@ def files_of_trace(name: str, graph: Graph, ledger: Ledger | None, settings: Set
         EngineError: the layout failed.
     """
     known = registry()
-    wanted = [pick("format", format, known) for format in settings.formats or DEFAULT_FORMATS]
+    wanted = [pick("format", choice, known) for choice in settings.formats or DEFAULT_FORMATS]
     files: dict[str, str | bytes] = {}
-    for format in dict.fromkeys(wanted):
-        files |= known[format].files(name, graph, ledger, settings)
+    for choice in dict.fromkeys(wanted):
+        files |= known[choice].files(name, graph, ledger, settings)
     return files

@@ -11,5 +11,5 @@ __all__ = ["registry"]
 
 
 def registry() -> Mapping[str, Format]:
-    """name -> format, ours and those of entry points in the group ``autograd_tour.formats``."""
-    return scan("autograd_tour.formats", "format")
+    """Name -> format, ours and those of entry points in the group ``autograd_tour.formats``."""
+    return scan("autograd_tour.formats", "writer")

@@ -69,7 +69,10 @@ def _content(
 ) -> str | bytes:
     if ending not in registry():
         known = ", ".join(f".{name}" for name in registry())
-        raise UsageError(f"cannot tell the format from the ending {'.' + ending if ending else ''!r}", f"Use one of: {known}")
+        raise UsageError(
+            f"cannot tell the format from the ending {'.' + ending if ending else ''!r}",
+            f"Use one of: {known}",
+        )
     graph, book = (Graph(), what) if isinstance(what, Ledger) else (what, ledger)
     name = ACCUMULATION if isinstance(what, Ledger) else view
     settings = Settings((ending,), (name,), theme, direction, engine, timeout=timeout)

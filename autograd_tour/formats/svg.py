@@ -10,7 +10,7 @@ from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 
-__all__ = ["format"]
+__all__ = ["writer"]
 
 
 class Svg(Format):
@@ -22,10 +22,11 @@ class Svg(Format):
     def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
         """``STEM-VIEW.svg`` for each view."""
         return {
-            f"{stem}-{name}.svg": self._draw(stem, what, settings) for name, what in chosen_views(graph, ledger, settings)
+            f"{stem}-{name}.svg": self._draw(what, settings)
+            for name, what in chosen_views(graph, ledger, settings)
         }
 
-    def _draw(self, stem: str, what: Graph | Ledger, settings: Settings) -> str:
+    def _draw(self, what: Graph | Ledger, settings: Settings) -> str:
         if isinstance(what, Ledger):
             return ledger_chart(what, theme=settings.theme)
         return picture(
@@ -37,4 +38,4 @@ class Svg(Format):
         )
 
 
-format = Svg()
+writer = Svg()

@@ -9,7 +9,7 @@ from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 from autograd_tour.reports import report
 
-__all__ = ["format"]
+__all__ = ["writer"]
 
 
 class Txt(Format):
@@ -23,4 +23,4 @@ class Txt(Format):
         return {f"{stem}-report.txt": report(graph, ledger, title=stem)}
 
 
-format = Txt()
+writer = Txt()

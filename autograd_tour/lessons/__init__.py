@@ -11,5 +11,5 @@ __all__ = ["Lesson", "ProgramLesson", "registry"]
 
 
 def registry() -> Mapping[str, Lesson]:
-    """name -> lesson, ours and those of entry points in the group ``autograd_tour.lessons``."""
+    """Name -> lesson, ours and those of entry points in the group ``autograd_tour.lessons``."""
     return scan("autograd_tour.lessons", "lesson")

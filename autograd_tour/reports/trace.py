@@ -31,7 +31,7 @@ def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
 
 def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") -> str:
     """The text report of a graph and, if there is one, its accumulation ledger."""
-    parts = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
+    parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
         parts += [f"Note: {note}." for note in graph.meta.notes]
@@ -54,7 +54,11 @@ def _forward(graph: Graph) -> str:
     rows = []
     shown = [node for node in graph.nodes if node.kind != "accumulate"]
     for node in shown[:ROWS]:
-        where = f"{graph.source[node.where].file}:{graph.source[node.where].line}" if node.where is not None else ""
+        where = (
+            f"{graph.source[node.where].file}:{graph.source[node.where].line}"
+            if node.where is not None
+            else ""
+        )
         for slot, facts in enumerate(node.values or (None,)):
             first = slot == 0
             name = node.names[slot] if slot < len(node.names) else ""
@@ -88,7 +92,9 @@ def _backward(graph: Graph) -> str:
     for number, step in steps[:ROWS]:
         node = nodes[step.node]
         received = "; ".join(_text(facts) for facts in step.received)
-        rows.append([str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""])
+        rows.append(
+            [str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""]
+        )
         for slot, sent in enumerate(step.sent):
             edge = edges.get((step.node, slot))
             if edge is None:
@@ -158,7 +164,9 @@ def _formulas(graph: Graph) -> str | None:
         for slot, formula in enumerate(formulas)
         if formula
     ]
-    return heading("Derivative formulas (from PyTorch's derivatives.yaml)") + table(["grad_fn", "slot", "formula"], rows[:ROWS])
+    return heading("Derivative formulas (from PyTorch's derivatives.yaml)") + table(
+        ["grad_fn", "slot", "formula"], rows[:ROWS]
+    )
 
 
 def _ledger(ledger: Ledger) -> str:

@@ -49,4 +49,6 @@ def tree(graph: Graph) -> str:
 def _name(node: Node, leaf: Node | None) -> str:
     if leaf is not None:
         return f"{node.grad_fn} of {one_line(leaf.name or leaf.id, 60)}"
-    return f"{node.grad_fn}    {one_line(node.op, 40)}" + (f" = {one_line(node.name, 40)}" if node.name else "")
+    return f"{node.grad_fn}    {one_line(node.op, 40)}" + (
+        f" = {one_line(node.name, 40)}" if node.name else ""
+    )
