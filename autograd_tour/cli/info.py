@@ -17,7 +17,7 @@ from autograd_tour.errors import TourError
 
 __all__ = ["command"]
 
-_PACKAGES = ("torch", "graphviz", "graphviz-pure", "torchviz", "click", "msgspec", "jinja2")
+_PACKAGES = ("torch", "graphviz", "graphviz-pure", "click", "msgspec")
 
 
 @click.command(
