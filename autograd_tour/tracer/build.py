@@ -156,7 +156,7 @@ class Builder:
                 names=tuple(draft.names),
                 formula=formulas.formulas(name, len(inputs)),
                 where=call.where if call is not None else None,
-                group=call.group if call is not None else "",
+                group=self.record.group_path(call.group) if call is not None and self.record is not None else "",
                 attributes=tuple(draft.attributes.items()),
                 saved=tuple(self._saved(i)),
                 notes=_notes(fn, name),

@@ -49,7 +49,7 @@ class CallRecord:
 
     __slots__ = ("function", "group", "names", "operands", "outputs", "start", "stop", "where")
 
-    def __init__(self, function: str, start: int, stop: int, where: int | None, group: str) -> None:
+    def __init__(self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None) -> None:
         self.function = function
         self.start = start
         self.stop = stop
@@ -83,16 +83,17 @@ class ForwardRecord:
         self.constants: list[Constant] = []
         self.leaf_names: dict[int, str] = {}
         self.leaves: dict[int, Tensor] = {}
-        self.modules: dict[str, str] = {}
-        self.roots: dict[int, nn.Module] = {}
+        self.modules: dict[tuple[int, str], str] = {}
+        self.roots: dict[int, tuple[str, nn.Module]] = {}
         self.files: list[str] = []
         self._lines: dict[tuple[str, int], int] = {}
         self._constant_of: dict[int, int] = {}
         self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
-        self.module_stack: list[str] = []
+        self.module_stack: list[tuple[int, str]] = []
         self._paths: dict[int, str] = {}
+        self._prefixes: dict[int, str] = {}
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -120,7 +121,7 @@ class ForwardRecord:
             self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
-        call = CallRecord(function, start, stop, self._where(user), self._group())
+        call = CallRecord(function, start, stop, self._where(user), self.module_stack[-1] if self.module_stack else None)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
         with torch._C.DisableTorchFunction():
             call.operands = [operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))]
@@ -177,6 +178,8 @@ class ForwardRecord:
         """A result without gradient from an argument with one: the graph was cut here."""
         if not isinstance(result, Tensor) or result.requires_grad or not result.is_floating_point():
             return
+        if function.endswith("_like") or function.startswith("new_"):
+            return  # only the shape was asked for
         for item in _flatten((args, kwargs)):
             if isinstance(item, Tensor) and item.requires_grad:
                 made = self.producer(item)
@@ -195,27 +198,48 @@ class ForwardRecord:
             self.source.append(SourceLine(_relative(code.co_filename), line, text, code.co_name))
         return self._lines[key]
 
-    def enter_module(self, module: nn.Module) -> None:
+    def enter_module(self, module: nn.Module, frame: FrameType) -> None:
         """A module starts its forward: its path is relative to the outermost module that runs."""
         if not self.module_stack:
-            self.roots[id(module)] = module
+            if id(module) not in self.roots:
+                user = user_frame(frame, self.stop)
+                spaces = [user.f_locals, user.f_globals] if user is not None else []
+                self.roots[id(module)] = (find_name(module, spaces), module)
+            root = id(module)
             for path, child in module.named_modules():
                 self._paths.setdefault(id(child), path)
+        else:
+            root = self.module_stack[-1][0]
         path = self._paths.get(id(module))
-        if path is None:
-            path = f"{self.module_stack[-1]}.{type(module).__name__}".strip(".") if self.module_stack else ""
-            self._paths[id(module)] = path
-        self.module_stack.append(path)
-        if path:
-            self.modules.setdefault(path, type(module).__name__)
+        if path is None:  # made while its parent ran
+            path = self._paths[id(module)] = f"{self.module_stack[-1][1]}.{type(module).__name__}".strip(".")
+        self.module_stack.append((root, path))
+        self.modules.setdefault((root, path), type(module).__name__)
 
     def leave_module(self) -> None:
         """The module that was entered last is done."""
         if self.module_stack:
             self.module_stack.pop()
 
-    def _group(self) -> str:
-        return self.module_stack[-1] if self.module_stack else ""
+    def group_path(self, place: tuple[int, str] | None) -> str:
+        """The path of a module for the reader, ``""`` for what belongs to the program itself.
+
+        Several models in one program are told apart by the variables that hold them. A module without
+        parameters, such as a loss, is not a model.
+        """
+        if place is None:
+            return ""
+        if not self._prefixes:
+            models = {key: name for key, (name, root) in self.roots.items() if any(True for _ in root.parameters())}
+            for number, (key, (name, root)) in enumerate(self.roots.items()):
+                several = key in models and len(models) > 1
+                self._prefixes[key] = (name or f"{type(root).__name__} {number + 1}") if several else ""
+        return f"{self._prefixes[place[0]]}.{place[1]}".strip(".")
+
+    def groups(self) -> dict[str, str]:
+        """Path -> class name of all modules that ran."""
+        paths = {self.group_path(place): kind for place, kind in self.modules.items()}
+        return {path: kind for path, kind in sorted(paths.items()) if path}
 
 
 class _Listener(TorchFunctionMode):
@@ -240,7 +264,7 @@ def listening(record: ForwardRecord) -> Iterator[ForwardRecord]:
 
     def before(module: nn.Module, _args: Any) -> None:
         buffers.remember(module)
-        record.enter_module(module)
+        record.enter_module(module, sys._getframe(1))
 
     def after(_module: nn.Module, _args: Any, _result: Any) -> None:
         record.leave_module()

@@ -11,7 +11,7 @@ import dis
 import os
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
@@ -102,7 +102,7 @@ def assigned_names(frame: FrameType | None, stop: CodeType) -> tuple[str, ...]:
     return ()
 
 
-def find_name(tensor: Tensor, spaces: Iterable[Mapping[str, Any]]) -> str:
+def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
     """The name of ``tensor`` in the first of the namespaces that has one, or ``""``.
 
     A tensor in a list, tuple or dict of the namespace is found too: ``layers[0]``.
@@ -142,26 +142,29 @@ def namespaces_of(program: object) -> list[dict[str, Any]]:
     return [closure, used, function.__globals__]
 
 
-def parameter_names(spaces: Iterable[Mapping[str, Any]], extra: Iterable[nn.Module]) -> dict[int, str]:
-    """id of a parameter or buffer -> its path, for all modules in sight.
+def parameter_names(
+    spaces: Iterable[Mapping[str, Any]], extra: Iterable[tuple[str, nn.Module]], wanted: Set[int]
+) -> dict[int, str]:
+    """id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
 
-    With one module the path is that of ``named_parameters``; with several it starts with the
+    With one such module the path is that of ``named_parameters``; with several it starts with the
     variable that holds the module.
     """
-    modules: dict[int, tuple[str, nn.Module]] = {}
+    modules = {id(module): (name, module) for name, module in extra}
     for space in spaces:
         for name, value in list(space.items()):
-            if isinstance_safe(value, nn.Module) and id(value) not in modules:
+            if isinstance_safe(value, nn.Module) and (id(value) not in modules or not modules[id(value)][0]):
                 modules[id(value)] = (name, value)
-    for module in extra:
-        modules.setdefault(id(module), ("", module))
     inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
-    roots = [(name, root) for key, (name, root) in modules.items() if key not in inside]
+    owned: list[tuple[str, dict[int, str]]] = []
+    for key, (name, root) in modules.items():
+        tensors = [*root.named_parameters(), *root.named_buffers()]
+        if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
+            owned.append((name, {id(tensor): path for path, tensor in reversed(tensors)}))
     found: dict[int, str] = {}
-    for name, root in roots:
-        prefix = f"{name}." if name and len(roots) > 1 else ""
-        for path, tensor in [*root.named_parameters(), *root.named_buffers()]:
-            found.setdefault(id(tensor), prefix + path)
+    for name, paths in owned:
+        prefix = f"{name}." if name and len(owned) > 1 else ""
+        found |= {key: prefix + path for key, path in paths.items() if key not in found}
     return found
 
 

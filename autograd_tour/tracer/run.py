@@ -114,10 +114,10 @@ class LeafNames(Mapping[int, str]):
         spaces = namespaces_of(program) if record is not None else []
         extra = list(record.roots.values()) if record is not None else []
         if isinstance(program, nn.Module):
-            extra.insert(0, program)
+            extra.insert(0, ("", program))
         heard = record.leaf_names if record is not None else {}
         wanted = {id(leaf) for leaf in leaves}
-        paths = parameter_names([arguments, *spaces, *caller], extra) if wanted - set(given) else {}
+        paths = parameter_names([arguments, *spaces, *caller], extra, wanted)
         self._names = dict(given)
         for leaf in leaves:
             key = id(leaf)

@@ -114,7 +114,7 @@ def _record(
 
 
 def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
-    return tuple(Group(path, kind) for path, kind in sorted(record.modules.items())) if record is not None else ()
+    return tuple(Group(path, kind) for path, kind in record.groups().items()) if record is not None else ()
 
 
 def _remarks(record: ForwardRecord | None, backward: bool) -> tuple[str, ...]:
