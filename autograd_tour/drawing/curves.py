@@ -1,0 +1,193 @@
+"""Line charts: losses over epochs, and what else moves along an axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.svg import frame, prefix_for
+from autograd_tour.drawing.theme import LIGHT, ThemeName
+from autograd_tour.drawing.thinning import Stretch, stretches
+from autograd_tour.text import number
+
+__all__ = ["Series", "curves"]
+
+LEFT: Final = 76.0
+PLOT: Final = (640.0, 330.0)
+TOP: Final = 96.0
+BELOW: Final = 62.0
+MOST_LABEL: Final = 230.0
+COLOURS: Final = (LIGHT.forward, LIGHT.backward, LIGHT.saved, LIGHT.ink, LIGHT.muted, LIGHT.error)
+DASHES: Final = ("", "9 4", "2 3", "12 4 2 4", "5 3", "1 5")
+MARKS: Final = 5
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: its name, which stands at its end, and its points in order of x."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def curves(
+    series: Sequence[Series],
+    *,
+    title: str,
+    desc: str,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    theme: ThemeName = "auto",
+    prefix: str | None = None,
+) -> str:
+    """A line chart as a standalone SVG document.
+
+    Lines differ by dashes and markers as well as by colour, and carry their names at their ends. A
+    point that is not finite, or not positive on a logarithmic axis, breaks its line. Long series
+    are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
+    """
+    prefix = prefix or prefix_for(repr((title, desc, x_label, y_label, log_x, log_y, tuple(series))))
+    kept = [Series(one.name, [p for p in one.points if _shown(p, log_x, log_y)]) for one in series]
+    every = [point for one in kept for point in one.points]
+    width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, text_width(s.name, 13, True)) for s in kept)])
+    height = TOP + PLOT[1] + BELOW
+    body = [label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)]
+    body.append(label(28, TOP - 20, fit(y_label, width - 56, 13), LIGHT.muted, size=13))
+    if not every:
+        body.append(label(28, TOP + 30, "Nothing to draw: no finite point.", LIGHT.muted, size=14))
+        return frame("".join(body), width, TOP + 60, title=title, desc=desc, prefix=prefix, theme=theme)
+    x_scale = _scale([x for x, _ in every], LEFT, LEFT + PLOT[0], log_x, pad=0.0)
+    y_scale = _scale([y for _, y in every], TOP + PLOT[1], TOP, log_y, pad=0.05)
+    body += _grid(x_scale, y_scale, x_label)
+    ends: list[tuple[float, str, str]] = []
+    pieces = [list(_pieces(one.points, x_scale, y_scale)) for one in series]
+    # Bands lie below all lines: they would hide them.
+    for _, (stretch, colour) in _coloured(pieces):
+        if stretch.lower:
+            body.append(_band(stretch, colour))
+    if any(stretch.lower for found in pieces for stretch in found):
+        note = "Shaded: the line goes up and down faster than can be drawn."
+        body.append(label(LEFT, height - 18, note, LIGHT.muted))
+    for i, (stretch, colour) in _coloured(pieces):
+        if not stretch.lower:
+            body.append(_path(stretch.points, colour, DASHES[i % len(DASHES)]))
+    for i, shown in enumerate(kept):
+        if shown.points:
+            colour = COLOURS[i % len(COLOURS)]
+            last = (x_scale(shown.points[-1][0]), y_scale(shown.points[-1][1]))
+            body += [_mark(i, x, y, colour) for x, y in [*_marked(pieces[i]), last]]
+            ends.append((y_scale(shown.points[-1][1]), shown.name, colour))
+    body += _names(ends)
+    return frame("".join(body), width, height, title=title, desc=desc, prefix=prefix, theme=theme)
+
+
+def _shown(point: Point, log_x: bool, log_y: bool) -> bool:
+    x, y = point
+    return math.isfinite(x) and math.isfinite(y) and (x > 0 or not log_x) and (y > 0 or not log_y)
+
+
+def _scale(values: list[float], start: float, end: float, log: bool, pad: float) -> Scale:
+    low, high = min(values), max(values)
+    if log:
+        if high / low < 1.5:
+            low, high = low / 1.5, high * 1.5 if high < 1e300 else high
+        grow = (high / low) ** pad
+        return Scale(max(low / grow, 1e-307), min(high * grow, 1e308), start, end, log=True)
+    if low == high:
+        low, high = low - (abs(low) / 2 or 1.0), high + (abs(high) / 2 or 1.0)
+    room = high * pad - low * pad
+    bottom = 0.0 if 0 <= low < room * 2 else low - room
+    return Scale(max(bottom, -1.7e308), min(high + room, 1.7e308), start, end)
+
+
+def _grid(x_scale: Scale, y_scale: Scale, x_label: str) -> Iterator[str]:
+    right, bottom = LEFT + PLOT[0], TOP + PLOT[1]
+    for tick in nice_ticks(y_scale.low, y_scale.high, 6, y_scale.log):
+        y = y_scale(tick)
+        yield line(LEFT, y, right, y, LIGHT.muted, extra=' stroke-opacity="0.2"')
+        yield label(LEFT - 10, y + 4.2, number(tick), LIGHT.muted, anchor="end")
+    for tick in nice_ticks(x_scale.low, x_scale.high, 8, x_scale.log):
+        x = x_scale(tick)
+        yield line(x, bottom, x, bottom + 5, LIGHT.muted)
+        yield label(x, bottom + 20, number(tick), LIGHT.muted, anchor="middle")
+    yield line(LEFT, bottom, right, bottom, LIGHT.muted)
+    yield label(right, bottom + 44, fit(x_label, PLOT[0], 13), LIGHT.muted, size=13, anchor="end")
+
+
+def _pieces(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> Iterator[Stretch]:
+    """The unbroken stretches of a line, in px."""
+    for fine, group in groupby(points, key=lambda p: _shown(p, x_scale.log, y_scale.log)):
+        if fine:
+            yield from stretches([(x_scale(x), y_scale(y)) for x, y in group])
+
+
+def _coloured(pieces: list[list[Stretch]]) -> Iterator[tuple[int, tuple[Stretch, str]]]:
+    for i, found in enumerate(pieces):
+        yield from ((i, (stretch, COLOURS[i % len(COLOURS)])) for stretch in found)
+
+
+def _path(points: Sequence[Point], colour: str, dashes: str) -> str:
+    if len(points) == 1:
+        x, y = points[0]
+        return f'<circle cx="{n(x)}" cy="{n(y)}" r="2" fill="{colour}"/>\n'
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    look = f'fill="none" stroke="{colour}" stroke-width="1.8" stroke-linejoin="round"{dash}'
+    return f'<path d="M{_joined(points)}" {look}/>\n'
+
+
+def _band(stretch: Stretch, colour: str) -> str:
+    outline = f"M{_joined(stretch.points)}L{_joined(stretch.lower[::-1])}z"
+    look = f'fill="{colour}" fill-opacity="0.22" stroke="{colour}" stroke-opacity="0.5" stroke-width="1"'
+    return f'<path d="{outline}" {look}/>\n'
+
+
+def _joined(points: Sequence[Point]) -> str:
+    return "L".join(f"{n(x)} {n(y)}" for x, y in points)
+
+
+def _marked(pieces: list[Stretch]) -> Iterator[Point]:
+    """A few places along a line, for those who cannot tell its colour; none on a band."""
+    points = [point for piece in pieces if not piece.lower for point in piece.points]
+    if len(points) <= 2 * MARKS:
+        return
+    span = points[-1][0] - points[0][0]
+    for i in range(1, MARKS):
+        target = points[0][0] + span * i / MARKS
+        yield min(points, key=lambda point: abs(point[0] - target))
+
+
+def _mark(i: int, x: float, y: float, colour: str) -> str:
+    look = f'fill="{LIGHT.paper}" stroke="{colour}" stroke-width="2"'
+    shape = (
+        f"M{n(x - 4)} {n(y)}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
+        f"M{n(x - 4)} {n(y - 4)}h8v8h-8z",
+        f"M{n(x)} {n(y - 5)}l5 9h-10z",
+        f"M{n(x)} {n(y - 5)}l5 5l-5 5l-5 -5z",
+        f"M{n(x)} {n(y + 5)}l5 -9h-10z",
+        f"M{n(x - 4)} {n(y - 4)}l8 8m0 -8l-8 8",
+    )[i % 6]
+    return f'<path d="{shape}" {look}/>\n'
+
+
+def _names(ends: list[tuple[float, str, str]]) -> Iterator[str]:
+    """Names beside the ends of their lines, moved apart where these meet."""
+    low, gap = TOP + 4, 18.0
+    ordered = sorted(ends, key=lambda end: end[0])
+    places = [max(y + 4.5, low) for y, _, _ in ordered]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    # What was pushed out at the bottom pushes back.
+    limit = TOP + PLOT[1] + 4
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], limit - gap * (len(places) - 1 - i))
+    for y, (_, name, colour) in zip(places, ordered, strict=True):
+        yield label(LEFT + PLOT[0] + 14, y, fit(name, MOST_LABEL, 13, True), colour, size=13, bold=True)
