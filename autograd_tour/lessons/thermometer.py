@@ -9,7 +9,17 @@ from torch import Tensor
 
 from autograd_tour.lessons.base import ProgramLesson
 
-__all__ = ["PROGRAMS", "lesson", "loss_fn", "model", "t_c", "t_u", "t_un", "thermometer", "thermometer_params"]
+__all__ = [
+    "PROGRAMS",
+    "lesson",
+    "loss_fn",
+    "model",
+    "t_c",
+    "t_u",
+    "t_un",
+    "thermometer",
+    "thermometer_params",
+]
 
 # Eleven readings: the true temperature, and what the unknown thermometer showed.
 t_c = torch.tensor([0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0])

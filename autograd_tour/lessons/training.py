@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,10 +11,24 @@ from torch import Tensor
 
 from autograd_tour.drawing.curves import Series, curves
 from autograd_tour.drawing.theme import ThemeName
+from autograd_tour.errors import UsageError
+from autograd_tour.formats import Settings
+from autograd_tour.lessons.base import Lesson
 from autograd_tour.lessons.optimizers import Outcome, best_fit, run_all, train_with
 from autograd_tour.lessons.thermometer import loss_fn, model, t_c, t_u, t_un
 
-__all__ = ["Act", "Moment", "Run", "Study", "files", "loss_picture", "sgd_step", "study", "training_loop"]
+__all__ = [
+    "Act",
+    "Moment",
+    "Run",
+    "Study",
+    "files",
+    "lesson",
+    "loss_picture",
+    "sgd_step",
+    "study",
+    "training_loop",
+]
 
 EPOCHS = 5000
 LEARNING_RATE = 1e-2
@@ -164,3 +178,24 @@ def files(theme: ThemeName = "auto") -> dict[str, str]:
 
     result = study()
     return {"training-report.txt": report(result), "training-loss.svg": loss_picture(result, theme)}
+
+
+class Training(Lesson):
+    """The training loop and the optimizers: a report and the picture of two losses."""
+
+    name = "training"
+    summary = "the loop by hand, with and without zeroing, and every optimizer of torch.optim"
+
+    def files(self, settings: Settings) -> Mapping[str, str | bytes]:
+        """``training-report.txt`` and ``training-loss.svg``, or the one whose format was chosen.
+
+        Raises:
+            UsageError: only formats were chosen that this lesson does not have.
+        """
+        endings = tuple(f".{choice}" for choice in settings.formats or ("txt", "svg"))
+        if not {".txt", ".svg"} & set(endings):
+            raise UsageError("the training lesson has no trace to write", "Choose -f txt or -f svg")
+        return {name: text for name, text in files(settings.theme).items() if name.endswith(endings)}
+
+
+lesson = Training()
