@@ -144,7 +144,7 @@ class _Artist:
         if item.name in ("result", "output", "result0", "out"):
             name = origin.name if origin is not None and origin.name else "the result"
         if not name and item.facts is not None and item.facts.numel == 1 and item.facts.first:
-            name = elements(item.facts)  # a plain number that torch wrapped as a tensor
+            name = f"{item.name} = {elements(item.facts)}"  # a plain number that torch wrapped as a tensor
         text = fit(name or item.name, 110, 12)
         if not name and item.facts is not None and item.facts.shape:
             text += f" {shape_text(item.facts.shape)}"
