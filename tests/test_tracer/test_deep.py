@@ -1,0 +1,78 @@
+"""Looking at a deep graph must not make it deadly: a process of its own tells."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import threading, torch
+import autograd_tour as tour
+
+def chain():
+    x = torch.ones(1, requires_grad=True)
+    y = x
+    for i in range(60_000):
+        y = y * 1.0001
+        if i == 30_000:
+            middle = y
+    return y, middle
+
+def go():
+    y, middle = chain()
+    graph = tour.trace(y, backward=False)
+    assert sum(node.kind == "operation" for node in graph.nodes) == 60_000
+    {after}
+
+{run}
+print("alive")
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "run"),
+    [
+        ("del y; del middle", "go()"),
+        ("del middle; del y", "go()"),
+        ("y.backward(); del y", "go()"),
+        ("pass", "threading.stack_size(512 * 1024); t = threading.Thread(target=go); t.start(); t.join()"),
+    ],
+    ids=["loss-first", "middle-first", "after-backward", "small-stack"],
+)
+def test_a_deep_graph_is_freed_in_peace_after_a_trace(after, run):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(after=after, run=run)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_the_danger_is_real_without_the_measure():
+    unsafe = "import autograd_tour.tracer.walk as walk\nwalk.CHAIN_LIMIT = 10**9\n"
+    program = unsafe + PROGRAM.format(after="del y; del middle", run="go()").replace("60_000", "200_000")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode != 0, "torch frees deep graphs safely now: tracer/walk.py's measure can go"
+
+
+def test_a_shallow_graph_is_left_untouched():
+    import torch
+
+    import autograd_tour as tour
+
+    x = torch.ones(1, requires_grad=True)
+    y = x
+    for _ in range(100):
+        y = y * 1.5
+    tour.trace(y)
+    node = y.grad_fn
+    while node is not None:
+        assert not node.metadata
+        node = node.next_functions[0][0] if node.next_functions else None

@@ -1,0 +1,99 @@
+"""Our view in torchviz's style has the nodes and edges that torchviz draws."""
+
+from __future__ import annotations
+
+import re
+
+import networkx as nx
+import pytest
+import torch
+import torchviz
+from torch import nn
+
+import autograd_tour as tour
+from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.views import registry
+
+
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+def leaf(*shape):
+    return torch.ones(shape, requires_grad=True)
+
+
+def lstm():
+    return nn.LSTM(3, 4, 2)(torch.ones(5, 2, 3))[0].sum()
+
+
+def in_place():
+    x = leaf(3) * 2
+    x.add_(1)
+    x[0] = 5.0
+    return x.sum()
+
+
+def shared_leaf():
+    x = leaf(3)
+    return (x * x + x).sum()
+
+
+PROGRAMS = {
+    "thermometer": thermometer,
+    "params": thermometer_params,
+    "shared leaf": shared_leaf,
+    "cat and stack": lambda: (
+        (torch.cat([leaf(2), leaf(3)]) * 2).sum() + torch.stack([leaf(2), leaf(2)]).sum()
+    ),
+    "custom Function": lambda: Double.apply(leaf(3)).sum(),
+    "lstm": lstm,
+    "in place": in_place,
+    "cross-entropy": lambda: nn.functional.cross_entropy(
+        nn.Linear(4, 3)(torch.ones(5, 4)), torch.zeros(5, dtype=int)
+    ),
+    "unused outputs": lambda: leaf(4).unbind()[2] * 3,
+}
+
+
+def theirs(loss):
+    """torchviz's DOT as a labelled multigraph."""
+    graph = nx.MultiDiGraph()
+    for line in torchviz.make_dot(loss).body:
+        if match := re.match(r'\s*(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]\s*$', line, re.S):
+            graph.add_node(match[1], label=" ".join(match[2].replace("\\n", " ").split()))
+        elif match := re.match(r"\s*(\d+) -> (\d+)\s*(?:\[.*\])?\s*$", line):
+            graph.add_edge(match[1], match[2])
+    return graph
+
+
+def ours(graph):
+    view = registry()["torchviz"].apply(graph)
+    result = nx.MultiDiGraph()
+    for node in view.nodes:
+        shape = "" if node.value is None else "(" + ", ".join(map(str, node.value.shape)) + ")"
+        result.add_node(node.id, label=node.grad_fn or shape)
+    for edge in view.edges:
+        result.add_edge(edge.src, edge.dst)
+    return result
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_same_operations_and_same_edges_as_torchviz(name):
+    torch.manual_seed(0)
+    loss = PROGRAMS[name]()
+    a, b = theirs(loss), ours(tour.trace(loss, backward=False))
+    assert sorted(nx.get_node_attributes(a, "label").values()) == sorted(
+        nx.get_node_attributes(b, "label").values()
+    )
+    same = nx.algorithms.isomorphism.categorical_node_match("label", None)
+    matcher = nx.algorithms.isomorphism.MultiDiGraphMatcher(
+        a, b, node_match=same, edge_match=lambda p, q: len(p) == len(q)
+    )
+    assert matcher.is_isomorphic()
