@@ -15,8 +15,12 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt $(INDEX)
+BENCH_INSTALL = $(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt $(INDEX)
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
+# The peers that are measured bring many packages of their own, so they have an environment of their own.
+BENCH ?= .venv-bench
+BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help render test test-all lint types check bench formulas outputs-check wheel clean distclean
@@ -43,8 +47,8 @@ types: $(DEV_READY) ## Check types
 
 check: lint types test ## Lint, types and tests
 
-bench: $(DEV_READY) ## Measure against torchviz and dot, side by side
-	$(VENV)/bin/python -m benchmarks $(ARGS)
+bench: $(BENCH_READY) ## Measure against torchviz, torchlens and dot, and write docs/benchmarks.md
+	$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 formulas: $(DEV_READY) ## Make tracer/formulas.json anew from the installed torch
 	$(VENV)/bin/python -m autograd_tour.tracer.make_formulas
@@ -63,7 +67,7 @@ clean: ## Remove what tools left behind
 	find autograd_tour tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment too
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(BENCH)
 
 # An environment is made anew only when what it is made from has changed.
 $(VENV)/bin/python:
@@ -83,4 +87,13 @@ $(RUN_READY): pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(DEV_READY): $(RUN_READY)
 	@$(INSTALL) -e '.[test,dev]'
+	@touch $@
+
+# A peer that cannot be installed is skipped by its rows; everything else must be there.
+$(BENCH_READY): pyproject.toml constraints.txt benchmarks/requirements.txt
+	@echo "Setting up $(BENCH) (once; torch is large)"
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@$(BENCH_INSTALL) -e . -r benchmarks/requirements.txt
+	@$(BENCH_INSTALL) -r benchmarks/optional.txt \
+		|| echo "torchlens cannot be installed: its row will be skipped" >&2
 	@touch $@

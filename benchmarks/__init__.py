@@ -1,0 +1,1 @@
+"""How fast: ours beside its peers on the same work. Run with ``make bench``."""

@@ -1,0 +1,282 @@
+"""What is measured inside a process, each with its preparation: ``python -m benchmarks.jobs JOB FOLDER``.
+
+A job prepares, then runs its work between two looks at the clock, and prints the cost as JSON. Its
+torch modules are imported while it prepares.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+__all__ = ["JOBS", "Scale", "main"]
+
+Work = Callable[[], Any]
+
+STACK = 2_000_000_000
+"""torchviz calls itself once per node: 100,000 of them need this much stack."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of the models: as the limits are written for, or tiny ones to try the benchmarks out."""
+
+    layers: int = 12
+    width: int = 768
+    heads: int = 12
+    vocabulary: int = 50_257
+    tokens: int = 64
+    chain: int = 100_000
+    long_chain: int = 1_000_000
+    repeats: int = 7
+
+
+TINY = Scale(2, 16, 2, 50, 8, 300, 2_000, 1)
+
+
+def _gpt(scale: Scale) -> tuple[Any, Any]:
+    from benchmarks.models import Size, make_gpt
+
+    return make_gpt(Size(scale.layers, scale.width, scale.heads, scale.vocabulary, scale.tokens))
+
+
+# ---- structure ----------------------------------------------------------------------------
+
+
+def dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """The graph of an existing loss as DOT in torchviz's style, leaves named."""
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+    loss = gpt_loss(model, tokens)
+    names = dict(model.named_parameters())
+    return lambda: _our_dot(loss, names), scale.repeats
+
+
+def _our_dot(loss: Any, names: dict[str, Any]) -> str:
+    from autograd_tour import trace
+    from autograd_tour.drawing import readable_dot, scene_of
+    from autograd_tour.views import registry
+
+    graph = trace(loss, backward=False, names=names)
+    return readable_dot(scene_of(registry()["torchviz"].apply(graph), "TB"))
+
+
+def torchviz_dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """The same from torchviz."""
+    from torchviz import make_dot
+
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+    loss = gpt_loss(model, tokens)
+    names = dict(model.named_parameters())
+    return lambda: make_dot(loss, names).source, scale.repeats
+
+
+def dot_of_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """A long chain as DOT."""
+    from benchmarks.models import chain
+
+    result = chain(scale.chain)
+    return lambda: _our_dot(result, {}), 1
+
+
+def torchviz_dot_of_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """The same from torchviz, in a thread with a stack that is deep enough for it."""
+    from torchviz import make_dot
+
+    from benchmarks.models import chain
+
+    result = chain(scale.chain)
+
+    def work() -> None:
+        sys.setrecursionlimit(10 * scale.chain + 10_000)
+        threading.stack_size(STACK)
+        thread = threading.Thread(target=lambda: make_dot(result).source)
+        thread.start()
+        thread.join()
+
+    return work, 1
+
+
+def long_chain(scale: Scale, folder: Path) -> tuple[Work, int]:
+    """A chain of a million nodes: made, traced, folded, drawn, freed."""
+    import torch  # noqa: F401
+
+    from autograd_tour import trace
+    from autograd_tour.drawing import picture
+    from autograd_tour.views import registry
+    from autograd_tour.views.fold import fold
+    from benchmarks.models import chain
+
+    def work() -> None:
+        result = chain(scale.long_chain)
+        graph = fold(trace(result, backward=False))
+        del result
+        svg = picture(registry()["graph"].apply(graph))
+        (folder / "long-chain.svg").write_text(svg, encoding="utf-8")
+
+    return work, 1
+
+
+# ---- recording ----------------------------------------------------------------------------
+
+
+def plain_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """Forward and backward, nothing recorded."""
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+
+    def work() -> None:
+        gpt_loss(model, tokens).backward()  # type: ignore[no-untyped-call]
+        model.zero_grad()
+
+    work()
+    return work, min(scale.repeats, 3)
+
+
+def recorded_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """Forward and backward with everything recorded. One plain run first, as for its peer."""
+    from autograd_tour import trace
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+    gpt_loss(model, tokens).backward()  # type: ignore[no-untyped-call]
+    model.zero_grad()
+    return lambda: trace(gpt_loss, model, tokens), min(scale.repeats, 3)
+
+
+def first_recorded_run(scale: Scale, folder: Path) -> tuple[Work, int]:
+    """The same, once: what the first call of a process costs."""
+    return recorded_run(scale, folder)[0], 1
+
+
+def torchlens_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """Forward and backward with torchlens, gradients recorded: what its ``draw_backward`` draws."""
+    import torch
+    import torchlens  # type: ignore[import-not-found, unused-ignore]
+
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+
+    class WithLoss(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return gpt_loss(self.model, tokens)
+
+    program = WithLoss()
+    program(tokens).backward()
+    model.zero_grad()
+
+    def work() -> None:
+        trace = torchlens.trace(program, tokens, capture=torchlens.options.CaptureOptions(save_grads="all"))
+        trace.log_backward(trace[trace.output_layers[0]].out)
+
+    return work, 1
+
+
+# ---- pictures -----------------------------------------------------------------------------
+
+
+def prepare(scale: Scale, folder: Path) -> tuple[Work, int]:
+    """Write what the pictures are drawn from: our trace, and torchviz's DOT of the same loss."""
+    from torchviz import make_dot
+
+    from autograd_tour import trace
+    from autograd_tour.codec import dumps
+    from benchmarks.models import gpt_loss
+
+    def work() -> None:
+        model, tokens = _gpt(scale)
+        (folder / "gpt.json").write_bytes(dumps(trace(gpt_loss, model, tokens)).encode())
+        dot = make_dot(gpt_loss(model, tokens), dict(model.named_parameters())).source
+        (folder / "gpt.dot").write_text(dot, encoding="utf-8")
+
+    return work, 1
+
+
+def folded_picture(scale: Scale, folder: Path) -> tuple[Work, int]:
+    """The picture a reader gets by default."""
+    return _picture(folder, True), min(scale.repeats, 3)
+
+
+def whole_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """Every operation as a card of its own."""
+    return _picture(folder, False), 1
+
+
+def _picture(folder: Path, folded: bool) -> Work:
+    from autograd_tour.codec import loads
+    from autograd_tour.drawing import picture
+    from autograd_tour.views import registry
+    from autograd_tour.views.fold import fold
+
+    graph = loads((folder / "gpt.json").read_bytes()).graph
+    view = registry()["graph"]
+    return lambda: picture(view.apply(fold(graph) if folded else graph), timeout=600)
+
+
+def dot_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """The DOT of torchviz through Graphviz, as torchviz's own ``render`` does."""
+    from benchmarks.peers import dot_program
+
+    dot = dot_program()
+    return lambda: subprocess.run([dot, "-Tsvg", "gpt.dot", "-o", "gpt.svg"], cwd=folder, check=True), 1
+
+
+JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
+    function.__name__: function
+    for function in (
+        dot_of_gpt,
+        torchviz_dot_of_gpt,
+        dot_of_chain,
+        torchviz_dot_of_chain,
+        long_chain,
+        plain_run,
+        recorded_run,
+        first_recorded_run,
+        torchlens_run,
+        prepare,
+        folded_picture,
+        whole_picture,
+        dot_picture,
+    )
+}
+
+
+def _cpu() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def main(arguments: list[str]) -> None:
+    """Run one job and print its cost."""
+    name, folder, *options = arguments
+    work, repeats = JOBS[name](TINY if "--tiny" in options else Scale(), Path(folder))
+    costs: list[tuple[float, float]] = []
+    for _ in range(repeats):
+        gc.collect()
+        begun, spent = time.monotonic(), _cpu()
+        work()
+        costs.append((_cpu() - spent, time.monotonic() - begun))
+    print(json.dumps({"cpu": median(c for c, _ in costs), "elapsed": median(e for _, e in costs)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

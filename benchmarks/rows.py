@@ -1,0 +1,247 @@
+"""The rows of the table: what is compared with what, and how much it may cost at most."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command, run_job
+from benchmarks.peers import has
+
+__all__ = ["ROWS", "Bench", "Result", "Row", "Runs", "measure", "prepare"]
+
+Unit = Literal["ratio", "MB", "s", "peak"]
+Side = Callable[["Bench"], Cost]
+Runs = dict[tuple[Side, Side | None], tuple[list[Cost], list[Cost]]]
+
+_PEER_PICTURE = """
+import subprocess, torchviz
+from benchmarks.models import thermometer_loss
+from benchmarks.peers import dot_program
+loss, names = thermometer_loss()
+with open("peer.dot", "w") as file:
+    file.write(torchviz.make_dot(loss, names).source)
+subprocess.run([dot_program(), "-Tsvg", "peer.dot", "-o", "peer.svg"], check=True)
+"""
+_LOADS_TORCH = """
+import sys
+from autograd_tour.cli import main
+sys.argv[1:] = {!r}
+try:
+    main()
+except SystemExit as end:
+    sys.exit(33 if "torch" in sys.modules else end.code)
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where files go, how often each side runs, and whether everything is tiny."""
+
+    folder: Path
+    rounds: int = 3
+    tiny: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    ``unit``: the ``ratio`` of CPU seconds; ``MB`` more at the peak than the peer; or, without a
+    peer, elapsed seconds (``s``) and ``peak`` memory in MB. ``needs`` is a package without which
+    the row is skipped.
+    """
+
+    key: str
+    what: str
+    peer_name: str
+    at_most: float
+    ours: Side
+    peer: Side | None = None
+    unit: Unit = "ratio"
+    needs: str = ""
+    check: Callable[[Bench], str] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row as measured: two costs in the row's unit, and the number that the limit is about."""
+
+    row: Row
+    ours: float | None = None
+    peer: float | None = None
+    value: float | None = None
+    spread: tuple[float, float] | None = None
+    remark: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the limit holds."""
+        return self.value is not None and self.value <= self.row.at_most and not self.remark
+
+
+def job(name: str) -> Side:
+    """One job of :mod:`benchmarks.jobs`."""
+    return lambda bench: run_job([name, ".", *(["--tiny"] if bench.tiny else [])], bench.folder)
+
+
+def python(*words: str) -> Side:
+    """A whole Python process."""
+    return lambda bench: run_command([sys.executable, *words], bench.folder)
+
+
+def without_torch(*words: str) -> Callable[[Bench], str]:
+    """What is wrong if our command with these words loads torch, ``""`` if it does not."""
+
+    def check(bench: Bench) -> str:
+        try:
+            run_command([sys.executable, "-c", _LOADS_TORCH.format(list(words))], bench.folder)
+        except BenchmarkError as error:
+            return "loads torch" if "ended with 33" in str(error) else str(error)
+        return ""
+
+    return check
+
+
+_OURS = ("-m", "autograd_tour")
+_IMPORT = python("-c", "import torch")
+_THERMOMETER = ("render", "thermometer", "-q", "-o")
+_SAVED = ("render", "made/thermometer.json", "-q", "-o", "saved")
+_LONG = job("long_chain")
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "help",
+        "`autograd-tour --help`",
+        "`import torch`",
+        0.25,
+        python(*_OURS, "--help"),
+        _IMPORT,
+        check=without_torch("--help"),
+    ),
+    Row(
+        "saved",
+        "`autograd-tour render saved.json`",
+        "`import torch`",
+        0.25,
+        python(*_OURS, *_SAVED),
+        _IMPORT,
+        check=without_torch(*_SAVED),
+    ),
+    Row(
+        "thermometer",
+        "`autograd-tour render`: the thermometer as three SVGs, report and JSON",
+        "a script with torchviz and `dot -Tsvg`",
+        1.25,
+        python(*_OURS, *_THERMOMETER, "rendered"),
+        python("-c", _PEER_PICTURE),
+        needs="torchviz",
+    ),
+    Row(
+        "structure",
+        "structure of the transformer, to DOT",
+        "torchviz `make_dot(…).source`",
+        1.0,
+        job("dot_of_gpt"),
+        job("torchviz_dot_of_gpt"),
+        needs="torchviz",
+    ),
+    Row(
+        "record",
+        "everything recorded on it",
+        "plain forward + backward",
+        1.5,
+        job("recorded_run"),
+        job("plain_run"),
+    ),
+    Row(
+        "memory",
+        "the same: memory at the peak",
+        "plain forward + backward",
+        150.0,
+        job("recorded_run"),
+        job("plain_run"),
+        unit="MB",
+    ),
+    Row(
+        "torchlens",
+        "the same, in a fresh process",
+        "torchlens: trace with gradients + `log_backward`",
+        0.15,
+        job("first_recorded_run"),
+        job("torchlens_run"),
+        needs="torchlens",
+    ),
+    Row(
+        "folded",
+        "default picture of it (folded)",
+        "torchviz's DOT through `dot -Tsvg`",
+        0.25,
+        job("folded_picture"),
+        job("dot_picture"),
+        needs="torchviz",
+    ),
+    Row(
+        "unfolded",
+        "picture of every operation",
+        "torchviz's DOT through `dot -Tsvg`",
+        1.0,
+        job("whole_picture"),
+        job("dot_picture"),
+        needs="torchviz",
+    ),
+    Row(
+        "chain",
+        "chain of 100,000 nodes, to DOT",
+        "torchviz, recursion limit lifted, 2 GB stack",
+        0.5,
+        job("dot_of_chain"),
+        job("torchviz_dot_of_chain"),
+        needs="torchviz",
+    ),
+    Row(
+        "million", "chain of 1,000,000 nodes: made, traced, folded, drawn, freed", "–", 60.0, _LONG, unit="s"
+    ),
+    Row("million-memory", "the same: memory at the peak", "–", 1500.0, _LONG, unit="peak"),
+)
+
+
+def prepare(bench: Bench, rows: Sequence[Row]) -> None:
+    """Make what some of the rows start from: saved traces, and torchviz's DOT."""
+    keys = {row.key for row in rows}
+    if keys & {"help", "saved"}:
+        run_command([sys.executable, *_OURS, *_THERMOMETER, "made"], bench.folder)
+    if keys & {"folded", "unfolded"} and has("torchviz"):
+        job("prepare")(bench)
+
+
+def measure(row: Row, bench: Bench, done: Runs) -> Result:
+    """Measure one row; two rows about the same runs share them through ``done``."""
+    if row.needs and not has(row.needs):
+        return Result(row, remark=f"skipped: {row.needs} is not installed")
+    try:
+        remark = row.check(bench) if row.check is not None else ""
+        key = (row.ours, row.peer)
+        if key not in done:
+            sides = [partial(side, bench) for side in key if side is not None]
+            done[key] = alternate(sides[0], sides[1] if len(sides) > 1 else None, bench.rounds)
+        return _result(row, *done[key], remark)
+    except BenchmarkError as error:
+        return Result(row, remark=f"failed: {error}")
+
+
+def _result(row: Row, ours: Sequence[Cost], peer: Sequence[Cost], remark: str) -> Result:
+    a, b = middle(ours), middle(peer) if peer else None
+    if row.unit == "ratio":
+        assert b is not None
+        ratios = [x.cpu / y.cpu for x, y in zip(ours, peer, strict=True)]
+        return Result(row, a.cpu, b.cpu, a.cpu / b.cpu, (min(ratios), max(ratios)), remark)
+    if row.unit == "MB":
+        assert b is not None
+        return Result(row, a.peak, b.peak, a.peak - b.peak, None, remark)
+    value = a.elapsed if row.unit == "s" else a.peak
+    return Result(row, value, None, value, None, remark)

@@ -1,0 +1,98 @@
+"""The benchmarks run and say what they measured. Nothing here looks at a clock."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the package
+
+from benchmarks import jobs, table
+from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command
+from benchmarks.rows import ROWS, Bench, Result, measure
+
+ROW = {row.key: row for row in ROWS}
+
+
+def test_the_sides_take_turns_and_the_median_counts():
+    seen = []
+
+    def side(name, figures):
+        def run():
+            seen.append(name)
+            return Cost(next(figures), 1.0, 2.0)
+
+        return run
+
+    ours, peer = alternate(side("a", iter([1.0, 9.0, 2.0])), side("b", iter([4.0, 5.0, 6.0])), 3)
+    assert "".join(seen) == "ababab"
+    assert (middle(ours).cpu, middle(peer).cpu) == (2.0, 5.0)
+
+
+def test_a_whole_process_is_measured_with_what_it_started(tmp_path):
+    spin = "import time\nwhile time.process_time() < 0.2: pass"
+    alone = run_command([sys.executable, "-c", spin], tmp_path)
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}], check=True)"
+    started = run_command([sys.executable, "-c", outer], tmp_path)
+    assert min(alone.cpu, started.cpu) >= 0.2
+    assert 1 < alone.peak < 1000
+
+
+def test_a_program_that_fails_or_hangs_is_named(tmp_path):
+    with pytest.raises(BenchmarkError, match="ended with 1: .*boom"):
+        run_command([sys.executable, "-c", "raise OSError('boom')"], tmp_path)
+    with pytest.raises(BenchmarkError, match="took too long"):
+        run_command([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, timeout=0.2)
+
+
+def test_a_row_without_its_peer_is_skipped_and_says_so():
+    row = ROW["torchlens"].__class__(**{**vars(ROW["torchlens"]), "needs": "no-such-package"})
+    result = measure(row, Bench(Path()), {})
+    assert result.remark == "skipped: no-such-package is not installed"
+    assert not result.ok
+    assert result.remark in table.page([result], [("cores", "2")], 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("help", 0.25, "yes"), ("help", 0.26, "no"), ("memory", 150.5, "no"), ("million", 12.0, "yes")],
+)
+def test_the_limit_decides(key, value, said):
+    assert table.rows_of_text([Result(ROW[key], 1.0, 1.0, value)])[0][-1] == said
+
+
+def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    page = tmp_path / "docs" / "page.md"
+    table.write_page(page, "old\n")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        table.write_page(page, "new\n")
+    assert page.read_text() == "old\n"
+    assert list(page.parent.iterdir()) == [page]
+
+
+def test_the_committed_page_names_no_place_of_this_machine():
+    page = ROOT / "docs" / "benchmarks.md"
+    if page.exists():
+        text = page.read_text(encoding="utf-8")
+        assert str(ROOT) not in text
+        assert os.uname().nodename not in text.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in jobs.JOBS if name != "torchlens_run"])
+def test_every_job_runs_on_tiny_sizes(name, tmp_path):
+    pytest.importorskip("torchviz")
+    for job in ["prepare", name] if name.endswith("_picture") else [name]:
+        command = [sys.executable, "-m", "benchmarks.jobs", job, str(tmp_path), "--tiny"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["cpu"] >= 0
