@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
-from autograd_tour.drawing.wording import describe_graph, elements, shape_text, short, tensor_runs, tensor_text
+from autograd_tour.drawing.wording import (
+    describe_graph,
+    elements,
+    shape_text,
+    short,
+    tensor_runs,
+    tensor_text,
+)
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import Edge, Graph, Node, Saved, Step
 
@@ -24,7 +32,8 @@ def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """Cards and links for a graph in the style ``cards``."""
     artist = _Artist(graph)
     cards = [artist.card(node) for node in graph.nodes if node.kind != "accumulate"]
-    links = [link for edge in graph.edges if (link := artist.link(edge)) is not None]
+    folded = {node.id for node in graph.nodes if node.kind == "group"}
+    links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
     title = _title(graph)
     return Scene(tuple(cards), tuple(links), title, describe_graph(graph), direction, graph.meta.notes)
 
@@ -61,7 +70,9 @@ class _Artist:
     def _leaf(self, node: Node) -> Card:
         name = fit(node.name or "unnamed", NAME_ROOM, 14, bold=True)
         rows = [
-            Row((Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25),
+            Row(
+                (Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25
+            ),
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
         number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
@@ -98,7 +109,11 @@ class _Artist:
 
     def _operation(self, node: Node) -> Card:
         name = fit(node.op or node.grad_fn, NAME_ROOM, 14, bold=True)
-        rows = [Row((Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26)]
+        rows = [
+            Row(
+                (Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26
+            )
+        ]
         if node.where is not None:
             line = self.graph.source[node.where]
             text = fit(line.text or line.file, TEXT_ROOM - 40, 12)
@@ -148,7 +163,9 @@ class _Artist:
         text = fit(name or item.name, 110, 12)
         if not name and item.facts is not None and item.facts.shape:
             text += f" {shape_text(item.facts.shape)}"
-        state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(item.state, "")
+        state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(
+            item.state, ""
+        )
         runs = (Run(f"saved  {text}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark)
@@ -158,14 +175,28 @@ class _Artist:
             return []
         found = self.steps.get(node.id)
         if found is None:
-            return [Row((Run("grad  ", "backward"), Run("not reached", "muted")), fill="accumulated_fill", height=22)]
+            return [
+                Row(
+                    (Run("grad  ", "backward"), Run("not reached", "muted")),
+                    fill="accumulated_fill",
+                    height=22,
+                )
+            ]
         received = found[1].received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
             name = node.names[k] if k < len(node.names) else ""
             lead = "grad in  " if len(received) == 1 else f"grad {fit(name, 90, 12) or f'[{k}]'}  "
-            known = facts is not None and bool(node.values) and node.values[min(k, len(node.values) - 1)] is not None
-            runs = tensor_runs(facts, "backward", shape=not known) if facts is not None else (Run("none", "muted"),)
+            known = (
+                facts is not None
+                and bool(node.values)
+                and node.values[min(k, len(node.values) - 1)] is not None
+            )
+            runs = (
+                tensor_runs(facts, "backward", shape=not known)
+                if facts is not None
+                else (Run("none", "muted"),)
+            )
             rows.append(Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22))
         if len(received) > OUTPUT_ROWS:
             more = f"grad  … {len(received) - OUTPUT_ROWS} more"
@@ -181,7 +212,9 @@ class _Artist:
         a, b = self.nodes[src], self.nodes[dst]
         if edge.kind == "forward":
             flow: Literal["forward", "constant"] = "constant" if a.kind == "constant" else "forward"
-            return Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}")
+            return Link(
+                f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}"
+            )
         number = self.steps.get(edge.src, (0, None))[0]
         rule = fit(edge.rule, RULE_ROOM, 12)
         runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()

@@ -49,7 +49,9 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
                 ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
                 title = f"next_functions[{slot}] of {node.grad_fn}"
                 links.append(Link(ident, edge.src, edge.dst, "backward", ports=(port, ""), title=title))
-    return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph, nodes), direction, graph.meta.notes)
+    return Scene(
+        tuple(cards), tuple(links), "grad_fn chain", _describe(graph, nodes), direction, graph.meta.notes
+    )
 
 
 def _head(node: Node, outputs: dict[str, int]) -> Row:
@@ -64,7 +66,10 @@ def _leaf_row(leaf: Node | None) -> Row:
     if leaf is None:
         return Row((Run("variable", "muted"),))
     shape = leaf.value.shape if leaf.value is not None else ()
-    runs = [Run("variable  ", "muted"), Run(fit(leaf.name or "unnamed", ROOM, 12, bold=True), "forward", bold=True)]
+    runs = [
+        Run("variable  ", "muted"),
+        Run(fit(leaf.name or "unnamed", ROOM, 12, bold=True), "forward", bold=True),
+    ]
     runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
     return Row(tuple(runs), height=22)
 
@@ -77,6 +82,8 @@ def _describe(graph: Graph, nodes: dict[str, Node]) -> str:
     edges = sum(1 for edge in graph.select("gradient") if nodes[edge.dst].kind != "leaf")
     stubs = sum(node.slots for node in graph.nodes) - edges
     names = [node.name for node in graph.nodes if node.kind == "leaf" and node.name]
-    said = f"The {count} backward nodes behind {start or 'the result'}, linked by {edges} next_functions entries"
+    said = (
+        f"The {count} backward nodes behind {start or 'the result'}, linked by {edges} next_functions entries"
+    )
     said += f"; {stubs} more entries are None" if stubs else ""
     return said + (f". They end in AccumulateGrad of {', '.join(names[:8])}." if names else ".")

@@ -23,13 +23,17 @@ def layout_dot(scene: Scene) -> str:
 
     No text of the program gets near the engine, and every engine sees the same sizes.
     """
-    parts = [f"digraph g {{\ngraph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\nnode [shape=plain]\n"]
+    parts = [
+        f"digraph g {{\ngraph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\nnode [shape=plain]\n"
+    ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
     for card in scene.cards:
         parts.append(f"c{places[card.id]} [label={_boxes(card, scene.direction)}]\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
-        (a, b), (p, q) = ((link.dst, link.src), link.ports[::-1]) if link.reverse else ((link.src, link.dst), link.ports)
+        (a, b), (p, q) = (
+            ((link.dst, link.src), link.ports[::-1]) if link.reverse else ((link.src, link.dst), link.ports)
+        )
         attributes = [f"id=l{i}"]
         if link.reverse:
             attributes.append("dir=back")

@@ -67,12 +67,18 @@ def available() -> tuple[EngineInfo, ...]:
     for name in ENGINES:
         path = _FINDERS[name]()
         why = "installed with autograd-tour" if name == "graphviz-pure" else "found on this machine"
-        found.append(EngineInfo(name, path, _version(name, path) if path else "", why if path else "not found"))
+        found.append(
+            EngineInfo(name, path, _version(name, path) if path else "", why if path else "not found")
+        )
     return tuple(sorted(found, key=lambda engine: engine.path is None))
 
 
 def _version(name: str, path: str) -> str:
-    command = [path, "-c", "import pygraphviz; print(pygraphviz.__version__)"] if name == "pygraphviz" else [path, "-V"]
+    command = (
+        [path, "-c", "import pygraphviz; print(pygraphviz.__version__)"]
+        if name == "pygraphviz"
+        else [path, "-V"]
+    )
     try:
         done = subprocess.run(command, capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):
@@ -119,7 +125,9 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
             "Draw less of the graph, or allow more time with --timeout",
         ) from None
     except OSError as error:
-        raise EngineError(f"the layout engine {name} cannot be started: {error.strerror}", f"Look at {path}") from None
+        raise EngineError(
+            f"the layout engine {name} cannot be started: {error.strerror}", f"Look at {path}"
+        ) from None
     if done.returncode != 0 or not done.stdout.strip():
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0][:200]
         raise EngineError(

@@ -75,7 +75,9 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
                 i = int(edge.id[1:])
                 courses[i] = _course(edge, height, scene.links[i].reverse)
     except (msgspec.DecodeError, ValueError, IndexError) as error:
-        raise EngineError(f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info") from None
+        raise EngineError(
+            f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
+        ) from None
     return Layout(width, height, tuple(centres), tuple(courses))
 
 

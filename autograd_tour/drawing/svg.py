@@ -149,7 +149,7 @@ class _Painter:
         tip = course.tip or points[-1]
         width = "1.5" if link.flow == "constant" else "1.8"
         head = _arrow(points[-1], tip, colour)
-        ident = f'{self.prefix}-{link.id}'
+        ident = f"{self.prefix}-{link.id}"
         return (
             f'<g id="{ident}" class="edge {link.flow}"><title>{escape(link.title)}</title>'
             f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}</g>\n'
@@ -195,7 +195,9 @@ class _Painter:
         outline = _band(left, top, width, height, radius, radius)
         yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"/></g>\n'
 
-    def row(self, row: Row, left: float, top: float, width: float, upper: float, lower: float) -> Iterator[str]:
+    def row(
+        self, row: Row, left: float, top: float, width: float, upper: float, lower: float
+    ) -> Iterator[str]:
         middle = top + row.height / 2
         if row.fill:
             band = _band(left, top, width, row.height, upper, lower)

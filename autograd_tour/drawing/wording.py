@@ -60,7 +60,9 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 
     return " ".join(part for part in parts if part)
 
 
-def tensor_runs(facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True) -> tuple[Run, ...]:
+def tensor_runs(
+    facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True
+) -> tuple[Run, ...]:
     """The same as runs of text, with a warning behind it where there is a NaN or an infinity."""
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
@@ -92,7 +94,9 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         said.append(f"Backward runs {shown}.")
     else:
         said.append("No backward was recorded.")
-    owners = {edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"}
+    owners = {
+        edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"
+    }
     for _, step in [item for item in steps if item[1].node in owners][:limit]:
         said.append(f".grad of {owners[step.node].name or 'a leaf'} becomes {tensor_text(step.after)}.")
     return " ".join(said)

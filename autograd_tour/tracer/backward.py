@@ -78,7 +78,7 @@ def record_backward(
 def run_backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
     """``torch.autograd.backward`` with the graph retained, its errors in our words."""
     try:
-        torch.autograd.backward(outputs, gradients, retain_graph=True)  # type: ignore[arg-type]
+        torch.autograd.backward(outputs, gradients, retain_graph=True)
     except RuntimeError as error:
         raise explain(error) from error
     except Exception as error:
@@ -100,7 +100,7 @@ def explain(error: BaseException) -> ProgramError:
     if "inplace operation" in text:
         return ProgramError(
             f"backward needs a tensor that was modified in place: {first_line(error)}",
-            "Replace the in-place operation (x += 1) by x = x + 1, or trace with backward=False to see the graph",
+            "Write x = x + 1 for x += 1, or trace with backward=False to see the graph",
         )
     return ProgramError(f"backward raised {type(error).__name__}: {first_line(error)}")
 

@@ -29,7 +29,7 @@ from autograd_tour.tracer.surroundings import Buffers
 
 __all__ = ["CallRecord", "ForwardRecord", "Operand", "listening"]
 
-_sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+_sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 
 class Operand:
@@ -49,7 +49,9 @@ class CallRecord:
 
     __slots__ = ("function", "group", "names", "operands", "outputs", "start", "stop", "where")
 
-    def __init__(self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None) -> None:
+    def __init__(
+        self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None
+    ) -> None:
         self.function = function
         self.start = start
         self.stop = stop
@@ -121,10 +123,14 @@ class ForwardRecord:
             self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
-        call = CallRecord(function, start, stop, self._where(user), self.module_stack[-1] if self.module_stack else None)
+        call = CallRecord(
+            function, start, stop, self._where(user), self.module_stack[-1] if self.module_stack else None
+        )
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
         with torch._C.DisableTorchFunction():
-            call.operands = [operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))]
+            call.operands = [
+                operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
+            ]
             call.outputs = tuple(measure(tensor, self.keep) for tensor in tensors)
         call.names = assigned_names(frame, self.stop)[: len(tensors)]
         for position, tensor in enumerate(tensors):
@@ -230,7 +236,9 @@ class ForwardRecord:
         if place is None:
             return ""
         if not self._prefixes:
-            models = {key: name for key, (name, root) in self.roots.items() if any(True for _ in root.parameters())}
+            models = {
+                key: name for key, (name, root) in self.roots.items() if any(True for _ in root.parameters())
+            }
             for number, (key, (name, root)) in enumerate(self.roots.items()):
                 several = key in models and len(models) > 1
                 self._prefixes[key] = (name or f"{type(root).__name__} {number + 1}") if several else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autograd_tour.text import friendly_name
 
@@ -14,12 +14,24 @@ EXPRESSION_LIMIT = 16
 
 LABEL_LIMIT = 28
 
-_INFIX = {"Add": "+", "Sub": "−", "Mul": "*", "Div": "/", "Mm": "@", "Bmm": "@", "Mv": "@", "Dot": "@", "Pow": "^"}
+_INFIX = {
+    "Add": "+",
+    "Sub": "−",
+    "Mul": "*",
+    "Div": "/",
+    "Mm": "@",
+    "Bmm": "@",
+    "Mv": "@",
+    "Dot": "@",
+    "Pow": "^",
+}
 _SWAPPED = {"Rsub": "Sub"}
 _SUPERSCRIPT = str.maketrans("0123456789−-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻·")
 
 
-def describe(grad_fn: str, function: str, texts: Sequence[str], attributes: dict[str, str]) -> tuple[str, str]:
+def describe(
+    grad_fn: str, function: str, texts: Sequence[str], attributes: Mapping[str, str]
+) -> tuple[str, str]:
     """(label, expression) of an operation.
 
     ``texts`` are the operands as the program wrote them, ``""`` for one without a name.
@@ -48,7 +60,7 @@ def describe(grad_fn: str, function: str, texts: Sequence[str], attributes: dict
     return name, ""
 
 
-def _power(texts: Sequence[str], attributes: dict[str, str]) -> tuple[str, str]:
+def _power(texts: Sequence[str], attributes: Mapping[str, str]) -> tuple[str, str]:
     base = texts[0] if texts else ""
     exponent = texts[1] if len(texts) > 1 and texts[1] else attributes.get("exponent", "")
     shown = _inner(base) if base else "( )"

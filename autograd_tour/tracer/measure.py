@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ PYTHON_LIMIT = 64
 
 FULL_LIMIT = 100_000
 """Above this many elements only the norm and the extremes are computed: one cheap pass each."""
+
+Values = tuple[tuple[Number, ...], Number | None, Stats | None]
+_NOTHING: Values = ((), None, None)
 
 
 def plain(value: complex | float | int | bool) -> Number:
@@ -37,38 +41,38 @@ def measure(tensor: Tensor, keep: int | None = 16, *, gradient: bool = False) ->
     its shape only.
     """
     with torch._C.DisableTorchFunction(), torch.no_grad():
-        facts = {
-            "shape": _shape(tensor),
-            "dtype": str(tensor.dtype).removeprefix("torch."),
-            "device": str(tensor.device),
-            "layout": "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch."),
-        }
-        if not gradient:
-            facts |= {
-                "requires_grad": tensor.requires_grad,
-                "is_leaf": tensor.is_leaf,
-                "version": 0 if tensor.is_inference() else tensor._version,
-            }
         try:
-            facts |= _values(tensor.detach(), keep)
+            first, last, stats = _values(tensor.detach(), keep)
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
-            pass  # no storage behind it, or no kernel for its type: the shape is all there is
-    return TensorFacts(**facts)  # type: ignore[arg-type]
+            first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
+        return TensorFacts(
+            _shape(tensor),
+            _bare(tensor.dtype),
+            str(tensor.device),
+            "nested" if tensor.is_nested else _bare(tensor.layout),
+            not gradient and tensor.requires_grad,
+            not gradient and tensor.is_leaf,
+            0 if gradient or tensor.is_inference() else tensor._version,
+            first,
+            last,
+            stats,
+        )
 
 
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
     """Facts of a tensor of which only the metadata is left."""
-    return TensorFacts(
-        tuple(int(extent) for extent in shape),
-        str(dtype).removeprefix("torch."),
-        str(device),
-        requires_grad=True,
-    )
+    return TensorFacts(tuple(map(int, shape)), _bare(dtype), str(device), requires_grad=True)
+
+
+@cache
+def _bare(name: object) -> str:
+    """``torch.float32`` -> ``float32``."""
+    return str(name).removeprefix("torch.")
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:
     if not tensor.is_nested:
-        return tuple(int(extent) for extent in tensor.shape)
+        return tuple(map(int, tensor.shape))
     extents: list[int] = []
     for dim in range(tensor.dim()):
         try:
@@ -78,33 +82,28 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(extents)
 
 
-def _values(tensor: Tensor, keep: int | None) -> dict[str, object]:
+def _values(tensor: Tensor, keep: int | None) -> Values:
     if tensor.is_nested or tensor.layout != torch.strided:
         if tensor.is_nested or tensor.numel() > FULL_LIMIT:
-            return {}
+            return _NOTHING
         tensor = tensor.to_dense()
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     total = tensor.numel()
     if total == 0 or tensor.device.type == "meta":
-        return {}
+        return _NOTHING
     tensor = tensor.resolve_conj().resolve_neg()
     wanted = total if keep is None else min(keep, total)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
-        stats = _python_stats(elements)
-        return {
-            "first": tuple(map(plain, elements[:wanted])),
-            "last": plain(elements[-1]),
-            "stats": stats,
-        }
-    # A view where it can be one: a contiguous copy of a large tensor would double its memory.
+        return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
     head = _leading(tensor, wanted).tolist()
     tail = tensor[tuple(-1 for _ in tensor.shape)].item()
-    return {"first": tuple(map(plain, head)), "last": plain(tail), "stats": _torch_stats(tensor)}
+    return tuple(map(plain, head)), plain(tail), _torch_stats(tensor)
 
 
 def _leading(tensor: Tensor, count: int) -> Tensor:
+    """The first elements, from a view where it can be one: a copy of a large tensor doubles its memory."""
     if tensor.is_contiguous():
         return tensor.view(-1)[:count]
     while tensor.dim() > 1 and tensor[0].numel() >= count:
@@ -120,22 +119,18 @@ def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:
         norm = math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
         nan = sum(element != element for element in elements)
         return Stats(mean=plain(sum(elements) / len(elements)), norm=plain(norm), nan=nan, zero=zero)
-    reals = [float(element) for element in elements]  # type: ignore[arg-type]
-    nan = sum(map(math.isnan, reals))
-    inf = sum(map(math.isinf, reals))
-    if nan or inf:
-        extreme = ("nan", "nan") if nan else (plain(min(reals)), plain(max(reals)))
-        mean = "nan" if nan or (min(reals) == -math.inf and max(reals) == math.inf) else plain(sum(reals))
-        return Stats(*extreme, mean=mean, norm="nan" if nan else "inf", nan=nan, inf=inf, zero=zero)
-    return Stats(
-        min=min(elements),  # type: ignore[type-var]
-        max=max(elements),  # type: ignore[type-var]
-        mean=math.fsum(reals) / len(reals),
-        norm=plain(math.hypot(*reals)),
-        nan=0,
-        inf=0,
-        zero=zero,
-    )
+    reals = [element for element in elements if not isinstance(element, complex)]
+    if not all(map(math.isfinite, reals)):
+        return _not_finite([float(element) for element in reals], zero)
+    mean, norm = math.fsum(reals) / len(reals), math.hypot(*reals)
+    return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
+
+
+def _not_finite(reals: Sequence[float], zero: int) -> Stats:
+    nan, inf = sum(map(math.isnan, reals)), sum(map(math.isinf, reals))
+    if nan:
+        return Stats("nan", "nan", "nan", "nan", nan=nan, inf=inf, zero=zero)
+    return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan=nan, inf=inf, zero=zero)
 
 
 def _torch_stats(tensor: Tensor) -> Stats:
@@ -145,22 +140,22 @@ def _torch_stats(tensor: Tensor) -> Stats:
         norm = torch.linalg.vector_norm(tensor).item()
         return Stats(mean=plain(tensor.mean().item()), norm=plain(norm))
     if not tensor.is_floating_point():
-        low, high = torch.aminmax(tensor)
+        least, most = (bound.item() for bound in torch.aminmax(tensor))
         zero = tensor.numel() - int(torch.count_nonzero(tensor))
-        return Stats(min=low.item(), max=high.item(), mean=plain(tensor.double().mean().item()), zero=zero)
+        return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
     if tensor.element_size() == 1:
         tensor = tensor.float()  # the eight-bit types have no reductions of their own
-    low, high = (bound.item() for bound in torch.aminmax(tensor))
+    low, high = (float(bound) for bound in torch.aminmax(tensor))
     if tensor.numel() > FULL_LIMIT:
         norm = torch.linalg.vector_norm(tensor).item()
         finite = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(min=plain(low), max=plain(high), norm=plain(norm), nan=finite, inf=finite)
+        return Stats(plain(low), plain(high), norm=plain(norm), nan=finite, inf=finite)
     wide = tensor.double()
     return Stats(
-        min=plain(low),
-        max=plain(high),
-        mean=plain(wide.mean().item()),
-        norm=plain(torch.linalg.vector_norm(wide).item()),
+        plain(low),
+        plain(high),
+        plain(wide.mean().item()),
+        plain(torch.linalg.vector_norm(wide).item()),
         nan=int(torch.isnan(tensor).sum()),
         inf=int(torch.isinf(tensor).sum()),
         zero=tensor.numel() - int(torch.count_nonzero(tensor)),

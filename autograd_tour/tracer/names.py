@@ -17,9 +17,17 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-__all__ = ["assigned_names", "find_name", "is_library", "namespaces_of", "parameter_names", "user_frame", "user_frames"]
+__all__ = [
+    "assigned_names",
+    "find_name",
+    "is_library",
+    "namespaces_of",
+    "parameter_names",
+    "user_frame",
+    "user_frames",
+]
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -33,7 +41,7 @@ def is_library(filename: str) -> bool:
     """Code that is not the program's: torch, this package (but for its lessons), frozen modules."""
     if filename.startswith(_LESSONS):
         return False
-    return filename.startswith((_TORCH, _OURS)) or filename.startswith("<frozen")
+    return filename.startswith((_TORCH, _OURS, "<frozen"))
 
 
 def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
@@ -60,7 +68,7 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
     for here, item in enumerate(instructions[:-1]):
         names: list[str] = []
         if item.opname == "PRECALL":  # Python 3.11 may make the whole call from here
-            here += 1
+            here += 1  # noqa: PLW2901
         if here + 1 >= len(instructions):
             break
         nxt = instructions[here + 1]
@@ -145,7 +153,7 @@ def namespaces_of(program: object) -> list[dict[str, Any]]:
 def parameter_names(
     spaces: Iterable[Mapping[str, Any]], extra: Iterable[tuple[str, nn.Module]], wanted: Set[int]
 ) -> dict[int, str]:
-    """id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
+    """Id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
 
     With one such module the path is that of ``named_parameters``; with several it starts with the
     variable that holds the module.

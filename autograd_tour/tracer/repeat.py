@@ -42,11 +42,12 @@ def accumulate(
         ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
         UsageError: ``program`` is not callable, or ``calls`` is less than 1.
     """
-    if not callable(program) or isinstance(program, Tensor):
+    if not callable(program):
         raise UsageError(
-            "accumulate() needs a callable: each call runs a fresh forward", "For example accumulate(lambda: loss_fn(model(x), y))"
+            "accumulate() needs a callable: each call runs a fresh forward",
+            "For example accumulate(lambda: loss_fn(model(x), y))",
         )
-    if not isinstance(calls, int) or calls < 1:
+    if calls < 1:
         raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
     caller = caller_namespaces(1)
     mailboxes: dict[Policy, list[Tensor | None]] = {}
@@ -69,15 +70,22 @@ def accumulate(
             elif [shape for _, shape in described] != [shape for _, shape in labels]:
                 raise ProgramError(
                     f"the program used other leaves in backward call {number + 1} than in the first",
-                    "Accumulation follows the same parameters through all calls: make the program do the same each time",
+                    "Accumulation follows the same parameters: make the program do the same in each call",
                 )
             with grads_restored(leaves, empty=True):
-                for leaf in leaves:
-                    leaf.grad = None
                 run_backward(started, gradients)
                 contributions = [_facts(leaf.grad, keep) for leaf in leaves]
                 for policy in POLICIES:
-                    _one_call(policy, leaves, mailboxes[policy], histories[policy], contributions, keep, started, gradients)
+                    _one_call(
+                        policy,
+                        leaves,
+                        mailboxes[policy],
+                        histories[policy],
+                        contributions,
+                        keep,
+                        started,
+                        gradients,
+                    )
     return Ledger(
         calls,
         tuple(
@@ -118,6 +126,10 @@ def _leaves(outputs: list[Tensor]) -> list[Tensor]:
     skeleton = walk(root_of(output)[0] for output in outputs)
     try:
         pairs = zip(skeleton.fns, skeleton.names, strict=True)
-        return [fn.variable for fn, name in pairs if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)]
+        return [
+            fn.variable
+            for fn, name in pairs
+            if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)
+        ]
     finally:
         skeleton.release()

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.tracer.backward import first_line
 from autograd_tour.tracer.forward import ForwardRecord, listening
 from autograd_tour.tracer.names import (
     arguments_by_name,
@@ -17,7 +18,6 @@ from autograd_tour.tracer.names import (
     namespaces_of,
     parameter_names,
 )
-from autograd_tour.tracer.backward import first_line
 
 __all__ = ["LeafNames", "check_outputs", "run_forward", "tensors_in"]
 
@@ -43,7 +43,11 @@ def _failure(error: Exception) -> ProgramError:
     place = ""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not is_library(frame.filename):
-            place = f" at {frame.filename}:{frame.lineno}: {frame.line}" if frame.line else f" at {frame.filename}:{frame.lineno}"
+            place = (
+                f" at {frame.filename}:{frame.lineno}: {frame.line}"
+                if frame.line
+                else f" at {frame.filename}:{frame.lineno}"
+            )
             break
     hint = "Run the program by itself to see the whole traceback"
     return ProgramError(f"the program raised {type(error).__name__}: {first_line(error)}{place}", hint)
@@ -58,13 +62,14 @@ def check_outputs(result: Any) -> list[tuple[Tensor, str]]:
     found = list(tensors_in(result))
     if not found:
         raise ProgramError(
-            f"the program returned {_kind(result)}, not a tensor", "Return the loss from the program: `return loss`"
+            f"the program returned {_kind(result)}, not a tensor",
+            "Return the loss from the program: `return loss`",
         )
     wanted = [(tensor, name) for tensor, name in found if tensor.requires_grad]
     if not wanted:
         raise ProgramError(
             "the loss needs no grad: nothing it was computed from has requires_grad=True",
-            "Set requires_grad=True on what you train, and look for no_grad(), detach() or .item() on the way",
+            "Set requires_grad=True on what you train; no_grad(), detach() and .item() cut the graph",
         )
     return wanted
 

@@ -40,7 +40,8 @@ def read_saved(fn: Any) -> list[SavedTensorView]:
     A tensor behind an unpack hook (checkpointing, offloading) is reported as ``hooked`` and not
     touched: reading it would run the user's code.
     """
-    names = _fields(type(fn))[0]
+    kind: Any = type(fn)
+    names = _fields(kind)[0]
     return [view for name in names for view in _read(fn, name)]
 
 
@@ -76,7 +77,8 @@ def _unpack_all(fn: Any, attribute: str) -> list[tuple[Tensor | None, SavedState
 def read_attributes(fn: Any) -> tuple[tuple[str, str], ...]:
     """The plain values a node keeps (``exponent``, ``dim``, sizes) as text, sorted by name."""
     found: list[tuple[str, str]] = []
-    for name in _fields(type(fn))[1]:
+    kind: Any = type(fn)
+    for name in _fields(kind)[1]:
         try:
             value = getattr(fn, PREFIX + name)
         except (RuntimeError, TypeError):

@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Buffers", "grads_restored", "random_state_restored"]
+__all__ = ["Buffers", "collector_paused", "grads_restored", "random_state_restored"]
 
 
 @contextmanager
 def random_state_restored() -> Iterator[None]:
     """Give back the random states of torch, Python and (if loaded) NumPy as they were found."""
     cpu = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    busy = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if busy else []
     python = random.getstate()
     numpy: Any = getattr(sys.modules.get("numpy"), "random", None)
     numpy_state = numpy.get_state() if numpy is not None else None
@@ -32,6 +33,18 @@ def random_state_restored() -> Iterator[None]:
         random.setstate(python)
         if numpy is not None:
             numpy.set_state(numpy_state)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection: it would look through a million new nodes again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Buffers:
@@ -51,8 +64,10 @@ class Buffers:
                 self._kept.append((module, name, buffer, buffer.detach().clone()))
 
     def restore(self) -> None:
-        """Put back names and contents. ``.data`` leaves the version counter alone, which a later
-        backward through these buffers checks."""
+        """Put back names and contents.
+
+        ``.data`` leaves the version counter alone, which a later backward through the buffer checks.
+        """
         with torch.no_grad():
             for module, name, buffer, content in self._kept:
                 module._buffers[name] = buffer

@@ -12,11 +12,12 @@ from autograd_tour.errors import UsageError
 from autograd_tour.graph import BackwardPass, Graph, Group, Meta
 from autograd_tour.tracer.backward import record_backward, start_gradients
 from autograd_tour.tracer.build import Builder
+from autograd_tour.tracer.drafts import LARGE
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.names import caller_namespaces, find_name
 from autograd_tour.tracer.run import LeafNames, check_outputs, run_forward, tensors_in
-from autograd_tour.tracer.surroundings import random_state_restored
-from autograd_tour.tracer.walk import Skeleton, root_of, walk
+from autograd_tour.tracer.surroundings import collector_paused, random_state_restored
+from autograd_tour.tracer.walk import root_of, walk
 
 __all__ = ["trace"]
 
@@ -51,10 +52,10 @@ def trace(
             and there is no ``gradient``, or its graph has been freed.
         UsageError: ``program`` is neither callable nor a tensor, or ``keep`` is negative.
     """
-    if keep is not None and (not isinstance(keep, int) or keep < 1):
+    if keep is not None and keep < 1:
         raise UsageError(f"keep={keep!r} is not a number of elements", "Use 1 or more, or None for all")
     caller = caller_namespaces(1)
-    with random_state_restored():
+    with random_state_restored(), collector_paused():
         record, outputs = _outputs_of(program, args, keep)
         return _record(program, args, record, outputs, caller, backward, gradient, keep, names)
 
@@ -88,13 +89,17 @@ def _record(
     roots = [root_of(tensor) for tensor in tensors]
     skeleton = walk(fn for fn, _ in roots)
     try:
-        leaves = [fn.variable for fn, name in zip(skeleton.fns, skeleton.names, strict=True) if name == "AccumulateGrad"]
+        leaves = [
+            fn.variable
+            for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
+            if name == "AccumulateGrad"
+        ]
         builder = Builder(skeleton, record, keep, LeafNames(leaves, names, program, args, record, caller))
-        places = [(skeleton.index[fn], k) for fn, k in roots]
+        places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
         for (i, k), (tensor, name) in zip(places, outputs, strict=True):
             known = name or ("" if record is not None else find_name(tensor, caller))
-            builder.take_output(i, k, tensor, known)
+            builder.drafts.take_output(i, k, tensor, known)
         builder.build()
         passes: tuple[BackwardPass, ...] = ()
         if start is not None:
@@ -106,7 +111,7 @@ def _record(
             passes=passes,
             source=tuple(record.source) if record is not None else (),
             outputs=tuple((builder.ids[i], k) for i, k in places),
-            meta=Meta(torch.__version__.partition("+")[0], keep, _remarks(record, bool(start))),
+            meta=_meta(keep, _remarks(record, start is not None, builder)),
         )
     finally:
         outputs.clear()
@@ -117,12 +122,17 @@ def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
     return tuple(Group(path, kind) for path, kind in record.groups().items()) if record is not None else ()
 
 
-def _remarks(record: ForwardRecord | None, backward: bool) -> tuple[str, ...]:
+def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
+    return Meta(torch.__version__.partition("+")[0], keep, notes)
+
+
+def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> tuple[str, ...]:
     remarks = []
+    if not builder.drafts.thorough:
+        count = len(builder.ids)
+        remarks.append(f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read")
     if record is None:
         remarks.append("traced from an existing tensor: source lines and some values are not known")
     if not backward:
         remarks.append("no backward was recorded")
     return tuple(remarks)
-
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Any
 
 import torch
@@ -29,21 +30,20 @@ class Skeleton:
     """Nodes in topological order (inputs first) and what connects them, as parallel lists.
 
     ``next[i]`` has (index, output number) for each entry of ``next_functions``, index -1 for a
-    ``None`` stub.
+    ``None`` stub. ``roots[r]`` is the index of the r-th root.
     """
 
     def __init__(self) -> None:
         self.fns: list[NodeFn] = []
         self.names: list[str] = []
         self.next: list[tuple[tuple[int, int], ...]] = []
-        self.index: dict[NodeFn, int] = {}
+        self.roots: list[int] = []
 
     def __len__(self) -> int:
         return len(self.names)
 
     def release(self) -> None:
         """Forget the live nodes, root first, so that no node frees a chain behind it."""
-        self.index.clear()
         while self.fns:
             self.fns.pop()
 
@@ -61,7 +61,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     the structure alone and is the same in every process.
     """
     found = Skeleton()
-    index = found.index
+    index: dict[NodeFn, int] = {}
     entered: set[NodeFn] = set()
     pending: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...] | None]] = []
     for root in roots:
@@ -71,7 +71,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
             if inputs is not None:
                 index[fn] = len(found.fns)
                 found.fns.append(fn)
-                found.names.append(fn.name().removeprefix("torch::autograd::"))
+                found.names.append(intern(fn.name().removeprefix("torch::autograd::")))
                 found.next.append(tuple((index[f], k) if f is not None else (-1, 0) for f, k in inputs))
                 continue
             if fn in entered:
@@ -82,6 +82,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
             for child, _ in reversed(inputs):
                 if child is not None and child not in entered:
                     pending.append((child, None))
+        found.roots.append(index[root])
     make_safe(found)
     return found
 

@@ -1,0 +1,29 @@
+"""Many tensors between a folded card and another one: one arrow that says how many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autograd_tour.drawing.scene import Label, Link, Run
+
+__all__ = ["bundled"]
+
+
+def bundled(links: Iterable[Link], folded: set[str]) -> list[Link]:
+    """The links, those of one flow between the same two cards as one if a card is in ``folded``."""
+    together: dict[tuple[object, ...], list[Link]] = {}
+    for number, link in enumerate(links):
+        one = link.src in folded or link.dst in folded
+        key = (link.src, link.dst, link.flow) if one else (number,)
+        together.setdefault(key, []).append(link)
+    return [several[0] if len(several) == 1 else _one(several) for several in together.values()]
+
+
+def _one(several: list[Link]) -> Link:
+    backward = several[0].flow == "backward"
+    text = f"{len(several)} {'gradients' if backward else 'tensors'}"
+    role = {"forward": "forward", "backward": "backward", "constant": "muted"}[several[0].flow]
+    run = Run(text, role)  # type: ignore[arg-type]
+    title = f"{several[0].title.partition(':')[0]}: {text}"
+    return replace(several[0], label=Label((run,), several[0].label.step), title=title)

@@ -1,0 +1,225 @@
+"""What is known about each node of a skeleton, gathered from the node itself and from the forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_tour.facts import TensorFacts
+from autograd_tour.tracer import formulas
+from autograd_tour.tracer.forward import CallRecord, ForwardRecord
+from autograd_tour.tracer.measure import measure, measure_shape
+from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
+from autograd_tour.tracer.walk import Skeleton
+
+__all__ = ["LARGE", "Draft", "Drafts", "position"]
+
+LARGE = 20_000
+"""From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
+
+_NONE: Mapping[str, str] = {}
+_RESULTS = frozenset(("result", "output", "result0", "out"))
+
+
+class Draft:
+    """One grad_fn before it becomes a Node.
+
+    ``values`` and ``names`` have one entry per output, ``constants`` are (constant, slot),
+    ``texts`` the operands of the label, ``alone`` says that its call made no other node.
+    """
+
+    __slots__ = (
+        "alone",
+        "attributes",
+        "call",
+        "constants",
+        "expr",
+        "names",
+        "slot_names",
+        "texts",
+        "values",
+        "views",
+    )
+
+    def __init__(self, values: tuple[TensorFacts | None, ...], names: tuple[str, ...]) -> None:
+        # Nothing here is changed in place: what most nodes lack, all of them share.
+        self.values = values
+        self.names = names
+        self.call: CallRecord | None = None
+        self.alone = False
+        self.views: Sequence[SavedTensorView] = ()
+        self.attributes: Mapping[str, str] = _NONE
+        self.slot_names: tuple[str, ...] = ()
+        self.constants: tuple[tuple[int, int], ...] = ()
+        self.texts: list[str] | None = None
+        self.expr = ""
+
+    def set_output(self, k: int, facts: TensorFacts | None = None, name: str = "") -> None:
+        """Note what was learned about output ``k``."""
+        if facts is not None:
+            self.values = (*self.values[:k], facts, *self.values[k + 1 :])
+        if name:
+            self.names = (*self.names[:k], name, *self.names[k + 1 :])
+
+
+class Drafts:
+    """The drafts of all nodes of ``skeleton``, in its order."""
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        record: ForwardRecord | None,
+        keep: int | None,
+        leaf_names: Mapping[int, str],
+    ) -> None:
+        self.skeleton = skeleton
+        self.record = record
+        self.keep = keep
+        self.leaf_names = leaf_names
+        self.thorough = len(skeleton) <= LARGE
+        # A draft says more than a node's own metadata only where there is more to say.
+        self.all: Sequence[Draft] = ()
+        self._results: dict[int, Draft] = {}
+        if self.thorough or record is not None:
+            self.all = [self._draft(i) for i in range(len(skeleton))]
+
+    def __getitem__(self, i: int) -> Draft:
+        if self.all:
+            return self.all[i]
+        return self._results[i] if i in self._results else self._draft(i)
+
+    def is_leaf(self, i: int) -> bool:
+        """Whether node ``i`` is the accumulator of a leaf."""
+        return self.skeleton.names[i] == "AccumulateGrad"
+
+    def _draft(self, i: int) -> Draft:
+        fn = self.skeleton.fns[i]
+        if self.is_leaf(i):
+            leaf = fn.variable
+            name = self.leaf_names.get(id(leaf), "")
+            draft = Draft((measure(leaf, self.keep),), (name,))
+            draft.expr = name
+            return draft
+        metadata = fn._input_metadata
+        if len(metadata) == 1:
+            draft = Draft(_single(_from_metadata(metadata[0])), _unnamed(1))
+        else:
+            draft = Draft(tuple(map(_from_metadata, metadata)), _unnamed(len(metadata)))
+        if self.thorough:
+            draft.views = read_saved(fn)
+            draft.attributes = dict(read_attributes(fn))
+            draft.slot_names = formulas.argument_names(self.skeleton.names[i], len(self.skeleton.next[i]))
+        number = fn._sequence_nr()
+        call = self.record.maker(number) if self.record is not None else None
+        if call is not None:
+            draft.call = call
+            draft.alone = call.stop - call.start == 1
+            if number == call.stop - 1:
+                _take_outputs(draft, call)
+        return draft
+
+    def take_output(self, i: int, k: int, tensor: Tensor, name: str = "") -> None:
+        """The program returned ``tensor`` as output ``k`` of node ``i``."""
+        draft = self._results[i] = self[i]
+        if not self.is_leaf(i) and k < len(draft.values):
+            known = draft.values[k]
+            if known is None or not known.has_values:
+                draft.set_output(k, measure(tensor, self.keep))
+            draft.set_output(k, name=draft.names[k] or name)
+
+    def complete_values(self) -> None:
+        """Values that composite calls did not show, from what other nodes saved of them."""
+        for i, draft in enumerate(self.all):
+            for view in draft.views:
+                if view.tensor is not None and (home := self.origin(i, view.name)) is not None:
+                    self._offer(*home, view.tensor)
+            if self.skeleton.names[i] == "TBackward0":
+                # `linear` turns its weight around inside; where that is a leaf, it is at hand.
+                j, _ = self.skeleton.next[i][0]
+                if j >= 0 and self.is_leaf(j):
+                    self._offer(i, 0, self.skeleton.fns[j].variable.detach().t())
+
+    def _offer(self, i: int, k: int, tensor: Tensor) -> None:
+        values = self.all[i].values
+        known = values[k] if k < len(values) else None
+        if known is not None and not known.has_values and known.shape == tuple(tensor.shape):
+            self.all[i].set_output(k, measure(tensor, self.keep))
+
+    def origin(self, i: int, name: str) -> tuple[int, int] | None:
+        """(node, output) that a saved field came from, by the derivative formulas' argument names."""
+        if name in _RESULTS:
+            return i, 0
+        slot = position(self.all[i].slot_names, name)
+        if not 0 <= slot < len(self.skeleton.next[i]):
+            return None
+        j, k = self.skeleton.next[i][slot]
+        return (j, k) if j >= 0 else None
+
+    def facts(self, i: int, k: int) -> TensorFacts | None:
+        """What is known of output ``k`` of node ``i``; ``None`` for a stub."""
+        values = self.all[i].values if i >= 0 else ()
+        return values[k] if 0 <= k < len(values) else None
+
+    def saved_facts(self, i: int, view: SavedTensorView) -> TensorFacts | None:
+        """Facts of a saved tensor: those of its maker if it is unchanged, else measured."""
+        if view.tensor is None:
+            return None
+        home = self.origin(i, view.name)
+        known = self.facts(*home) if home is not None and not view.tensor.is_inference() else None
+        unchanged = known is not None and known.has_values and known.version == view.tensor._version
+        if unchanged and known is not None and known.shape == tuple(view.tensor.shape):
+            return known
+        return measure(view.tensor, self.keep)
+
+    def expr(self, i: int, k: int) -> str:
+        """How a label refers to output ``k`` of node ``i``."""
+        draft = self.all[i]
+        if len(draft.names) > 1:
+            return draft.names[k] if k < len(draft.names) else ""
+        return draft.expr
+
+
+def _take_outputs(draft: Draft, call: CallRecord) -> None:
+    """The last node of a call made its results; shapes must agree before that is believed."""
+    for k, facts in enumerate(call.outputs):
+        if k < len(draft.values) and (known := draft.values[k]) is not None and known.shape == facts.shape:
+            draft.set_output(k, facts, call.names[k] if k < len(call.names) else "")
+
+
+def _from_metadata(item: Any) -> TensorFacts | None:
+    try:
+        if item.is_nested_tensor:
+            dtype = str(item.dtype).removeprefix("torch.")
+            return TensorFacts((), dtype, str(item.device), "nested", requires_grad=True)
+        return _shape_facts(tuple(map(int, item.shape)), item.dtype, item.device)
+    except (RuntimeError, AttributeError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _shape_facts(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> TensorFacts:
+    return measure_shape(shape, dtype, device)
+
+
+@lru_cache(maxsize=4096)
+def _single(facts: TensorFacts | None) -> tuple[TensorFacts | None]:
+    return (facts,)
+
+
+@cache
+def _unnamed(count: int) -> tuple[str, ...]:
+    return ("",) * count
+
+
+def position(names: Sequence[str], name: str) -> int:
+    """The place of ``name`` in ``names``, or -1."""
+    return names.index(name) if name in names else -1
+
+
+def strided(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own to compare places with."""
+    return tensor.layout == torch.strided and tensor.numel() > 0
