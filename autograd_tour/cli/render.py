@@ -58,6 +58,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
         ("autograd-tour render net.py:Net", "a torch.nn.Module with example() beside it"),
         ("autograd-tour render trace.json --theme dark", "a saved trace, without loading torch"),
         ("autograd-tour render -f svg --view graph -o - > graph.svg", "one picture, to stdout"),
+        ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
         ("autograd-tour render --all", "every built-in"),
     ),
 )
@@ -127,6 +128,21 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
     show_default=True,
     help="Time limit for one layout.",
 )
+@click.option(
+    "--fold/--no-fold",
+    default=True,
+    show_default=True,
+    help="Fold a large graph to one screen: modules, repeated blocks, chains.",
+)
+@click.option(
+    "--depth", metavar="N", type=click.IntRange(1, 1000), default=None, help="Fold modules at N levels."
+)
+@click.option(
+    "--focus",
+    metavar="NAME",
+    default=None,
+    help="Only this module, tensor, operation or node, and what is around it.",
+)
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
@@ -146,6 +162,8 @@ def command(
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
     settings = Settings(**options)
     _check_names(settings)
+    if settings.depth is not None and not settings.fold:
+        raise UsageError("--depth folds modules, and --no-fold folds nothing", "Leave one of them out")
     # Absolute before any program runs, which may change the working folder.
     folder = Path(os.path.abspath(output))
 

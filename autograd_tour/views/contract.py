@@ -15,8 +15,12 @@ from msgspec.structs import replace
 
 from autograd_tour.facts import Number, Stats, TensorFacts
 from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.text import number
+from autograd_tour.views.quotient import flow, topological
 
-__all__ = ["Title", "add", "contract"]
+__all__ = ["Title", "add", "contract", "operations_in"]
+
+_LEAVES, _NORM, _SAVED = "leaves", "norm of .grad", "saved bytes"
 
 Tensor = tuple[str, int]
 """The node that made a tensor (for a leaf: the leaf) and the output slot."""
@@ -27,10 +31,11 @@ _BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"
 
 @dataclass(frozen=True)
 class Title:
-    """How a card is called: what stands large on it, and its module path."""
+    """How a card is called: what stands large on it, its module path, and remarks."""
 
     op: str
     group: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -43,11 +48,17 @@ class _Card:
     received: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
 
 
+def operations_in(node: Node) -> int:
+    """How many operations of the program a node stands for."""
+    return node.folded if node.kind == "group" else int(node.kind == "operation")
+
+
 def contract(graph: Graph, parts: Mapping[str, str], titles: Mapping[str, Title]) -> Graph:
     """A new graph in which the nodes with the same part are one card.
 
     ``parts`` maps the ids of the nodes to fold to a part, ``titles`` a part to its title. Nodes that
-    are not in ``parts`` stay as they are. An accumulator goes where its leaf goes.
+    are not in ``parts`` stay as they are. An accumulator goes where its leaf goes. The nodes of the
+    result are in topological order, unless the parts make a loop.
     """
     return _Contraction(graph, parts).result(titles)
 
@@ -60,17 +71,16 @@ class _Contraction:
         self.leaf_of = leaf_of
         self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(leaf_of.get(n.id, n.id)))}
         self.cards: dict[str, _Card] = {}
-        taken = set(self.nodes)
+        number = 0
         for node in graph.nodes:
             part = self.part_of.get(node.id)
             if part is None:
                 continue
             if part not in self.cards:
-                number = len(self.cards)
-                while f"f{number}" in taken:
+                while f"f{number}" in self.nodes:
                     number += 1
-                taken.add(f"f{number}")
                 self.cards[part] = _Card(f"f{number}")
+                number += 1
             self.cards[part].members.append(node)
         self.steps = {step.node: step for _, step in graph.numbered_steps()}
         self.accumulators = {leaf: accumulator for accumulator, leaf in leaf_of.items()}
@@ -86,27 +96,26 @@ class _Contraction:
 
     def result(self, titles: Mapping[str, Title]) -> Graph:
         forward = self._forward()
-        for node, slot in self.graph.outputs:
-            card = self.card(node)
+        for result, slot in self.graph.outputs:
+            card = self.card(result)
             if card is not None:
-                card.outs.setdefault((self.leaf_of.get(node, node), slot), len(card.outs))
+                card.outs.setdefault((self.leaf_of.get(result, result), slot), len(card.outs))
         gradient = self._gradient()
-        nodes: list[Node] = []
-        done: set[str] = set()
+        nodes: dict[str, Node] = {}
         for node in self.graph.nodes:
             card = self.card(node.id)
             if card is None:
-                nodes.append(node)
-            elif card.id not in done:
-                done.add(card.id)
-                nodes.append(self._node(card, titles[self.part_of[node.id]]))
-        return replace(
+                nodes[node.id] = node
+            elif card.id not in nodes:
+                nodes[card.id] = self._node(card, titles[self.part_of[node.id]])
+        folded = replace(
             self.graph,
-            nodes=tuple(nodes),
+            nodes=tuple(nodes.values()),
             edges=(*forward, *gradient),
             passes=tuple(self._pass(run) for run in self.graph.passes[-1:]),
-            outputs=tuple(self._output(node, slot) for node, slot in self.graph.outputs),
+            outputs=tuple(self._output(*output) for output in self.graph.outputs),
         )
+        return replace(folded, nodes=tuple(nodes[place] for place in _ordered(folded)))
 
     # ---- edges ----------------------------------------------------------------------------
 
@@ -138,17 +147,20 @@ class _Contraction:
             sent = step.sent[slot] if step is not None and slot < len(step.sent) else None
             if a is not None:
                 slot = a.ins.setdefault(tensor, len(a.ins))
-                a.sent.setdefault(tensor, []).append(sent)
             if b is not None:
                 out = b.outs.setdefault(tensor, len(b.outs))
+            if a is not None and step is not None:
+                a.sent.setdefault(tensor, []).append(sent)
+            if b is not None and step is not None:
                 b.received.setdefault(tensor, []).append(sent)
             key = (a.id if a else edge.src, b.id if b else edge.dst, (slot, out))
             crossing.setdefault(key, []).append(edge)
         result = []
         for (src, dst, place), edges in crossing.items():
-            rule = edges[0].rule if len(edges) == 1 else f"Σ of {len(edges)} gradients"
-            whole = self.card(edges[0].src) is None  # a rule belongs to an operation, not to a fold
-            result.append(Edge(src, dst, "gradient", place, rule if whole or len(edges) > 1 else "", edges[0].marks))
+            rule = f"Σ of {len(edges)} gradients"
+            if len(edges) == 1:  # a rule belongs to an operation, not to a fold
+                rule = edges[0].rule if self.card(edges[0].src) is None else ""
+            result.append(Edge(src, dst, "gradient", place, rule, edges[0].marks))
         return result
 
     def _output(self, node: str, slot: int) -> tuple[str, int]:
@@ -164,7 +176,7 @@ class _Contraction:
             node = self.nodes[node_id]
             values.append(node.values[slot] if slot < len(node.values) else None)
             names.append(node.names[slot] if slot < len(node.names) else "")
-        operations = sum(max(node.folded, 1) for node in card.members if node.kind in ("operation", "group"))
+        inside = self._inside(card)
         return Node(
             card.id,
             "group",
@@ -175,28 +187,41 @@ class _Contraction:
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            notes=tuple(self._notes(card, operations)),
-            folded=operations,
+            attributes=tuple((key, repr(value)) for key, value in inside.items()),
+            notes=(*title.notes, *_notes(sum(map(operations_in, card.members)), inside)),
+            folded=sum(map(operations_in, card.members)),
         )
 
-    def _notes(self, card: _Card, operations: int) -> list[str]:
-        notes = [f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " ")]
-        leaves = [node for node in card.members if node.kind == "leaf"]
-        if leaves:
-            found = [self.steps.get(self.accumulators.get(leaf.id, "")) for leaf in leaves]
-            after = [step.after for step in found if step is not None]
-            norms = [float(f.stats.norm) for f in after if f is not None and f.stats is not None and f.stats.norm is not None]
-            text = f"{len(leaves)} leaf tensor{'s' * (len(leaves) != 1)} inside"
-            notes.append(f"{text}, ‖.grad‖ = {math.hypot(*norms):.4g}" if norms and len(norms) == len(after) else text)
+    def _inside(self, card: _Card) -> dict[str, float]:
+        """Totals over the members; a member that is a card brings its own."""
+        totals: dict[str, float] = {}
+        norms: list[float] = []
+        missing = 0
         kept: dict[str, int] = {}
         for node in card.members:
+            if node.kind == "group":
+                for key, value in node.attributes:
+                    if key == _NORM:
+                        norms.append(float(value))
+                    else:
+                        totals[key] = totals.get(key, 0) + int(value)
+            if node.kind == "leaf":
+                totals[_LEAVES] = totals.get(_LEAVES, 0) + 1
+                step = self.steps.get(self.accumulators.get(node.id, ""))
+                after = step.after if step is not None else None
+                if after is not None and after.stats is not None and after.stats.norm is not None:
+                    norms.append(float(after.stats.norm))
+                else:
+                    missing += after is not None
             for saved in node.saved:
                 if saved.facts is not None and saved.state == "kept":
-                    size = saved.facts.numel * _BYTES.get(saved.facts.dtype, 4)
+                    size = max(saved.facts.numel, 0) * _BYTES.get(saved.facts.dtype, 4)
                     kept[saved.of or f"{node.id}.{saved.name}"] = size
+        if norms and not missing:
+            totals[_NORM] = math.hypot(*norms)
         if kept:
-            notes.append(f"saved for backward: {_size(sum(kept.values()))}")
-        return notes
+            totals[_SAVED] = totals.get(_SAVED, 0) + sum(kept.values())
+        return totals
 
     # ---- the recorded backward ------------------------------------------------------------
 
@@ -226,6 +251,34 @@ class _Contraction:
         if step is not None and len(crossing) == self.consumers.get(tensor, 0) and slot < len(step.received):
             return step.received[slot]
         return add(crossing)
+
+
+def _ordered(graph: Graph) -> list[str]:
+    """The cards in topological order; an accumulator comes right after its leaf, as the tracer has it."""
+    owner = {e.src: e.dst for e in graph.select("gradient")}
+    behind: dict[str, list[str]] = {}
+    order: list[str] = []
+    kinds = {node.id: node.kind for node in graph.nodes}
+    for node in graph.nodes:
+        leaf = owner.get(node.id, "") if node.kind == "accumulate" else ""
+        if kinds.get(leaf) == "leaf":
+            behind.setdefault(leaf, []).append(node.id)
+        else:
+            order.append(node.id)
+    return [name for item in topological(order, flow(graph)) for name in (item, *behind.get(item, ()))]
+
+
+def _notes(operations: int, inside: Mapping[str, float]) -> list[str]:
+    notes = []
+    if operations:
+        notes.append(f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " "))
+    leaves, norm = int(inside.get(_LEAVES, 0)), inside.get(_NORM)
+    if leaves:
+        text = f"{leaves} leaf tensor{'s' * (leaves != 1)} inside"
+        notes.append(f"{text}, ‖.grad‖ = {number(norm, 4)}" if norm is not None else text)
+    if _SAVED in inside:
+        notes.append(f"saved for backward: {_size(inside[_SAVED])}")
+    return notes
 
 
 def add(parts: list[TensorFacts | None]) -> TensorFacts | None:

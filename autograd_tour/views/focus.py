@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.graph import BackwardPass, Graph, Node
+from autograd_tour.text import friendly_name
+from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
 
 __all__ = ["focus"]
@@ -16,28 +18,33 @@ __all__ = ["focus"]
 def focus(graph: Graph, name: str) -> Graph:
     """The nodes called ``name`` and their direct neighbours.
 
-    ``name`` is a module path (all of the module), a variable or parameter, an operation, a grad_fn
-    or a node id. What is inside is folded if it does not fit one screen.
+    ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
+    calls it or in short (``mul``), a grad_fn or a node id. What is inside is folded if it does not fit one screen.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.
     """
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
     if not chosen:
-        known = sorted({candidate for node in graph.nodes for candidate in _names(node)} | _paths(graph.nodes))
-        close = suggestion(name, known) if len(known) <= 30 else suggestion(name, known).partition("Known:")[0].strip()
+        known = sorted({text for node in graph.nodes for text in _names(node)} | _paths(graph.nodes))
+        close = suggestion(name, known)
+        if len(known) > 30:
+            close = close.partition("Known:")[0].strip()
         raise UsageError(f"nothing in this graph is called {name[:60]!r}", close)
     around = set(chosen)
     for edge in graph.edges:
         if edge.src in chosen or edge.dst in chosen:
-            around |= {edge.src, edge.dst}
+            around.update((edge.src, edge.dst))
     kinds = {node.id: node.kind for node in graph.nodes}
     for edge in graph.select("gradient"):  # a leaf and its accumulator stay together
         if kinds[edge.dst] == "leaf" and (edge.src in around or edge.dst in around):
             around |= {edge.src, edge.dst}
     nodes = tuple(node for node in graph.nodes if node.id in around)
-    left = sum(node.kind == "operation" for node in graph.nodes) - sum(node.kind == "operation" for node in nodes)
-    notes = (*graph.meta.notes, f"focus on {name}: {left} other operations are not shown") if left else graph.meta.notes
+    left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, nodes))
+    notes = graph.meta.notes
+    if left:
+        others = "1 other operation is" if left == 1 else f"{left} other operations are"
+        notes = (*notes, f"focus on {name[:60]}: {others} not shown")
     part = replace(
         graph,
         nodes=nodes,
@@ -50,7 +57,10 @@ def focus(graph: Graph, name: str) -> Graph:
 
 
 def _names(node: Node) -> Iterable[str]:
-    return [text for text in (node.id, node.op, node.grad_fn, *node.names) if text and node.kind != "accumulate"]
+    if node.kind == "accumulate":
+        return []
+    called = friendly_name(node.grad_fn) if node.kind == "operation" else ""
+    return [text for text in (node.id, node.op, called, node.grad_fn, *node.names) if text]
 
 
 def _matches(node: Node, name: str) -> bool:

@@ -29,6 +29,9 @@ class Settings:
     calls: int = 4
     keep: int | None = 16
     timeout: float = 60.0
+    fold: bool = True
+    depth: int | None = None
+    focus: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,15 +49,18 @@ def test_json_tells_what_was_written(run: Run) -> None:
 
 def test_every_option_reaches_the_settings(run: Run) -> None:
     words = (
-        "--view graph -f svg -f dot --theme dark --direction TB --engine dot --calls 7 --keep all --timeout 5"
+        "--view graph -f svg -f dot --theme dark --direction TB --engine dot --calls 7 --keep all --timeout 5 "
+        "--depth 2 --focus h.0"
     )
     result = run("render", *words.split(), "-o", "x")
     assert result.exit_code == 0
     expected = (
         "Settings(formats=('svg', 'dot'), views=('graph',), theme='dark', direction='TB', engine='dot', "
-        "calls=7, keep=None, timeout=5.0)\n"
+        "calls=7, keep=None, timeout=5.0, fold=True, depth=2, focus='h.0')\n"
     )
     assert Path("x/thermometer-graph.dot").read_text() == expected
+    run("render", "-f", "svg", "--view", "graph", "--no-fold", "-o", "y")
+    assert "fold=False, depth=None, focus=None" in Path("y/thermometer-graph.svg").read_text()
 
 
 def test_several_targets_and_all_builtins(run: Run) -> None:
@@ -131,6 +134,8 @@ BAD = {
     "unknown option": (["--them", "dark"], 2, "No such option", "--help"),
     "unknown direction": (["--direction", "RL"], 2, "'RL' is not one of", "--help"),
     "no calls": (["--calls", "0"], 2, "--calls", "--help"),
+    "no depth": (["--depth", "0"], 2, "--depth", "--help"),
+    "depth of nothing": (["--depth", "2", "--no-fold"], 2, "--no-fold folds nothing", "Leave one"),
     "keep words": (["--keep", "some"], 2, "'some' is neither", "--help"),
     "endless time": (["--timeout", "nan"], 2, "no number of seconds", "--help"),
     "missing trace": (["savd.json"], 2, "there is no file savd.json", "Did you mean 'saved.json'?"),

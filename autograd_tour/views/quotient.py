@@ -1,0 +1,151 @@
+"""The order of a folded graph: which cards lie on a loop, and how to take a loop apart."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from autograd_tour.graph import Graph
+
+__all__ = ["flow", "is_topological", "on_loops", "split_loops", "topological"]
+
+Pair = tuple[str, str]
+
+
+def flow(graph: Graph) -> list[Pair]:
+    """(maker, user) for every edge, forward and gradient alike; accumulators left out."""
+    skipped = {node.id for node in graph.nodes if node.kind == "accumulate"}
+    owner = {e.src: e.dst for e in graph.select("gradient") if e.src in skipped}
+    pairs = []
+    for edge in graph.edges:
+        if edge.src in skipped or edge.kind == "saved":
+            continue
+        made, used = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
+        made = owner.get(made, made)
+        if made not in skipped and used not in skipped:
+            pairs.append((made, used))
+    return pairs
+
+
+def is_topological(order: Sequence[str], pairs: Iterable[Pair]) -> bool:
+    """Whether in ``order`` no user comes before its maker (pairs outside of it do not count)."""
+    place = {item: i for i, item in enumerate(order)}
+    return all(place[a] < place[b] for a, b in pairs if a in place and b in place)
+
+
+def topological(order: Sequence[str], pairs: Iterable[Pair]) -> list[str]:
+    """``order``, changed where a user came before its maker; a loop is cut at its earliest item."""
+    place = {item: i for i, item in enumerate(order)}
+    users, waiting = _tables(order, pairs)
+    ready = [place[item] for item in order if not waiting[item]]
+    heapq.heapify(ready)
+    result: list[str] = []
+    done: set[str] = set()
+    rest = iter(order)
+    while len(result) < len(order):
+        if not ready:
+            ready.append(place[next(item for item in rest if item not in done)])
+        item = order[heapq.heappop(ready)]
+        if item in done:
+            continue
+        done.add(item)
+        result.append(item)
+        for user in users[item]:
+            waiting[user] -= 1
+            if not waiting[user] and user not in done:
+                heapq.heappush(ready, place[user])
+    return result
+
+
+def _tables(order: Sequence[str], pairs: Iterable[Pair]) -> tuple[dict[str, list[str]], dict[str, int]]:
+    users: dict[str, list[str]] = {item: [] for item in order}
+    waiting = dict.fromkeys(order, 0)
+    for made, used in dict.fromkeys(pairs):
+        if made != used and made in users and used in users:
+            users[made].append(used)
+            waiting[used] += 1
+    return users, waiting
+
+
+def on_loops(pairs: Iterable[Pair]) -> dict[str, int]:
+    """Every item that lies on a loop -> the number of its strongly connected component (Tarjan)."""
+    users: dict[str, list[str]] = {}
+    for made, used in dict.fromkeys(pairs):
+        if made != used:
+            users.setdefault(made, []).append(used)
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    open_: set[str] = set()
+    found: dict[str, int] = {}
+    for root, first in users.items():
+        if root in index:
+            continue
+        work: list[tuple[str, Iterator[str]]] = [(root, iter(first))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        open_.add(root)
+        while work:
+            item, remaining = work[-1]
+            user = next(remaining, None)
+            if user is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[item])
+                if low[item] == index[item]:
+                    _close(item, stack, open_, found)
+            elif user not in index:
+                index[user] = low[user] = len(index)
+                stack.append(user)
+                open_.add(user)
+                work.append((user, iter(users.get(user, ()))))
+            elif user in open_:
+                low[item] = min(low[item], index[user])
+    return found
+
+
+def _close(item: str, stack: list[str], open_: set[str], found: dict[str, int]) -> None:
+    component = []
+    while True:
+        last = stack.pop()
+        open_.discard(last)
+        component.append(last)
+        if last == item:
+            break
+    if len(component) > 1:
+        number = len(found)
+        found.update(dict.fromkeys(component, number))
+
+
+def split_loops(
+    order: Sequence[str], pairs: Sequence[Pair], parts: Mapping[str, str]
+) -> dict[str, tuple[str, int]]:
+    """Every item of ``parts`` -> (its part, a number), such that these pairs make no loop.
+
+    ``order`` is topological. An item of a part on a loop gets one number more for each time the way
+    to it leaves a card of that loop, so the two uses of one module come apart.
+    """
+    loops = on_loops((parts.get(a, a), parts.get(b, b)) for a, b in pairs)
+    if not loops:
+        return {item: (part, 0) for item, part in parts.items()}
+    makers: dict[str, list[str]] = {}
+    users: dict[str, list[str]] = {}
+    for made, used in pairs:
+        if loops.get(parts.get(made, made), -1) == loops.get(parts.get(used, used), -2):
+            makers.setdefault(used, []).append(made)
+            users.setdefault(made, []).append(used)
+
+    def apart(a: str, b: str) -> bool:
+        return parts.get(a, a) != parts.get(b, b)
+
+    level: dict[str, int] = {}
+    free: set[str] = set()  # what needs nothing of the loop, like the transpose of a weight
+    for item in order:
+        before = makers.get(item, [])
+        level[item] = max((level.get(made, 0) + apart(made, item) for made in before), default=0)
+        if all(made in free for made in before):
+            free.add(item)
+    for item in reversed(order):
+        if item in free and item in users:  # it goes where it is used first
+            level[item] = min(level[used] - apart(item, used) for used in users[item])
+    return {item: (part, level.get(item, 0)) for item, part in parts.items()}

@@ -1,0 +1,84 @@
+"""Focus on one part of a graph: what it takes in, what it leaves out, what it says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autograd_tour import trace
+from autograd_tour.errors import UsageError
+from autograd_tour.graph import Graph
+from autograd_tour.views.focus import focus
+from autograd_tour.views.fold import SCREEN, visible
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    net = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(3)))
+
+    def loss() -> Tensor:
+        out = net(torch.ones(2, 4))
+        error = out - 1
+        return error.square().mean()
+
+    return trace(loss)
+
+
+def names(graph: Graph) -> set[str]:
+    return {node.name or node.op for node in graph.nodes if node.kind != "accumulate"}
+
+
+def test_a_module_comes_with_its_neighbours(graph: Graph) -> None:
+    part = focus(graph, "1")
+    inside = {node.id for node in graph.nodes if node.group == "1" or node.group.startswith("1.")}
+    assert inside < {node.id for node in part.nodes}
+    assert {"1.0.weight", "1.0.bias"} <= names(part)
+    assert "2.0.weight" not in names(part)
+
+
+@pytest.mark.parametrize("name", ["error", "0.0.weight", "PowBackward0", "n0"])
+def test_a_tensor_a_parameter_a_grad_fn_or_a_node_can_be_named(graph: Graph, name: str) -> None:
+    part = focus(graph, name)
+    wanted = {n.id for n in graph.nodes if name in (n.id, n.grad_fn, *n.names) and n.kind != "accumulate"}
+    assert wanted
+    assert wanted <= {node.id for node in part.nodes}
+    for edge in graph.edges:
+        if edge.src in wanted or edge.dst in wanted:
+            assert edge in part.edges
+
+
+def test_a_leaf_keeps_its_grad(graph: Graph) -> None:
+    part = focus(graph, "0.0.weight")
+    (leaf,) = (node.id for node in part.nodes if node.name == "0.0.weight")
+    (accumulator,) = (e.src for e in part.select("gradient") if e.dst == leaf)
+    step = next(step for step in part.passes[0].steps if step.node == accumulator)
+    assert step in graph.passes[0].steps
+
+
+def test_it_says_how_much_is_not_shown_and_changes_nothing(graph: Graph) -> None:
+    before = graph.nodes, graph.edges, graph.meta
+    part = focus(graph, "error")
+    kept = sum(node.kind == "operation" for node in part.nodes)
+    total = sum(node.kind == "operation" for node in graph.nodes)
+    assert part.meta.notes[-1] == f"focus on error: {total - kept} other operations are not shown"
+    assert (graph.nodes, graph.edges, graph.meta) == before
+
+
+def test_what_does_not_fit_is_folded() -> None:
+    x = torch.ones(3, requires_grad=True)
+
+    def loss() -> Tensor:
+        y = x
+        for _ in range(200):
+            y = y.sin()
+        return y.sum()
+
+    assert visible(focus(trace(loss), "sin")) <= SCREEN
+
+
+def test_an_unknown_name_is_told_with_the_closest(graph: Graph) -> None:
+    with pytest.raises(UsageError, match=r"nothing in this graph is called 'eror'.*Did you mean 'error'\?"):
+        focus(graph, "eror")
+    with pytest.raises(UsageError, match="nothing in this graph is called 'x'"):
+        focus(Graph(), "x")

@@ -1,0 +1,312 @@
+"""A picture of any program fits one screen, and says what it folded."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from autograd_tour import trace
+from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.views.contract import operations_in
+from autograd_tour.views.fold import SCREEN, fold, visible
+from autograd_tour.views.quotient import flow, is_topological
+
+
+def ops(graph: Graph) -> list[str]:
+    return [node.op for node in graph.nodes if node.kind == "group"]
+
+
+def users(graph: Graph, node: str) -> list[str]:
+    """What uses a tensor, but not the accumulator of a leaf."""
+    kinds = {item.id: item.kind for item in graph.nodes}
+    return [e.dst for e in graph.select("forward") if e.src == node and kinds[e.dst] != "accumulate"]
+
+
+def sound(before: Graph, after: Graph) -> None:
+    """What holds for every folded graph."""
+    assert sum(map(operations_in, after.nodes)) == sum(map(operations_in, before.nodes))
+    assert len(after.by_id()) == len(after.nodes)
+    known = after.by_id()
+    assert all(e.src in known and e.dst in known for e in after.edges)
+    assert is_topological([node.id for node in after.nodes], flow(after))
+
+
+def random_dag(count: int, seed: int, leaves: float = 0.15, cuts: float = 0.05) -> Graph:
+    pick = random.Random(seed)
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    for i in range(count):
+        chance = pick.random()
+        kind = "leaf" if chance < leaves or not i else "constant" if chance < leaves + cuts else "operation"
+        nodes.append(Node(f"n{i}", kind, op=f"op {i}", grad_fn=pick.choice("ABC")))  # type: ignore[arg-type]
+        if kind != "leaf":
+            makers = [pick.randrange(max(0, i - 200), i) for _ in range(pick.randint(1, 3))]
+            edges += [Edge(f"n{j}", f"n{i}", "forward", (0, slot)) for slot, j in enumerate(makers)]
+    return Graph(tuple(nodes), tuple(edges), outputs=((nodes[-1].id, 0),))
+
+
+def chain(count: int, names: str = "S") -> Graph:
+    nodes = [Node("x", "leaf", names=("x",)), Node("a", "accumulate")]
+    edges = [Edge("x", "a", "forward"), Edge("a", "x", "gradient")]
+    for i in range(count):
+        nodes.append(Node(f"n{i}", "operation", grad_fn=names[i % len(names)] + "inBackward0", slots=1))
+        edges.append(Edge(f"n{i - 1}" if i else "x", f"n{i}", "forward"))
+        edges.append(Edge(f"n{i}", f"n{i - 1}" if i else "a", "gradient"))
+    steps = [Step(f"n{i}", (None,), (None,)) for i in reversed(range(count))] + [Step("a", (None,))]
+    return Graph(
+        tuple(nodes), tuple(edges), passes=(BackwardPass(tuple(steps)),), outputs=((f"n{count - 1}", 0),)
+    )
+
+
+SHAPES = {
+    "random DAG": random_dag(3_000, 1),
+    "random DAG of many leaves": random_dag(3_000, 2, leaves=0.7),
+    "random DAG of many cuts": random_dag(3_000, 3, cuts=0.5),
+    "star": Graph(
+        (*(Node(f"n{i}", "leaf") for i in range(500)), Node("s", "operation")),
+        tuple(Edge(f"n{i}", "s", "forward", (0, i)) for i in range(500)),
+        outputs=(("s", 0),),
+    ),
+    "leaves without a use": Graph(tuple(Node(f"n{i}", "leaf") for i in range(500))),
+    "operations without edges": Graph(tuple(Node(f"n{i}", "operation") for i in range(500))),
+    "many outputs": Graph(
+        (Node("x", "leaf"), *(Node(f"n{i}", "operation", grad_fn=f"F{i % 7}") for i in range(500))),
+        tuple(Edge("x", f"n{i}", "forward") for i in range(500)),
+        outputs=tuple((f"n{i}", 0) for i in range(500)),
+    ),
+    "parallel branches": Graph(
+        (
+            Node("x", "leaf"),
+            *(Node(f"n{i}.{k}", "operation", grad_fn=f"F{k}") for i in range(200) for k in range(5)),
+            Node("s", "operation"),
+        ),
+        (
+            *(Edge("x", f"n{i}.0", "forward") for i in range(200)),
+            *(Edge(f"n{i}.{k}", f"n{i}.{k + 1}", "forward") for i in range(200) for k in range(4)),
+            *(Edge(f"n{i}.4", "s", "forward", (0, i)) for i in range(200)),
+        ),
+        outputs=(("s", 0),),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_large_graph_fits_one_screen(shape: str) -> None:
+    graph = SHAPES[shape]
+    folded = fold(graph)
+    assert 1 <= visible(folded) <= SCREEN
+    sound(graph, folded)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 300), st.integers(2, 40), st.floats(0, 0.9), st.floats(0, 0.5))
+@settings(max_examples=60, deadline=None)
+def test_any_random_graph_fits_any_screen_and_folds_again(
+    seed: int, count: int, limit: int, leaves: float, cuts: float
+) -> None:
+    graph = random_dag(count, seed, leaves, cuts * (1 - leaves))
+    folded = fold(graph, limit=limit)
+    assert visible(folded) <= max(limit, 5)
+    sound(graph, folded)
+    sound(graph, fold(folded, limit=5))
+    assert fold(folded, limit=limit) == folded, "what fits stays"
+
+
+def test_a_chain_of_100_000_is_two_cards() -> None:
+    folded = fold(chain(100_000))
+    assert [node.op or node.name for node in folded.nodes if node.kind != "accumulate"] == [
+        "x",
+        "sin × 100000",
+    ]
+    assert folded.meta.notes == ("100000 of 100000 operations are folded into 1 card",)
+
+
+def test_a_loop_over_several_operations_is_one_card() -> None:
+    assert ops(fold(chain(300, "SCL"))) == ["sin, cin, lin × 100"]
+
+
+def test_a_graph_that_fits_is_left_alone() -> None:
+    graph = chain(30)
+    assert fold(graph) is graph
+
+
+def test_a_depth_without_modules_changes_nothing_and_says_so() -> None:
+    graph = chain(30)
+    folded = fold(graph, depth=1)
+    assert folded.nodes == graph.nodes
+    assert folded.meta.notes == ("the program has no modules, so a depth changes nothing",)
+
+
+def test_notes_on_folding_do_not_pile_up() -> None:
+    folded = fold(fold(random_dag(500, 7)), limit=6)
+    assert len(folded.meta.notes) == 1
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, wide: bool = False) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 8), nn.Linear(8, width)
+        self.wide = nn.Linear(width, width) if wide else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = x if self.wide is None else self.wide(x)
+        return side + self.down(torch.relu(self.up(self.norm(x))))
+
+
+class Language(nn.Module):
+    """Embedding, blocks, and a head that shares the embedding's weight."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.h = nn.ModuleList(Block(4) for _ in range(blocks))
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embed(tokens)
+        for block in self.h:
+            x = block(x)
+        return self.head(x)
+
+
+def test_equal_blocks_are_one_card_and_tied_weights_stay_in_sight() -> None:
+    model = Language(12)
+    graph = trace(lambda: model(torch.arange(5)).square().mean())
+    folded = fold(graph)
+    sound(graph, folded)
+    assert "Block × 12" in ops(folded)
+    (weight,) = (node for node in folded.nodes if node.kind == "leaf" and "embed.weight" in node.names)
+    assert len(users(folded, weight.id)) == 2
+    steps = {step.node: step for step in graph.passes[0].steps}
+    after = {step.node: step for step in folded.passes[0].steps}
+    (accumulator,) = (e.src for e in folded.select("gradient") if e.dst == weight.id)
+    assert after[accumulator] == steps[accumulator]
+
+
+def test_what_enters_equal_blocks_is_what_the_next_operation_sends() -> None:
+    model = Language(12)
+    graph = trace(lambda: model(torch.arange(5)).square().mean())
+    folded = fold(graph)
+    card = next(node for node in folded.nodes if node.op == "Block × 12")
+    step = next(step for step in folded.passes[0].steps if step.node == card.id)
+    last = max((n for n in graph.nodes if n.group == "h.11"), key=lambda n: int(n.id[1:]))
+    assert step.received == next(s for s in graph.passes[0].steps if s.node == last.id).received
+    assert card.values[0] == last.value
+
+
+def test_a_first_block_that_differs_stays_apart() -> None:
+    net = nn.Sequential(*(Block(4, wide=i == 0) for i in range(6)))
+    graph = trace(lambda: net(torch.ones(2, 4)).sum())
+    folded = fold(graph)
+    sound(graph, folded)
+    assert ops(folded) == ["Block", "Block × 5"]
+
+
+def test_depth_counts_modules_that_are_called() -> None:
+    model = Language(2)
+    graph = trace(lambda: model(torch.arange(5)).square().mean())
+    assert "Block × 2" in ops(fold(graph, depth=1))
+    deeper = fold(graph, depth=2)
+    assert "Linear" in ops(deeper)
+    assert "Block × 2" not in ops(deeper)
+    sound(graph, deeper)
+
+
+def test_blocks_with_something_between_them_stay_apart() -> None:
+    blocks = nn.ModuleList(Block(4) for _ in range(3))
+
+    def loss() -> Tensor:
+        x = torch.ones(2, 4)
+        for block in blocks:
+            x = block(x).tanh()
+        return x.sum()
+
+    graph = trace(loss)
+    folded = fold(graph, depth=1)
+    assert ops(folded) == ["Block", "Block", "Block"]
+    sound(graph, folded)
+
+
+def test_a_module_used_twice_is_two_cards_that_share_its_weights() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+            self.b = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.a(self.b(self.a(x)))
+
+    net = Twice()
+    graph = trace(lambda: net(torch.ones(2, 4)).sum())
+    folded = fold(graph, depth=1)
+    sound(graph, folded)
+    cards = [node for node in folded.nodes if node.kind == "group"]
+    assert [(card.group, card.notes[0]) for card in cards] == [
+        ("a", "call 1 of 2"),
+        ("b", "3 operations folded"),
+        ("a", "call 2 of 2"),
+    ]
+    weight = next(node.id for node in folded.nodes if node.name == "a.0.weight")
+    assert users(folded, weight) == [cards[0].id, cards[2].id]
+
+
+def test_a_module_of_one_operation_is_no_card() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    folded = fold(trace(lambda: net(torch.ones(2, 4)).sum()), depth=2)
+    assert ops(folded) == ["Linear", "Linear"]
+    assert any(node.op == "tanh" for node in folded.nodes)
+
+
+def test_a_detach_inside_a_module_does_not_tear_it_apart() -> None:
+    class Stopped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.lin(x)
+            return y.tanh() * y.sin().detach()
+
+    net = nn.Sequential(Stopped(), Stopped())
+    graph = trace(lambda: net(torch.ones(2, 4)).sum())
+    folded = fold(graph, depth=1)
+    sound(graph, folded)
+    assert ops(folded) == ["Stopped × 2"]
+
+
+def test_a_recurrent_cell_written_by_hand_is_one_card_with_its_weights_beside_it() -> None:
+    w, u, b = (torch.randn(*shape, requires_grad=True) for shape in ((3, 16), (4, 16), (16,)))
+
+    def cell(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        i, f, g, o = (x @ w + h @ u + b).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    def loss() -> Tensor:
+        h = c = torch.zeros(2, 4)
+        for _ in range(100):
+            h, c = cell(torch.ones(2, 3), h, c)
+        return h.square().mean()
+
+    graph = trace(loss)
+    folded = fold(graph)
+    sound(graph, folded)
+    (card,) = (node for node in folded.nodes if node.kind == "group")
+    assert card.op.endswith("× 100")
+    assert "in cell()" in card.notes[0]
+    assert {node.name for node in folded.nodes if node.kind == "leaf"} == {"w", "u", "b"}
+    step = next(step for step in folded.passes[0].steps if step.node == card.id)
+    leaf_steps = {s.node: s for s in folded.passes[0].steps}
+    edges = [e for e in folded.select("gradient") if e.src == card.id]
+    assert {e.rule for e in edges} == {"Σ of 100 gradients"}
+    for edge in edges:
+        total, arrived = step.sent[edge.slot[0]], leaf_steps[edge.dst].received[0]
+        assert total is not None
+        assert arrived is not None
+        assert total.first == pytest.approx(arrived.first, rel=1e-4, abs=1e-6)
