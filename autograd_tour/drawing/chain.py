@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
-from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene
+from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.graph import Graph, Node
 
@@ -13,6 +13,7 @@ __all__ = ["chain_scene"]
 
 ROOM = 210.0
 SLOT_ROWS = 8
+_SHAPES: dict[str, Shape] = {"accumulate": "leaf", "group": "group"}
 
 
 def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
@@ -25,7 +26,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     links: list[Link] = []
     # From the loss on: the reverse of the topological order.
     for node in reversed(graph.nodes):
-        if node.kind not in ("operation", "accumulate"):
+        if node.kind not in ("operation", "accumulate", "group"):
             continue
         rows = [_head(node, outputs)]
         if node.kind == "accumulate":
@@ -40,7 +41,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
             colour: Literal["backward", "muted"] = "backward" if edge is not None else "muted"
             runs = (Run(f"[{slot}]  ", "muted"), Run(f"({text}, {number})", colour))
             rows.append(Row(runs, port=f"s{slot}"))
-        shape: Literal["leaf", "operation"] = "leaf" if node.kind == "accumulate" else "operation"
+        shape = _SHAPES.get(node.kind, "operation")
         cards.append(Card(node.id, shape, tuple(rows), title=node.grad_fn))
         for slot in range(node.slots):
             edge = targets.get((node.id, slot))
@@ -75,7 +76,7 @@ def _leaf_row(leaf: Node | None) -> Row:
 
 
 def _describe(graph: Graph, nodes: dict[str, Node]) -> str:
-    count = sum(node.kind in ("operation", "accumulate") for node in graph.nodes)
+    count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     if not count:
         return "An empty graph."
     start = ", ".join(dict.fromkeys(nodes[node].grad_fn for node, _ in graph.outputs if nodes[node].grad_fn))

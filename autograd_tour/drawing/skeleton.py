@@ -29,7 +29,7 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
         )
         for edge in graph.select("forward")
     ]
-    count = sum(node.kind in ("operation", "accumulate") for node in graph.nodes)
+    count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
     return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.notes)
 
@@ -39,9 +39,9 @@ def _text(node: Node) -> str:
 
 
 def _box(node: Node) -> Card:
-    if node.kind in ("operation", "accumulate"):
+    if node.kind in ("operation", "accumulate", "group"):
         row = Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24)
-        return Card(node.id, "box", (row,), title=node.grad_fn)
+        return Card(node.id, "group" if node.kind == "group" else "box", (row,), title=node.grad_fn)
     shape = shape_text(node.value.shape) if node.value is not None else ""
     fill: Literal["leaf_fill", "accumulated_fill"] = (
         "leaf_fill" if node.kind == "leaf" else "accumulated_fill"

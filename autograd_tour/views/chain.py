@@ -18,10 +18,12 @@ class Chain(View):
 
     def apply(self, graph: Graph) -> Graph:
         """The graph without constants and forward edges between operations."""
-        kept = {node.id for node in graph.nodes if node.kind in ("operation", "accumulate", "leaf")}
+        kinds = ("operation", "group", "accumulate", "leaf")
+        kept = {node.id for node in graph.nodes if node.kind in kinds}
         return replace(
             graph,
             nodes=tuple(node for node in graph.nodes if node.id in kept),
+            outputs=tuple(output for output in graph.outputs if output[0] in kept),
             edges=tuple(e for e in graph.edges if e.kind == "gradient" and e.src in kept and e.dst in kept),
             style="chain",
         )

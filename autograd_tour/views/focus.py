@@ -19,7 +19,7 @@ def focus(graph: Graph, name: str) -> Graph:
     """The nodes called ``name`` and their direct neighbours.
 
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
-    calls it or in short (``mul``), a grad_fn or a node id. What is inside is folded if it does not fit one screen.
+    calls it or in short (``mul``), a grad_fn or a node id. It is folded if it does not fit one screen.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.

@@ -1,0 +1,31 @@
+"""Every view of a folded graph can be drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.views import registry
+from autograd_tour.views.fold import fold
+
+NODES = (
+    *(Node(f"x{i}", "leaf", names=(f"x{i}",)) for i in range(90)),
+    *(Node(f"n{i}", "operation", op=f"op {i}", grad_fn=f"F{i % 7}Backward0", slots=2) for i in range(90)),
+)
+EDGES = (
+    *(Edge(f"x{i}", f"n{i}", "forward", (0, 1)) for i in range(90)),
+    *(Edge(f"n{i}", f"n{i + 1}", "forward") for i in range(89)),
+    *(Edge(f"n{i + 1}", f"n{i}", "gradient") for i in range(89)),
+)
+
+
+@pytest.mark.parametrize("name", sorted(registry()))
+def test_every_card_of_a_folded_graph_is_in_every_view(name: str) -> None:
+    folded = fold(Graph(NODES, EDGES, outputs=(("n89", 0),)))
+    cards = {node.id for node in folded.nodes if node.kind == "group"}
+    assert cards
+    scene = scene_of(registry()[name].apply(folded))
+    assert cards <= {card.id for card in scene.cards}
+    assert {link.src for link in scene.links} <= {card.id for card in scene.cards}
+    assert all(f"  {card} [" in readable_dot(scene) for card in cards)
