@@ -76,11 +76,11 @@ class _Artist:
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
         number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
-        mailbox = self._mailbox(node, step)
+        mailbox = self._mailbox(step)
         rows.append(Row(mailbox, fill="accumulated_fill", height=24, step=number))
         return Card(node.id, "leaf", tuple(rows), lane=24, title=f"leaf {node.name}")
 
-    def _mailbox(self, node: Node, step: Step | None) -> tuple[Run, ...]:
+    def _mailbox(self, step: Step | None) -> tuple[Run, ...]:
         lead = Run(".grad  ", "backward")
         if step is None:
             absent = "not reached" if self.graph.passes else "not recorded"

@@ -24,11 +24,12 @@ def layout_dot(scene: Scene) -> str:
     No text of the program gets near the engine, and every engine sees the same sizes.
     """
     parts = [
-        f"digraph g {{\ngraph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\nnode [shape=plain]\n"
+        "digraph g {\n",
+        f"graph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\n",
+        "node [shape=plain]\n",
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
-    for card in scene.cards:
-        parts.append(f"c{places[card.id]} [label={_boxes(card, scene.direction)}]\n")
+    parts += [f"c{i} [label={_boxes(card, scene.direction)}]\n" for i, card in enumerate(scene.cards)]
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
         (a, b), (p, q) = (
@@ -58,7 +59,8 @@ def _boxes(card: Card, direction: str) -> str:
     ports = [row.port for row in card.rows]
     if any(ports):
         cells = "".join(
-            f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{row.height:.0f}"></TD></TR>'
+            f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" '
+            f'WIDTH="{width}" HEIGHT="{row.height:.0f}"></TD></TR>'
             for row in card.rows
         )
     elif not card.lane:

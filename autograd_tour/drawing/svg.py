@@ -75,9 +75,10 @@ def frame(
     """The SVG document around a drawing: names for screen readers, colours for the reader's theme."""
     w, h = _n(width), _n(height)
     document = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
-        f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" font-family="{FONT}">\n'
-        f'<title id="{prefix}-title">{escape(title)}</title>\n<desc id="{prefix}-desc">{escape(desc)}</desc>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{w}" height="{h}" '
+        f'viewBox="0 0 {w} {h}" role="img" aria-labelledby="{prefix}-title {prefix}-desc" '
+        f'font-family="{FONT}">\n<title id="{prefix}-title">{escape(title)}</title>\n'
+        f'<desc id="{prefix}-desc">{escape(desc)}</desc>\n'
         f"{style_block(prefix, theme)}{f'<defs>{defs}</defs>' if defs else ''}\n"
         f'<rect width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n{body}</svg>\n'
     )
@@ -99,8 +100,8 @@ def text_element(run: Run, x: float, y: float) -> str:
     length = f' textLength="{_n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
     colour = getattr(LIGHT, run.role)
     return (
-        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{run.size:g}"{weight}{family}{length} xml:space="preserve" '
-        f'fill="{colour}">{escape(text)}</text>'
+        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{run.size:g}"{weight}{family}{length} '
+        f'xml:space="preserve" fill="{colour}">{escape(text)}</text>'
     )
 
 
@@ -119,7 +120,8 @@ class _Painter:
             return ""
         return (
             f'<pattern id="{self.prefix}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
-            f'patternTransform="rotate(45)"><path d="M0 0V6" stroke="{LIGHT.saved}" stroke-width="1.5"/></pattern>'
+            f'patternTransform="rotate(45)">'
+            f'<path d="M0 0V6" stroke="{LIGHT.saved}" stroke-width="1.5"/></pattern>'
         )
 
     def nothing(self) -> str:
@@ -158,8 +160,8 @@ class _Painter:
     def label(self, link: Link, centre: Point) -> Iterator[str]:
         width = link.label.width
         x, y = centre[0] - width / 2, centre[1]
-        yield f'<g class="rule"><rect x="{_n(x - 3)}" y="{_n(y - 10)}" width="{_n(width + 6)}" height="20" rx="4" '
-        yield f'fill="{LIGHT.paper}"/>'
+        yield f'<g class="rule"><rect x="{_n(x - 3)}" y="{_n(y - 10)}" width="{_n(width + 6)}" height="20" '
+        yield f'rx="4" fill="{LIGHT.paper}"/>'
         if link.label.step:
             yield self.disc(link.label.step, x + BADGE, y)
             x += 2 * BADGE + 4
@@ -208,7 +210,8 @@ class _Painter:
             yield f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
         x = left + PADDING
         if row.mark in ("tab", "hatched"):
-            yield f'<rect x="{_n(left)}" y="{_n(top)}" width="5" height="{_n(row.height)}" fill="{LIGHT.saved}"/>'
+            tab = _band(left, top, 5, row.height, 0.0, 0.0)
+            yield f'<path d="{tab}" fill="{LIGHT.saved}"/>'
             x += 4
         if row.step:
             yield self.disc(row.step, x + BADGE, middle)
@@ -250,6 +253,6 @@ def _scissors(x: float, y: float) -> str:
     """Scissors as a drawing: few fonts have the character."""
     return (
         f'<g class="cut" fill="none" stroke="{LIGHT.ink}" stroke-width="1.3" '
-        f'transform="translate({_n(x)} {_n(y)})"><circle cx="-3.5" cy="-3" r="2"/><circle cx="-3.5" cy="3" r="2"/>'
-        '<path d="M-2 -2L6 3.6M-2 2L6 -3.6"/></g>'
+        f'transform="translate({_n(x)} {_n(y)})"><circle cx="-3.5" cy="-3" r="2"/>'
+        '<circle cx="-3.5" cy="3" r="2"/><path d="M-2 -2L6 3.6M-2 2L6 -3.6"/></g>'
     )

@@ -11,5 +11,5 @@ __all__ = ["View", "registry"]
 
 
 def registry() -> Mapping[str, View]:
-    """name -> view, ours and those of entry points in the group ``autograd_tour.views``."""
+    """Name -> view, ours and those of entry points in the group ``autograd_tour.views``."""
     return scan("autograd_tour.views", "view")

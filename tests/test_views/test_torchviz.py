@@ -66,7 +66,7 @@ def theirs(loss):
     """torchviz's DOT as a labelled multigraph."""
     graph = nx.MultiDiGraph()
     for line in torchviz.make_dot(loss).body:
-        if match := re.match(r'\s*(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]\s*$', line, re.S):
+        if match := re.match(r'\s*(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]\s*$', line, re.DOTALL):
             graph.add_node(match[1], label=" ".join(match[2].replace("\\n", " ").split()))
         elif match := re.match(r"\s*(\d+) -> (\d+)\s*(?:\[.*\])?\s*$", line):
             graph.add_edge(match[1], match[2])
