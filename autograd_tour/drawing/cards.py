@@ -130,7 +130,7 @@ class _Artist:
         return Card(node.id, "operation", (*rows, *gradient), lane=lane, title=title)
 
     def _group(self, node: Node) -> Card:
-        name = fit(node.op, NAME_ROOM, 14, bold=True)
+        name = fit(node.op, NAME_ROOM + 60, 14, bold=True)
         path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
         rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
         rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
