@@ -10,9 +10,6 @@ from autograd_tour.drawing.theme import LIGHT
 
 __all__ = ["layout_dot", "readable_dot"]
 
-SEVERAL = 1_000
-"""From this many cards on the engine works with a limit: nothing else makes large graphs cheaper."""
-
 _TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
 _COLOURS = {"forward": LIGHT.forward, "backward": LIGHT.backward, "constant": LIGHT.muted}
 _STYLES = {"forward": "solid", "backward": "dashed", "constant": "dotted"}
@@ -25,7 +22,7 @@ def layout_dot(scene: Scene) -> str:
     """
     parts = [
         "digraph g {\n",
-        f"graph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35 {_limits(scene)}]\n",
+        f"graph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35]\n",
         "node [shape=plain]\n",
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
@@ -46,12 +43,6 @@ def layout_dot(scene: Scene) -> str:
         parts.append(f"{start}->{end} [{' '.join(attributes)}]\n")
     parts.append("}\n")
     return "".join(parts)
-
-
-def _limits(scene: Scene) -> str:
-    if len(scene.cards) < SEVERAL:
-        return ""
-    return "nslimit=0.1 " if len(scene.cards) < 5 * SEVERAL else "nslimit=0.02 "
 
 
 def _boxes(card: Card, direction: str) -> str:

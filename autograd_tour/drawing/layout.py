@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import msgspec
 
 from autograd_tour.drawing.dot import layout_dot
 from autograd_tour.drawing.engine import lay_out
-from autograd_tour.drawing.scene import Scene
+from autograd_tour.drawing.large import LARGE, Pair, beside, labels, pairs_dot, pairs_of
+from autograd_tour.drawing.scene import ARROW, Scene
 from autograd_tour.errors import EngineError
 
 __all__ = ["Course", "Layout", "Point", "place"]
@@ -60,7 +62,8 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     """
     if not scene.cards:
         return Layout(0.0, 0.0, (), ())
-    raw = lay_out(layout_dot(scene), engine, timeout)
+    pairs = pairs_of(scene) if len(scene.cards) >= LARGE else None
+    raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs), engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))
@@ -70,6 +73,11 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
                 x, y = _pair(item.pos)
                 centres[int(item.name[1:])] = (x, height - y)
         courses: list[Course | None] = [None] * len(scene.links)
+        if pairs is not None:
+            lines: list[tuple[Point, ...]] = [()] * len(pairs)
+            for edge in answer.edges:
+                lines[int(edge.id[1:])] = _course(edge, height, False).points
+            return Layout(width, height, tuple(centres), _side_by_side(scene, pairs, centres, lines))
         for edge in answer.edges:
             if edge.id.startswith("l") and edge.pos:
                 i = int(edge.id[1:])
@@ -79,6 +87,26 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
     return Layout(width, height, tuple(centres), tuple(courses))
+
+
+def _side_by_side(
+    scene: Scene, pairs: dict[Pair, list[int]], centres: list[Point], lines: list[tuple[Point, ...]]
+) -> tuple[Course | None, ...]:
+    """A course for every link, from one line for each pair of cards."""
+    places = labels(scene, pairs, centres, lines)
+    courses: list[Course | None] = [None] * len(scene.links)
+    for members, line in zip(pairs.values(), lines, strict=True):
+        for place, i in enumerate(members):
+            if not line:
+                continue
+            points = beside(line, place, len(members), scene.direction)
+            if scene.links[i].reverse:
+                points = points[::-1]
+            (x, y), tip = points[-2], points[-1]
+            length = math.hypot(tip[0] - x, tip[1] - y) or 1.0
+            neck = (tip[0] + (x - tip[0]) * ARROW / length, tip[1] + (y - tip[1]) * ARROW / length)
+            courses[i] = Course((*points[:-1], neck), tip, places.get(i))
+    return tuple(courses)
 
 
 def _pair(text: str) -> Point:

@@ -7,6 +7,7 @@ its width (``textLength``), so text stays in its box whatever font the reader ha
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from xml.sax.saxutils import escape as _escape
 
 from autograd_tour.text import clean
@@ -120,21 +121,32 @@ _BOLD: dict[int, str] = {
     1000: "—→←…",
 }
 
+
+class _Widths(dict[str, float]):
+    """Advance widths by character; those that are in no table are worked out once."""
+
+    def __missing__(self, char: str) -> float:
+        width = self[char] = _other(char)
+        return width
+
+
 _WIDTHS = [
-    {char: width / 1000 for width, chars in table.items() for char in chars} for table in (_REGULAR, _BOLD)
+    _Widths({char: width / 1000 for width, chars in table.items() for char in chars})
+    for table in (_REGULAR, _BOLD)
 ]
 _SMALL = frozenset("⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ᵀ₀₁₂₃₄₅₆₇₈₉")
 
 
+@lru_cache(maxsize=4096)
 def escape(text: str) -> str:
     """``text`` for an XML text or a double-quoted attribute."""
     return _escape(clean(text), {'"': "&quot;"})
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width of ``text`` in px at ``size`` px."""
-    widths = _WIDTHS[bold]
-    return sum(widths.get(char) or _other(char) for char in text) * size
+    return sum(map(_WIDTHS[bold].__getitem__, text)) * size
 
 
 def _other(char: str) -> float:
@@ -145,6 +157,7 @@ def _other(char: str) -> float:
     return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.62
 
 
+@lru_cache(maxsize=4096)
 def fit(text: str, width: float, size: float, bold: bool = False) -> str:
     """``text``, or its beginning and an ellipsis, so that it takes at most ``width`` px."""
     text = clean(text[:500])

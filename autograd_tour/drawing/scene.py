@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from autograd_tour.drawing.metrics import text_width
 
@@ -26,12 +27,13 @@ Shape = Literal["leaf", "constant", "operation", "group", "box"]
 
 PADDING = 9.0
 GAP = 14.0
+ARROW = 9.0
+"""Length of an arrow's head, px."""
 BADGE = 8.5
 """Radius of the disc with a step number, px."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True, gc=False):
     """A piece of text in one style; sizes are px."""
 
     text: str
@@ -46,8 +48,7 @@ class Run:
         return len(self.text) * self.size * 0.6 if self.mono else text_width(self.text, self.size, self.bold)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """One line of a card: text from the left, text to the right edge, maybe on a coloured band.
 
     ``mark``: ``tab`` (a saved tensor), ``hatched`` (one that was freed), ``cut`` (scissors).
@@ -72,8 +73,7 @@ class Row:
         return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(Struct, frozen=True, gc=False):
     """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient."""
 
     id: str
@@ -94,8 +94,7 @@ class Card:
         return sum(row.height for row in self.rows)
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(Struct, frozen=True, gc=False):
     """Text on a link, after the number of its step (0 for none)."""
 
     runs: tuple[Run, ...] = ()
@@ -107,8 +106,7 @@ class Label:
         return sum(run.width for run in self.runs) + (2 * BADGE + (4 if self.runs else 0) if self.step else 0)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True, gc=False):
     """An arrow from ``src`` to ``dst``.
 
     ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
@@ -125,8 +123,7 @@ class Link:
     title: str = ""
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A picture without places. ``title`` and ``desc`` say in words what it shows."""
 
     cards: tuple[Card, ...] = ()
@@ -134,4 +131,4 @@ class Scene:
     title: str = ""
     desc: str = ""
     direction: Literal["LR", "TB"] = "LR"
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()

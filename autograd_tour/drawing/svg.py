@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
+from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Course, Layout, Point, place
 from autograd_tour.drawing.metrics import escape
-from autograd_tour.drawing.scene import BADGE, PADDING, Card, Link, Row, Run, Scene
+from autograd_tour.drawing.scene import ARROW, BADGE, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.theme import FONT, LIGHT, MONO, ThemeName, style_block, themed
 
 __all__ = ["draw", "frame", "prefix_for", "text_element"]
 
 MARGIN = 16.0
 RADIUS = 8.0
-ARROW = 9.0
 
 _FLOW = {
     "forward": (LIGHT.forward, ""),
@@ -39,7 +41,7 @@ def draw(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    prefix = prefix or prefix_for(repr(scene))
+    prefix = prefix or prefix_for(_content(scene))
     layout = place(scene, engine, timeout)
     painter = _Painter(prefix)
     body = "".join(painter.picture(scene, layout)) if scene.cards else painter.nothing()
@@ -53,6 +55,16 @@ def draw(
         prefix=prefix,
         theme=theme,
         defs=painter.defs(),
+    )
+
+
+def _content(scene: Scene) -> str:
+    """What tells this picture from others; of a large one the texts alone, which is quicker."""
+    if len(scene.cards) < LARGE:
+        return repr(scene)
+    rows = [row for card in scene.cards for row in card.rows]
+    return "\n".join(
+        [scene.title, scene.desc, *(run.text for row in rows for run in (*row.left, *row.right))]
     )
 
 
@@ -89,12 +101,12 @@ def text_element(run: Run, x: float, y: float) -> str:
     """One piece of text from ``x``, on the baseline ``y``; it takes just the width it was given."""
     if not run.text.strip():
         return ""
-    text = run.text.rstrip(" ")
-    lead = len(text) - len(text.lstrip(" "))
-    if lead:
+    text = run.text.strip(" ")
+    width = run.width
+    if len(text) != len(run.text):
+        lead = len(run.text) - len(run.text.lstrip(" "))
         x += Run(" " * lead, run.role, run.bold, run.size, run.mono).width
-    text = text.lstrip(" ")
-    width = Run(text, run.role, run.bold, run.size, run.mono).width
+        width = Run(text, run.role, run.bold, run.size, run.mono).width
     weight = ' font-weight="bold"' if run.bold else ""
     family = f' font-family="{MONO}"' if run.mono else ""
     length = f' textLength="{_n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
@@ -108,6 +120,22 @@ def text_element(run: Run, x: float, y: float) -> str:
 def _n(value: float) -> str:
     """A coordinate: two decimals at most, the same text on every machine."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
+
+
+_ZERO = re.compile(r"(\.[1-9])0")
+
+
+def _numbers(template: str, points: Sequence[Point]) -> str:
+    """``template`` with its places, each ``%.2f``, filled in as :func:`_n` writes numbers."""
+    text = template % tuple(chain.from_iterable(points))
+    return _ZERO.sub(r"\1", text.replace(".00", ""))
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """The path along Bézier points."""
+    pieces = (len(points) - 1) // 3
+    template = "M%.2f %.2f" + "C%.2f %.2f %.2f %.2f %.2f %.2f" * pieces
+    return _numbers(template, points[: 3 * pieces + 1])
 
 
 class _Painter:
@@ -145,9 +173,7 @@ class _Painter:
     def link(self, link: Link, course: Course) -> str:
         colour, dashes = _FLOW[link.flow]
         points = course.points
-        d = f"M{_n(points[0][0])} {_n(points[0][1])}"
-        for i in range(1, len(points) - 2, 3):
-            d += "C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in points[i : i + 3])
+        d = _curve(points)
         tip = course.tip or points[-1]
         width = "1.5" if link.flow == "constant" else "1.8"
         head = _arrow(points[-1], tip, colour)
@@ -186,7 +212,8 @@ class _Painter:
             for shift in (6.0, 3.0):
                 sheet = _band(left + shift, top + shift, width, height, radius, radius)
                 yield f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>'
-        yield f'<path d="{_band(left, top, width, height, radius, radius)}" fill="{LIGHT.paper}"/>'
+        outline = _band(left, top, width, height, radius, radius)
+        yield f'<path d="{outline}" fill="{LIGHT.paper}"/>'
         y = top
         for i, row in enumerate(card.rows):
             upper = radius if i == 0 else 0.0
@@ -194,7 +221,6 @@ class _Painter:
             yield from self.row(row, left, y, width, upper, lower)
             y += row.height
         stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
-        outline = _band(left, top, width, height, radius, radius)
         yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"/></g>\n'
 
     def row(
@@ -246,7 +272,7 @@ def _arrow(start: Point, tip: Point, colour: str) -> str:
     back = (tip[0] - ARROW * dx, tip[1] - ARROW * dy)
     side = (-dy * ARROW * 0.4, dx * ARROW * 0.4)
     corners = [tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
-    return f'<path d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in corners)}z" fill="{colour}"/>'
+    return f'<path d="{_numbers("M%.2f %.2fL%.2f %.2fL%.2f %.2fz", corners)}" fill="{colour}"/>'
 
 
 def _scissors(x: float, y: float) -> str:

@@ -1,0 +1,121 @@
+"""Hundreds of cards: the engine gets bare boxes and one line for each pair of cards.
+
+Labels and double lines are what makes a layout slow, a hundred times over. Here they are added after
+it: the links of a pair run side by side, and a label stands in the gap before the card its link
+enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograd_tour.drawing.scene import Link, Scene
+
+__all__ = ["LARGE", "Pair", "beside", "labels", "pairs_dot", "pairs_of"]
+
+LARGE = 300
+"""From this many cards on."""
+
+BESIDE = 12.0
+"""Distance between two links of one pair, px."""
+LINE = 22.0
+"""Height of a label with the room around it, px."""
+ROOM = 10.0
+_SHORT = 5_000
+
+Point = tuple[float, float]
+Pair = tuple[int, int]
+
+
+def pairs_of(scene: Scene) -> dict[Pair, list[int]]:
+    """The links between each two cards, by the places of the cards in the direction of the layout."""
+    places = {card.id: i for i, card in enumerate(scene.cards)}
+    pairs: dict[Pair, list[int]] = {}
+    for i, link in enumerate(scene.links):
+        a, b = (link.dst, link.src) if link.reverse else (link.src, link.dst)
+        pairs.setdefault((places[a], places[b]), []).append(i)
+    return pairs
+
+
+def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]]) -> str:
+    """DOT for the engine; the id of an edge is its place in ``pairs``."""
+    limit = "0.1" if len(scene.cards) < _SHORT else "0.02"
+    distances = f"nodesep=0.3 ranksep={_gap(scene) / 72:.2f}"
+    parts = [
+        f"digraph g {{\ngraph [rankdir={scene.direction} {distances} nslimit={limit}]\n"
+        'node [shape=box fixedsize=true label=""]\nedge [dir=none]\n'
+    ]
+    parts += [
+        f"c{i} [width={card.width / 72:.3f} height={card.height / 72:.3f}]\n"
+        for i, card in enumerate(scene.cards)
+    ]
+    parts += [f"c{a}->c{b} [id=l{i}]\n" for i, (a, b) in enumerate(pairs)]
+    parts.append("}\n")
+    return "".join(parts)
+
+
+def _gap(scene: Scene) -> float:
+    """The distance between two ranks: the widest label has room there, and the heads of two arrows."""
+    if scene.direction == "TB":
+        return 2 * LINE
+    return max((link.label.width for link in scene.links), default=0.0) + 2 * ROOM
+
+
+def beside(points: Sequence[Point], place: int, count: int, direction: str) -> tuple[Point, ...]:
+    """The course of link ``place`` of ``count`` that share one course."""
+    shift = (place - (count - 1) / 2) * BESIDE
+    if not shift:
+        return tuple(points)
+    if direction == "LR":
+        return tuple([(x, y + shift) for x, y in points])
+    return tuple([(x + shift, y) for x, y in points])
+
+
+def labels(
+    scene: Scene, pairs: dict[Pair, list[int]], centres: Sequence[Point], courses: Sequence[Sequence[Point]]
+) -> dict[int, Point]:
+    """Link -> the centre of its label. Labels in one gap between two ranks keep clear of each other.
+
+    ``courses`` are those of the pairs, in the direction of the layout.
+    """
+    along = 0 if scene.direction == "LR" else 1
+    starts: dict[int, float] = {}
+    for card, place in zip(scene.cards, centres, strict=True):
+        start = place[along] - (card.height if along else card.width) / 2
+        rank = round(place[along])
+        starts[rank] = min(starts.get(rank, start), start)
+    half = _gap(scene) / 2
+    gaps: dict[int, list[tuple[float, int]]] = {}
+    for ((_, b), members), course in zip(pairs.items(), courses, strict=True):
+        for k, i in enumerate(members):
+            if scene.links[i].label.width and course:
+                rank = round(centres[b][along])
+                points = beside(course, k, len(members), scene.direction)
+                gaps.setdefault(rank, []).append((_across(points, starts[rank] - half, along), i))
+    found: dict[int, Point] = {}
+    for rank, row in gaps.items():
+        row.sort()
+        end = -float("inf")
+        for across, i in row:
+            extent = _extent(scene.links[i], along)
+            centre = max(across, end + extent / 2)
+            end = centre + extent / 2
+            found[i] = (starts[rank] - half, centre) if along == 0 else (centre, starts[rank] - half)
+    return found
+
+
+def _extent(link: Link, along: int) -> float:
+    return link.label.width + ROOM if along else LINE
+
+
+def _across(points: Sequence[Point], at: float, along: int) -> float:
+    """Where a Bézier line crosses ``at``, which is measured along the layout."""
+    other = 1 - along
+    for i in range(0, len(points) - 3, 3):
+        low, high = points[i][along], points[i + 3][along]
+        if low <= at <= high and high > low:
+            t = (at - low) / (high - low)
+            a, b, c, d = (points[i + k][other] for k in range(4))
+            s = 1 - t
+            return s * s * s * a + 3 * s * s * t * b + 3 * s * t * t * c + t * t * t * d
+    return points[-1][other]

@@ -1,0 +1,81 @@
+"""Hundreds of cards: placed in a moment, and as legible as a few."""
+
+import random
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from autograd_tour.drawing import picture
+from autograd_tour.drawing.cards import cards_scene
+from autograd_tour.drawing.large import LARGE
+from autograd_tour.drawing.layout import place
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+
+FACTS = TensorFacts((3,), "float32", first=(1.0, 2.0, 3.0))
+
+
+def branching(count):
+    """Operations that each take their neighbour's result and, now and then, one from far before."""
+    chance = random.Random(7)
+    nodes, edges, steps = [], [], []
+    for i in range(count):
+        name = f"n{i}"
+        nodes.append(Node(name, "operation", op=f"mul {i}", grad_fn="MulBackward0", slots=2, values=(FACTS,)))
+        steps.append(Step(name, (FACTS,)))
+        before = {i - 1, max(0, i - chance.choice((2, 3, 40)))} if i else set()
+        for slot, j in enumerate(sorted(before, reverse=True)):
+            edges.append(Edge(f"n{j}", name, "forward", (0, slot)))
+            edges.append(Edge(name, f"n{j}", "gradient", (slot, 0), f"× x{j}"))
+    passes = (BackwardPass(tuple(reversed(steps))),)
+    return Graph(tuple(nodes), tuple(edges), passes=passes, outputs=((f"n{count - 1}", 0),))
+
+
+@pytest.fixture(scope="module", params=["LR", "TB"])
+def placed(request):
+    scene = cards_scene(branching(LARGE), request.param)
+    return scene, place(scene)
+
+
+def boxes(scene, layout):
+    for card, (x, y) in zip(scene.cards, layout.centres, strict=True):
+        yield (x - card.width / 2, y - card.height / 2, x + card.width / 2, y + card.height / 2)
+
+
+def test_every_link_leads_from_its_card_to_the_other(placed):
+    scene, layout = placed
+    box = dict(zip((card.id for card in scene.cards), boxes(scene, layout), strict=True))
+    for link, course in zip(scene.links, layout.courses, strict=True):
+        for (x, y), (left, top, right, bottom) in (
+            (course.points[0], box[link.src]),
+            (course.tip, box[link.dst]),
+        ):
+            assert left - 8 <= x <= right + 8
+            assert top - 8 <= y <= bottom + 8
+
+
+def test_a_label_stands_on_no_card_and_on_no_other_label(placed):
+    scene, layout = placed
+    labels = [
+        (c.label[0] - l.label.width / 2, c.label[1] - 10, c.label[0] + l.label.width / 2, c.label[1] + 10)
+        for l, c in zip(scene.links, layout.courses, strict=True)  # noqa: E741
+        if l.label.width
+    ]
+    assert len(labels) == len(scene.links) // 2
+    things = [*boxes(scene, layout), *labels]
+    for i, one in enumerate(labels, start=len(scene.cards)):
+        for other in things[:i]:
+            apart = one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]
+            assert apart, (one, other)
+
+
+def test_the_picture_has_each_card_and_each_link_once(placed):
+    scene, _ = placed
+    root = ET.fromstring(picture(branching(LARGE), direction=scene.direction))
+    found = [
+        group.get("id").partition("-")[2].partition("-")[2]
+        for group in root.iter()
+        if group.get("class") and group.get("id")
+    ]
+    wanted = [thing.id for thing in (*scene.links, *scene.cards)]
+    assert sorted(filter(None, found)) == sorted(wanted)
