@@ -1,0 +1,136 @@
+"""In a real browser no text leaves its box, no label lies on a card, and dark mode is dark."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import torch
+from torch import nn
+
+import autograd_tour as tour
+from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
+]
+
+MEASURE = """
+<script>
+const box = e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom] };
+const inside = (a, b, slack) =>
+  a[0] >= b[0] - slack && a[1] >= b[1] - slack && a[2] <= b[2] + slack && a[3] <= b[3] + slack;
+const apart = (a, b) => a[2] <= b[0] + 1 || b[2] <= a[0] + 1 || a[3] <= b[1] + 1 || b[3] <= a[1] + 1;
+const bad = [], cards = [...document.querySelectorAll('g.node')], rules = [...document.querySelectorAll('g.rule')];
+for (const card of cards) {
+  const outline = box(card.querySelector(':scope > path'));
+  for (const text of card.querySelectorAll('text'))
+    if (!inside(box(text), outline, 1)) bad.push('leaves its card: ' + text.textContent);
+}
+const texts = rules.map(rule => [...rule.querySelectorAll('text, circle')].map(box));
+rules.forEach((rule, i) => {
+  for (const card of cards)
+    if (texts[i].some(t => !apart(t, box(card.querySelector(':scope > path')))))
+      bad.push('on a card: ' + rule.textContent);
+  for (let j = 0; j < i; j++)
+    if (texts[i].some(a => texts[j].some(b => !apart(a, b)))) bad.push('on a label: ' + rule.textContent);
+});
+const paper = getComputedStyle(document.querySelector('svg > rect')).fill;
+const svg = document.querySelector('svg');
+for (const text of document.querySelectorAll('text'))
+  if (!inside(box(text), box(svg), 0)) bad.push('leaves the picture: ' + text.textContent);
+document.body.innerHTML = '<pre id="answer"></pre>';
+document.getElementById('answer').textContent = JSON.stringify(
+  {bad, paper, cards: cards.length, rules: rules.length});
+</script>
+"""
+
+
+def in_browser(svg, folder, *flags, style=""):
+    page = folder / "page.html"
+    page.write_text(
+        f"<!doctype html><meta charset=utf-8><style>{style}</style><body>{svg}{MEASURE}", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    answer = re.search(r'<pre id="answer">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert answer, done.stdout[:500]
+    return json.loads(answer[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def net():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    return nn.functional.cross_entropy(model(torch.randn(5, 4)), torch.tensor([0, 1, 2, 1, 0]))
+
+
+def odd_names():
+    名前, Ωμέγα = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0, requires_grad=True)
+    a_very_long_name_that_says_everything_about_the_tensor_it_stands_for = 名前 * Ωμέγα
+    return a_very_long_name_that_says_everything_about_the_tensor_it_stands_for.exp() + Ωμέγα**2
+
+
+PROGRAMS = {"thermometer": thermometer, "params": thermometer_params, "net": net, "odd names": odd_names}
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    return {name: tour.trace(program) for name, program in PROGRAMS.items()}
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("view", ["graph", "chain", "torchviz"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_text_stays_in_its_box(graphs, tmp_path, program, view, direction):
+    svg = tour.svg(graphs[program], view=view, direction=direction)
+    found = in_browser(svg, tmp_path)
+    assert found["cards"] > 3
+    assert found["bad"] == []
+
+
+def test_text_stays_in_its_box_in_a_wider_font_too(graphs, tmp_path):
+    svg = tour.svg(graphs["thermometer"])
+    wide = in_browser(
+        svg, tmp_path, style="svg text { font-family: 'DejaVu Sans', 'Courier New', monospace }"
+    )
+    assert wide["bad"] == []
+
+
+@pytest.mark.parametrize(
+    ("theme", "scheme", "paper"),
+    [
+        ("auto", 0, "rgb(13, 17, 23)"),
+        ("auto", 1, "rgb(255, 255, 255)"),
+        ("light", 0, "rgb(255, 255, 255)"),
+        ("dark", 1, "rgb(13, 17, 23)"),
+    ],
+)
+def test_the_picture_follows_the_readers_theme(graphs, tmp_path, theme, scheme, paper):
+    svg = tour.svg(graphs["thermometer"], theme=theme)
+    found = in_browser(svg, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
+    assert found["paper"] == paper
+
+
+def test_the_measuring_can_fail(graphs, tmp_path):
+    svg = tour.svg(graphs["thermometer"]).replace("MulBackward0</text>", "MulBackward0, and on and on</text>")
+    svg = re.sub(r' textLength="[^"]*" lengthAdjust="spacingAndGlyphs"', "", svg)
+    assert any("leaves its card" in fault for fault in in_browser(svg, tmp_path)["bad"])

@@ -1,0 +1,73 @@
+"""``outputs/`` holds what ``make render`` writes: rendered again, elsewhere, it is the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OUTPUTS = Path(__file__).parent.parent / "outputs"
+
+
+@pytest.fixture(scope="module", params=[("0", "here"), ("4711", "deeper/down")], ids=["seed-0", "seed-4711"])
+def rendered(request, tmp_path_factory):
+    """All built-ins, rendered in a process with its own hash seed and working folder."""
+    seed, where = request.param
+    top = tmp_path_factory.mktemp("outputs")
+    folder = top / where
+    folder.mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "-m", "autograd_tour", "render", "--all", "-q", "-o", str(top / "new")],
+        cwd=folder,
+        env=os.environ | {"PYTHONHASHSEED": seed},
+        check=True,
+        timeout=300,
+    )
+    return top / "new"
+
+
+def test_the_same_files_are_written(rendered):
+    assert sorted(path.name for path in rendered.iterdir()) == sorted(path.name for path in OUTPUTS.iterdir())
+
+
+def test_pictures_and_reports_are_the_same_bytes(rendered):
+    for path in OUTPUTS.iterdir():
+        if path.suffix != ".json":
+            assert (rendered / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_traces_have_the_same_values(rendered):
+    traces = [path for path in OUTPUTS.iterdir() if path.suffix == ".json"]
+    assert len(traces) >= 2
+    for path in traces:
+        assert_same(json.loads((rendered / path.name).read_text()), json.loads(path.read_text()), path.name)
+
+
+def assert_same(new, old, place):
+    """Equal but for the last bits of floating-point numbers, which are the CPU's."""
+    if isinstance(old, dict):
+        assert new.keys() == old.keys(), place
+        for key, value in old.items():
+            assert_same(new[key], value, f"{place}.{key}")
+    elif isinstance(old, list):
+        assert len(new) == len(old), place
+        for i, value in enumerate(old):
+            assert_same(new[i], value, f"{place}[{i}]")
+    elif isinstance(old, float):
+        assert math.isclose(new, old, rel_tol=1e-6, abs_tol=1e-9), place
+    else:
+        assert new == old, place
+
+
+def test_nothing_in_them_tells_time_place_or_machine():
+    home = str(Path.home())
+    for path in OUTPUTS.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert home not in text
+        assert str(OUTPUTS.parent) not in text
+        assert "graphviz" not in text.lower()
