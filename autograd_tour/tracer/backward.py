@@ -15,64 +15,125 @@ from torch import Tensor
 from autograd_tour.errors import ProgramError
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import BackwardPass, Step
-from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.arrivals import Arrivals, Place
+from autograd_tour.tracer.measure import Seen, measure
 from autograd_tour.tracer.surroundings import grads_restored
 from autograd_tour.tracer.walk import Skeleton
 
-__all__ = ["record_backward", "run_backward"]
+__all__ = ["record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
+Facts = tuple[TensorFacts | None, ...]
 
 
 def record_backward(
     skeleton: Skeleton,
-    outputs: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
+    starts: Sequence[tuple[Tensor, Tensor | None, Place]],
     ids: Sequence[str],
     keep: int | None,
-) -> BackwardPass:
-    """Run ``backward`` from ``outputs`` and record every step. ``ids`` names the skeleton's nodes.
+    seen: Seen,
+) -> tuple[BackwardPass, set[Place]]:
+    """Run ``backward`` and record every step. ``ids`` names the skeleton's nodes.
+
+    ``starts`` are (output, gradient or ``None`` for 1, where it belongs). Also gives the places that
+    received something else than was sent there: a hook of the program changed the gradient.
 
     The graph is retained and every ``.grad`` is as found afterwards.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
     """
-    steps: list[Step | None] = []
-    running: dict[int, tuple[int, tuple[TensorFacts | None, ...], TensorFacts | None]] = {}
-    leaves = {i: fn.variable for i, fn in enumerate(skeleton.fns) if skeleton.names[i] == "AccumulateGrad"}
-
-    def facts(items: Gradients) -> tuple[TensorFacts | None, ...]:
-        return tuple(None if item is None else measure(item, keep, gradient=True) for item in items)
-
-    def grad_of(i: int) -> TensorFacts | None:
-        leaf = leaves.get(i)
-        return None if leaf is None or leaf.grad is None else measure(leaf.grad, keep, gradient=True)
-
-    def enter(i: int) -> Callable[[Gradients], None]:
-        def hook(received: Gradients) -> None:
-            running[i] = (len(steps), facts(received), grad_of(i))
-            steps.append(None)
-
-        return hook
-
-    def leave(i: int) -> Callable[[Gradients, Gradients], None]:
-        def hook(sent: Gradients, _received: Gradients) -> None:
-            place, received, before = running.pop(i)
-            steps[place] = Step(ids[i], received, () if i in leaves else facts(sent), before, grad_of(i))
-
-        return hook
-
+    listener = _Listener(skeleton, ids, keep, seen)
+    for output, gradient, place in starts:
+        begun = torch.ones_like(output) if gradient is None else gradient
+        listener.arrivals.add(place, measure(begun, keep, gradient=True))
     handles = []
     try:
         for i, fn in enumerate(skeleton.fns):
-            handles += [fn.register_prehook(enter(i)), fn.register_hook(leave(i))]
-        with grads_restored(leaves.values()):
-            run_backward(outputs, gradients)
+            handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
+        with grads_restored(listener.leaves.values()):
+            run_backward([output for output, _, _ in starts], [gradient for _, gradient, _ in starts])
     finally:
         for handle in handles:
             handle.remove()
-    return BackwardPass(tuple(step for step in steps if step is not None))
+    return BackwardPass(tuple(step for step in listener.steps if step is not None)), listener.arrivals.changed
+
+
+class _Listener:
+    """Makes the hooks of all nodes and gathers what they hear. It holds leaves, but no node."""
+
+    def __init__(self, skeleton: Skeleton, ids: Sequence[str], keep: int | None, seen: Seen) -> None:
+        self.ids = ids
+        self.keep = keep
+        self.seen = seen
+        self.next = skeleton.next
+        self.leaves: dict[int, Tensor] = {
+            i: fn.variable for i, fn in enumerate(skeleton.fns) if skeleton.names[i] == "AccumulateGrad"
+        }
+        self.steps: list[Step | None] = []
+        self.arrivals = Arrivals()
+        self._running: dict[int, list[tuple[int, Facts, TensorFacts | None]]] = {}
+
+    def enter(self, i: int) -> Callable[[Gradients], None]:
+        """The prehook of node ``i``."""
+
+        def hook(received: Gradients) -> None:
+            facts = tuple(map(self._facts, received))
+            # Inside another node a second backward runs (reentrant checkpoints): its gradients came
+            # along edges of another graph.
+            if not self._running:
+                for k, item in enumerate(facts):
+                    self.arrivals.compare((i, k), item)
+            leaf = self.leaves.get(i)
+            before = None if leaf is None else self._facts(leaf.grad)
+            self._running.setdefault(i, []).append((len(self.steps), facts, before))
+            self.steps.append(None)
+
+        return hook
+
+    def leave(self, i: int) -> Callable[[Gradients, Gradients], None]:
+        """The post-hook of node ``i``."""
+
+        def hook(sent: Gradients, received: Gradients) -> None:
+            place, facts, before = self._running[i].pop()
+            if not self._running[i]:
+                del self._running[i]
+            if i in self.leaves:
+                after = self._after(self.leaves[i], received, facts, before)
+                self.steps[place] = Step(self.ids[i], facts, (), before, after)
+                return
+            # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
+            left = tuple(
+                self._facts(item) if to[0] >= 0 else None for item, to in zip(sent, self.next[i], strict=True)
+            )
+            for item, to in zip(left, self.next[i], strict=True):
+                if item is not None:
+                    self.arrivals.add(to, item)
+            self.steps[place] = Step(self.ids[i], facts, left)
+
+        return hook
+
+    def _facts(self, item: Tensor | None) -> TensorFacts | None:
+        return None if item is None else measure(item, self.keep, gradient=True, seen=self.seen)
+
+    def _after(
+        self, leaf: Tensor, received: Gradients, facts: Facts, before: TensorFacts | None
+    ) -> TensorFacts | None:
+        """``.grad`` after a step. A first gradient is taken over as it is, so it need not be read again."""
+        grad, came = leaf.grad, received[0]
+        if grad is not None and came is not None and before is None and _is_same_memory(grad, came):
+            return facts[0]
+        return self._facts(grad)
+
+
+def _is_same_memory(a: Tensor, b: Tensor) -> bool:
+    strided = a.layout == b.layout == torch.strided and not a.is_nested and not b.is_nested
+    if not strided or a.dtype != b.dtype or a.shape != b.shape or a.stride() != b.stride():
+        return False
+    try:
+        return a.data_ptr() == b.data_ptr()
+    except RuntimeError:
+        return False  # nothing behind it
 
 
 def run_backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
@@ -85,6 +146,10 @@ def run_backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) 
         raise ProgramError(
             f"backward raised {type(error).__name__}: {first_line(error)}",
             "The error comes from a hook or a custom Function of the program",
+        ) from error
+    except SystemExit as error:
+        raise ProgramError(
+            f"the program called sys.exit({error.code!r}) in backward", "Take the call out of the program"
         ) from error
 
 

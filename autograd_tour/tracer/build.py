@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from msgspec.structs import replace
+
 from autograd_tour.graph import Edge, Node, Saved
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.drafts import Draft, Drafts, position
@@ -50,6 +52,15 @@ class Builder:
                 self._add_leaf(i)
             else:
                 self._add_operation(i)
+
+    def mark_hooked(self, places: set[tuple[int, int]]) -> None:
+        """Mark the gradient edges to these (node, output): a hook changed what was sent there."""
+        if not places:
+            return
+        changed = {(self.ids[i], k) for i, k in places}
+        for n, edge in enumerate(self.edges):
+            if edge.kind == "gradient" and (edge.dst, edge.slot[1]) in changed:
+                self.edges[n] = replace(edge, marks=(*edge.marks, "hooked"))
 
     def _new_id(self) -> str:
         return f"n{len(self.nodes)}"

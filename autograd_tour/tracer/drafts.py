@@ -12,7 +12,7 @@ from torch import Tensor
 from autograd_tour.facts import TensorFacts
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.forward import CallRecord, ForwardRecord
-from autograd_tour.tracer.measure import measure, measure_shape
+from autograd_tour.tracer.measure import Seen, measure, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton
 
@@ -79,6 +79,7 @@ class Drafts:
         self.skeleton = skeleton
         self.record = record
         self.keep = keep
+        self.seen = record.seen if record is not None else Seen()
         self.leaf_names = leaf_names
         self.thorough = len(skeleton) <= LARGE
         # A draft says more than a node's own metadata only where there is more to say.
@@ -101,7 +102,7 @@ class Drafts:
         if self.is_leaf(i):
             leaf = fn.variable
             name = self.leaf_names.get(id(leaf), "")
-            draft = Draft((measure(leaf, self.keep),), (name,))
+            draft = Draft((measure(leaf, self.keep, seen=self.seen),), (name,))
             draft.expr = name
             return draft
         metadata = fn._input_metadata
@@ -128,7 +129,7 @@ class Drafts:
         if not self.is_leaf(i) and k < len(draft.values):
             known = draft.values[k]
             if known is None or not known.has_values:
-                draft.set_output(k, measure(tensor, self.keep))
+                draft.set_output(k, measure(tensor, self.keep, seen=self.seen))
             draft.set_output(k, name=draft.names[k] or name)
 
     def complete_values(self) -> None:
@@ -146,8 +147,10 @@ class Drafts:
     def _offer(self, i: int, k: int, tensor: Tensor) -> None:
         values = self.all[i].values
         known = values[k] if k < len(values) else None
-        if known is not None and not known.has_values and known.shape == tuple(tensor.shape):
-            self.all[i].set_output(k, measure(tensor, self.keep))
+        if tensor.is_nested or known is None or known.has_values:
+            return
+        if known.shape == tuple(tensor.shape):
+            self.all[i].set_output(k, measure(tensor, self.keep, seen=self.seen))
 
     def origin(self, i: int, name: str) -> tuple[int, int] | None:
         """(node, output) that a saved field came from, by the derivative formulas' argument names."""
@@ -173,7 +176,7 @@ class Drafts:
         unchanged = known is not None and known.has_values and known.version == view.tensor._version
         if unchanged and known is not None and known.shape == tuple(view.tensor.shape):
             return known
-        return measure(view.tensor, self.keep)
+        return measure(view.tensor, self.keep, seen=self.seen)
 
     def expr(self, i: int, k: int) -> str:
         """How a label refers to output ``k`` of node ``i``."""

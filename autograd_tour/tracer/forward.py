@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import SourceLine
-from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.measure import Seen, measure
 from autograd_tour.tracer.names import assigned_names, find_name, user_frame, user_frames
 from autograd_tour.tracer.surroundings import Buffers
 
@@ -79,6 +79,7 @@ class ForwardRecord:
 
     def __init__(self, keep: int | None, stop: CodeType) -> None:
         self.keep = keep
+        self.seen = Seen()
         self.stop = stop
         self.calls: list[CallRecord] = []
         self.source: list[SourceLine] = []
@@ -131,7 +132,7 @@ class ForwardRecord:
             call.operands = [
                 operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
             ]
-            call.outputs = tuple(measure(tensor, self.keep) for tensor in tensors)
+            call.outputs = tuple(measure(tensor, self.keep, seen=self.seen) for tensor in tensors)
         call.names = assigned_names(frame, self.stop)[: len(tensors)]
         for position, tensor in enumerate(tensors):
             self._made[id(tensor)] = (weakref.ref(tensor), call, position)
@@ -166,7 +167,7 @@ class ForwardRecord:
             facts = self.constants[known].facts
             if tensor.is_inference() or facts.version == tensor._version:
                 return known
-        made = Constant(tensor, measure(tensor, self.keep), self._look_up(tensor, user))
+        made = Constant(tensor, measure(tensor, self.keep, seen=self.seen), self._look_up(tensor, user))
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             made.cut_from = cut[1:]

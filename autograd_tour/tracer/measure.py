@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -11,13 +12,15 @@ from torch import Tensor
 
 from autograd_tour.facts import Number, Stats, TensorFacts
 
-__all__ = ["measure", "measure_shape", "plain"]
+__all__ = ["Seen", "measure", "measure_shape", "plain"]
 
 PYTHON_LIMIT = 64
 """Up to this many elements plain Python is faster than a dozen calls into torch."""
 
 FULL_LIMIT = 100_000
 """Above this many elements only the norm and the extremes are computed: one cheap pass each."""
+
+_Place = tuple[int, int, torch.dtype]
 
 Values = tuple[tuple[Number, ...], Number | None, Stats | None]
 _NOTHING: Values = ((), None, None)
@@ -32,17 +35,46 @@ def plain(value: complex | float | int | bool) -> Number:
     return value
 
 
-def measure(tensor: Tensor, keep: int | None = 16, *, gradient: bool = False) -> TensorFacts:
+class Seen:
+    """Statistics that were already taken, so that no memory is read twice.
+
+    A gradient leaves one node and enters the next as the same tensor, and half of a network's results
+    are views of others. An entry holds as long as its memory is alive and its version the same.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Tensor], int, dict[_Place, Stats]]] = {}
+
+    def stats(self, dense: Tensor, original: Tensor) -> Stats:
+        """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
+        itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
+        if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
+            return _torch_stats(dense)
+        owner = original._base if original._base is not None else original
+        entry = self._known.get(id(owner))
+        # Views share the version counter of what they are a view of.
+        if entry is None or entry[0]() is not owner or entry[1] != owner._version:
+            entry = self._known[id(owner)] = (weakref.ref(owner), owner._version, {})
+        place = dense.data_ptr(), dense.numel(), dense.dtype
+        found = entry[2].get(place)
+        if found is None:
+            found = entry[2][place] = _torch_stats(dense)
+        return found
+
+
+def measure(
+    tensor: Tensor, keep: int | None = 16, *, gradient: bool = False, seen: Seen | None = None
+) -> TensorFacts:
     """Facts of ``tensor`` as it is now. Nothing is recorded by autograd and nothing is kept alive.
 
     ``keep`` leading elements are written down (``None``: all). For a ``gradient`` the flags that
     say nothing about it (``requires_grad``, ``is_leaf``, ``version``) are left at their defaults.
     A tensor whose elements cannot be read (meta, fake, inside a ``torch.func`` transform) gives
-    its shape only.
+    its shape only. ``seen`` saves work among many calls.
     """
     with torch._C.DisableTorchFunction(), torch.no_grad():
         try:
-            first, last, stats = _values(tensor.detach(), keep)
+            first, last, stats = _values(tensor, keep, seen)
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
             first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
         return TensorFacts(
@@ -82,7 +114,8 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(extents)
 
 
-def _values(tensor: Tensor, keep: int | None) -> Values:
+def _values(original: Tensor, keep: int | None, seen: Seen | None) -> Values:
+    tensor = original.detach()
     if tensor.is_nested or tensor.layout != torch.strided:
         if tensor.is_nested or tensor.numel() > FULL_LIMIT:
             return _NOTHING
@@ -99,7 +132,17 @@ def _values(tensor: Tensor, keep: int | None) -> Values:
         return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
     head = _leading(tensor, wanted).tolist()
     tail = tensor[tuple(-1 for _ in tensor.shape)].item()
-    return tuple(map(plain, head)), plain(tail), _torch_stats(tensor)
+    dense = _in_memory_order(tensor)
+    stats = _torch_stats(dense) if seen is None else seen.stats(dense, original)
+    return tuple(map(plain, head)), plain(tail), stats
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    """A transposed tensor turned back: some reductions copy what does not lie in order."""
+    if tensor.is_contiguous():
+        return tensor
+    strides = tensor.stride()
+    return tensor.permute(sorted(range(tensor.dim()), key=lambda dim: -strides[dim]))
 
 
 def _leading(tensor: Tensor, count: int) -> Tensor:
@@ -148,15 +191,16 @@ def _torch_stats(tensor: Tensor) -> Stats:
     low, high = (float(bound) for bound in torch.aminmax(tensor))
     if tensor.numel() > FULL_LIMIT:
         norm = torch.linalg.vector_norm(tensor).item()
-        finite = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(plain(low), plain(high), norm=plain(norm), nan=finite, inf=finite)
+        none = 0 if math.isfinite(low) and math.isfinite(high) else None
+        return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
     wide = tensor.double()
+    finite = math.isfinite(low) and math.isfinite(high)
     return Stats(
         plain(low),
         plain(high),
         plain(wide.mean().item()),
         plain(torch.linalg.vector_norm(wide).item()),
-        nan=int(torch.isnan(tensor).sum()),
-        inf=int(torch.isinf(tensor).sum()),
+        nan=0 if finite else int(torch.isnan(tensor).sum()),
+        inf=0 if finite else int(torch.isinf(tensor).sum()),
         zero=tensor.numel() - int(torch.count_nonzero(tensor)),
     )

@@ -97,8 +97,13 @@ def grads_restored(leaves: Iterable[Tensor], *, empty: bool = False) -> Iterator
 
 
 def _retaining() -> list[Tensor]:
+    kinds, new = {Tensor}, [Tensor]
+    while new:
+        new = [kind for known in new for kind in type.__subclasses__(known) if kind not in kinds]
+        kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers.
-    return [obj for obj in gc.get_objects() if issubclass(type(obj), Tensor) and _retains_grad(obj)]
+    with torch._C.DisableTorchFunction():
+        return [obj for obj in gc.get_objects() if type(obj) in kinds and _retains_grad(obj)]
 
 
 def _retains_grad(tensor: Tensor) -> bool:

@@ -103,7 +103,12 @@ def _record(
         builder.build()
         passes: tuple[BackwardPass, ...] = ()
         if start is not None:
-            passes = (record_backward(skeleton, *start, builder.ids, keep),)
+            where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}
+            begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
+            run, changed = record_backward(skeleton, begun, builder.ids, keep, builder.drafts.seen)
+            builder.mark_hooked(changed)
+            passes = (run,)
+            del begun
         return Graph(
             nodes=tuple(builder.nodes),
             edges=tuple(builder.edges),
