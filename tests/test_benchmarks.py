@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the package
-
 from benchmarks import jobs, table
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command
 from benchmarks.rows import ROWS, Bench, Result, measure
+
+ROOT = Path(__file__).resolve().parent.parent
 
 ROW = {row.key: row for row in ROWS}
 
@@ -43,7 +42,7 @@ def test_a_whole_process_is_measured_with_what_it_started(tmp_path):
 
 
 def test_a_program_that_fails_or_hangs_is_named(tmp_path):
-    with pytest.raises(BenchmarkError, match="ended with 1: .*boom"):
+    with pytest.raises(BenchmarkError, match=r"ended with 1: .*boom"):
         run_command([sys.executable, "-c", "raise OSError('boom')"], tmp_path)
     with pytest.raises(BenchmarkError, match="took too long"):
         run_command([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, timeout=0.2)
