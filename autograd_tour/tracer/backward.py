@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_tour.errors import ProgramError
+from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import BackwardPass, Step
 from autograd_tour.tracer.arrivals import Arrivals, Place
@@ -32,11 +32,14 @@ def record_backward(
     ids: Sequence[str],
     keep: int | None,
     seen: Seen,
+    *,
+    fresh: bool,
 ) -> tuple[BackwardPass, set[Place]]:
     """Run ``backward`` and record every step. ``ids`` names the skeleton's nodes.
 
     ``starts`` are (output, gradient or ``None`` for 1, where it belongs). Also gives the places that
-    received something else than was sent there: a hook of the program changed the gradient.
+    received something else than was sent there: a hook of the program changed the gradient. ``fresh``:
+    the program has only just made the graph.
 
     The graph is retained and every ``.grad`` is as found afterwards.
 
@@ -51,8 +54,9 @@ def record_backward(
     try:
         for i, fn in enumerate(skeleton.fns):
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
-        with grads_restored(listener.leaves.values()):
-            run_backward([output for output, _, _ in starts], [gradient for _, gradient, _ in starts])
+        own = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
+        with grads_restored(listener.leaves.values(), beyond=own):
+            run_backward([tensor for tensor, _, _ in starts], [item for _, item, _ in starts], fresh=fresh)
     finally:
         for handle in handles:
             handle.remove()
@@ -121,7 +125,8 @@ class _Listener:
     ) -> TensorFacts | None:
         """``.grad`` after a step. A first gradient is taken over as it is, so it need not be read again."""
         grad, came = leaf.grad, received[0]
-        if grad is not None and came is not None and before is None and _is_same_memory(grad, came):
+        first = before is None and not getattr(leaf, "_post_accumulate_grad_hooks", None)
+        if first and grad is not None and came is not None and _is_same_memory(grad, came):
             return facts[0]
         return self._facts(grad)
 
@@ -136,12 +141,14 @@ def _is_same_memory(a: Tensor, b: Tensor) -> bool:
         return False  # nothing behind it
 
 
-def run_backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+def run_backward(
+    outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, fresh: bool = True
+) -> None:
     """``torch.autograd.backward`` with the graph retained, its errors in our words."""
     try:
         torch.autograd.backward(outputs, gradients, retain_graph=True)
     except RuntimeError as error:
-        raise explain(error) from error
+        raise explain(error, fresh=fresh) from error
     except Exception as error:
         raise ProgramError(
             f"backward raised {type(error).__name__}: {first_line(error)}",
@@ -153,9 +160,15 @@ def run_backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) 
         ) from error
 
 
-def explain(error: BaseException) -> ProgramError:
+def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     """An engine error as a :class:`ProgramError` that says what to do."""
     text = str(error)
+    if "second time" in text and fresh:
+        return ProgramError(
+            "the program called backward itself, which freed the graph of the loss it returned",
+            "Return the loss before backward is called: the trace runs its own. "
+            "Leave optimizer.step() out for the same reason",
+        )
     if "second time" in text:
         return ProgramError(
             "the graph of this loss has been freed by an earlier backward",
@@ -165,9 +178,13 @@ def explain(error: BaseException) -> ProgramError:
     if "inplace operation" in text:
         return ProgramError(
             f"backward needs a tensor that was modified in place: {first_line(error)}",
-            "Write x = x + 1 for x += 1, or trace with backward=False to see the graph",
+            "Write x = x + 1 for x += 1, or trace with backward=False to see the graph. An optimizer's "
+            "step() between forward and backward changes parameters in place too",
         )
-    return ProgramError(f"backward raised {type(error).__name__}: {first_line(error)}")
+    return ProgramError(
+        f"backward raised {type(error).__name__}: {first_line(error)}",
+        "The same happens without the trace: call backward() on the loss to see the whole traceback",
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -180,15 +197,24 @@ def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tens
     """The outputs that backward starts from and their gradients (``None``: 1).
 
     Raises:
-        ProgramError: no scalar to start from and no ``gradient``, or one of another shape.
+        ProgramError: no scalar to start from and no ``gradient``.
+        UsageError: a ``gradient`` of another shape, or not a tensor for each output.
     """
     if gradient is not None:
         given = list(gradient) if isinstance(gradient, (list, tuple)) else [gradient]
         if len(given) != len(outputs):
-            raise ProgramError(f"gradient= has {len(given)} tensors for {len(outputs)} outputs")
+            raise UsageError(
+                f"gradient= has {len(given)} tensors for {len(outputs)} outputs",
+                "Give a list with one tensor for each tensor of the result that needs a gradient",
+            )
         for output, item in zip(outputs, given, strict=True):
-            if isinstance(item, Tensor) and item.shape != output.shape:
-                raise ProgramError(
+            if not isinstance(item, Tensor):
+                raise UsageError(
+                    f"gradient= holds {type(item).__name__}, not a tensor",
+                    "Give a tensor of the output's shape, for example torch.ones(...)",
+                )
+            if item.shape != output.shape:
+                raise UsageError(
                     f"gradient= has shape {tuple(item.shape)}, the output has {tuple(output.shape)}",
                     "Both must be the same, as in Tensor.backward(gradient)",
                 )

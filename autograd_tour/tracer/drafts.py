@@ -12,7 +12,7 @@ from torch import Tensor
 from autograd_tour.facts import TensorFacts
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.forward import CallRecord, ForwardRecord
-from autograd_tour.tracer.measure import Seen, measure, measure_shape
+from autograd_tour.tracer.measure import Seen, bare, measure, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton
 
@@ -149,15 +149,15 @@ class Drafts:
         known = values[k] if k < len(values) else None
         if tensor.is_nested or known is None or known.has_values:
             return
-        if known.shape == tuple(tensor.shape):
+        if known.shape == tuple(tensor.shape) and known.dtype == bare(tensor.dtype):
             self.all[i].set_output(k, measure(tensor, self.keep, seen=self.seen))
 
     def origin(self, i: int, name: str) -> tuple[int, int] | None:
         """(node, output) that a saved field came from, by the derivative formulas' argument names."""
-        if name in _RESULTS:
-            return i, 0
         slot = position(self.all[i].slot_names, name)
-        if not 0 <= slot < len(self.skeleton.next[i]):
+        if slot < 0:  # the backward of tanh's backward has an argument that is called `output`
+            return (i, 0) if name in _RESULTS else None
+        if slot >= len(self.skeleton.next[i]):
             return None
         j, k = self.skeleton.next[i][slot]
         return (j, k) if j >= 0 else None
@@ -187,9 +187,10 @@ class Drafts:
 
 
 def _take_outputs(draft: Draft, call: CallRecord) -> None:
-    """The last node of a call made its results; shapes must agree before that is believed."""
+    """The last node of a call made its results; shapes and types must agree before that is believed."""
     for k, facts in enumerate(call.outputs):
-        if k < len(draft.values) and (known := draft.values[k]) is not None and known.shape == facts.shape:
+        known = draft.values[k] if k < len(draft.values) else None
+        if known is not None and (known.shape, known.dtype) == (facts.shape, facts.dtype):
             draft.set_output(k, facts, call.names[k] if k < len(call.names) else "")
 
 

@@ -267,9 +267,8 @@ class _Listener(TorchFunctionMode):
 
 
 @contextmanager
-def listening(record: ForwardRecord) -> Iterator[ForwardRecord]:
+def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
     """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
-    buffers = Buffers()
 
     def before(module: nn.Module, _args: Any) -> None:
         buffers.remember(module)
@@ -288,7 +287,6 @@ def listening(record: ForwardRecord) -> Iterator[ForwardRecord]:
     finally:
         for handle in handles:
             handle.remove()
-        buffers.restore()
 
 
 def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autograd_tour.facts import Number, Stats, TensorFacts
 
-__all__ = ["Seen", "measure", "measure_shape", "plain"]
+__all__ = ["Seen", "bare", "measure", "measure_shape", "plain"]
 
 PYTHON_LIMIT = 64
 """Up to this many elements plain Python is faster than a dozen calls into torch."""
@@ -79,9 +79,9 @@ def measure(
             first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
         return TensorFacts(
             _shape(tensor),
-            _bare(tensor.dtype),
+            bare(tensor.dtype),
             str(tensor.device),
-            "nested" if tensor.is_nested else _bare(tensor.layout),
+            "nested" if tensor.is_nested else bare(tensor.layout),
             not gradient and tensor.requires_grad,
             not gradient and tensor.is_leaf,
             0 if gradient or tensor.is_inference() else tensor._version,
@@ -93,11 +93,11 @@ def measure(
 
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
     """Facts of a tensor of which only the metadata is left."""
-    return TensorFacts(tuple(map(int, shape)), _bare(dtype), str(device), requires_grad=True)
+    return TensorFacts(tuple(map(int, shape)), bare(dtype), str(device), requires_grad=True)
 
 
 @cache
-def _bare(name: object) -> str:
+def bare(name: object) -> str:
     """``torch.float32`` -> ``float32``."""
     return str(name).removeprefix("torch.")
 

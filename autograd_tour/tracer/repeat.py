@@ -14,8 +14,13 @@ from autograd_tour.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.tracer.backward import run_backward, start_gradients
 from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.names import caller_namespaces
-from autograd_tour.tracer.run import LeafNames, run_forward
-from autograd_tour.tracer.surroundings import grads_restored, random_state_restored
+from autograd_tour.tracer.run import LeafNames, modules_in_sight, run_forward
+from autograd_tour.tracer.surroundings import (
+    Buffers,
+    grads_restored,
+    random_state_restored,
+    switches_restored,
+)
 from autograd_tour.tracer.walk import root_of, walk
 
 __all__ = ["accumulate"]
@@ -54,38 +59,39 @@ def accumulate(
     histories: dict[Policy, list[list[Call]]] = {}
     labels: list[tuple[str, tuple[int, ...]]] = []
     losses: list[TensorFacts | None] = []
-    with random_state_restored():
+    with random_state_restored(), switches_restored(modules_in_sight(program, args)):
         for number in range(calls):
-            record, outputs = run_forward(program, args, keep)
-            tensors = [tensor for tensor, _ in outputs]
-            started, gradients = start_gradients(tensors, gradient)
-            losses.append(measure(started[0], keep))
-            leaves = _leaves(tensors)
-            found = LeafNames(leaves, names, program, args, record, caller)
-            described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
-            if number == 0:
-                labels = described
-                mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
-                histories = {policy: [[] for _ in leaves] for policy in POLICIES}
-            elif [shape for _, shape in described] != [shape for _, shape in labels]:
-                raise ProgramError(
-                    f"the program used other leaves in backward call {number + 1} than in the first",
-                    "Accumulation follows the same parameters: make the program do the same in each call",
-                )
-            with grads_restored(leaves, empty=True):
-                run_backward(started, gradients)
-                contributions = [_facts(leaf.grad, keep) for leaf in leaves]
-                for policy in POLICIES:
-                    _one_call(
-                        policy,
-                        leaves,
-                        mailboxes[policy],
-                        histories[policy],
-                        contributions,
-                        keep,
-                        started,
-                        gradients,
+            with Buffers() as buffers:
+                record, outputs = run_forward(program, args, keep, buffers)
+                tensors = [tensor for tensor, _ in outputs]
+                started, gradients = start_gradients(tensors, gradient)
+                losses.append(measure(started[0], keep))
+                leaves = _leaves(tensors)
+                found = LeafNames(leaves, names, program, args, record, caller)
+                described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
+                if number == 0:
+                    labels = described
+                    mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
+                    histories = {policy: [[] for _ in leaves] for policy in POLICIES}
+                elif [shape for _, shape in described] != [shape for _, shape in labels]:
+                    raise ProgramError(
+                        f"the program used other leaves in backward call {number + 1} than in the first",
+                        "Accumulation follows the same parameters: make the program do the same in each call",
                     )
+                with grads_restored(leaves, empty=True):
+                    run_backward(started, gradients)
+                    contributions = [_facts(leaf.grad, keep) for leaf in leaves]
+                    for policy in POLICIES:
+                        _one_call(
+                            policy,
+                            leaves,
+                            mailboxes[policy],
+                            histories[policy],
+                            contributions,
+                            keep,
+                            started,
+                            gradients,
+                        )
     return Ledger(
         calls,
         tuple(

@@ -15,15 +15,17 @@ from autograd_tour.tracer.names import (
     arguments_by_name,
     find_name,
     is_library,
+    isinstance_safe,
     namespaces_of,
     parameter_names,
 )
+from autograd_tour.tracer.surroundings import Buffers
 
-__all__ = ["LeafNames", "check_outputs", "run_forward", "tensors_in"]
+__all__ = ["LeafNames", "check_outputs", "modules_in_sight", "run_forward", "tensors_in"]
 
 
 def run_forward(
-    program: Callable[..., Any], args: tuple[Any, ...], keep: int | None
+    program: Callable[..., Any], args: tuple[Any, ...], keep: int | None, buffers: Buffers
 ) -> tuple[ForwardRecord, list[tuple[Tensor, str]]]:
     """Call ``program(*args)`` while listening; its tensors with the names they have in its result.
 
@@ -32,25 +34,37 @@ def run_forward(
     """
     record = ForwardRecord(keep, run_forward.__code__)
     try:
-        with listening(record):
+        with listening(record, buffers):
             result = program(*args)
     except Exception as error:
         raise _failure(error) from error
+    except SystemExit as error:
+        raise ProgramError(
+            f"the program called sys.exit({error.code!r}) instead of returning a loss{_place(error)}",
+            "Take the call out of the program, or trace a function that does not come to it",
+        ) from error
     return record, check_outputs(result)
 
 
 def _failure(error: Exception) -> ProgramError:
-    place = ""
+    hint = "Run the program by itself to see the whole traceback"
+    return ProgramError(
+        f"the program raised {type(error).__name__}: {first_line(error)}{_place(error)}", hint
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Where the program was when it raised."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not is_library(frame.filename):
-            place = (
-                f" at {frame.filename}:{frame.lineno}: {frame.line}"
-                if frame.line
-                else f" at {frame.filename}:{frame.lineno}"
-            )
-            break
-    hint = "Run the program by itself to see the whole traceback"
-    return ProgramError(f"the program raised {type(error).__name__}: {first_line(error)}{place}", hint)
+            return f" at {frame.filename}:{frame.lineno}" + (f": {frame.line}" if frame.line else "")
+    return ""
+
+
+def modules_in_sight(program: Any, args: tuple[Any, ...]) -> list[nn.Module]:
+    """The modules that a program can reach by a name, an argument, or being one."""
+    candidates = [program, *args, *(value for space in namespaces_of(program) for value in space.values())]
+    return [item for item in candidates if isinstance_safe(item, nn.Module)]
 
 
 def check_outputs(result: Any) -> list[tuple[Tensor, str]]:

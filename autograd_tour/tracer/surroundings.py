@@ -1,4 +1,4 @@
-"""Everything a look must leave as it was: random states, module buffers, ``.grad`` fields."""
+"""Everything a look must leave as it was: random states, modes, module buffers, ``.grad`` fields."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
-__all__ = ["Buffers", "collector_paused", "grads_restored", "random_state_restored"]
+__all__ = ["Buffers", "collector_paused", "grads_restored", "random_state_restored", "switches_restored"]
 
 
 @contextmanager
@@ -47,12 +48,42 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
+    """Give back what a program may switch: ``.training`` of these modules, grad mode, default dtype."""
+    training = [(module, module.training) for root in modules for module in root.modules()]
+    enabled, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        for module, mode in training:
+            module.training = mode
+        torch.set_grad_enabled(enabled)
+        torch.set_default_dtype(dtype)
+
+
 class Buffers:
-    """Buffers of the modules that ran (batch norm's running statistics), to be put back afterwards."""
+    """Buffers of the modules that run (batch norm's running statistics), put back at the end of ``with``.
+
+    That is after backward: checkpoints run modules again there, and what an evaluated batch norm
+    saved is its buffer itself.
+    """
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._kept: list[tuple[torch.nn.Module, str, Tensor, Tensor]] = []
+
+    def __enter__(self) -> Buffers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restore()
+
+    def remember_all(self) -> None:
+        """Note the buffers of every live module: a backward may run any of them again."""
+        for obj in gc.get_objects():
+            if issubclass(type(obj), torch.nn.Module) and "_buffers" in obj.__dict__:
+                self.remember(obj)
 
     def remember(self, module: torch.nn.Module) -> None:
         """Note the buffers of ``module`` when it is about to run for the first time."""
@@ -60,7 +91,7 @@ class Buffers:
             return
         self._seen.add(id(module))
         for name, buffer in module._buffers.items():
-            if buffer is not None and buffer.device.type != "meta":
+            if buffer is not None and buffer.device.type != "meta" and not is_lazy(buffer):
                 self._kept.append((module, name, buffer, buffer.detach().clone()))
 
     def restore(self) -> None:
@@ -78,36 +109,45 @@ class Buffers:
 
 
 @contextmanager
-def grads_restored(leaves: Iterable[Tensor], *, empty: bool = False) -> Iterator[None]:
+def grads_restored(leaves: Iterable[Tensor], *, empty: bool = False, beyond: bool = False) -> Iterator[None]:
     """Let a backward run on ``leaves`` and give back every ``.grad`` object, untouched.
 
     Meanwhile each leaf has a copy of its ``.grad`` (none at all if ``empty``), since the engine adds
-    in place. Tensors that asked for ``retain_grad`` are found among the live objects, because the
-    graph does not lead to them.
+    in place. Tensors that asked for ``retain_grad`` and leaves that the graph does not lead to are found
+    among the live objects; ``beyond`` says that a Function in the graph may write to the latter.
     """
     found = [(leaf, leaf.grad) for leaf in leaves]
-    retained = [(tensor, tensor.grad) for tensor in _retaining()]
+    inside = {id(leaf) for leaf, _ in found}
+    retained, others = [], []
+    for tensor in _live_tensors():
+        kind = _keeps_grad(tensor)
+        if kind == "retained":
+            retained.append((tensor, tensor.grad))
+        elif kind == "leaf" and beyond and id(tensor) not in inside:
+            others.append((tensor, tensor.grad))
     try:
-        for leaf, grad in found:
-            leaf.grad = None if grad is None or empty else grad.detach().clone()
+        for leaf, grad in found + others:
+            leaf.grad = None if grad is None or (empty and id(leaf) in inside) else grad.detach().clone()
         yield
     finally:
-        for tensor, grad in found + retained:
+        for tensor, grad in found + retained + others:
             tensor.grad = grad
 
 
-def _retaining() -> list[Tensor]:
+def _live_tensors() -> list[Tensor]:
     kinds, new = {Tensor}, [Tensor]
     while new:
         new = [kind for known in new for kind in type.__subclasses__(known) if kind not in kinds]
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers.
+    return [obj for obj in gc.get_objects() if type(obj) in kinds]
+
+
+def _keeps_grad(tensor: Tensor) -> str:
     with torch._C.DisableTorchFunction():
-        return [obj for obj in gc.get_objects() if type(obj) in kinds and _retains_grad(obj)]
-
-
-def _retains_grad(tensor: Tensor) -> bool:
-    try:
-        return not tensor.is_leaf and tensor.retains_grad
-    except (RuntimeError, AttributeError, ReferenceError):
-        return False
+        try:
+            if tensor.is_leaf:
+                return "leaf" if tensor.requires_grad else ""
+            return "retained" if tensor.retains_grad else ""
+        except (RuntimeError, AttributeError, ReferenceError):
+            return ""

@@ -15,8 +15,13 @@ from autograd_tour.tracer.build import Builder
 from autograd_tour.tracer.drafts import LARGE
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.names import caller_namespaces, find_name
-from autograd_tour.tracer.run import LeafNames, check_outputs, run_forward, tensors_in
-from autograd_tour.tracer.surroundings import collector_paused, random_state_restored
+from autograd_tour.tracer.run import LeafNames, check_outputs, modules_in_sight, run_forward, tensors_in
+from autograd_tour.tracer.surroundings import (
+    Buffers,
+    collector_paused,
+    random_state_restored,
+    switches_restored,
+)
 from autograd_tour.tracer.walk import root_of, walk
 
 __all__ = ["trace"]
@@ -50,21 +55,25 @@ def trace(
     Raises:
         ProgramError: the program raised, its result has no gradient to follow, it is not a scalar
             and there is no ``gradient``, or its graph has been freed.
-        UsageError: ``program`` is neither callable nor a tensor, or ``keep`` is negative.
+        UsageError: ``program`` is neither callable nor a tensor, ``keep`` is less than 1, or
+            ``gradient`` has another shape than the output.
     """
     if keep is not None and keep < 1:
         raise UsageError(f"keep={keep!r} is not a number of elements", "Use 1 or more, or None for all")
     caller = caller_namespaces(1)
-    with random_state_restored(), collector_paused():
-        record, outputs = _outputs_of(program, args, keep)
+    switches = switches_restored(modules_in_sight(program, args))
+    with random_state_restored(), collector_paused(), switches, Buffers() as buffers:
+        record, outputs = _outputs_of(program, args, keep, buffers)
+        if record is None:
+            buffers.remember_all()
         return _record(program, args, record, outputs, caller, backward, gradient, keep, names)
 
 
 def _outputs_of(
-    program: Any, args: tuple[Any, ...], keep: int | None
+    program: Any, args: tuple[Any, ...], keep: int | None, buffers: Buffers
 ) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
     if callable(program) and not isinstance(program, Tensor):
-        return run_forward(program, args, keep)
+        return run_forward(program, args, keep, buffers)
     if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
         raise UsageError(
             f"trace() takes a callable or a tensor, not {type(program).__name__}",
@@ -105,7 +114,9 @@ def _record(
         if start is not None:
             where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
-            run, changed = record_backward(skeleton, begun, builder.ids, keep, builder.drafts.seen)
+            run, changed = record_backward(
+                skeleton, begun, builder.ids, keep, builder.drafts.seen, fresh=record is not None
+            )
             builder.mark_hooked(changed)
             passes = (run,)
             del begun
