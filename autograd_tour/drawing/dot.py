@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from graphviz.quoting import escape, quote
 
 from autograd_tour.drawing.metrics import clean
@@ -11,8 +13,19 @@ from autograd_tour.drawing.theme import LIGHT
 __all__ = ["layout_dot", "readable_dot"]
 
 _TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-_COLOURS = {"forward": LIGHT.forward, "backward": LIGHT.backward, "constant": LIGHT.muted}
-_STYLES = {"forward": "solid", "backward": "dashed", "constant": "dotted"}
+_FLOWS = {
+    flow: f'style={style} color="{colour}" fontcolor="{colour}"'
+    for flow, style, colour in (
+        ("forward", "solid", LIGHT.forward),
+        ("backward", "dashed", LIGHT.backward),
+        ("constant", "dotted", LIGHT.muted),
+    )
+}
+_PLAIN = f'style="filled" fillcolor="{LIGHT.constant_fill}"'
+_LOOKS = {
+    "leaf": f'style="filled,bold" fillcolor="{LIGHT.leaf_fill}"',
+    "operation": f'style="rounded" fillcolor="{LIGHT.paper}"',
+}
 
 
 def layout_dot(scene: Scene) -> str:
@@ -80,29 +93,29 @@ def readable_dot(scene: Scene) -> str:
         "  edge [fontname=Arial fontsize=10]",
     ]
     for card in scene.cards:
-        text = "".join(_line(row) + "\n" for row in card.rows)
-        style = {"leaf": "filled,bold", "operation": "rounded"}.get(card.shape, "filled")
-        fill = {"leaf": LIGHT.leaf_fill, "operation": LIGHT.paper}.get(card.shape, LIGHT.constant_fill)
-        lines.append(f'  {card.id} [label={_text(text, left=True)} style="{style}" fillcolor="{fill}"]')
+        text = _text("".join([_line(row) for row in card.rows]), left=True)
+        lines.append(f"  {card.id} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
     for link in scene.links:
         a, b = (link.dst, link.src) if link.reverse else (link.src, link.dst)
-        label = f"{link.label.step}  " if link.label.step else ""
-        label += "".join(run.text for run in link.label.runs)
-        back = " dir=back" if link.reverse else ""
-        text = f" label={_text(label)}" if label else ""
-        colour = _COLOURS[link.flow]
-        lines.append(
-            f'  {a} -> {b} [style={_STYLES[link.flow]} color="{colour}" fontcolor="{colour}"{back}{text}]'
-        )
+        more = " dir=back" if link.reverse else ""
+        if link.label.runs or link.label.step:
+            step = f"{link.label.step}  " if link.label.step else ""
+            text = _text(step + "".join([run.text for run in link.label.runs]))
+            more += f" label={text}"
+        lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")
     lines.append("}")
     return "\n".join(lines) + "\n"
 
 
 def _line(row: Row) -> str:
-    left, right = ("".join(run.text for run in runs) for runs in (row.left, row.right))
-    return f"{left}   {right}" if right else left
+    if len(row.left) == 1 and not row.right:
+        return f"{row.left[0].text}\n"
+    left = "".join([run.text for run in row.left])
+    right = "".join([run.text for run in row.right])
+    return f"{left}   {right}\n" if right else f"{left}\n"
 
 
+@lru_cache(maxsize=4096)
 def _text(text: str, left: bool = False) -> str:
     """A quoted DOT string that stands for ``text`` and nothing else."""
     safe = "\n".join(clean(line) for line in text.split("\n"))

@@ -17,7 +17,7 @@ ROOM = 260.0
 def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene:
     """Boxes and arrows for a graph in the style ``skeleton``."""
     cards = [_box(node) for node in graph.nodes]
-    nodes = graph.by_id()
+    texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
     links = [
         Link(
             f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
@@ -25,17 +25,13 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
             edge.dst,
             "forward",
             ports=("", ""),
-            title=f"{_text(nodes[edge.src])} → {_text(nodes[edge.dst])}",
+            title=f"{texts[edge.src]} → {texts[edge.dst]}",
         )
         for edge in graph.select("forward")
     ]
     count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
     return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.notes)
-
-
-def _text(node: Node) -> str:
-    return node.grad_fn or node.name or node.op
 
 
 def _box(node: Node) -> Card:

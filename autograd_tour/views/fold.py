@@ -93,8 +93,10 @@ def _apply(
 def _contract(graph: Graph, parts: dict[str, str], titles: dict[str, Title], pairs: list[Pair]) -> Graph:
     """The parts as cards, one that would stand on a loop (through a chain of cuts) as several."""
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
-    places = {node: f"{part}#{number}" for node, (part, number) in split.items()}
-    return contract(graph, places, {f"{part}#{number}": titles[part] for part, number in split.values()})
+    names = {place: f"{place[0]}#{place[1]}" for place in set(split.values())}
+    places = {node: names[place] for node, place in split.items()}
+    del split  # with a million nodes each table counts
+    return contract(graph, places, {name: titles[part] for (part, _), name in names.items()})
 
 
 def _with_inputs(graph: Graph, parts: dict[str, str], pairs: list[Pair]) -> dict[str, str]:

@@ -13,18 +13,18 @@ Pair = tuple[str, str]
 
 
 def flow(graph: Graph) -> list[Pair]:
-    """(maker, user) for every edge, forward and gradient alike; accumulators left out."""
+    """(maker, user) for every edge, forward and gradient alike, once each; accumulators left out."""
     skipped = {node.id for node in graph.nodes if node.kind == "accumulate"}
     owner = {e.src: e.dst for e in graph.select("gradient") if e.src in skipped}
-    pairs = []
+    pairs: dict[Pair, None] = {}
     for edge in graph.edges:
         if edge.src in skipped or edge.kind == "saved":
             continue
         made, used = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
         made = owner.get(made, made)
         if made not in skipped and used not in skipped:
-            pairs.append((made, used))
-    return pairs
+            pairs[made, used] = None
+    return list(pairs)
 
 
 def is_topological(order: Sequence[str], pairs: Iterable[Pair]) -> bool:
@@ -127,7 +127,8 @@ def split_loops(
     """
     loops = on_loops((parts.get(a, a), parts.get(b, b)) for a, b in pairs)
     if not loops:
-        return {item: (part, 0) for item, part in parts.items()}
+        whole = {part: (part, 0) for part in set(parts.values())}
+        return {item: whole[part] for item, part in parts.items()}
     makers: dict[str, list[str]] = {}
     users: dict[str, list[str]] = {}
     for made, used in pairs:

@@ -20,10 +20,11 @@ class Torchviz(View):
         """One edge for each ``next_functions`` entry, leaf -> accumulator, grad_fn -> result."""
         by_id = graph.by_id()
         nodes = [node for node in graph.nodes if node.kind in ("leaf", "accumulate", "operation", "group")]
+        senders = {node.id for node in nodes if node.kind != "leaf"}
         edges = [
             Edge(edge.dst, edge.src, "forward", edge.slot[::-1])
             for edge in graph.select("gradient")
-            if edge.src in by_id and by_id[edge.src].kind in ("operation", "accumulate", "group")
+            if edge.src in senders
         ]
         for number, (node_id, slot) in enumerate(graph.outputs):
             node = by_id[node_id]
