@@ -33,10 +33,11 @@ class Builder:
         record: ForwardRecord | None,
         keep: int | None,
         leaf_names: Mapping[int, str],
+        calls: Sequence[CallRecord | None],
     ) -> None:
         self.skeleton = skeleton
         self.record = record
-        self.drafts = Drafts(skeleton, record, keep, leaf_names)
+        self.drafts = Drafts(skeleton, record, keep, leaf_names, calls)
         self.ids: list[str] = [""] * len(skeleton)
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []

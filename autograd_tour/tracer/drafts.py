@@ -75,6 +75,7 @@ class Drafts:
         record: ForwardRecord | None,
         keep: int | None,
         leaf_names: Mapping[int, str],
+        calls: Sequence[CallRecord | None],
     ) -> None:
         self.skeleton = skeleton
         self.record = record
@@ -86,18 +87,18 @@ class Drafts:
         self.all: Sequence[Draft] = ()
         self._results: dict[int, Draft] = {}
         if self.thorough or record is not None:
-            self.all = [self._draft(i) for i in range(len(skeleton))]
+            self.all = [self._draft(i, call) for i, call in enumerate(calls)]
 
     def __getitem__(self, i: int) -> Draft:
         if self.all:
             return self.all[i]
-        return self._results[i] if i in self._results else self._draft(i)
+        return self._results[i] if i in self._results else self._draft(i, None)
 
     def is_leaf(self, i: int) -> bool:
         """Whether node ``i`` is the accumulator of a leaf."""
         return self.skeleton.names[i] == "AccumulateGrad"
 
-    def _draft(self, i: int) -> Draft:
+    def _draft(self, i: int, call: CallRecord | None) -> Draft:
         fn = self.skeleton.fns[i]
         if self.is_leaf(i):
             leaf = fn.variable
@@ -114,12 +115,10 @@ class Drafts:
             draft.views = read_saved(fn)
             draft.attributes = dict(read_attributes(fn))
             draft.slot_names = formulas.argument_names(self.skeleton.names[i], len(self.skeleton.next[i]))
-        number = fn._sequence_nr()
-        call = self.record.maker(number) if self.record is not None else None
         if call is not None:
             draft.call = call
             draft.alone = call.stop - call.start == 1
-            if number == call.stop - 1:
+            if fn._sequence_nr() == call.stop - 1:
                 _take_outputs(draft, call)
         return draft
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 from torch.overrides import TorchFunctionMode
 
 from autograd_tour.facts import TensorFacts
@@ -33,15 +35,31 @@ _sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 
 class Operand:
-    """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number."""
+    """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
-    __slots__ = ("constant", "differentiable", "pointer", "text")
+    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it.
+    """
 
-    def __init__(self, text: str, differentiable: bool, constant: int = -1, pointer: int = 0) -> None:
+    __slots__ = ("constant", "differentiable", "pointer", "source", "text")
+
+    def __init__(
+        self,
+        text: str,
+        differentiable: bool,
+        constant: int = -1,
+        pointer: int = 0,
+        source: Tensor | CallRecord | None = None,
+    ) -> None:
         self.text = text
         self.differentiable = differentiable
         self.constant = constant
         self.pointer = pointer
+        self.source = source
+
+    @property
+    def unknown(self) -> bool:
+        """Made where nobody listened: before the trace, in another thread, by a custom Function."""
+        return self.differentiable and self.source is None
 
 
 class CallRecord:
@@ -80,6 +98,7 @@ class ForwardRecord:
     def __init__(self, keep: int | None, stop: CodeType) -> None:
         self.keep = keep
         self.seen = Seen()
+        self.threads = False
         self.stop = stop
         self.calls: list[CallRecord] = []
         self.source: list[SourceLine] = []
@@ -149,12 +168,13 @@ class ForwardRecord:
                 name = self.leaf_names.get(id(item))
                 if name is None:
                     name = self.leaf_names[id(item)] = self._look_up(item, user)
-                return Operand(name, True)
-            if (made := self.producer(item)) is not None:
+                return Operand(name, True, source=None if is_wrapped(item) else item)
+            made = self.producer(item)
+            if made is not None:
                 names = made[0].names
                 if not (len(names) > made[1] and names[made[1]]) and user is not None:
                     self.name_output(item, find_name(item, [user.f_locals]))
-            return Operand("", True)
+            return Operand("", True, source=made[0] if made is not None else None)
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):
@@ -261,8 +281,11 @@ class _Listener(TorchFunctionMode):
         start = _sequence_nr()
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
-        if name != "__get__":
-            self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
+        if name == "__get__":  # an attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing
+            name = func.__self__.__name__
+            if name != "data" and start == _sequence_nr():
+                return result
+        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
         return result
 
 
@@ -281,10 +304,20 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
         torch.nn.modules.module.register_module_forward_pre_hook(before),
         torch.nn.modules.module.register_module_forward_hook(after, always_call=True),
     ]
+    earlier = threading.getprofile()
+
+    def started(*_: object) -> None:
+        """The first thing that a new thread does is to call this."""
+        record.threads = True
+        sys.setprofile(earlier)
+
+    threading.setprofile(started)
     try:
         with _Listener(record):
             yield record
     finally:
+        if threading.getprofile() is started:
+            threading.setprofile(earlier)
         for handle in handles:
             handle.remove()
 

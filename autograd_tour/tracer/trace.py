@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.graph import BackwardPass, Graph, Group, Meta
+from autograd_tour.tracer.attribution import attribute
 from autograd_tour.tracer.backward import record_backward, start_gradients
 from autograd_tour.tracer.build import Builder
 from autograd_tour.tracer.drafts import LARGE
@@ -103,7 +104,9 @@ def _record(
             for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
             if name == "AccumulateGrad"
         ]
-        builder = Builder(skeleton, record, keep, LeafNames(leaves, names, program, args, record, caller))
+        calls = attribute(skeleton, record, zip(skeleton.roots, tensors, strict=True))
+        leaf_names = LeafNames(leaves, names, program, args, record, caller)
+        builder = Builder(skeleton, record, keep, leaf_names, calls)
         places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
         for (i, k), (tensor, name) in zip(places, outputs, strict=True):
