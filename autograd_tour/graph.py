@@ -16,6 +16,7 @@ from autograd_tour.facts import TensorFacts
 
 __all__ = [
     "BackwardPass",
+    "Change",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -25,13 +26,17 @@ __all__ = [
     "NodeKind",
     "Saved",
     "SourceLine",
+    "State",
     "Step",
 ]
 
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
-Style = Literal["cards", "chain", "skeleton"]
+Style = Literal["cards", "chain", "skeleton", "diff"]
+State = Literal["", "same", "added", "gone", "changed"]
+Change = tuple[str, str, str]
+"""What it is that changed, how it was before, how it is now."""
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -74,7 +79,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
     ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``call`` is the torch function the
     program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
-    its slots are the tensors that cross its border.
+    its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
+    :func:`autograd_tour.views.diff.diff`.
     """
 
     id: str
@@ -93,6 +99,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
     folded: int = 0
+    state: State = ""
+    changes: tuple[Change, ...] = ()
 
     @property
     def name(self) -> str:
@@ -121,6 +129,7 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     slot: tuple[int, int] = (0, 0)
     rule: str = ""
     marks: tuple[str, ...] = ()
+    state: State = ""
 
 
 class Step(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from autograd_tour.drawing.cards import cards_scene
 from autograd_tour.drawing.chain import chain_scene
+from autograd_tour.drawing.diff import diff_scene
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.scene import Scene
 from autograd_tour.drawing.skeleton import skeleton_scene
@@ -17,7 +18,7 @@ __all__ = ["Direction", "ThemeName", "picture", "readable_dot", "scene_of"]
 
 Direction = Literal["LR", "TB"]
 
-_STYLES = {"cards": cards_scene, "chain": chain_scene, "skeleton": skeleton_scene}
+_STYLES = {"cards": cards_scene, "chain": chain_scene, "skeleton": skeleton_scene, "diff": diff_scene}
 
 
 def scene_of(graph: Graph, direction: Direction = "LR") -> Scene:

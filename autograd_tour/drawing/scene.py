@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from autograd_tour.drawing.metrics import text_width
 
-__all__ = ["Card", "Label", "Link", "Role", "Row", "Run", "Scene", "Shape"]
+__all__ = ["Card", "Emphasis", "Label", "Link", "Role", "Row", "Run", "Scene", "Shape"]
 
 Role = Literal[
     "ink",
@@ -24,6 +24,7 @@ Role = Literal[
     "accumulated_fill",
 ]
 Shape = Literal["leaf", "constant", "operation", "group", "box"]
+Emphasis = Literal["", "strong", "faint"]
 
 PADDING = 9.0
 GAP = 14.0
@@ -74,7 +75,10 @@ class Row(Struct, frozen=True, gc=False):
 
 
 class Card(Struct, frozen=True, gc=False):
-    """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient."""
+    """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient.
+
+    ``emphasis``: a ``strong`` one has a thick border, a ``faint`` one a dashed grey border.
+    """
 
     id: str
     shape: Shape
@@ -82,6 +86,7 @@ class Card(Struct, frozen=True, gc=False):
     lane: float = 0.0
     title: str = ""
     minimum: float = 56.0
+    emphasis: Emphasis = ""
 
     @property
     def width(self) -> float:
@@ -111,6 +116,7 @@ class Link(Struct, frozen=True, gc=False):
 
     ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
     against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
+    ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey.
     """
 
     id: str
@@ -121,6 +127,7 @@ class Link(Struct, frozen=True, gc=False):
     reverse: bool = False
     ports: tuple[str, str] = ("f", "f")
     title: str = ""
+    emphasis: Emphasis = ""
 
 
 class Scene(Struct, frozen=True):

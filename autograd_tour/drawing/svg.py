@@ -61,7 +61,7 @@ def draw(
 def _content(scene: Scene) -> str:
     """What tells this picture from others; of a large one the texts alone, which is quicker."""
     if len(scene.cards) < LARGE:
-        return repr(scene)
+        return repr(scene).replace(", emphasis=''", "")
     rows = [row for card in scene.cards for row in card.rows]
     return "\n".join(
         [scene.title, scene.desc, *(run.text for row in rows for run in (*row.left, *row.right))]
@@ -176,6 +176,9 @@ class _Painter:
         d = _curve(points)
         tip = course.tip or points[-1]
         width = "1.5" if link.flow == "constant" else "1.8"
+        if link.emphasis:
+            strong = link.emphasis == "strong"
+            colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
         head = _arrow(points[-1], tip, colour)
         ident = f"{self.prefix}-{link.id}"
         return (
@@ -221,7 +224,13 @@ class _Painter:
             yield from self.row(row, left, y, width, upper, lower)
             y += row.height
         stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
-        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"/></g>\n'
+        dashes = ""
+        if card.emphasis:
+            strong = card.emphasis == "strong"
+            stroke, thickness = (LIGHT.ink, 3.5) if strong else (LIGHT.muted, 1.5)
+            dashes = "" if strong else ' stroke-dasharray="7 5"'
+        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"'
+        yield f"{dashes}/></g>\n"
 
     def row(
         self, row: Row, left: float, top: float, width: float, upper: float, lower: float

@@ -15,10 +15,21 @@ from autograd_tour.views import registry as views
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
 
-__all__ = ["ACCUMULATION", "DEFAULT_FORMATS", "DEFAULT_VIEWS", "Format", "Settings", "chosen_views"]
+__all__ = [
+    "ACCUMULATION",
+    "DEFAULT_FORMATS",
+    "DEFAULT_VIEWS",
+    "Format",
+    "Settings",
+    "chosen_views",
+    "pick_view",
+]
 
 ACCUMULATION = "accumulation"
 """The one picture that is drawn from the ledger, not from the graph."""
+
+DIFF = "diff"
+"""The picture of two graphs; see :func:`autograd_tour.views.diff.diff`."""
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION)
 DEFAULT_FORMATS = ("svg", "txt", "json")
@@ -61,23 +72,40 @@ class Format(ABC):
         """File name -> content, all names starting with ``stem``."""
 
 
-def chosen_views(graph: Graph, ledger: Ledger | None, settings: Settings) -> Iterator[tuple[str, Graph | Ledger]]:
+def chosen_views(
+    graph: Graph, ledger: Ledger | None, settings: Settings
+) -> Iterator[tuple[str, Graph | Ledger]]:
     """(view name, what to draw) for the views asked for.
 
     Raises:
         UsageError: an unknown view, or the accumulation of a trace that has no ledger.
     """
     known = views()
+    if graph.style == DIFF:  # a saved comparison: its states can be drawn in one way only
+        yield DIFF, graph
+        return
     shown = graph
     if settings.focus is not None:
         shown = focus(graph, settings.focus)
     elif settings.fold:
         shown = fold(graph, settings.depth)
     for name in settings.views or DEFAULT_VIEWS:
-        pick("view", name, [*known, ACCUMULATION])
+        pick_view(name)
         if name != ACCUMULATION:
             yield name, known[name].apply(shown)
         elif ledger is not None:
             yield name, ledger
         elif settings.views:
-            raise UsageError("this trace has no accumulation ledger", "Trace the program itself, not a saved graph of it")
+            hint = "Trace the program itself, not a saved graph of it"
+            raise UsageError("this trace has no accumulation ledger", hint)
+
+
+def pick_view(name: str) -> str:
+    """``name`` if a graph can be looked at so.
+
+    Raises:
+        UsageError: it is unknown, or needs two graphs.
+    """
+    if name == DIFF:
+        raise UsageError("a diff needs two graphs, and this is one", "autograd-tour diff A B compares two")
+    return pick("view", name, [*views(), ACCUMULATION])
