@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 
 import click
@@ -11,6 +12,7 @@ from autograd_tour.cli.common import TourCommand, TourGroup
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
+    "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
     "info": "Tell versions, the layout engines found, and which one is used.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
 }
@@ -54,6 +56,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
     examples=(
         ("autograd-tour render", "the thermometer, into outputs/"),
         ("autograd-tour render net.py:loss", "a program of your own"),
+        ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
         ("autograd-tour info", "versions and layout engines"),
     ),
 )
@@ -70,5 +73,13 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; leaves with its exit code."""
-    cli(prog_name="autograd-tour")
+    """Run the command; leaves with its exit code, whatever threads a program left running."""
+    try:
+        cli(prog_name="autograd-tour")
+    except SystemExit as leaving:
+        others = [thread for thread in threading.enumerate() if not thread.daemon]
+        if others == [threading.main_thread()]:
+            raise
+        from autograd_tour.cli.guard import end_with
+
+        end_with(leaving.code if isinstance(leaving.code, int) else 1)

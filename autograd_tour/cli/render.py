@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from autograd_tour.cli.common import TourCommand, say
+from autograd_tour.cli.options import Keep, finite
+from autograd_tour.cli.results import tell, to_stdout
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from autograd_tour.cli.targets import Drawn
     from autograd_tour.formats import Settings
 
@@ -24,29 +21,6 @@ __all__ = ["command"]
 
 DEFAULT_TARGET = "thermometer"
 DEFAULT_FOLDER = "outputs"
-
-
-class _Keep(click.ParamType[Any]):
-    """A number of elements, or ``all``."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "all" or value is None:
-            return None
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"{value!r} is neither a number of elements nor 'all'", param, ctx)
-        return number
-
-
-def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
-    if not math.isfinite(seconds):
-        raise click.BadParameter("that is no number of seconds", ctx, parameter)
-    return seconds
 
 
 @click.command(
@@ -114,7 +88,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
 @click.option(
     "--keep",
     metavar="N|all",
-    type=_Keep(),
+    type=Keep(),
     default="16",
     show_default=True,
     help="Elements recorded of each tensor.",
@@ -123,10 +97,9 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, 86_400, min_open=True),
-    default=60.0,
-    callback=_finite,
-    show_default=True,
-    help="Time limit for one layout.",
+    default=None,
+    callback=finite,
+    help="Time limit for a program (default: 600) and for one layout (default: 60).",
 )
 @click.option(
     "--fold/--no-fold",
@@ -147,7 +120,13 @@ def _finite(ctx: click.Context, parameter: click.Parameter, seconds: float) -> f
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
 def command(
-    targets: tuple[str, ...], output: str, everything: bool, as_json: bool, quiet: bool, **options: Any
+    targets: tuple[str, ...],
+    output: str,
+    everything: bool,
+    as_json: bool,
+    quiet: bool,
+    timeout: float | None,
+    **options: Any,
 ) -> None:
     """Draw what autograd did with a program: pictures, a report and the whole trace as JSON.
 
@@ -155,12 +134,13 @@ def command(
     package.module:name (a function without arguments that returns a loss, a torch.nn.Module with
     example() beside it, or a tensor), or a trace saved as .json; - reads a trace from stdin.
     """
+    from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.formats import Settings
 
-    to_stdout = output == "-"
-    if to_stdout and as_json:
+    if output == "-" and as_json:
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
-    settings = Settings(**options)
+    settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
+    seconds = PROGRAM_SECONDS if timeout is None else timeout
     _check_names(settings)
     if settings.depth is not None and not settings.fold:
         raise UsageError("--depth folds modules, and --no-fold folds nothing", "Leave one of them out")
@@ -171,30 +151,30 @@ def command(
 
     if everything:
         targets = (*builtin_names(), *targets)
-    drawn = [draw(target, settings) for target in targets or (DEFAULT_TARGET,)]
+    drawn = [draw(target, settings, seconds) for target in targets or (DEFAULT_TARGET,)]
     files = _together(drawn)
     for note in [note for one in drawn for note in one.notes]:
         say(f"note: {note}")
-    if to_stdout:
-        _to_stdout(files)
+    if output == "-":
+        to_stdout(files)
         return
     from autograd_tour.formats.write import write_all
 
     write_all(folder, files)
     if not quiet:
-        _tell([str(Path(output) / name) for name in files], [one.name for one in drawn], as_json)
+        tell([str(Path(output) / name) for name in files], [one.name for one in drawn], as_json)
 
 
 def _check_names(settings: Settings) -> None:
     """Refuse formats and views that do not exist, before anything is traced."""
-    from autograd_tour import formats, views
-    from autograd_tour.formats.base import ACCUMULATION
+    from autograd_tour import formats
+    from autograd_tour.formats.base import pick_view
     from autograd_tour.registry import pick
 
     for name in settings.formats:
         pick("format", name, formats.registry())
     for name in settings.views:
-        pick("view", name, [*views.registry(), ACCUMULATION])
+        pick_view(name)
 
 
 def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:
@@ -210,25 +190,3 @@ def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:
             files[name] = content
             owner[name] = one.target
     return files
-
-
-def _to_stdout(files: Mapping[str, str | bytes]) -> None:
-    if len(files) != 1:
-        raise UsageError(
-            f"-o - writes one file, and this makes {len(files)}: {', '.join(files)}",
-            "Choose one with -f and --view, for instance -f svg --view graph",
-        )
-    (content,) = files.values()
-    sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
-    sys.stdout.flush()
-
-
-def _tell(paths: list[str], names: list[str], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"targets": names, "written": paths}, indent=2))
-        return
-    for path in paths:
-        click.echo(os.fsencode(path))
-    picture = next((path for path in paths if path.endswith(".svg")), "")
-    if picture and sys.stderr.isatty() and sys.stdout.isatty():
-        say(f"\nOpen {picture} in a browser. What else there is: autograd-tour render --help")

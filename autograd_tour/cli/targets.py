@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import warnings
@@ -10,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from autograd_tour.cli.guard import guarded, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from autograd_tour.formats import Settings
+    from autograd_tour.graph import Graph
+    from autograd_tour.ledger import Ledger
+    from autograd_tour.lessons import Lesson
 
-__all__ = ["LARGEST_TRACE", "Drawn", "builtin_names", "draw"]
+__all__ = ["LARGEST_TRACE", "Drawn", "Found", "builtin_names", "draw", "find"]
 
 LARGEST_TRACE = 512 * 1024**2
 """Bytes; a larger file is refused before it is read."""
@@ -33,6 +34,16 @@ class Drawn:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Found:
+    """The record of one target: traced now, or read from a file."""
+
+    name: str
+    graph: Graph
+    ledger: Ledger | None = None
+    notes: tuple[str, ...] = ()
+
+
 def builtin_names() -> tuple[str, ...]:
     """Every built-in, in the order of the registry."""
     _before_torch()
@@ -41,20 +52,54 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(lessons.registry())
 
 
-def draw(target: str, settings: Settings) -> Drawn:
-    """Trace and draw ``target``; nothing is written.
+def draw(target: str, settings: Settings, seconds: float) -> Drawn:
+    """Trace and draw ``target``; nothing is written. A program may run for ``seconds``.
 
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
+    if not _is_record(target):
+        lesson = _builtin(target)
+        with stdout_to_stderr():
+            return Drawn(target, target, dict(lesson.files(settings)))
+    from autograd_tour.formats.produce import files_of_trace
+
+    found = _record(target, settings, seconds)
+    files = files_of_trace(found.name, found.graph, found.ledger, settings)
+    return Drawn(target, found.name, dict(files), found.notes)
+
+
+def find(target: str, settings: Settings, seconds: float) -> Found:
+    """The graph of ``target``, without a ledger; nothing is drawn.
+
+    Raises:
+        TourError: there is no such target, it failed, or it is no single program.
+    """
+    if _is_record(target):
+        return _record(target, settings, seconds, ledger=False)
+    from autograd_tour.lessons.base import ProgramLesson
+
+    lesson = _builtin(target)
+    if not isinstance(lesson, ProgramLesson):
+        raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
+    from autograd_tour.tracer import trace
+
+    with stdout_to_stderr():
+        return Found(target, trace(lesson.program, keep=settings.keep))
+
+
+def _is_record(target: str) -> bool:
+    """Whether ``target`` is a program or a saved trace, not a built-in."""
+    return target == "-" or ":" in target or target.lower().endswith(".json")
+
+
+def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> Found:
     if target == "-":
-        return _of_trace("-", "trace", _read_stdin(), settings)
+        return _of_trace("stdin", "trace", _read_stdin())
     if ":" in target:
-        return _of_program(target, settings)
-    if target.lower().endswith(".json"):
-        path = Path(target)
-        return _of_trace(target, path.stem.lstrip("."), _read_file(path), settings)
-    return _of_builtin(target, settings)
+        return _of_program(target, settings, seconds, ledger=ledger)
+    path = Path(target)
+    return _of_trace(target, path.stem.lstrip("."), _read_file(path))
 
 
 def _before_torch() -> None:
@@ -62,7 +107,7 @@ def _before_torch() -> None:
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy", category=UserWarning)
 
 
-def _of_builtin(target: str, settings: Settings) -> Drawn:
+def _builtin(target: str) -> Lesson:
     if target.endswith(".py") or os.path.exists(target):  # pathlib raises at long names
         raise _not_named(target)
     _before_torch()
@@ -75,28 +120,25 @@ def _of_builtin(target: str, settings: Settings) -> Drawn:
     except UsageError as error:
         hint = f"{error.hint}. A program of yours: file.py:name; a trace: file.json"
         raise UsageError(error.message, hint.lstrip(". ")) from None
-    with _stdout_to_stderr():
-        return Drawn(target, target, dict(registry[target].files(settings)))
+    return registry[target]
 
 
-def _of_program(target: str, settings: Settings) -> Drawn:
+def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> Found:
     _before_torch()
-    from autograd_tour.lessons.produce import files_of_program
+    from autograd_tour.lessons.produce import traced
     from autograd_tour.tracer.target import resolve
 
-    with _stdout_to_stderr():
+    with guarded(seconds):
         found = resolve(target)
-        files = files_of_program(found.name, found.program, settings)
-    return Drawn(target, found.name, dict(files), tuple(found.notes))
+        graph, book = traced(found.program, settings, ledger=ledger)
+    return Found(found.name, graph, book, tuple(found.notes))
 
 
-def _of_trace(target: str, stem: str, text: bytes, settings: Settings) -> Drawn:
+def _of_trace(source: str, stem: str, text: bytes) -> Found:
     from autograd_tour import codec
-    from autograd_tour.formats.produce import files_of_trace
 
-    name = stem or "trace"
-    trace = codec.loads(text, source="stdin" if target == "-" else target)
-    return Drawn(target, name, dict(files_of_trace(name, trace.graph, trace.ledger, settings)))
+    trace = codec.loads(text, source=source)
+    return Found(stem or "trace", trace.graph, trace.ledger)
 
 
 def _read_file(path: Path) -> bytes:
@@ -176,10 +218,3 @@ def _not_named(target: str) -> UsageError:
     choices = [f"{target}:{name}" for name in names if not name.startswith("_")]
     hint = f"Name one: {', '.join(choices[:6])}" if choices else f"Write {target}:name"
     return UsageError(f"{target} does not say which function to trace", hint)
-
-
-@contextlib.contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """What the program prints is no answer of ours."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS
 from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
 from autograd_tour.tracer import accumulate, trace
 
-__all__ = ["files_of_program"]
+__all__ = ["files_of_program", "traced"]
 
 
 def files_of_program(name: str, program: Callable[[], object], settings: Settings) -> dict[str, str | bytes]:
@@ -20,9 +22,22 @@ def files_of_program(name: str, program: Callable[[], object], settings: Setting
         UsageError: an unknown format or view.
         EngineError: the layout failed.
     """
+    graph, ledger = traced(program, settings)
+    return files_of_trace(name, graph, ledger, settings)
+
+
+def traced(
+    program: Callable[[], object], settings: Settings, *, ledger: bool = True
+) -> tuple[Graph, Ledger | None]:
+    """The graph of ``program``, and its ledger where a chosen file shows it and ``ledger`` asks for one.
+
+    Raises:
+        ProgramError: the program failed, or has nothing to trace.
+    """
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = "svg" in formats and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
     written = bool(formats & {"json", "txt"}) or bool(formats - {"svg", "dot"})
     graph = trace(program, keep=settings.keep)
-    ledger = accumulate(program, calls=settings.calls, keep=settings.keep) if drawn or written else None
-    return files_of_trace(name, graph, ledger, settings)
+    if not ledger or not (drawn or written):
+        return graph, None
+    return graph, accumulate(program, calls=settings.calls, keep=settings.keep)

@@ -130,6 +130,7 @@ BAD = {
         "svg",
     ),
     "unknown view": (["--view", "grph"], 2, "unknown view 'grph'", "Did you mean 'graph'?"),
+    "a view of two graphs": (["--view", "diff"], 2, "a diff needs two graphs", "autograd-tour diff A B"),
     "unknown theme": (["--theme", "blue"], 2, "'blue' is not one of", "--help"),
     "unknown option": (["--them", "dark"], 2, "No such option", "--help"),
     "unknown direction": (["--direction", "RL"], 2, "'RL' is not one of", "--help"),
@@ -215,7 +216,7 @@ def test_debug_shows_the_traceback_as_well(run: Run) -> None:
 def test_an_error_of_ours_is_one_line_that_asks_for_a_report(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(target: str, settings: object) -> None:
+    def broken(target: str, settings: object, seconds: float) -> None:
         raise ZeroDivisionError("one\ntwo")
 
     monkeypatch.setattr(targets, "draw", broken)

@@ -1,0 +1,148 @@
+"""``autograd-tour diff``: what is different between two runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autograd_tour.cli.common import TourCommand, say
+from autograd_tour.cli.options import Keep, finite
+from autograd_tour.cli.results import tell, to_stdout
+from autograd_tour.errors import UsageError
+
+__all__ = ["command"]
+
+DIFFERENT = 1
+
+
+@click.command(
+    "diff",
+    cls=TourCommand,
+    examples=(
+        ("autograd-tour diff net.py:before net.py:after", "two functions of one file"),
+        ("autograd-tour diff saved.json net.py:loss", "a saved trace and the program of today"),
+        ("autograd-tour diff a.json b.json -f txt -o -", "the table alone, to stdout"),
+        ("autograd-tour diff a.json b.json --exit-code", "for scripts: 1 if they differ"),
+    ),
+)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    default="outputs",
+    show_default=True,
+    help="Folder for the files; - writes the only file to stdout.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "formats",
+    metavar="FORMAT",
+    multiple=True,
+    help="svg, txt, json, dot; may be repeated. Default: svg and txt.",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(["light", "dark", "auto"]),
+    default="auto",
+    show_default=True,
+    help="auto follows the reader's browser.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(["LR", "TB"]),
+    default="LR",
+    show_default=True,
+    help="LR for slides, TB for handouts.",
+)
+@click.option(
+    "--engine", metavar="ENGINE", default=None, help="Layout engine; autograd-tour info lists what is there."
+)
+@click.option(
+    "--keep",
+    metavar="N|all",
+    type=Keep(),
+    default="16",
+    show_default=True,
+    help="Elements recorded of each tensor of a program.",
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=None,
+    callback=finite,
+    help="Time limit for a program (default: 600) and for one layout (default: 60).",
+)
+@click.option(
+    "--fold/--no-fold",
+    default=True,
+    show_default=True,
+    help="Fold large graphs in the picture to one screen.",
+)
+@click.option(
+    "--depth", metavar="N", type=click.IntRange(1, 1000), default=None, help="Fold modules at N levels."
+)
+@click.option(
+    "--focus",
+    metavar="NAME",
+    default=None,
+    help="In the picture only this module, tensor, operation or node.",
+)
+@click.option("--exit-code", "exit_code", is_flag=True, help="Leave with 1 if the two differ.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    a: str,
+    b: str,
+    output: str,
+    exit_code: bool,
+    as_json: bool,
+    quiet: bool,
+    timeout: float | None,
+    **options: Any,
+) -> None:
+    """Tell two runs apart: what is added, gone or changed, as a picture and a table.
+
+    A and B are what render takes: a built-in, file.py:name, or a trace saved as .json. Structure
+    comes first, then values: forward results, gradients, and what .grad holds in the end.
+    """
+    from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.formats import Settings
+
+    if output == "-" and as_json:
+        raise UsageError("-o - and --json both want stdout", "Leave one of them out")
+    if a == b == "-":
+        raise UsageError("two traces cannot both come from stdin", "Save one of them to a file")
+    settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
+    seconds = PROGRAM_SECONDS if timeout is None else timeout
+    folder = Path(os.path.abspath(output))
+
+    from autograd_tour.cli.targets import find
+
+    runs = [find(target, settings, seconds) for target in (a, b)]
+    for note in [note for run in runs for note in run.notes]:
+        say(f"note: {note}")
+    from autograd_tour.formats.comparison import files_of_diff
+    from autograd_tour.views.diff import differs
+
+    first, second = (run.graph for run in runs)
+    files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
+    if output == "-":
+        to_stdout(files)
+    else:
+        from autograd_tour.formats.write import write_all
+
+        write_all(folder, files)
+        if not quiet:
+            tell([str(Path(output) / name) for name in files], [run.name for run in runs], as_json)
+    if exit_code and differs(compared):
+        ctx.exit(DIFFERENT)

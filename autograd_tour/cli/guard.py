@@ -1,0 +1,149 @@
+"""The program under trace runs in here: it keeps to its time, and leaves stdout and the folder alone.
+
+Two things cannot be had: a program that calls ``os._exit`` ends the command with it, before anything
+is written, and so does one that crashes the interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from autograd_tour.errors import ProgramError
+
+__all__ = ["PROGRAM_SECONDS", "end_with", "guarded", "stdout_to_stderr"]
+
+PROGRAM_SECONDS = 600.0
+"""Time for one program, unless ``--timeout`` says otherwise."""
+
+GRACE = 5.0
+"""Seconds for a program that is told to stop, before the whole command is ended."""
+
+_OURS = Path(__file__).parents[1]
+_INSTALLED = tuple(
+    str(Path(folder)) + os.sep
+    for folder in {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+
+
+class _TimeUpError(BaseException):
+    """No ``Exception``: a program that catches everything in its loop must end too."""
+
+
+@contextlib.contextmanager
+def guarded(seconds: float) -> Iterator[None]:
+    """Run a program for at most ``seconds``; afterwards the working folder is the old one.
+
+    Raises:
+        ProgramError: the time is up; the message has the line that was running.
+    """
+    folder = os.getcwd()
+    where: list[str] = []
+    done = threading.Event()
+    with stdout_to_stderr(), _alarm(seconds, where):
+        threading.Thread(target=_watch, args=(seconds, done, threading.get_ident()), daemon=True).start()
+        try:
+            yield
+        except _TimeUpError:
+            raise _late(seconds, where[0]) from None
+        except ProgramError as error:
+            if where and isinstance(error.__cause__, _TimeUpError):
+                raise _late(seconds, where[0]) from None
+            raise
+        finally:
+            done.set()
+            with contextlib.suppress(OSError):  # the folder may be gone
+                os.chdir(folder)
+
+
+def _late(seconds: float, where: str) -> ProgramError:
+    return ProgramError(
+        f"the program ran longer than {seconds:g} s and was stopped{where}",
+        "Allow more time with --timeout SECONDS, or trace a smaller step",
+    )
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, where: list[str]) -> Iterator[None]:
+    """Raise in the main thread when the time is up, where the system has such alarms."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        where.append(_place(frame))
+        raise _TimeUpError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _watch(seconds: float, done: threading.Event, thread: int) -> None:
+    """End the command if the program cannot be interrupted: it is deep in C, or catches everything."""
+    alarms = hasattr(signal, "setitimer")
+    if done.wait(seconds + (GRACE if alarms else 0.0)):
+        return
+    from autograd_tour.cli.common import report_error
+
+    error = _late(seconds, _place(sys._current_frames().get(thread)))
+    report_error(error.message, error.hint)
+    end_with(error.exit_code)
+
+
+def _place(frame: FrameType | None) -> str:
+    """``, at net.py:3 in loss()``: the innermost line that is the user's."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        ours = Path(name).is_relative_to(_OURS)
+        if not (name.startswith("<") or ours or name.startswith(_INSTALLED)):
+            function = frame.f_code.co_name
+            inside = f" in {function}()" if function.isidentifier() else ""
+            return f", at {os.path.basename(name)}:{frame.f_lineno}{inside}"
+        frame = frame.f_back
+    return ""
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What the program prints is no answer of ours, be it printed by Python, C or a process of its own."""
+    saved = _second_stdout()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def _second_stdout() -> int | None:
+    """Let file descriptor 1 go where 2 goes; a copy of the old one, ``None`` if stdout is not it."""
+    try:
+        if sys.stdout.fileno() != 1 or sys.stderr.fileno() != 2:
+            return None
+        sys.stdout.flush()
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return saved
+
+
+def end_with(code: int) -> None:
+    """End the process at once, threads or not; what was said is said."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

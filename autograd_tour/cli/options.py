@@ -1,0 +1,35 @@
+"""Kinds of option values that several commands take."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+__all__ = ["Keep", "finite"]
+
+
+class Keep(click.ParamType[Any]):
+    """A number of elements, or ``all``."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """``None`` for ``all``."""
+        if value == "all" or value is None:
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number < 0:
+            self.fail(f"{value!r} is neither a number of elements nor 'all'", param, ctx)
+        return number
+
+
+def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None) -> float | None:
+    """Seconds that end; click's own range lets ``nan`` pass."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.BadParameter("that is no number of seconds", ctx, parameter)
+    return seconds
