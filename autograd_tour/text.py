@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 
 from autograd_tour.facts import Number
 
@@ -92,6 +93,7 @@ def one_line(text: str, limit: int) -> str:
 _PLAIN = {"t": "transpose", "unsafe_view": "view", "to_copy": "to", "native_layer_norm": "layer_norm"}
 
 
+@lru_cache(maxsize=4096)
 def friendly_name(grad_fn: str) -> str:
     """``NllLossBackward0`` -> ``nll_loss``."""
     bare = re.sub(r"Backward\d*$", "", grad_fn)

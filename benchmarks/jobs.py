@@ -68,7 +68,7 @@ def _our_dot(loss: Any, names: dict[str, Any]) -> str:
     from autograd_tour.drawing import readable_dot, scene_of
     from autograd_tour.views import registry
 
-    graph = trace(loss, backward=False, names=names)
+    graph = trace(loss, backward=False, names=names, keep=0)
     return readable_dot(scene_of(registry()["torchviz"].apply(graph), "TB"))
 
 

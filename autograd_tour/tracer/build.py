@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from autograd_tour.graph import Edge, Node, Saved
+from autograd_tour.text import friendly_name
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.drafts import Draft, Drafts, position
 from autograd_tour.tracer.forward import CallRecord, ForwardRecord
@@ -88,7 +89,7 @@ class Builder:
         for constant, _ in draft.constants:
             self._add_constant(constant)
         operands = self.operands.slot_texts(i) if self.drafts.all else ("",) * len(inputs)
-        op, expr = self._label(i, name, operands)
+        op, expr = self._label(i, name, operands) if self.drafts.all else (friendly_name(name), "")
         draft.expr = next((text for text in draft.names if text), "") or expr
         call = draft.call
         node_id = self.ids[i] = self._new_id()
@@ -105,9 +106,7 @@ class Builder:
                 names=draft.names,
                 formula=_formulas(name, len(inputs)),
                 where=call.where if call is not None else None,
-                group=self.record.group_path(call.group)
-                if call is not None and self.record is not None
-                else "",
+                group=self._group(call),
                 attributes=tuple(draft.attributes.items()),
                 saved=tuple(self._saved(i)) if draft.views else (),
                 notes=_notes(self.skeleton.fns[i], name),

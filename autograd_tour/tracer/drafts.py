@@ -82,17 +82,22 @@ class Drafts:
         self.keep = keep
         self.seen = record.seen if record is not None else Seen()
         self.leaf_names = leaf_names
-        self.thorough = len(skeleton) <= LARGE
+        self.thorough = len(skeleton) <= LARGE and keep != 0
         # A draft says more than a node's own metadata only where there is more to say.
         self.all: Sequence[Draft] = ()
         self._results: dict[int, Draft] = {}
+        self._recent = (-1, Draft((), ()))
         if self.thorough or record is not None:
             self.all = [self._draft(i, call) for i, call in enumerate(calls)]
 
     def __getitem__(self, i: int) -> Draft:
         if self.all:
             return self.all[i]
-        return self._results[i] if i in self._results else self._draft(i, None)
+        if i in self._results:
+            return self._results[i]
+        if self._recent[0] != i:
+            self._recent = i, self._draft(i, None)
+        return self._recent[1]
 
     def is_leaf(self, i: int) -> bool:
         """Whether node ``i`` is the accumulator of a leaf."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
@@ -70,8 +70,10 @@ def measure(
     ``keep`` leading elements are written down (``None``: all). For a ``gradient`` the flags that
     say nothing about it (``requires_grad``, ``is_leaf``, ``version``) are left at their defaults.
     A tensor whose elements cannot be read (meta, fake, inside a ``torch.func`` transform) gives
-    its shape only. ``seen`` saves work among many calls.
+    its shape only, and so does ``keep`` 0. ``seen`` saves work among many calls.
     """
+    if keep == 0:
+        return _outline(_shape(tensor), tensor.dtype, tensor.device)
     with torch._C.DisableTorchFunction(), torch.no_grad():
         try:
             first, last, stats = _values(tensor, keep, seen)
@@ -94,6 +96,11 @@ def measure(
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
     """Facts of a tensor of which only the metadata is left."""
     return TensorFacts(tuple(map(int, shape)), bare(dtype), str(device), requires_grad=True)
+
+
+@lru_cache(maxsize=4096)
+def _outline(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> TensorFacts:
+    return measure_shape(shape, dtype, device)
 
 
 @cache

@@ -45,7 +45,8 @@ def trace(
         backward: also run one real backward and record the gradient on every edge.
         gradient: what the backward of a non-scalar starts with, shaped like the output, as in
             ``Tensor.backward(gradient)``; a list for several outputs.
-        keep: elements written down per tensor; ``None`` keeps all.
+        keep: elements written down per tensor; ``None`` keeps all. 0 reads the structure only: shapes,
+            no values, saved tensors or local rules, as fast as drawing a bare graph needs it.
         names: names for tensors, before those that are found by themselves.
 
     Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
@@ -56,16 +57,17 @@ def trace(
     Raises:
         ProgramError: the program raised, its result has no gradient to follow, it is not a scalar
             and there is no ``gradient``, or its graph has been freed.
-        UsageError: ``program`` is neither callable nor a tensor, ``keep`` is less than 1, or
+        UsageError: ``program`` is neither callable nor a tensor, ``keep`` is negative, or
             ``gradient`` has another shape than the output.
     """
-    if keep is not None and keep < 1:
-        raise UsageError(f"keep={keep!r} is not a number of elements", "Use 1 or more, or None for all")
+    if keep is not None and keep < 0:
+        hint = "Use 0 for the structure only, 1 or more, or None for all"
+        raise UsageError(f"keep={keep!r} is not a number of elements", hint)
     caller = caller_namespaces(1)
     switches = switches_restored(modules_in_sight(program, args))
     with random_state_restored(), collector_paused(), switches, Buffers() as buffers:
         record, outputs = _outputs_of(program, args, keep, buffers)
-        if record is None:
+        if record is None and backward:
             buffers.remember_all()
         return _record(program, args, record, outputs, caller, backward, gradient, keep, names)
 
@@ -147,7 +149,9 @@ def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
 
 def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> tuple[str, ...]:
     remarks = []
-    if not builder.drafts.thorough:
+    if builder.drafts.keep == 0:
+        remarks.append("only the structure was read")
+    elif not builder.drafts.thorough:
         count = len(builder.ids)
         remarks.append(f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read")
     if record is None:
