@@ -78,11 +78,18 @@ def tensor_runs(
 def describe_graph(graph: Graph, limit: int = 12) -> str:
     """What a picture of ``graph`` shows, in sentences, for those who cannot see it."""
     nodes = graph.by_id()
-    operations = [node for node in graph.nodes if node.kind == "operation"]
-    leaves = [node for node in graph.nodes if node.kind == "leaf"]
-    if not operations and not leaves:
+    operations = sum(node.kind == "operation" for node in graph.nodes)
+    leaves = sum(node.kind == "leaf" for node in graph.nodes)
+    folded = [node for node in graph.nodes if node.kind == "group"]
+    if not (operations or leaves or folded):
         return "An empty graph."
-    said = [f"An autograd graph of {_count(len(operations), 'operation')} and {_count(len(leaves), 'leaf')}."]
+    operations += sum(node.folded for node in folded)
+    said = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
+    if folded:
+        names = ", ".join(node.op for node in folded[:limit]) + (" and more" if len(folded) > limit else "")
+        said.append(
+            f"Of these, {sum(n.folded for n in folded)} are folded into {_count(len(folded), 'card')}: {names}."
+        )
     for node_id, slot in graph.outputs[:3]:
         node = nodes[node_id]
         facts = node.values[slot] if slot < len(node.values) else None

@@ -29,3 +29,12 @@ def test_every_card_of_a_folded_graph_is_in_every_view(name: str) -> None:
     assert cards <= {card.id for card in scene.cards}
     assert {link.src for link in scene.links} <= {card.id for card in scene.cards}
     assert all(f"  {card} [" in readable_dot(scene) for card in cards)
+
+
+def test_the_description_counts_what_is_folded_and_names_the_cards() -> None:
+    folded = fold(Graph(NODES, EDGES, outputs=(("n89", 0),)))
+    said = scene_of(folded).desc
+    total = sum(node.folded for node in folded.nodes if node.kind == "group")
+    assert f"Of these, {total} are folded into" in said
+    assert said.startswith("An autograd graph of 90 operations")
+    assert next(node.op for node in folded.nodes if node.kind == "group") in said
