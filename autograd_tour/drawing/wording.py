@@ -87,9 +87,8 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     said = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
     if folded:
         names = ", ".join(node.op for node in folded[:limit]) + (" and more" if len(folded) > limit else "")
-        said.append(
-            f"Of these, {sum(n.folded for n in folded)} are folded into {_count(len(folded), 'card')}: {names}."
-        )
+        inside = sum(node.folded for node in folded)
+        said.append(f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}.")
     for node_id, slot in graph.outputs[:3]:
         node = nodes[node_id]
         facts = node.values[slot] if slot < len(node.values) else None

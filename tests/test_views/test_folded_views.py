@@ -35,6 +35,6 @@ def test_the_description_counts_what_is_folded_and_names_the_cards() -> None:
     folded = fold(Graph(NODES, EDGES, outputs=(("n89", 0),)))
     said = scene_of(folded).desc
     total = sum(node.folded for node in folded.nodes if node.kind == "group")
-    assert f"Of these, {total} are folded into" in said
+    assert f"Of the operations {total} are folded into" in said
     assert said.startswith("An autograd graph of 90 operations")
     assert next(node.op for node in folded.nodes if node.kind == "group") in said
