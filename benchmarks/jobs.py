@@ -122,7 +122,7 @@ def long_chain(scale: Scale, folder: Path) -> tuple[Work, int]:
 
     def work() -> None:
         result = chain(scale.long_chain)
-        graph = fold(trace(result, backward=False))
+        graph = fold(trace(result, backward=False, keep=0))
         del result
         svg = picture(registry()["graph"].apply(graph))
         (folder / "long-chain.svg").write_text(svg, encoding="utf-8")
