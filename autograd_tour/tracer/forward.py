@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
 from autograd_tour.facts import TensorFacts
@@ -278,6 +279,9 @@ class _Listener(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if is_dynamo_compiling():
+            # torch.compile traces modes and hooks along with the program: show it nothing to stop at.
+            return func(*args, **kwargs)
         start = _sequence_nr()
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
@@ -294,11 +298,13 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
     """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
 
     def before(module: nn.Module, _args: Any) -> None:
-        buffers.remember(module)
-        record.enter_module(module, sys._getframe(1))
+        if not is_dynamo_compiling():
+            buffers.remember(module)
+            record.enter_module(module, sys._getframe(1))
 
     def after(_module: nn.Module, _args: Any, _result: Any) -> None:
-        record.leave_module()
+        if not is_dynamo_compiling():
+            record.leave_module()
 
     handles = [
         torch.nn.modules.module.register_module_forward_pre_hook(before),
