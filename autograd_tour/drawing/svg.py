@@ -9,13 +9,16 @@ from itertools import chain
 
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Course, Layout, Point, place
-from autograd_tour.drawing.metrics import escape
+from autograd_tour.drawing.metrics import escape, fit
 from autograd_tour.drawing.scene import ARROW, BADGE, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.theme import FONT, LIGHT, MONO, ThemeName, style_block, themed
 
 __all__ = ["draw", "frame", "prefix_for", "text_element"]
 
 MARGIN = 16.0
+CAPTION = 20.0
+"""Height of a line below the picture that says what is not in it, px."""
+CAPTION_ROOM = 600.0
 RADIUS = 8.0
 
 _FLOW = {
@@ -46,10 +49,13 @@ def draw(
     painter = _Painter(prefix)
     body = "".join(painter.picture(scene, layout)) if scene.cards else painter.nothing()
     width, height = (layout.width, layout.height) if scene.cards else (240.0, 40.0)
+    caption = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+    for number, run in enumerate(caption, start=1):
+        body += text_element(run, MARGIN, MARGIN + height + CAPTION * number) + "\n"
     return frame(
         body,
-        width + 2 * MARGIN,
-        height + 2 * MARGIN,
+        max([width, *(run.width for run in caption)]) + 2 * MARGIN,
+        height + CAPTION * len(caption) + 2 * MARGIN,
         title=scene.title,
         desc=scene.desc,
         prefix=prefix,
