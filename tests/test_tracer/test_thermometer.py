@@ -119,3 +119,11 @@ def test_square_by_product_has_two_edges_into_one_accumulator():
     into = [e for e in graph.select("gradient") if graph.by_id()[e.dst].kind == "accumulate"]
     assert len(into) == 3
     assert len({e.dst for e in into}) == 1
+
+
+def test_keep_0_reads_the_structure_alone():
+    graph = tour.trace(thermometer, keep=0, backward=False)
+    full = tour.trace(thermometer, backward=False)
+    assert [node.grad_fn for node in graph.nodes] == [node.grad_fn for node in full.nodes]
+    assert {(e.src, e.dst, e.slot) for e in graph.edges} == {(e.src, e.dst, e.slot) for e in full.edges}
+    assert not any(facts.first for node in graph.nodes for facts in node.values if facts is not None)
