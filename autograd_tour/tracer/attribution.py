@@ -38,7 +38,7 @@ def _has_stranger(skeleton: Skeleton, calls: Sequence[CallRecord | None]) -> boo
     """Whether a node has a leaf that its call was not given."""
     for i, inputs in enumerate(skeleton.next):
         call = calls[i]
-        if call is None:
+        if call is None or not call.stop:
             continue
         for j, _ in inputs:
             if j >= 0 and skeleton.names[j] == "AccumulateGrad":

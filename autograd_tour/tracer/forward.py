@@ -35,6 +35,10 @@ __all__ = ["CallRecord", "ForwardRecord", "Operand", "listening"]
 _sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 
+DETAILED = 20_000
+"""From this many calls on only function, line and module are noted: nobody looks at a million values."""
+
+
 class Operand:
     """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
@@ -114,6 +118,7 @@ class ForwardRecord:
         self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
+        self._plain: dict[tuple[str, int | None, tuple[int, str] | None], CallRecord] = {}
         self.module_stack: list[tuple[int, str]] = []
         self._paths: dict[int, str] = {}
         self._prefixes: dict[int, str] = {}
@@ -144,9 +149,12 @@ class ForwardRecord:
             self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
-        call = CallRecord(
-            function, start, stop, self._where(user), self.module_stack[-1] if self.module_stack else None
-        )
+        where, group = self._where(user), self.module_stack[-1] if self.module_stack else None
+        if len(self.calls) >= DETAILED:
+            for seq in range(start, stop):
+                self._owner[seq] = self._plain_call(function, where, group)
+            return
+        call = CallRecord(function, start, stop, where, group)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
         with torch._C.DisableTorchFunction():
             call.operands = [
@@ -159,6 +167,18 @@ class ForwardRecord:
         for seq in range(start, stop):
             self._owner.setdefault(seq, call)
         self.calls.append(call)
+
+    def _plain_call(self, function: str, where: int | None, group: tuple[int, str] | None) -> CallRecord:
+        """One record for all calls alike: it has no numbers, operands or results."""
+        key = function, where, group
+        if key not in self._plain:
+            self._plain[key] = CallRecord(function, 0, 0, where, group)
+        return self._plain[key]
+
+    @property
+    def abridged(self) -> bool:
+        """Whether there were so many calls that not all were noted in detail."""
+        return bool(self._plain)
 
     def _operand(self, item: Any, user: FrameType | None) -> Operand | None:
         if isinstance(item, Tensor):

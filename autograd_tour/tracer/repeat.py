@@ -78,7 +78,7 @@ def accumulate(
                         f"the program used other leaves in backward call {number + 1} than in the first",
                         "Accumulation follows the same parameters: make the program do the same in each call",
                     )
-                with grads_restored(leaves, empty=True):
+                with grads_restored(leaves, empty=True, beyond=True):
                     run_backward(started, gradients)
                     contributions = [_facts(leaf.grad, keep) for leaf in leaves]
                     for policy in POLICIES:

@@ -154,6 +154,10 @@ def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> 
     elif not builder.drafts.thorough:
         count = len(builder.ids)
         remarks.append(f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read")
+    if record is not None and record.abridged:
+        remarks.append(f"values and names were recorded for the first {len(record.calls)} calls only")
+    if record is not None and record.threads:
+        remarks.append("several threads ran: values and source lines are shown where they are sure")
     if record is None:
         remarks.append("traced from an existing tensor: source lines and some values are not known")
     if not backward:

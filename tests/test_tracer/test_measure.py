@@ -1,0 +1,135 @@
+"""Facts of a tensor: exact where elements are few, cheap where they are many, never a guess."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from oracle import same
+
+from autograd_tour.tracer.measure import Seen, measure
+
+
+def test_elements_and_statistics_of_a_small_tensor():
+    facts = measure(torch.tensor([[3.0, -4.0], [0.0, 1.0]]), keep=3)
+    assert (facts.shape, facts.dtype, facts.first, facts.last) == ((2, 2), "float32", (3.0, -4.0, 0.0), 1.0)
+    stats = facts.stats
+    assert (stats.min, stats.max, stats.mean, stats.zero, stats.nan, stats.inf) == (-4.0, 3.0, 0.0, 1, 0, 0)
+    assert stats.norm == pytest.approx(math.sqrt(26))
+
+
+@pytest.mark.parametrize("count", [5, 500, 200_000])
+def test_nan_and_infinity_are_text_and_are_counted_where_that_is_cheap(count):
+    tensor = torch.ones(count)
+    tensor[1], tensor[2] = math.nan, math.inf
+    facts = measure(tensor)
+    assert facts.first[:3] == (1.0, "nan", "inf")
+    assert (facts.stats.min, facts.stats.max) == ("nan", "nan")
+    assert (facts.stats.nan, facts.stats.inf) == ((1, 1) if count < 100_000 else (None, None))
+
+
+def test_an_infinity_alone_leaves_the_other_extreme():
+    for count in (4, 400):
+        tensor = torch.ones(count)
+        tensor[0] = -math.inf
+        stats = measure(tensor).stats
+        assert (stats.min, stats.max, stats.nan, stats.inf) == ("-inf", 1.0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.float16,
+        torch.bfloat16,
+        torch.float64,
+        torch.int8,
+        torch.int64,
+        torch.uint8,
+        torch.bool,
+        torch.complex64,
+        torch.complex128,
+    ],
+)
+@pytest.mark.parametrize("count", [3, 300])
+def test_every_dtype_is_written_down_to_the_last_bit(dtype, count):
+    tensor = (torch.rand(count, dtype=torch.float64) * 100).to(dtype)
+    assert same(measure(tensor, None), tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+@pytest.mark.parametrize("count", [3, 300])
+def test_eight_bit_floats_have_values_too(dtype, count):
+    tensor = torch.linspace(0, 8, count).to(dtype)
+    facts = measure(tensor, None)
+    assert facts.first == tuple(tensor.float().tolist())
+    assert facts.stats.max == 8.0
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.arange(120.0).reshape(10, 12).t(),
+        torch.arange(240.0).reshape(10, 2, 12)[:, 1],
+        torch.arange(6.0).expand(30, 6),
+        torch.arange(120.0).flip(0)[::3],
+        torch.arange(120.0).reshape(2, 3, 20).permute(2, 0, 1),
+        torch.view_as_complex(torch.arange(240.0).reshape(120, 2)).conj(),
+        torch.view_as_complex(torch.arange(240.0).reshape(120, 2)).conj().imag,
+    ],
+    ids=["transposed", "sliced", "expanded", "strided", "permuted", "conjugate", "negative"],
+)
+def test_views_are_read_in_their_own_order(tensor):
+    seen = Seen()
+    for _ in range(2):
+        facts = measure(tensor, None, seen=seen)
+        assert same(facts, tensor)
+        assert facts.last == facts.first[-1]
+        if not tensor.is_complex():
+            assert (facts.stats.min, facts.stats.max) == (tensor.min().item(), tensor.max().item())
+            assert facts.stats.mean == pytest.approx(tensor.mean().item())
+
+
+def test_shapes_without_elements_and_without_memory():
+    for tensor in (torch.zeros(0, 3), torch.zeros(5, device="meta"), torch.zeros(0).to_sparse()):
+        facts = measure(tensor)
+        assert facts.shape == tuple(tensor.shape)
+        assert not facts.first
+        assert facts.stats is None
+    assert measure(torch.zeros((), device="meta")).device == "meta"
+    assert measure(torch.tensor(2.5)).first == (2.5,)
+
+
+def test_looking_changes_nothing():
+    tensor = torch.ones(300, requires_grad=True)
+    version = tensor._version
+    measure(tensor, None, seen=Seen())
+    assert (tensor._version, tensor.grad_fn, tensor.requires_grad) == (version, None, True)
+
+
+def test_what_was_seen_is_forgotten_when_it_is_changed_or_freed():
+    seen = Seen()
+    tensor = torch.ones(300)
+    assert measure(tensor, seen=seen).stats.max == 1.0
+    tensor[5] = 7.0
+    assert measure(tensor, seen=seen).stats.max == 7.0
+    half = tensor[:150]
+    assert measure(half, seen=seen).stats.max == 7.0
+    half.mul_(2)
+    assert measure(tensor, seen=seen).stats.max == 14.0
+    assert measure(tensor[150:], seen=seen).stats.max == 1.0
+    for value in range(20):  # the same memory is handed out again
+        assert measure(torch.full((300,), float(value)), seen=seen).stats.max == value
+
+
+def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
+    from autograd_tour.tracer import measure as module
+
+    reads = []
+    read = module._torch_stats
+    monkeypatch.setattr(module, "_torch_stats", lambda tensor: reads.append(1) or read(tensor))
+    seen = Seen()
+    tensor = torch.arange(300.0).reshape(10, 30)
+    for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):
+        assert measure(view, seen=seen).stats.max == 299.0
+    assert len(reads) == 1

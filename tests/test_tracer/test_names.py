@@ -1,0 +1,116 @@
+"""Names: the program's own, wherever it keeps its tensors; and never one card for two tensors."""
+
+from __future__ import annotations
+
+import torch
+from programs import basics
+
+import autograd_tour as tour
+
+shared = torch.tensor([1.0, 2.0], requires_grad=True)
+
+
+def leaves(graph):
+    return [node.name for node in graph.nodes if node.kind == "leaf"]
+
+
+def names(graph):
+    return {name for node in graph.nodes for name in node.names if name}
+
+
+def test_globals_closures_arguments_and_locals():
+    closed = torch.tensor(2.0, requires_grad=True)
+
+    def program(given):
+        inner = torch.tensor(3.0, requires_grad=True)
+        product = shared * closed
+        total = product.sum() * given * inner
+        return total  # noqa: RET504 - the name is what is asked for
+
+    graph = tour.trace(program, torch.tensor(1.0, requires_grad=True))
+    assert set(leaves(graph)) == {"shared", "closed", "given", "inner"}
+    assert {"product", "total"} <= names(graph)
+
+
+def test_a_lambda_in_the_callers_frame():
+    w = torch.tensor(2.0, requires_grad=True)
+    x = torch.tensor(5.0)
+    graph = tour.trace(lambda: w * x)
+    assert leaves(graph) == ["w"]
+    assert [node.name for node in graph.nodes if node.kind == "constant"] == ["x"]
+    assert graph.nodes[-1].op == "w * x"
+
+
+def test_an_existing_tensor_takes_names_from_the_caller():
+    weight = torch.tensor(2.0, requires_grad=True)
+    loss = weight * 3
+    graph = tour.trace(loss)
+    assert leaves(graph) == ["weight"]
+    assert graph.nodes[-1].name == "loss"
+
+
+def test_parameters_by_their_path_and_of_two_models_with_their_variable():
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    x = torch.ones(1, 2)
+    graph = tour.trace(lambda: net(x).sum())
+    assert set(leaves(graph)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    left, right = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    graph = tour.trace(lambda: (left(x) + right(x)).sum())
+    assert set(leaves(graph)) == {"left.weight", "left.bias", "right.weight", "right.bias"}
+
+
+def test_unpacked_and_listed_tensors():
+    params = torch.tensor([1.0, 2.0], requires_grad=True)
+    layers = [torch.tensor(3.0, requires_grad=True), torch.tensor(4.0, requires_grad=True)]
+
+    def program():
+        w, b = params
+        return w * layers[0] + b * layers[1]
+
+    graph = tour.trace(program)
+    assert set(leaves(graph)) == {"params", "layers[0]", "layers[1]"}
+    (unbind,) = [node for node in graph.nodes if node.grad_fn == "UnbindBackward0"]
+    assert unbind.names == ("w", "b")
+
+
+def test_names_given_by_hand_win():
+    w = torch.tensor(2.0, requires_grad=True)
+    graph = tour.trace(lambda: w * 3, names={"slope": w})
+    assert leaves(graph) == ["slope"]
+
+
+def test_two_tensors_of_one_name_are_two_nodes():
+    graph = tour.trace(basics.same_names)
+    outs = [node for node in graph.nodes if node.name == "out"]
+    assert [node.value.first for node in outs] == [(0.5,), (1.0,)]
+    assert len({node.id for node in outs}) == 2
+    a, b = (node for node in graph.nodes if node.kind == "leaf")
+    assert (a.value.first, b.value.first) == ((1.0,), (2.0,))
+
+
+def test_a_name_used_again_goes_to_the_tensor_that_has_it_at_that_time():
+    def program():
+        h = torch.tensor(2.0, requires_grad=True)
+        for _ in range(3):
+            h = h * 2
+        return h
+
+    graph = tour.trace(program)
+    assert [node.name for node in graph.nodes if node.kind == "operation"] == ["h", "h", "h"]
+    assert [node.value.first for node in graph.nodes if node.kind == "operation"] == [(4.0,), (8.0,), (16.0,)]
+
+
+def test_the_source_line_of_every_operation():
+    graph = tour.trace(basics.broadcast)
+    lines = {graph.source[node.where].text for node in graph.nodes if node.kind == "operation"}
+    assert lines == {"out = x_data @ weight + bias", "return (out * scale).pow(2).mean()"}
+    assert all(line.file.endswith("basics.py") for line in graph.source)
+
+
+def test_strange_names_and_values_are_only_text():
+    space = {
+        "<script>": torch.tensor(1.0, requires_grad=True),
+        "a\x00b": torch.tensor(2.0, requires_grad=True),
+    }
+    graph = tour.trace(lambda: space["<script>"] * space["a\x00b"])
+    assert set(leaves(graph)) == {"space['<script>']", "space['a\\x00b']"}
