@@ -405,7 +405,7 @@ def test_a_step_of_the_optimizer_with_the_loss_returned_before_backward_is_trace
     [
         (lambda: tour.trace(3), "not int"),
         (lambda: tour.trace([]), "not list"),
-        (lambda: tour.trace(basics.scaled, keep=-1), "keep=0"),
+        (lambda: tour.trace(basics.scaled, keep=-1), "keep=-1"),
         (lambda: tour.trace(basics.scaled, names={"w": 3}), "names="),
         (
             lambda: tour.trace(lambda: torch.ones(2, requires_grad=True) * 2, gradient=torch.ones(3)),
