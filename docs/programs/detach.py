@@ -10,11 +10,11 @@ def attached() -> Tensor:
     w = torch.tensor(0.5, requires_grad=True)
     y = w * x
     loss = (y * y).mean()
-    return loss
+    return loss  # noqa: RET504 - the name is what the picture shows
 
 
 def detached() -> Tensor:
     w = torch.tensor(0.5, requires_grad=True)
     y = w * x
     loss = (y.detach() * y).mean()
-    return loss
+    return loss  # noqa: RET504 - the name is what the picture shows
