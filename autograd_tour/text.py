@@ -75,7 +75,7 @@ def clean(text: str) -> str:
     That is control characters, lone surrogates, U+FFFE, U+FFFF, unassigned characters, and marks
     that turn the direction of writing.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # none of its characters is of a category that is unfit
         return text
     return "".join(" " if c in "\t\n\r\u2028\u2029" else "\ufffd" if _unfit(c) else c for c in text)
 

@@ -33,8 +33,8 @@ backward nodes, of which 196 are accumulators.
   gradients too (`save_grads="all"`), which is what its `draw_backward` draws.
 - *Pictures*: a finished trace goes in, an SVG comes out: folding, cards, layout and drawing, with the
   layout engine's own process counted. The peer is Graphviz alone, on DOT that is already made.
-- *The long chain* is measured from an empty process to its end, with the import of torch and the chain
-  itself; its seconds are elapsed ones.
+- *The long chain*: its seconds are elapsed ones, with the making of the chain; its memory is that of the
+  whole process, torch included. The chain is freed when it has been traced, before it is folded.
 """
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
 from autograd_tour.drawing.wording import (
     describe_graph,
@@ -28,6 +29,7 @@ OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
 
+@collector_paused()
 def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """Cards and links for a graph in the style ``cards``."""
     artist = _Artist(graph)

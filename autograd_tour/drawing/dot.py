@@ -7,6 +7,7 @@ from functools import lru_cache
 from graphviz.quoting import escape, quote
 
 from autograd_tour.drawing.metrics import clean
+from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Card, Row, Scene
 from autograd_tour.drawing.theme import LIGHT
 
@@ -84,6 +85,7 @@ def _boxes(card: Card, direction: str) -> str:
     return f"{_TABLE}{cells}</TABLE>>"
 
 
+@collector_paused()
 def readable_dot(scene: Scene) -> str:
     """DOT with all the text of the picture, for any Graphviz and any editor."""
     lines = [

@@ -37,17 +37,16 @@ def pairs_of(scene: Scene) -> dict[Pair, list[int]]:
     return pairs
 
 
-def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]]) -> str:
+def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]], sizes: Sequence[Point]) -> str:
     """DOT for the engine; the id of an edge is its place in ``pairs``."""
     limit = "0.1" if len(scene.cards) < _SHORT else "0.02"
     distances = f"nodesep=0.3 ranksep={_gap(scene) / 72:.2f}"
     parts = [
-        f"digraph g {{\ngraph [rankdir={scene.direction} {distances} nslimit={limit}]\n"
+        f"digraph g {{\ngraph [rankdir={scene.direction} {distances} nslimit={limit} nslimit1={limit}]\n"
         'node [shape=box fixedsize=true label=""]\nedge [dir=none]\n'
     ]
     parts += [
-        f"c{i} [width={card.width / 72:.3f} height={card.height / 72:.3f}]\n"
-        for i, card in enumerate(scene.cards)
+        f"c{i} [width={width / 72:.3f} height={height / 72:.3f}]\n" for i, (width, height) in enumerate(sizes)
     ]
     parts += [f"c{a}->c{b} [id=l{i}]\n" for i, (a, b) in enumerate(pairs)]
     parts.append("}\n")
@@ -72,7 +71,11 @@ def beside(points: Sequence[Point], place: int, count: int, direction: str) -> t
 
 
 def labels(
-    scene: Scene, pairs: dict[Pair, list[int]], centres: Sequence[Point], courses: Sequence[Sequence[Point]]
+    scene: Scene,
+    pairs: dict[Pair, list[int]],
+    centres: Sequence[Point],
+    sizes: Sequence[Point],
+    courses: Sequence[Sequence[Point]],
 ) -> dict[int, Point]:
     """Link -> the centre of its label. Labels in one gap between two ranks keep clear of each other.
 
@@ -80,15 +83,16 @@ def labels(
     """
     along = 0 if scene.direction == "LR" else 1
     starts: dict[int, float] = {}
-    for card, place in zip(scene.cards, centres, strict=True):
-        start = place[along] - (card.height if along else card.width) / 2
+    for size, place in zip(sizes, centres, strict=True):
+        start = place[along] - size[along] / 2
         rank = round(place[along])
         starts[rank] = min(starts.get(rank, start), start)
     half = _gap(scene) / 2
     gaps: dict[int, list[tuple[float, int]]] = {}
     for ((_, b), members), course in zip(pairs.items(), courses, strict=True):
         for k, i in enumerate(members):
-            if scene.links[i].label.width and course:
+            label = scene.links[i].label
+            if (label.runs or label.step) and course:
                 rank = round(centres[b][along])
                 points = beside(course, k, len(members), scene.direction)
                 gaps.setdefault(rank, []).append((_across(points, starts[rank] - half, along), i))

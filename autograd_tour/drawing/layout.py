@@ -29,11 +29,15 @@ class Course:
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes in px, y downwards; ``centres`` and ``courses`` are parallel to the scene's lists."""
+    """Sizes in px, y downwards.
+
+    ``centres`` and ``sizes`` are parallel to the scene's cards, ``courses`` to its links.
+    """
 
     width: float
     height: float
     centres: tuple[Point, ...]
+    sizes: tuple[Point, ...]
     courses: tuple[Course | None, ...]
 
 
@@ -61,9 +65,10 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`, or an answer that is none.
     """
     if not scene.cards:
-        return Layout(0.0, 0.0, (), ())
+        return Layout(0.0, 0.0, (), (), ())
     pairs = pairs_of(scene) if len(scene.cards) >= LARGE else None
-    raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs), engine, timeout)
+    sizes = tuple([(card.width, card.height) for card in scene.cards])
+    raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs, sizes), engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))
@@ -77,7 +82,8 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
             lines: list[tuple[Point, ...]] = [()] * len(pairs)
             for edge in answer.edges:
                 lines[int(edge.id[1:])] = _course(edge, height, False).points
-            return Layout(width, height, tuple(centres), _side_by_side(scene, pairs, centres, lines))
+            places = labels(scene, pairs, centres, sizes, lines)
+            return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))
         for edge in answer.edges:
             if edge.id.startswith("l") and edge.pos:
                 i = int(edge.id[1:])
@@ -86,14 +92,13 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
-    return Layout(width, height, tuple(centres), tuple(courses))
+    return Layout(width, height, tuple(centres), sizes, tuple(courses))
 
 
 def _side_by_side(
-    scene: Scene, pairs: dict[Pair, list[int]], centres: list[Point], lines: list[tuple[Point, ...]]
+    scene: Scene, pairs: dict[Pair, list[int]], places: dict[int, Point], lines: list[tuple[Point, ...]]
 ) -> tuple[Course | None, ...]:
-    """A course for every link, from one line for each pair of cards."""
-    places = labels(scene, pairs, centres, lines)
+    """A course for every link, from one line for each pair of cards; ``places`` are those of labels."""
     courses: list[Course | None] = [None] * len(scene.links)
     for members, line in zip(pairs.values(), lines, strict=True):
         for place, i in enumerate(members):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.graph import Graph, Node
@@ -14,6 +15,7 @@ __all__ = ["skeleton_scene"]
 ROOM = 260.0
 
 
+@collector_paused()
 def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene:
     """Boxes and arrows for a graph in the style ``skeleton``."""
     cards = [_box(node) for node in graph.nodes]

@@ -10,6 +10,7 @@ from itertools import chain
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Course, Layout, Point, place
 from autograd_tour.drawing.metrics import escape, fit
+from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import ARROW, BADGE, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.theme import FONT, LIGHT, MONO, ThemeName, style_block, themed
 
@@ -28,6 +29,7 @@ _FLOW = {
 }
 
 
+@collector_paused()
 def draw(
     scene: Scene,
     *,
@@ -167,8 +169,8 @@ class _Painter:
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.points:
                 yield self.link(link, course)
-        for card, centre in zip(scene.cards, layout.centres, strict=True):
-            yield "".join(self.card(card, centre))
+        for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
+            yield "".join(self.card(card, centre, size))
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.label is not None:
                 yield "".join(self.label(link, course.label))
@@ -212,8 +214,8 @@ class _Painter:
 
     # ---- cards ----------------------------------------------------------------------------
 
-    def card(self, card: Card, centre: Point) -> Iterator[str]:
-        width, height = card.width, card.height
+    def card(self, card: Card, centre: Point, size: Point) -> Iterator[str]:
+        width, height = size
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
         yield f'<g id="{self.prefix}-{card.id}" class="node {card.shape}"><title>{escape(card.title)}</title>'
