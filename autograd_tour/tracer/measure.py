@@ -116,7 +116,7 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     for dim in range(tensor.dim()):
         try:
             extents.append(int(tensor.size(dim)))
-        except (RuntimeError, TypeError, ValueError):
+        except (AttributeError, RuntimeError, TypeError, ValueError):
             extents.append(-1)  # ragged: there is no one number
     return tuple(extents)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from oracle import check
-from programs import basics, hooks, models, randomly
+from programs import basics, hooks, models, operators, randomly
 
 
 @pytest.mark.parametrize("program", basics.PROGRAMS, ids=lambda program: program.__name__)
@@ -31,6 +31,11 @@ def test_real_architectures_are_recorded_to_the_last_bit(program):
     ids=lambda program: program.__name__,
 )
 def test_unusual_layouts_and_own_functions_are_recorded_to_the_last_bit(program):
+    check(program)
+
+
+@pytest.mark.parametrize("program", operators.PROGRAMS, ids=lambda program: program.__name__)
+def test_operators_are_recorded_to_the_last_bit(program):
     check(program)
 
 
