@@ -38,7 +38,7 @@ class Scale:
     tokens: int = 64
     chain: int = 100_000
     long_chain: int = 1_000_000
-    repeats: int = 7
+    repeats: int = 15
 
 
 TINY = Scale(2, 16, 2, 50, 8, 300, 2_000, 1)
@@ -53,14 +53,16 @@ def _gpt(scale: Scale) -> tuple[Any, Any]:
 # ---- structure ----------------------------------------------------------------------------
 
 
-def dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
-    """The graph of an existing loss as DOT in torchviz's style, leaves named."""
+def dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """The graph of an existing loss as DOT in torchviz's style, leaves named; the same from torchviz."""
+    from torchviz import make_dot
+
     from benchmarks.models import gpt_loss
 
     model, tokens = _gpt(scale)
     loss = gpt_loss(model, tokens)
     names = dict(model.named_parameters())
-    return lambda: _our_dot(loss, names), scale.repeats
+    return (lambda: _our_dot(loss, names), lambda: make_dot(loss, names).source)
 
 
 def _our_dot(loss: Any, names: dict[str, Any]) -> str:
@@ -70,18 +72,6 @@ def _our_dot(loss: Any, names: dict[str, Any]) -> str:
 
     graph = trace(loss, backward=False, names=names, keep=0)
     return readable_dot(scene_of(registry()["torchviz"].apply(graph), "TB"))
-
-
-def torchviz_dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
-    """The same from torchviz."""
-    from torchviz import make_dot
-
-    from benchmarks.models import gpt_loss
-
-    model, tokens = _gpt(scale)
-    loss = gpt_loss(model, tokens)
-    names = dict(model.named_parameters())
-    return lambda: make_dot(loss, names).source, scale.repeats
 
 
 def dot_of_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
@@ -242,8 +232,6 @@ def dot_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
 JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
     function.__name__: function
     for function in (
-        dot_of_gpt,
-        torchviz_dot_of_gpt,
         dot_of_chain,
         torchviz_dot_of_chain,
         long_chain,
@@ -259,22 +247,35 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
 }
 
 
+TOGETHER = {"dot_of_gpt": dot_of_gpt}
+"""Jobs of a few milliseconds: ours and the peer's in one process, in turn, many times over."""
+
+
 def _cpu() -> float:
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def main(arguments: list[str]) -> None:
-    """Run one job and print its cost."""
+    """Run one job and print its cost, or two of them."""
     name, folder, *options = arguments
-    work, repeats = JOBS[name](TINY if "--tiny" in options else Scale(), Path(folder))
-    costs: list[tuple[float, float]] = []
+    scale = TINY if "--tiny" in options else Scale()
+    if name in TOGETHER:
+        works, repeats = TOGETHER[name](scale, Path(folder)), scale.repeats
+    else:
+        work, repeats = JOBS[name](scale, Path(folder))
+        works = (work,)
+    costs: list[list[tuple[float, float]]] = [[] for _ in works]
     for _ in range(repeats):
-        gc.collect()
-        begun, spent = time.monotonic(), _cpu()
-        work()
-        costs.append((_cpu() - spent, time.monotonic() - begun))
-    print(json.dumps({"cpu": median(c for c, _ in costs), "elapsed": median(e for _, e in costs)}))
+        for work, found in zip(works, costs, strict=True):
+            gc.collect()
+            begun, spent = time.monotonic(), _cpu()
+            work()
+            found.append((_cpu() - spent, time.monotonic() - begun))
+    middles = [
+        {"cpu": median(c for c, _ in found), "elapsed": median(e for _, e in found)} for found in costs
+    ]
+    print(json.dumps(middles))
 
 
 if __name__ == "__main__":

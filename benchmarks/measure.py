@@ -42,8 +42,10 @@ def run_command(command: Sequence[str], folder: Path, timeout: float = TIMEOUT) 
     return cost
 
 
-def run_job(words: Sequence[str], folder: Path, timeout: float = TIMEOUT) -> Cost:
+def run_job(words: Sequence[str], folder: Path, timeout: float = TIMEOUT) -> list[Cost]:
     """What a job of :mod:`benchmarks.jobs` measured in a process of its own, without its preparation.
+
+    One cost, or two of a job that has both sides in it.
 
     Raises:
         BenchmarkError: see :func:`run_command`.
@@ -51,8 +53,8 @@ def run_job(words: Sequence[str], folder: Path, timeout: float = TIMEOUT) -> Cos
     whole, answer = _run([sys.executable, "-m", "benchmarks.jobs", *words], folder, timeout)
     try:
         told = json.loads(answer.splitlines()[-1])
-        return Cost(told["cpu"], told["elapsed"], whole.peak)
-    except (IndexError, KeyError, ValueError):
+        return [Cost(one["cpu"], one["elapsed"], whole.peak) for one in told]
+    except (IndexError, KeyError, TypeError, ValueError):
         raise BenchmarkError(f"the job {' '.join(words)} did not say what it measured") from None
 
 
@@ -96,15 +98,15 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[int | None
 
 
 def alternate(
-    ours: Callable[[], Cost], peer: Callable[[], Cost] | None, rounds: int
+    ours: Callable[[], list[Cost]], peer: Callable[[], list[Cost]] | None, rounds: int
 ) -> tuple[list[Cost], list[Cost]]:
-    """``rounds`` times ours, then the peer's: two lists of costs."""
+    """``rounds`` times ours, then the peer's (unless ours gives both): two lists of costs."""
     first: list[Cost] = []
     second: list[Cost] = []
     for _ in range(rounds):
-        first.append(ours())
-        if peer is not None:
-            second.append(peer())
+        cost, *others = ours()
+        first.append(cost)
+        second += others if peer is None else peer()
     return first, second
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command, run_job
@@ -15,7 +16,8 @@ from benchmarks.peers import has
 __all__ = ["ROWS", "Bench", "Result", "Row", "Runs", "measure", "prepare"]
 
 Unit = Literal["ratio", "MB", "s", "peak"]
-Side = Callable[["Bench"], Cost]
+Side = Callable[["Bench"], list[Cost]]
+"""Gives one cost, or ours and the peer's where one process measures both."""
 Runs = dict[tuple[Side, Side | None], tuple[list[Cost], list[Cost]]]
 
 _PEER_PICTURE = """
@@ -91,7 +93,7 @@ def job(name: str) -> Side:
 
 def python(*words: str) -> Side:
     """A whole Python process."""
-    return lambda bench: run_command([sys.executable, *words], bench.folder)
+    return lambda bench: [run_command([sys.executable, *words], bench.folder)]
 
 
 def without_torch(*words: str) -> Callable[[Bench], str]:
@@ -147,7 +149,6 @@ ROWS: tuple[Row, ...] = (
         "torchviz `make_dot(…).source`",
         1.0,
         job("dot_of_gpt"),
-        job("torchviz_dot_of_gpt"),
         needs="torchviz",
     ),
     Row(
@@ -227,8 +228,8 @@ def measure(row: Row, bench: Bench, done: Runs) -> Result:
         remark = row.check(bench) if row.check is not None else ""
         key = (row.ours, row.peer)
         if key not in done:
-            sides = [partial(side, bench) for side in key if side is not None]
-            done[key] = alternate(sides[0], sides[1] if len(sides) > 1 else None, bench.rounds)
+            peer = partial(row.peer, bench) if row.peer is not None else None
+            done[key] = alternate(partial(row.ours, bench), peer, bench.rounds)
         return _result(row, *done[key], remark)
     except BenchmarkError as error:
         return Result(row, remark=f"failed: {error}")
@@ -239,7 +240,7 @@ def _result(row: Row, ours: Sequence[Cost], peer: Sequence[Cost], remark: str) -
     if row.unit == "ratio":
         assert b is not None
         ratios = [x.cpu / y.cpu for x, y in zip(ours, peer, strict=True)]
-        return Result(row, a.cpu, b.cpu, a.cpu / b.cpu, (min(ratios), max(ratios)), remark)
+        return Result(row, a.cpu, b.cpu, median(ratios), (min(ratios), max(ratios)), remark)
     if row.unit == "MB":
         assert b is not None
         return Result(row, a.peak, b.peak, a.peak - b.peak, None, remark)

@@ -17,8 +17,8 @@ _INTRODUCTION = """# How fast
 
 `make bench` measures this table and writes this page. Each figure is a ratio taken in one run: CPU
 time of whole processes or of a piece of work in a process of its own, on one thread, ours and the
-peer's in turn ({rounds} rounds), the median of each. What lies around a ratio are its lowest and highest
-single rounds.
+peer's in turn. Each row shows medians of {rounds} rounds; behind a ratio stand its lowest and its
+highest round.
 """
 
 _NOTES = """

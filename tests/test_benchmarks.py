@@ -23,7 +23,7 @@ def test_the_sides_take_turns_and_the_median_counts():
     def side(name, figures):
         def run():
             seen.append(name)
-            return Cost(next(figures), 1.0, 2.0)
+            return [Cost(next(figures), 1.0, 2.0)]
 
         return run
 
@@ -87,11 +87,13 @@ def test_the_committed_page_names_no_place_of_this_machine():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in jobs.JOBS if name != "torchlens_run"])
+@pytest.mark.parametrize("name", [name for name in (*jobs.JOBS, *jobs.TOGETHER) if name != "torchlens_run"])
 def test_every_job_runs_on_tiny_sizes(name, tmp_path):
     pytest.importorskip("torchviz")
     for job in ["prepare", name] if name.endswith("_picture") else [name]:
         command = [sys.executable, "-m", "benchmarks.jobs", job, str(tmp_path), "--tiny"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["cpu"] >= 0
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) == 1 + (name in jobs.TOGETHER)
+    assert all(one["cpu"] >= 0 for one in found)
