@@ -18,6 +18,7 @@ from autograd_tour.drawing.wording import (
 )
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import Edge, Graph, Node, Saved, Step
+from autograd_tour.text import one_line
 
 __all__ = ["cards_scene"]
 
@@ -42,7 +43,7 @@ def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
 
 def _title(graph: Graph) -> str:
     nodes = graph.by_id()
-    names = [nodes[node].name for node, _ in graph.outputs if nodes[node].name]
+    names = [one_line(nodes[node].name, 60) for node, _ in graph.outputs if nodes[node].name]
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 

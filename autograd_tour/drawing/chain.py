@@ -8,6 +8,7 @@ from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.graph import Graph, Node
+from autograd_tour.text import one_line
 
 __all__ = ["chain_scene"]
 
@@ -82,7 +83,7 @@ def _describe(graph: Graph, nodes: dict[str, Node]) -> str:
     start = ", ".join(dict.fromkeys(nodes[node].grad_fn for node, _ in graph.outputs if nodes[node].grad_fn))
     edges = sum(1 for edge in graph.select("gradient") if nodes[edge.dst].kind != "leaf")
     stubs = sum(node.slots for node in graph.nodes) - edges
-    names = [node.name for node in graph.nodes if node.kind == "leaf" and node.name]
+    names = [one_line(node.name, 60) for node in graph.nodes if node.kind == "leaf" and node.name]
     said = (
         f"The {count} backward nodes behind {start or 'the result'}, linked by {edges} next_functions entries"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograd_tour.drawing.scene import Role, Run
 from autograd_tour.facts import Number, TensorFacts
 from autograd_tour.graph import Graph
-from autograd_tour.text import number
+from autograd_tour.text import number, one_line
 
 __all__ = ["describe_graph", "elements", "shape_text", "short", "tensor_runs", "tensor_text"]
 
@@ -86,16 +86,16 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     operations += sum(node.folded for node in folded)
     said = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
     if folded:
-        names = ", ".join(node.op for node in folded[:limit]) + (" and more" if len(folded) > limit else "")
+        names = ", ".join(_said(node.op) for node in folded[:limit]) + (" and more" if len(folded) > limit else "")
         inside = sum(node.folded for node in folded)
         said.append(f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}.")
     for node_id, slot in graph.outputs[:3]:
         node = nodes[node_id]
         facts = node.values[slot] if slot < len(node.values) else None
-        said.append(f"Its result is {node.name or node.op}{f' = {tensor_text(facts)}' if facts else ''}.")
+        said.append(f"Its result is {_said(node.name or node.op)}{f' = {tensor_text(facts)}' if facts else ''}.")
     steps = list(graph.numbered_steps())
     if steps:
-        order = [nodes[step.node].grad_fn for _, step in steps if nodes[step.node].kind != "accumulate"]
+        order = [_said(nodes[step.node].grad_fn) for _, step in steps if nodes[step.node].kind != "accumulate"]
         shown = ", ".join(order[:limit]) + (f" and {len(order) - limit} more" if len(order) > limit else "")
         said.append(f"Backward runs {shown}.")
     else:
@@ -104,8 +104,13 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"
     }
     for _, step in [item for item in steps if item[1].node in owners][:limit]:
-        said.append(f".grad of {owners[step.node].name or 'a leaf'} becomes {tensor_text(step.after)}.")
+        said.append(f".grad of {_said(owners[step.node].name) or 'a leaf'} becomes {tensor_text(step.after)}.")
     return " ".join(said)
+
+
+def _said(name: str) -> str:
+    """A name as it may stand in a sentence."""
+    return one_line(name, 60)
 
 
 def _count(amount: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from autograd_tour.graph import Graph, Node, Step
 from autograd_tour.ledger import POLICIES, Ledger
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
+from autograd_tour.text import one_line
 
 __all__ = ["report"]
 
@@ -34,7 +35,7 @@ def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") 
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
-        parts += [f"Note: {note}." for note in graph.meta.notes]
+        parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.notes]
     if graph.nodes:
         parts += [_source(graph), _forward(graph), heading("grad_fn tree") + tree(graph)]
         parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
