@@ -86,16 +86,19 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     operations += sum(node.folded for node in folded)
     said = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
     if folded:
-        names = ", ".join(_said(node.op) for node in folded[:limit]) + (" and more" if len(folded) > limit else "")
+        names = ", ".join(_said(node.op) for node in folded[:limit])
+        names += " and more" if len(folded) > limit else ""
         inside = sum(node.folded for node in folded)
         said.append(f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}.")
     for node_id, slot in graph.outputs[:3]:
         node = nodes[node_id]
         facts = node.values[slot] if slot < len(node.values) else None
-        said.append(f"Its result is {_said(node.name or node.op)}{f' = {tensor_text(facts)}' if facts else ''}.")
+        value = f" = {tensor_text(facts)}" if facts else ""
+        said.append(f"Its result is {_said(node.name or node.op)}{value}.")
     steps = list(graph.numbered_steps())
     if steps:
-        order = [_said(nodes[step.node].grad_fn) for _, step in steps if nodes[step.node].kind != "accumulate"]
+        ran = [nodes[step.node] for _, step in steps]
+        order = [_said(node.grad_fn) for node in ran if node.kind != "accumulate"]
         shown = ", ".join(order[:limit]) + (f" and {len(order) - limit} more" if len(order) > limit else "")
         said.append(f"Backward runs {shown}.")
     else:
@@ -104,7 +107,8 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"
     }
     for _, step in [item for item in steps if item[1].node in owners][:limit]:
-        said.append(f".grad of {_said(owners[step.node].name) or 'a leaf'} becomes {tensor_text(step.after)}.")
+        name = _said(owners[step.node].name) or "a leaf"
+        said.append(f".grad of {name} becomes {tensor_text(step.after)}.")
     return " ".join(said)
 
 
