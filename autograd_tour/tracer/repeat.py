@@ -16,6 +16,7 @@ from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.names import caller_namespaces
 from autograd_tour.tracer.run import LeafNames, modules_in_sight, run_forward
 from autograd_tour.tracer.surroundings import (
+    ONE_AT_A_TIME,
     Buffers,
     grads_restored,
     random_state_restored,
@@ -59,7 +60,7 @@ def accumulate(
     histories: dict[Policy, list[list[Call]]] = {}
     labels: list[tuple[str, tuple[int, ...]]] = []
     losses: list[TensorFacts | None] = []
-    with random_state_restored(), switches_restored(modules_in_sight(program, args)):
+    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
         for number in range(calls):
             with Buffers() as buffers:
                 record, outputs = run_forward(program, args, keep, buffers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-__all__ = ["Buffers", "collector_paused", "grads_restored", "random_state_restored", "switches_restored"]
+__all__ = [
+    "ONE_AT_A_TIME",
+    "Buffers",
+    "collector_paused",
+    "grads_restored",
+    "random_state_restored",
+    "switches_restored",
+]
 
 
 @contextmanager
@@ -34,6 +42,10 @@ def random_state_restored() -> Iterator[None]:
         random.setstate(python)
         if numpy is not None:
             numpy.set_state(numpy_state)
+
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held by every trace: module hooks and ``.grad`` fields belong to all threads of the process."""
 
 
 @contextmanager

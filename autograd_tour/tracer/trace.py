@@ -18,6 +18,7 @@ from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.names import caller_namespaces, find_name
 from autograd_tour.tracer.run import LeafNames, check_outputs, modules_in_sight, run_forward, tensors_in
 from autograd_tour.tracer.surroundings import (
+    ONE_AT_A_TIME,
     Buffers,
     collector_paused,
     random_state_restored,
@@ -65,7 +66,7 @@ def trace(
         raise UsageError(f"keep={keep!r} is not a number of elements", hint)
     caller = caller_namespaces(1)
     switches = switches_restored(modules_in_sight(program, args))
-    with random_state_restored(), collector_paused(), switches, Buffers() as buffers:
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
         record, outputs = _outputs_of(program, args, keep, buffers)
         if record is None and backward:
             buffers.remember_all()
