@@ -56,7 +56,7 @@ def _alike(sent: TensorFacts, received: TensorFacts) -> bool:
     assert a is not None and b is not None
     if (a.min, a.max, a.zero) != (b.min, b.max, b.zero):
         return False
-    return not _numbers([a.norm, b.norm]) or math.isclose(*_numbers([a.norm, b.norm]), rel_tol=1e-4)
+    return not _numbers([a.norm, b.norm]) or math.isclose(*_numbers([a.norm, b.norm]), rel_tol=1e-5)
 
 
 def _is_sum(sent: Sequence[TensorFacts], received: TensorFacts) -> bool:

@@ -16,7 +16,7 @@ from autograd_tour.tracer.measure import Seen, bare, measure, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton
 
-__all__ = ["LARGE", "Draft", "Drafts", "position"]
+__all__ = ["LARGE", "Draft", "Drafts", "position", "take_result"]
 
 LARGE = 20_000
 """From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
@@ -191,11 +191,18 @@ class Drafts:
 
 
 def _take_outputs(draft: Draft, call: CallRecord) -> None:
-    """The last node of a call made its results; shapes and types must agree before that is believed."""
-    for k, facts in enumerate(call.outputs):
-        known = draft.values[k] if k < len(draft.values) else None
-        if known is not None and (known.shape, known.dtype) == (facts.shape, facts.dtype):
-            draft.set_output(k, facts, call.names[k] if k < len(call.names) else "")
+    """The last node of a call made its results."""
+    if call.one_node_made_all:
+        for result, k in enumerate(call.places):
+            take_result(draft, k, call, result)
+
+
+def take_result(draft: Draft, k: int, call: CallRecord, result: int) -> None:
+    """Output ``k`` is this result of ``call``; shapes and types must agree before that is believed."""
+    facts = call.outputs[result]
+    known = draft.values[k] if 0 <= k < len(draft.values) else None
+    if known is not None and (known.shape, known.dtype) == (facts.shape, facts.dtype):
+        draft.set_output(k, facts, call.names[result] if result < len(call.names) else "")
 
 
 def _from_metadata(item: Any) -> TensorFacts | None:

@@ -42,10 +42,11 @@ DETAILED = 20_000
 class Operand:
     """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
-    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it.
+    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it,
+    as the result at ``position``.
     """
 
-    __slots__ = ("constant", "differentiable", "pointer", "source", "text")
+    __slots__ = ("constant", "differentiable", "pointer", "position", "source", "text")
 
     def __init__(
         self,
@@ -54,12 +55,14 @@ class Operand:
         constant: int = -1,
         pointer: int = 0,
         source: Tensor | CallRecord | None = None,
+        position: int = 0,
     ) -> None:
         self.text = text
         self.differentiable = differentiable
         self.constant = constant
         self.pointer = pointer
         self.source = source
+        self.position = position
 
     @property
     def unknown(self) -> bool:
@@ -68,9 +71,13 @@ class Operand:
 
 
 class CallRecord:
-    """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1."""
+    """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
-    __slots__ = ("function", "group", "names", "operands", "outputs", "start", "stop", "where")
+    ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
+    one without a gradient.
+    """
+
+    __slots__ = ("function", "group", "names", "operands", "outputs", "places", "start", "stop", "where")
 
     def __init__(
         self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None
@@ -82,7 +89,16 @@ class CallRecord:
         self.group = group
         self.names: tuple[str, ...] = ()
         self.outputs: tuple[TensorFacts, ...] = ()
+        self.places: tuple[int, ...] = ()
         self.operands: list[Operand] = []
+
+    @property
+    def one_node_made_all(self) -> bool:
+        """Whether its results are sure to be outputs of one node, the last. A call such as
+        ``hsplit`` makes a node for each.
+        """
+        places = [place for place in self.places if place >= 0]
+        return len(set(places)) == len(places)
 
 
 class Constant:
@@ -161,6 +177,7 @@ class ForwardRecord:
                 operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
             ]
             call.outputs = tuple(measure(tensor, self.keep, seen=self.seen) for tensor in tensors)
+            call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
         call.names = assigned_names(frame, self.stop)[: len(tensors)]
         for position, tensor in enumerate(tensors):
             self._made[id(tensor)] = (weakref.ref(tensor), call, position)
@@ -195,7 +212,9 @@ class ForwardRecord:
                 names = made[0].names
                 if not (len(names) > made[1] and names[made[1]]) and user is not None:
                     self.name_output(item, find_name(item, [user.f_locals]))
-            return Operand("", True, source=made[0] if made is not None else None)
+            return (
+                Operand("", True, source=made[0], position=made[1]) if made is not None else Operand("", True)
+            )
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from autograd_tour.facts import TensorFacts
-from autograd_tour.tracer.drafts import Draft, Drafts, position, strided
-from autograd_tour.tracer.forward import Constant, Operand
+from autograd_tour.tracer.drafts import Draft, Drafts, position, strided, take_result
+from autograd_tour.tracer.forward import CallRecord, Constant, Operand
 
 __all__ = ["Operands"]
 
@@ -52,6 +52,13 @@ class Operands:
         draft, inputs = self.drafts[i], self.next[i]
         texts: list[str] = []
         slot = 0
+        edges = [place for place in inputs if place[0] >= 0]
+        given = [operand for operand in operands if operand.differentiable]
+        for (j, k), operand in zip(edges, given, strict=False) if len(edges) == len(given) else ():
+            made = operand.source
+            if isinstance(made, CallRecord) and not made.one_node_made_all:
+                # Of the nodes of that call, this use tells which made the result.
+                take_result(self.drafts[j], k, made, operand.position)
         for operand in operands:
             if operand.differentiable:
                 while slot < len(inputs) and inputs[slot][0] < 0:

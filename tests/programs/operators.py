@@ -135,7 +135,24 @@ def outputs_of_several_kinds() -> Tensor:
     return top.sum() + middle.prod() + torch.frexp(x)[0].sum()
 
 
+def a_node_for_each_result() -> Tensor:
+    """One call, several results, each of a node of its own."""
+    x, y = torch.randn(4, 4, requires_grad=True), torch.randn(1, 4, requires_grad=True)
+    left, right = torch.hsplit(x, 2)
+    wide, tall = torch.broadcast_tensors(x, y)
+    along, across = torch.gradient(x)
+    return (left * 2 + right * 3).sum() + (wide * 5 - tall * 7).sum() + (along * 2 + across).sum()
+
+
+def constant_results_first() -> Tensor:
+    """The first result is a permutation, which has no gradient: the others are not shifted."""
+    m = torch.randn(3, 3, requires_grad=True)
+    _, lower, upper = torch.linalg.lu(m)
+    return (lower * 2).sum() + (upper * 3).sum()
+
+
 PROGRAMS = [
+    a_node_for_each_result, constant_results_first,
     self_attention, gru, embedding_bag, large_fan_out, einsum, foreach, weight_norm, spectral_norm,
     views_changed_in_place, buffer_filled_through_views, gradient_changed_after_accumulation, ctc,
     decompositions, upsampled, random_activations, jagged, scattered, overlapping_views, outputs_of_several_kinds,

@@ -133,3 +133,12 @@ def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
     for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):
         assert measure(view, seen=seen).stats.max == 299.0
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("turn", [False, True])
+def test_the_norm_of_millions_of_elements_is_right(dtype, turn):
+    tensor = (torch.rand(3001, 1100) * 9).to(dtype)
+    view = tensor[:, ::2].t() if turn else tensor
+    exact = view.double().norm().item()
+    assert measure(view).stats.norm == pytest.approx(exact, rel=1e-6)
