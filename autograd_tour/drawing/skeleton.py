@@ -6,13 +6,14 @@ from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene
+from autograd_tour.drawing.scene import Card, Link, Role, Row, Run, Scene
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.graph import Graph, Node
 
 __all__ = ["skeleton_scene"]
 
 ROOM = 260.0
+_FILLS: dict[str, Role] = {"leaf": "leaf_fill", "saved": "saved_fill"}
 
 
 @collector_paused()
@@ -25,11 +26,12 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
             f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
             edge.src,
             edge.dst,
-            "forward",
+            "constant" if edge.kind == "saved" else "forward",
             ports=("", ""),
             title=f"{texts[edge.src]} → {texts[edge.dst]}",
         )
-        for edge in graph.select("forward")
+        for edge in graph.edges
+        if edge.kind != "gradient"
     ]
     count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
@@ -41,9 +43,7 @@ def _box(node: Node) -> Card:
         row = Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24)
         return Card(node.id, "group" if node.kind == "group" else "box", (row,), title=node.grad_fn)
     shape = shape_text(node.value.shape) if node.value is not None else ""
-    fill: Literal["leaf_fill", "accumulated_fill"] = (
-        "leaf_fill" if node.kind == "leaf" else "accumulated_fill"
-    )
+    fill = _FILLS.get(node.kind, "accumulated_fill")
     name = fit(node.name, ROOM, 12, bold=True)
     rows = tuple(
         Row((Run(text, bold=bold),), fill=fill, height=20)

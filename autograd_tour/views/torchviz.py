@@ -9,9 +9,18 @@ from autograd_tour.views.base import View
 
 __all__ = ["view"]
 
+CUSTOM = "custom Function"
+"""The note on a node that the program's own ``torch.autograd.Function`` made."""
+
 
 class Torchviz(View):
-    """Leaves, accumulators, operations and results; arrows run with the data."""
+    """Leaves, accumulators, operations and results; arrows run with the data.
+
+    As in torchviz, what a custom Function saved has a box of its own. One thing is missing: of a
+    result that is a view torchviz also draws the base tensor, and a trace does not hold which
+    tensors share memory. Where the record does not tell that a saved tensor is a leaf, it stands
+    beside the leaf's box.
+    """
 
     name = "torchviz"
     summary = "the bare backward graph in the style of torchviz"
@@ -35,6 +44,14 @@ class Torchviz(View):
             result = Node(f"o{number}", "output", op=name or "result", values=(facts,), names=(name,))
             nodes.append(result)
             edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
+        for node in nodes[:]:
+            if CUSTOM in node.notes:
+                for number, item in enumerate(item for item in node.saved if item.facts is not None):
+                    box = by_id.get(item.of)
+                    if box is None or box.kind != "leaf":
+                        box = Node(f"{node.id}s{number}", "saved", op=item.name, values=(item.facts,))
+                        nodes.append(box)
+                    edges.append(Edge(box.id, node.id, "saved"))
         return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=(), style="skeleton")
 
 

@@ -25,6 +25,19 @@ class Double(torch.autograd.Function):
         return grad * 2
 
 
+class Keeping(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        out = x * y
+        ctx.save_for_backward(y, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        y, out = ctx.saved_tensors
+        return grad * y, grad * out / y
+
+
 def leaf(*shape):
     return torch.ones(shape, requires_grad=True)
 
@@ -45,6 +58,33 @@ def shared_leaf():
     return (x * x + x).sum()
 
 
+def keeping():
+    x = leaf(3)
+    y = x.exp()
+    return Keeping.apply(x, y).sum()
+
+
+def several_results():
+    h = torch.tanh(leaf(3))
+    return (h * 2).sum(), h, (h * h).mean()
+
+
+def leaf_as_a_result():
+    x = leaf(3)
+    return x, (x * 2).sum()
+
+
+def inputs_without_grad():
+    h = leaf(3) * torch.ones(3)
+    with torch.no_grad():
+        scale = h.norm()
+    return ((h / scale - h.detach()) * torch.ones(2, 3)).sum()
+
+
+def view_as_a_result():
+    return (leaf(4) * 2)[0]
+
+
 PROGRAMS = {
     "thermometer": thermometer,
     "params": thermometer_params,
@@ -58,18 +98,27 @@ PROGRAMS = {
     "cross-entropy": lambda: nn.functional.cross_entropy(
         nn.Linear(4, 3)(torch.ones(5, 4)), torch.zeros(5, dtype=int)
     ),
+    "saved by a custom Function": keeping,
+    "several results": several_results,
+    "a leaf as a result": leaf_as_a_result,
+    "inputs without grad": inputs_without_grad,
+    "a view as a result": view_as_a_result,
     "unused outputs": lambda: leaf(4).unbind()[2] * 3,
 }
 
 
 def theirs(loss):
-    """torchviz's DOT as a labelled multigraph."""
+    """torchviz's DOT as a labelled multigraph, without the base of a result that is a view."""
     graph = nx.MultiDiGraph()
+    bases = set()
     for line in torchviz.make_dot(loss).body:
-        if match := re.match(r'\s*(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]\s*$', line, re.DOTALL):
+        if "fillcolor=darkolivegreen3" in line or "style=dotted" in line:
+            bases.add(line.split()[0])
+        elif match := re.match(r'\s*(\d+) \[label="?(.*?)"?(?: fillcolor=(\w+))?\]\s*$', line, re.DOTALL):
             graph.add_node(match[1], label=" ".join(match[2].replace("\\n", " ").split()))
         elif match := re.match(r"\s*(\d+) -> (\d+)\s*(?:\[.*\])?\s*$", line):
             graph.add_edge(match[1], match[2])
+    graph.remove_nodes_from(bases)
     return graph
 
 
