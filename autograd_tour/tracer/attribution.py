@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from autograd_tour.tracer.forward import CallRecord, ForwardRecord
+from autograd_tour.tracer.calls import CallRecord
+from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.walk import Skeleton
 
 __all__ = ["attribute"]

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from autograd_tour.graph import Edge, Node, Saved
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer import formulas
+from autograd_tour.tracer.calls import CallRecord
 from autograd_tour.tracer.drafts import Draft, Drafts, position
-from autograd_tour.tracer.forward import CallRecord, ForwardRecord
+from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.labels import describe
 from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.operands import Operands

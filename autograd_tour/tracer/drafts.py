@@ -11,7 +11,8 @@ from torch import Tensor
 
 from autograd_tour.facts import TensorFacts
 from autograd_tour.tracer import formulas
-from autograd_tour.tracer.forward import CallRecord, ForwardRecord
+from autograd_tour.tracer.calls import CallRecord
+from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.measure import Seen, bare, measure, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton

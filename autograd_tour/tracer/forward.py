@@ -1,9 +1,7 @@
-"""Listening to a forward pass: values, source lines, module paths and names, per torch function called.
+"""What was heard of a forward pass: values, source lines, module paths and names, per torch function called.
 
-A ``TorchFunctionMode`` sees every function the program calls. The sequence numbers before and
-after a call tell which graph nodes it made, composites included, without touching one of them.
-A ``TorchDispatchMode`` would see deeper, but it changes what it sees: ``torch.compile`` steps
-aside and some kernels take another path (an attention layer gets other nodes).
+The sequence numbers before and after a call tell which graph nodes it made, composites included,
+without touching one of them.
 """
 
 from __future__ import annotations
@@ -11,106 +9,26 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
-from torch.compiler import is_dynamo_compiling
-from torch.overrides import TorchFunctionMode
 
-from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import SourceLine
+from autograd_tour.tracer.calls import CallRecord, Constant, Operand
 from autograd_tour.tracer.measure import Seen, measure
 from autograd_tour.tracer.names import assigned_names, find_name, user_frame, user_frames
-from autograd_tour.tracer.surroundings import Buffers
 
-__all__ = ["CallRecord", "ForwardRecord", "Operand", "listening"]
+__all__ = ["ForwardRecord", "sequence_nr"]
 
-_sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
-
+sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 DETAILED = 20_000
 """From this many calls on only function, line and module are noted: nobody looks at a million values."""
-
-
-class Operand:
-    """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
-
-    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it,
-    as the result at ``position``.
-    """
-
-    __slots__ = ("constant", "differentiable", "pointer", "position", "source", "text")
-
-    def __init__(
-        self,
-        text: str,
-        differentiable: bool,
-        constant: int = -1,
-        pointer: int = 0,
-        source: Tensor | CallRecord | None = None,
-        position: int = 0,
-    ) -> None:
-        self.text = text
-        self.differentiable = differentiable
-        self.constant = constant
-        self.pointer = pointer
-        self.source = source
-        self.position = position
-
-    @property
-    def unknown(self) -> bool:
-        """Made where nobody listened: before the trace, in another thread, by a custom Function."""
-        return self.differentiable and self.source is None
-
-
-class CallRecord:
-    """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
-
-    ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
-    one without a gradient.
-    """
-
-    __slots__ = ("function", "group", "names", "operands", "outputs", "places", "start", "stop", "where")
-
-    def __init__(
-        self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None
-    ) -> None:
-        self.function = function
-        self.start = start
-        self.stop = stop
-        self.where = where
-        self.group = group
-        self.names: tuple[str, ...] = ()
-        self.outputs: tuple[TensorFacts, ...] = ()
-        self.places: tuple[int, ...] = ()
-        self.operands: list[Operand] = []
-
-    @property
-    def one_node_made_all(self) -> bool:
-        """Whether its results are sure to be outputs of one node, the last. A call such as
-        ``hsplit`` makes a node for each.
-        """
-        places = [place for place in self.places if place >= 0]
-        return len(set(places)) == len(places)
-
-
-class Constant:
-    """A tensor without gradient that an operation used."""
-
-    __slots__ = ("cut_from", "facts", "name", "ref", "where")
-
-    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str) -> None:
-        self.ref = weakref.ref(tensor)
-        self.facts = facts
-        self.name = name
-        self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None
 
 
 class ForwardRecord:
@@ -160,7 +78,7 @@ class ForwardRecord:
 
     def add(self, frame: FrameType, function: str, start: int, args: Any, kwargs: Any, result: Any) -> None:
         """Take note of one finished call."""
-        stop = _sequence_nr()
+        stop = sequence_nr()
         if stop == start:
             self._note_cut(function, args, kwargs, result)
             return
@@ -309,62 +227,6 @@ class ForwardRecord:
         """Path -> class name of all modules that ran."""
         paths = {self.group_path(place): kind for place, kind in self.modules.items()}
         return {path: kind for path, kind in sorted(paths.items()) if path}
-
-
-class _Listener(TorchFunctionMode):
-    def __init__(self, record: ForwardRecord) -> None:
-        super().__init__()
-        self.record = record
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if is_dynamo_compiling():
-            # torch.compile traces modes and hooks along with the program: show it nothing to stop at.
-            return func(*args, **kwargs)
-        start = _sequence_nr()
-        result = func(*args, **kwargs)
-        name = getattr(func, "__name__", str(func))
-        if name == "__get__":  # an attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing
-            name = func.__self__.__name__
-            if name != "data" and start == _sequence_nr():
-                return result
-        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
-        return result
-
-
-@contextmanager
-def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
-    """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
-
-    def before(module: nn.Module, _args: Any) -> None:
-        if not is_dynamo_compiling():
-            buffers.remember(module)
-            record.enter_module(module, sys._getframe(1))
-
-    def after(_module: nn.Module, _args: Any, _result: Any) -> None:
-        if not is_dynamo_compiling():
-            record.leave_module()
-
-    handles = [
-        torch.nn.modules.module.register_module_forward_pre_hook(before),
-        torch.nn.modules.module.register_module_forward_hook(after, always_call=True),
-    ]
-    earlier = threading.getprofile()
-
-    def started(*_: object) -> None:
-        """The first thing that a new thread does is to call this."""
-        record.threads = True
-        sys.setprofile(earlier)
-
-    threading.setprofile(started)
-    try:
-        with _Listener(record):
-            yield record
-    finally:
-        if threading.getprofile() is started:
-            threading.setprofile(earlier)
-        for handle in handles:
-            handle.remove()
 
 
 def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from autograd_tour.facts import TensorFacts
+from autograd_tour.tracer.calls import CallRecord, Constant, Operand
 from autograd_tour.tracer.drafts import Draft, Drafts, position, strided, take_result
-from autograd_tour.tracer.forward import CallRecord, Constant, Operand
 
 __all__ = ["Operands"]
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.tracer.backward import first_line
-from autograd_tour.tracer.forward import ForwardRecord, listening
+from autograd_tour.tracer.forward import ForwardRecord
+from autograd_tour.tracer.listen import listening
 from autograd_tour.tracer.names import (
     arguments_by_name,
     find_name,
