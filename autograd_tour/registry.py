@@ -17,28 +17,30 @@ __all__ = ["pick", "scan"]
 def scan(package: str, attribute: str) -> Mapping[str, Any]:
     """Name -> object, for every module of ``package`` that has an object called ``attribute``.
 
-    Third parties add theirs as entry points of the group named like the package; ours win where a
-    name is taken.
+    A tuple stands for several. Third parties add theirs as entry points of the group named like
+    the package; ours win where a name is taken.
 
     Raises:
-        UsageError: an entry point cannot be loaded.
+        UsageError: an entry point cannot be loaded, or what it loads has no name.
     """
     found: dict[str, Any] = {}
     for module in pkgutil.iter_modules(import_module(package).__path__, package + "."):
-        item = getattr(import_module(module.name), attribute, None)
-        for one in item if isinstance(item, tuple) else (item,):
-            if one is not None:
-                found[one.name] = one
+        item = getattr(import_module(module.name), attribute, ())
+        found |= {one.name: one for one in _several(item)}
     for entry in metadata.entry_points(group=package):
         try:
-            item = entry.load()
+            for one in _several(entry.load()):
+                found.setdefault(one.name, one)
         except Exception as error:
             raise UsageError(
                 f"the plugin {entry.name!r} ({entry.value}) cannot be loaded: {error}",
                 f"Update or uninstall {entry.dist.name if entry.dist else 'the package it comes from'}",
             ) from error
-        found.setdefault(item.name, item)
     return dict(sorted(found.items()))
+
+
+def _several(item: Any) -> tuple[Any, ...]:
+    return item if isinstance(item, tuple) else (item,)
 
 
 def pick(kind: str, name: str, known: Iterable[str]) -> str:
