@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 from autograd_tour.errors import TraceFileError
@@ -14,6 +16,7 @@ SCHEMA = 1
 """Raised when a file of the old form can no longer be read as it is."""
 
 MARKER = "autograd-tour"
+LONGEST_ID = 60
 
 
 class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,8 +41,17 @@ class _File(msgspec.Struct, frozen=True):
 def dumps(graph: Graph, ledger: Ledger | None = None) -> str:
     """JSON text of a graph and its ledger; :func:`loads` gives back equal data."""
     # An order of its own for lines: `git diff` and people read one node a line.
-    raw = msgspec.json.encode(_File(MARKER, SCHEMA, graph, ledger))
+    file = _File(MARKER, SCHEMA, graph, ledger)
+    try:
+        raw = msgspec.json.encode(file)
+    except UnicodeEncodeError:
+        raw = _without_surrogates(json.dumps(msgspec.to_builtins(file), ensure_ascii=False))
     return msgspec.json.format(raw, indent=1).decode() + "\n"
+
+
+def _without_surrogates(text: str) -> bytes:
+    """UTF-8, with U+FFFD for half a surrogate pair, which a name may hold and JSON may not."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def loads(text: str | bytes, source: str = "the trace") -> Trace:
@@ -73,27 +85,39 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
 
 
 def _check(graph: Graph, source: str, hint: str) -> None:
-    """References that the types alone cannot hold: ids are unique, edges and steps point at nodes."""
-    known = {node.id for node in graph.nodes}
-    if len(known) != len(graph.nodes):
-        raise TraceFileError(f"{source} is damaged: two nodes have the same id - at `$.graph.nodes`", hint)
-    named = (
-        [(edge.src, f"edges[{i}].src") for i, edge in enumerate(graph.edges)]
-        + [(edge.dst, f"edges[{i}].dst") for i, edge in enumerate(graph.edges)]
-        + [(node, f"outputs[{i}]") for i, (node, _) in enumerate(graph.outputs)]
-        + [
-            (step.node, f"passes[{p}].steps[{i}].node")
-            for p, run in enumerate(graph.passes)
-            for i, step in enumerate(run.steps)
-        ]
-    )
-    for node, path in named:
-        if node not in known:
-            raise TraceFileError(
-                f"{source} is damaged: no node has the id {node[:40]!r} - at `$.graph.{path}`", hint
-            )
+    """What the types alone cannot hold: ids are plain and unique, what names a node or a line finds one."""
+
+    def damaged(what: str, path: str) -> TraceFileError:
+        return TraceFileError(f"{source} is damaged: {what} - at `$.graph.{path}`", hint)
+
+    known: set[str] = set()
     for i, item in enumerate(graph.nodes):
+        if item.id in known:
+            raise damaged("two nodes have the same id", f"nodes[{i}].id")
+        if not (item.id.isalnum() and item.id.isascii() and len(item.id) <= LONGEST_ID):
+            raise damaged("an id is made of letters and digits", f"nodes[{i}].id")
         if item.where is not None and not 0 <= item.where < len(graph.source):
-            raise TraceFileError(
-                f"{source} is damaged: no such source line - at `$.graph.nodes[{i}].where`", hint
-            )
+            raise damaged("no such source line", f"nodes[{i}].where")
+        if item.slots < 0:
+            raise damaged("less than no slots", f"nodes[{i}].slots")
+        known.add(item.id)
+
+    def missing(node: str, path: str) -> TraceFileError:
+        return damaged(f"no node has the id {node[:40]!r}", path)
+
+    for i, edge in enumerate(graph.edges):
+        if edge.src not in known:
+            raise missing(edge.src, f"edges[{i}].src")
+        if edge.dst not in known:
+            raise missing(edge.dst, f"edges[{i}].dst")
+        if edge.slot[0] < 0 or edge.slot[1] < (-1 if edge.kind == "forward" else 0):
+            raise damaged("no such slot", f"edges[{i}].slot")
+    for i, (node, slot) in enumerate(graph.outputs):
+        if node not in known:
+            raise missing(node, f"outputs[{i}]")
+        if slot < 0:
+            raise damaged("no such slot", f"outputs[{i}]")
+    for p, run in enumerate(graph.passes):
+        for i, step in enumerate(run.steps):
+            if step.node not in known:
+                raise missing(step.node, f"passes[{p}].steps[{i}].node")

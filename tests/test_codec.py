@@ -6,11 +6,18 @@ import json
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.codec import dumps, loads
 from autograd_tour.errors import TraceFileError
+from autograd_tour.facts import Stats, TensorFacts
+from autograd_tour.formats import Settings
+from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
+from autograd_tour.ledger import Call, LeafAccount, Ledger
 from autograd_tour.lessons.thermometer import thermometer
 
 
@@ -62,6 +69,23 @@ def spoilt(graph, **changes):
         ("[" * 100_000 + "]" * 100_000, "not an autograd-tour trace|nested too deep"),
         ('{"format": "autograd-tour", "schema": 1, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
         (b"\xff\xfe\x00", "not valid JSON"),
+        ("\ufeff{}", "not valid JSON"),
+        ("null", "not an autograd-tour trace"),
+        ('{"format": "autograd-tour", "schema": "1", "graph": {}}', "not an autograd-tour trace"),
+        ('{"format": "autograd-tour", "schema": 1}', "missing required field `graph`"),
+        ('{"format": "autograd-tour", "schema": 1, "graph": {}} {}', "not valid JSON"),
+        (
+            '{"format": "autograd-tour", "schema": 1, "graph": {"new": '
+            + "[" * 100_000
+            + "]" * 100_000
+            + "}}",
+            "nested too deep",
+        ),
+        ('{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [NaN]}}', "not valid JSON"),
+        (
+            '{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [], "outputs": [["a\\nb", 0]]}}',
+            "no node has the id",
+        ),
     ],
 )
 def test_what_is_no_trace_is_refused_in_one_line(text, says):
@@ -79,7 +103,22 @@ def test_what_is_no_trace_is_refused_in_one_line(text, says):
         ({"graph__nodes__2__values__0__shape": "eleven"}, r"\$.graph.nodes\[2\].values\[0\].shape"),
         ({"graph__edges__0__dst": "n99"}, r"\$.graph.edges\[0\].dst"),
         ({"graph__edges__1__src": "nowhere"}, r"\$.graph.edges\[1\].src"),
-        ({"graph__nodes__1__id": "n0"}, r"\$.graph.nodes"),
+        ({"graph__nodes__1__id": "n0"}, r"\$.graph.nodes\[1\].id"),
+        ({"graph__nodes__2__id": ""}, r"\$.graph.nodes\[2\].id"),
+        ({"graph__nodes__2__id": 'n2"><script>'}, r"\$.graph.nodes\[2\].id"),
+        ({"graph__nodes__2__id": "n" * 1000}, r"\$.graph.nodes\[2\].id"),
+        ({"graph__nodes__2__id": 2}, r"\$.graph.nodes\[2\].id"),
+        ({"graph__nodes__2__slots": -1}, r"\$.graph.nodes\[2\].slots"),
+        ({"graph__edges__3__slot": [-1, 0]}, r"\$.graph.edges\[3\].slot"),
+        ({"graph__edges__3__slot": [0, -2]}, r"\$.graph.edges\[3\].slot"),
+        ({"graph__edges__3__slot": [0]}, r"\$.graph.edges\[3\].slot"),
+        ({"graph__edges__3__kind": "sideways"}, r"\$.graph.edges\[3\].kind"),
+        ({"graph__outputs__0__1": -1}, r"\$.graph.outputs\[0\]"),
+        ({"graph__nodes__3__where": -1}, r"\$.graph.nodes\[3\].where"),
+        ({"graph__source__0__line": "one"}, r"\$.graph.source\[0\].line"),
+        ({"graph__style": "oils"}, r"\$.graph.style"),
+        ({"graph__nodes": None}, r"\$.graph.nodes"),
+        ({"ledger": {"accounts": [{}]}}, r"\$.ledger.accounts\[0\]"),
         ({"graph__passes__0__steps__0__node": "n99"}, r"\$.graph.passes\[0\].steps\[0\].node"),
         ({"graph__outputs__0": ["n99", 0]}, r"\$.graph.outputs\[0\]"),
         ({"graph__nodes__3__where": 99}, r"\$.graph.nodes\[3\].where"),
@@ -93,3 +132,130 @@ def test_a_damaged_field_is_named(graph, changes, path):
 def test_equal_traces_have_equal_bytes_and_others_do_not(graph):
     assert dumps(graph) == dumps(tour.trace(thermometer))
     assert dumps(graph) != dumps(replace(graph, outputs=()))
+
+
+# ---- any graph there can be ---------------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBERS = (
+    st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["nan", "inf", "-inf", "(1+2j)", "(nan-infj)", 10**300, -(2**63) - 1, 2**64])
+)
+EXTENTS = st.lists(st.integers(-1, 2**62), max_size=3).map(tuple)
+STATS = st.builds(Stats, *[st.none() | NUMBERS] * 4, *[st.none() | st.integers(0)] * 3)
+FACTS = st.builds(
+    TensorFacts,
+    EXTENTS,
+    TEXTS,
+    requires_grad=st.booleans(),
+    version=st.integers(0),
+    first=st.lists(NUMBERS, max_size=4).map(tuple),
+    last=st.none() | NUMBERS,
+    stats=st.none() | STATS,
+)
+MAYBE = st.none() | FACTS
+
+
+@st.composite
+def graphs(draw):
+    """A valid graph: every reference finds what it names."""
+    count = draw(st.integers(0, 4))
+    lines = tuple(draw(st.lists(st.builds(SourceLine, TEXTS, st.integers(), TEXTS, TEXTS), max_size=2)))
+    where = st.none() | st.integers(0, len(lines) - 1) if lines else st.none()
+    nodes = tuple(
+        draw(
+            st.builds(
+                Node,
+                st.just(f"n{i}"),
+                st.sampled_from(["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]),
+                op=TEXTS,
+                grad_fn=TEXTS,
+                slots=st.integers(0, 3),
+                values=st.lists(MAYBE, max_size=2).map(tuple),
+                names=st.lists(TEXTS, max_size=2).map(tuple),
+                where=where,
+                attributes=st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
+                saved=st.lists(
+                    st.builds(Saved, TEXTS, MAYBE, state=st.sampled_from(["kept", "freed"])), max_size=2
+                ).map(tuple),
+                notes=st.lists(TEXTS, max_size=1).map(tuple),
+            )
+        )
+        for i in range(count)
+    )
+    if not nodes:
+        return Graph(source=lines, meta=Meta(draw(TEXTS), draw(st.none() | st.integers(0))))
+    ids = st.sampled_from([node.id for node in nodes])
+    slot = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    kinds = st.sampled_from(["forward", "gradient", "saved"])
+    edges = draw(st.lists(st.builds(Edge, ids, ids, kinds, slot, TEXTS), max_size=5))
+    values = st.lists(MAYBE, max_size=2).map(tuple)
+    steps = draw(st.lists(st.builds(Step, ids, values, values, MAYBE, MAYBE), max_size=3))
+    return Graph(
+        nodes,
+        tuple(edges),
+        tuple(draw(st.lists(st.builds(Group, TEXTS, TEXTS), max_size=2))),
+        (BackwardPass(tuple(steps)),),
+        lines,
+        tuple(draw(st.lists(st.tuples(ids, st.integers(0, 3)), max_size=2))),
+    )
+
+
+LEDGERS = st.builds(
+    Ledger,
+    st.integers(0, 3),
+    st.lists(
+        st.builds(
+            LeafAccount,
+            TEXTS,
+            EXTENTS,
+            *[st.lists(st.builds(Call, MAYBE, MAYBE, MAYBE), max_size=2).map(tuple)] * 3,
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.lists(MAYBE, max_size=2).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(graphs(), st.none() | LEDGERS)
+def test_any_graph_and_ledger_is_the_same_after_json(any_graph, ledger):
+    text = dumps(any_graph, ledger)
+    again = loads(text)
+    assert again.graph == any_graph
+    assert again.ledger == ledger
+    assert dumps(again.graph, again.ledger) == text
+    # 1, 1.0 and True are equal, and not the same.
+    assert repr(again.graph) == repr(any_graph)
+
+
+@settings(deadline=None, max_examples=25)
+@given(graphs(), st.sampled_from(["graph", "chain", "torchviz"]))
+def test_any_graph_that_can_be_read_can_be_drawn(any_graph, view):
+    chosen = Settings(formats=("svg", "dot", "txt"), views=(view,))
+    files = files_of_trace("x", loads(dumps(any_graph)).graph, None, chosen)
+    assert len(files) == 3
+    assert all(files.values())
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character():
+    odd = Graph((Node("n0", "leaf", names=("x\ud800y", "\ud83d\ude00")),))
+    assert loads(dumps(odd)).graph.nodes[0].names == ("x\ufffdy", "😀")
+
+
+def test_a_large_trace_is_read_again():
+    count = 100_000
+    nodes = tuple(Node(f"n{i}", "operation", op="mul", grad_fn="MulBackward0", slots=1) for i in range(count))
+    edges = tuple(Edge(f"n{i}", f"n{i - 1}", "gradient") for i in range(1, count))
+    large = Graph(nodes, edges, outputs=((nodes[-1].id, 0),))
+    assert loads(dumps(large)).graph == large
+
+
+def test_a_number_of_slots_that_no_node_can_have_stops_nothing():
+    """Each slot of a node would be a line of the report, and a row of its card."""
+    odd = loads(dumps(Graph((Node("n0", "operation", slots=2**60),), outputs=(("n0", 0),)))).graph
+    files = files_of_trace("x", odd, None, Settings(formats=("svg", "dot", "txt"), views=("chain",)))
+    assert "more" in files["x-chain.svg"]
+    assert len(files["x-report.txt"].splitlines()) < 2_100

@@ -34,7 +34,7 @@ SAVED_ROWS = 3
 def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """Cards and links for a graph in the style ``cards``."""
     artist = _Artist(graph)
-    cards = [artist.card(node) for node in graph.nodes if node.kind != "accumulate"]
+    cards = [artist.card(node) for node in graph.nodes if artist.card_of[node.id] == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
     title = _title(graph)

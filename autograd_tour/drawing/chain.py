@@ -7,7 +7,7 @@ from typing import Literal
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
-from autograd_tour.graph import Graph, Node
+from autograd_tour.graph import Edge, Graph, Node
 from autograd_tour.text import one_line
 
 __all__ = ["chain_scene"]
@@ -21,7 +21,10 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """Cards and links for a graph in the style ``chain``: from the loss to the leaves."""
     nodes = graph.by_id()
     leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
-    targets = {(e.src, e.slot[0]): e for e in graph.select("gradient") if nodes[e.dst].kind != "leaf"}
+    entries: dict[str, dict[int, Edge]] = {}
+    for e in graph.select("gradient"):
+        if nodes[e.dst].kind != "leaf":
+            entries.setdefault(e.src, {})[e.slot[0]] = e
     outputs = dict(graph.outputs)
     cards: list[Card] = []
     links: list[Link] = []
@@ -36,7 +39,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
             if slot == SLOT_ROWS:
                 rows.append(Row((Run(f"… {node.slots - SLOT_ROWS} more", "muted"),), port="more"))
                 break
-            edge = targets.get((node.id, slot))
+            edge = entries.get(node.id, {}).get(slot)
             name, number = (nodes[edge.dst].grad_fn, edge.slot[1]) if edge is not None else ("None", 0)
             text = fit(name, ROOM - 50, 12)
             colour: Literal["backward", "muted"] = "backward" if edge is not None else "muted"
@@ -44,9 +47,8 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
             rows.append(Row(runs, port=f"s{slot}"))
         shape = _SHAPES.get(node.kind, "operation")
         cards.append(Card(node.id, shape, tuple(rows), title=node.grad_fn))
-        for slot in range(node.slots):
-            edge = targets.get((node.id, slot))
-            if edge is not None:
+        for slot, edge in sorted(entries.get(node.id, {}).items()):
+            if slot < node.slots:
                 port = f"s{slot}" if slot < SLOT_ROWS else "more"
                 ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
                 title = f"next_functions[{slot}] of {node.grad_fn}"

@@ -96,9 +96,9 @@ def readable_dot(scene: Scene) -> str:
     ]
     for card in scene.cards:
         text = _text("".join([_line(row) for row in card.rows]), left=True)
-        lines.append(f"  {card.id} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
+        lines.append(f"  {_id(card.id)} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
     for link in scene.links:
-        a, b = (link.dst, link.src) if link.reverse else (link.src, link.dst)
+        a, b = (_id(link.dst), _id(link.src)) if link.reverse else (_id(link.src), _id(link.dst))
         more = " dir=back" if link.reverse else ""
         if link.label.runs or link.label.step:
             step = f"{link.label.step}  " if link.label.step else ""
@@ -107,6 +107,12 @@ def readable_dot(scene: Scene) -> str:
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")
     lines.append("}")
     return "\n".join(lines) + "\n"
+
+
+def _id(name: str) -> str:
+    """``n7`` as it is, anything else (``node`` is a word of DOT) in quotes."""
+    plain = name.isascii() and name.isalnum() and name[0].isalpha() and name[-1].isdigit()
+    return name if plain else _text(name)
 
 
 def _line(row: Row) -> str:

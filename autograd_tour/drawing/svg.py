@@ -188,7 +188,7 @@ class _Painter:
             strong = link.emphasis == "strong"
             colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
         head = _arrow(points[-1], tip, colour)
-        ident = f"{self.prefix}-{link.id}"
+        ident = escape(f"{self.prefix}-{link.id}")
         return (
             f'<g id="{ident}" class="edge {link.flow}"><title>{escape(link.title)}</title>'
             f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}</g>\n'
@@ -218,7 +218,8 @@ class _Painter:
         width, height = size
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
-        yield f'<g id="{self.prefix}-{card.id}" class="node {card.shape}"><title>{escape(card.title)}</title>'
+        ident = escape(f"{self.prefix}-{card.id}")
+        yield f'<g id="{ident}" class="node {card.shape}"><title>{escape(card.title)}</title>'
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
                 sheet = _band(left + shift, top + shift, width, height, radius, radius)

@@ -37,7 +37,9 @@ def tree(graph: Graph) -> str:
             continue
         seen.add(node_id)
         inner = min(depth + 1, DEEPEST)
-        for slot in reversed(range(node.slots)):
+        # More slots than lines are left are not worth a look.
+        shown = min(node.slots, LINES + 1 - len(lines))
+        for slot in reversed(range(shown)):
             edge = edges.get((node_id, slot))
             output = f"output {edge.slot[1]} of " if edge is not None and edge.slot[1] else ""
             pending.append((edge.dst if edge is not None else None, f"[{slot}] {output}", inner))

@@ -29,11 +29,12 @@ class Torchviz(View):
         """One edge for each ``next_functions`` entry, leaf -> accumulator, grad_fn -> result."""
         by_id = graph.by_id()
         nodes = [node for node in graph.nodes if node.kind in ("leaf", "accumulate", "operation", "group")]
+        kept = {node.id for node in nodes}
         senders = {node.id for node in nodes if node.kind != "leaf"}
         edges = [
             Edge(edge.dst, edge.src, "forward", edge.slot[::-1])
             for edge in graph.select("gradient")
-            if edge.src in senders
+            if edge.src in senders and edge.dst in kept
         ]
         for number, (node_id, slot) in enumerate(graph.outputs):
             node = by_id[node_id]
@@ -43,7 +44,8 @@ class Torchviz(View):
             name = node.names[slot] if slot < len(node.names) else ""
             result = Node(f"o{number}", "output", op=name or "result", values=(facts,), names=(name,))
             nodes.append(result)
-            edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
+            if node_id in kept:
+                edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
         for node in nodes[:]:
             if CUSTOM in node.notes:
                 for number, item in enumerate(item for item in node.saved if item.facts is not None):
