@@ -47,7 +47,7 @@ def _from_text(value: str, digits: int) -> str:
     try:
         return number(complex(text), digits)
     except ValueError:
-        return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+        return one_line(value, LONGEST)
 
 
 def _real(value: int | float, digits: int) -> str:

@@ -51,11 +51,11 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 
         return "None"
     parts = []
     if facts.layout != "strided":
-        parts.append(facts.layout.removeprefix("sparse_") if facts.layout == "sparse_coo" else facts.layout)
+        parts.append("coo" if facts.layout == "sparse_coo" else one_line(facts.layout, 24))
     if shape and facts.shape:
         parts.append(shape_text(facts.shape))
     if facts.dtype != "float32" or not facts.first:
-        parts.append(facts.dtype)
+        parts.append(one_line(facts.dtype, 24))
     parts.append(elements(facts, digits))
     return " ".join(part for part in parts if part)
 
