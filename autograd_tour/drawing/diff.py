@@ -10,6 +10,7 @@ from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.graph import Change, Edge, Graph, Node, State, Step
+from autograd_tour.text import one_line
 
 __all__ = ["diff_scene"]
 
@@ -150,8 +151,14 @@ def _describe(graph: Graph) -> str:
     said = [f"Two runs as one graph. Of its {len(cards)} nodes {', '.join(parts)}."]
     for node in [node for node in cards if node.state in ("added", "gone")][:8]:
         word = "New" if node.state == "added" else "Gone"
-        said.append(f"{word}: {node.kind} {node.name or node.op or node.grad_fn}.")
+        said.append(f"{word}: {node.kind} {_said(node)}.")
     for node in [node for node in cards if node.changes][:8]:
-        changes = "; ".join(f"{what} {before} → {after}" for what, before, after in node.changes[:3])
-        said.append(f"{node.name or node.op or node.grad_fn}: {changes}.")
+        changes = (
+            "{} {} → {}".format(*(one_line(text, 60) for text in change)) for change in node.changes[:3]
+        )
+        said.append(f"{_said(node)}: {'; '.join(changes)}.")
     return " ".join(said)
+
+
+def _said(node: Node) -> str:
+    return one_line(node.name or node.op or node.grad_fn, 60)

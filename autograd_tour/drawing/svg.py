@@ -13,6 +13,7 @@ from autograd_tour.drawing.metrics import escape, fit
 from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import ARROW, BADGE, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.theme import FONT, LIGHT, MONO, ThemeName, style_block, themed
+from autograd_tour.text import one_line
 
 __all__ = ["draw", "frame", "prefix_for", "text_element"]
 
@@ -21,6 +22,8 @@ CAPTION = 20.0
 """Height of a line below the picture that says what is not in it, px."""
 CAPTION_ROOM = 600.0
 RADIUS = 8.0
+TOOLTIP = 200
+"""Most characters of what a reader sees when pointing at a card or a link."""
 
 _FLOW = {
     "forward": (LIGHT.forward, ""),
@@ -190,7 +193,7 @@ class _Painter:
         head = _arrow(points[-1], tip, colour)
         ident = escape(f"{self.prefix}-{link.id}")
         return (
-            f'<g id="{ident}" class="edge {link.flow}"><title>{escape(link.title)}</title>'
+            f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>'
             f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}</g>\n'
         )
 
@@ -219,7 +222,7 @@ class _Painter:
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
         ident = escape(f"{self.prefix}-{card.id}")
-        yield f'<g id="{ident}" class="node {card.shape}"><title>{escape(card.title)}</title>'
+        yield f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>'
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
                 sheet = _band(left + shift, top + shift, width, height, radius, radius)
@@ -270,6 +273,10 @@ class _Painter:
         for run in row.right:
             yield text_element(run, x, middle + run.size * 0.35)
             x += run.width
+
+
+def _tooltip(text: str) -> str:
+    return escape(text if len(text) <= TOOLTIP else one_line(text, TOOLTIP))
 
 
 def _band(x: float, y: float, w: float, h: float, upper: float, lower: float) -> str:

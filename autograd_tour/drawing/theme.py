@@ -20,7 +20,7 @@ MONO = "Courier, 'Courier New', 'Liberation Mono', monospace"
 
 @dataclass(frozen=True)
 class Palette:
-    """Six-digit hex colours by role. Text roles have a contrast of at least 4.5:1 on ``paper``."""
+    """Six-digit hex colours by role. Text roles have a contrast of at least 4.5:1 on paper and on every fill."""
 
     ink: str
     forward: str
@@ -53,7 +53,7 @@ DARK = Palette(
     forward="#6cb6ff",
     backward="#ffa657",
     saved="#e7a1cf",
-    muted="#8b949e",
+    muted="#939ca6",
     error="#ff7b72",
     paper="#0d1117",
     leaf_fill="#0b2f4a",

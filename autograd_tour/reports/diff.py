@@ -6,6 +6,7 @@ from collections import Counter
 
 from autograd_tour.graph import Graph, Node
 from autograd_tour.reports.tables import heading, table
+from autograd_tour.text import one_line
 
 __all__ = ["diff_report"]
 
@@ -22,7 +23,7 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
     counts = Counter(node.state for node in cards)
     summary = ", ".join(f"{counts[state]} {state}" for state in ("added", "gone", "changed", "same"))
     parts = [title, "=" * len(title), "", f"Nodes: {summary}."]
-    parts += [f"Note: {note}." for note in graph.meta.notes]
+    parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.notes]
     structure = [
         *(
             [_MARKS[n.state], n.kind, _name(n), n.grad_fn, _where(graph, n), ""]

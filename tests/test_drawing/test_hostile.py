@@ -15,7 +15,9 @@ from autograd_tour.drawing import scene_of
 from autograd_tour.drawing.engine import choose
 from autograd_tour.graph import Edge, Graph, Group, Node
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.reports.diff import diff_report
 from autograd_tour.views import registry
+from autograd_tour.views.diff import diff
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -79,6 +81,7 @@ def test_a_picture_stays_a_picture(plain, name, view):
     keys = {key.lower() for element in root.iter() for key in element.attrib}
     assert not [key for key in keys if key.startswith("on") or "href" in key]
     cards = [e for e in root.iter() if e.get("class", "").startswith("node")]
+    assert len(svg) < 60_000
     assert len(cards) == len(registry()[view].apply(plain).nodes) - 2 * (view != "torchviz")
 
 
@@ -139,6 +142,16 @@ def test_an_id_made_by_hand_breaks_nothing(odd):
         )
         lines = [line.split(" ")[0] for line in done.stdout.decode().split("\n")]
         assert (lines.count("node"), lines.count("edge")) == (2, 1)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_comparison_is_a_picture_and_plain_text_too(plain, name):
+    compared = diff(plain, infected(plain, HOSTILE[name]))
+    ET.fromstring(tour.svg(compared))
+    report = diff_report(compared, "a", "b")
+    report.encode()
+    assert not [char for char in report if ord(char) < 32 and char != "\n"]
+    assert max(map(len, report.split("\n"))) < 1_000
 
 
 # ---- real programs -------------------------------------------------------------------------
