@@ -62,7 +62,19 @@ def layout_dot(scene: Scene) -> str:
 def _boxes(card: Card, direction: str) -> str:
     width, height = round(card.width), round(card.height)
     ports = [row.port for row in card.rows]
-    if any(ports):
+    if any(ports) and direction == "TB":
+        # Links leave from the lower edge, the first row's leftmost: none runs across the rows below.
+        named = [port for port in ports if port]
+        share = width // len(named)
+        cells = (
+            f'<TR><TD COLSPAN="{len(named)}" FIXEDSIZE="TRUE" '
+            f'WIDTH="{share * len(named)}" HEIGHT="{height - 1}"></TD></TR><TR>'
+            + "".join(
+                f'<TD PORT="{port}" FIXEDSIZE="TRUE" WIDTH="{share}" HEIGHT="1"></TD>' for port in named
+            )
+            + "</TR>"
+        )
+    elif any(ports):
         cells = "".join(
             f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" '
             f'WIDTH="{width}" HEIGHT="{row.height:.0f}"></TD></TR>'

@@ -20,7 +20,7 @@ MONO = "Courier, 'Courier New', 'Liberation Mono', monospace"
 
 @dataclass(frozen=True)
 class Palette:
-    """Six-digit hex colours by role. Text roles have a contrast of at least 4.5:1 on paper and on every fill."""
+    """Six-digit hex colours by role. Text roles have a contrast of at least 4.5:1 on paper and fills."""
 
     ink: str
     forward: str

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import autograd_tour as tour
+from autograd_tour.drawing.theme import DARK, LIGHT
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -41,6 +42,7 @@ for (const card of cards) {
   for (const text of card.querySelectorAll('text'))
     if (!inside(box(text), outline, 1)) bad.push('leaves its card: ' + text.textContent);
 }
+const words = cards.flatMap(card => [...card.querySelectorAll('text')]).map(text => [box(text), text]);
 const texts = rules.map(rule => [...rule.querySelectorAll('text, circle')].map(box));
 rules.forEach((rule, i) => {
   for (const card of cards)
@@ -49,13 +51,22 @@ rules.forEach((rule, i) => {
   for (let j = 0; j < i; j++)
     if (texts[i].some(a => texts[j].some(b => !apart(a, b)))) bad.push('on a label: ' + rule.textContent);
 });
+for (const path of document.querySelectorAll('g.edge > path:first-of-type')) {
+  const place = path.getScreenCTM();
+  for (let at = 0; at <= path.getTotalLength(); at += 3) {
+    const { x, y } = path.getPointAtLength(at).matrixTransform(place);
+    if (words.some(([b]) => x > b[0] + 1 && x < b[2] - 1 && y > b[1] + 1 && y < b[3] - 1))
+      { bad.push('runs through a text: ' + path.parentNode.id); break; }
+  }
+}
+const colours = [...new Set(words.map(([, text]) => getComputedStyle(text).fill))];
 const paper = getComputedStyle(document.querySelector('svg > rect')).fill;
 const svg = document.querySelector('svg');
 for (const text of document.querySelectorAll('text'))
   if (!inside(box(text), box(svg), 0)) bad.push('leaves the picture: ' + text.textContent);
 document.body.innerHTML = '<pre id="answer"></pre>';
 document.getElementById('answer').textContent = JSON.stringify(
-  {bad, paper, cards: cards.length, rules: rules.length});
+  {bad, paper, colours, cards: cards.length, rules: rules.length});
 </script>
 """
 
@@ -89,17 +100,46 @@ def odd_names():
     return a_very_long_name_that_says_everything_about_the_tensor_it_stands_for.exp() + Ωμέγα**2
 
 
-PROGRAMS = {"thermometer": thermometer, "params": thermometer_params, "net": net, "odd names": odd_names}
+def fan_out():
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    h = torch.sin(x)
+    return (h * h + h * x + x * x + h.detach() * h).sum()
+
+
+def hostile_names():
+    script = type(
+        "</text><script>alert(1)</script>",
+        (torch.autograd.Function,),
+        {
+            "forward": staticmethod(lambda ctx, x: x * 2),
+            "backward": staticmethod(lambda ctx, grad: grad * 2),
+        },
+    )
+    names = ["<b>x</b>]]>&", "🧑‍🔬🌡️ 温度計 ﷽", "ＷＷＷＷＷ" * 9, "\u202eabc\x00\ud800", "ÅÅÅ e\u0301\u0301 ҈Ж"]
+    layers = nn.ModuleDict({name: nn.Linear(2, 2, bias=False) for name in names})
+    x = torch.ones(3, 2)
+    for layer in layers.values():
+        x = script.apply(layer(x))
+    return tour.trace(x.sum(), names={f"{name} weight": layers[name].weight for name in names})
+
+
+PROGRAMS = {
+    "thermometer": thermometer,
+    "params": thermometer_params,
+    "net": net,
+    "fan-out": fan_out,
+    "odd names": odd_names,
+}
 
 
 @pytest.fixture(scope="module")
 def graphs():
-    return {name: tour.trace(program) for name, program in PROGRAMS.items()}
+    return {name: tour.trace(program) for name, program in PROGRAMS.items()} | {"hostile": hostile_names()}
 
 
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 @pytest.mark.parametrize("view", ["graph", "chain", "torchviz"])
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [*PROGRAMS, "hostile"])
 def test_every_text_stays_in_its_box(graphs, tmp_path, program, view, direction):
     svg = tour.svg(graphs[program], view=view, direction=direction)
     found = in_browser(svg, tmp_path)
@@ -107,8 +147,9 @@ def test_every_text_stays_in_its_box(graphs, tmp_path, program, view, direction)
     assert found["bad"] == []
 
 
-def test_text_stays_in_its_box_in_a_wider_font_too(graphs, tmp_path):
-    svg = tour.svg(graphs["thermometer"])
+@pytest.mark.parametrize("program", ["thermometer", "net", "hostile"])
+def test_text_stays_in_its_box_in_a_wider_font_too(graphs, tmp_path, program):
+    svg = tour.svg(graphs[program])
     wide = in_browser(
         svg, tmp_path, style="svg text { font-family: 'DejaVu Sans', 'Courier New', monospace }"
     )
@@ -128,6 +169,22 @@ def test_the_picture_follows_the_readers_theme(graphs, tmp_path, theme, scheme, 
     svg = tour.svg(graphs["thermometer"], theme=theme)
     found = in_browser(svg, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
     assert found["paper"] == paper
+    palette = LIGHT if paper == "rgb(255, 255, 255)" else DARK
+    roles = ("ink", "forward", "backward", "saved", "muted", "paper")
+    assert set(found["colours"]) == {rgb(getattr(palette, role)) for role in roles}
+
+
+def rgb(colour):
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def test_the_measuring_finds_a_link_that_runs_through_a_text(graphs, tmp_path):
+    svg = tour.svg(graphs["thermometer"])
+    found = re.search(r'<g transform="translate\(16 16\)">', svg)
+    across = '<g id="across" class="edge"><path d="M0 {0}L2000 {0}" fill="none"/></g>'
+    lines = "".join(across.format(y) for y in range(0, 200, 5))
+    svg = svg[: found.end()] + lines + svg[found.end() :]
+    assert "runs through a text: across" in in_browser(svg, tmp_path)["bad"]
 
 
 def test_the_measuring_can_fail(graphs, tmp_path):
