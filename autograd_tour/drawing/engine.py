@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from autograd_tour.errors import EngineError, UsageError
+from autograd_tour.text import one_line
 
 __all__ = ["ENGINES", "ENVIRONMENT", "EngineInfo", "available", "choose", "lay_out"]
 
@@ -97,7 +98,9 @@ def choose(name: str | None = None) -> tuple[str, str]:
     wanted = name or os.environ.get(ENVIRONMENT) or None
     if wanted is not None and wanted not in ENGINES:
         origin = "" if name else f" (from {ENVIRONMENT})"
-        raise UsageError(f"unknown layout engine {wanted!r}{origin}", f"Choose one of: {', '.join(ENGINES)}")
+        raise UsageError(
+            f"unknown layout engine {wanted[:60]!r}{origin}", f"Choose one of: {', '.join(ENGINES)}"
+        )
     for candidate in [wanted] if wanted else ENGINES:
         path = _FINDERS[candidate]()
         if path is not None:
@@ -129,7 +132,7 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
             f"the layout engine {name} cannot be started: {error.strerror}", f"Look at {path}"
         ) from None
     if done.returncode != 0 or not done.stdout.strip():
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0][:200]
+        said = one_line(done.stderr.decode(errors="replace").strip().partition("\n")[0], 200)
         raise EngineError(
             f"the layout engine {name} failed" + (f": {said}" if said else f" (exit code {done.returncode})"),
             "Try another one with --engine, or see: autograd-tour info",

@@ -44,7 +44,7 @@ def tree(graph: Graph) -> str:
             output = f"output {edge.slot[1]} of " if edge is not None and edge.slot[1] else ""
             pending.append((edge.dst if edge is not None else None, f"[{slot}] {output}", inner))
     if pending:
-        lines.append(f"  … {len(pending)} more branches")
+        lines.append(f"  … {len(pending)} more {'branch' if len(pending) == 1 else 'branches'}")
     return "\n".join(lines)
 
 

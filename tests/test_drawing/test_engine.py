@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -72,6 +75,71 @@ def test_an_engine_that_does_not_answer_is_an_engine_error(graph, tmp_path, monk
     fake(tmp_path, monkeypatch, script)
     with pytest.raises(EngineError, match=says):
         tour.svg(graph, engine="dot", timeout=0.3 if "sleep" in script else 30)
+
+
+def test_nothing_an_engine_says_leaks_out(graph, tmp_path, monkeypatch, capfd):
+    real = engine.choose("graphviz-pure")[1]
+    fake(tmp_path, monkeypatch, f'echo "warning: no font" >&2; exec {real} "$@"')
+    assert tour.svg(graph, engine="dot") == tour.svg(graph)
+    fake(tmp_path, monkeypatch, r'printf "\\033[31mline one\\nline two\\n" >&2; exit 1')
+    with pytest.raises(EngineError) as caught:
+        tour.svg(graph, engine="dot")
+    assert capfd.readouterr() == ("", "")
+    assert "line one" in str(caught.value)
+    assert not [char for char in str(caught.value) if ord(char) < 32]
+
+
+def test_an_engine_that_cannot_be_started_is_an_engine_error(graph, tmp_path, monkeypatch):
+    fake(tmp_path, monkeypatch, "exit 0")
+    (tmp_path / "dot").write_bytes(b"\x7fELF but no more")
+    with pytest.raises(EngineError, match="cannot be started"):
+        tour.svg(graph, engine="dot")
+
+
+def test_an_engine_that_hangs_is_stopped_with_what_it_started(graph, tmp_path, monkeypatch):
+    fake(tmp_path, monkeypatch, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    with pytest.raises(EngineError, match="was stopped"):
+        tour.svg(graph, engine="dot", timeout=1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "says"),
+    [
+        (["--engine", "neato"], {}, 2, "neato"),
+        ([], {"AUTOGRAD_TOUR_ENGINE": "neato"}, 2, "AUTOGRAD_TOUR_ENGINE"),
+        (["--engine", "dot"], {"PATH": "/nowhere"}, 3, "not installed"),
+        ([], {"AUTOGRAD_TOUR_ENGINE": "dot", "PATH": "/nowhere"}, 3, "not installed"),
+    ],
+)
+def test_the_command_ends_with_the_errors_code_and_writes_nothing(
+    tmp_path, arguments, environment, code, says
+):
+    trace = tmp_path / "x.json"
+    trace.write_text(tour.dumps(tour.trace(thermometer)))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "autograd_tour",
+            "render",
+            str(trace),
+            "-o",
+            str(tmp_path / "new"),
+            *arguments,
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs a system Graphviz")
