@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 import autograd_tour as tour
-from autograd_tour.drawing.theme import DARK, LIGHT
+from autograd_tour.drawing.metrics import _BOLD, _REGULAR, text_width
+from autograd_tour.drawing.theme import DARK, FONT, LIGHT
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -72,10 +73,13 @@ document.getElementById('answer').textContent = JSON.stringify(
 
 
 def in_browser(svg, folder, *flags, style=""):
+    return dumped(f"<style>{style}</style><body>{svg}{MEASURE}", folder, *flags)
+
+
+def dumped(body, folder, *flags):
+    """What the scripts of a page answer."""
     page = folder / "page.html"
-    page.write_text(
-        f"<!doctype html><meta charset=utf-8><style>{style}</style><body>{svg}{MEASURE}", encoding="utf-8"
-    )
+    page.write_text(f"<!doctype html><meta charset=utf-8>{body}", encoding="utf-8")
     done = subprocess.run(
         [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, "--dump-dom", page.as_uri()],
         capture_output=True,
@@ -176,6 +180,43 @@ def test_the_picture_follows_the_readers_theme(graphs, tmp_path, theme, scheme, 
 
 def rgb(colour):
     return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+WIDTHS = """
+<svg id="ruler" font-family="FONT"></svg>
+<script>
+const ruler = document.getElementById('ruler');
+const width = ([char, bold]) => {
+  const text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+  text.setAttribute('font-size', '100');
+  if (bold) text.setAttribute('font-weight', 'bold');
+  text.textContent = '|' + char + '|';
+  ruler.append(text);
+  const full = text.getComputedTextLength();
+  text.textContent = '||';
+  return (full - text.getComputedTextLength()) / 100;
+};
+const bad = CHARS.map(width);
+document.body.innerHTML = '<pre id="answer"></pre>';
+document.getElementById('answer').textContent = JSON.stringify(bad);
+</script>
+"""
+
+
+def test_characters_are_as_wide_as_the_layout_takes_them_to_be(tmp_path):
+    """Else each text would be squeezed or stretched into its place."""
+    chars = [(char, bold) for bold, table in enumerate((_REGULAR, _BOLD)) for char in "".join(table.values())]
+    page = WIDTHS.replace("FONT", FONT).replace("CHARS", json.dumps(chars))
+    widths = dict(zip(chars, dumped(page, tmp_path), strict=True))
+    if widths["W", 0] != pytest.approx(0.944, abs=0.002) or widths["i", 0] != pytest.approx(0.222, abs=0.002):
+        pytest.skip("no font with Arial's widths is installed (apt-get install fonts-liberation)")
+    ascii_widths = {key: width for key, width in widths.items() if key[0].isascii()}
+    assert len(ascii_widths) == 2 * 95
+    for (char, bold), width in ascii_widths.items():
+        assert text_width(char, 1, bool(bold)) == pytest.approx(width, abs=0.002), (char, bold)
+    # What such a font lacks comes from another one, which is nearly as wide.
+    off = [key for key, width in widths.items() if abs(text_width(key[0], 1, bool(key[1])) - width) > 0.1]
+    assert len(off) < 0.05 * len(widths), off
 
 
 def test_the_measuring_finds_a_link_that_runs_through_a_text(graphs, tmp_path):

@@ -1,0 +1,144 @@
+"""What stands on the cards of the main picture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+import autograd_tour as tour
+from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.facts import Stats, TensorFacts
+from autograd_tour.graph import Edge, Graph, Node, Saved
+from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+
+
+def cards(program, **options):
+    """Title -> the lines of the card."""
+    graph = program if isinstance(program, Graph) else tour.trace(program, **options)
+    return {card.title: [line(row) for row in card.rows] for card in scene_of(graph).cards}
+
+
+def line(row):
+    return "".join(run.text for run in (*row.left, *row.right))
+
+
+def leaf(value):
+    return torch.tensor(value, requires_grad=True)
+
+
+def test_the_thermometer():
+    drawn = cards(thermometer)
+    assert drawn["leaf w"] == ["wleaf", "1", ".grad  None + 4517.3 = 4517.3"]
+    assert drawn["leaf b"] == ["bleaf", "0", ".grad  None + 82.6 = 82.6"]
+    assert drawn["constant t_u"][0] == "t_uconstant"
+    mean = drawn["mean (MeanBackward0)"]
+    assert mean[0] == "meanMeanBackward0"
+    assert mean[1].startswith("line ")
+    assert mean[-2:] == ["loss = 1763.88", "grad in  1"]
+    assert drawn["w * t_u (MulBackward0)"][3] == "saved  t_u"
+
+
+def test_a_node_with_two_outputs_shows_both_and_both_gradients():
+    unbind = next(rows for title, rows in cards(thermometer_params).items() if "Unbind" in title)
+    assert "w = 1" in unbind
+    assert "b = 0" in unbind
+    assert unbind[-2:] == ["grad w  4517.3", "grad b  82.6"]
+
+
+def test_an_empty_mailbox_is_none_and_a_zero_is_a_zero():
+    w, v, u = leaf(2.0), leaf(3.0), leaf(4.0)
+    v.grad = torch.tensor(0.0)
+    drawn = cards((w * 0 + v) * (u > 9).float(), names={"w": w, "v": v})
+    assert drawn["leaf w"][-1] == ".grad  None + 0 = 0"
+    assert drawn["leaf v"][-1] == ".grad  0 + 0 = 0"
+
+
+def test_what_was_not_recorded_or_not_reached_is_said_to_be_so():
+    w = leaf(2.0)
+    assert cards(w * w, backward=False, names={"w": w})["leaf w"][-1] == ".grad  not recorded"
+    graph = tour.trace(thermometer)
+    lost = replace(graph, passes=(replace(graph.passes[0], steps=graph.passes[0].steps[:1]),))
+    assert cards(lost)["leaf w"][-1] == ".grad  not reached"
+    assert cards(lost)["w * t_u (MulBackward0)"][-1] == "grad  not reached"
+
+
+def test_a_freed_saved_tensor_is_hatched_and_one_modified_is_marked():
+    loss = thermometer()
+    loss.backward()
+    scene = scene_of(tour.trace(loss, backward=False))
+    freed = [row for card in scene.cards for row in card.rows if row.mark == "hatched"]
+    assert freed
+    assert all(line(row).endswith("freed") for row in freed)
+    odd = Node(
+        "n0", "operation", op="op", saved=(Saved("self", state="modified"), Saved("other", state="hooked"))
+    )
+    assert cards(Graph((odd,)))["op ()"][1:] == [
+        "saved  self  ✕ modified in place",
+        "saved  other  behind a hook",
+    ]
+
+
+def test_a_detached_tensor_has_scissors():
+    def program():
+        h = leaf([1.0, 2.0]) * 2
+        return (h * h.detach()).sum()
+
+    scene = scene_of(tour.trace(program))
+    (cut,) = [card for card in scene.cards if card.rows[0].mark == "cut"]
+    assert line(cut.rows[0]).endswith("cut")
+
+
+def test_nan_and_infinity_are_called_out():
+    facts = TensorFacts((3,), "float32", first=("nan", 1.0, "inf"), last="inf", stats=Stats(nan=1, inf=1))
+    assert cards(Graph((Node("n0", "operation", op="op", values=(facts,)),)))["op ()"][-1] == (
+        "(3) nan, 1, inf  ✕ 1 NaN, 1 Inf"
+    )
+
+
+def test_long_lists_end_in_how_many_more():
+    facts = TensorFacts((), "float32", first=(1.0,))
+    node = Node(
+        "n0", "operation", op="op", values=(facts,) * 9, saved=tuple(Saved(f"s{i}") for i in range(7))
+    )
+    rows = cards(Graph((node,)))["op ()"]
+    assert "… 6 more outputs" in rows
+    assert "saved  … 4 more" in rows
+
+
+def test_forward_is_blue_and_backward_orange_and_runs_the_other_way():
+    graph = tour.trace(thermometer)
+    links = scene_of(graph).links
+    kinds = {node.id: node.kind for node in graph.nodes}
+    assert {link.flow for link in links} == {"forward", "backward", "constant"}
+    for link in links:
+        assert link.reverse == (link.flow == "backward")
+        assert (link.flow == "constant") == (kinds[link.src] == "constant")
+    ends = {(link.src, link.dst) for link in links if link.flow == "forward"}
+    assert {(link.dst, link.src) for link in links if link.flow == "backward"} == ends
+    numbers = [link.label.step for link in links if link.flow == "backward"]
+    assert sorted(set(numbers)) == [1, 2, 3, 4, 6]
+
+
+def test_an_accumulator_without_its_leaf_is_drawn_too():
+    lone = Graph(
+        (Node("n0", "operation", op="op"), Node("n1", "accumulate", grad_fn="AccumulateGrad")),
+        (Edge("n0", "n1", "gradient"),),
+    )
+    scene = scene_of(lone)
+    assert [card.id for card in scene.cards] == ["n0", "n1"]
+    assert len(scene.links) == 1
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_dot_for_people_has_the_text_of_the_picture(direction):
+    scene = scene_of(tour.trace(thermometer), direction)
+    text = readable_dot(scene)
+    assert f"rankdir={direction}" in text
+    for card in scene.cards:
+        for row in card.rows:
+            for run in (*row.left, *row.right):
+                assert run.text.strip() in text
+    assert text.count(" -> ") == len(scene.links)
+    assert text.count("dir=back") == sum(link.reverse for link in scene.links)
+    assert "4  × 1" in text

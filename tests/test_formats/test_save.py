@@ -1,0 +1,104 @@
+"""From Python: a trace or a ledger as a file, the ending says how."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import autograd_tour as tour
+from autograd_tour.errors import UsageError
+from autograd_tour.formats import Settings
+from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.lessons.thermometer import thermometer
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return tour.trace(thermometer)
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return tour.accumulate(thermometer, calls=3)
+
+
+@pytest.mark.parametrize("ending", ["svg", "dot", "json", "txt"])
+def test_the_ending_says_the_format(graph, tmp_path, ending):
+    path = tmp_path / f"x.{ending}"
+    assert tour.save(graph, path) == path
+    expected = {
+        "svg": tour.svg(graph),
+        "dot": tour.dot(graph),
+        "json": tour.dumps(graph),
+        "txt": tour.report(graph),
+    }
+    assert path.read_text(encoding="utf-8") == expected[ending]
+
+
+def test_a_path_may_be_text_and_its_folder_new(graph, tmp_path):
+    path = tour.save(graph, str(tmp_path / "new" / "x.svg"), view="chain", theme="dark", direction="TB")
+    assert path.read_text() == tour.svg(graph, view="chain", theme="dark", direction="TB")
+
+
+def test_a_ledger_is_a_chart_a_report_or_a_trace(ledger, tmp_path):
+    assert "before each call" in tour.save(ledger, tmp_path / "x.txt").read_text()
+    ET.fromstring(tour.save(ledger, tmp_path / "x.svg").read_text())
+    assert tour.loads(tour.save(ledger, tmp_path / "x.json").read_text()).ledger == ledger
+    with pytest.raises(UsageError, match=r"a ledger cannot be written as \.dot"):
+        tour.save(ledger, tmp_path / "x.dot")
+
+
+def test_a_ledger_goes_along_with_its_graph(graph, ledger, tmp_path):
+    tour.save(graph, tmp_path / "x.json", ledger=ledger)
+    read = tour.loads((tmp_path / "x.json").read_text())
+    assert (read.graph, read.ledger) == (graph, ledger)
+    assert "Accumulation" in tour.save(graph, tmp_path / "x.txt", ledger=ledger).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("x.bmp", {}, "'.bmp'"),
+        ("x", {}, "ending ''"),
+        ("x.svg", {"view": "chian"}, "unknown view 'chian'"),
+        ("x.svg", {"view": "accumulation"}, "no accumulation ledger"),
+        ("x.svg", {"view": "diff"}, "two graphs"),
+    ],
+)
+def test_what_cannot_be_written_is_said_and_nothing_is(graph, tmp_path, name, options, says):
+    with pytest.raises(UsageError, match=says) as caught:
+        tour.save(graph, tmp_path / name, **options)
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_named_after_the_trace_and_its_views(graph, ledger):
+    everything = Settings(
+        formats=("svg", "dot", "json", "txt"), views=("graph", "chain", "torchviz", "accumulation")
+    )
+    assert sorted(files_of_trace("net", graph, ledger, everything)) == [
+        "net-accumulation.svg",
+        "net-chain.dot",
+        "net-chain.svg",
+        "net-graph.dot",
+        "net-graph.svg",
+        "net-report.txt",
+        "net-torchviz.dot",
+        "net-torchviz.svg",
+        "net.json",
+    ]
+    assert sorted(files_of_trace("net", graph, ledger, Settings())) == [
+        "net-accumulation.svg",
+        "net-chain.svg",
+        "net-graph.svg",
+        "net-report.txt",
+        "net.json",
+    ]
+    assert "net-accumulation.svg" not in files_of_trace("net", graph, None, Settings())
+
+
+def test_an_unknown_format_is_a_usage_error(graph):
+    with pytest.raises(UsageError, match="unknown format 'sgv'") as caught:
+        files_of_trace("net", graph, None, Settings(formats=("sgv",)))
+    assert "'svg'" in caught.value.hint
