@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from autograd_tour.drawing.scene import Link, Scene
 
-__all__ = ["LARGE", "Pair", "beside", "labels", "pairs_dot", "pairs_of"]
+__all__ = ["CROWDED", "LARGE", "Pair", "beside", "labels", "pairs_dot", "pairs_of"]
 
 LARGE = 300
 """From this many cards on."""
+CROWDED = 400
+"""Or from this many links on."""
 
 BESIDE = 12.0
 """Distance between two links of one pair, px."""

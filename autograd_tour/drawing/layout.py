@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
 from autograd_tour.drawing.engine import lay_out
-from autograd_tour.drawing.large import LARGE, Pair, beside, labels, pairs_dot, pairs_of
+from autograd_tour.drawing.large import CROWDED, LARGE, Pair, beside, labels, pairs_dot, pairs_of
 from autograd_tour.drawing.scene import ARROW, Scene
 from autograd_tour.errors import EngineError
 
@@ -66,7 +67,8 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     """
     if not scene.cards:
         return Layout(0.0, 0.0, (), (), ())
-    pairs = pairs_of(scene) if len(scene.cards) >= LARGE else None
+    large = len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
+    pairs = pairs_of(scene) if large else None
     sizes = tuple([(card.width, card.height) for card in scene.cards])
     raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs, sizes), engine, timeout)
     try:
@@ -92,7 +94,27 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
-    return Layout(width, height, tuple(centres), sizes, tuple(courses))
+    return Layout(width, height, tuple(centres), sizes, _cleared(scene, centres, courses, (width, height)))
+
+
+def _cleared(
+    scene: Scene, centres: list[Point], courses: list[Course | None], size: Point
+) -> tuple[Course | None, ...]:
+    """The courses with every label near its own link and clear of the others."""
+    places = clear_of_links(
+        [link.label for link in scene.links],
+        [course.points if course else () for course in courses],
+        [course.label if course else None for course in courses],
+        [
+            (x - card.width / 2, y - card.height / 2, x + card.width / 2, y + card.height / 2)
+            for card, (x, y) in zip(scene.cards, centres, strict=True)
+        ],
+        size,
+    )
+    return tuple(
+        replace(course, label=place) if course else None
+        for course, place in zip(courses, places, strict=True)
+    )
 
 
 def _side_by_side(
