@@ -90,7 +90,7 @@ $(DEV_READY): $(RUN_READY)
 	@touch $@
 
 # A peer that cannot be installed is skipped by its rows; everything else must be there.
-$(BENCH_READY): pyproject.toml constraints.txt benchmarks/requirements.txt
+$(BENCH_READY): pyproject.toml constraints.txt benchmarks/requirements.txt benchmarks/optional.txt
 	@echo "Setting up $(BENCH) (once; torch is large)"
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	@$(BENCH_INSTALL) -e . -r benchmarks/requirements.txt
