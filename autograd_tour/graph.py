@@ -33,7 +33,7 @@ __all__ = [
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
-Style = Literal["cards", "chain", "skeleton", "diff"]
+Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
 Change = tuple[str, str, str]
 """What it is that changed, how it was before, how it is now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.pause import collector_paused
@@ -19,6 +21,7 @@ from autograd_tour.drawing.wording import (
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import Edge, Graph, Node, Saved, Step
 from autograd_tour.text import one_line
+from autograd_tour.views.steps import Timeline
 
 __all__ = ["cards_scene"]
 
@@ -31,9 +34,11 @@ SAVED_ROWS = 3
 
 
 @collector_paused()
-def cards_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
-    """Cards and links for a graph in the style ``cards``."""
-    artist = _Artist(graph)
+def cards_scene(
+    graph: Graph, direction: Literal["LR", "TB"] = "LR", timeline: Timeline | None = None
+) -> Scene:
+    """Cards and links for a graph in the style ``cards``; a ``timeline`` makes it a film."""
+    artist = _Artist(graph, timeline)
     cards = [artist.card(node) for node in graph.nodes if artist.card_of[node.id] == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
@@ -48,8 +53,9 @@ def _title(graph: Graph) -> str:
 
 
 class _Artist:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, timeline: Timeline | None = None) -> None:
         self.graph = graph
+        self.timeline = timeline
         self.nodes = graph.by_id()
         self.steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
         # A leaf's card stands for its accumulator too.
@@ -79,9 +85,23 @@ class _Artist:
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
         number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
-        mailbox = self._mailbox(step)
-        rows.append(Row(mailbox, fill="accumulated_fill", height=24, step=number))
-        return Card(node.id, "leaf", tuple(rows), lane=24, title=f"leaf {node.name}")
+        mailbox = Row(self._mailbox(step), fill="accumulated_fill", height=24, step=number)
+        when = number if self.timeline is not None else 0
+        if self.timeline is not None and step is not None:
+            mailbox = replace(mailbox, since=number, earlier=self._waiting_mailbox(step, self.timeline))
+        return Card(node.id, "leaf", (*rows, mailbox), lane=24, title=f"leaf {node.name}", runs_at=when)
+
+    def _waiting_mailbox(self, step: Step, timeline: Timeline) -> tuple[tuple[int, tuple[Run, ...]], ...]:
+        """The mailbox before its accumulator ran: what is in it, and what has arrived at it."""
+        holds = (Run(".grad  ", "backward"), Run(_content(step.before), "backward", bold=True))
+        numbers = timeline.arrivals(self.nodes[step.node], 0)
+        stages: list[tuple[int, tuple[Run, ...]]] = [(0, holds)]
+        for number, said in timeline.partial(numbers):
+            stages.append((number, (*holds, Run(f"  ← {said}", "backward"))))
+        contribution = step.received[0] if step.received else None
+        if numbers and numbers[-1] < timeline.ran[step.node]:
+            stages.append((numbers[-1], (*holds, Run(f"  ← {_term(contribution)}", "backward"))))
+        return tuple(stages)
 
     def _mailbox(self, step: Step | None) -> tuple[Run, ...]:
         lead = Run(".grad  ", "backward")
@@ -130,7 +150,12 @@ class _Artist:
         gradient = self._gradient(node)
         lane = sum(row.height for row in gradient)
         title = f"{node.op} ({node.grad_fn})"
-        return Card(node.id, "operation", (*rows, *gradient), lane=lane, title=title)
+        return Card(
+            node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
+        )
+
+    def _runs_at(self, node: Node) -> int:
+        return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
 
     def _group(self, node: Node) -> Card:
         name = fit(node.op, NAME_ROOM + 60, 14, bold=True)
@@ -140,7 +165,8 @@ class _Artist:
         gradient = self._gradient(node)
         rows += self._values(node)
         lane = sum(row.height for row in gradient)
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=f"{node.op}, folded")
+        title = f"{node.op}, folded"
+        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
     def _values(self, node: Node) -> list[Row]:
         several = len(node.values) > 1
@@ -200,7 +226,8 @@ class _Artist:
                 if facts is not None
                 else (Run("none", "muted"),)
             )
-            rows.append(Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22))
+            row = Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22)
+            rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
         if len(received) > OUTPUT_ROWS:
             more = f"grad  … {len(received) - OUTPUT_ROWS} more"
             rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
@@ -226,7 +253,18 @@ class _Artist:
         label = Label(runs, number)
         name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {edge.rule}"
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
-        return Link(ident, src, dst, "backward", label, True, ("g", "g"), name)
+        since = number if self.timeline is not None else 0
+        return Link(ident, src, dst, "backward", label, True, ("g", "g"), name, since=since)
+
+
+def _timed(row: Row, lead: str, node: Node, slot: int, timeline: Timeline) -> Row:
+    """A row with an incoming gradient as a film shows it: empty until the gradient is complete."""
+    numbers = timeline.arrivals(node, slot)
+    if not numbers:
+        return row
+    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (Run(lead.rstrip(), "muted"),))]
+    stages += [(n, (Run(lead, "backward"), Run(said, "muted"))) for n, said in timeline.partial(numbers)]
+    return replace(row, since=numbers[-1], earlier=tuple(stages))
 
 
 def _content(facts: TensorFacts | None) -> str:

@@ -54,7 +54,8 @@ class Row(Struct, frozen=True, gc=False):
 
     ``mark``: ``tab`` (a saved tensor), ``hatched`` (one that was freed), ``cut`` (scissors).
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
-    ``port`` names a row from which links start.
+    ``port`` names a row from which links start. In a film the row stands there from frame ``since``
+    on; before it come the texts of ``earlier``, each from its own frame on.
     """
 
     left: tuple[Run, ...]
@@ -64,11 +65,15 @@ class Row(Struct, frozen=True, gc=False):
     mark: Literal["", "tab", "hatched", "cut"] = ""
     step: int = 0
     port: str = ""
+    since: int = 0
+    earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
 
     @property
     def width(self) -> float:
         """Smallest width of a card that holds this row, px."""
-        left, right = sum(run.width for run in self.left), sum(run.width for run in self.right)
+        texts = (self.left, *(runs for _, runs in self.earlier))
+        left = max(sum(run.width for run in runs) for runs in texts)
+        right = sum(run.width for run in self.right)
         extra = (2 * BADGE + 4 if self.step else 0) + (16 if self.mark == "cut" else 0)
         extra += 4 if self.mark in ("tab", "hatched") else 0
         return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
@@ -77,7 +82,8 @@ class Row(Struct, frozen=True, gc=False):
 class Card(Struct, frozen=True, gc=False):
     """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient.
 
-    ``emphasis``: a ``strong`` one has a thick border, a ``faint`` one a dashed grey border.
+    ``emphasis``: a ``strong`` one has a thick border, a ``faint`` one a dashed grey border. ``runs_at``
+    is the frame of a film in which it runs, 0 for none.
     """
 
     id: str
@@ -87,6 +93,7 @@ class Card(Struct, frozen=True, gc=False):
     title: str = ""
     minimum: float = 56.0
     emphasis: Emphasis = ""
+    runs_at: int = 0
 
     @property
     def width(self) -> float:
@@ -116,7 +123,8 @@ class Link(Struct, frozen=True, gc=False):
 
     ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
     against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
-    ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey.
+    ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey. ``since`` is the frame of a
+    film in which something flows through it; before that it waits.
     """
 
     id: str
@@ -128,10 +136,14 @@ class Link(Struct, frozen=True, gc=False):
     ports: tuple[str, str] = ("f", "f")
     title: str = ""
     emphasis: Emphasis = ""
+    since: int = 0
 
 
 class Scene(Struct, frozen=True):
-    """A picture without places. ``title`` and ``desc`` say in words what it shows."""
+    """A picture without places. ``title`` and ``desc`` say in words what it shows.
+
+    A film has ``captions``: for each of its frames lines of text.
+    """
 
     cards: tuple[Card, ...] = ()
     links: tuple[Link, ...] = ()
@@ -139,3 +151,4 @@ class Scene(Struct, frozen=True):
     desc: str = ""
     direction: Literal["LR", "TB"] = "LR"
     notes: tuple[str, ...] = ()
+    captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+
+from msgspec.structs import replace
 
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Course, Layout, Point, place
@@ -22,8 +24,14 @@ CAPTION = 20.0
 """Height of a line below the picture that says what is not in it, px."""
 CAPTION_ROOM = 600.0
 RADIUS = 8.0
+SAYING = 26.0
+"""Height of a line of what a frame says, px."""
 TOOLTIP = 200
 """Most characters of what a reader sees when pointing at a card or a link."""
+
+Moment = int | Callable[[str, int, int | None], str] | None
+"""A frame of a film; or what to make of everything that changes (what is drawn, the first and the last
+frame that show it); or ``None`` for the end, when all is known."""
 
 _FLOW = {
     "forward": (LIGHT.forward, ""),
@@ -40,27 +48,28 @@ def draw(
     prefix: str | None = None,
     engine: str | None = None,
     timeout: float = 60.0,
+    layout: Layout | None = None,
+    moment: Moment = None,
 ) -> str:
     """The picture of ``scene`` as a standalone SVG document.
 
     ``prefix`` starts every id, so that several pictures can stand in one page; by default it
-    follows from the content.
+    follows from the content. Frames of a film share their ``layout``, and ``moment`` says which frame.
 
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     prefix = prefix or prefix_for(_content(scene))
-    layout = place(scene, engine, timeout)
-    painter = _Painter(prefix)
+    layout = layout or place(scene, engine, timeout)
+    painter = _Painter(prefix, moment)
     body = "".join(painter.picture(scene, layout)) if scene.cards else painter.nothing()
     width, height = (layout.width, layout.height) if scene.cards else (240.0, 40.0)
-    caption = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
-    for number, run in enumerate(caption, start=1):
-        body += text_element(run, MARGIN, MARGIN + height + CAPTION * number) + "\n"
+    captions, (caption_width, caption_height) = painter.captions(scene, MARGIN + height)
+    body += captions
     return frame(
         body,
-        max([width, *(run.width for run in caption)]) + 2 * MARGIN,
-        height + CAPTION * len(caption) + 2 * MARGIN,
+        max(width, caption_width) + 2 * MARGIN,
+        height + caption_height + 2 * MARGIN,
         title=scene.title,
         desc=scene.desc,
         prefix=prefix,
@@ -69,10 +78,13 @@ def draw(
     )
 
 
+_UNSET = re.compile(r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\))")
+
+
 def _content(scene: Scene) -> str:
     """What tells this picture from others; of a large one the texts alone, which is quicker."""
     if len(scene.cards) < LARGE:
-        return repr(scene).replace(", emphasis=''", "")
+        return _UNSET.sub("", repr(scene))
     rows = [row for card in scene.cards for row in card.rows]
     return "\n".join(
         [scene.title, scene.desc, *(run.text for row in rows for run in (*row.left, *row.right))]
@@ -150,9 +162,37 @@ def _curve(points: Sequence[Point]) -> str:
 
 
 class _Painter:
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, moment: Moment = None) -> None:
         self.prefix = prefix
+        self.moment = moment
         self.hatched = False
+
+    def during(self, drawn: str, first: int, last: int | None = None) -> str:
+        """What is to be seen in the frames from ``first`` to ``last``, or to the end."""
+        if self.moment is None:
+            return drawn if last is None else ""
+        if isinstance(self.moment, int):
+            return drawn if first <= self.moment and (last is None or self.moment <= last) else ""
+        return self.moment(drawn, first, last)
+
+    def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
+        """Lines below the picture, and the room they take: what is not in it; what a frame says."""
+        notes = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+        pieces, widths = [], [0.0, *(run.width for run in notes)]
+        for number, run in enumerate(notes, start=1):
+            pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
+        height = CAPTION * len(notes)
+        for number, lines in enumerate(scene.captions):
+            said = []
+            for line, runs in enumerate(lines):
+                x, y = MARGIN, top + height + SAYING * (line + 1)
+                for run in runs:
+                    said.append(text_element(run, x, y))
+                    x += run.width
+                widths.append(x - MARGIN)
+            pieces.append(self.during("".join(said) + "\n", number, number))
+        height += SAYING * max(map(len, scene.captions), default=0)
+        return "".join(pieces), (max(widths), height)
 
     def defs(self) -> str:
         if not self.hatched:
@@ -176,7 +216,7 @@ class _Painter:
             yield "".join(self.card(card, centre, size))
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.label is not None:
-                yield "".join(self.label(link, course.label))
+                yield self.during("".join(self.label(link, course.label)), link.since)
         yield "</g>\n"
 
     # ---- links ----------------------------------------------------------------------------
@@ -190,12 +230,17 @@ class _Painter:
         if link.emphasis:
             strong = link.emphasis == "strong"
             colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
-        head = _arrow(points[-1], tip, colour)
+
+        def line(colour: str, width: str) -> str:
+            head = _arrow(points[-1], tip, colour)
+            return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}'
+
+        drawn = self.during(line(colour, width), link.since + 1 if link.since else 0)
+        if link.since:  # it waits, then something flows through it, then it is as in any picture
+            waits = self.during(line(LIGHT.muted, "1"), 0, link.since - 1)
+            drawn = waits + self.during(line(colour, "4"), link.since, link.since) + drawn
         ident = escape(f"{self.prefix}-{link.id}")
-        return (
-            f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>'
-            f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}</g>\n'
-        )
+        return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
 
     def label(self, link: Link, centre: Point) -> Iterator[str]:
         width = link.label.width
@@ -233,7 +278,13 @@ class _Painter:
         for i, row in enumerate(card.rows):
             upper = radius if i == 0 else 0.0
             lower = radius if i == len(card.rows) - 1 else 0.0
-            yield from self.row(row, left, y, width, upper, lower)
+            stages = [*row.earlier, (row.since, row.left)]
+            for stage, (first, runs) in enumerate(stages):
+                last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
+                if last is None or self.moment is not None:
+                    shown = row if last is None else replace(row, left=runs, step=0)
+                    drawn = "".join(self.row(shown, left, y, width, upper, lower))
+                    yield self.during(drawn, first, last)
             y += row.height
         stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
         dashes = ""
@@ -241,8 +292,13 @@ class _Painter:
             strong = card.emphasis == "strong"
             stroke, thickness = (LIGHT.ink, 3.5) if strong else (LIGHT.muted, 1.5)
             dashes = "" if strong else ' stroke-dasharray="7 5"'
-        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"'
-        yield f"{dashes}/></g>\n"
+        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"{dashes}/>'
+        if card.runs_at:
+            round_ = radius + 4 if radius else 0.0
+            ring = _band(left - 4, top - 4, width + 8, height + 8, round_, round_)
+            lit = f'<path d="{ring}" fill="none" stroke="{LIGHT.backward}" stroke-width="4"/>'
+            yield self.during(lit, card.runs_at, card.runs_at)
+        yield "</g>\n"
 
     def row(
         self, row: Row, left: float, top: float, width: float, upper: float, lower: float

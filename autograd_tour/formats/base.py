@@ -19,6 +19,7 @@ __all__ = [
     "ACCUMULATION",
     "DEFAULT_FORMATS",
     "DEFAULT_VIEWS",
+    "STEPS",
     "Format",
     "Settings",
     "chosen_views",
@@ -30,6 +31,9 @@ ACCUMULATION = "accumulation"
 
 DIFF = "diff"
 """The picture of two graphs; see :func:`autograd_tour.views.diff.diff`."""
+
+STEPS = "steps"
+"""The view that has a picture for each step of backward."""
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION)
 DEFAULT_FORMATS = ("svg", "txt", "json")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from autograd_tour.drawing import picture
 from autograd_tour.drawing.chart import ledger_chart
-from autograd_tour.formats.base import Format, Settings, chosen_views
+from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
+from autograd_tour.formats.frames import frames_of, numbered
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
 
@@ -20,11 +21,13 @@ class Svg(Format):
     summary = "a picture for each view"
 
     def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
-        """``STEM-VIEW.svg`` for each view."""
-        return {
-            f"{stem}-{name}.svg": self._draw(what, settings)
-            for name, what in chosen_views(graph, ledger, settings)
-        }
+        """``STEM-VIEW.svg`` for each view; of ``steps`` also a numbered one for each frame."""
+        drawn: dict[str, str] = {}
+        for name, what in chosen_views(graph, ledger, settings):
+            if name == STEPS and isinstance(what, Graph):
+                drawn |= numbered(f"{stem}-{name}", "svg", frames_of(what, settings))
+            drawn[f"{stem}-{name}.svg"] = self._draw(what, settings)
+        return drawn
 
     def _draw(self, what: Graph | Ledger, settings: Settings) -> str:
         if isinstance(what, Ledger):

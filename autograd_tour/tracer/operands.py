@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from autograd_tour.facts import TensorFacts
+from autograd_tour.text import friendly_name
 from autograd_tour.tracer.calls import CallRecord, Constant, Operand
 from autograd_tour.tracer.drafts import Draft, Drafts, position, strided, take_result
 
@@ -105,9 +106,15 @@ class Operands:
                 found[mark] if mark >= 0 else text for text, mark in zip(draft.texts, marks, strict=True)
             ]
             stubs = [slot for slot, (j, _) in enumerate(inputs) if j < 0 and slot not in by_slot]
-            if len(stubs) == 1 and len(numbers) == 1 and not draft.constants:
+            told = len(stubs) == 1 and len(numbers) == 1 and not draft.constants
+            if told and self._is_its_own_call(i):
                 found[stubs[0]] = numbers[0]  # a Python number: torch wrapped it as a tensor
         return tuple(found)
+
+    def _is_its_own_call(self, i: int) -> bool:
+        """Whether the program called what the node is: a dropout's 0.5 is no factor of its product."""
+        call = self.drafts[i].call
+        return call is not None and friendly_name(self.drafts.skeleton.names[i]) in call.function
 
     def at(self, draft: Draft, tensor: Tensor) -> int:
         """The constant of ``draft`` that lies where ``tensor`` lies, or -1."""

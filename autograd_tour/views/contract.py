@@ -8,7 +8,7 @@ all edges that cross there, so a card receives and sends just what its members t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -112,7 +112,7 @@ class _Contraction:
             self.graph,
             nodes=tuple(nodes.values()),
             edges=(*forward, *gradient),
-            passes=tuple(self._pass(run) for run in self.graph.passes[-1:]),
+            passes=tuple(self._pass(run, gradient) for run in self.graph.passes[-1:]),
             outputs=tuple(self._output(*output) for output in self.graph.outputs),
         )
         return replace(folded, nodes=tuple(nodes[place] for place in _ordered(folded)))
@@ -225,23 +225,19 @@ class _Contraction:
 
     # ---- the recorded backward ------------------------------------------------------------
 
-    def _pass(self, run: BackwardPass) -> BackwardPass:
-        steps: list[Step] = []
-        done: set[str] = set()
+    def _pass(self, run: BackwardPass, edges: Iterable[Edge]) -> BackwardPass:
+        """A card runs where its first node ran, or later: when all that it waits for has run."""
+        steps: dict[str, Step] = {}
         for step in run.steps:
             card = self.card(step.node)
             if card is None:
-                steps.append(step)
-            elif card.id not in done:
-                done.add(card.id)
-                steps.append(
-                    Step(
-                        card.id,
-                        tuple(self._received(card, tensor) for tensor in card.outs),
-                        tuple(add(card.sent.get(tensor, [])) for tensor in card.ins),
-                    )
-                )
-        return BackwardPass(tuple(steps))
+                steps[step.node] = step
+            elif card.id not in steps:
+                received = tuple(self._received(card, tensor) for tensor in card.outs)
+                sent = tuple(add(card.sent.get(tensor, [])) for tensor in card.ins)
+                steps[card.id] = Step(card.id, received, sent)
+        order = topological(list(steps), [(edge.src, edge.dst) for edge in edges])
+        return BackwardPass(tuple(steps[node] for node in order))
 
     def _received(self, card: _Card, tensor: Tensor) -> TensorFacts | None:
         """All of what the tensor's maker received, if nothing of it came from inside the card."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import string
 import subprocess
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import autograd_tour as tour
 from autograd_tour.tracer import make_formulas
 from autograd_tour.tracer.formulas import (
     FUSED,
@@ -28,6 +28,7 @@ from autograd_tour.tracer.formulas import (
     torch_version,
 )
 from autograd_tour.tracer.rules import RULES
+from tests.rule_reader import evaluate
 
 Program = Callable[..., Tensor]
 
@@ -50,78 +51,7 @@ def above_one(seed: int) -> Tensor:
     return seeded(4, 3, low=1.2, high=2.0, seed=seed)
 
 
-# ---- a small reader: the text of a rule, evaluated as mathematics -----------------------------
-
-
-def _derivative_of_gelu_tanh(x: Tensor) -> Tensor:
-    x = x.detach().requires_grad_()
-    return torch.autograd.grad(F.gelu(x, approximate="tanh").sum(), x)[0]
-
-
-FUNCTIONS: dict[str, Any] = {
-    "exp": torch.exp,
-    "ln": lambda x: torch.log(torch.as_tensor(x, dtype=torch.float64)),
-    "cos": torch.cos,
-    "sin": torch.sin,
-    "cosh": torch.cosh,
-    "sinh": torch.sinh,
-    "tan": torch.tan,
-    "tanh": torch.tanh,
-    "sigma": torch.sigmoid,
-    "Phi": lambda x: 0.5 * (1 + torch.erf(x / math.sqrt(2))),
-    "phi": lambda x: torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi),
-    "sqrt": lambda x: x**0.5,
-    "sign": torch.sign,
-    "abs": torch.abs,
-    "norm": lambda x: x.norm(),
-    "clamp": lambda x, limit: x.clamp(-limit, limit),
-    "gelu_tanh_prime": _derivative_of_gelu_tanh,
-    "one_if": lambda condition: condition.to(torch.float64),
-    "both": lambda low, x, high, strict: (low < x) & (x < high) if strict else (low <= x) & (x <= high),
-    "softmax": lambda x: x.softmax(-1),
-    "pi": math.pi,
-}
-
-
-def to_python(text: str) -> str:
-    """Turn the notation of the rules into Python: products that are not written, roots, superscripts."""
-    for old, new in {
-        "−": "-",
-        "·": "*",
-        "²": "**2",
-        "³": "**3",
-        "^": "**",
-        "√π": "sqrt(pi)",
-        "±": "",
-    }.items():
-        text = text.replace(old, new)
-    text = (
-        text.replace("gelu_tanh′", "gelu_tanh_prime")
-        .replace("σ", "sigma")
-        .replace("≤", "<=")
-        .replace("≥", ">=")
-    )
-    text = text.replace("Φ", "Phi").replace("φ", "phi")
-    text = re.sub(r"tan(h?)\*\*2\(((?:[^()]|\([^()]*\))*)\)", r"(tan\1(\2))**2", text)
-    text = re.sub(r"‖(.+?)‖", r"norm(\1)", text)
-    text = re.sub(r"√(\w+)", r"sqrt(\1)", text).replace("√(", "sqrt(")
-    text = re.sub(r"1\[(.+?) (<=?) (.+?) \2 (.+?)\]", _both, text)
-    text = re.sub(r"1\[(.+?)\](?:, ties ½)?", r"one_if(\1)", text)
-    text = re.sub(r"^(.*) if (\S+) < (.+) < (\S+) else (.*)$", r"(\1)*one_if(both(\2, \3, \4, True))", text)
-    text = re.sub(r"^(.*) if (.+) else (.*)$", r"(\1)*one_if(\2) + (\3)*(1 - one_if(\2))", text)
-    text = re.sub(r"\)\(", ")*(", text)
-    # 2x, 2(x + 1), y(1 − y): a number, or a single letter, stands against what it multiplies.
-    text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[a-df-zA-Z(])", r"\1*", text)
-    return re.sub(r"(?<![\w.])([a-z])\(", r"\1*(", text)
-
-
-def _both(match: re.Match[str]) -> str:
-    low, relation, middle, high = match.groups()
-    return f"one_if(both({low}, {middle}, {high}, {relation == '<'}))"
-
-
-def evaluate(text: str, names: dict[str, Any]) -> Any:
-    return eval(to_python(text), {**FUNCTIONS, "__builtins__": {}}, names)
+# ---- a rule applied to a gradient ---------------------------------------------------------------
 
 
 def apply(text: str, gradient: Tensor, like: Tensor, names: dict[str, Any]) -> Any:
@@ -632,3 +562,14 @@ def test_a_missing_reader_of_yaml_is_named() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "pip install PyYAML" in run.stderr
+
+
+def test_the_probability_of_a_dropout_is_no_factor_of_its_product():
+    def dropped() -> Tensor:
+        x = torch.ones(4, requires_grad=True)
+        return F.dropout(x, 0.4).sum() + (x * 3).sum() + (2 / x).sum()
+
+    graph = tour.trace(dropped)
+    rules = {edge.rule for edge in graph.select("gradient")}
+    assert "× 0.4" not in rules
+    assert "× 3" in rules

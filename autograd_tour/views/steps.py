@@ -1,0 +1,119 @@
+"""One backward pass, frame by frame: which node runs, what comes in, what goes out, and where it lands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autograd_tour.facts import TensorFacts
+from autograd_tour.graph import Edge, Graph, Node, Step
+from autograd_tour.views.base import View
+from autograd_tour.views.worked import operand_values, worked
+
+__all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames", "view"]
+
+
+class Sent(Struct, frozen=True):
+    """A gradient on its way along ``edge``; ``worked`` is the local rule with its numbers, maybe ``""``."""
+
+    edge: Edge
+    facts: TensorFacts | None = None
+    worked: str = ""
+
+
+class Deposit(Struct, frozen=True):
+    """What an accumulator does to the ``.grad`` of ``leaf``, the id of a node."""
+
+    leaf: str
+    before: TensorFacts | None = None
+    contribution: TensorFacts | None = None
+    after: TensorFacts | None = None
+
+
+class Frame(Struct, frozen=True):
+    """The moment in which the engine runs one node; frame 0 is the moment before backward.
+
+    ``received`` has an entry for each output slot of the node.
+    """
+
+    number: int
+    node: str = ""
+    received: tuple[TensorFacts | None, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    deposit: Deposit | None = None
+
+
+def frames(graph: Graph) -> tuple[Frame, ...]:
+    """Frames 0 to n of the last recorded backward; only frame 0 if none was recorded."""
+    nodes = graph.by_id()
+    leaving: dict[str, list[Edge]] = {}
+    for edge in graph.select("gradient"):
+        leaving.setdefault(edge.src, []).append(edge)
+    values = operand_values(graph)
+
+    def frame(number: int, step: Step) -> Frame:
+        node = nodes[step.node]
+        edges = leaving.get(step.node, [])
+        leaf = next((edge.dst for edge in edges if nodes[edge.dst].kind == "leaf"), "")
+        if leaf:
+            contribution = step.received[0] if step.received else None
+            return Frame(
+                number, node.id, step.received, (), Deposit(leaf, step.before, contribution, step.after)
+            )
+        known = values.get(node.id, {})
+        sent = tuple(
+            Sent(edge, facts, worked(edge, node, step.received, facts, known))
+            for edge in edges
+            if (facts := _at(step.sent, edge.slot[0])) is not None
+        )
+        return Frame(number, node.id, step.received, sent)
+
+    return Frame(0), *(frame(number, step) for number, step in graph.numbered_steps())
+
+
+def _at(facts: tuple[TensorFacts | None, ...], slot: int) -> TensorFacts | None:
+    return facts[slot] if 0 <= slot < len(facts) else None
+
+
+class Timeline:
+    """When each node of a graph runs, and when each of its gradients arrives: numbers of frames."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.ran: dict[str, int] = {step.node: number for number, step in graph.numbered_steps()}
+        self._arrivals: dict[tuple[str, int], list[int]] = {}
+        sent = {step.node: step.sent for _, step in graph.numbered_steps()}
+        for edge in graph.select("gradient"):
+            if _at(sent.get(edge.src, ()), edge.slot[0]) is not None:
+                self._arrivals.setdefault((edge.dst, edge.slot[1]), []).append(self.ran[edge.src])
+        for numbers in self._arrivals.values():
+            numbers.sort()
+
+    def arrivals(self, node: Node, slot: int) -> list[int]:
+        """The frames in which a part of the gradient of that output arrives, the last one completing it.
+
+        The gradient that backward starts from arrives as its node runs.
+        """
+        found = self._arrivals.get((node.id, slot))
+        return found or ([self.ran[node.id]] if node.id in self.ran else [])
+
+    def partial(self, numbers: list[int]) -> Iterator[tuple[int, str]]:
+        """(frame, what to say from then on) until the last part is there: ``1 of 3 arrived``."""
+        for count, number in enumerate(numbers[:-1], start=1):
+            if number != numbers[count]:
+                yield number, f"{count} of {len(numbers)} arrived"
+
+
+class Steps(View):
+    """The whole run as a film: nodes keep their places while backward goes through them."""
+
+    name = "steps"
+    summary = "one frame for each step of backward, for slides"
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph as it is, to be drawn once for each frame."""
+        return replace(graph, style="steps")
+
+
+view = Steps()
