@@ -37,10 +37,11 @@ test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browse
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
 	$(VENV)/bin/python -m pytest -m "slow or not slow" $(ARGS)
 
-lint: $(DEV_READY) ## Check style, format, and who imports whom
+lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web
 
 types: $(DEV_READY) ## Check types
 	$(VENV)/bin/mypy

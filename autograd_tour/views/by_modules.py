@@ -17,7 +17,8 @@ Parts = tuple[dict[str, str], dict[str, Title]]
 class Modules:
     """The module tree of a graph, and the parts it makes at a depth."""
 
-    def __init__(self, graph: Graph, pairs: list[Pair]) -> None:
+    def __init__(self, graph: Graph, pairs: list[Pair], *, rows: bool = True) -> None:
+        self.rows = rows
         self.types = {group.path: group.type for group in graph.groups}
         self.pairs = pairs
         self.order = [node.id for node in graph.nodes]
@@ -43,7 +44,7 @@ class Modules:
         inside: dict[str, list[Node]] = {}
         for node in self.members:
             inside.setdefault(self.chains[self.home[node.id]][:depth][-1], []).append(node)
-        row_of = self._rows(inside)
+        row_of = self._rows(inside) if self.rows else {}
         if row_of:
             # A row with something between its members would stand on a loop: its members stay apart.
             rowed = {n.id: row_of.get(path, path) for path, members in inside.items() for n in members}

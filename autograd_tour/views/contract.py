@@ -18,7 +18,7 @@ from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
 from autograd_tour.text import number
 from autograd_tour.views.quotient import flow, topological
 
-__all__ = ["Title", "add", "contract", "operations_in"]
+__all__ = ["Homes", "Title", "add", "contract", "operations_in"]
 
 _LEAVES, _NORM, _SAVED = "leaves", "norm of .grad", "saved bytes"
 
@@ -53,14 +53,38 @@ def operations_in(node: Node) -> int:
     return node.folded if node.kind == "group" else int(node.kind == "operation")
 
 
-def contract(graph: Graph, parts: Mapping[str, str], titles: Mapping[str, Title]) -> Graph:
+@dataclass
+class Homes:
+    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards."""
+
+    card: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, Title] = field(default_factory=dict)
+
+    def moved(self, places: Mapping[str, str], titles: Mapping[str, Title]) -> None:
+        """Nodes, and cards of before, went into other cards."""
+        gone = {card for card in self.titles if card in places}
+        self.card = {node: places.get(card, card) for node, card in self.card.items()}
+        self.card |= {node: card for node, card in places.items() if node not in gone}
+        self.titles = {card: title for card, title in self.titles.items() if card not in gone} | dict(titles)
+
+
+def contract(
+    graph: Graph, parts: Mapping[str, str], titles: Mapping[str, Title], homes: Homes | None = None
+) -> Graph:
     """A new graph in which the nodes with the same part are one card.
 
     ``parts`` maps the ids of the nodes to fold to a part, ``titles`` a part to its title. Nodes that
     are not in ``parts`` stay as they are. An accumulator goes where its leaf goes. The nodes of the
-    result are in topological order, unless the parts make a loop.
+    result are in topological order, unless the parts make a loop. ``homes`` is told who went where.
     """
-    return _Contraction(graph, parts).result(titles)
+    contraction = _Contraction(graph, parts)
+    if homes is not None:
+        cards = contraction.cards
+        homes.moved(
+            {node: cards[part].id for node, part in contraction.part_of.items()},
+            {card.id: titles[part] for part, card in cards.items()},
+        )
+    return contraction.result(titles)
 
 
 class _Contraction:

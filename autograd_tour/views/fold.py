@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from autograd_tour.graph import Graph
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
-from autograd_tour.views.contract import Title, contract, operations_in
+from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 
-__all__ = ["SCREEN", "fold", "visible"]
+__all__ = ["SCREEN", "as_cards", "fold", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -34,27 +34,35 @@ def visible(graph: Graph) -> int:
     return sum(node.kind != "accumulate" for node in graph.nodes)
 
 
-def fold(graph: Graph, depth: int | None = None, limit: int = SCREEN) -> Graph:
+def fold(
+    graph: Graph,
+    depth: int | None = None,
+    limit: int = SCREEN,
+    *,
+    rows: bool = True,
+    homes: Homes | None = None,
+) -> Graph:
     """``graph`` with at most ``limit`` cards, or with modules folded at ``depth`` levels.
 
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
-    depth changes nothing. ``meta.notes`` says what was folded.
+    depth changes nothing. ``meta.notes`` says what was folded. ``rows`` makes equal neighbours one card;
+    ``homes`` is told which node went into which card.
     """
     if depth is None and visible(graph) <= limit:
         return graph
     pairs = flow(graph)
-    modules = Modules(graph, pairs)
+    modules = Modules(graph, pairs, rows=rows)
     if depth is not None and modules.deepest:
-        return _noted(_apply(graph, modules.parts(depth), pairs, limit))
+        return _noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
     if modules.deepest:
-        folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit)
+        folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
     for stage in (_inputs_alike, by_order.repeats, by_order.chains):
         if visible(folded) > limit:
             pairs = flow(folded)
-            folded = _apply(folded, stage(folded, pairs), pairs, limit, every_leaf=True)
+            folded = _apply(folded, stage(folded, pairs), pairs, limit, homes, every_leaf=True)
     if visible(folded) > limit:
-        folded = _runs(folded, limit)
+        folded = _runs(folded, limit, homes)
     if depth is not None:
         note = "the program has no modules, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
@@ -74,7 +82,13 @@ def _noted(graph: Graph) -> Graph:
 
 
 def _apply(
-    graph: Graph, parts: Parts, pairs: list[Pair], limit: int = 0, *, every_leaf: bool = False
+    graph: Graph,
+    parts: Parts,
+    pairs: list[Pair],
+    limit: int,
+    homes: Homes | None,
+    *,
+    every_leaf: bool = False,
 ) -> Graph:
     """The parts as cards. While they fit, leaves of several operations stay in sight, or every leaf."""
     members, titles = parts
@@ -86,17 +100,19 @@ def _apply(
     for fewest in (1, 2) if every_leaf else (2,):
         kept = {node: part for node, part in inside.items() if node not in leaves or uses[node] < fewest}
         if len(kept) < len(inside) and _cards(graph, kept) <= limit:
-            return _contract(graph, kept, titles, pairs)
-    return _contract(graph, inside, titles, pairs)
+            return as_cards(graph, kept, titles, pairs, homes)
+    return as_cards(graph, inside, titles, pairs, homes)
 
 
-def _contract(graph: Graph, parts: dict[str, str], titles: dict[str, Title], pairs: list[Pair]) -> Graph:
+def as_cards(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], pairs: list[Pair], homes: Homes | None
+) -> Graph:
     """The parts as cards, one that would stand on a loop (through a chain of cuts) as several."""
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
     names = {place: f"{place[0]}#{place[1]}" for place in set(split.values())}
     places = {node: names[place] for node, place in split.items()}
     del split  # with a million nodes each table counts
-    return contract(graph, places, {name: titles[part] for (part, _), name in names.items()})
+    return contract(graph, places, {name: titles[part] for (part, _), name in names.items()}, homes)
 
 
 def _with_inputs(graph: Graph, parts: dict[str, str], pairs: list[Pair]) -> dict[str, str]:
@@ -140,16 +156,18 @@ def _inputs_alike(graph: Graph, pairs: list[Pair]) -> Parts:
     return by_order.inputs(graph, pairs, alike=True)
 
 
-def _runs(graph: Graph, limit: int) -> Graph:
+def _runs(graph: Graph, limit: int, homes: Homes | None) -> Graph:
     pairs = flow(graph)
     for count in (limit, limit * 3 // 4, limit // 2):
         parts = by_order.runs(graph, pairs, max(2, count))
         if _cards(graph, _with_inputs(graph, parts[0], pairs)) <= limit:
-            return _apply(graph, parts, pairs)
-    folded = _apply(graph, by_order.runs(graph, pairs, max(2, limit // 2)), pairs)
+            return _apply(graph, parts, pairs, 0, homes)
+    folded = _apply(graph, by_order.runs(graph, pairs, max(2, limit // 2)), pairs, 0, homes)
     pairs = flow(folded)
-    folded = _apply(folded, by_order.inputs(folded, pairs, alike=False), pairs)
+    folded = _apply(folded, by_order.inputs(folded, pairs, alike=False), pairs, 0, homes)
     if visible(folded) > limit:  # thousands of cuts, or of nodes of another kind
         pairs = flow(folded)
-        folded = _apply(folded, by_order.runs(folded, pairs, max(2, limit // 2), everything=True), pairs)
+        folded = _apply(
+            folded, by_order.runs(folded, pairs, max(2, limit // 2), everything=True), pairs, 0, homes
+        )
     return folded

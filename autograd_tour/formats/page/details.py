@@ -1,0 +1,143 @@
+"""What the panel of the page tells about one card: every fact of the record, in words and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from autograd_tour.drawing.wording import tensor_text
+from autograd_tour.facts import Stats, TensorFacts
+from autograd_tour.graph import Graph, Node
+from autograd_tour.text import clean, number, one_line
+from autograd_tour.views.steps import Frame, Timeline
+
+__all__ = ["CardDetails", "DetailRow", "Details"]
+
+LONGEST = 400
+MOST_ROWS = 60
+
+
+class DetailRow(Struct, frozen=True, array_like=True):
+    """A label, a text, and the frame from which on the text is known."""
+
+    label: str
+    text: str
+    since: int = 0
+
+
+class CardDetails(Struct, frozen=True, omit_defaults=True):
+    """One card: what stands over the rows, the rows, and the lines of code that made it.
+
+    ``opens`` is the key of the picture in which the card is open, ``""`` for a card that is not folded.
+    """
+
+    title: str
+    kind: str
+    rows: tuple[DetailRow, ...] = ()
+    lines: tuple[int, ...] = ()
+    runs_at: int = 0
+    opens: str = ""
+
+
+class Details:
+    """Finds the details of the cards of one graph; ``told`` are its frames."""
+
+    def __init__(self, graph: Graph, told: tuple[Frame, ...]) -> None:
+        self.graph = graph
+        self.timeline = Timeline(graph)
+        self.frames = {frame.node: frame for frame in told if frame.node}
+        self.types = {group.path: group.type for group in graph.groups}
+        self.nodes = graph.by_id()
+        # People speak of the leaf, not of its accumulator.
+        self.spoken = {
+            edge.src: self.nodes[edge.dst].name
+            for edge in graph.select("gradient")
+            if self.nodes[edge.dst].kind == "leaf"
+        }
+        self.deposits = {frame.deposit.leaf: frame for frame in told if frame.deposit is not None}
+
+    def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
+        """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
+        title = one_line(node.name if node.kind in ("leaf", "constant") else node.op, 120) or node.kind
+        frame = self.deposits.get(node.id) or self.frames.get(node.id)
+        rows = tuple(self._rows(node))
+        kind = "folded operations" if node.kind == "group" else node.kind
+        return CardDetails(title, kind, rows[:MOST_ROWS], lines, frame.number if frame else 0, opens)
+
+    def _rows(self, node: Node) -> Iterator[DetailRow]:
+        if node.grad_fn and node.kind != "group":
+            yield _row("grad_fn", node.grad_fn)
+        if node.where is not None:
+            line = self.graph.source[node.where]
+            yield _row("line", f"{line.file}:{line.line}  {line.text}")
+        if node.group:
+            module = self.types.get(node.group, "")
+            yield _row("module", f"{node.group} ({module})" if module else node.group)
+        for slot, facts in enumerate(node.values):
+            name = node.names[slot] if slot < len(node.names) else ""
+            lead = f"value {name or (f'[{slot}]' if len(node.values) > 1 else '')}".rstrip()
+            if facts is not None:
+                yield from _tensor(lead, facts, 0)
+        yield from self._gradients(node)
+        for slot, formula in enumerate(node.formula):
+            if formula:
+                lead = f"derivative [{slot}]" if len(node.formula) > 1 else "derivative"
+                yield _row(lead, formula)
+        for item in node.saved:
+            origin = self.nodes.get(item.of)
+            name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+            what = f"{name} " if name else ""
+            state = "" if item.state == "kept" else f" ({item.state})"
+            yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
+        if node.kind != "group":
+            yield from (_row(name, value) for name, value in node.attributes)
+        yield from (_row("note", note) for note in node.notes)
+
+    def _gradients(self, node: Node) -> Iterator[DetailRow]:
+        deposit = self.deposits.get(node.id)
+        if deposit is not None and deposit.deposit is not None:
+            told, when = deposit.deposit, deposit.number
+            yield _row(".grad before", tensor_text(told.before, digits=6))
+            yield from _tensor("contribution", told.contribution, when)
+            yield from _tensor(".grad after", told.after, when)
+        frame = self.frames.get(node.id)
+        if frame is None:
+            return
+        for slot, facts in enumerate(frame.received):
+            lead = "gradient in" if len(frame.received) == 1 else f"gradient in [{slot}]"
+            arrived = self.timeline.arrivals(node, slot)
+            if facts is not None:
+                yield from _tensor(lead, facts, arrived[-1] if arrived else frame.number)
+        for sent in frame.sent:
+            target = self.nodes[sent.edge.dst]
+            to = one_line(self.spoken.get(target.id) or target.expr or target.name or target.op, 60)
+            rule = f"{sent.edge.rule}: " if sent.edge.rule else ""
+            yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
+            if sent.worked:
+                many = sent.facts is not None and sent.facts.numel > 1
+                yield _row("its first element" if many else "worked out", sent.worked, frame.number)
+
+
+def _row(label: str, text: str, since: int = 0) -> DetailRow:
+    return DetailRow(one_line(label, 80), one_line(clean(text), LONGEST), since)
+
+
+def _tensor(label: str, facts: TensorFacts | None, since: int) -> Iterator[DetailRow]:
+    yield _row(label, tensor_text(facts, digits=6), since)
+    if facts is not None and facts.stats is not None and facts.numel > 1:
+        yield _row("", _statistics(facts.stats), since)
+
+
+def _statistics(stats: Stats) -> str:
+    said = [
+        f"{name} {number(value)}"
+        for name in ("min", "max", "mean", "norm")
+        if (value := getattr(stats, name)) is not None
+    ]
+    said += [
+        f"{count} {name}"
+        for name, count in (("NaN", stats.nan), ("Inf", stats.inf), ("zeros", stats.zero))
+        if count
+    ]
+    return ", ".join(said)

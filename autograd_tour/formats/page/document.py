@@ -1,0 +1,203 @@
+"""The HTML document: template, style, script and data in one file that asks for nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import msgspec
+from msgspec.structs import replace
+
+from autograd_tour.drawing.theme import DARK, LIGHT, Palette
+from autograd_tour.drawing.wording import describe_graph, tensor_text
+from autograd_tour.formats.base import Settings
+from autograd_tour.formats.page.pictures import Picture, outermost, pictures
+from autograd_tour.formats.page.script import bundled
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import POLICIES, Ledger
+from autograd_tour.reports import report
+from autograd_tour.text import clean, one_line
+
+__all__ = ["page"]
+
+WEB = files("autograd_tour.formats.page").joinpath("web")
+LONGEST_TWIN = 200_000
+"""Most characters of the text twin in a page; the report as a file has all of it."""
+
+ROOM = 700_000
+"""Most characters of pictures that are not shown at first; the outermost come first."""
+
+MOST_ACCOUNTS = 24
+"""Leaves in the page's ledger; the report as a file has all."""
+
+KEYS = (
+    ("← →", "one step back, one step forward"),
+    ("Home End", "before backward, the end of it"),
+    ("Space", "play and pause"),
+    ("Enter", "select a card, or open it if it is folded"),
+    ("Esc", "fold the opened card again; forget the selection"),
+    ("+ − 0", "larger, smaller, as wide as the page"),
+    ("/", "search"),
+    ("p", "predict, then reveal"),
+    ("t", "light, dark, or as the system has it"),
+    ("?", "this list"),
+)
+
+
+def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> str:
+    """One HTML document for a trace; it works from disk and under a strict Content-Security-Policy.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    shown = outermost(graph, settings)
+    first, *others = pictures(shown, settings)
+    packed = _packed(others)
+    script = bundled(WEB)
+    style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
+    book = _seen(ledger, shown.graph) if ledger is not None else None
+    twin = report(shown.graph, book, title=name)
+    if len(twin) > LONGEST_TWIN:
+        twin = twin[:LONGEST_TWIN].rpartition("\n")[0] + "\n… the rest is in the report: -f txt\n"
+    return template.render(
+        name=one_line(name, 200),
+        theme=settings.theme,
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'",
+        style=style,
+        script=script,
+        summary=describe_graph(shown.graph, 5),
+        notices=_notices(shown.graph),
+        svg=first.svg,
+        has_code=bool(graph.source),
+        questions=(),
+        twin=clean_lines(twin),
+        keys=KEYS,
+        data=_json(_data(graph, book, first, [one for one in others if one.key in packed], packed)),
+    )
+
+
+def _seen(ledger: Ledger, graph: Graph) -> Ledger:
+    """The accounts of the leaves in sight, or of the first ones if none is."""
+    names = {node.name for node in graph.nodes if node.kind == "leaf"}
+    seen = [account for account in ledger.accounts if account.name in names] or list(ledger.accounts)
+    return replace(ledger, accounts=tuple(seen[:MOST_ACCOUNTS]))
+
+
+def _notices(graph: Graph) -> tuple[str, ...]:
+    notices = [one_line(note, 300) for note in graph.meta.notes]
+    if not graph.passes:
+        notices.append("No backward was recorded, so there are no steps. The picture shows what there is.")
+    return tuple(notices)
+
+
+def clean_lines(text: str) -> str:
+    """The text line by line without what HTML or the reader cannot bear."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def _data(
+    graph: Graph, ledger: Ledger | None, first: Picture, others: Sequence[Picture], packed: dict[str, str]
+) -> dict[str, Any]:
+    source = [
+        {"file": one_line(line.file, 200), "line": line.line, "text": one_line(line.text, 400)}
+        for line in graph.source
+    ]
+    return {
+        "picture": replace(first, svg=""),
+        "packed": packed,
+        "titles": {picture.key: one_line(picture.title, 120) for picture in others},
+        "index": _index([first, *others]),
+        "source": source,
+        "ledger": _ledger(ledger) if ledger is not None and ledger.accounts else None,
+        "questions": [],
+    }
+
+
+def _packed(others: Sequence[Picture]) -> dict[str, str]:
+    """The pictures that are not shown at first, compressed: a tenth of the size. As many as have room."""
+    found: dict[str, str] = {}
+    room = ROOM
+    for picture in others:
+        above = picture.key.rpartition("/")[0]
+        text = base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
+        if len(text) <= room and (not above or above in found):
+            found[picture.key] = text
+            room -= len(text)
+    return found
+
+
+def _index(every: Sequence[Picture]) -> list[tuple[str, str, str]]:
+    """(text, picture, card) for each card, in the outermost picture that shows it."""
+    found: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for picture in every:
+        for card, details in picture.cards.items():
+            known = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
+            words = (details.title, known.get("grad_fn", ""), known.get("module", ""))
+            text = " · ".join(word for word in words if word)
+            identity = ("", card) if card.startswith("n") else (details.title, known.get("module", ""))
+            found.setdefault(identity, (text, picture.key, card))
+    return list(found.values())
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "calls": ledger.calls,
+        "accounts": [
+            {"name": one_line(account.name, 80)}
+            | {
+                policy: [
+                    tuple(
+                        tensor_text(facts, digits=6) for facts in (call.before, call.contribution, call.after)
+                    )
+                    for call in account.under(policy)
+                ]
+                for policy in POLICIES
+            }
+            for account in ledger.accounts
+        ],
+    }
+
+
+def _json(data: dict[str, Any]) -> str:
+    """JSON that can stand in a script element: nothing in it ends or opens one."""
+    text = msgspec.json.encode(data).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def _colours() -> str:
+    """The palette, for the page and for the pictures in it, by system and by choice."""
+    roles = [role.name for role in fields(Palette)]
+    lines = {"light": "#d0d7de", "dark": "#3d444d"}
+
+    def of_page(palette: Palette, line: str) -> str:
+        return "".join(f"--{role}:{getattr(palette, role)};" for role in roles) + f"--line:{line};"
+
+    def of_pictures(scope: str) -> str:
+        return "".join(
+            f'{scope} #stage [{attribute}="{getattr(LIGHT, role)}"]{{{attribute}:{getattr(DARK, role)}}}'
+            for role in roles
+            for attribute in ("fill", "stroke")
+        )
+
+    light, dark = of_page(LIGHT, lines["light"]), of_page(DARK, lines["dark"])
+    chosen, automatic = ":root[data-theme=dark]", ":root[data-theme=auto]"
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media screen{{{chosen}{{color-scheme:dark;{dark}}}{of_pictures(chosen)}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{{automatic}{{color-scheme:dark;{dark}}}"
+        f"{of_pictures(automatic)}}}\n"
+    )

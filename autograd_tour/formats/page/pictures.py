@@ -1,0 +1,138 @@
+"""The pictures of a page: the whole program, and one for each folded card that a reader may open."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autograd_tour.drawing.film import film_scene
+from autograd_tour.drawing.scene import Run
+from autograd_tour.drawing.svg import draw, prefix_for
+from autograd_tour.formats.base import Settings
+from autograd_tour.formats.page.details import CardDetails, Details
+from autograd_tour.graph import Graph
+from autograd_tour.views.focus import focus
+from autograd_tour.views.steps import frames
+from autograd_tour.views.unfold import Opened, closed, opened
+
+__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures"]
+
+MOST = 60
+"""Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""
+LARGE = 20_000
+"""In a graph with more nodes than this no card can be opened: finding its inside takes too long."""
+CROWDED = 150
+"""A picture with more cards than this is not offered."""
+
+Caption = tuple[tuple[tuple[str, int, str], ...], ...]
+"""Lines of pieces: role, 1 if bold, text."""
+
+
+class Picture(Struct, frozen=True, omit_defaults=True):
+    """One picture with its frames. ``key`` is the way to it: the cards opened, joined by slashes.
+
+    ``svg`` has elements that only some frames show: ``data-f`` is the first of them and ``data-t`` the
+    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program.
+    """
+
+    key: str
+    title: str
+    svg: str
+    prefix: str
+    captions: tuple[Caption, ...]
+    engine: tuple[int, ...]
+    cards: dict[str, CardDetails]
+
+
+def outermost(graph: Graph, settings: Settings) -> Opened:
+    """What the page shows at first: ``graph`` folded, or the part of it that is in focus."""
+    if settings.focus is not None:
+        return closed(focus(graph, settings.focus), fold_it=False)
+    return closed(graph, fold_it=settings.fold, depth=settings.depth)
+
+
+def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
+    """The first picture, then those with cards of it opened, outermost first, :data:`MOST` at most.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    ran = {step.node: number for number, step in first.whole.numbered_steps()}
+    waiting: deque[_Waiting] = deque([_Waiting("", "", first, {})])
+    promised = 1
+    while waiting:
+        one = waiting.popleft()
+        doors: dict[str, str] = {}
+        known = dict(one.doors)
+        for card, members in _inside(one.shown).items():
+            inside = None
+            if members not in known and promised < MOST and len(first.whole.nodes) <= LARGE:
+                inside = opened(one.shown, card)
+            if inside is not None and len(inside.graph.nodes) <= CROWDED:
+                known[members] = f"{one.key}/{card}".lstrip("/")
+                title = one.shown.graph.by_id()[card].op
+                waiting.append(_Waiting(known[members], title, inside, known))
+                promised += 1
+            doors[card] = known.get(members, "")
+        yield _picture(one, doors, ran, settings)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A picture to be drawn; ``doors`` are the ways into the cards of the pictures around it."""
+
+    key: str
+    title: str
+    shown: Opened
+    doors: dict[frozenset[str], str]
+
+
+def _inside(shown: Opened) -> dict[str, frozenset[str]]:
+    """The folded cards and what is in them."""
+    found: dict[str, list[str]] = {node.id: [] for node in shown.graph.nodes if node.kind == "group"}
+    for node, card in shown.homes.card.items():
+        if card in found:
+            found[card].append(node)
+    return {card: frozenset(members) for card, members in found.items() if members}
+
+
+def _picture(one: _Waiting, doors: dict[str, str], ran: dict[str, int], settings: Settings) -> Picture:
+    graph = one.shown.graph
+    told = frames(graph)
+    scene = film_scene(graph, settings.direction)
+    prefix = prefix_for(f"{one.key} {scene.title} {scene.desc}")
+    drawn = replace(scene, captions=(), notes=scene.notes)
+    svg = draw(
+        drawn, theme="light", prefix=prefix, engine=settings.engine, timeout=settings.timeout, moment=_timed
+    )
+    members = _inside(one.shown)
+    where = {node.id: node.where for node in one.shown.whole.nodes if node.where is not None}
+    details = Details(graph, told)
+    cards = {}
+    for node in graph.nodes:
+        if node.kind != "accumulate":
+            lines = sorted({where[item] for item in members.get(node.id, (node.id,)) if item in where})
+            cards[node.id] = details.card(node, tuple(lines), doors.get(node.id, ""))
+    engine = [0]
+    for frame in told[1:]:
+        inside = members.get(frame.node, (frame.node,))
+        first = min((ran[item] for item in inside if item in ran), default=0)
+        engine.append(max(engine[-1], first))  # a card may run later than its first node
+    captions = tuple(tuple(tuple(map(_piece, line)) for line in caption) for caption in scene.captions)
+    return Picture(one.key, one.title, svg, prefix, captions, tuple(engine), cards)
+
+
+def _piece(run: Run) -> tuple[str, int, str]:
+    return run.role, int(run.bold), run.text.strip()
+
+
+def _timed(drawn: str, first: int, last: int | None) -> str:
+    """What changes from frame to frame is a group that says from which frame and to which it shows."""
+    if first == 0 and last is None:
+        return drawn
+    end = "" if last is None else f' data-t="{last}"'
+    return f'<g data-f="{first}"{end}>{drawn}</g>'

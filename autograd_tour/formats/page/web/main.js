@@ -1,0 +1,249 @@
+// The page: one state (picture, step, selection), and everything that follows from it.
+
+import { Code } from "./code.js";
+import { byId, hear, make, tell } from "./dom.js";
+import { startKeys } from "./keys.js";
+import { startLedger } from "./ledger.js";
+import { readLink, writeLink } from "./links.js";
+import { showPanel } from "./panel.js";
+import { Pictures } from "./pictures.js";
+import { startSearch } from "./search.js";
+import { startTheme } from "./theme.js";
+import { Zoom } from "./zoom.js";
+
+const PACE = 1600;
+const CALM = 200;
+const SVG = "http://www.w3.org/2000/svg";
+
+const data = JSON.parse(byId("tour-data").textContent);
+const stage = byId("stage");
+const pictures = new Pictures(data, stage);
+const code = new Code(data.source);
+const zoom = new Zoom(stage);
+const state = { key: "", step: 0, card: "", line: null, timer: 0 };
+let picture;
+let marked = "";
+let linking = 0;
+
+// ---- what is shown -----------------------------------------------------------------------
+
+function render() {
+  state.step = picture.film.show(state.step);
+  const last = picture.film.last;
+  byId("slider").max = String(last);
+  byId("slider").value = String(state.step);
+  byId("slider").setAttribute("aria-valuetext", `step ${state.step} of ${last}`);
+  byId("count").textContent = `${state.step} / ${last}`;
+  byId("back").disabled = byId("first").disabled = state.step === 0;
+  byId("forward").disabled = byId("last").disabled = state.step === last;
+  caption();
+  const running = Object.entries(picture.cards).find(([, card]) => state.step && card.runs_at === state.step);
+  const chosen = picture.cards[state.card];
+  const selected = state.line === null ? (chosen?.lines ?? []) : [state.line];
+  code.light(running?.[1].lines ?? [], selected);
+  mark();
+  showPanel(chosen, state.step, state.key !== "");
+  if (running) keepInSight(running[0]);
+  clearTimeout(linking);
+  linking = setTimeout(link, CALM); // browsers refuse an address that changes too often
+  tell("shown", { step: state.step, picture });
+}
+
+function link() {
+  history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode: "" }));
+}
+
+function caption() {
+  const lines = picture.captions[state.step] ?? [];
+  const said = lines.map((line) =>
+    make("p", {}, ...line.flatMap(([role, bold, text]) => [make(bold ? "b" : "span", { class: role }, text), " "])),
+  );
+  byId("caption").replaceChildren(...said);
+}
+
+function mark() {
+  const now = `${state.key} ${state.card} ${state.line}`;
+  if (now === marked) return;
+  marked = now;
+  for (const old of stage.querySelectorAll(".mark")) old.remove();
+  for (const [id, card] of Object.entries(picture.cards)) {
+    const lit = state.line === null ? id === state.card : (card.lines ?? []).includes(state.line);
+    const element = pictures.element(id);
+    element?.setAttribute("aria-pressed", String(lit));
+    if (!lit || !element) continue;
+    const box = element.getBBox();
+    const rect = document.createElementNS(SVG, "rect");
+    const place = { x: box.x - 5, y: box.y - 5, width: box.width + 10, height: box.height + 10, rx: 9, class: "mark" };
+    for (const [name, value] of Object.entries(place)) rect.setAttribute(name, String(value));
+    element.append(rect);
+  }
+}
+
+function keepInSight(id) {
+  const box = pictures.element(id)?.getBoundingClientRect();
+  if (!box) return;
+  const frame = stage.getBoundingClientRect();
+  if (box.left < frame.left || box.right > frame.right) {
+    stage.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
+  }
+  if (box.top < frame.top || box.bottom > frame.bottom) {
+    stage.scrollTop += box.top - frame.top - (frame.height - box.height) / 2;
+  }
+}
+
+async function show(key, step) {
+  const engine = picture?.engine[state.step] ?? 0;
+  picture = await pictures.show(key);
+  state.key = key;
+  if (step === undefined) {
+    // The same moment of the whole program, in the steps of this picture.
+    step = picture.engine.findLastIndex((number) => number <= engine);
+  }
+  state.step = Math.max(step, 0);
+  if (!Object.hasOwn(picture.cards, state.card)) state.card = "";
+  prepare();
+  zoom.take();
+  trail();
+  render();
+}
+
+/** Make the cards of a picture that was not shown before buttons. */
+function prepare() {
+  const svg = picture.element;
+  if (svg.dataset.ready) return;
+  svg.dataset.ready = "yes";
+  svg.setAttribute("role", "group");
+  for (const [id, card] of Object.entries(picture.cards)) {
+    if (!pictures.has(card.opens ?? "")) card.opens = ""; // there was no room for its picture
+    const element = pictures.element(id);
+    if (!element) continue;
+    const name = card.opens ? `${card.title}, ${card.kind}: open` : `${card.title}, ${card.kind}`;
+    for (const [key, value] of Object.entries({ role: "button", tabindex: "0", "aria-label": name })) {
+      element.setAttribute(key, value);
+    }
+    element.classList.toggle("opens", Boolean(card.opens));
+    element.addEventListener("click", () => choose(id));
+    element.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      choose(id);
+    });
+  }
+}
+
+function trail() {
+  const way = pictures.way(state.key);
+  byId("trail").hidden = way.length < 2;
+  const items = way.map(([key, title], place) => {
+    if (place === way.length - 1) return make("li", { "aria-current": "page" }, title);
+    const button = make("button", { type: "button" }, title);
+    button.addEventListener("click", () => show(key));
+    return make("li", {}, button);
+  });
+  byId("trail-items").replaceChildren(...items);
+}
+
+// ---- what a reader does ------------------------------------------------------------------
+
+function go(step) {
+  stop();
+  state.step = step;
+  render();
+}
+
+function choose(id) {
+  const card = picture.cards[id];
+  state.line = null;
+  state.card = state.card === id && !card.opens ? "" : id;
+  if (card.opens) show(card.opens);
+  else render();
+}
+
+function up() {
+  if (byId("search-results").hidden === false) byId("search-results").hidden = true;
+  else if (state.key) show(state.key.split("/").slice(0, -1).join("/"));
+  else {
+    state.card = "";
+    state.line = null;
+    render();
+  }
+}
+
+function stop() {
+  clearInterval(state.timer);
+  state.timer = 0;
+  byId("play").textContent = "Play";
+}
+
+function play() {
+  if (state.timer) return stop();
+  if (state.step === picture.film.last) state.step = -1;
+  const next = () => {
+    state.step += 1;
+    render();
+    if (state.step >= picture.film.last) stop();
+  };
+  byId("play").textContent = "Pause";
+  state.timer = setInterval(next, PACE);
+  return next();
+}
+
+function help() {
+  byId("help").showModal();
+}
+
+const actions = {
+  back: () => go(state.step - 1),
+  forward: () => go(state.step + 1),
+  first: () => go(0),
+  last: () => go(picture.film.last),
+  play,
+  help,
+  up,
+  search: () => byId("search").focus(),
+  larger: () => zoom.by(1.25),
+  smaller: () => zoom.by(0.8),
+  fit: () => zoom.fit(),
+};
+
+async function follow() {
+  const wanted = readLink(location.hash);
+  state.card = wanted.node;
+  await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0);
+}
+
+async function start() {
+  actions.theme = startTheme();
+  startKeys(actions);
+  startLedger(data.ledger);
+  startSearch(data.index);
+  for (const name of ["back", "forward", "first", "last", "play"]) {
+    byId(name).addEventListener("click", actions[name]);
+  }
+  byId("help-open").addEventListener("click", help);
+  byId("slider").addEventListener("input", (event) => go(Number(event.target.value)));
+  hear("open", (key) => show(key));
+  hear("up", up);
+  hear("line", (number) => {
+    state.line = state.line === number ? null : number;
+    state.card = "";
+    render();
+  });
+  hear("find", async ({ key, card }) => {
+    state.line = null;
+    state.card = card;
+    if (key !== state.key) await show(key);
+    render();
+    keepInSight(card);
+    pictures.element(card)?.focus();
+  });
+  addEventListener("hashchange", follow);
+  document.documentElement.classList.add("js");
+  for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
+  byId("player").hidden = data.picture.captions.length < 2;
+  await follow();
+  document.documentElement.dataset.ready = "yes";
+}
+
+await start();

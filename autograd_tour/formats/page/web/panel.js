@@ -1,0 +1,38 @@
+// The panel: all that is known of the selected card at this step.
+
+import { byId, make, tell } from "./dom.js";
+
+/** Fill the panel for `card` (undefined: nothing is selected) as of frame `step`. */
+export function showPanel(card, step, canFold) {
+  const panel = byId("panel-body");
+  if (!card) {
+    panel.replaceChildren(make("p", { class: "muted" }, "Select a card of the picture to see all that is known of it."));
+    return;
+  }
+  const title = make("h3", {}, card.title, " ", make("span", { class: "muted" }, card.kind));
+  const list = make("dl");
+  let hidden = 0;
+  for (const [label, text, since = 0] of card.rows ?? []) {
+    if (since > step) {
+      hidden += 1;
+      continue;
+    }
+    list.append(make("div", {}, make("dt", {}, label), make("dd", {}, text)));
+  }
+  const parts = [title, list];
+  if (hidden) {
+    const when = card.runs_at > step ? ` Its step is ${card.runs_at}.` : "";
+    parts.push(make("p", { class: "muted" }, `Its gradient is not known yet.${when}`));
+  }
+  const buttons = [];
+  if (card.opens) buttons.push(button("Open it", () => tell("open", card.opens)));
+  if (canFold) buttons.push(button("Fold it again", () => tell("up")));
+  if (buttons.length) parts.push(make("p", { class: "buttons" }, ...buttons));
+  panel.replaceChildren(...parts);
+}
+
+function button(text, action) {
+  const element = make("button", { type: "button" }, text);
+  element.addEventListener("click", action);
+  return element;
+}

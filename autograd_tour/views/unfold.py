@@ -1,0 +1,94 @@
+"""A folded graph with one of its cards opened: what is inside it, among the cards around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from autograd_tour.graph import BackwardPass, Graph
+from autograd_tour.views.contract import Homes
+from autograd_tour.views.fold import as_cards, fold, visible
+from autograd_tour.views.quotient import flow
+
+__all__ = ["Opened", "closed", "opened"]
+
+INSIDE = 24
+"""So many cards come out of one that is opened, at most, as far as its parts allow."""
+
+IN_PLACE = 30
+"""Up to so many cards are shown around those that came out; a film of more is hard to follow."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """``graph`` as shown, made from ``whole``; ``homes`` tells which node is in which of its cards."""
+
+    whole: Graph
+    graph: Graph
+    homes: Homes
+
+    def members(self, card: str) -> set[str]:
+        """The nodes of the whole graph in a card, accumulators included."""
+        return {node for node, home in self.homes.card.items() if home == card}
+
+
+def closed(graph: Graph, *, fold_it: bool = True, depth: int | None = None) -> Opened:
+    """``graph`` with all its cards closed, as :func:`autograd_tour.views.fold.fold` leaves it."""
+    homes = Homes()
+    return Opened(graph, fold(graph, depth, homes=homes) if fold_it else graph, homes)
+
+
+def opened(before: Opened, card: str) -> Opened | None:
+    """The same with ``card`` opened in place; ``None`` if it has no parts that could be told apart.
+
+    Where all of it is more than :data:`IN_PLACE` cards, only what was inside and its neighbours are shown.
+    """
+    members = before.members(card)
+    inside = _inside(_only(before.whole, members))
+    if inside is None:
+        return None
+    parts = {node: f"out {home}" for node, home in before.homes.card.items() if home != card}
+    titles = {f"out {home}": title for home, title in before.homes.titles.items() if home != card}
+    parts |= {node: f"in {home}" for node, home in inside.card.items()}
+    titles |= {f"in {home}": title for home, title in inside.titles.items()}
+    homes = Homes()
+    graph = as_cards(before.whole, parts, titles, flow(before.whole), homes)
+    if visible(graph) > IN_PLACE:
+        graph = _only(graph, _with_neighbours(graph, {homes.card.get(node, node) for node in members}))
+    return Opened(before.whole, graph, homes)
+
+
+def _with_neighbours(graph: Graph, cards: set[str]) -> set[str]:
+    around = set(cards)
+    for edge in graph.edges:
+        if edge.src in cards or edge.dst in cards:
+            around |= {edge.src, edge.dst}
+    leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
+    for edge in graph.select("gradient"):  # a leaf and its accumulator stay together
+        if edge.dst in leaves and (edge.src in around or edge.dst in around):
+            around |= {edge.src, edge.dst}
+    return around
+
+
+def _only(graph: Graph, members: set[str]) -> Graph:
+    """The part of a graph that is among ``members``."""
+    return replace(
+        graph,
+        nodes=tuple(node for node in graph.nodes if node.id in members),
+        edges=tuple(edge for edge in graph.edges if edge.src in members and edge.dst in members),
+        passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in members)) for run in graph.passes),
+        outputs=tuple(output for output in graph.outputs if output[0] in members),
+    )
+
+
+def _inside(part: Graph) -> Homes | None:
+    """How to fold the inside of a card: as it comes, or with equal neighbours apart."""
+    if visible(part) <= INSIDE:
+        return Homes()
+    for rows in (True, False):
+        homes = Homes()
+        folded = fold(part, limit=INSIDE, rows=rows, homes=homes)
+        if sum(node.kind in ("operation", "group") for node in folded.nodes) > 1:
+            return homes
+    return None

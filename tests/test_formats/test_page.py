@@ -1,0 +1,187 @@
+"""The page as a file: one document, nothing fetched, nothing that breaks out of where it stands."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+from autograd_tour import accumulate, trace
+from autograd_tour.formats.base import Settings
+from autograd_tour.formats.page import page
+from autograd_tour.formats.page.document import WEB
+from autograd_tour.formats.page.script import bundled
+from autograd_tour.graph import Graph, Node, SourceLine
+from autograd_tour.lessons.thermometer import thermometer
+from tests.programs import basics, models
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "<!--<script>", '"><img src=x onerror=alert(1)>', "</style><b>",
+    "' onmouseover='alert(1)", "{{ 7 * 7 }}{% raw %}", "</pre></title>", "\u2028\u2029", "</svg><h1>", "]]>",
+    "&lt;script&gt;", "\x00\x1b[31m", "javascript:alert(1)", "\\u003c/script\\u003e", "url(http://x.example)",
+]  # fmt: skip
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text in each kind of element."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.inside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.inside.append(tag)
+        self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag):
+        while self.inside and self.inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.inside:
+            self.texts[self.inside[-1]][-1] += data
+
+
+@pytest.fixture(scope="module")
+def thermometer_page():
+    return page("thermometer", trace(thermometer), accumulate(thermometer), Settings())
+
+
+def data_of(text: str) -> dict:
+    return json.loads(re.search(r'id="tour-data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_it_is_small_and_the_same_every_time(thermometer_page):
+    assert len(thermometer_page.encode()) < 150_000
+    assert thermometer_page == page("thermometer", trace(thermometer), accumulate(thermometer), Settings())
+
+
+def test_it_asks_for_nothing_else(thermometer_page):
+    elements = Elements(thermometer_page)
+    for tag, attributes in elements.found:
+        assert tag not in ("link", "iframe", "object", "embed", "base", "img", "video")
+        assert not {"src", "href", "style", "srcset", "action"} & attributes.keys(), tag
+        assert not any(name.startswith("on") for name in attributes)
+    assert "url(" not in thermometer_page
+    assert not re.search(r"https?://(?!www\.w3\.org/)", thermometer_page)
+
+
+def test_its_policy_lets_only_its_own_script_and_style_run(thermometer_page):
+    elements = Elements(thermometer_page)
+    policy = next(a["content"] for _, a in elements.found if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+
+    def digest(text):
+        return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    (style,) = re.findall(r"<style>(.*?)</style>", thermometer_page, re.DOTALL)
+    (script,) = re.findall(r'<script type="module">(.*?)</script>', thermometer_page, re.DOTALL)
+    assert digest(style) in policy
+    assert digest(script) in policy
+
+
+def test_without_script_the_picture_shows_the_end_and_the_text_twin_is_there(thermometer_page):
+    elements = Elements(thermometer_page)
+    hidden = [a for tag, a in elements.found if "data-script" in a]
+    assert len(hidden) >= 3
+    assert all("hidden" in attributes for attributes in hidden)
+    assert "[data-t] { visibility: hidden; }" in thermometer_page
+    assert "4517.3" in "".join(elements.texts["pre"])
+    assert "grad_fn tree" in "".join(elements.texts["pre"])
+    assert "svg" in elements.texts
+
+
+def test_every_frame_of_the_record_is_in_its_data(thermometer_page):
+    picture = data_of(thermometer_page)["picture"]
+    assert len(picture["captions"]) == len(picture["engine"]) == 8
+    said = " ".join(text for line in picture["captions"][2] for _, _, text in line)
+    assert "0.09091 × 2(35.2) = 6.4" in said
+    assert {card.get("runs_at") for card in picture["cards"].values()} >= set(range(1, 8))
+
+
+def test_the_ledger_has_every_call_under_every_policy(thermometer_page):
+    ledger = data_of(thermometer_page)["ledger"]
+    assert ledger["calls"] == 4
+    w = ledger["accounts"][0]
+    assert [w["keep"][k][2] for k in range(4)] == ["4517.3", "9034.59", "13551.9", "18069.2"]
+    assert {w["zero_"][k][2] for k in range(4)} == {"4517.3"}
+
+
+def test_a_large_program_is_small_and_can_be_opened_by_its_cards():
+    torch.manual_seed(0)
+    text = page("gpt", trace(models.gpt_by_hand), None, Settings())
+    assert len(text.encode()) < 1_000_000
+    data = data_of(text)
+    doors = {card["opens"] for card in data["picture"]["cards"].values() if card.get("opens")}
+    assert doors
+    assert doors <= data["packed"].keys()
+    assert set(data["titles"]) == set(data["packed"])
+    for key, packed in data["packed"].items():
+        inside = json.loads(zlib.decompress(base64.b64decode(packed)))
+        assert inside["key"] == key
+        assert inside["svg"].startswith("<svg")
+        assert len(inside["captions"]) == len(inside["engine"])
+        assert inside["engine"] == sorted(inside["engine"])
+    assert {key for _, key, _ in data["index"]} <= {"", *data["packed"]}
+
+
+def test_a_trace_without_a_backward_says_so():
+    text = page("structure", replace(trace(thermometer), passes=()), None, Settings())
+    assert "No backward was recorded" in "".join(Elements(text).texts["p"])
+    assert len(data_of(text)["picture"]["captions"]) == 1
+
+
+def test_an_empty_graph_has_a_page():
+    assert "Nothing to draw" in page("empty", Graph(), None, Settings())
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_no_text_of_a_program_breaks_out(label):
+    node = Node("n0", "leaf", op=label, names=(label,))
+    op = Node(
+        "n1", "operation", op=label, grad_fn=label, where=0, group=label, notes=(label,), formula=(label,)
+    )
+    graph = Graph((node, op), source=(SourceLine(label, 1, label, label),))
+    plain = Elements(
+        page(
+            "x",
+            Graph((Node("n0", "leaf"), Node("n1", "operation", where=0)), source=(SourceLine("f", 1),)),
+            None,
+            Settings(),
+        )
+    )
+    found = Elements(page(label, graph, None, Settings()))
+    count = lambda elements, tag: sum(name == tag for name, _ in elements.found)  # noqa: E731
+    for tag in ("script", "style", "img", "pre", "title", "h1", "b", "svg", "meta"):
+        if tag != "title":  # cards of a picture have titles of their own
+            assert count(found, tag) == count(plain, tag), tag
+    assert "49" not in "".join(found.texts["h1"])
+
+
+def test_the_script_is_one_module_with_each_of_its_files_once():
+    script = bundled(WEB)
+    for file in WEB.iterdir():
+        if file.name.endswith(".js") and file.name != "main.js":
+            assert script.count(f"const ${file.name.removesuffix('.js')} = ") == 1, file.name
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    assert "</script" not in script
+
+
+@pytest.mark.parametrize(
+    "program", [basics.complex_numbers, basics.nested, basics.several_losses, models.lstm]
+)
+def test_unusual_programs_have_a_page(program):
+    text = page("x", trace(program), None, Settings(direction="TB", theme="dark"))
+    assert data_of(text)["picture"]["cards"]
