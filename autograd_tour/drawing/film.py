@@ -152,6 +152,8 @@ def _caption(frame: Frame, count: int, nodes: dict[str, Node]) -> tuple[Line, ..
     if frame.deposit is not None:
         return (_head(frame, count, node, nodes[frame.deposit.leaf].name), _deposited(frame.deposit, nodes))
     lines = [_head(frame, count, node, node.op)]
+    if node.kind == "group" and node.notes:
+        lines.append((_plain(fit(" · ".join(node.notes), 2 * ROOM, SIZE)),))
     lines += [_sent(sent, nodes, frame) for sent in frame.sent[:LINES]]
     if len(frame.sent) > LINES:
         lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from autograd_tour.graph import BackwardPass, Graph
+from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
 from autograd_tour.views.fold import as_cards, fold, visible
 from autograd_tour.views.quotient import flow
@@ -83,7 +84,7 @@ def _only(graph: Graph, members: set[str]) -> Graph:
 
 
 def _inside(part: Graph) -> Homes | None:
-    """How to fold the inside of a card: as it comes, or with equal neighbours apart."""
+    """How to fold the inside of a card: as it comes, or with equal neighbours apart, or in runs."""
     if visible(part) <= INSIDE:
         return Homes()
     for rows in (True, False):
@@ -91,4 +92,6 @@ def _inside(part: Graph) -> Homes | None:
         folded = fold(part, limit=INSIDE, rows=rows, homes=homes)
         if sum(node.kind in ("operation", "group") for node in folded.nodes) > 1:
             return homes
-    return None
+    homes, pairs = Homes(), flow(part)
+    as_cards(part, *by_order.runs(part, pairs, INSIDE // 2), pairs, homes)
+    return homes if len(homes.titles) > 1 else None

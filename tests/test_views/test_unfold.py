@@ -132,3 +132,22 @@ def test_opening_any_card_of_any_graph_is_sound(graph):
             inside = opened(shown, card)
             if inside is not None:
                 sound(inside)
+
+
+def test_a_loop_opens_in_runs():
+    w = torch.zeros(3, requires_grad=True)
+
+    def program():
+        h = torch.ones(3)
+        for i in range(60):
+            h = torch.tanh(h * w + 0.1 * i)
+        return h.sum()
+
+    first = closed(trace(program))
+    (card,) = cards(first.graph)
+    inside = opened(first, card)
+    assert 1 < len(cards(inside.graph)) <= INSIDE
+    sound(inside)
+    again = opened(inside, cards(inside.graph)[0])
+    assert again is not None
+    sound(again)

@@ -105,7 +105,7 @@ def _picture(one: _Waiting, doors: dict[str, str], ran: dict[str, int], settings
     told = frames(graph)
     scene = film_scene(graph, settings.direction)
     prefix = prefix_for(f"{one.key} {scene.title} {scene.desc}")
-    drawn = replace(scene, captions=(), notes=scene.notes)
+    drawn = replace(scene, captions=(), notes=())  # the page has its own places for them
     svg = draw(
         drawn, theme="light", prefix=prefix, engine=settings.engine, timeout=settings.timeout, moment=_timed
     )
