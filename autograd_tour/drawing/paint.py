@@ -1,0 +1,220 @@
+"""Every card, link and label of a picture, with what of them each frame of a film shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from autograd_tour.drawing.layout import Course, Layout, Point
+from autograd_tour.drawing.metrics import escape, fit
+from autograd_tour.drawing.scene import BADGE, PADDING, Card, Link, Row, Run, Scene
+from autograd_tour.drawing.shapes import arrow, band, curve, n, scissors, text_element
+from autograd_tour.drawing.theme import LIGHT
+from autograd_tour.text import one_line
+
+__all__ = ["MARGIN", "Moment", "Painter"]
+
+MARGIN = 16.0
+CAPTION = 20.0
+"""Height of a line below the picture that says what is not in it, px."""
+CAPTION_ROOM = 600.0
+RADIUS = 8.0
+SAYING = 26.0
+"""Height of a line of what a frame says, px."""
+TOOLTIP = 200
+"""Most characters of what a reader sees when pointing at a card or a link."""
+
+Moment = int | Callable[[str, int, int | None], str] | None
+"""A frame of a film; or what to make of everything that changes (what is drawn, the first and the last
+frame that show it); or ``None`` for the end, when all is known."""
+
+_FLOW = {
+    "forward": (LIGHT.forward, ""),
+    "backward": (LIGHT.backward, ' stroke-dasharray="6 4"'),
+    "constant": (LIGHT.muted, ' stroke-dasharray="1.5 4" stroke-linecap="round"'),
+}
+
+
+class Painter:
+    """Draws one scene; ``moment`` is the frame to draw, or what to make of everything that changes."""
+
+    def __init__(self, prefix: str, moment: Moment = None) -> None:
+        self.prefix = prefix
+        self.moment = moment
+        self.hatched = False
+
+    def during(self, drawn: str, first: int, last: int | None = None) -> str:
+        """What is to be seen in the frames from ``first`` to ``last``, or to the end."""
+        if self.moment is None:
+            return drawn if last is None else ""
+        if isinstance(self.moment, int):
+            return drawn if first <= self.moment and (last is None or self.moment <= last) else ""
+        return self.moment(drawn, first, last)
+
+    def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
+        """Lines below the picture, and the room they take: what is not in it; what a frame says."""
+        notes = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+        pieces, widths = [], [0.0, *(run.width for run in notes)]
+        for number, run in enumerate(notes, start=1):
+            pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
+        height = CAPTION * len(notes)
+        for number, lines in enumerate(scene.captions):
+            said = []
+            for line, runs in enumerate(lines):
+                x, y = MARGIN, top + height + SAYING * (line + 1)
+                for run in runs:
+                    said.append(text_element(run, x, y))
+                    x += run.width
+                widths.append(x - MARGIN)
+            pieces.append(self.during("".join(said) + "\n", number, number))
+        height += SAYING * max(map(len, scene.captions), default=0)
+        return "".join(pieces), (max(widths), height)
+
+    def defs(self) -> str:
+        """What the picture refers to."""
+        if not self.hatched:
+            return ""
+        return (
+            f'<pattern id="{self.prefix}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
+            f'patternTransform="rotate(45)">'
+            f'<path d="M0 0V6" stroke="{LIGHT.saved}" stroke-width="1.5"/></pattern>'
+        )
+
+    def nothing(self) -> str:
+        """A picture of no cards."""
+        return text_element(Run("Nothing to draw: the graph is empty.", "muted"), MARGIN, MARGIN + 24) + "\n"
+
+    def picture(self, scene: Scene, layout: Layout) -> Iterator[str]:
+        """Everything but the lines below it."""
+        yield f'<g transform="translate({n(MARGIN)} {n(MARGIN)})">\n'
+        # Links first, cards over them, labels last: an arrow never crosses a text.
+        for link, course in zip(scene.links, layout.courses, strict=True):
+            if course is not None and course.points:
+                yield self.link(link, course)
+        for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
+            yield "".join(self.card(card, centre, size))
+        for link, course in zip(scene.links, layout.courses, strict=True):
+            if course is not None and course.label is not None:
+                yield self.during("".join(self.label(link, course.label)), link.since)
+        yield "</g>\n"
+
+    # ---- links ----------------------------------------------------------------------------
+
+    def link(self, link: Link, course: Course) -> str:
+        """The line of a link and its arrow."""
+        colour, dashes = _FLOW[link.flow]
+        points = course.points
+        d = curve(points)
+        tip = course.tip or points[-1]
+        width = "1.5" if link.flow == "constant" else "1.8"
+        if link.emphasis:
+            strong = link.emphasis == "strong"
+            colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
+
+        def line(colour: str, width: str) -> str:
+            head = arrow(points[-1], tip, colour)
+            return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}'
+
+        drawn = self.during(line(colour, width), link.since + 1 if link.since else 0)
+        if link.since:  # it waits, then something flows through it, then it is as in any picture
+            waits = self.during(line(LIGHT.muted, "1"), 0, link.since - 1)
+            drawn = waits + self.during(line(colour, "4"), link.since, link.since) + drawn
+        ident = escape(f"{self.prefix}-{link.id}")
+        return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
+
+    def label(self, link: Link, centre: Point) -> Iterator[str]:
+        """What stands on a link."""
+        width = link.label.width
+        x, y = centre[0] - width / 2, centre[1]
+        yield f'<g class="rule"><rect x="{n(x - 3)}" y="{n(y - 10)}" width="{n(width + 6)}" height="20" '
+        yield f'rx="4" fill="{LIGHT.paper}"/>'
+        if link.label.step:
+            yield self.disc(link.label.step, x + BADGE, y)
+            x += 2 * BADGE + 4
+        for run in link.label.runs:
+            yield text_element(run, x, y + 4.2)
+            x += run.width
+        yield "</g>\n"
+
+    def disc(self, number: int, x: float, y: float) -> str:
+        """The number of a step."""
+        digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
+        text = text_element(digits, x - digits.width / 2, y + digits.size * 0.355)
+        return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(BADGE)}" fill="{LIGHT.backward}"/>{text}'
+
+    # ---- cards ----------------------------------------------------------------------------
+
+    def card(self, card: Card, centre: Point, size: Point) -> Iterator[str]:
+        """A card with its rows."""
+        width, height = size
+        left, top = centre[0] - width / 2, centre[1] - height / 2
+        radius = 0.0 if card.shape in ("constant", "box") else RADIUS
+        ident = escape(f"{self.prefix}-{card.id}")
+        yield f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>'
+        if card.shape == "group":  # a pile: more of the same lies under the card
+            for shift in (6.0, 3.0):
+                sheet = band(left + shift, top + shift, width, height, radius, radius)
+                yield f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>'
+        outline = band(left, top, width, height, radius, radius)
+        yield f'<path d="{outline}" fill="{LIGHT.paper}"/>'
+        y = top
+        for i, row in enumerate(card.rows):
+            upper = radius if i == 0 else 0.0
+            lower = radius if i == len(card.rows) - 1 else 0.0
+            stages = [*row.earlier, (row.since, row.left)]
+            for stage, (first, runs) in enumerate(stages):
+                last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
+                if last is None or self.moment is not None:
+                    shown = row if last is None else replace(row, left=runs, step=0)
+                    drawn = "".join(self.row(shown, left, y, width, upper, lower))
+                    yield self.during(drawn, first, last)
+            y += row.height
+        stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
+        dashes = ""
+        if card.emphasis:
+            strong = card.emphasis == "strong"
+            stroke, thickness = (LIGHT.ink, 3.5) if strong else (LIGHT.muted, 1.5)
+            dashes = "" if strong else ' stroke-dasharray="7 5"'
+        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"{dashes}/>'
+        if card.runs_at:
+            round_ = radius + 4 if radius else 0.0
+            ring = band(left - 4, top - 4, width + 8, height + 8, round_, round_)
+            lit = f'<path d="{ring}" fill="none" stroke="{LIGHT.backward}" stroke-width="4"/>'
+            yield self.during(lit, card.runs_at, card.runs_at)
+        yield "</g>\n"
+
+    def row(
+        self, row: Row, left: float, top: float, width: float, upper: float, lower: float
+    ) -> Iterator[str]:
+        """One row of a card; ``upper`` and ``lower`` are the radii of its corners."""
+        middle = top + row.height / 2
+        if row.fill:
+            outline = band(left, top, width, row.height, upper, lower)
+            yield f'<path d="{outline}" fill="{getattr(LIGHT, row.fill)}"/>'
+        if row.mark == "hatched":
+            self.hatched = True
+            strip = band(left + width - 34, top, 34, row.height, 0.0, lower)
+            yield f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
+        x = left + PADDING
+        if row.mark in ("tab", "hatched"):
+            tab = band(left, top, 5, row.height, 0.0, 0.0)
+            yield f'<path d="{tab}" fill="{LIGHT.saved}"/>'
+            x += 4
+        if row.step:
+            yield self.disc(row.step, x + BADGE, middle)
+            x += 2 * BADGE + 4
+        if row.mark == "cut":
+            yield scissors(x + 6, middle)
+            x += 16
+        for run in row.left:
+            yield text_element(run, x, middle + run.size * 0.35)
+            x += run.width
+        x = left + width - PADDING - sum(run.width for run in row.right)
+        for run in row.right:
+            yield text_element(run, x, middle + run.size * 0.35)
+            x += run.width
+
+
+def _tooltip(text: str) -> str:
+    return escape(text if len(text) <= TOOLTIP else one_line(text, TOOLTIP))

@@ -1,0 +1,86 @@
+"""Shapes and texts as SVG: coordinates, curves, bands, arrows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import chain
+
+from autograd_tour.drawing.layout import Point
+from autograd_tour.drawing.metrics import escape
+from autograd_tour.drawing.scene import ARROW, Run
+from autograd_tour.drawing.theme import LIGHT, MONO
+
+__all__ = ["arrow", "band", "curve", "n", "scissors", "text_element"]
+
+
+def text_element(run: Run, x: float, y: float) -> str:
+    """One piece of text from ``x``, on the baseline ``y``; it takes just the width it was given."""
+    if not run.text.strip():
+        return ""
+    text = run.text.strip(" ")
+    width = run.width
+    if len(text) != len(run.text):
+        lead = len(run.text) - len(run.text.lstrip(" "))
+        x += Run(" " * lead, run.role, run.bold, run.size, run.mono).width
+        width = Run(text, run.role, run.bold, run.size, run.mono).width
+    weight = ' font-weight="bold"' if run.bold else ""
+    family = f' font-family="{MONO}"' if run.mono else ""
+    length = f' textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
+    colour = getattr(LIGHT, run.role)
+    return (
+        f'<text x="{n(x)}" y="{n(y)}" font-size="{run.size:g}"{weight}{family}{length} '
+        f'xml:space="preserve" fill="{colour}">{escape(text)}</text>'
+    )
+
+
+def n(value: float) -> str:
+    """A coordinate: two decimals at most, the same text on every machine."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
+
+
+_ZERO = re.compile(r"(\.[1-9])0")
+
+
+def _numbers(template: str, points: Sequence[Point]) -> str:
+    """``template`` with its places, each ``%.2f``, filled in as :func:`_n` writes numbers."""
+    text = template % tuple(chain.from_iterable(points))
+    return _ZERO.sub(r"\1", text.replace(".00", ""))
+
+
+def curve(points: Sequence[Point]) -> str:
+    """The path along Bézier points."""
+    pieces = (len(points) - 1) // 3
+    template = "M%.2f %.2f" + "C%.2f %.2f %.2f %.2f %.2f %.2f" * pieces
+    return _numbers(template, points[: 3 * pieces + 1])
+
+
+def band(x: float, y: float, w: float, h: float, upper: float, lower: float) -> str:
+    """A rectangle whose upper and lower corners have their own radius."""
+    if not upper and not lower:
+        return f"M{n(x)} {n(y)}h{n(w)}v{n(h)}h{n(-w)}z"
+    u, b = n(upper), n(lower)
+    return (
+        f"M{n(x)} {n(y + upper)}a{u} {u} 0 0 1 {u} -{u}h{n(w - 2 * upper)}a{u} {u} 0 0 1 {u} {u}"
+        f"v{n(h - upper - lower)}a{b} {b} 0 0 1 -{b} {b}h{n(2 * lower - w)}a{b} {b} 0 0 1 -{b} -{b}z"
+    )
+
+
+def arrow(start: Point, tip: Point, colour: str) -> str:
+    """The head of an arrow, its tip at ``tip``."""
+    dx, dy = tip[0] - start[0], tip[1] - start[1]
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    dx, dy = dx / length, dy / length
+    back = (tip[0] - ARROW * dx, tip[1] - ARROW * dy)
+    side = (-dy * ARROW * 0.4, dx * ARROW * 0.4)
+    corners = [tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
+    return f'<path d="{_numbers("M%.2f %.2fL%.2f %.2fL%.2f %.2fz", corners)}" fill="{colour}"/>'
+
+
+def scissors(x: float, y: float) -> str:
+    """Scissors as a drawing: few fonts have the character."""
+    return (
+        f'<g class="cut" fill="none" stroke="{LIGHT.ink}" stroke-width="1.3" '
+        f'transform="translate({n(x)} {n(y)})"><circle cx="-3.5" cy="-3" r="2"/>'
+        '<circle cx="-3.5" cy="3" r="2"/><path d="M-2 -2L6 3.6M-2 2L6 -3.6"/></g>'
+    )
