@@ -7,6 +7,7 @@ import { startLedger } from "./ledger.js";
 import { readLink, writeLink } from "./links.js";
 import { showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
+import { Quiz } from "./quiz.js";
 import { startSearch } from "./search.js";
 import { startTheme } from "./theme.js";
 import { Zoom } from "./zoom.js";
@@ -20,6 +21,7 @@ const stage = byId("stage");
 const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
+const quiz = new Quiz(data.questions, () => state.key === "" ? go(0) : show("", 0));
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 let picture;
 let marked = "";
@@ -35,7 +37,8 @@ function render() {
   byId("slider").setAttribute("aria-valuetext", `step ${state.step} of ${last}`);
   byId("count").textContent = `${state.step} / ${last}`;
   byId("back").disabled = byId("first").disabled = state.step === 0;
-  byId("forward").disabled = byId("last").disabled = state.step === last;
+  byId("last").disabled = state.step === last;
+  byId("forward").disabled = state.step === last && !quiz.on;
   caption();
   const running = Object.entries(picture.cards).find(([, card]) => state.step && card.runs_at === state.step);
   const chosen = picture.cards[state.card];
@@ -50,7 +53,7 @@ function render() {
 }
 
 function link() {
-  history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode: "" }));
+  history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode: quiz.on ? "predict" : "" }));
 }
 
 function caption() {
@@ -148,8 +151,17 @@ function trail() {
 
 function go(step) {
   stop();
+  quiz.close();
   state.step = step;
   render();
+}
+
+/** One step on; in the mode of prediction its questions come first. They belong to the first picture. */
+function forward() {
+  const step = state.step;
+  const asked = state.key === "" && quiz.stops(step + 1, picture.film.last, forward);
+  if (!asked) go(step + 1);
+  else byId("quiz").scrollIntoView({ block: "nearest" });
 }
 
 function choose(id) {
@@ -195,7 +207,7 @@ function help() {
 
 const actions = {
   back: () => go(state.step - 1),
-  forward: () => go(state.step + 1),
+  forward,
   first: () => go(0),
   last: () => go(picture.film.last),
   play,
@@ -205,11 +217,13 @@ const actions = {
   larger: () => zoom.by(1.25),
   smaller: () => zoom.by(0.8),
   fit: () => zoom.fit(),
+  predict: () => quiz.switch(!quiz.on),
 };
 
 async function follow() {
   const wanted = readLink(location.hash);
   state.card = wanted.node;
+  if (wanted.mode === "predict") quiz.switch(true);
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0);
 }
 

@@ -1,0 +1,109 @@
+// Predict, then reveal: in this mode a step asks its questions before it shows its numbers.
+
+import { judge } from "./answers.js";
+import { byId, make } from "./dom.js";
+
+const TRIES = 2;
+
+export class Quiz {
+  /** @param {object[]} questions @param {(on: boolean) => void} changed called when the mode is switched */
+  constructor(questions, changed) {
+    this.questions = questions;
+    this.changed = changed;
+    this.on = false;
+    this.answered = new Set();
+    this.right = 0;
+    this.section = byId("quiz");
+    byId("predict")?.addEventListener("click", () => this.switch(!this.on));
+  }
+
+  /** Turn the mode on or off; without questions there is none. */
+  switch(on) {
+    if (!this.questions.length) return;
+    this.on = on;
+    this.answered.clear();
+    this.right = 0;
+    byId("predict").setAttribute("aria-pressed", String(on));
+    this.close();
+    this.changed(on);
+  }
+
+  /** Whether something stands before frame `target`: a question, after which `go` is called, or the score. */
+  stops(target, last, go) {
+    if (!this.on) return false;
+    const open = this.questions.filter((question) => !this.answered.has(question.id));
+    const next = open.find(({ frame }) => (frame > 0 && frame <= last ? frame <= target : target > last));
+    if (next) this.#ask(next, go);
+    else if (target > last) this.#score();
+    return Boolean(next) || target > last;
+  }
+
+  /** Take the question away without an answer. */
+  close() {
+    this.section.hidden = true;
+    this.section.replaceChildren();
+  }
+
+  #ask(question, go) {
+    let tries = 0;
+    const place = this.questions.indexOf(question) + 1;
+    const feedback = make("p", { class: "feedback", role: "status" });
+    const field = question.choices.length ? choices(question) : entry();
+    const send = make("button", { type: "submit" }, "Answer");
+    const show = make("button", { type: "button" }, "Show me");
+    const form = make("form", {}, field, make("p", { class: "buttons" }, send, show));
+    const finish = (text) => {
+      this.answered.add(question.id);
+      feedback.textContent = text;
+      field.disabled = true;
+      const on = make("button", { type: "button" }, "Reveal and go on");
+      on.addEventListener("click", () => {
+        this.close();
+        go();
+      });
+      form.lastChild.replaceChildren(on);
+      on.focus();
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const given = new FormData(form).get("answer") ?? "";
+      const judged = given === "" ? null : judge(question, String(given));
+      if (judged === null) {
+        feedback.textContent = question.choices.length ? "Choose one." : "Type a number, or None.";
+        return;
+      }
+      tries += 1;
+      if (judged.right) {
+        this.right += tries === 1;
+        finish(`Right. ${judged.text}`);
+      } else if (tries < TRIES) {
+        feedback.textContent = `Not yet. ${judged.text} Try once more.`;
+      } else {
+        finish(`Not quite. ${judged.text} It is ${question.answer}. ${question.right}`);
+      }
+    });
+    show.addEventListener("click", () => finish(`It is ${question.answer}. ${question.right}`));
+    const title = make("h2", {}, `Question ${place} of ${this.questions.length}`);
+    this.section.replaceChildren(title, make("p", { class: "prompt" }, question.prompt), form, feedback);
+    this.section.hidden = false;
+    form.querySelector("input").focus();
+  }
+
+  #score() {
+    const said = `${this.right} of ${this.questions.length} right at the first try.`;
+    this.section.replaceChildren(make("h2", {}, "All questions are answered"), make("p", {}, said));
+    this.section.hidden = false;
+  }
+}
+
+function entry() {
+  const input = make("input", { name: "answer", type: "text", inputmode: "text", autocomplete: "off" });
+  return make("fieldset", {}, make("label", {}, "Your answer ", input));
+}
+
+function choices(question) {
+  const options = question.choices.map((text) =>
+    make("label", {}, make("input", { type: "radio", name: "answer", value: text }), ` ${text}`),
+  );
+  return make("fieldset", {}, make("legend", {}, "Your answer"), ...options);
+}
