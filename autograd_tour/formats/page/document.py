@@ -21,6 +21,7 @@ from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import POLICIES, Ledger
+from autograd_tour.questions import ask
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
 
@@ -63,6 +64,7 @@ def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> 
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
+    questions = ask(shown.graph, ledger)
     book = _seen(ledger, shown.graph) if ledger is not None else None
     twin = report(shown.graph, book, title=name)
     if len(twin) > LONGEST_TWIN:
@@ -78,10 +80,10 @@ def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> 
         notices=_notices(shown.graph),
         svg=first.svg,
         has_code=bool(graph.source),
-        questions=(),
+        questions=questions,
         twin=clean_lines(twin),
         keys=KEYS,
-        data=_json(_data(graph, book, first, [one for one in others if one.key in packed], packed)),
+        data=_json(_data(graph, book, first, others, packed) | {"questions": questions}),
     )
 
 
@@ -107,6 +109,7 @@ def clean_lines(text: str) -> str:
 def _data(
     graph: Graph, ledger: Ledger | None, first: Picture, others: Sequence[Picture], packed: dict[str, str]
 ) -> dict[str, Any]:
+    others = [picture for picture in others if picture.key in packed]
     source = [
         {"file": one_line(line.file, 200), "line": line.line, "text": one_line(line.text, 400)}
         for line in graph.source
@@ -118,7 +121,6 @@ def _data(
         "index": _index([first, *others]),
         "source": source,
         "ledger": _ledger(ledger) if ledger is not None and ledger.accounts else None,
-        "questions": [],
     }
 
 

@@ -1,5 +1,7 @@
 // Is an answer right? Numbers as people type them: 4,517.3, −0.09, 1/11, 1e-3, nan, inf, None.
 
+const TOLERANCE = 0.005;
+
 /** The number that a text stands for; "none" for None, null for what is neither. */
 export function readNumber(text) {
   const plain = text.trim().toLowerCase().replaceAll("−", "-").replaceAll(/(?<=\d)[,_ ](?=\d{3})/g, "");
@@ -28,14 +30,14 @@ export function near(a, b, tolerance) {
 
 /** What to say to `given`: {right, text}; null if it is not understood. */
 export function judge(question, given) {
-  if (question.choices.length) {
+  if (question.choices?.length) {
     if (given === question.answer) return { right: true, text: question.right };
-    const wrong = question.wrong.find(([answer]) => answer === given);
-    return { right: false, text: wrong?.[1] ?? "" };
+    const wrong = question.wrong.find(({ answer }) => answer === given);
+    return { right: false, text: wrong?.feedback ?? "" };
   }
   const value = readNumber(given);
   if (value === null) return null;
-  if (near(value, readNumber(question.answer), question.tolerance)) return { right: true, text: question.right };
-  const wrong = question.wrong.find(([answer]) => near(value, readNumber(answer), question.tolerance));
-  return { right: false, text: wrong?.[1] ?? "" };
+  if (near(value, readNumber(question.answer), (question.tolerance ?? TOLERANCE))) return { right: true, text: question.right };
+  const wrong = question.wrong.find(({ answer }) => near(value, readNumber(answer), (question.tolerance ?? TOLERANCE)));
+  return { right: false, text: wrong?.feedback ?? "" };
 }

@@ -223,8 +223,11 @@ const actions = {
 async function follow() {
   const wanted = readLink(location.hash);
   state.card = wanted.node;
-  if (wanted.mode === "predict") quiz.switch(true);
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0);
+  if (wanted.mode === "predict" && !quiz.on) {
+    quiz.switch(true);
+    if (wanted.step) go(wanted.step);
+  }
 }
 
 async function start() {

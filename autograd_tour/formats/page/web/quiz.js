@@ -32,7 +32,7 @@ export class Quiz {
   stops(target, last, go) {
     if (!this.on) return false;
     const open = this.questions.filter((question) => !this.answered.has(question.id));
-    const next = open.find(({ frame }) => (frame > 0 && frame <= last ? frame <= target : target > last));
+    const next = open.find(({ frame = 0 }) => (frame > 0 && frame <= last ? frame <= target : target > last));
     if (next) this.#ask(next, go);
     else if (target > last) this.#score();
     return Boolean(next) || target > last;
@@ -48,7 +48,7 @@ export class Quiz {
     let tries = 0;
     const place = this.questions.indexOf(question) + 1;
     const feedback = make("p", { class: "feedback", role: "status" });
-    const field = question.choices.length ? choices(question) : entry();
+    const field = question.choices?.length ? choices(question) : entry();
     const send = make("button", { type: "submit" }, "Answer");
     const show = make("button", { type: "button" }, "Show me");
     const form = make("form", {}, field, make("p", { class: "buttons" }, send, show));
@@ -69,7 +69,7 @@ export class Quiz {
       const given = new FormData(form).get("answer") ?? "";
       const judged = given === "" ? null : judge(question, String(given));
       if (judged === null) {
-        feedback.textContent = question.choices.length ? "Choose one." : "Type a number, or None.";
+        feedback.textContent = question.choices?.length ? "Choose one." : "Type a number, or None.";
         return;
       }
       tries += 1;

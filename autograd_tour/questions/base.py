@@ -1,0 +1,100 @@
+"""A question about one run: what is asked, what is right, and what a wrong answer betrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from autograd_tour.facts import Number, TensorFacts
+from autograd_tour.graph import Graph, Node
+from autograd_tour.ledger import Ledger
+from autograd_tour.text import number, one_line
+from autograd_tour.views.steps import Frame, frames
+
+__all__ = ["TOLERANCE", "Question", "Run", "Wrong", "numeric"]
+
+TOLERANCE = 0.005
+"""Relative. Pictures show four significant digits, and people round what they read once more."""
+
+
+class Wrong(Struct, frozen=True):
+    """A wrong answer, and what whoever gives it has assumed."""
+
+    answer: str
+    feedback: str
+
+
+class Question(Struct, frozen=True, omit_defaults=True):
+    """One question. With ``choices`` the answer is one of them, else a number or ``None``.
+
+    ``right`` explains the right answer. ``node`` is the card it is about; ``frame`` the frame of the film
+    (:mod:`autograd_tour.views.steps`) that shows the answer, 0 for none. ``blank`` names what a worksheet
+    leaves out: ``NODE.grad.SLOT``, ``NODE.mailbox`` or ``NODE.saved``.
+    """
+
+    id: str
+    kind: str
+    prompt: str
+    answer: str
+    right: str
+    wrong: tuple[Wrong, ...] = ()
+    choices: tuple[str, ...] = ()
+    tolerance: float = TOLERANCE
+    node: str = ""
+    frame: int = 0
+    blank: str = ""
+
+
+class Run:
+    """One recorded run as questions look at it."""
+
+    def __init__(self, graph: Graph, ledger: Ledger | None) -> None:
+        self.graph = graph
+        self.ledger = ledger
+        self.frames: tuple[Frame, ...] = frames(graph)
+        self.nodes = graph.by_id()
+        self.leaf_of = {
+            edge.src: edge.dst for edge in graph.select("gradient") if self.nodes[edge.dst].kind == "leaf"
+        }
+
+    def called(self, node_id: str) -> str:
+        """What a person calls a node: a leaf for its accumulator, and what its card is headed with."""
+        node = self.nodes[self.leaf_of.get(node_id, node_id)]
+        name = node.name if node.kind in ("leaf", "constant") else node.op
+        return one_line(name or node.grad_fn or node.kind, 60)
+
+    def result(self, node: Node) -> str:
+        """What the result of a node is called: its variable, or the expression that made it."""
+        return one_line(node.name or node.expr or node.op, 60)
+
+
+def plain(value: Number | None) -> float | None:
+    """A finite number, or nothing."""
+    if value is None or isinstance(value, str | bool):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def first(facts: TensorFacts | None) -> float | None:
+    """The first element, if it is a finite number."""
+    return plain(facts.first[0]) if facts is not None and facts.first else None
+
+
+def where(facts: TensorFacts) -> str:
+    """Which of its elements is meant, behind the name of a tensor."""
+    return "" if facts.numel == 1 else f" (the first of its {facts.numel} elements)"
+
+
+def numeric(answer: float, candidates: Iterable[tuple[float | None, str]]) -> tuple[Wrong, ...]:
+    """The candidates that can be told from the answer and from each other, each with its feedback."""
+    told = [answer]
+    found = []
+    for value, assumed in candidates:
+        if value is None or not math.isfinite(value):
+            continue
+        if all(abs(value - other) > 3 * TOLERANCE * max(abs(value), abs(other)) for other in told):
+            told.append(value)
+            found.append(Wrong(number(value), f"You said {number(value)}: {assumed}"))
+    return tuple(found)

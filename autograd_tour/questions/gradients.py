@@ -1,0 +1,77 @@
+"""The gradient on an edge: the one that comes in, times the local derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.questions.base import Question, Run, first, numeric, where
+from autograd_tour.text import number, one_line
+from autograd_tour.views.steps import Frame, Sent
+
+__all__ = ["questions"]
+
+MOST = 4
+
+
+def questions(run: Run) -> Iterator[Question]:
+    """Edges whose rule does more than pass the gradient on, and that one element can tell."""
+    telling = [
+        (frame, sent)
+        for frame in run.frames
+        for sent in frame.sent
+        if sent.worked and "…" not in sent.worked and " + " not in sent.worked and _changes(frame, sent)
+    ]
+    for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
+        yield _question(run, frame, sent)
+
+
+def _incoming(frame: Frame) -> float | None:
+    return next((first(facts) for facts in frame.received if facts is not None), None)
+
+
+def _changes(frame: Frame, sent: Sent) -> bool:
+    incoming, sent_on = _incoming(frame), first(sent.facts)
+    return bool(incoming) and bool(sent_on) and incoming != sent_on
+
+
+def _question(run: Run, frame: Frame, sent: Sent) -> Question:
+    incoming, answer = _incoming(frame), first(sent.facts)
+    assert incoming is not None
+    assert answer is not None
+    assert sent.facts is not None
+    factor = answer / incoming
+    node, target = run.nodes[frame.node], run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    slot = sent.edge.slot[1]
+    value = first(target.values[slot]) if slot < len(target.values) else None
+    operation, name = run.called(frame.node), run.result(target)
+    half = answer / 2 if sent.edge.rule.startswith("× 2") else None
+    wrong = numeric(
+        answer,
+        (
+            (incoming, "you handed on the gradient that comes in, without the local derivative."),
+            (factor, "you gave the local derivative alone, without the gradient that comes in."),
+            (half, "you left out the factor 2 of the square."),
+            (value, "that is the value of forward, not a gradient."),
+            (incoming + factor, "you added the two; the chain rule multiplies them."),
+            (-answer, "the size is right; the sign is not."),
+        ),
+    )
+    return Question(
+        f"gradient-{frame.node}-{sent.edge.dst}-{sent.edge.slot[0]}",
+        "gradient",
+        f"Step {frame.number} of backward: {operation} receives the gradient {number(incoming)}"
+        f"{where_in(frame)}. What gradient does it send to {name}{where(sent.facts)}?",
+        number(answer),
+        f"{one_line(sent.worked, 120)}: the gradient that comes in times the local derivative of {operation} "
+        f"({one_line(node.grad_fn, 60)}: {one_line(sent.edge.rule, 80)}).",
+        wrong,
+        node=frame.node,
+        frame=frame.number,
+        blank=f"{sent.edge.dst}.grad.{slot}" if sent.edge.dst not in run.leaf_of else f"{target.id}.mailbox",
+    )
+
+
+def where_in(frame: Frame) -> str:
+    """Which element the number that comes in is, if there are several."""
+    facts = next(facts for facts in frame.received if facts is not None)
+    return "" if facts.numel == 1 else f" (the first of {facts.numel} elements)"

@@ -1,0 +1,69 @@
+"""Which node runs next: what is ready, and which of the ready ones the engine takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.text import one_line
+
+__all__ = ["questions"]
+
+MOST = 2
+CHOICES = 4
+
+
+def questions(run: Run) -> Iterator[Question]:
+    """Moments in which the engine has a choice."""
+    senders: dict[str, set[str]] = {}
+    ran = [frame.node for frame in run.frames[1:]]
+    known = set(ran)
+    for edge in run.graph.select("gradient"):
+        if edge.src in known and edge.dst in known:
+            senders.setdefault(edge.dst, set()).add(edge.src)
+    done: set[str] = set()
+    found = 0
+    for place, node in enumerate(ran[:-1]):
+        done.add(node)
+        waiting = ran[place + 1 :]
+        ready = [other for other in waiting if senders.get(other, set()) <= done]
+        near = [
+            other for other in waiting if other not in ready and senders.get(other, set()) & {node, *ready}
+        ]
+        if len(ready) < 2 or found == MOST:
+            continue
+        offered = [ran[place + 1], *(other for other in (*ready, *near) if other != ran[place + 1])][:CHOICES]
+        names = [f"{run.called(other)} ({one_line(run.nodes[other].grad_fn, 60)})" for other in offered]
+        if len(set(names)) < len(names) or len(names) < 2:
+            continue
+        found += 1
+        answer = names[0]
+        wrong = [
+            Wrong(name, _why(run, other in ready, senders.get(other, set()) - done))
+            for name, other in zip(names[1:], offered[1:], strict=True)
+        ]
+        accumulates = run.nodes[offered[0]].kind == "accumulate"
+        why = (
+            "An accumulator runs as soon as all of its gradient is there."
+            if accumulates
+            else "Of the nodes that are ready, the engine takes the one that forward made last."
+        )
+        yield Question(
+            f"next-after-{node}",
+            "order",
+            f"Step {place + 1} of backward was {run.called(node)}. Which node runs next?",
+            answer,
+            why,
+            tuple(wrong),
+            tuple(sorted(names)),
+            0.0,
+            offered[0] if offered[0] not in run.leaf_of else run.leaf_of[offered[0]],
+            place + 2,
+        )
+
+
+def _why(run: Run, ready: bool, missing: set[str]) -> str:
+    if ready:
+        return "It is ready too. The engine takes an accumulator first, and then what forward made last."
+    waits = ", ".join(sorted(run.called(other) for other in missing))
+    return f"It is not ready: it still waits for the gradient from {waits}."

@@ -1,0 +1,189 @@
+"""Questions: the right answer is the record's, and every wrong one can be told from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import runpy
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from autograd_tour import accumulate, trace
+from autograd_tour.graph import Graph
+from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.questions import Question, ask, judge, read_number
+from autograd_tour.views.fold import fold
+from autograd_tour.views.steps import frames
+from tests.programs import basics, hooks, models, operators
+from tests.programs.randomly import programs
+
+GPT = Path(__file__).parents[2] / "docs" / "programs" / "gpt.py"
+PROGRAMS = [
+    thermometer, thermometer_params, basics.broadcast, basics.fan_out, basics.detached, basics.not_finite,
+    basics.complex_numbers, basics.several_losses, basics.half, hooks.tensor_hook, hooks.custom_function,
+    models.lstm, models.tied, operators.gru,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return {question.id: question for question in ask(trace(thermometer), accumulate(thermometer))}
+
+
+def of_kind(questions, kind):
+    return [question for question in questions if question.kind == kind]
+
+
+def sound(graph: Graph, questions: tuple[Question, ...]) -> None:
+    """What holds for every set of questions."""
+    assert len({question.id for question in questions}) == len(questions)
+    told = frames(graph)
+    known = graph.by_id()
+    for question in questions:
+        assert question.prompt.endswith("?") or "?" in question.prompt
+        assert question.right
+        assert "\n" not in question.prompt
+        assert 0 <= question.frame < len(told)
+        assert not question.node or question.node in known
+        assert judge(question, question.answer).right, question
+        for wrong in question.wrong:
+            judged = judge(question, wrong.answer)
+            assert not judged.right, (question, wrong)
+            assert judged.text == wrong.feedback
+        if question.choices:
+            assert question.answer in question.choices
+            assert set(question.choices) == {question.answer, *(wrong.answer for wrong in question.wrong)}
+            assert len(set(question.choices)) == len(question.choices) >= 2
+    assert msgspec.json.decode(msgspec.json.encode(questions), type=tuple[Question, ...]) == questions
+    json.dumps([msgspec.to_builtins(question) for question in questions])
+
+
+def test_the_gradient_on_an_edge_and_what_wrong_answers_betray(asked):
+    square = next(question for question in asked.values() if "(t_p − t_c)² receives" in question.prompt)
+    assert square.answer == "6.4"
+    assert square.frame == 2
+    betrayed = {wrong.answer: wrong.feedback for wrong in square.wrong}
+    assert "without the local derivative" in betrayed["0.0909091"]
+    assert "without the gradient that comes in" in betrayed["70.4"]
+    assert "factor 2" in betrayed["3.2"]
+    assert judge(square, "6.41").right
+    assert not judge(square, "6.5").right
+    assert judge(square, "about six") is None
+
+
+def test_the_second_backward_without_zeroing_adds(asked):
+    again = asked["again-w"]
+    assert again.answer == "9034.59"
+    assert (
+        judge(again, "4,517.3").text
+        == "You said 4517.3: you assumed that backward overwrites .grad; it adds to it."
+    )
+    assert asked["zeroed-w"].answer == "4517.3"
+
+
+def test_which_node_runs_next_is_what_the_engine_ran(asked):
+    (following,) = of_kind(asked.values(), "order")
+    assert following.answer == "b (AccumulateGrad)"
+    assert "still waits for the gradient from w * t_u" in judge(following, "w (AccumulateGrad)").text
+
+
+def test_which_tensor_is_kept(asked):
+    product, total = of_kind(asked.values(), "saved")
+    assert (product.answer, total.answer) == ("t_u", "none of them")
+
+
+def test_a_broadcast_scalar_gets_the_sum(asked):
+    (total,) = of_kind(asked.values(), "broadcast")
+    assert total.answer == "82.6"
+    assert set(total.choices) == {"82.6", "6.4", "7.50909"}
+
+
+def test_nothing_goes_back_through_a_cut():
+    (cut,) = of_kind(ask(trace(basics.detached)), "cut")
+    assert cut.answer == "nothing at all"
+
+
+def test_they_come_in_the_order_in_which_answers_come_to_light(asked):
+    whens = [question.frame or math.inf for question in asked.values()]
+    assert whens == sorted(whens)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_questions_about_a_program_are_sound(program):
+    torch.manual_seed(0)
+    graph, ledger = trace(program), accumulate(program, calls=2)
+    for shown in (graph, fold(graph, limit=8)):
+        questions = ask(shown, ledger)
+        sound(shown, questions)
+        steps = {frame.number: frame for frame in frames(shown)}
+        for question in of_kind(questions, "gradient"):
+            values = {float(sent.facts.first[0]) for sent in steps[question.frame].sent if sent.worked}
+            assert any(math.isclose(read_number(question.answer), value, rel_tol=1e-5) for value in values)
+        for question in of_kind(questions, "order"):
+            node = shown.by_id()[steps[question.frame].node]
+            assert node.grad_fn in question.answer
+
+
+@given(program=programs())
+@settings(max_examples=40, deadline=None)
+def test_questions_about_any_program_are_sound(program):
+    graph = trace(program)
+    sound(graph, ask(graph))
+
+
+def test_a_large_program_has_a_few_questions():
+    torch.manual_seed(0)
+    program = runpy.run_path(str(GPT))["loss"]
+    graph = fold(trace(program))
+    questions = ask(graph, accumulate(program, calls=2))
+    sound(graph, questions)
+    assert 0 < len(questions) <= 14
+
+
+def test_nothing_can_be_asked_of_nothing():
+    assert ask(Graph()) == ()
+    bare = replace(trace(thermometer), passes=())
+    assert {question.kind for question in ask(bare)} == {"saved"}
+
+
+@given(text=st.text(max_size=20))
+def test_any_text_is_an_answer_or_is_not_understood(text):
+    question = Question("q", "k", "?", "1", "because")
+    judged = judge(question, text)
+    assert judged is None or isinstance(judged.right, bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("4517.3", 4517.3), ("4,517.3", 4517.3), ("1 000", 1000.0), ("1e-3", 1e-3), ("−0.09", -0.09),
+        ("1/11", 1 / 11), ("-1/4", -0.25), (" .5 ", 0.5), ("None", "none"), ("inf", math.inf), ("−∞", -math.inf),
+        ("one", None), ("1/2/3", None), ("", None), ("1/0", math.inf),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_people_type_them(text, value):
+    assert read_number(text) == value
+
+
+def test_nan_is_an_answer():
+    assert math.isnan(read_number("nan"))
+    assert judge(Question("q", "k", "?", "nan", "0 / 0"), "NaN").right
+
+
+@pytest.mark.parametrize("label", ["a\nb", "</script>", "\x1b[31m", "x" * 500, "'\"&"])
+def test_labels_stay_on_one_line_of_sensible_length(label):
+    graph = trace(thermometer)
+    nodes = tuple(
+        replace(node, names=tuple(label for _ in node.names), op=label, expr=label, grad_fn=label)
+        for node in graph.nodes
+    )
+    for question in ask(replace(graph, nodes=nodes)):
+        assert "\n" not in question.prompt
+        assert "\x1b" not in question.prompt
+        assert len(question.prompt) < 600
