@@ -7,26 +7,20 @@ all edges that cross there, so a card receives and sends just what its members t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from autograd_tour.facts import Number, Stats, TensorFacts
+from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
-from autograd_tour.text import number
 from autograd_tour.views.quotient import flow, topological
+from autograd_tour.views.totals import add, remarks, totals
 
-__all__ = ["Homes", "Title", "add", "contract", "operations_in"]
-
-_LEAVES, _NORM, _SAVED = "leaves", "norm of .grad", "saved bytes"
+__all__ = ["Homes", "Title", "contract", "operations_in"]
 
 Tensor = tuple[str, int]
 """The node that made a tensor (for a leaf: the leaf) and the output slot."""
-
-_BYTES = {"float64": 8, "int64": 8, "complex64": 8, "complex128": 16, "float16": 2, "bfloat16": 2, "int16": 2}
-_BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 1)
 
 
 @dataclass(frozen=True)
@@ -200,7 +194,8 @@ class _Contraction:
             node = self.nodes[node_id]
             values.append(node.values[slot] if slot < len(node.values) else None)
             names.append(node.names[slot] if slot < len(node.names) else "")
-        inside = self._inside(card)
+        inside = totals(card.members, self._grad)
+        operations = sum(map(operations_in, card.members))
         return Node(
             card.id,
             "group",
@@ -212,40 +207,14 @@ class _Contraction:
             names=tuple(names),
             group=title.group,
             attributes=tuple((key, repr(value)) for key, value in inside.items()),
-            notes=(*title.notes, *_notes(sum(map(operations_in, card.members)), inside)),
-            folded=sum(map(operations_in, card.members)),
+            notes=(*title.notes, *remarks(operations, inside)),
+            folded=operations,
         )
 
-    def _inside(self, card: _Card) -> dict[str, float]:
-        """Totals over the members; a member that is a card brings its own."""
-        totals: dict[str, float] = {}
-        norms: list[float] = []
-        missing = 0
-        kept: dict[str, int] = {}
-        for node in card.members:
-            if node.kind == "group":
-                for key, value in node.attributes:
-                    if key == _NORM:
-                        norms.append(float(value))
-                    else:
-                        totals[key] = totals.get(key, 0) + int(value)
-            if node.kind == "leaf":
-                totals[_LEAVES] = totals.get(_LEAVES, 0) + 1
-                step = self.steps.get(self.accumulators.get(node.id, ""))
-                after = step.after if step is not None else None
-                if after is not None and after.stats is not None and after.stats.norm is not None:
-                    norms.append(float(after.stats.norm))
-                else:
-                    missing += after is not None
-            for saved in node.saved:
-                if saved.facts is not None and saved.state == "kept":
-                    size = max(saved.facts.numel, 0) * _BYTES.get(saved.facts.dtype, 4)
-                    kept[saved.of or f"{node.id}.{saved.name}"] = size
-        if norms and not missing:
-            totals[_NORM] = math.hypot(*norms)
-        if kept:
-            totals[_SAVED] = totals.get(_SAVED, 0) + sum(kept.values())
-        return totals
+    def _grad(self, leaf: str) -> TensorFacts | None:
+        """``.grad`` of a leaf after the recorded backward."""
+        step = self.steps.get(self.accumulators.get(leaf, ""))
+        return step.after if step is not None else None
 
     # ---- the recorded backward ------------------------------------------------------------
 
@@ -286,58 +255,3 @@ def _ordered(graph: Graph) -> list[str]:
         else:
             order.append(node.id)
     return [name for item in topological(order, flow(graph)) for name in (item, *behind.get(item, ()))]
-
-
-def _notes(operations: int, inside: Mapping[str, float]) -> list[str]:
-    notes = []
-    if operations:
-        notes.append(f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " "))
-    leaves, norm = int(inside.get(_LEAVES, 0)), inside.get(_NORM)
-    if leaves:
-        text = f"{leaves} leaf tensor{'s' * (leaves != 1)} inside"
-        notes.append(f"{text}, ‖.grad‖ = {number(norm, 4)}" if norm is not None else text)
-    if _SAVED in inside:
-        notes.append(f"saved for backward: {_size(inside[_SAVED])}")
-    return notes
-
-
-def add(parts: list[TensorFacts | None]) -> TensorFacts | None:
-    """Facts of the sum of tensors of one shape: elements and mean add up, the other numbers do not."""
-    known = [part for part in parts if part is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    start = known[0]
-    if any(part.shape != start.shape for part in known):
-        return None
-    count = min(len(part.first) for part in known)
-    first = tuple(_total([part.first[i] for part in known]) for i in range(count))
-    lasts = [part.last for part in known if part.last is not None]
-    means = [part.stats.mean for part in known if part.stats is not None and part.stats.mean is not None]
-    return TensorFacts(
-        start.shape,
-        start.dtype,
-        start.device,
-        start.layout,
-        first=first,
-        last=_total(lasts) if len(lasts) == len(known) else None,
-        stats=Stats(mean=_total(means)) if len(means) == len(known) else None,
-    )
-
-
-def _total(numbers: list[Number]) -> Number:
-    try:
-        floats = [float(number) for number in numbers]
-    except ValueError:
-        return str(sum(complex(number) for number in numbers))
-    total = math.fsum(floats) if all(map(math.isfinite, floats)) else sum(floats)
-    if math.isfinite(total):
-        return total
-    return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

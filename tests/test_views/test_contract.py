@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from autograd_tour.facts import Stats, TensorFacts
 from autograd_tour.graph import BackwardPass, Edge, Graph, Group, Node, Saved, Step
-from autograd_tour.views.contract import Title, add, contract, operations_in
+from autograd_tour.views.contract import Title, contract, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops
+from autograd_tour.views.totals import add
 
 
 def fact(*numbers: float) -> TensorFacts:
