@@ -14,6 +14,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
     "info": "Tell versions, the layout engines found, and which one is used.",
+    "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
 }
 
@@ -57,6 +58,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ("autograd-tour render", "the thermometer, into outputs/"),
         ("autograd-tour render net.py:loss", "a program of your own"),
         ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
+        ("autograd-tour quiz net.py:loss", "predict, then see"),
         ("autograd-tour info", "versions and layout engines"),
     ),
 )

@@ -69,23 +69,23 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     return Drawn(target, found.name, dict(files), found.notes)
 
 
-def find(target: str, settings: Settings, seconds: float) -> Found:
-    """The graph of ``target``, without a ledger; nothing is drawn.
+def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> Found:
+    """The graph of ``target``, and its ``ledger`` if that is asked for; nothing is drawn.
 
     Raises:
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
-        return _record(target, settings, seconds, ledger=False)
+        return _record(target, settings, seconds, ledger=ledger)
     from autograd_tour.lessons.base import ProgramLesson
 
     lesson = _builtin(target)
     if not isinstance(lesson, ProgramLesson):
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
-    from autograd_tour.tracer import trace
+    from autograd_tour.lessons.produce import traced
 
     with stdout_to_stderr():
-        return Found(target, trace(lesson.program, keep=settings.keep))
+        return Found(target, *traced(lesson.program, settings, ledger=ledger))
 
 
 def _is_record(target: str) -> bool:

@@ -85,7 +85,9 @@ class _Artist:
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
         number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
-        mailbox = Row(self._mailbox(step), fill="accumulated_fill", height=24, step=number)
+        mailbox = Row(
+            self._mailbox(step), fill="accumulated_fill", height=24, step=number, fact=f"{node.id}.mailbox"
+        )
         when = number if self.timeline is not None else 0
         if self.timeline is not None and step is not None:
             mailbox = replace(mailbox, since=number, earlier=self._waiting_mailbox(step, self.timeline))
@@ -142,7 +144,7 @@ class _Artist:
             text = fit(line.text or line.file, TEXT_ROOM - 40, 12)
             rows.append(Row((Run(f"line {line.line}  ", "muted"), Run(text, "muted")), height=18))
         rows += self._values(node)
-        rows += [self._saved(item) for item in node.saved[:SAVED_ROWS]]
+        rows += [replace(self._saved(item), fact=f"{node.id}.saved") for item in node.saved[:SAVED_ROWS]]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
             rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
@@ -226,7 +228,8 @@ class _Artist:
                 if facts is not None
                 else (Run("none", "muted"),)
             )
-            row = Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22)
+            fact = f"{node.id}.grad.{k}"
+            row = Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22, fact=fact)
             rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
         if len(received) > OUTPUT_ROWS:
             more = f"grad  … {len(received) - OUTPUT_ROWS} more"

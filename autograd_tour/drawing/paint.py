@@ -168,6 +168,8 @@ class Painter:
                 if last is None or self.moment is not None:
                     shown = row if last is None else replace(row, left=runs, step=0)
                     drawn = "".join(self.row(shown, left, y, width, upper, lower))
+                    if callable(self.moment) and row.mark in ("tab", "hatched"):
+                        drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
                     yield self.during(drawn, first, last)
             y += row.height
         stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)

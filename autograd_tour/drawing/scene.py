@@ -55,7 +55,8 @@ class Row(Struct, frozen=True, gc=False):
     ``mark``: ``tab`` (a saved tensor), ``hatched`` (one that was freed), ``cut`` (scissors).
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
-    on; before it come the texts of ``earlier``, each from its own frame on.
+    on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label.
     """
 
     left: tuple[Run, ...]
@@ -67,6 +68,7 @@ class Row(Struct, frozen=True, gc=False):
     port: str = ""
     since: int = 0
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
+    fact: str = ""
 
     @property
     def width(self) -> float:

@@ -55,7 +55,7 @@ def draw(
     )
 
 
-_UNSET = re.compile(r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\))")
+_UNSET = re.compile(r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*')")
 
 
 def _content(scene: Scene) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "Settings",
     "chosen_views",
     "pick_view",
+    "shown_graph",
 ]
 
 ACCUMULATION = "accumulation"
@@ -65,7 +66,9 @@ class Format(ABC):
     """A way to write a trace. One file with one object called ``format`` adds one."""
 
     name: str
-    """What ``-f`` takes, and the ending of its files."""
+    """What ``-f`` takes."""
+    endings: tuple[str, ...] = ()
+    """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
 
@@ -88,11 +91,7 @@ def chosen_views(
     if graph.style == DIFF:  # a saved comparison: its states can be drawn in one way only
         yield DIFF, graph
         return
-    shown = graph
-    if settings.focus is not None:
-        shown = focus(graph, settings.focus)
-    elif settings.fold:
-        shown = fold(graph, settings.depth)
+    shown = shown_graph(graph, settings)
     for name in settings.views or DEFAULT_VIEWS:
         pick_view(name)
         if name != ACCUMULATION:
@@ -102,6 +101,17 @@ def chosen_views(
         elif settings.views:
             hint = "Trace the program itself, not a saved graph of it"
             raise UsageError("this trace has no accumulation ledger", hint)
+
+
+def shown_graph(graph: Graph, settings: Settings) -> Graph:
+    """The graph as its pictures show it: in focus, folded, or as it is.
+
+    Raises:
+        UsageError: nothing is called as ``settings.focus`` says.
+    """
+    if settings.focus is not None:
+        return focus(graph, settings.focus)
+    return fold(graph, settings.depth) if settings.fold else graph
 
 
 def pick_view(name: str) -> str:

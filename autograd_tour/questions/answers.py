@@ -12,6 +12,8 @@ from autograd_tour.questions.base import Question
 __all__ = ["Judgement", "judge", "read_number"]
 
 NONE = "none"
+CLOSE = 0.05
+"""Relative: an answer this near is meant right and said with too few digits."""
 _GROUPED = re.compile(r"(?<=\d)[,_ ](?=\d{3})")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*")
 
@@ -60,7 +62,8 @@ def judge(question: Question, given: str) -> Judgement | None:
     for wrong in question.wrong:
         if _near(value, read_number(wrong.answer), question.tolerance):
             return Judgement(False, wrong.feedback)
-    return Judgement(False, "")
+    near = _near(value, read_number(question.answer), CLOSE)
+    return Judgement(False, "Close; give more digits." if near else "")
 
 
 def _near(value: float | str, target: float | str | None, tolerance: float) -> bool:

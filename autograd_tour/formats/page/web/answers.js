@@ -1,6 +1,7 @@
 // Is an answer right? Numbers as people type them: 4,517.3, −0.09, 1/11, 1e-3, nan, inf, None.
 
 const TOLERANCE = 0.005;
+const CLOSE = 0.05;
 
 /** The number that a text stands for; "none" for None, null for what is neither. */
 export function readNumber(text) {
@@ -39,5 +40,6 @@ export function judge(question, given) {
   if (value === null) return null;
   if (near(value, readNumber(question.answer), (question.tolerance ?? TOLERANCE))) return { right: true, text: question.right };
   const wrong = question.wrong.find(({ answer }) => near(value, readNumber(answer), (question.tolerance ?? TOLERANCE)));
-  return { right: false, text: wrong?.feedback ?? "" };
+  const close = near(value, readNumber(question.answer), CLOSE) ? "Close; give more digits." : "";
+  return { right: false, text: wrong?.feedback ?? close };
 }

@@ -13,6 +13,7 @@ export function showPanel(card, step, canFold) {
   const list = make("dl");
   let hidden = 0;
   for (const [label, text, since = 0] of card.rows ?? []) {
+    if (label.startsWith("saved") && document.documentElement.classList.contains("predicting")) continue;
     if (since > step) {
       hidden += 1;
       continue;

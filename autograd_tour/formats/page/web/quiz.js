@@ -24,6 +24,7 @@ export class Quiz {
     this.answered.clear();
     this.right = 0;
     byId("predict").setAttribute("aria-pressed", String(on));
+    document.documentElement.classList.toggle("predicting", on); // hides what would tell the answers
     this.close();
     this.changed(on);
   }

@@ -1,0 +1,124 @@
+"""``autograd-tour quiz``: predict, then see; questions from one's own program, in the terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from autograd_tour.cli.common import TourCommand, printable, say
+from autograd_tour.cli.options import finite
+from autograd_tour.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autograd_tour.questions import Judgement, Question
+
+__all__ = ["command"]
+
+TRIES = 2
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@click.command(
+    "quiz",
+    cls=TourCommand,
+    examples=(
+        ("autograd-tour quiz thermometer", "questions about a built-in"),
+        ("autograd-tour quiz net.py:loss", "about your own program"),
+        ("autograd-tour quiz trace.json --questions 3", "three, about a saved trace"),
+        ("autograd-tour quiz net.py:loss --json", "all of it as JSON, nothing is asked"),
+        ("autograd-tour render net.py:loss -f quiz", "as sheets to print, and as JSON"),
+    ),
+)
+@click.argument("target", metavar="TARGET")
+@click.option(
+    "--questions", "most", metavar="N", type=click.IntRange(1, 1000), default=None, help="Ask N at most."
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=None,
+    callback=finite,
+    help="Time limit for a program (default: 600).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the questions with their answers as JSON.")
+def command(target: str, most: int | None, timeout: float | None, as_json: bool) -> None:
+    """Ask about a program: predict a number, then see what autograd did.
+
+    TARGET is what render takes: a built-in, file.py:name, or a trace saved as .json. Type a number
+    (4517.3, 1/11, None) or the letter of a choice; Enter alone shows the answer; Ctrl-D ends it.
+    """
+    from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.formats import Settings
+    from autograd_tour.formats.base import shown_graph
+
+    if target == "-" and not as_json:
+        raise UsageError("stdin is where answers come from", "Save the trace to a file, or add --json")
+
+    from autograd_tour.cli.targets import find
+
+    settings = Settings(formats=("quiz",))
+    seconds = PROGRAM_SECONDS if timeout is None else timeout
+    found = find(target, settings, seconds, ledger=True)
+    for note in found.notes:
+        say(f"note: {note}")
+    from autograd_tour.questions import ask
+
+    questions = ask(shown_graph(found.graph, settings), found.ledger)[:most]
+    if as_json:
+        import msgspec
+
+        click.echo(json.dumps(msgspec.to_builtins(questions), indent=2, ensure_ascii=False))
+    elif not questions:
+        say("there is nothing to ask about this run: it has no recorded backward and no small numbers")
+    else:
+        _ask_all(questions)
+
+
+def _ask_all(questions: Sequence[Question]) -> None:
+    right = asked = 0
+    try:
+        for number, question in enumerate(questions, start=1):
+            click.echo(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
+            for letter, choice in zip(LETTERS, question.choices, strict=False):
+                click.echo(f"   {letter}) {printable(choice)}")
+            asked = number
+            right += _ask(question)
+    except (EOFError, KeyboardInterrupt):
+        click.echo("")
+        asked -= 1
+    click.echo(f"\n{right} of {asked} right at the first try.")
+
+
+def _ask(question: Question) -> bool:
+    """Ask one question until it is right, given up or tried often enough; whether it was right at once."""
+    tries = 0
+    while tries < TRIES:
+        given = input("> ").strip()
+        if not given:
+            break
+        judged = _judged(question, given)
+        if judged is None:
+            click.echo("Type a letter." if question.choices else "Type a number (4517.3, 1/11) or None.")
+            continue
+        tries += 1
+        if judged.right:
+            click.echo(f"Right. {printable(judged.text)}")
+            return tries == 1
+        again = "Once more:" if tries < TRIES else ""
+        click.echo(" ".join(word for word in ("Not yet.", printable(judged.text), again) if word))
+    click.echo(f"It is {printable(question.answer)}. {printable(question.right)}")
+    return False
+
+
+def _judged(question: Question, given: str) -> Judgement | None:
+    from autograd_tour.questions import judge
+
+    place = LETTERS.find(given.lower()) if len(given) == 1 else -1
+    if question.choices and given not in question.choices and 0 <= place < len(question.choices):
+        given = question.choices[place]
+    return judge(question, given)

@@ -1,0 +1,66 @@
+"""Questions as the JSON that jupyterquiz shows in a notebook: ``display_quiz("STEM-jupyterquiz.json")``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import msgspec
+
+from autograd_tour.formats.base import Format, Settings, shown_graph
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+from autograd_tour.questions import Question, ask, read_number
+
+__all__ = ["writer"]
+
+
+class Jupyterquiz(Format):
+    """The same questions for a notebook."""
+
+    name = "jupyterquiz"
+    summary = "questions for jupyterquiz's display_quiz in a notebook"
+    endings = ("-jupyterquiz.json",)
+
+    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+        """``STEM-jupyterquiz.json``."""
+        questions = [_exported(question) for question in ask(shown_graph(graph, settings), ledger)]
+        text = msgspec.json.format(msgspec.json.encode(questions), indent=2).decode()
+        return {f"{stem}-jupyterquiz.json": f"{text}\n"}
+
+
+def _exported(question: Question) -> dict[str, Any]:
+    """One question; jupyterquiz takes text for HTML, so it is escaped."""
+    told = [(question.answer, True, question.right)]
+    told += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
+    if question.choices:
+        feedback = {answer: (right, said) for answer, right, said in told}
+        answers = [
+            {
+                "answer": escape(choice),
+                "correct": feedback[choice][0],
+                "feedback": escape(feedback[choice][1]),
+            }
+            for choice in question.choices
+        ]
+        return {"question": escape(question.prompt), "type": "multiple_choice", "answers": answers}
+    answers = []
+    for answer, right, said in told:
+        value = read_number(answer)
+        if isinstance(value, float) and math.isfinite(value):
+            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": escape(said)})
+    answers.append({"type": "default", "feedback": "Not yet."})
+    return {"question": escape(question.prompt), "type": "numeric", "answers": answers}
+
+
+def _near(value: float, tolerance: float) -> dict[str, Any]:
+    """An interval around a number: its end is not in it, so it ends a little later."""
+    if value == 0:
+        return {"type": "value", "value": 0}
+    reach = abs(value) * tolerance
+    return {"type": "range", "range": [value - reach, math.nextafter(value + reach, math.inf)]}
+
+
+writer = Jupyterquiz()

@@ -1,0 +1,39 @@
+"""Questions as files: as JSON, and as a sheet with blanks and a sheet with answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from autograd_tour.formats.base import Format, Settings, shown_graph
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+from autograd_tour.questions import ask
+
+__all__ = ["writer"]
+
+
+class Quiz(Format):
+    """Questions about the run, what is right, and what wrong answers betray."""
+
+    name = "quiz"
+    summary = "questions as JSON, and sheets with blanks and with answers"
+    endings = ("-quiz.json", "-question.svg", "-answer.svg")
+
+    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+        """``STEM-quiz.json``, ``STEM-question.svg`` and ``STEM-answer.svg``."""
+        from autograd_tour.formats.worksheet import worksheets
+
+        shown = shown_graph(graph, settings)
+        questions = ask(shown, ledger)
+        listed = [
+            {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}
+            for number, question in enumerate(questions, start=1)
+        ]
+        text = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode()
+        blank, solved = worksheets(shown, questions, settings)
+        return {f"{stem}-quiz.json": f"{text}\n", f"{stem}-question.svg": blank, f"{stem}-answer.svg": solved}
+
+
+writer = Quiz()

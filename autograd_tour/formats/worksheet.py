@@ -1,0 +1,91 @@
+"""Questions on paper: a picture with blanks and the questions below it, and the same with the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+
+from msgspec.structs import replace
+
+from autograd_tour.drawing import scene_of
+from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.scene import Card, Row, Run, Scene
+from autograd_tour.drawing.svg import draw
+from autograd_tour.formats.base import Settings
+from autograd_tour.graph import Graph
+from autograd_tour.questions import Question
+
+__all__ = ["worksheets"]
+
+WIDTH = 110
+"""Characters of a line of a question."""
+SIZE = 14.0
+_GIVEN = ("grad", "mailbox", "saved")
+
+
+def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) -> tuple[str, str]:
+    """The sheet with questions, and the sheet with their answers: two SVG documents with the same places.
+
+    On the first every gradient, every content of a mailbox, what is saved, and the order of the steps
+    are left out: each of them would answer something.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    numbers: dict[str, list[int]] = {}
+    for number, question in enumerate(questions, start=1):
+        numbers.setdefault(question.blank, []).append(number)
+    numbers.pop("", None)
+    scene = scene_of(graph, settings.direction)
+    title = scene.title
+    full = _with_rows(scene, {fact: _mark(found) for fact, found in numbers.items()}, blank=False)
+    answers = replace(full, captions=(_listed(questions, answered=True),), title=f"{title}: answers")
+    asked = _with_rows(scene, {fact: _mark(found) for fact, found in numbers.items()}, blank=True)
+    asked = replace(
+        asked,
+        captions=(_listed(questions, answered=False),),
+        title=f"{title}: questions",
+        desc=" ".join(f"{number}. {one.prompt}" for number, one in enumerate(questions, start=1)),
+        links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
+    )
+    layout = place(full, settings.engine, settings.timeout)
+    sheets = [draw(one, theme=settings.theme, layout=layout, moment=0) for one in (asked, answers)]
+    return sheets[0], sheets[1]
+
+
+def _mark(numbers: Sequence[int]) -> Run:
+    return Run(f"  [{', '.join(map(str, numbers))}]", "forward", bold=True)
+
+
+def _with_rows(scene: Scene, marks: Mapping[str, Run], *, blank: bool) -> Scene:
+    """The scene with the numbers of questions in its rows, and with ``?`` for what they tell."""
+
+    def row(one: Row) -> Row:
+        if not one.fact:
+            return one
+        mark = (marks[one.fact],) if one.fact in marks else ()
+        if not blank:
+            return replace(one, left=(*one.left, *mark))
+        label = Run("saved", "saved") if one.fact.endswith(".saved") else one.left[0]
+        return replace(one, left=(label, Run("  ?", label.role, bold=True), *mark), step=0, mark="")
+
+    def card(one: Card) -> Card:
+        return replace(one, rows=tuple(row(item) for item in one.rows))
+
+    return replace(scene, cards=tuple(card(one) for one in scene.cards))
+
+
+def _listed(questions: Sequence[Question], *, answered: bool) -> tuple[tuple[Run, ...], ...]:
+    """The questions as lines below the picture; with their answers, or with what there is to choose."""
+    lines: list[tuple[Run, ...]] = []
+    for number, question in enumerate(questions, start=1):
+        first, *rest = wrap(question.prompt, WIDTH) or [""]
+        lines.append((Run(f"{number}.  ", bold=True, size=SIZE), Run(first, size=SIZE)))
+        lines += [(Run(f"      {line}", size=SIZE),) for line in rest]
+        if answered:
+            lines.append((Run(f"      {question.answer}   ", "backward", bold=True, size=SIZE),))
+            lines += [(Run(f"      {line}", "muted", size=SIZE),) for line in wrap(question.right, WIDTH)]
+        elif question.choices:
+            offered = "    ".join(f"☐ {choice}" for choice in question.choices)
+            lines += [(Run(f"      {line}", "muted", size=SIZE),) for line in wrap(offered, WIDTH)]
+    return tuple(lines)
