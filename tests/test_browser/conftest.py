@@ -1,0 +1,93 @@
+"""One browser for all tests of the page; each test has a context of its own, and any complaint fails it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autograd_tour import accumulate, trace
+from autograd_tour.formats import Settings
+from autograd_tour.formats.page import page as page_of
+from autograd_tour.lessons.thermometer import thermometer
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+GPT = Path(__file__).parents[2] / "docs" / "programs" / "gpt.py"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "these tests need chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """The pages that tests open, as files."""
+    import runpy
+
+    import torch
+    from msgspec.structs import replace
+
+    folder = tmp_path_factory.mktemp("pages")
+    torch.manual_seed(0)
+    gpt = runpy.run_path(str(GPT))["loss"]
+    graph = trace(thermometer)
+    texts = {
+        "thermometer": page_of("thermometer", graph, accumulate(thermometer), Settings()),
+        "gpt": page_of("gpt", trace(gpt), None, Settings()),
+        "silent": page_of("silent", replace(graph, passes=()), None, Settings()),
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def visit(browser, pages):
+    """Open a page; at the end of the test nobody may have complained or asked for anything."""
+    contexts, complaints = [], []
+
+    def open_page(name, at="", **options):
+        options = {"viewport": {"width": 1280, "height": 900}, **options}
+        context = browser.new_context(**options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        address = (pages / f"{name}.html").as_uri()
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith(address) else complaints.append(request.url),
+        )
+        page.goto(address + at)
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,356 @@
+"""The page in a browser: every control and every key, and the same picture whichever way one came."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+VISIBLE = """() => [...document.querySelectorAll('#stage text')].filter(
+    (item) => getComputedStyle(item).visibility === 'visible').map((item) => item.textContent).join('|')"""
+
+
+def seen(page):
+    """The texts of the picture that are visible now."""
+    return page.evaluate(VISIBLE)
+
+
+def step(page):
+    return page.inner_text("#count").split(" / ")[0]
+
+
+def card(page, title):
+    return page.locator(f"#stage [role=button][aria-label^='{title}, ']")
+
+
+# ---- stepping ---------------------------------------------------------------------------------
+
+
+def test_the_keys_step_through_backward(visit):
+    page = visit("thermometer")
+    assert step(page) == "0"
+    for key, expected in (
+        ("ArrowRight", "1"), ("ArrowRight", "2"), ("ArrowLeft", "1"), ("End", "7"), ("ArrowRight", "7"),
+        ("Home", "0"), ("ArrowLeft", "0"),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        assert step(page) == expected, key
+
+
+def test_the_buttons_and_the_slider_step_through_backward(visit):
+    page = visit("thermometer")
+    for name, expected in (
+        ("#forward", "1"),
+        ("#forward", "2"),
+        ("#back", "1"),
+        ("#last", "7"),
+        ("#first", "0"),
+    ):
+        page.click(name)
+        assert step(page) == expected
+    assert page.is_disabled("#back")
+    page.fill("#slider", "5")
+    assert step(page) == "5"
+    page.focus("#slider")
+    page.keyboard.press("ArrowRight")
+    assert step(page) == "6"  # the slider's own key, and not twice
+
+
+def test_forward_and_back_show_the_same_pictures(visit):
+    page = visit("thermometer")
+    forward = []
+    for _ in range(8):
+        forward.append(seen(page))
+        page.keyboard.press("ArrowRight")
+    assert len(set(forward)) == 8
+    for expected in reversed(forward):
+        assert seen(page) == expected
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    assert seen(page) == forward[0]
+
+
+def test_numbers_come_at_their_step_and_the_caption_tells_them(visit):
+    page = visit("thermometer")
+    assert "4517.3" not in seen(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert "0.09091 × 2(35.2) = 6.4" in page.inner_text("#caption")
+    page.keyboard.press("End")
+    assert "4517.3" in seen(page)
+
+
+def test_play_goes_on_by_itself_and_stops_at_the_end(visit):
+    page = visit("thermometer")
+    page.clock.install()
+    page.keyboard.press(" ")
+    assert (step(page), page.inner_text("#play")) == ("1", "Pause")
+    page.clock.run_for(1600)
+    assert step(page) == "2"
+    page.click("#play")
+    page.clock.run_for(5000)
+    assert step(page) == "2"
+    page.click("#play")
+    page.clock.run_for(1600 * 8)
+    assert (step(page), page.inner_text("#play")) == ("7", "Play")
+    page.click("#play")  # from the end it begins anew
+    assert step(page) == "0"
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#play") == "Play"
+
+
+# ---- cards, code, facts -------------------------------------------------------------------------
+
+
+def test_a_card_tells_its_facts_and_gradients_only_from_their_step(visit):
+    page = visit("thermometer")
+    card(page, "w * t_u + b").click()
+    panel = page.locator("#panel-body")
+    assert "AddBackward0" in panel.inner_text()
+    assert "(11) 35.7, 55.9" in panel.inner_text()
+    assert "gradient in" not in panel.inner_text()
+    assert "Its step is 4" in panel.inner_text()
+    page.fill("#slider", "4")
+    assert "gradient in" in panel.inner_text()
+    assert "6.4 × 1 = 6.4" in panel.inner_text()
+    card(page, "w * t_u + b").click()
+    assert "Select a card" in panel.inner_text()
+
+
+def test_a_card_lights_its_line_and_a_line_its_cards(visit):
+    page = visit("thermometer")
+    card(page, "mean").press("Enter")
+    assert page.inner_text("#code-lines .selected .number") == "38"
+    page.click("#code-lines button:has-text('return w * t_u + b')")
+    assert page.locator("#stage .mark").count() == 2
+    assert card(page, "w * t_u + b").get_attribute("aria-pressed") == "true"
+    assert card(page, "mean").get_attribute("aria-pressed") == "false"
+    page.click("#code-lines button:has-text('return w * t_u + b')")
+    assert page.locator("#stage .mark").count() == 0
+
+
+def test_the_line_of_the_step_is_lit(visit):
+    page = visit("thermometer")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#code-lines .now .number") == "38"
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#code-lines .now .number") == "37"
+
+
+def test_the_ledger_follows_its_controls(visit):
+    page = visit("thermometer")
+
+    def after():
+        return page.locator("#ledger-rows td.after").all_inner_texts()
+
+    assert after()[:2] == ["= 4517.3", "= 9034.59"]
+    page.fill("#ledger-calls", "4")
+    assert after()[3] == "= 18069.2"
+    page.select_option("#ledger-policy", "none")
+    assert set(after()[:4]) == {"= 4517.3"}
+    before = page.locator("#ledger-rows tr td:nth-of-type(2)").all_inner_texts()
+    assert before[:4] == ["None"] * 4
+    page.select_option("#ledger-policy", "zero_")
+    assert page.locator("#ledger-rows tr td:nth-of-type(2)").all_inner_texts()[1] == "0"
+
+
+# ---- folded cards -------------------------------------------------------------------------------
+
+
+def test_folded_cards_open_and_close_again_with_the_moment_kept(visit):
+    page = visit("gpt")
+    page.keyboard.press("End")
+    pile = card(page, "TransformerBlock × 12")
+    assert pile.get_attribute("aria-label").endswith(": open")
+    pile.click()
+    page.wait_for_selector("#trail:not([hidden])")
+    assert card(page, "TransformerBlock").count() == 12
+    assert step(page) == page.inner_text("#count").split(" / ")[1]
+    page.keyboard.press("Home")
+    card(page, "TransformerBlock").nth(3).press("Enter")
+    expect(page.locator("#trail li")).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"#step=\d+&open=f0/"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#trail li")).to_have_count(2)
+    page.click("#trail button:has-text('Whole program')")
+    expect(page.locator("#trail")).to_be_hidden()
+    assert card(page, "TransformerBlock × 12").count() == 1
+
+
+def test_search_finds_what_is_inside_a_folded_card_and_opens_it(visit):
+    page = visit("gpt")
+    page.keyboard.press("/")
+    page.keyboard.type("blocks.5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#trail:not([hidden])")
+    assert "blocks.5" in page.inner_text("#panel-body")
+    page.fill("#search", "no such thing")
+    assert "Nothing is called so" in page.inner_text("#search-results")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#search-results")
+
+
+# ---- links, themes, sizes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "expected"),
+    [
+        ("thermometer", "#step=4", "4"), ("thermometer", "#step=99", "7"), ("thermometer", "#step=-1", "0"),
+        ("thermometer", "#step=x&open=../../etc&node=%3Cb%3E", "0"), ("thermometer", "#%%%", "0"),
+        ("thermometer", "#open=__proto__&node=constructor&step=2", "2"), ("gpt", "#open=f0&step=5", "5"),
+    ],
+)  # fmt: skip
+def test_links_lead_to_a_moment_and_wrong_ones_to_the_start(visit, name, at, expected):
+    page = visit(name, at)
+    assert step(page) == expected
+    assert page.is_hidden("#trail") == ("open=f0" not in at)
+
+
+def test_the_address_follows_the_step_and_the_step_the_address(visit):
+    page = visit("thermometer")
+    page.keyboard.press("End")
+    expect(page).to_have_url(re.compile("#step=7$"))
+    page.evaluate("location.hash = '#step=3&node=n6'")
+    expect(page.locator("#count")).to_have_text("3 / 7")
+    assert "AddBackward0" in page.inner_text("#panel-body")
+
+
+def test_light_dark_and_as_the_system_has_it(visit):
+    page = visit("thermometer", color_scheme="dark")
+
+    def paper():
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    def picture():
+        return page.evaluate("getComputedStyle(document.querySelector('#stage svg > rect')).fill")
+
+    assert paper() == picture() == "rgb(13, 17, 23)"
+    page.click("#theme")
+    assert paper() == picture() == "rgb(255, 255, 255)"
+    page.keyboard.press("t")
+    assert paper() == picture() == "rgb(13, 17, 23)"
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.inner_text("#theme") == "Theme: dark"
+
+
+@pytest.mark.parametrize("width", [360, 640, 1280, 1920])
+@pytest.mark.parametrize("name", ["thermometer", "gpt"])
+def test_the_page_itself_never_scrolls_sideways(visit, name, width):
+    page = visit(name, "#step=3&node=n3", viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for box in page.locator("#player > *, header .tools > *").all():
+        if box.is_visible():
+            place = box.bounding_box()
+            assert place["x"] >= 0
+            assert place["x"] + place["width"] <= width
+
+
+def test_the_picture_can_be_sized(visit):
+    page = visit("thermometer")
+
+    def width():
+        return page.locator("#stage svg").bounding_box()["width"]
+
+    first = width()
+    page.keyboard.press("+")
+    assert width() > first
+    page.click("#zoom-fit")
+    assert abs(width() - page.evaluate("document.getElementById('stage').clientWidth")) < 2
+    page.keyboard.press("-")
+    page.keyboard.press("0")
+    assert abs(width() - page.evaluate("document.getElementById('stage').clientWidth")) < 2
+
+
+def test_help_lists_the_keys_and_keeps_them_from_the_page(visit):
+    page = visit("thermometer")
+    page.keyboard.press("?")
+    assert page.is_visible("#help")
+    page.keyboard.press("ArrowRight")
+    assert step(page) == "0"
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#help")
+
+
+def test_the_active_card_comes_into_sight(visit):
+    page = visit("thermometer", "#step=1", viewport={"width": 500, "height": 800})
+    stage = page.locator("#stage").bounding_box()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        ring = page.evaluate(
+            """() => { const on = [...document.querySelectorAll('#stage .node .on path[stroke-width="4"]')][0];
+            const box = on.getBoundingClientRect(); return [box.left, box.right]; }"""
+        )
+        assert stage["x"] <= ring[0] + 8
+        assert ring[1] <= stage["x"] + stage["width"] + 8
+
+
+# ---- predict, then reveal ------------------------------------------------------------------------
+
+
+def test_the_page_asks_before_it_shows(visit):
+    page = visit("thermometer")
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowRight")
+    assert step(page) == "0"
+    assert "Question 1 of" in page.inner_text("#quiz")
+    page.fill("#quiz input", "1")
+    page.keyboard.press("Enter")
+    assert "without the local derivative" in page.inner_text("#quiz .feedback")
+    page.fill("#quiz input", "1/11")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#quiz .feedback").startswith("Right.")
+    page.keyboard.press("Enter")
+    assert step(page) == "1"
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowRight")
+    assert page.is_hidden("#quiz")
+
+
+def test_in_that_mode_nothing_tells_the_answers(visit):
+    page = visit("thermometer", "#mode=predict")
+    assert page.is_hidden("#ledger")
+    assert page.is_hidden("#twin")
+    kept = page.evaluate("[...document.querySelectorAll('.kept')].map((e) => getComputedStyle(e).visibility)")
+    assert kept
+    assert set(kept) == {"hidden"}
+    card(page, "w * t_u").first.click()
+    assert "saved" not in page.inner_text("#panel-body")
+
+
+def test_all_questions_lead_to_a_score(visit):
+    page = visit("thermometer", "#mode=predict")
+    for _ in range(40):
+        if page.is_hidden("#quiz"):
+            page.keyboard.press("ArrowRight")
+        elif "All questions" in page.inner_text("#quiz"):
+            break
+        else:
+            page.click("#quiz button:has-text('Show me')")
+            page.click("#quiz button:has-text('Reveal')")
+    assert "right at the first try" in page.inner_text("#quiz")
+    assert step(page) == "7"
+
+
+# ---- what there is less of -----------------------------------------------------------------------
+
+
+def test_without_a_backward_the_page_says_so_and_shows_what_there_is(visit):
+    page = visit("silent")
+    assert "No backward was recorded" in page.inner_text("header")
+    assert page.is_hidden("#player")
+    card(page, "w * t_u + b").click()
+    assert "35.7" in page.inner_text("#panel-body")
+
+
+def test_without_script_the_end_of_backward_and_the_text_twin_are_there(visit):
+    page = visit("thermometer", java_script_enabled=False)
+    assert page.is_hidden("#player")
+    assert page.is_hidden("header .tools")
+    page.click("summary")
+    assert "4517.3" in page.inner_text("#twin pre")
+    shot = page.locator("#stage text:has-text('4517.3')").last
+    assert shot.is_visible()
