@@ -83,7 +83,7 @@ $(RUN_READY): pyproject.toml constraints.txt | $(VENV)/bin/python
 		echo "If pip fetches several GB of CUDA: stop it, and add TORCH_INDEX=cpu to the command"; fi
 	@# An old pip reads constraints and wheels less well; no need to touch the user's own.
 	@$(PIP) install --quiet -c constraints.txt --upgrade pip
-	@$(INSTALL) -e .
+	@$(INSTALL) -e '.[pdf]'
 	@touch $@
 
 $(DEV_READY): $(RUN_READY)

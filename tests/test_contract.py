@@ -43,7 +43,7 @@ def graph():
 
 def test_what_the_tour_needs_is_registered():
     assert {"graph", "chain", "torchviz"} <= set(VIEWS)
-    assert {"svg", "dot", "json", "txt"} <= set(FORMATS)
+    assert {"svg", "pdf", "png", "dot", "json", "txt"} <= set(FORMATS)
     assert {"thermometer", "thermometer-params", "training"} <= set(LESSONS)
 
 

@@ -44,14 +44,14 @@ DIFFERENT = 1
     "formats",
     metavar="FORMAT",
     multiple=True,
-    help="svg, txt, json, dot; may be repeated. Default: svg and txt.",
+    help="svg, pdf, png, txt, json, dot; may be repeated. Default: svg and txt.",
 )
 @click.option(
     "--theme",
     type=click.Choice(["light", "dark", "auto"]),
     default="auto",
     show_default=True,
-    help="auto follows the reader's browser.",
+    help="auto follows the reader's browser; PDF and PNG are then light.",
 )
 @click.option(
     "--direction",
@@ -59,6 +59,14 @@ DIFFERENT = 1
     default="LR",
     show_default=True,
     help="LR for slides, TB for handouts.",
+)
+@click.option(
+    "--scale",
+    metavar="FACTOR",
+    type=click.FloatRange(0.1, 10),
+    default=2.0,
+    show_default=True,
+    help="Pixels of a PNG for each px of the picture.",
 )
 @click.option(
     "--engine", metavar="ENGINE", default=None, help="Layout engine; autograd-tour info lists what is there."
@@ -117,12 +125,14 @@ def command(
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.formats import Settings
+    from autograd_tour.formats.comparison import check_diff, files_of_diff
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
     if a == b == "-":
         raise UsageError("two traces cannot both come from stdin", "Save one of them to a file")
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
+    check_diff(settings.formats)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
     folder = Path(os.path.abspath(output))
 
@@ -131,7 +141,6 @@ def command(
     runs = [find(target, settings, seconds) for target in (a, b)]
     for note in [note for run in runs for note in run.notes]:
         say(f"note: {note}")
-    from autograd_tour.formats.comparison import files_of_diff
     from autograd_tour.views.diff import differs
 
     first, second = (run.graph for run in runs)

@@ -32,6 +32,7 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:Net", "a torch.nn.Module with example() beside it"),
         ("autograd-tour render trace.json --theme dark", "a saved trace, without loading torch"),
         ("autograd-tour render -f svg --view graph -o - > graph.svg", "one picture, to stdout"),
+        ("autograd-tour render net.py:loss -f pdf -f png", "for a paper, for slides"),
         ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
         ("autograd-tour render --all", "every built-in"),
     ),
@@ -51,7 +52,7 @@ DEFAULT_FOLDER = "outputs"
     "formats",
     metavar="FORMAT",
     multiple=True,
-    help="svg, dot, json, txt, …; may be repeated. Default: svg, txt and json.",
+    help="svg, pdf, png, dot, json, txt, …; may be repeated. Default: svg, txt and json.",
 )
 @click.option(
     "--view",
@@ -65,7 +66,7 @@ DEFAULT_FOLDER = "outputs"
     type=click.Choice(["light", "dark", "auto"]),
     default="auto",
     show_default=True,
-    help="auto follows the reader's browser.",
+    help="auto follows the reader's browser; PDF and PNG are then light.",
 )
 @click.option(
     "--direction",
@@ -73,6 +74,14 @@ DEFAULT_FOLDER = "outputs"
     default="LR",
     show_default=True,
     help="LR for slides, TB for handouts.",
+)
+@click.option(
+    "--scale",
+    metavar="FACTOR",
+    type=click.FloatRange(0.1, 10),
+    default=2.0,
+    show_default=True,
+    help="Pixels of a PNG for each px of the picture.",
 )
 @click.option(
     "--engine", metavar="ENGINE", default=None, help="Layout engine; autograd-tour info lists what is there."
@@ -166,13 +175,11 @@ def command(
 
 
 def _check_names(settings: Settings) -> None:
-    """Refuse formats and views that do not exist, before anything is traced."""
+    """Refuse formats and views that cannot be had, before anything is traced."""
     from autograd_tour import formats
     from autograd_tour.formats.base import pick_view
-    from autograd_tour.registry import pick
 
-    for name in settings.formats:
-        pick("format", name, formats.registry())
+    formats.check(settings.formats)
     for name in settings.views:
         pick_view(name)
 

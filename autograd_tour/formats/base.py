@@ -19,6 +19,7 @@ __all__ = [
     "ACCUMULATION",
     "DEFAULT_FORMATS",
     "DEFAULT_VIEWS",
+    "PICTURES",
     "STEPS",
     "Format",
     "Settings",
@@ -38,6 +39,8 @@ STEPS = "steps"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION)
 DEFAULT_FORMATS = ("svg", "txt", "json")
+PICTURES = frozenset({"svg", "pdf", "png"})
+"""The formats that show a ledger as a chart."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Settings:
     """How to trace and draw. Empty ``formats`` and ``views`` mean the usual ones.
 
     ``keep`` elements per tensor (``None``: all), ``calls`` backward calls in the ledger,
-    ``timeout`` seconds for one layout. ``fold`` large graphs to one screen, or modules at ``depth``
-    levels; ``focus`` on a module, a name or a node and what is around it.
+    ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the picture. ``fold``
+    large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module, a name or a node
+    and what is around it.
     """
 
     formats: tuple[str, ...] = ()
@@ -60,10 +64,11 @@ class Settings:
     fold: bool = True
     depth: int | None = None
     focus: str | None = None
+    scale: float = 2.0
 
 
 class Format(ABC):
-    """A way to write a trace. One file with one object called ``format`` adds one."""
+    """A way to write a trace. One file with one object called ``writer`` adds one."""
 
     name: str
     """What ``-f`` takes."""
@@ -71,6 +76,13 @@ class Format(ABC):
     """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
+
+    def check(self) -> None:  # noqa: B027 (most formats need nothing)
+        """Nothing, if all that this format needs is installed.
+
+        Raises:
+            UsageError: something is missing; the hint says how to get it.
+        """
 
     @abstractmethod
     def files(

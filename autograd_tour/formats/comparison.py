@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from autograd_tour.codec import dumps
-from autograd_tour.drawing import picture, readable_dot, scene_of
+from autograd_tour.drawing import readable_dot, scene_of
 from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.formats.base import Settings
+from autograd_tour.formats.base import PICTURES, Settings
+from autograd_tour.formats.registry import check
+from autograd_tour.formats.svg import drawn, on_paper
+from autograd_tour.formats.to_pdf import pdf
+from autograd_tour.formats.to_png import png
 from autograd_tour.graph import Graph
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import SCREEN, fold, visible
 
-__all__ = ["DIFF_FORMATS", "files_of_diff"]
+__all__ = ["DIFF_FORMATS", "check_diff", "files_of_diff"]
 
-DIFF_FORMATS = ("svg", "txt", "json", "dot")
+DIFF_FORMATS = ("svg", "pdf", "png", "txt", "json", "dot")
 USUAL = ("svg", "txt")
 
 
 def files_of_diff(
     names: tuple[str, str], a: Graph, b: Graph, settings: Settings
-) -> tuple[dict[str, str], Graph]:
+) -> tuple[dict[str, str | bytes], Graph]:
     """File name -> content, and the comparison of the graphs as they are.
 
     The table and the JSON compare every node. The picture compares the folded graphs if one of them
@@ -32,21 +38,17 @@ def files_of_diff(
     """
     stem = f"{names[0]}-vs-{names[1]}-diff"
     wanted = dict.fromkeys(settings.formats or USUAL)
-    for choice in wanted:
-        if choice not in DIFF_FORMATS:
-            raise UsageError(f"a diff cannot be written as {choice[:60]!r}", suggestion(choice, DIFF_FORMATS))
+    check_diff(wanted)
     whole = diff(a, b)
-    files: dict[str, str] = {}
-    shown = _shown(a, b, whole, settings) if {"svg", "dot"} & set(wanted) else whole
+    files: dict[str, str | bytes] = {}
+    shown = _shown(a, b, whole, settings) if (PICTURES | {"dot"}) & set(wanted) else whole
     for choice in wanted:
         if choice == "svg":
-            files[f"{stem}.svg"] = picture(
-                shown,
-                theme=settings.theme,
-                direction=settings.direction,
-                engine=settings.engine,
-                timeout=settings.timeout,
-            )
+            files[f"{stem}.svg"] = drawn(shown, settings)
+        elif choice == "pdf":
+            files[f"{stem}.pdf"] = pdf(on_paper(shown, settings))
+        elif choice == "png":
+            files[f"{stem}.png"] = png(on_paper(shown, settings)[0], settings.scale)
         elif choice == "dot":
             files[f"{stem}.dot"] = readable_dot(scene_of(shown, settings.direction))
         elif choice == "txt":
@@ -54,6 +56,18 @@ def files_of_diff(
         else:
             files[f"{stem}.json"] = dumps(whole)
     return files, whole
+
+
+def check_diff(formats: Collection[str]) -> None:
+    """Nothing, if a comparison can be written in these formats here.
+
+    Raises:
+        UsageError: a comparison has no such format, or it needs what is not installed.
+    """
+    for choice in formats:
+        if choice not in DIFF_FORMATS:
+            raise UsageError(f"a diff cannot be written as {choice[:60]!r}", suggestion(choice, DIFF_FORMATS))
+    check(formats)
 
 
 def _shown(a: Graph, b: Graph, whole: Graph, settings: Settings) -> Graph:

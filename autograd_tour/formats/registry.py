@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from autograd_tour.formats.base import Format
-from autograd_tour.registry import scan
+from autograd_tour.registry import pick, scan
 
-__all__ = ["registry"]
+__all__ = ["check", "registry"]
 
 
 def registry() -> Mapping[str, Format]:
     """Name -> format, ours and those of entry points in the group ``autograd_tour.formats``."""
     return scan("autograd_tour.formats", "writer")
+
+
+def check(names: Iterable[str]) -> None:
+    """Nothing, if these formats exist and can be written here.
+
+    Raises:
+        UsageError: one is unknown, or needs what is not installed.
+    """
+    known = registry()
+    for name in names:
+        known[pick("format", name, known)].check()

@@ -28,17 +28,21 @@ def save(
     direction: Direction = "LR",
     engine: str | None = None,
     timeout: float = 60.0,
+    scale: float = 2.0,
 ) -> Path:
-    """Write a graph or a ledger to ``path``; its ending (``.svg``, ``.dot``, ``.json``, ``.txt``) says how.
+    """Write a graph or a ledger to ``path``; its ending says how: svg, pdf, png, html, dot, json, txt.
 
-    The file is written whole or not at all. ``ledger`` goes into the report and the JSON too.
+    The file is written whole or not at all. ``ledger`` goes into the report and the JSON too, and
+    ``scale`` is the number of pixels of a PNG for each px of the picture.
 
     Raises:
         UsageError: an unknown ending or view, or a folder that cannot be written to.
         EngineError: the layout failed.
     """
     target = Path(path)
-    content = _content(what, target.suffix.removeprefix("."), view, ledger, theme, direction, engine, timeout)
+    content = _content(
+        what, target.suffix.removeprefix("."), view, ledger, theme, direction, engine, timeout, scale
+    )
     write_all(target.parent, {target.name: content})
     return target
 
@@ -54,7 +58,7 @@ def dot(what: Graph, *, view: str = "graph", **options: Any) -> str:
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
-    return {"theme": "auto", "direction": "LR", "engine": None, "timeout": 60.0} | options
+    return {"theme": "auto", "direction": "LR", "engine": None, "timeout": 60.0, "scale": 2.0} | options
 
 
 def _content(
@@ -66,6 +70,7 @@ def _content(
     direction: Direction,
     engine: str | None,
     timeout: float,
+    scale: float,
 ) -> str | bytes:
     if ending not in registry():
         known = ", ".join(f".{name}" for name in registry())
@@ -75,8 +80,8 @@ def _content(
         )
     graph, book = (Graph(), what) if isinstance(what, Ledger) else (what, ledger)
     name = ACCUMULATION if isinstance(what, Ledger) else view
-    settings = Settings((ending,), (name,), theme, direction, engine, timeout=timeout)
+    settings = Settings((ending,), (name,), theme, direction, engine, timeout=timeout, scale=scale)
     files = files_of_trace("trace", graph, book, settings)
     if not files:
-        raise UsageError(f"a ledger cannot be written as .{ending}", "Use .svg, .txt or .json")
+        raise UsageError(f"a ledger cannot be written as .{ending}", "Use .svg, .pdf, .png, .txt or .json")
     return next(iter(files.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autograd_tour.formats import Settings
-from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS
+from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.graph import Graph
 from autograd_tour.ledger import Ledger
@@ -35,8 +35,8 @@ def traced(
         ProgramError: the program failed, or has nothing to trace.
     """
     formats = set(settings.formats or DEFAULT_FORMATS)
-    drawn = "svg" in formats and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
-    written = bool(formats & {"json", "txt"}) or bool(formats - {"svg", "dot"})
+    drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
+    written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
     graph = trace(program, keep=settings.keep)
     if not ledger or not (drawn or written):
         return graph, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,9 @@ from autograd_tour.drawing.curves import Series, curves
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
+from autograd_tour.formats.svg import paper_theme
+from autograd_tour.formats.to_pdf import pdf
+from autograd_tour.formats.to_png import png
 from autograd_tour.lessons.base import Lesson
 from autograd_tour.lessons.optimizers import Outcome, best_fit, run_all, train_with
 from autograd_tour.lessons.thermometer import loss_fn, model, t_c, t_u, t_un
@@ -22,7 +25,6 @@ __all__ = [
     "Moment",
     "Run",
     "Study",
-    "files",
     "lesson",
     "loss_picture",
     "sgd_step",
@@ -32,6 +34,7 @@ __all__ = [
 
 EPOCHS = 5000
 LEARNING_RATE = 1e-2
+FORMATS = ("txt", "svg", "png", "pdf")
 Act = Literal["backward", "step", "zero_grad"]
 
 
@@ -172,14 +175,6 @@ def loss_picture(result: Study, theme: ThemeName = "auto") -> str:
     )
 
 
-def files(theme: ThemeName = "auto") -> dict[str, str]:
-    """The lesson's files by name; takes about a quarter of a minute."""
-    from autograd_tour.lessons.training_report import report
-
-    result = study()
-    return {"training-report.txt": report(result), "training-loss.svg": loss_picture(result, theme)}
-
-
 class Training(Lesson):
     """The training loop and the optimizers: a report and the picture of two losses."""
 
@@ -187,15 +182,31 @@ class Training(Lesson):
     summary = "the loop by hand, with and without zeroing, and every optimizer of torch.optim"
 
     def files(self, settings: Settings) -> Mapping[str, str | bytes]:
-        """``training-report.txt`` and ``training-loss.svg``, or the one whose format was chosen.
+        """``training-report.txt`` and ``training-loss.svg``, or those whose formats were chosen.
+
+        Takes about a quarter of a minute.
 
         Raises:
             UsageError: only formats were chosen that this lesson does not have.
         """
-        endings = tuple(f".{choice}" for choice in settings.formats or ("txt", "svg"))
-        if not {".txt", ".svg"} & set(endings):
-            raise UsageError("the training lesson has no trace to write", "Choose -f txt or -f svg")
-        return {name: text for name, text in files(settings.theme).items() if name.endswith(endings)}
+        from autograd_tour.lessons.training_report import report
+
+        wanted = [choice for choice in dict.fromkeys(settings.formats or ("txt", "svg")) if choice in FORMATS]
+        if not wanted:
+            known = " or ".join(f"-f {choice}" for choice in FORMATS)
+            raise UsageError("the training lesson has no trace to write", f"Choose {known}")
+        result = study()
+        still = paper_theme(settings.theme)
+        write: dict[str, Callable[[], str | bytes]] = {
+            "txt": lambda: report(result),
+            "svg": lambda: loss_picture(result, settings.theme),
+            "png": lambda: png(loss_picture(result, still), settings.scale),
+            "pdf": lambda: pdf([loss_picture(result, still)]),
+        }
+        return {
+            f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()
+            for ending in wanted
+        }
 
 
 lesson = Training()

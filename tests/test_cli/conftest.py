@@ -32,6 +32,7 @@ class Settings:
     fold: bool = True
     depth: int | None = None
     focus: str | None = None
+    scale: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     known = {name: Lesson(name) for name in ("thermometer", "thermometer-params", "training")}
     monkeypatch.setattr(lessons, "registry", lambda: known, raising=False)
     monkeypatch.setattr(formats, "Settings", Settings, raising=False)
-    monkeypatch.setattr(
-        formats, "registry", lambda: dict.fromkeys(("svg", "dot", "json", "txt")), raising=False
-    )
     monkeypatch.setattr(
         views, "registry", lambda: dict.fromkeys(("graph", "chain", "torchviz")), raising=False
     )

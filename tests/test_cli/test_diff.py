@@ -53,6 +53,13 @@ def test_two_programs_give_a_picture_and_a_table(folder: Path) -> None:
     assert table.index("Structure") < table.index("Values")
 
 
+def test_a_difference_on_paper(folder: Path) -> None:
+    done = call("diff", "a.json", "b.json", "-f", "pdf", "-f", "png", "-o", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out" / "a-vs-b-diff.pdf").read_bytes().startswith(b"%PDF-")
+    assert (folder / "out" / "a-vs-b-diff.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_builtin_a_program_and_a_trace_can_be_compared(folder: Path) -> None:
     assert call("render", "thermometer", "-f", "json", cwd=folder).returncode == 0
     saved = os.path.join("outputs", "thermometer.json")

@@ -14,7 +14,7 @@ import pytest
 from autograd_tour import codec
 from autograd_tour.graph import Edge, Graph, Node
 
-HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy")
+HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy", "resvg_py", "typst", "fontTools")
 
 
 def call(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +52,53 @@ def trace(tmp_path: Path) -> Path:
     path = tmp_path / "saved.json"
     path.write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n1", 0),))))
     return path
+
+
+@pytest.mark.parametrize(("ending", "start"), [("pdf", b"%PDF-"), ("png", b"\x89PNG\r\n\x1a\n")])
+def test_a_pdf_or_a_png_goes_to_stdout_byte_by_byte(
+    trace: Path, tmp_path: Path, ending: str, start: bytes
+) -> None:
+    words = ["render", "saved.json", "-f", ending, "--view", "graph"]
+    done = subprocess.run(
+        [sys.executable, "-m", "autograd_tour", *words, "-o", "-"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.startswith(start)
+    call(*words, "-o", "out", cwd=tmp_path)
+    assert done.stdout == (tmp_path / "out" / f"saved-graph.{ending}").read_bytes()
+
+
+def test_pdf_without_typst_is_one_line_before_the_program_runs(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("print('ran')\ndef loss(): raise SystemExit\n")
+    hidden = tmp_path / "sitecustomize.py"
+    hidden.write_text(
+        "import importlib.util as util\nfind = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'typst' else find(name, *rest)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    for words in (["render", "net.py:loss"], ["diff", "net.py:loss", "net.py:loss"]):
+        done = call(*words, "-f", "pdf", cwd=tmp_path, PYTHONPATH=path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines() == [
+            "error: PDF needs the package typst, which is not installed",
+            "hint: pip install typst",
+        ]
+
+
+def test_a_png_that_is_too_large_is_refused_with_a_scale_that_fits(tmp_path: Path) -> None:
+    nodes = tuple(Node(f"n{i}", "operation", op=f"op{i}", slots=1) for i in range(300))
+    edges = tuple(Edge(f"n{i}", f"n{i + 1}", "forward") for i in range(299))
+    (tmp_path / "long.json").write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n299", 0),))))
+    words = ("render", "long.json", "--no-fold", "-f", "png", "--view", "graph")
+    done = call(*words, "--scale", "10", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pixels is too large to draw" in done.stderr
+    assert not (tmp_path / "outputs").exists()
+    fits = done.stderr.partition("--scale ")[2].split()[0]
+    assert call(*words, "--scale", fits, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["render", "--help"], ["info", "--help"]])

@@ -9,6 +9,9 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 
+from autograd_tour.errors import UsageError
+from autograd_tour.formats import Settings
+from autograd_tour.formats.to_png import png
 from autograd_tour.lessons import training
 from autograd_tour.lessons.optimizers import found_optimizers, train_with
 from autograd_tour.lessons.thermometer import (
@@ -23,6 +26,7 @@ from autograd_tour.lessons.thermometer import (
 )
 from autograd_tour.lessons.training import loss_picture, sgd_step, study, training_loop
 from autograd_tour.lessons.training_report import report
+from tests.paper import texts
 
 NEAR = 1e-5
 TEN_LOSSES = {
@@ -240,3 +244,15 @@ def test_no_epochs_and_a_diverging_run_still_report():
     assert not math.isfinite(wild.zeroed.losses[-1])
     assert "nan" in report(wild) or "inf" in report(wild)
     ET.fromstring(loss_picture(wild))
+
+
+def test_the_lesson_is_written_in_the_formats_it_has(monkeypatch):
+    monkeypatch.setattr(training, "study", lambda: study(n_epochs=60))
+    files = training.lesson.files(Settings(formats=("png", "dot", "pdf", "txt"), theme="dark", scale=1.0))
+    assert list(files) == ["training-loss.png", "training-loss.pdf", "training-report.txt"]
+    assert files["training-loss.png"] == png(loss_picture(study(n_epochs=60), "dark"), 1.0)
+    assert "without zeroing" in texts(files["training-loss.pdf"])[0]
+    assert list(training.lesson.files(Settings())) == ["training-report.txt", "training-loss.svg"]
+    with pytest.raises(UsageError, match="no trace to write") as caught:
+        training.lesson.files(Settings(formats=("json",)))
+    assert caught.value.hint == "Choose -f txt or -f svg or -f png or -f pdf"

@@ -1,0 +1,41 @@
+"""Pictures as PDF, for papers and handouts; text in them is text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autograd_tour.formats.base import Format, Settings, chosen_views
+from autograd_tour.formats.svg import on_paper
+from autograd_tour.formats.to_pdf import check_pdf, pdf
+from autograd_tour.graph import Graph
+from autograd_tour.ledger import Ledger
+
+__all__ = ["writer"]
+
+
+class Pdf(Format):
+    """The SVG as a page of its size; light unless dark is asked for."""
+
+    name = "pdf"
+    summary = "a page for each view, with text that can be searched"
+
+    def check(self) -> None:
+        """Nothing, if PDF can be made here.
+
+        Raises:
+            UsageError: the package typst is not installed.
+        """
+        check_pdf()
+
+    def files(
+        self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings
+    ) -> Mapping[str, bytes]:
+        """``STEM-VIEW.pdf`` for each view; of a film a page for each frame."""
+        files: dict[str, bytes] = {}
+        for name, what in chosen_views(graph, ledger, settings):
+            pages = on_paper(what, settings)
+            files[f"{stem}-{name}.pdf"] = pdf(pages, f"{stem}, {name}" if len(pages) > 1 else "")
+        return files
+
+
+writer = Pdf()
