@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from autograd_tour.formats.base import Format, Settings, chosen_views
+from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
+from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_pdf import check_pdf, pdf
 from autograd_tour.graph import Graph
@@ -30,12 +31,29 @@ class Pdf(Format):
     def files(
         self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings
     ) -> Mapping[str, bytes]:
-        """``STEM-VIEW.pdf`` for each view; of a film a page for each frame."""
+        """``STEM-VIEW.pdf`` for each view; of a film a page for each frame.
+
+        Of ``steps`` there are also a numbered file for each frame, and ``STEM-steps.tex`` with the lines
+        that show them one after the other in a slide of Beamer.
+        """
         files: dict[str, bytes] = {}
         for name, what in chosen_views(graph, ledger, settings):
             pages = on_paper(what, settings)
             files[f"{stem}-{name}.pdf"] = pdf(pages, f"{stem}, {name}" if len(pages) > 1 else "")
+            if name == STEPS:
+                single = numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in pages])
+                files |= single
+                files[f"{stem}-{name}.tex"] = _beamer(list(single)).encode()
         return files
+
+
+def _beamer(names: Sequence[str]) -> str:
+    """A slide of LaTeX's Beamer that shows one file after the other."""
+    shown = "\n".join(
+        rf"  \only<{number}>{{\includegraphics[width=\textwidth]{{{name}}}}}%"
+        for number, name in enumerate(names, start=1)
+    )
+    return f"% A slide for Beamer, from autograd-tour\n\\begin{{frame}}\n{shown}\n\\end{{frame}}\n"
 
 
 writer = Pdf()
