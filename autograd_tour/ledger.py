@@ -41,9 +41,13 @@ class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
         return {"keep": self.keep, "zero_": self.zero_, "none": self.none}[policy]
 
 
-class Ledger(Struct, frozen=True, omit_defaults=True):
-    """``calls`` backward calls, a fresh forward each, on every leaf of a program."""
+class Ledger(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+    """``calls`` backward calls, a fresh forward each, on every leaf of a program.
+
+    ``notes`` are remarks for the reader, as in :class:`autograd_tour.graph.Meta`.
+    """
 
     calls: int = 0
     accounts: tuple[LeafAccount, ...] = ()
     losses: tuple[TensorFacts | None, ...] = ()
+    notes: tuple[str, ...] = ()

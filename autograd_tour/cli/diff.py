@@ -80,6 +80,14 @@ DIFFERENT = 1
     help="Elements recorded of each tensor of a program.",
 )
 @click.option(
+    "--ceiling",
+    metavar="MB",
+    type=click.IntRange(1, 1_000_000),
+    default=256,
+    show_default=True,
+    help="Memory for all recorded elements; beyond it a few of each tensor are kept.",
+)
+@click.option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, 86_400, min_open=True),

@@ -175,7 +175,7 @@ def _check_size(size: int, shown: str) -> None:
     if size > LARGEST_TRACE:
         raise TraceFileError(
             f"{shown} is larger than {LARGEST_TRACE // 1024**2} MB, too large for a trace",
-            "Trace again and keep less of each tensor: --keep 16",
+            "Trace again and keep less of each tensor: --keep 16, or less in all: --ceiling 64",
         )
 
 

@@ -47,10 +47,10 @@ PICTURES = frozenset({"svg", "pdf", "png"})
 class Settings:
     """How to trace and draw. Empty ``formats`` and ``views`` mean the usual ones.
 
-    ``keep`` elements per tensor (``None``: all), ``calls`` backward calls in the ledger,
-    ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the picture. ``fold``
-    large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module, a name or a node
-    and what is around it.
+    ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
+    calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
+    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
+    a name or a node and what is around it.
     """
 
     formats: tuple[str, ...] = ()
@@ -60,6 +60,7 @@ class Settings:
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
+    ceiling: float = 256
     timeout: float = 60.0
     fold: bool = True
     depth: int | None = None

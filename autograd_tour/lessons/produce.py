@@ -37,7 +37,8 @@ def traced(
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
-    graph = trace(program, keep=settings.keep)
+    graph = trace(program, keep=settings.keep, ceiling=settings.ceiling)
     if not ledger or not (drawn or written):
         return graph, None
-    return graph, accumulate(program, calls=settings.calls, keep=settings.keep)
+    book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
+    return graph, book

@@ -172,6 +172,7 @@ def _formulas(graph: Graph) -> str | None:
 
 def _ledger(ledger: Ledger) -> str:
     text = heading(f"Accumulation: .grad over {ledger.calls} backward calls, a fresh forward each")
+    text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []
     for account in ledger.accounts:
         for p, policy in enumerate(POLICIES):

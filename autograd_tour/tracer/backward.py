@@ -16,7 +16,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.facts import TensorFacts
 from autograd_tour.graph import BackwardPass, Step
 from autograd_tour.tracer.arrivals import Arrivals, Place
-from autograd_tour.tracer.measure import Seen, measure
+from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import grads_restored
 from autograd_tour.tracer.walk import Skeleton
 
@@ -30,8 +30,7 @@ def record_backward(
     skeleton: Skeleton,
     starts: Sequence[tuple[Tensor, Tensor | None, Place]],
     ids: Sequence[str],
-    keep: int | None,
-    seen: Seen,
+    recorder: Recorder,
     *,
     fresh: bool,
 ) -> tuple[BackwardPass, set[Place]]:
@@ -46,10 +45,10 @@ def record_backward(
     Raises:
         ProgramError: the engine or a hook of the program raised.
     """
-    listener = _Listener(skeleton, ids, keep, seen)
+    listener = _Listener(skeleton, ids, recorder)
     for output, gradient, place in starts:
         begun = torch.ones_like(output) if gradient is None else gradient
-        listener.arrivals.add(place, measure(begun, keep, gradient=True))
+        listener.arrivals.add(place, recorder.measure(begun, gradient=True))
     handles = []
     try:
         for i, fn in enumerate(skeleton.fns):
@@ -66,10 +65,9 @@ def record_backward(
 class _Listener:
     """Makes the hooks of all nodes and gathers what they hear. It holds leaves, but no node."""
 
-    def __init__(self, skeleton: Skeleton, ids: Sequence[str], keep: int | None, seen: Seen) -> None:
+    def __init__(self, skeleton: Skeleton, ids: Sequence[str], recorder: Recorder) -> None:
         self.ids = ids
-        self.keep = keep
-        self.seen = seen
+        self.recorder = recorder
         self.next = skeleton.next
         self.leaves: dict[int, Tensor] = {
             i: fn.variable for i, fn in enumerate(skeleton.fns) if skeleton.names[i] == "AccumulateGrad"
@@ -118,7 +116,7 @@ class _Listener:
         return hook
 
     def _facts(self, item: Tensor | None) -> TensorFacts | None:
-        return None if item is None else measure(item, self.keep, gradient=True, seen=self.seen)
+        return None if item is None else self.recorder.measure(item, gradient=True)
 
     def _after(
         self, leaf: Tensor, received: Gradients, facts: Facts, before: TensorFacts | None

@@ -16,7 +16,7 @@ from autograd_tour.tracer.calls import CallRecord
 from autograd_tour.tracer.drafts import Draft, Drafts, position
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.labels import describe
-from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.measure import Recorder, measure
 from autograd_tour.tracer.operands import Operands
 from autograd_tour.tracer.saved import SavedTensorView
 from autograd_tour.tracer.walk import Skeleton
@@ -33,13 +33,13 @@ class Builder:
         self,
         skeleton: Skeleton,
         record: ForwardRecord | None,
-        keep: int | None,
+        recorder: Recorder,
         leaf_names: Mapping[int, str],
         calls: Sequence[CallRecord | None],
     ) -> None:
         self.skeleton = skeleton
         self.record = record
-        self.drafts = Drafts(skeleton, record, keep, leaf_names, calls)
+        self.drafts = Drafts(skeleton, record, recorder, leaf_names, calls)
         self.ids: list[str] = [""] * len(skeleton)
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []

@@ -13,7 +13,7 @@ from autograd_tour.facts import TensorFacts
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.calls import CallRecord
 from autograd_tour.tracer.forward import ForwardRecord
-from autograd_tour.tracer.measure import Seen, bare, measure, measure_shape
+from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton
 
@@ -74,16 +74,15 @@ class Drafts:
         self,
         skeleton: Skeleton,
         record: ForwardRecord | None,
-        keep: int | None,
+        recorder: Recorder,
         leaf_names: Mapping[int, str],
         calls: Sequence[CallRecord | None],
     ) -> None:
         self.skeleton = skeleton
         self.record = record
-        self.keep = keep
-        self.seen = record.seen if record is not None else Seen()
+        self.recorder = recorder
         self.leaf_names = leaf_names
-        self.thorough = len(skeleton) <= LARGE and keep != 0
+        self.thorough = len(skeleton) <= LARGE and recorder.keep != 0
         # A draft says more than a node's own metadata only where there is more to say.
         self.all: Sequence[Draft] = ()
         self._results: dict[int, Draft] = {}
@@ -109,7 +108,7 @@ class Drafts:
         if self.is_leaf(i):
             leaf = fn.variable
             name = self.leaf_names.get(id(leaf), "")
-            draft = Draft((measure(leaf, self.keep, seen=self.seen),), (name,))
+            draft = Draft((self.recorder.measure(leaf),), (name,))
             draft.expr = name
             return draft
         metadata = fn._input_metadata
@@ -134,7 +133,7 @@ class Drafts:
         if not self.is_leaf(i) and k < len(draft.values):
             known = draft.values[k]
             if known is None or not known.has_values:
-                draft.set_output(k, measure(tensor, self.keep, seen=self.seen))
+                draft.set_output(k, self.recorder.measure(tensor))
             draft.set_output(k, name=draft.names[k] or name)
 
     def complete_values(self) -> None:
@@ -155,7 +154,7 @@ class Drafts:
         if tensor.is_nested or known is None or known.has_values:
             return
         if known.shape == tuple(tensor.shape) and known.dtype == bare(tensor.dtype):
-            self.all[i].set_output(k, measure(tensor, self.keep, seen=self.seen))
+            self.all[i].set_output(k, self.recorder.measure(tensor))
 
     def origin(self, i: int, name: str) -> tuple[int, int] | None:
         """(node, output) that a saved field came from, by the derivative formulas' argument names."""
@@ -181,7 +180,7 @@ class Drafts:
         unchanged = known is not None and known.has_values and known.version == view.tensor._version
         if unchanged and known is not None and known.shape == tuple(view.tensor.shape):
             return known
-        return measure(view.tensor, self.keep, seen=self.seen)
+        return self.recorder.measure(view.tensor)
 
     def expr(self, i: int, k: int) -> str:
         """How a label refers to output ``k`` of node ``i``."""

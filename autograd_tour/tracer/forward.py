@@ -20,7 +20,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from autograd_tour.graph import SourceLine
 from autograd_tour.tracer.calls import CallRecord, Constant, Operand
-from autograd_tour.tracer.measure import Seen, measure
+from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.names import assigned_names, find_name, user_frame, user_frames
 
 __all__ = ["ForwardRecord", "sequence_nr"]
@@ -34,9 +34,8 @@ DETAILED = 20_000
 class ForwardRecord:
     """All that was heard. ``maker(seq)`` gives the call that made the node with that number."""
 
-    def __init__(self, keep: int | None, stop: CodeType) -> None:
-        self.keep = keep
-        self.seen = Seen()
+    def __init__(self, recorder: Recorder, stop: CodeType) -> None:
+        self.recorder = recorder
         self.threads = False
         self.stop = stop
         self.calls: list[CallRecord] = []
@@ -94,7 +93,7 @@ class ForwardRecord:
             call.operands = [
                 operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
             ]
-            call.outputs = tuple(measure(tensor, self.keep, seen=self.seen) for tensor in tensors)
+            call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
         call.names = assigned_names(frame, self.stop)[: len(tensors)]
         for position, tensor in enumerate(tensors):
@@ -145,7 +144,7 @@ class ForwardRecord:
             facts = self.constants[known].facts
             if tensor.is_inference() or facts.version == tensor._version:
                 return known
-        made = Constant(tensor, measure(tensor, self.keep, seen=self.seen), self._look_up(tensor, user))
+        made = Constant(tensor, self.recorder.measure(tensor), self._look_up(tensor, user))
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             made.cut_from = cut[1:]

@@ -10,15 +10,19 @@ from functools import cache, lru_cache
 import torch
 from torch import Tensor
 
+from autograd_tour.errors import UsageError
 from autograd_tour.facts import Number, Stats, TensorFacts
 
-__all__ = ["Seen", "bare", "measure", "measure_shape", "plain"]
+__all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
 PYTHON_LIMIT = 64
 """Up to this many elements plain Python is faster than a dozen calls into torch."""
 
 FULL_LIMIT = 100_000
 """Above this many elements only the norm and the extremes are computed: one cheap pass each."""
+
+FEW = 4
+"""Elements written down of a tensor that does not fit below the ceiling."""
 
 _Place = tuple[int, int, torch.dtype]
 
@@ -37,15 +41,50 @@ def plain(value: complex | float | int | bool) -> Number:
     return value
 
 
-class Seen:
-    """Statistics that were already taken, so that no memory is read twice.
+class Recorder:
+    """Measures all tensors of one record: ``keep`` elements of each (``None``: all), and at most
+    ``ceiling`` MB of elements in all. Of a tensor that does not fit any more only :data:`FEW` are kept.
 
-    A gradient leaves one node and enters the next as the same tensor, and half of a network's results
-    are views of others. An entry holds as long as its memory is alive and its version the same.
+    It remembers statistics, so that no memory is read twice: a gradient leaves one node and enters the
+    next as the same tensor, and half of a network's results are views of others. An entry holds as
+    long as its memory is alive and its version the same.
+
+    Raises:
+        UsageError: ``keep`` or ``ceiling`` is negative.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None, ceiling: float) -> None:
+        if keep is not None and keep < 0:
+            hint = "Use 0 for the structure only, 1 or more, or None for all"
+            raise UsageError(f"keep={keep!r} is not a number of elements", hint)
+        if not ceiling >= 0:  # NaN neither
+            hint = "Give the MB that recorded elements may take, for example ceiling=256"
+            raise UsageError(f"ceiling={ceiling!r} is not a number of MB", hint)
+        self.keep = keep
+        self.ceiling = ceiling
+        self.reached = False
+        self._left = ceiling * 1e6
         self._known: dict[int, tuple[weakref.ref[Tensor], int, dict[_Place, Stats]]] = {}
+
+    def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
+        """Facts of ``tensor``, see :func:`measure`."""
+        return measure(tensor, self.keep, gradient=gradient, recorder=self)
+
+    def allow(self, count: int, dtype: torch.dtype) -> int:
+        """How many of ``count`` elements may be written down; they are counted as written."""
+        size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
+        if count > FEW and count * size > self._left:
+            self.reached = True
+            count = FEW
+        self._left -= count * size
+        return count
+
+    def remarks(self, record: str = "the record") -> tuple[str, ...]:
+        """What the reader of ``record`` has to know about the ceiling."""
+        if not self.reached:
+            return ()
+        limit = f"{record} reached its ceiling of {self.ceiling:g} MB"
+        return (f"{limit}: of tensors that did not fit only {FEW} elements are kept",)
 
     def stats(self, dense: Tensor, original: Tensor) -> Stats:
         """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
@@ -65,20 +104,20 @@ class Seen:
 
 
 def measure(
-    tensor: Tensor, keep: int | None = 16, *, gradient: bool = False, seen: Seen | None = None
+    tensor: Tensor, keep: int | None = 16, *, gradient: bool = False, recorder: Recorder | None = None
 ) -> TensorFacts:
     """Facts of ``tensor`` as it is now. Nothing is recorded by autograd and nothing is kept alive.
 
     ``keep`` leading elements are written down (``None``: all). For a ``gradient`` the flags that
     say nothing about it (``requires_grad``, ``is_leaf``, ``version``) are left at their defaults.
     A tensor whose elements cannot be read (meta, fake, inside a ``torch.func`` transform) gives
-    its shape only, and so does ``keep`` 0. ``seen`` saves work among many calls.
+    its shape only, and so does ``keep`` 0. ``recorder`` knows the other tensors of the same record.
     """
     if keep == 0:
         return _outline(_shape(tensor), tensor.dtype, tensor.device)
     with torch._C.DisableTorchFunction(), torch.no_grad():
         try:
-            first, last, stats = _values(tensor, keep, seen)
+            first, last, stats = _values(tensor, keep, recorder)
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
             first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
         return TensorFacts(
@@ -123,7 +162,7 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(extents)
 
 
-def _values(original: Tensor, keep: int | None, seen: Seen | None) -> Values:
+def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
     tensor = original.detach()
     if tensor.is_nested or tensor.layout != torch.strided:
         if tensor.is_nested or tensor.numel() > FULL_LIMIT:
@@ -138,13 +177,15 @@ def _values(original: Tensor, keep: int | None, seen: Seen | None) -> Values:
         return _NOTHING
     tensor = tensor.resolve_conj().resolve_neg()
     wanted = total if keep is None else min(keep, total)
+    if recorder is not None:
+        wanted = recorder.allow(wanted, tensor.dtype)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
         return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
     head = _leading(tensor, wanted).tolist()
     tail = tensor[tuple(-1 for _ in tensor.shape)].item()
     dense = _in_memory_order(tensor)
-    stats = _torch_stats(dense) if seen is None else seen.stats(dense, original)
+    stats = _torch_stats(dense) if recorder is None else recorder.stats(dense, original)
     return tuple(map(plain, head)), plain(tail), stats
 
 

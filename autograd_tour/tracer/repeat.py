@@ -12,7 +12,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.facts import TensorFacts
 from autograd_tour.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.tracer.backward import run_backward, start_gradients
-from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.names import caller_namespaces
 from autograd_tour.tracer.run import LeafNames, modules_in_sight, run_forward
 from autograd_tour.tracer.surroundings import (
@@ -33,6 +33,7 @@ def accumulate(
     calls: int = 4,
     gradient: Any = None,
     keep: int | None = 16,
+    ceiling: float = 256,
     names: Mapping[str, Tensor] | None = None,
 ) -> Ledger:
     """What ``calls`` backward calls do to the ``.grad`` of every leaf of ``program``.
@@ -42,11 +43,13 @@ def accumulate(
     left, beginning with none. A program that makes its leaves anew in each call is followed by
     their place in the graph, and its ``.grad`` is handed from one to the next.
 
+    ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
     Everything is as found afterwards: ``.grad``, random states, buffers.
 
     Raises:
         ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
-        UsageError: ``program`` is not callable, or ``calls`` is less than 1.
+        UsageError: ``program`` is not callable, ``calls`` is less than 1, or ``keep`` or ``ceiling``
+            is negative.
     """
     if not callable(program):
         raise UsageError(
@@ -55,6 +58,7 @@ def accumulate(
         )
     if calls < 1:
         raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
+    recorder, listener = Recorder(keep, ceiling), Recorder(0, 0)  # of the forward pass only names are wanted
     caller = caller_namespaces(1)
     mailboxes: dict[Policy, list[Tensor | None]] = {}
     histories: dict[Policy, list[list[Call]]] = {}
@@ -63,10 +67,10 @@ def accumulate(
     with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
         for number in range(calls):
             with Buffers() as buffers:
-                record, outputs = run_forward(program, args, keep, buffers)
+                record, outputs = run_forward(program, args, listener, buffers)
                 tensors = [tensor for tensor, _ in outputs]
                 started, gradients = start_gradients(tensors, gradient)
-                losses.append(measure(started[0], keep))
+                losses.append(recorder.measure(started[0]))
                 leaves = _leaves(tensors)
                 found = LeafNames(leaves, names, program, args, record, caller)
                 described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
@@ -81,7 +85,7 @@ def accumulate(
                     )
                 with grads_restored(leaves, empty=True, beyond=True):
                     run_backward(started, gradients)
-                    contributions = [_facts(leaf.grad, keep) for leaf in leaves]
+                    contributions = [_facts(leaf.grad, recorder) for leaf in leaves]
                     for policy in POLICIES:
                         _one_call(
                             policy,
@@ -89,7 +93,7 @@ def accumulate(
                             mailboxes[policy],
                             histories[policy],
                             contributions,
-                            keep,
+                            recorder,
                             started,
                             gradients,
                         )
@@ -100,6 +104,7 @@ def accumulate(
             for i, (name, shape) in enumerate(labels)
         ),
         tuple(losses),
+        recorder.remarks("the record of accumulation"),
     )
 
 
@@ -109,7 +114,7 @@ def _one_call(
     mailbox: list[Tensor | None],
     history: list[list[Call]],
     contributions: list[TensorFacts | None],
-    keep: int | None,
+    recorder: Recorder,
     started: list[Tensor],
     gradients: list[Tensor | None],
 ) -> None:
@@ -117,15 +122,15 @@ def _one_call(
         leaf.grad = None if policy == "none" else mailbox[i]
         if policy == "zero_" and leaf.grad is not None:
             leaf.grad.zero_()
-    before = [_facts(leaf.grad, keep) for leaf in leaves]
+    before = [_facts(leaf.grad, recorder) for leaf in leaves]
     run_backward(started, gradients)
     for i, leaf in enumerate(leaves):
-        history[i].append(Call(before[i], contributions[i], _facts(leaf.grad, keep)))
+        history[i].append(Call(before[i], contributions[i], _facts(leaf.grad, recorder)))
         mailbox[i] = leaf.grad
 
 
-def _facts(tensor: Tensor | None, keep: int | None) -> TensorFacts | None:
-    return None if tensor is None else measure(tensor, keep, gradient=True)
+def _facts(tensor: Tensor | None, recorder: Recorder) -> TensorFacts | None:
+    return None if tensor is None else recorder.measure(tensor, gradient=True)
 
 
 def _leaves(outputs: list[Tensor]) -> list[Tensor]:

@@ -12,6 +12,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.tracer.backward import first_line
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.listen import listening
+from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.names import (
     arguments_by_name,
     find_name,
@@ -26,14 +27,14 @@ __all__ = ["LeafNames", "check_outputs", "modules_in_sight", "run_forward", "ten
 
 
 def run_forward(
-    program: Callable[..., Any], args: tuple[Any, ...], keep: int | None, buffers: Buffers
+    program: Callable[..., Any], args: tuple[Any, ...], recorder: Recorder, buffers: Buffers
 ) -> tuple[ForwardRecord, list[tuple[Tensor, str]]]:
     """Call ``program(*args)`` while listening; its tensors with the names they have in its result.
 
     Raises:
         ProgramError: the program raised; the message has the line where.
     """
-    record = ForwardRecord(keep, run_forward.__code__)
+    record = ForwardRecord(recorder, run_forward.__code__)
     try:
         with listening(record, buffers):
             result = program(*args)

@@ -15,6 +15,7 @@ from autograd_tour.tracer.backward import record_backward, start_gradients
 from autograd_tour.tracer.build import Builder
 from autograd_tour.tracer.drafts import LARGE
 from autograd_tour.tracer.forward import ForwardRecord
+from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.names import caller_namespaces, find_name
 from autograd_tour.tracer.run import LeafNames, check_outputs, modules_in_sight, run_forward, tensors_in
 from autograd_tour.tracer.surroundings import (
@@ -35,6 +36,7 @@ def trace(
     backward: bool = True,
     gradient: Any = None,
     keep: int | None = 16,
+    ceiling: float = 256,
     names: Mapping[str, Tensor] | None = None,
 ) -> Graph:
     """Record one autograd run of ``program`` as plain data.
@@ -48,6 +50,9 @@ def trace(
             ``Tensor.backward(gradient)``; a list for several outputs.
         keep: elements written down per tensor; ``None`` keeps all. 0 reads the structure only: shapes,
             no values, saved tensors or local rules, as fast as drawing a bare graph needs it.
+        ceiling: MB that the elements written down may take in memory. Of a tensor that does not fit any
+            more only the first few elements, the last and the statistics are kept, and a note in
+            ``meta.notes`` says so.
         names: names for tensors, before those that are found by themselves.
 
     Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
@@ -58,26 +63,24 @@ def trace(
     Raises:
         ProgramError: the program raised, its result has no gradient to follow, it is not a scalar
             and there is no ``gradient``, or its graph has been freed.
-        UsageError: ``program`` is neither callable nor a tensor, ``keep`` is negative, or
-            ``gradient`` has another shape than the output.
+        UsageError: ``program`` is neither callable nor a tensor, ``keep`` or ``ceiling`` is
+            negative, or ``gradient`` has another shape than the output.
     """
-    if keep is not None and keep < 0:
-        hint = "Use 0 for the structure only, 1 or more, or None for all"
-        raise UsageError(f"keep={keep!r} is not a number of elements", hint)
+    recorder = Recorder(keep, ceiling)
     caller = caller_namespaces(1)
     switches = switches_restored(modules_in_sight(program, args))
     with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
-        record, outputs = _outputs_of(program, args, keep, buffers)
+        record, outputs = _outputs_of(program, args, recorder, buffers)
         if record is None and backward:
             buffers.remember_all()
-        return _record(program, args, record, outputs, caller, backward, gradient, keep, names)
+        return _record(program, args, record, outputs, caller, backward, gradient, recorder, names)
 
 
 def _outputs_of(
-    program: Any, args: tuple[Any, ...], keep: int | None, buffers: Buffers
+    program: Any, args: tuple[Any, ...], recorder: Recorder, buffers: Buffers
 ) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
     if callable(program) and not isinstance(program, Tensor):
-        return run_forward(program, args, keep, buffers)
+        return run_forward(program, args, recorder, buffers)
     if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
         raise UsageError(
             f"trace() takes a callable or a tensor, not {type(program).__name__}",
@@ -94,7 +97,7 @@ def _record(
     caller: list[dict[str, Any]],
     backward: bool,
     gradient: Any,
-    keep: int | None,
+    recorder: Recorder,
     names: Mapping[str, Tensor] | None,
 ) -> Graph:
     tensors = [tensor for tensor, _ in outputs]
@@ -109,7 +112,7 @@ def _record(
         ]
         calls = attribute(skeleton, record, zip(skeleton.roots, tensors, strict=True))
         leaf_names = LeafNames(leaves, names, program, args, record, caller)
-        builder = Builder(skeleton, record, keep, leaf_names, calls)
+        builder = Builder(skeleton, record, recorder, leaf_names, calls)
         places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
         for (i, k), (tensor, name) in zip(places, outputs, strict=True):
@@ -120,9 +123,7 @@ def _record(
         if start is not None:
             where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
-            run, changed = record_backward(
-                skeleton, begun, builder.ids, keep, builder.drafts.seen, fresh=record is not None
-            )
+            run, changed = record_backward(skeleton, begun, builder.ids, recorder, fresh=record is not None)
             builder.mark_hooked(changed)
             passes = (run,)
             del begun
@@ -133,7 +134,7 @@ def _record(
             passes=passes,
             source=tuple(record.source) if record is not None else (),
             outputs=tuple((builder.ids[i], k) for i, k in places),
-            meta=_meta(keep, _remarks(record, start is not None, builder)),
+            meta=_meta(recorder.keep, _remarks(record, start is not None, builder)),
         )
     finally:
         outputs.clear()
@@ -150,7 +151,7 @@ def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
 
 def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> tuple[str, ...]:
     remarks = []
-    if builder.drafts.keep == 0:
+    if builder.drafts.recorder.keep == 0:
         remarks.append("only the structure was read")
     elif not builder.drafts.thorough:
         count = len(builder.ids)
@@ -163,4 +164,5 @@ def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> 
         remarks.append("traced from an existing tensor: source lines and some values are not known")
     if not backward:
         remarks.append("no backward was recorded")
+    remarks += builder.drafts.recorder.remarks()
     return tuple(remarks)

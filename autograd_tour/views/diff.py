@@ -198,7 +198,7 @@ def _told(what: str, before: TensorFacts | None, after: TensorFacts | None) -> I
         return
     if (before.shape, before.dtype, before.device) != (after.shape, after.dtype, after.device):
         yield what, tell(before, full=True), tell(after, full=True)
-    elif _numbers(before.first, before.last) != _numbers(after.first, after.last):
+    elif _differ(before, after):
         yield what, tell(before), tell(after)
     elif before.stats is not None and after.stats is not None and before.stats != after.stats:
         for key in ("norm", "mean", "min", "max", "nan", "inf", "zero"):
@@ -206,6 +206,13 @@ def _told(what: str, before: TensorFacts | None, after: TensorFacts | None) -> I
             if None not in pair and number(pair[0]) != number(pair[1]):
                 yield f"{what}: {key}", number(pair[0]), number(pair[1])
                 return
+
+
+def _differ(before: TensorFacts, after: TensorFacts) -> bool:
+    """Whether the elements that both records kept differ, or one of them kept none."""
+    count = min(len(before.first), len(after.first)) or None
+    kept = [_numbers(facts.first[:count], facts.last) for facts in (before, after)]
+    return kept[0] != kept[1]
 
 
 def _numbers(first: tuple[Number, ...], last: Number | None) -> list[str]:

@@ -28,6 +28,7 @@ class Settings:
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
+    ceiling: float = 256
     timeout: float = 60.0
     fold: bool = True
     depth: int | None = None

@@ -50,13 +50,13 @@ def test_json_tells_what_was_written(run: Run) -> None:
 def test_every_option_reaches_the_settings(run: Run) -> None:
     words = (
         "--view graph -f svg -f dot --theme dark --direction TB --engine dot --calls 7 --keep all --timeout 5 "
-        "--depth 2 --focus h.0 --scale 1.5"
+        "--ceiling 64 --depth 2 --focus h.0 --scale 1.5"
     )
     result = run("render", *words.split(), "-o", "x")
     assert result.exit_code == 0
     expected = (
         "Settings(formats=('svg', 'dot'), views=('graph',), theme='dark', direction='TB', engine='dot', "
-        "calls=7, keep=None, timeout=5.0, fold=True, depth=2, focus='h.0', scale=1.5)\n"
+        "calls=7, keep=None, ceiling=64, timeout=5.0, fold=True, depth=2, focus='h.0', scale=1.5)\n"
     )
     assert Path("x/thermometer-graph.dot").read_text() == expected
     run("render", "-f", "svg", "--view", "graph", "--no-fold", "-o", "y")
@@ -137,6 +137,7 @@ BAD = {
     "no calls": (["--calls", "0"], 2, "--calls", "--help"),
     "no depth": (["--depth", "0"], 2, "--depth", "--help"),
     "depth of nothing": (["--depth", "2", "--no-fold"], 2, "--no-fold folds nothing", "Leave one"),
+    "ceiling 0": (["--ceiling", "0"], 2, "0 is not in the range", "--help"),
     "keep words": (["--keep", "some"], 2, "'some' is neither", "--help"),
     "endless time": (["--timeout", "nan"], 2, "no number of seconds", "--help"),
     "missing trace": (["savd.json"], 2, "there is no file savd.json", "Did you mean 'saved.json'?"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from oracle import same
 
-from autograd_tour.tracer.measure import Seen, measure
+from autograd_tour.tracer.measure import Recorder, measure
 
 
 def test_elements_and_statistics_of_a_small_tensor():
@@ -80,9 +80,9 @@ def test_eight_bit_floats_have_values_too(dtype, count):
     ids=["transposed", "sliced", "expanded", "strided", "permuted", "conjugate", "negative"],
 )
 def test_views_are_read_in_their_own_order(tensor):
-    seen = Seen()
+    recorder = Recorder(None, math.inf)
     for _ in range(2):
-        facts = measure(tensor, None, seen=seen)
+        facts = measure(tensor, None, recorder=recorder)
         assert same(facts, tensor)
         assert facts.last == facts.first[-1]
         if not tensor.is_complex():
@@ -103,23 +103,23 @@ def test_shapes_without_elements_and_without_memory():
 def test_looking_changes_nothing():
     tensor = torch.ones(300, requires_grad=True)
     version = tensor._version
-    measure(tensor, None, seen=Seen())
+    measure(tensor, None, recorder=Recorder(None, math.inf))
     assert (tensor._version, tensor.grad_fn, tensor.requires_grad) == (version, None, True)
 
 
 def test_what_was_seen_is_forgotten_when_it_is_changed_or_freed():
-    seen = Seen()
+    recorder = Recorder(None, math.inf)
     tensor = torch.ones(300)
-    assert measure(tensor, seen=seen).stats.max == 1.0
+    assert measure(tensor, recorder=recorder).stats.max == 1.0
     tensor[5] = 7.0
-    assert measure(tensor, seen=seen).stats.max == 7.0
+    assert measure(tensor, recorder=recorder).stats.max == 7.0
     half = tensor[:150]
-    assert measure(half, seen=seen).stats.max == 7.0
+    assert measure(half, recorder=recorder).stats.max == 7.0
     half.mul_(2)
-    assert measure(tensor, seen=seen).stats.max == 14.0
-    assert measure(tensor[150:], seen=seen).stats.max == 1.0
+    assert measure(tensor, recorder=recorder).stats.max == 14.0
+    assert measure(tensor[150:], recorder=recorder).stats.max == 1.0
     for value in range(20):  # the same memory is handed out again
-        assert measure(torch.full((300,), float(value)), seen=seen).stats.max == value
+        assert measure(torch.full((300,), float(value)), recorder=recorder).stats.max == value
 
 
 def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
@@ -128,10 +128,10 @@ def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
     reads = []
     read = module._torch_stats
     monkeypatch.setattr(module, "_torch_stats", lambda tensor: reads.append(1) or read(tensor))
-    seen = Seen()
+    recorder = Recorder(None, math.inf)
     tensor = torch.arange(300.0).reshape(10, 30)
     for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):
-        assert measure(view, seen=seen).stats.max == 299.0
+        assert measure(view, recorder=recorder).stats.max == 299.0
     assert len(reads) == 1
 
 
