@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autograd_tour.formats.save import dot, report, save, svg
     from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
     from autograd_tour.ledger import Ledger
-    from autograd_tour.tracer import accumulate, trace
+    from autograd_tour.tracer import accumulate, stepper, trace
 
 __all__ = [
     "BackwardPass",
@@ -37,6 +37,7 @@ __all__ = [
     "loads",
     "report",
     "save",
+    "stepper",
     "svg",
     "trace",
 ]
@@ -51,7 +52,7 @@ _ROOMS = {
     "formats.save": ("dot", "report", "save", "svg"),
     "graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
     "ledger": ("Ledger",),
-    "tracer": ("accumulate", "trace"),
+    "tracer": ("accumulate", "stepper", "trace"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

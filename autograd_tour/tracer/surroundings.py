@@ -121,12 +121,15 @@ class Buffers:
 
 
 @contextmanager
-def grads_restored(leaves: Iterable[Tensor], *, empty: bool = False, beyond: bool = False) -> Iterator[None]:
+def grads_restored(
+    leaves: Iterable[Tensor], *, empty: bool = False, beyond: bool = False
+) -> Iterator[list[Tensor]]:
     """Let a backward run on ``leaves`` and give back every ``.grad`` object, untouched.
 
     Meanwhile each leaf has a copy of its ``.grad`` (none at all if ``empty``), since the engine adds
     in place. Tensors that asked for ``retain_grad`` and leaves that the graph does not lead to are found
     among the live objects; ``beyond`` says that a Function in the graph may write to the latter.
+    Gives all tensors that are looked after.
     """
     found = [(leaf, leaf.grad) for leaf in leaves]
     inside = {id(leaf) for leaf, _ in found}
@@ -140,7 +143,7 @@ def grads_restored(leaves: Iterable[Tensor], *, empty: bool = False, beyond: boo
     try:
         for leaf, grad in found + others:
             leaf.grad = None if grad is None or (empty and id(leaf) in inside) else grad.detach().clone()
-        yield
+        yield [tensor for tensor, _ in found + retained + others]
     finally:
         for tensor, grad in found + retained + others:
             tensor.grad = grad

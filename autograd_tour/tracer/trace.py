@@ -27,7 +27,7 @@ from autograd_tour.tracer.surroundings import (
 )
 from autograd_tour.tracer.walk import root_of, walk
 
-__all__ = ["trace"]
+__all__ = ["outputs_of", "record_of", "trace"]
 
 
 def trace(
@@ -70,15 +70,16 @@ def trace(
     caller = caller_namespaces(1)
     switches = switches_restored(modules_in_sight(program, args))
     with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
-        record, outputs = _outputs_of(program, args, recorder, buffers)
+        record, outputs = outputs_of(program, args, recorder, buffers)
         if record is None and backward:
             buffers.remember_all()
-        return _record(program, args, record, outputs, caller, backward, gradient, recorder, names)
+        return record_of(program, args, record, outputs, caller, backward, gradient, recorder, names)
 
 
-def _outputs_of(
+def outputs_of(
     program: Any, args: tuple[Any, ...], recorder: Recorder, buffers: Buffers
 ) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
+    """What was heard of the program, ``None`` for a tensor that exists, and its outputs with their names."""
     if callable(program) and not isinstance(program, Tensor):
         return run_forward(program, args, recorder, buffers)
     if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
@@ -89,7 +90,7 @@ def _outputs_of(
     return None, check_outputs(program)
 
 
-def _record(
+def record_of(
     program: Any,
     args: tuple[Any, ...],
     record: ForwardRecord | None,
@@ -100,6 +101,7 @@ def _record(
     recorder: Recorder,
     names: Mapping[str, Tensor] | None,
 ) -> Graph:
+    """The record of what has been run, with a backward if that is wanted; ``outputs`` is empty then."""
     tensors = [tensor for tensor, _ in outputs]
     start = start_gradients(tensors, gradient) if backward else None
     roots = [root_of(tensor) for tensor in tensors]
