@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from html import escape
 from typing import Any
-
-import msgspec
 
 from autograd_tour.formats.base import Format, Settings, shown_graph
 from autograd_tour.graph import Graph
@@ -27,32 +26,37 @@ class Jupyterquiz(Format):
     def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
         """``STEM-jupyterquiz.json``."""
         questions = [_exported(question) for question in ask(shown_graph(graph, settings), ledger)]
-        text = msgspec.json.format(msgspec.json.encode(questions), indent=2).decode()
-        return {f"{stem}-jupyterquiz.json": f"{text}\n"}
+        # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
+        return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
 
 
 def _exported(question: Question) -> dict[str, Any]:
-    """One question; jupyterquiz takes text for HTML, so it is escaped."""
+    """One question for jupyterquiz."""
     told = [(question.answer, True, question.right)]
     told += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
     if question.choices:
         feedback = {answer: (right, said) for answer, right, said in told}
         answers = [
             {
-                "answer": escape(choice),
+                "answer": _plain(choice),
                 "correct": feedback[choice][0],
-                "feedback": escape(feedback[choice][1]),
+                "feedback": _plain(feedback[choice][1]),
             }
             for choice in question.choices
         ]
-        return {"question": escape(question.prompt), "type": "multiple_choice", "answers": answers}
+        return {"question": _plain(question.prompt), "type": "multiple_choice", "answers": answers}
     answers = []
     for answer, right, said in told:
         value = read_number(answer)
         if isinstance(value, float) and math.isfinite(value):
-            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": escape(said)})
+            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": _plain(said)})
     answers.append({"type": "default", "feedback": "Not yet."})
-    return {"question": escape(question.prompt), "type": "numeric", "answers": answers}
+    return {"question": _plain(question.prompt), "type": "numeric", "answers": answers}
+
+
+def _plain(text: str) -> str:
+    """``text`` as HTML that shows it; jupyterquiz would also make mathematics of ``$`` and links of ``[``."""
+    return escape(text).replace("$", "&#36;").replace("[", "&#91;")
 
 
 def _near(value: float, tolerance: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -88,9 +89,29 @@ def test_jupyterquiz_gets_questions_of_its_two_kinds():
         for i, (_, high) in enumerate(sorted(intervals)[:-1]):
             assert high <= sorted(intervals)[i + 1][0], "an answer must not be right and wrong"
     assert "&lt;" not in text
-    hostile = replace(graph, nodes=tuple(replace(node, op="<img src=x>") for node in graph.nodes))
-    (text,) = registry()["jupyterquiz"].files("x", hostile, ledger, Settings()).values()
-    assert "<img" not in text
+
+
+@pytest.mark.parametrize("label", ["<img src=x>", "[a](javascript:b)", "$x$ $$y$$", "</script>", "Σ−∞"])
+def test_jupyterquiz_is_given_no_markup_of_any_kind(label):
+    graph = trace(thermometer)
+    hostile = replace(graph, nodes=tuple(replace(node, op=label, expr=label) for node in graph.nodes))
+    hostile = replace(
+        hostile, nodes=tuple(replace(node, op=f"{node.op} {node.id}") for node in hostile.nodes)
+    )
+    (text,) = registry()["jupyterquiz"].files("x", hostile, None, Settings()).values()
+    assert text.isascii()
+    questions = json.loads(text)
+    told = [one["question"] for one in questions]
+    told += [
+        answer[key]
+        for one in questions
+        for answer in one["answers"]
+        for key in ("answer", "feedback")
+        if key in answer
+    ]
+    assert any(label in html.unescape(item) for item in told)
+    for item in told:
+        assert not set(item) & set("<>$["), "jupyterquiz makes tags, mathematics and links of these"
 
 
 def test_nothing_to_ask_makes_files_all_the_same():
