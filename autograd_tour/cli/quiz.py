@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 TRIES = 2
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @click.command(
@@ -50,7 +49,7 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
     """Ask about a program: predict a number, then see what autograd did.
 
     TARGET is what render takes: a built-in, file.py:name, or a trace saved as .json. Type a number
-    (4517.3, 1/11, None) or the letter of a choice; Enter alone shows the answer; Ctrl-D ends it.
+    (4517.3, 1/11, None) or the number of a choice; Enter alone shows the answer; Ctrl-D ends it.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.formats import Settings
@@ -84,8 +83,8 @@ def _ask_all(questions: Sequence[Question]) -> None:
     try:
         for number, question in enumerate(questions, start=1):
             click.echo(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
-            for letter, choice in zip(LETTERS, question.choices, strict=False):
-                click.echo(f"   {letter}) {printable(choice)}")
+            for place, choice in enumerate(question.choices, start=1):
+                click.echo(f"   {place}) {printable(choice)}")
             asked = number
             right += _ask(question)
     except (EOFError, KeyboardInterrupt):
@@ -103,7 +102,11 @@ def _ask(question: Question) -> bool:
             break
         judged = _judged(question, given)
         if judged is None:
-            click.echo("Type a letter." if question.choices else "Type a number (4517.3, 1/11) or None.")
+            click.echo(
+                f"Type 1 to {len(question.choices)}."
+                if question.choices
+                else "Type a number (4517.3, 1/11) or None."
+            )
             continue
         tries += 1
         if judged.right:
@@ -118,7 +121,7 @@ def _ask(question: Question) -> bool:
 def _judged(question: Question, given: str) -> Judgement | None:
     from autograd_tour.questions import judge
 
-    place = LETTERS.find(given.lower()) if len(given) == 1 else -1
-    if question.choices and given not in question.choices and 0 <= place < len(question.choices):
-        given = question.choices[place]
+    # Numbers, since tensors are called a and b; the number wins over a choice that reads like it.
+    if given.isascii() and given.isdigit() and 1 <= int(given) <= len(question.choices):
+        given = question.choices[int(given) - 1]
     return judge(question, given)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from autograd_tour.ledger import LeafAccount
-from autograd_tour.questions.base import Question, Run, first, numeric, where
+from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first, numeric, where
 from autograd_tour.text import number, one_line
+from autograd_tour.views.steps import Frame, Sent
 
 __all__ = ["again", "sums"]
 
 MOST = 2
+SUM = "their sum"
 SMALL = 4
 """A leaf with more elements than this is no matter for a question."""
 
@@ -19,10 +24,14 @@ def again(run: Run) -> Iterator[Question]:
     """``.grad`` after the second backward, without zeroing and with it."""
     if run.ledger is None or run.ledger.calls < 2:
         return
+    count = Counter(account.name for account in run.ledger.accounts)
     small = [
         account
         for account in run.ledger.accounts
-        if account.name and all(first(call.contribution) for call in account.keep[:2]) and _small(account)
+        if account.name
+        and count[account.name] == 1
+        and all(first(call.contribution) for call in account.keep[:2])
+        and _small(account)
     ]
     for account in small[:MOST]:
         yield _again(run, account)
@@ -37,6 +46,21 @@ def _small(account: LeafAccount) -> bool:
 
 def _leaf(run: Run, name: str) -> str:
     return next((node.id for node in run.graph.nodes if node.kind == "leaf" and node.name == name), "")
+
+
+def _begin(run: Run, account: LeafAccount) -> str:
+    """What .grad is after the first call; not again where an earlier question asks for just that."""
+    leaf = _leaf(run, account.name)
+    name, facts = one_line(account.name, 60), account.keep[0].after
+    if facts is None or run.asked & {node for node, owner in run.leaf_of.items() if owner == leaf}:
+        return f"After the first backward(), {name}.grad is what arrived there, as an earlier question asks"
+    return f"After the first backward(), {name}.grad is {_told(first(facts))}{where(facts)}"
+
+
+def _brings(account: LeafAccount) -> str:
+    one, two = first(account.keep[0].contribution), first(account.keep[1].contribution)
+    same = one is not None and two is not None and math.isclose(one, two, rel_tol=TOLERANCE / 10)
+    return "the same gradient again" if same else f"the gradient {_told(two)}"
 
 
 def _again(run: Run, account: LeafAccount) -> Question:
@@ -63,8 +87,8 @@ def _again(run: Run, account: LeafAccount) -> Question:
     return Question(
         f"again-{name}",
         "accumulation",
-        f"backward() is called twice, after a fresh forward each time, and nothing is zeroed in between. "
-        f"What is {name}.grad after the second call{where(two.after)}?",
+        f"{_begin(run, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
+        f"{_brings(account)}. What is {name}.grad now{where(two.after)}?",
         number(after),
         f"backward adds to .grad: {_told(before)} + {_told(contribution)} = {number(after)}.",
         wrong,
@@ -88,8 +112,8 @@ def _zeroed(run: Run, account: LeafAccount) -> Question:
     return Question(
         f"zeroed-{name}",
         "accumulation",
-        f"backward(), then zero_grad(), then a fresh forward and backward() again. "
-        f"What is {name}.grad now{where(two.after)}?",
+        f"{_begin(run, account)}. Then zero_grad() is called; a fresh forward and a second backward() bring "
+        f"{_brings(account)}. What is {name}.grad now{where(two.after)}?",
         number(after),
         f"zero_grad() sets .grad to None, so only the second call counts: {number(after)}.",
         wrong,
@@ -102,41 +126,49 @@ def _told(value: float | None) -> str:
 
 
 def sums(run: Run) -> Iterator[Question]:
-    """A scalar that was broadcast: its gradient is a sum."""
-    found = 0
-    for frame in run.frames:
-        for sent in frame.sent:
-            broadcast = "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of
-            incoming = next((facts for facts in frame.received if facts is not None), None)
-            answer = first(sent.facts)
-            if not broadcast or incoming is None or answer is None or not answer or found == MOST:
-                continue
-            if sent.facts is None or sent.facts.numel != 1 or not sent.edge.rule.startswith("Σ"):
-                continue
-            many = incoming.numel
-            one = first(incoming) or 0.0
-            wrong = numeric(
-                answer,
-                (
-                    (one, f"you took the first of the {many} gradients; all of them count."),
-                    (answer / many, "you took the mean; broadcasting is undone by a sum."),
-                ),
-            )
-            if not wrong:
-                continue
-            found += 1
-            leaf = run.called(sent.edge.dst)
-            yield Question(
-                f"sum-{frame.node}-{sent.edge.dst}",
-                "broadcast",
-                f"{leaf} is one number and went into {many} elements of {run.called(frame.node)}. The "
-                f"gradients that come back are {number(one, 4)} and {many - 1} more. What arrives at {leaf}?",
-                number(answer),
-                f"All {many} are added: {leaf} took part in every element.",
-                wrong,
-                tuple(sorted([number(answer), *(item.answer for item in wrong)])),
-                0.0,
-                run.leaf_of[sent.edge.dst],
-                frame.number,
-                f"{run.leaf_of[sent.edge.dst]}.mailbox",
-            )
+    """A tensor that was broadcast: its gradient is a sum."""
+    telling = [
+        (frame, sent)
+        for frame in run.frames
+        for sent in frame.sent
+        if "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of and sent.edge.rule.startswith("Σ")
+        if not run.vague(frame.node) and not run.vague(sent.edge.dst)
+    ]
+    asked = (question for frame, sent in telling if (question := _sum(run, frame, sent)) is not None)
+    yield from islice(asked, MOST)
+
+
+def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
+    """What arrives at the leaf, ``None`` if the sum cannot be told from its first part and from the mean."""
+    incoming = next((facts for facts in frame.received if facts is not None), None)
+    one, total = first(incoming), first(sent.facts)
+    if incoming is None or sent.facts is None or one is None or not total or sent.facts.numel == 0:
+        return None
+    many = incoming.numel // sent.facts.numel
+    mean = total / many
+    if many < 2 or not all(numeric(total, ((value, ""),)) for value in (one, mean)):
+        return None
+    leaf = run.called(sent.edge.dst)
+    each = f"each element of {leaf}" if sent.facts.numel > 1 else leaf
+    wrong = (
+        Wrong(
+            "all of them, side by side",
+            f"A gradient has the shape of its tensor; the {many} that come back belong to the same number.",
+        ),
+        Wrong("the first of them", f"You took the first of the {many}, {number(one)}; all of them count."),
+        Wrong("their mean", f"You took the mean, {number(mean)}; broadcasting is undone by a sum."),
+    )
+    return Question(
+        f"sum-{frame.node}-{sent.edge.dst}",
+        "broadcast",
+        f"In {run.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for it. "
+        f"What arrives at {leaf}?",
+        SUM,
+        f"All {many} are added: {each} took part {many} times. It is {number(total)}{where(sent.facts)}.",
+        wrong,
+        tuple(sorted((SUM, *(item.answer for item in wrong)))),
+        0.0,
+        run.leaf_of[sent.edge.dst],
+        frame.number,
+        f"{run.leaf_of[sent.edge.dst]}.mailbox",
+    )

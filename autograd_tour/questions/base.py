@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -58,16 +59,50 @@ class Run:
         self.leaf_of = {
             edge.src: edge.dst for edge in graph.select("gradient") if self.nodes[edge.dst].kind == "leaf"
         }
+        self.received = {frame.node: frame.received for frame in self.frames}
+        self.asked: set[str] = set()
+        """Nodes of which an earlier question asks what arrives there."""
+        self._names, self._vague = _told_apart([node for node in graph.nodes if node.kind != "accumulate"])
 
     def called(self, node_id: str) -> str:
-        """What a person calls a node: a leaf for its accumulator, and what its card is headed with."""
-        node = self.nodes[self.leaf_of.get(node_id, node_id)]
-        name = node.name if node.kind in ("leaf", "constant") else node.op
-        return one_line(name or node.grad_fn or node.kind, 60)
+        """What a person calls a node: a leaf for its accumulator, and what its card is headed with.
+
+        Cards headed alike are told apart by their module or their value.
+        """
+        return self._names[self.leaf_of.get(node_id, node_id)]
+
+    def vague(self, node_id: str) -> bool:
+        """Whether several nodes are called the same, so that nobody knows which one is meant."""
+        return self.leaf_of.get(node_id, node_id) in self._vague
 
     def result(self, node: Node) -> str:
         """What the result of a node is called: its variable, or the expression that made it."""
         return one_line(node.name or node.expr or node.op, 60)
+
+
+def _told_apart(nodes: list[Node]) -> tuple[dict[str, str], set[str]]:
+    """The name of each node, and those that share theirs even with all that their cards say."""
+    names = {
+        node.id: one_line(
+            (node.name if node.kind in ("leaf", "constant") else node.op) or node.grad_fn or node.kind, 60
+        )
+        for node in nodes
+    }
+    for more in (_module, _value):
+        count = Counter(names.values())
+        longer = {node.id: more(node) for node in nodes if count[names[node.id]] > 1}
+        names |= {node_id: f"{names[node_id]} {text}" for node_id, text in longer.items() if text}
+    count = Counter(names.values())
+    return names, {node_id for node_id, name in names.items() if count[name] > 1}
+
+
+def _module(node: Node) -> str:
+    return f"of module {one_line(node.group, 60)}" if node.group and node.kind == "operation" else ""
+
+
+def _value(node: Node) -> str:
+    value = first(node.value) if node.value is not None and node.value.numel == 1 else None
+    return f"with value {number(value)}" if value is not None else ""
 
 
 def plain(value: Number | None) -> float | None:

@@ -19,7 +19,8 @@ def questions(run: Run) -> Iterator[Question]:
         (frame, sent)
         for frame in run.frames
         for sent in frame.sent
-        if sent.worked and "…" not in sent.worked and " + " not in sent.worked and _changes(frame, sent)
+        if sent.worked and "…" not in sent.worked and " + " not in sent.worked
+        if _changes(frame, sent) and _told(run, frame, sent)
     ]
     for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
         yield _question(run, frame, sent)
@@ -34,6 +35,17 @@ def _changes(frame: Frame, sent: Sent) -> bool:
     return bool(incoming) and bool(sent_on) and incoming != sent_on
 
 
+def _told(run: Run, frame: Frame, sent: Sent) -> bool:
+    """Whether words can say which edge is meant."""
+    names = [_target(run, other) for other in frame.sent]
+    return not run.vague(frame.node) and names.count(_target(run, sent)) == 1
+
+
+def _target(run: Run, sent: Sent) -> str:
+    node = run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    return run.called(node.id) if node.kind == "leaf" else run.result(node)
+
+
 def _question(run: Run, frame: Frame, sent: Sent) -> Question:
     incoming, answer = _incoming(frame), first(sent.facts)
     assert incoming is not None
@@ -43,7 +55,7 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
     node, target = run.nodes[frame.node], run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
     slot = sent.edge.slot[1]
     value = first(target.values[slot]) if slot < len(target.values) else None
-    operation, name = run.called(frame.node), run.result(target)
+    operation, name = run.called(frame.node), _target(run, sent)
     half = answer / 2 if sent.edge.rule.startswith("× 2") else None
     wrong = numeric(
         answer,
@@ -56,18 +68,27 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
             (-answer, "the size is right; the sign is not."),
         ),
     )
+    # A card shows the sum of what comes along all edges: a blank there asks for this one if it is alone.
+    arrives = run.received.get(sent.edge.dst, ())
+    alone = slot < len(arrives) and arrives[slot] == sent.facts
+    blank = f"{target.id}.mailbox" if target.kind == "leaf" else f"{target.id}.grad.{slot}"
+    given = f"receives the gradient {number(incoming)}{where_in(frame)}"
+    if frame.node in run.asked:  # the number is the answer of an earlier question
+        given = f"receives the gradient that an earlier question asks for{where_in(frame)}"
+    if alone:
+        run.asked.add(sent.edge.dst)
     return Question(
         f"gradient-{frame.node}-{sent.edge.dst}-{sent.edge.slot[0]}",
         "gradient",
-        f"Step {frame.number} of backward: {operation} receives the gradient {number(incoming)}"
-        f"{where_in(frame)}. What gradient does it send to {name}{where(sent.facts)}?",
+        f"Step {frame.number} of backward: {operation} {given}. "
+        f"What gradient does it send to {name}{where(sent.facts)}?",
         number(answer),
         f"{one_line(sent.worked, 120)}: the gradient that comes in times the local derivative of {operation} "
         f"({one_line(node.grad_fn, 60)}: {one_line(sent.edge.rule, 80)}).",
         wrong,
         node=frame.node,
         frame=frame.number,
-        blank=f"{sent.edge.dst}.grad.{slot}" if sent.edge.dst not in run.leaf_of else f"{target.id}.mailbox",
+        blank=blank if alone else "",
     )
 
 

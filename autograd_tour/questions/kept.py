@@ -19,6 +19,9 @@ def kept(run: Run) -> Iterator[Question]:
     makers: dict[str, dict[str, str]] = {}
     for edge in run.graph.select("forward"):
         makers.setdefault(edge.dst, {})[edge.src] = run.result(run.nodes[edge.src])
+    # Of what keeps nothing that was seen only a known rule tells that it keeps nothing.
+    unruled = {edge.src for edge in run.graph.select("gradient") if not edge.rule}
+    ruled = {edge.src for edge in run.graph.select("gradient")} - unruled
     asked: set[str] = set()
     for node in run.graph.nodes:
         if node.kind != "operation" or node.grad_fn in asked or len(asked) == MOST:
@@ -27,6 +30,9 @@ def kept(run: Run) -> Iterator[Question]:
         names = list(around.values())
         saved = [item for item in node.saved if item.facts is not None and item.facts.numel >= 1]
         homes = {item.of for item in saved}
+        unread = any(item.facts is None and item.state != "none" for item in node.saved)
+        if unread or run.vague(node.id) or not (homes or node.id in ruled):
+            continue
         if len(around) < 2 or len(set(names)) < len(names) or not all(names) or len(homes) > 1:
             continue
         if homes and not homes <= around.keys():

@@ -23,8 +23,16 @@ def questions(run: Run) -> Iterator[Question]:
             senders.setdefault(edge.dst, set()).add(edge.src)
     done: set[str] = set()
     found = 0
+    accumulators = {node for node in known if run.nodes[node].kind == "accumulate"}
+    # A folded card is many nodes: beside it only accumulators, which always go first, are sure to be next.
+    folded = {node for node in known if run.nodes[node].kind == "group"}
     for place, node in enumerate(ran[:-1]):
         done.add(node)
+        following = ran[place + 1]
+        if run.vague(node) or run.vague(following) or (folded and following not in accumulators):
+            continue
+        if senders.get(following, set()) & folded:
+            continue
         waiting = ran[place + 1 :]
         ready = [other for other in waiting if senders.get(other, set()) <= done]
         near = [
@@ -32,8 +40,11 @@ def questions(run: Run) -> Iterator[Question]:
         ]
         if len(ready) < 2 or found == MOST:
             continue
-        offered = [ran[place + 1], *(other for other in (*ready, *near) if other != ran[place + 1])][:CHOICES]
-        names = [f"{run.called(other)} ({one_line(run.nodes[other].grad_fn, 60)})" for other in offered]
+        # Which of two accumulators goes first, nobody can know.
+        tied = {following} | (accumulators & set(ready) if following in accumulators else set())
+        others = [other for other in (*ready, *near) if other not in tied and not run.vague(other)]
+        offered = [following, *others][:CHOICES]
+        names = [_named(run, other) for other in offered]
         if len(set(names)) < len(names) or len(names) < 2:
             continue
         found += 1
@@ -60,6 +71,12 @@ def questions(run: Run) -> Iterator[Question]:
             offered[0] if offered[0] not in run.leaf_of else run.leaf_of[offered[0]],
             place + 2,
         )
+
+
+def _named(run: Run, node_id: str) -> str:
+    grad_fn = one_line(run.nodes[node_id].grad_fn, 60)
+    folded = run.nodes[node_id].kind == "group"
+    return run.called(node_id) if folded else f"{run.called(node_id)} ({grad_fn})"
 
 
 def _why(run: Run, ready: bool, missing: set[str]) -> str:
