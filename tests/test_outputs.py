@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 OUTPUTS = Path(__file__).parent.parent / "outputs"
+# Photographs of the page depend on fonts and browser: `make screenshots` takes them, nothing compares them.
+RENDERED = [path for path in OUTPUTS.iterdir() if not path.match("page-*.png")]
 
 
 @pytest.fixture(scope="module", params=[("0", "here"), ("4711", "deeper/down")], ids=["seed-0", "seed-4711"])
@@ -32,17 +34,17 @@ def rendered(request, tmp_path_factory):
 
 
 def test_the_same_files_are_written(rendered):
-    assert sorted(path.name for path in rendered.iterdir()) == sorted(path.name for path in OUTPUTS.iterdir())
+    assert sorted(path.name for path in rendered.iterdir()) == sorted(path.name for path in RENDERED)
 
 
 def test_pictures_and_reports_are_the_same_bytes(rendered):
-    for path in OUTPUTS.iterdir():
+    for path in RENDERED:
         if path.suffix != ".json":
             assert (rendered / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_traces_have_the_same_values(rendered):
-    traces = [path for path in OUTPUTS.iterdir() if path.suffix == ".json"]
+    traces = [path for path in RENDERED if path.suffix == ".json"]
     assert len(traces) >= 2
     for path in traces:
         assert_same(json.loads((rendered / path.name).read_text()), json.loads(path.read_text()), path.name)
@@ -66,7 +68,7 @@ def assert_same(new, old, place):
 
 def test_nothing_in_them_tells_time_place_or_machine():
     home = str(Path.home())
-    for path in OUTPUTS.iterdir():
+    for path in RENDERED:
         text = path.read_text(encoding="utf-8")
         assert home not in text
         assert str(OUTPUTS.parent) not in text
