@@ -219,9 +219,10 @@ def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tens
         return list(outputs), given
     scalars = [output for output in outputs if output.numel() == 1]
     if not scalars:
-        shape = tuple(outputs[0].shape)
+        shapes = ", ".join(str(tuple(output.shape)) for output in outputs[:4])
+        several = f"none of the {len(outputs)} results is a scalar: their shapes are {shapes}"
         raise ProgramError(
-            f"the loss is not a scalar: its shape is {shape}",
+            several if len(outputs) > 1 else f"the loss is not a scalar: its shape is {shapes}",
             "Reduce it with .sum() or .mean(), or start the backward with gradient=torch.ones(...)",
         )
     return scalars, [None] * len(scalars)

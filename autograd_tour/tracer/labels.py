@@ -25,6 +25,11 @@ _INFIX = {
     "Dot": "@",
     "Pow": "^",
 }
+_MATMUL = ("mm", "matmul", "mv", "dot", "inner", "linear")
+_SIGNED = {"Add": ("add",), "Sub": ("sub",), "Mul": ("mul",), "Div": ("div",)} | dict.fromkeys(
+    ("Mm", "Bmm", "Mv", "Dot"), _MATMUL
+)
+"""What a function is called that is its own operator: a dropout multiplies, but is no ``x * 0.5``."""
 _SWAPPED = {"Rsub": "Sub"}
 _SUPERSCRIPT = str.maketrans("0123456789−-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻·")
 
@@ -47,10 +52,17 @@ def describe(
         return "transpose", texts[0].removesuffix("ᵀ") if texts[0].endswith("ᵀ") else f"{_inner(texts[0])}ᵀ"
     if bare == "Neg" and texts:
         return _both(f"−{_inner(texts[0])}" if texts[0] else "− ( )", bool(texts[0]))
+    if function and bare in _SIGNED and not any(stem in function for stem in _SIGNED[bare]):
+        return _call(function, grad_fn, texts)
     if bare in _INFIX and len(texts) == 1 and texts[0] and bare == "Mul":
         texts = [*texts, ""]
     if bare in _INFIX and len(texts) >= 2 and not (function and function.startswith("add") and bare == "Mm"):
         return _infix(_INFIX[bare], texts[0], texts[1])
+    return _call(function, grad_fn, texts)
+
+
+def _call(function: str, grad_fn: str, texts: Sequence[str]) -> tuple[str, str]:
+    """``exp(x)``, or ``exp`` where that would be long."""
     name = function if function and not function.startswith("_") else friendly_name(grad_fn)
     known = [text for text in texts if text]
     if known and len(known) == len(texts):

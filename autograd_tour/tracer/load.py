@@ -167,9 +167,11 @@ def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         where = _deepest(error.__traceback__, folder)
+        hint = 'Put what a script does on its own under: if __name__ == "__main__":'
+        if " " not in what:  # a function was called
+            hint = "Take the call out of the function, or trace one that does not come to it"
         raise ProgramError(
-            f"{where or shown}: the program left with exit({error.code!r}) while {_doing(what)}",
-            'Put what a script does on its own under: if __name__ == "__main__":',
+            f"{where or shown}: the program left with exit({error.code!r}) while {_doing(what)}", hint
         ) from error
     except Exception as error:
         where = _deepest(error.__traceback__, folder)
@@ -178,7 +180,9 @@ def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
             hint = (
                 f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
             )
-        message = f"{where or shown}: {type(error).__name__}: {_line(error)}, while {_doing(what)}"
+        message = (
+            f"{where or shown}: {type(error).__name__}: {_line(error).rstrip('.')}, while {_doing(what)}"
+        )
         raise ProgramError(message, hint) from error
     finally:
         if entry in sys.path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import ProgramError, TourError, UsageError
 from autograd_tour.tracer.backward import first_line
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.listen import listening
@@ -38,6 +38,8 @@ def run_forward(
     try:
         with listening(record, buffers):
             result = program(*args)
+    except TourError:
+        raise  # whoever loaded the program has told where it failed
     except Exception as error:
         raise _failure(error) from error
     except SystemExit as error:

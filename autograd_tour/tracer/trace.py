@@ -166,5 +166,7 @@ def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> 
         remarks.append("traced from an existing tensor: source lines and some values are not known")
     if not backward:
         remarks.append("no backward was recorded")
+    if builder.drafts.all and all(builder.drafts.is_leaf(i) for i in range(len(builder.ids))):
+        remarks.append("the result is itself a leaf: nothing that autograd follows was computed")
     remarks += builder.drafts.recorder.remarks()
     return tuple(remarks)

@@ -208,3 +208,11 @@ def test_ctrl_c_is_one_word_and_130_and_leaves_files_as_they_were(case: str, tmp
     assert (process.returncode, answer, errors) == (130, "", "interrupted\n")
     assert os.listdir(tmp_path / "outputs") == ["net-loss-graph.svg"]
     assert (tmp_path / "outputs" / "net-loss-graph.svg").read_text() == "what stood there"
+
+
+@pytest.mark.parametrize("failure", ["raise RuntimeError('no luck')", "sys.exit(3)", "w.add_(1)"])
+def test_an_error_of_the_program_is_told_once(tmp_path, failure):
+    message = refused(call(tmp_path, f"def loss():\n    {failure}\n"), tmp_path, 1)
+    assert message.startswith("error: net.py:5: ")
+    assert "ProgramError" not in message
+    assert "contextlib" not in message

@@ -114,3 +114,13 @@ def test_strange_names_and_values_are_only_text():
     }
     graph = tour.trace(lambda: space["<script>"] * space["a\x00b"])
     assert set(leaves(graph)) == {"space['<script>']", "space['a\\x00b']"}
+
+
+def test_a_dropout_is_called_a_dropout():
+    def dropped():
+        x = torch.ones(4, requires_grad=True)
+        return torch.nn.functional.dropout(x * 3, 0.2).sum()
+
+    labels = [node.op for node in tour.trace(dropped).nodes]
+    assert "dropout(x * 3, 0.2)" in labels or "dropout" in labels
+    assert not any("* 0.2" in label for label in labels)

@@ -437,3 +437,9 @@ def test_a_tensor_modified_after_it_was_saved_is_said_in_words():
     graph = tour.trace(program, backward=False)
     (exp,) = [node for node in graph.nodes if node.grad_fn == "ExpBackward0"]
     assert [saved.state for saved in exp.saved] == ["modified"]
+
+
+def test_a_result_that_is_itself_a_leaf_is_remarked():
+    made = lambda: torch.tensor(2.0, requires_grad=True)  # noqa: E731
+    assert any("itself a leaf" in note for note in tour.trace(made).meta.notes)
+    assert not any("itself a leaf" in note for note in tour.trace(lambda: made() * 2).meta.notes)
