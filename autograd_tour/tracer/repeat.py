@@ -84,9 +84,9 @@ def accumulate(
                         "Accumulation follows the same parameters: make the program do the same in each call",
                     )
                 with grads_restored(leaves, empty=True, beyond=True):
-                    run_backward(started, gradients)
-                    contributions = [_facts(leaf.grad, recorder) for leaf in leaves]
-                    for policy in POLICIES:
+                    # Where there was no .grad, what a backward brings is what is there afterwards.
+                    contributions: list[TensorFacts | None] = []
+                    for policy in sorted(POLICIES, key=lambda policy: policy != "none"):
                         _one_call(
                             policy,
                             leaves,
@@ -124,8 +124,11 @@ def _one_call(
             leaf.grad.zero_()
     before = [_facts(leaf.grad, recorder) for leaf in leaves]
     run_backward(started, gradients)
+    after = [_facts(leaf.grad, recorder) for leaf in leaves]
+    if policy == "none":
+        contributions += after
     for i, leaf in enumerate(leaves):
-        history[i].append(Call(before[i], contributions[i], _facts(leaf.grad, recorder)))
+        history[i].append(Call(before[i], contributions[i], after[i]))
         mailbox[i] = leaf.grad
 
 
