@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Card, Link, Role, Row, Run, Scene
+from autograd_tour.drawing.scene import Card, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.graph import Graph, Node
 
@@ -28,7 +29,7 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
             edge.dst,
             "constant" if edge.kind == "saved" else "forward",
             ports=("", ""),
-            title=f"{texts[edge.src]} → {texts[edge.dst]}",
+            title=_title(texts[edge.src], texts[edge.dst]),
         )
         for edge in graph.edges
         if edge.kind != "gradient"
@@ -38,16 +39,27 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
     return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.notes)
 
 
+@lru_cache(maxsize=4096)
+def _title(start: str, end: str) -> str:
+    return f"{start} → {end}"
+
+
+@lru_cache(maxsize=4096)
+def _operation_rows(grad_fn: str) -> tuple[Row, ...]:
+    """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
+    return (Row((Run(fit(grad_fn, ROOM, 12)),), fill="constant_fill", height=24),)
+
+
 def _box(node: Node) -> Card:
     if node.kind in ("operation", "accumulate", "group"):
-        row = Row((Run(fit(node.grad_fn, ROOM, 12)),), fill="constant_fill", height=24)
-        return Card(node.id, "group" if node.kind == "group" else "box", (row,), title=node.grad_fn)
-    shape = shape_text(node.value.shape) if node.value is not None else ""
+        shape: Shape = "group" if node.kind == "group" else "box"
+        return Card(node.id, shape, _operation_rows(node.grad_fn), title=node.grad_fn)
+    size = shape_text(node.value.shape) if node.value is not None else ""
     fill = _FILLS.get(node.kind, "accumulated_fill")
     name = fit(node.name, ROOM, 12, bold=True)
     rows = tuple(
         Row((Run(text, bold=bold),), fill=fill, height=20)
-        for text, bold in ((name, True), (shape or "scalar", False))
+        for text, bold in ((name, True), (size or "scalar", False))
         if text
     )
     return Card(node.id, "box", rows, title=f"{node.kind} {node.name}")

@@ -13,7 +13,7 @@ from autograd_tour.graph import Edge, Node, Saved
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer import formulas
 from autograd_tour.tracer.calls import CallRecord
-from autograd_tour.tracer.drafts import Draft, Drafts, position
+from autograd_tour.tracer.drafts import Draft, Drafts, outline, position, unnamed
 from autograd_tour.tracer.forward import ForwardRecord
 from autograd_tour.tracer.labels import describe
 from autograd_tour.tracer.measure import Recorder, measure
@@ -46,8 +46,14 @@ class Builder:
         self._leaf_ids: dict[int, str] = {}
         self._constant_ids: dict[int, str] = {}
 
-    def build(self) -> None:
-        """Fill ``nodes`` and ``edges``, inputs before what uses them."""
+    def build(self, *, last: bool) -> None:
+        """Fill ``nodes`` and ``edges``, inputs before what uses them.
+
+        ``last``: nothing follows that needs the skeleton's ``next``, which may be used up.
+        """
+        if not self.drafts.all:
+            self._add_bare(last)
+            return
         self.operands = Operands(self.drafts)
         self.drafts.complete_values()
         for i in range(len(self.skeleton)):
@@ -85,12 +91,46 @@ class Builder:
         self.edges.append(Edge(leaf_id, self.ids[i], "forward"))
         self.edges.append(Edge(self.ids[i], leaf_id, "gradient"))
 
+    def _add_bare(self, last: bool) -> None:
+        """All nodes where nothing but the structure is read: there may be a million of them."""
+        skeleton, ids, leaf_ids = self.skeleton, self.ids, self._leaf_ids
+        for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
+            if name == "AccumulateGrad":
+                self._add_leaf(i)
+                continue
+            result = self.drafts.results.get(i)
+            values = outline(fn) if result is None else result.values
+            names = unnamed(len(values)) if result is None else result.names
+            node_id = ids[i] = self._new_id()
+            self.nodes.append(
+                Node(
+                    node_id,
+                    "operation",
+                    friendly_name(name),
+                    next(filter(None, names), ""),
+                    name,
+                    slots=len(inputs),
+                    values=values,
+                    names=names,
+                    formula=_formulas(name, len(inputs)),
+                    notes=_notes(fn, name),
+                )
+            )
+            for slot, (j, k) in enumerate(inputs):
+                if j >= 0:
+                    self.edges.append(Edge(leaf_ids.get(j) or ids[j], node_id, "forward", _slot(k, slot)))
+            for slot, (j, k) in enumerate(inputs):
+                if j >= 0:
+                    self.edges.append(Edge(node_id, ids[j], "gradient", _slot(slot, k)))
+            if last:
+                skeleton.next[i] = ()  # the edges take its place in memory
+
     def _add_operation(self, i: int) -> None:
         draft, name, inputs = self.drafts[i], self.skeleton.names[i], self.skeleton.next[i]
         for constant, _ in draft.constants:
             self._add_constant(constant)
-        operands = self.operands.slot_texts(i) if self.drafts.all else ("",) * len(inputs)
-        op, expr = self._label(i, name, operands) if self.drafts.all else (friendly_name(name), "")
+        operands = self.operands.slot_texts(i)
+        op, expr = self._label(i, name, operands)
         draft.expr = next((text for text in draft.names if text), "") or expr
         call = draft.call
         node_id = self.ids[i] = self._new_id()
@@ -149,9 +189,8 @@ class Builder:
         draft, inputs = self.drafts[i], self.skeleton.next[i]
         for slot, (j, k) in enumerate(inputs):
             if j >= 0:
-                self.edges.append(
-                    Edge(self._leaf_ids.get(j, self.ids[j]), node_id, "forward", _slot(k, slot))
-                )
+                source = self._leaf_ids.get(j) or self.ids[j]
+                self.edges.append(Edge(source, node_id, "forward", _slot(k, slot)))
         for constant, slot in draft.constants:
             self.edges.append(Edge(self._constant_ids[constant], node_id, "forward", _slot(0, slot)))
         if not self.drafts.thorough:

@@ -17,7 +17,7 @@ from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 from autograd_tour.tracer.saved import SavedTensorView, read_attributes, read_saved
 from autograd_tour.tracer.walk import Skeleton
 
-__all__ = ["LARGE", "Draft", "Drafts", "position", "take_result"]
+__all__ = ["LARGE", "Draft", "Drafts", "outline", "position", "take_result", "unnamed"]
 
 LARGE = 20_000
 """From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
@@ -85,19 +85,12 @@ class Drafts:
         self.thorough = len(skeleton) <= LARGE and recorder.keep != 0
         # A draft says more than a node's own metadata only where there is more to say.
         self.all: Sequence[Draft] = ()
-        self._results: dict[int, Draft] = {}
-        self._recent = (-1, Draft((), ()))
+        self.results: dict[int, Draft] = {}
         if self.thorough or record is not None:
             self.all = [self._draft(i, call) for i, call in enumerate(calls)]
 
     def __getitem__(self, i: int) -> Draft:
-        if self.all:
-            return self.all[i]
-        if i in self._results:
-            return self._results[i]
-        if self._recent[0] != i:
-            self._recent = i, self._draft(i, None)
-        return self._recent[1]
+        return self.all[i] if self.all else self.results.get(i) or self._draft(i, None)
 
     def is_leaf(self, i: int) -> bool:
         """Whether node ``i`` is the accumulator of a leaf."""
@@ -111,11 +104,8 @@ class Drafts:
             draft = Draft((self.recorder.measure(leaf),), (name,))
             draft.expr = name
             return draft
-        metadata = fn._input_metadata
-        if len(metadata) == 1:
-            draft = Draft(_single(_from_metadata(metadata[0])), _unnamed(1))
-        else:
-            draft = Draft(tuple(map(_from_metadata, metadata)), _unnamed(len(metadata)))
+        values = outline(fn)
+        draft = Draft(values, unnamed(len(values)))
         if self.thorough:
             draft.views = read_saved(fn)
             draft.attributes = dict(read_attributes(fn))
@@ -129,7 +119,7 @@ class Drafts:
 
     def take_output(self, i: int, k: int, tensor: Tensor, name: str = "") -> None:
         """The program returned ``tensor`` as output ``k`` of node ``i``."""
-        draft = self._results[i] = self[i]
+        draft = self.results[i] = self[i]
         if not self.is_leaf(i) and k < len(draft.values):
             known = draft.values[k]
             if known is None or not known.has_values:
@@ -205,28 +195,33 @@ def take_result(draft: Draft, k: int, call: CallRecord, result: int) -> None:
         draft.set_output(k, facts, call.names[result] if result < len(call.names) else "")
 
 
-def _from_metadata(item: Any) -> TensorFacts | None:
+def outline(fn: Any) -> tuple[TensorFacts | None, ...]:
+    """Shape and type of each output, which is all that a node knows of them by itself."""
+    metadata = fn._input_metadata
+    if len(metadata) == 1:
+        return _from_metadata(metadata[0])
+    return tuple(facts for item in metadata for facts in _from_metadata(item))
+
+
+def _from_metadata(item: Any) -> tuple[TensorFacts | None]:
     try:
         if item.is_nested_tensor:
             dtype = str(item.dtype).removeprefix("torch.")
-            return TensorFacts((), dtype, str(item.device), "nested", requires_grad=True)
-        return _shape_facts(tuple(map(int, item.shape)), item.dtype, item.device)
+            return (TensorFacts((), dtype, str(item.device), "nested", requires_grad=True),)
+        return _shape_facts(tuple(item.shape), item.dtype, item.device)
     except (RuntimeError, AttributeError, TypeError):
-        return None
+        return (None,)
 
 
 @lru_cache(maxsize=4096)
-def _shape_facts(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> TensorFacts:
-    return measure_shape(shape, dtype, device)
-
-
-@lru_cache(maxsize=4096)
-def _single(facts: TensorFacts | None) -> tuple[TensorFacts | None]:
-    return (facts,)
+def _shape_facts(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> tuple[TensorFacts | None]:
+    """One tuple for all nodes with such an output: a million nodes need only a few."""
+    return (measure_shape(shape, dtype, device),)
 
 
 @cache
-def _unnamed(count: int) -> tuple[str, ...]:
+def unnamed(count: int) -> tuple[str, ...]:
+    """As many names as there are outputs, none of them known."""
     return ("",) * count
 
 

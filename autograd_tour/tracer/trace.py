@@ -120,7 +120,7 @@ def record_of(
         for (i, k), (tensor, name) in zip(places, outputs, strict=True):
             known = name or ("" if record is not None else find_name(tensor, caller))
             builder.drafts.take_output(i, k, tensor, known)
-        builder.build()
+        builder.build(last=start is None)
         passes: tuple[BackwardPass, ...] = ()
         if start is not None:
             where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}

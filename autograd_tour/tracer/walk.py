@@ -61,8 +61,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     the structure alone and is the same in every process.
     """
     found = Skeleton()
-    index: dict[NodeFn, int] = {}
-    entered: set[NodeFn] = set()
+    index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
     pending: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...] | None]] = []
     for root in roots:
         pending.append((root, None))
@@ -72,15 +71,15 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
                 index[fn] = len(found.fns)
                 found.fns.append(fn)
                 found.names.append(intern(fn.name().removeprefix("torch::autograd::")))
-                found.next.append(tuple((index[f], k) if f is not None else (-1, 0) for f, k in inputs))
+                found.next.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in inputs]))
                 continue
-            if fn in entered:
+            if fn in index:
                 continue
-            entered.add(fn)
+            index[fn] = -1
             inputs = fn.next_functions
             pending.append((fn, inputs))
             for child, _ in reversed(inputs):
-                if child is not None and child not in entered:
+                if child is not None and child not in index:
                     pending.append((child, None))
         found.roots.append(index[root])
     make_safe(found)

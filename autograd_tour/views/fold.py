@@ -59,7 +59,7 @@ def fold(
         folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
     for stage in (_inputs_alike, by_order.repeats, by_order.chains):
         if visible(folded) > limit:
-            pairs = flow(folded)
+            pairs = pairs if folded is graph else flow(folded)
             folded = _apply(folded, stage(folded, pairs), pairs, limit, homes, every_leaf=True)
     if visible(folded) > limit:
         folded = _runs(folded, limit, homes)
@@ -95,6 +95,7 @@ def _apply(
     if not members:
         return graph
     inside = _with_inputs(graph, members, pairs)
+    del parts, members  # with a million nodes each table counts
     leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
     uses = Counter(made for made, _ in set(pairs) if made in leaves)
     for fewest in (1, 2) if every_leaf else (2,):
@@ -111,7 +112,7 @@ def as_cards(
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
     names = {place: f"{place[0]}#{place[1]}" for place in set(split.values())}
     places = {node: names[place] for node, place in split.items()}
-    del split  # with a million nodes each table counts
+    del split
     return contract(graph, places, {name: titles[part] for (part, _), name in names.items()}, homes)
 
 

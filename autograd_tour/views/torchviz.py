@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec.structs import replace
 
 from autograd_tour.graph import Edge, Graph, Node
@@ -11,6 +13,8 @@ __all__ = ["view"]
 
 CUSTOM = "custom Function"
 """The note on a node that the program's own ``torch.autograd.Function`` made."""
+
+KEPT = ("operation", "accumulate", "leaf", "group")
 
 
 class Torchviz(View):
@@ -28,13 +32,14 @@ class Torchviz(View):
     def apply(self, graph: Graph) -> Graph:
         """One edge for each ``next_functions`` entry, leaf -> accumulator, grad_fn -> result."""
         by_id = graph.by_id()
-        nodes = [node for node in graph.nodes if node.kind in ("leaf", "accumulate", "operation", "group")]
-        kept = {node.id for node in nodes}
-        senders = {node.id for node in nodes if node.kind != "leaf"}
+        nodes = [node for node in graph.nodes if node.kind in KEPT]
+        # Of a large graph little is left out, so it is quicker to know what is.
+        others = {node.id for node in graph.nodes if node.kind not in KEPT}
+        silent = others | {node.id for node in nodes if node.kind == "leaf"}
         edges = [
-            Edge(edge.dst, edge.src, "forward", edge.slot[::-1])
-            for edge in graph.select("gradient")
-            if edge.src in senders and edge.dst in kept
+            Edge(edge.dst, edge.src, "forward", _turned(edge.slot))
+            for edge in graph.edges
+            if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
         ]
         for number, (node_id, slot) in enumerate(graph.outputs):
             node = by_id[node_id]
@@ -44,7 +49,7 @@ class Torchviz(View):
             name = node.names[slot] if slot < len(node.names) else ""
             result = Node(f"o{number}", "output", op=name or "result", values=(facts,), names=(name,))
             nodes.append(result)
-            if node_id in kept:
+            if node_id not in others:
                 edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
         for node in nodes[:]:
             if CUSTOM in node.notes:
@@ -55,6 +60,12 @@ class Torchviz(View):
                         nodes.append(box)
                     edges.append(Edge(box.id, node.id, "saved"))
         return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=(), style="skeleton")
+
+
+@lru_cache(maxsize=4096)
+def _turned(slot: tuple[int, int]) -> tuple[int, int]:
+    """One tuple for all arrows with these slots."""
+    return slot[1], slot[0]
 
 
 view = Torchviz()
