@@ -62,24 +62,28 @@ def dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
     model, tokens = _gpt(scale)
     loss = gpt_loss(model, tokens)
     names = dict(model.named_parameters())
-    return (lambda: _our_dot(loss, names), lambda: make_dot(loss, names).source)
+    return (_our_dot(loss, names), lambda: make_dot(loss, names).source)
 
 
-def _our_dot(loss: Any, names: dict[str, Any]) -> str:
+def _our_dot(loss: Any, names: dict[str, Any]) -> Work:
     from autograd_tour import trace
     from autograd_tour.drawing import readable_dot, scene_of
     from autograd_tour.views import registry
 
-    graph = trace(loss, backward=False, names=names, keep=0)
-    return readable_dot(scene_of(registry()["torchviz"].apply(graph), "TB"))
+    view = registry()["torchviz"]
+
+    def work() -> str:
+        graph = trace(loss, backward=False, names=names, keep=0)
+        return readable_dot(scene_of(view.apply(graph), "TB"))
+
+    return work
 
 
 def dot_of_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
     """A long chain as DOT."""
     from benchmarks.models import chain
 
-    result = chain(scale.chain)
-    return lambda: _our_dot(result, {}), 1
+    return _our_dot(chain(scale.chain), {}), 1
 
 
 def torchviz_dot_of_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001

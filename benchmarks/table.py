@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from benchmarks.rows import Result
 
@@ -75,7 +76,23 @@ def page(results: Sequence[Result], machine: Sequence[tuple[str, str]], rounds: 
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows_of_text(results)
     ]
     lines += ["", "Measured on: " + ", ".join(f"{name} {value}" for name, value in machine) + "."]
-    return "\n".join(lines) + "\n" + _NOTES
+    return "\n".join([*lines, *_floor(results)]) + "\n" + _NOTES
+
+
+def _floor(results: Sequence[Result]) -> list[str]:
+    """What part of torchlens's time the program itself takes, which no recorder can do without."""
+    found = {result.row.key: result for result in results}
+    plain, torchlens = found.get("record"), found.get("torchlens")
+    if plain is None or torchlens is None or not plain.peer or not torchlens.peer:
+        return []
+    share = plain.peer / torchlens.peer
+    text = (
+        f"The program's own forward and backward, with nothing recorded, take {plain.peer:.3g} s in the same "
+        f"run: {share:.2f} of torchlens."
+    )
+    if share > torchlens.row.at_most:
+        text += f" So the limit of {torchlens.row.at_most:g} cannot be met by any recorder on this machine."
+    return ["", *wrap(text, 104)]
 
 
 def write_page(path: Path, text: str) -> None:
