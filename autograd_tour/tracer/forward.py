@@ -119,12 +119,8 @@ class ForwardRecord:
             if not item.requires_grad:
                 return Operand("", False, self._constant(item, user), _pointer(item))
             if item.is_leaf:
-                self.leaves.setdefault(id(item), item)
-                name = self.leaf_names.get(id(item))
-                if name is None:
-                    name = self.leaf_names[id(item)] = self._look_up(item, user)
-                return Operand(name, True, source=None if is_wrapped(item) else item)
-            made = self.producer(item)
+                return Operand(self._leaf(item, user), True, source=None if is_wrapped(item) else item)
+            made = self.producer(item) or self._custom(item, user)
             if made is not None:
                 names = made[0].names
                 if not (len(names) > made[1] and names[made[1]]) and user is not None:
@@ -137,6 +133,43 @@ class ForwardRecord:
         if isinstance(item, (int, float, complex)):
             return Operand(f"{item:g}" if isinstance(item, float) else str(item), False)
         return None
+
+    def _leaf(self, leaf: Tensor, user: FrameType | None) -> str:
+        self.leaves.setdefault(id(leaf), leaf)
+        name = self.leaf_names.get(id(leaf))
+        if name is None:
+            name = self.leaf_names[id(leaf)] = self._look_up(leaf, user)
+        return name
+
+    def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
+        """The call of a custom Function that made ``tensor``. No mode hears it: it is noted at its first use.
+
+        Its node is a Python object anyway, so nothing is changed by looking at it. For the line of the
+        call, which is not known, stands that of its ``forward``.
+        """
+        node = None if is_wrapped(tensor) else tensor.grad_fn
+        made_by: Any = getattr(node, "_forward_cls", None)
+        code = getattr(getattr(made_by, "forward", None), "__code__", None)
+        if node is None or code is None or len(self.calls) >= DETAILED:
+            return None
+        number = node._sequence_nr()
+        call = self._owner.get(number)
+        if call is None:
+            where = self._line(code.co_filename, _line_of_def(code), code.co_name)
+            group = self.module_stack[-1] if self.module_stack else None
+            call = self._owner[number] = CallRecord(made_by.__name__, number, number + 1, where, group)
+            call.operands = [Operand("", True)]
+            self.calls.append(call)
+            for before, _ in node.next_functions:
+                if isinstance(leaf := getattr(before, "variable", None), Tensor):
+                    self._leaf(leaf, user)
+        elif call.function != made_by.__name__ or call.stop - call.start != 1:
+            return None
+        call.outputs = (*call.outputs, self.recorder.measure(tensor))
+        call.places = (*call.places, tensor.output_nr)
+        position = len(call.outputs) - 1
+        self._made[id(tensor)] = (weakref.ref(tensor), call, position)
+        return call, position
 
     def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
         known = self._constant_of.get(id(tensor), -1)
@@ -174,12 +207,14 @@ class ForwardRecord:
     def _where(self, user: FrameType | None) -> int | None:
         if user is None:
             return None
-        code, line = user.f_code, user.f_lineno
-        key = (code.co_filename, line)
+        return self._line(user.f_code.co_filename, user.f_lineno, user.f_code.co_name, user.f_globals)
+
+    def _line(self, file: str, line: int, function: str, space: dict[str, Any] | None = None) -> int:
+        key = (file, line)
         if key not in self._lines:
             self._lines[key] = len(self.source)
-            text = linecache.getline(code.co_filename, line, user.f_globals).strip()
-            self.source.append(SourceLine(_relative(code.co_filename), line, text, code.co_name))
+            text = linecache.getline(file, line, space).strip()
+            self.source.append(SourceLine(_relative(file), line, text, function))
         return self._lines[key]
 
     def enter_module(self, module: nn.Module, frame: FrameType) -> None:
@@ -226,6 +261,14 @@ class ForwardRecord:
         """Path -> class name of all modules that ran."""
         paths = {self.group_path(place): kind for place, kind in self.modules.items()}
         return {path: kind for path, kind in sorted(paths.items()) if path}
+
+
+def _line_of_def(code: CodeType) -> int:
+    """The line with the ``def`` of a function; its code begins with its decorators."""
+    for line in range(code.co_firstlineno, code.co_firstlineno + 8):
+        if linecache.getline(code.co_filename, line).lstrip().startswith(("def ", "async def ")):
+            return line
+    return code.co_firstlineno
 
 
 def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:

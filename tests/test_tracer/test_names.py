@@ -124,3 +124,28 @@ def test_a_dropout_is_called_a_dropout():
     labels = [node.op for node in tour.trace(dropped).nodes]
     assert "dropout(x * 3, 0.2)" in labels or "dropout" in labels
     assert not any("* 0.2" in label for label in labels)
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2, x + 1
+
+    @staticmethod
+    def backward(ctx, a, b):
+        return 2 * a + b
+
+
+def test_a_custom_function_has_its_values_names_and_line():
+    def program():
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        double, more = Twice.apply(w)
+        return (double * more).sum()
+
+    graph = tour.trace(program)
+    (node,) = [node for node in graph.nodes if "custom Function" in node.notes]
+    assert node.names == ("double", "more")
+    assert [facts.first for facts in node.values] == [(2.0, 4.0), (2.0, 3.0)]
+    assert graph.source[node.where].text == "def forward(ctx, x):"
+    assert leaves(graph) == ["w"]
+    assert any(node.op == "double * more" for node in graph.nodes)
