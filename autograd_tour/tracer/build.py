@@ -94,20 +94,25 @@ class Builder:
     def _add_bare(self, last: bool) -> None:
         """All nodes where nothing but the structure is read: there may be a million of them."""
         skeleton, ids, leaf_ids = self.skeleton, self.ids, self._leaf_ids
+        connect = self.edges.append
         for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
             if name == "AccumulateGrad":
                 self._add_leaf(i)
                 continue
             result = self.drafts.results.get(i)
-            values = outline(fn) if result is None else result.values
-            names = unnamed(len(values)) if result is None else result.names
+            if result is None:
+                values = outline(fn)
+                names, expr = unnamed(len(values)), ""
+            else:
+                values, names = result.values, result.names
+                expr = next(filter(None, names), "")
             node_id = ids[i] = self._new_id()
             self.nodes.append(
                 Node(
                     node_id,
                     "operation",
                     friendly_name(name),
-                    next(filter(None, names), ""),
+                    expr,
                     name,
                     slots=len(inputs),
                     values=values,
@@ -118,10 +123,10 @@ class Builder:
             )
             for slot, (j, k) in enumerate(inputs):
                 if j >= 0:
-                    self.edges.append(Edge(leaf_ids.get(j) or ids[j], node_id, "forward", _slot(k, slot)))
+                    connect(Edge(leaf_ids.get(j) or ids[j], node_id, "forward", _slot(k, slot)))
             for slot, (j, k) in enumerate(inputs):
                 if j >= 0:
-                    self.edges.append(Edge(node_id, ids[j], "gradient", _slot(slot, k)))
+                    connect(Edge(node_id, ids[j], "gradient", _slot(slot, k)))
             if last:
                 skeleton.next[i] = ()  # the edges take its place in memory
 
