@@ -149,7 +149,7 @@ BAD = {
     "another file": (["notes.md"], 2, "is not a .py or .json file", "file.py:name"),
     "a folder": (["folder"], 2, "folder is a folder", "file.py:name"),
     "program raises": (["net.py:bad"], 1, "net.py:3: ValueError: not today", "--debug"),
-    "program exits": (["net.py:leaves"], 1, "exit(0)", "__main__"),
+    "program exits": (["net.py:leaves"], 1, "exit(0)", "Take the call out"),
     "broken trace": (["broken.json"], 4, "broken.json is not valid JSON", "-f json"),
     "foreign trace": (["foreign.json"], 4, "not an autograd-tour trace", "-f json"),
     "deep trace": (["deep.json"], 4, "deep.json", "-f json"),
