@@ -23,7 +23,7 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render test test-all lint types check bench screenshots formulas outputs-check wheel clean distclean
+.PHONY: help render test test-all lint types check bench bench-page screenshots formulas outputs-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: lint types test ## Lint, types and tests
 
 bench: $(BENCH_READY) ## Measure against torchviz, torchlens and dot, and write docs/benchmarks.md
 	$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+bench-page: $(DEV_READY) ## Measure the page in chromium, and write docs/page-speed.md
+	$(VENV)/bin/python -m benchmarks.browser $(ARGS)
 
 screenshots: $(DEV_READY) ## Photograph the page into outputs/page-*.png (needs chromium)
 	@work=$$(mktemp -d) && $(VENV)/bin/python docs/screenshots.py $$work; code=$$?; rm -rf $$work; exit $$code

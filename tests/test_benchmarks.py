@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import jobs, table
+from benchmarks import browser, jobs, table
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command
 from benchmarks.rows import ROWS, Bench, Result, measure
 
@@ -93,6 +93,18 @@ def test_the_committed_page_names_no_place_of_this_machine():
         text = page.read_text(encoding="utf-8")
         assert str(ROOT) not in text
         assert os.uname().nodename not in text.split()
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "said"),
+    [
+        (1.2345, 16.0, "1.23 ms (at most 16)"),
+        (5547.2, None, "5,547 ms"),
+        (0.5, 1000.0, "0.5 ms (at most 1000)"),
+    ],
+)
+def test_a_figure_of_the_page_stands_beside_its_limit(value, limit, said):
+    assert browser._cell(value, limit, "ms") == said
 
 
 @pytest.mark.slow
