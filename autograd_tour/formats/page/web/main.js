@@ -26,6 +26,7 @@ const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 let picture;
 let marked = "";
 let linking = 0;
+let opening = "";
 
 // ---- what is shown -----------------------------------------------------------------------
 
@@ -53,7 +54,12 @@ function render() {
 }
 
 function link() {
-  history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode: quiz.on ? "predict" : "" }));
+  const mode = quiz.on ? "predict" : "";
+  try {
+    history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode }));
+  } catch {
+    // a page in a sandbox has no address of its own
+  }
 }
 
 function caption() {
@@ -96,7 +102,10 @@ function keepInSight(id) {
 
 async function show(key, step) {
   const engine = picture?.engine[state.step] ?? 0;
-  picture = await pictures.show(key);
+  opening = key;
+  const unpacked = await pictures.get(key);
+  if (opening !== key) return; // something else was asked for meanwhile
+  picture = pictures.show(unpacked);
   state.key = key;
   if (step === undefined) {
     // The same moment of the whole program, in the steps of this picture.
@@ -189,6 +198,7 @@ function stop() {
 }
 
 function play() {
+  if (quiz.on) return forward(); // questions come one by one
   if (state.timer) return stop();
   if (state.step === picture.film.last) state.step = -1;
   const next = () => {

@@ -16,9 +16,13 @@ export class Pictures {
     return key === "" || Object.hasOwn(this.data.packed, key);
   }
 
-  /** Show the picture with this key and give it back, its film wound to nothing yet. */
-  async show(key) {
-    const picture = this.ready.get(key) ?? (await this.#unpack(key));
+  /** The picture with this key, unpacked at its first use. */
+  async get(key) {
+    return this.ready.get(key) ?? (await this.#unpack(key));
+  }
+
+  /** Show a picture and give it back, its film wound to nothing yet. */
+  show(picture) {
     if (this.shown !== picture) {
       this.stage.replaceChildren(picture.element);
       this.shown = picture;
