@@ -106,11 +106,15 @@ def readable_dot(scene: Scene) -> str:
         "  node [shape=box fontname=Arial fontsize=11]",
         "  edge [fontname=Arial fontsize=10]",
     ]
+    ids = {card.id: _id(card.id) for card in scene.cards}
+    texts: dict[int, str] = {}  # many cards of a long chain share their rows
     for card in scene.cards:
-        text = _text("".join([_line(row) for row in card.rows]), left=True)
-        lines.append(f"  {_id(card.id)} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
+        text = texts.get(id(card.rows))
+        if text is None:
+            text = texts[id(card.rows)] = _text("".join([_line(row) for row in card.rows]), left=True)
+        lines.append(f"  {ids[card.id]} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
     for link in scene.links:
-        a, b = (_id(link.dst), _id(link.src)) if link.reverse else (_id(link.src), _id(link.dst))
+        a, b = (ids[link.dst], ids[link.src]) if link.reverse else (ids[link.src], ids[link.dst])
         more = " dir=back" if link.reverse else ""
         if link.label.runs or link.label.step:
             step = f"{link.label.step}  " if link.label.step else ""

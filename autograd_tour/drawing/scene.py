@@ -49,6 +49,10 @@ class Run(Struct, frozen=True, gc=False):
         return len(self.text) * self.size * 0.6 if self.mono else text_width(self.text, self.size, self.bold)
 
 
+def _width(runs: tuple[Run, ...]) -> float:
+    return runs[0].width if len(runs) == 1 else sum([run.width for run in runs])
+
+
 class Row(Struct, frozen=True, gc=False):
     """One line of a card: text from the left, text to the right edge, maybe on a coloured band.
 
@@ -73,9 +77,10 @@ class Row(Struct, frozen=True, gc=False):
     @property
     def width(self) -> float:
         """Smallest width of a card that holds this row, px."""
-        texts = (self.left, *(runs for _, runs in self.earlier))
-        left = max(sum(run.width for run in runs) for runs in texts)
-        right = sum(run.width for run in self.right)
+        left = _width(self.left)
+        if self.earlier:
+            left = max(left, *(_width(runs) for _, runs in self.earlier))
+        right = _width(self.right)
         extra = (2 * BADGE + 4 if self.step else 0) + (16 if self.mark == "cut" else 0)
         extra += 4 if self.mark in ("tab", "hatched") else 0
         return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
@@ -100,12 +105,12 @@ class Card(Struct, frozen=True, gc=False):
     @property
     def width(self) -> float:
         """Width in px: the widest row decides."""
-        return float(round(max([self.minimum, *(row.width for row in self.rows)]) + 0.5))
+        return float(round(max([self.minimum, *[row.width for row in self.rows]]) + 0.5))
 
     @property
     def height(self) -> float:
         """Height in px."""
-        return sum(row.height for row in self.rows)
+        return sum([row.height for row in self.rows])
 
 
 class Label(Struct, frozen=True, gc=False):
@@ -117,7 +122,7 @@ class Label(Struct, frozen=True, gc=False):
     @property
     def width(self) -> float:
         """Width in px with its disc."""
-        return sum(run.width for run in self.runs) + (2 * BADGE + (4 if self.runs else 0) if self.step else 0)
+        return _width(self.runs) + (2 * BADGE + (4 if self.runs else 0) if self.step else 0)
 
 
 class Link(Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from autograd_tour.drawing.layout import Point
@@ -16,24 +17,32 @@ __all__ = ["arrow", "band", "curve", "n", "scissors", "text_element"]
 
 def text_element(run: Run, x: float, y: float) -> str:
     """One piece of text from ``x``, on the baseline ``y``; it takes just the width it was given."""
-    if not run.text.strip():
-        return ""
+    lead, drawn = _placeless(run)
+    return f'<text x="{n(x + lead)}" y="{n(y)}"{drawn}' if drawn else ""
+
+
+@lru_cache(maxsize=4096)
+def _placeless(run: Run) -> tuple[float, str]:
+    """How far right a text starts, and its element but for the place: many cards have the same texts."""
     text = run.text.strip(" ")
-    width = run.width
+    if not text.strip():
+        return 0.0, ""
+    lead, width = 0.0, run.width
     if len(text) != len(run.text):
-        lead = len(run.text) - len(run.text.lstrip(" "))
-        x += Run(" " * lead, run.role, run.bold, run.size, run.mono).width
+        blanks = len(run.text) - len(run.text.lstrip(" "))
+        lead = Run(" " * blanks, run.role, run.bold, run.size, run.mono).width
         width = Run(text, run.role, run.bold, run.size, run.mono).width
     weight = ' font-weight="bold"' if run.bold else ""
     family = f' font-family="{MONO}"' if run.mono else ""
     length = f' textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
     colour = getattr(LIGHT, run.role)
-    return (
-        f'<text x="{n(x)}" y="{n(y)}" font-size="{run.size:g}"{weight}{family}{length} '
+    return lead, (
+        f' font-size="{run.size:g}"{weight}{family}{length} '
         f'xml:space="preserve" fill="{colour}">{escape(text)}</text>'
     )
 
 
+@lru_cache(maxsize=8192)
 def n(value: float) -> str:
     """A coordinate: two decimals at most, the same text on every machine."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"

@@ -94,31 +94,36 @@ class Builder:
     def _add_bare(self, last: bool) -> None:
         """All nodes where nothing but the structure is read: there may be a million of them."""
         skeleton, ids, leaf_ids = self.skeleton, self.ids, self._leaf_ids
-        connect = self.edges.append
+        results, nodes, connect = self.drafts.results, self.nodes, self.edges.append
+        kinds: dict[tuple[type, str, int], tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
         for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
             if name == "AccumulateGrad":
                 self._add_leaf(i)
                 continue
-            result = self.drafts.results.get(i)
+            result = results.get(i) if results else None
             if result is None:
                 values = outline(fn)
                 names, expr = unnamed(len(values)), ""
             else:
                 values, names = result.values, result.names
                 expr = next(filter(None, names), "")
-            node_id = ids[i] = self._new_id()
-            self.nodes.append(
+            kind = type(fn), name, len(inputs)
+            if kind not in kinds:
+                kinds[kind] = friendly_name(name), _formulas(name, len(inputs)), _notes(fn, name)
+            op, formula, notes = kinds[kind]
+            node_id = ids[i] = f"n{len(nodes)}"
+            nodes.append(
                 Node(
                     node_id,
                     "operation",
-                    friendly_name(name),
+                    op,
                     expr,
                     name,
                     slots=len(inputs),
                     values=values,
                     names=names,
-                    formula=_formulas(name, len(inputs)),
-                    notes=_notes(fn, name),
+                    formula=formula,
+                    notes=notes,
                 )
             )
             for slot, (j, k) in enumerate(inputs):

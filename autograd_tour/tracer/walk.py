@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from sys import intern
 from typing import Any
 
 import torch
@@ -62,25 +61,31 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     """
     found = Skeleton()
     index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
-    pending: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...] | None]] = []
+    names: dict[str, str] = {}
+    pending: list[NodeFn] = []
+    entered: list[tuple[tuple[NodeFn, int], ...]] = []
     for root in roots:
-        pending.append((root, None))
+        pending.append(root)
         while pending:
-            fn, inputs = pending.pop()
-            if inputs is not None:
-                index[fn] = len(found.fns)
-                found.fns.append(fn)
-                found.names.append(intern(fn.name().removeprefix("torch::autograd::")))
-                found.next.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in inputs]))
+            fn = pending[-1]
+            place = index.get(fn)
+            if place is None:
+                index[fn] = -1
+                inputs = fn.next_functions
+                entered.append(inputs)
+                for child, _ in reversed(inputs):
+                    if child is not None and child not in index:
+                        pending.append(child)
                 continue
-            if fn in index:
-                continue
-            index[fn] = -1
-            inputs = fn.next_functions
-            pending.append((fn, inputs))
-            for child, _ in reversed(inputs):
-                if child is not None and child not in index:
-                    pending.append((child, None))
+            pending.pop()
+            if place >= 0:
+                continue  # two nodes lead to it
+            index[fn] = len(found.fns)
+            found.fns.append(fn)
+            told = fn.name()
+            name = names.get(told) or names.setdefault(told, told.removeprefix("torch::autograd::"))
+            found.names.append(name)
+            found.next.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()]))
         found.roots.append(index[root])
     make_safe(found)
     return found
@@ -103,10 +108,12 @@ def make_safe(skeleton: Skeleton) -> None:
             if j >= 0 and level[j] < below:
                 level[j] = below
     for i, inputs in enumerate(skeleton.next):
-        layer = level[i] // CHAIN_LIMIT
-        lower = [skeleton.fns[j] for j, _ in inputs if j >= 0 and level[j] // CHAIN_LIMIT != layer]
-        if lower:
-            skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover(lower)
+        end = (level[i] // CHAIN_LIMIT + 1) * CHAIN_LIMIT  # an input lies deeper than its node
+        for j, _ in inputs:
+            if j >= 0 and level[j] >= end:
+                lower = [skeleton.fns[k] for k, _ in inputs if k >= 0 and level[k] >= end]
+                skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover(lower)
+                break
 
 
 class _Handover:
