@@ -136,7 +136,8 @@ class Drafts:
                 # `linear` turns its weight around inside; where that is a leaf, it is at hand.
                 j, _ = self.skeleton.next[i][0]
                 if j >= 0 and self.is_leaf(j):
-                    self._offer(i, 0, self.skeleton.fns[j].variable.detach().t())
+                    with torch.no_grad():  # a view of the leaf itself, whose statistics are known
+                        self._offer(i, 0, self.skeleton.fns[j].variable.t())
 
     def _offer(self, i: int, k: int, tensor: Tensor) -> None:
         values = self.all[i].values
