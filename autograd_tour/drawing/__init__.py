@@ -9,6 +9,7 @@ from autograd_tour.drawing.chain import chain_scene
 from autograd_tour.drawing.diff import diff_scene
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
+from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Scene
 from autograd_tour.drawing.skeleton import skeleton_scene
 from autograd_tour.drawing.svg import draw
@@ -28,6 +29,7 @@ def scene_of(graph: Graph, direction: Direction = "LR") -> Scene:
     return _STYLES.get(graph.style, cards_scene)(graph, direction)
 
 
+@collector_paused()
 def picture(
     graph: Graph,
     *,

@@ -6,6 +6,7 @@ its width (``textLength``), so text stays in its box whatever font the reader ha
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from xml.sax.saxutils import escape as _escape
@@ -137,9 +138,14 @@ _WIDTHS = [
 _SMALL = frozenset("⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ᵀ₀₁₂₃₄₅₆₇₈₉")
 
 
+_HARMLESS = re.compile(r"[\w .:+-]*", re.ASCII).fullmatch
+
+
 @lru_cache(maxsize=4096)
 def escape(text: str) -> str:
     """``text`` for an XML text or a double-quoted attribute."""
+    if _HARMLESS(text):
+        return text
     return _escape(clean(text), {'"': "&quot;"})
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import escape, fit
 from autograd_tour.drawing.scene import BADGE, PADDING, Card, Link, Row, Run, Scene
-from autograd_tour.drawing.shapes import arrow, band, curve, n, scissors, text_element
+from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
 
@@ -63,10 +63,8 @@ class Painter:
             said = []
             for line, runs in enumerate(lines):
                 x, y = MARGIN, top + height + SAYING * (line + 1)
-                for run in runs:
-                    said.append(text_element(run, x, y))
-                    x += run.width
-                widths.append(x - MARGIN)
+                said.append(texts(runs, x, y))
+                widths.append(sum(run.width for run in runs))
             pieces.append(self.during("".join(said) + "\n", number, number))
         height += SAYING * max(map(len, scene.captions), default=0)
         return "".join(pieces), (max(widths), height)
@@ -93,10 +91,10 @@ class Painter:
             if course is not None and course.points:
                 yield self.link(link, course)
         for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
-            yield "".join(self.card(card, centre, size))
+            yield self.card(card, centre, size)
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.label is not None:
-                yield self.during("".join(self.label(link, course.label)), link.since)
+                yield self.during(self.label(link, course.label), link.since)
         yield "</g>\n"
 
     # ---- links ----------------------------------------------------------------------------
@@ -105,7 +103,6 @@ class Painter:
         """The line of a link and its arrow."""
         colour, dashes = _FLOW[link.flow]
         points = course.points
-        d = curve(points)
         tip = course.tip or points[-1]
         width = "1.5" if link.flow == "constant" else "1.8"
         if link.emphasis:
@@ -113,8 +110,7 @@ class Painter:
             colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
 
         def line(colour: str, width: str) -> str:
-            head = arrow(points[-1], tip, colour)
-            return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>{head}'
+            return arrow(points, tip, colour, f' stroke-width="{width}"{dashes}')
 
         drawn = self.during(line(colour, width), link.since + 1 if link.since else 0)
         if link.since:  # it waits, then something flows through it, then it is as in any picture
@@ -123,19 +119,18 @@ class Painter:
         ident = escape(f"{self.prefix}-{link.id}")
         return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
 
-    def label(self, link: Link, centre: Point) -> Iterator[str]:
+    def label(self, link: Link, centre: Point) -> str:
         """What stands on a link."""
         width = link.label.width
         x, y = centre[0] - width / 2, centre[1]
-        yield f'<g class="rule"><rect x="{n(x - 3)}" y="{n(y - 10)}" width="{n(width + 6)}" height="20" '
-        yield f'rx="4" fill="{LIGHT.paper}"/>'
+        drawn = (
+            f'<g class="rule"><rect x="{n(x - 3)}" y="{n(y - 10)}" width="{n(width + 6)}" height="20" '
+            f'rx="4" fill="{LIGHT.paper}"/>'
+        )
         if link.label.step:
-            yield self.disc(link.label.step, x + BADGE, y)
+            drawn += self.disc(link.label.step, x + BADGE, y)
             x += 2 * BADGE + 4
-        for run in link.label.runs:
-            yield text_element(run, x, y + 4.2)
-            x += run.width
-        yield "</g>\n"
+        return f"{drawn}{texts(link.label.runs, x, y + 4.2)}</g>\n"
 
     def disc(self, number: int, x: float, y: float) -> str:
         """The number of a step."""
@@ -145,32 +140,27 @@ class Painter:
 
     # ---- cards ----------------------------------------------------------------------------
 
-    def card(self, card: Card, centre: Point, size: Point) -> Iterator[str]:
+    def card(self, card: Card, centre: Point, size: Point) -> str:
         """A card with its rows."""
         width, height = size
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
         ident = escape(f"{self.prefix}-{card.id}")
-        yield f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>'
+        drawn = [f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>']
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
                 sheet = band(left + shift, top + shift, width, height, radius, radius)
-                yield f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>'
+                drawn.append(f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>')
         outline = band(left, top, width, height, radius, radius)
-        yield f'<path d="{outline}" fill="{LIGHT.paper}"/>'
+        drawn.append(f'<path d="{outline}" fill="{LIGHT.paper}"/>')
         y = top
         for i, row in enumerate(card.rows):
             upper = radius if i == 0 else 0.0
             lower = radius if i == len(card.rows) - 1 else 0.0
-            stages = [*row.earlier, (row.since, row.left)]
-            for stage, (first, runs) in enumerate(stages):
-                last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
-                if last is None or self.moment is not None:
-                    shown = row if last is None else replace(row, left=runs, step=0)
-                    drawn = "".join(self.row(shown, left, y, width, upper, lower))
-                    if callable(self.moment) and row.mark in ("tab", "hatched"):
-                        drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
-                    yield self.during(drawn, first, last)
+            if self.moment is None:
+                drawn.append(self.row(row, left, y, width, upper, lower))
+            else:
+                drawn += self.stages(row, left, y, width, upper, lower)
             y += row.height
         stroke, thickness = (LIGHT.forward, 2.5) if card.shape == "leaf" else (LIGHT.muted, 1.0)
         dashes = ""
@@ -178,44 +168,57 @@ class Painter:
             strong = card.emphasis == "strong"
             stroke, thickness = (LIGHT.ink, 3.5) if strong else (LIGHT.muted, 1.5)
             dashes = "" if strong else ' stroke-dasharray="7 5"'
-        yield f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"{dashes}/>'
+        drawn.append(
+            f'<path d="{outline}" fill="none" stroke="{stroke}" stroke-width="{thickness:g}"{dashes}/>'
+        )
         if card.runs_at:
             round_ = radius + 4 if radius else 0.0
             ring = band(left - 4, top - 4, width + 8, height + 8, round_, round_)
             lit = f'<path d="{ring}" fill="none" stroke="{LIGHT.backward}" stroke-width="4"/>'
-            yield self.during(lit, card.runs_at, card.runs_at)
-        yield "</g>\n"
+            drawn.append(self.during(lit, card.runs_at, card.runs_at))
+        drawn.append("</g>\n")
+        return "".join(drawn)
 
-    def row(
+    def stages(
         self, row: Row, left: float, top: float, width: float, upper: float, lower: float
     ) -> Iterator[str]:
+        """A row of a film as it is told, from its first frame to the end."""
+        stages = [*row.earlier, (row.since, row.left)]
+        for stage, (first, runs) in enumerate(stages):
+            last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
+            shown = row if last is None else replace(row, left=runs, step=0)
+            drawn = self.row(shown, left, top, width, upper, lower)
+            if callable(self.moment) and row.mark in ("tab", "hatched"):
+                drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
+            yield self.during(drawn, first, last)
+
+    def row(self, row: Row, left: float, top: float, width: float, upper: float, lower: float) -> str:
         """One row of a card; ``upper`` and ``lower`` are the radii of its corners."""
+        drawn = ""
         middle = top + row.height / 2
         if row.fill:
             outline = band(left, top, width, row.height, upper, lower)
-            yield f'<path d="{outline}" fill="{getattr(LIGHT, row.fill)}"/>'
+            drawn += f'<path d="{outline}" fill="{getattr(LIGHT, row.fill)}"/>'
         if row.mark == "hatched":
             self.hatched = True
             strip = band(left + width - 34, top, 34, row.height, 0.0, lower)
-            yield f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
+            drawn += f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
         x = left + PADDING
         if row.mark in ("tab", "hatched"):
             tab = band(left, top, 5, row.height, 0.0, 0.0)
-            yield f'<path d="{tab}" fill="{LIGHT.saved}"/>'
+            drawn += f'<path d="{tab}" fill="{LIGHT.saved}"/>'
             x += 4
         if row.step:
-            yield self.disc(row.step, x + BADGE, middle)
+            drawn += self.disc(row.step, x + BADGE, middle)
             x += 2 * BADGE + 4
         if row.mark == "cut":
-            yield scissors(x + 6, middle)
+            drawn += scissors(x + 6, middle)
             x += 16
-        for run in row.left:
-            yield text_element(run, x, middle + run.size * 0.35)
-            x += run.width
-        x = left + width - PADDING - sum(run.width for run in row.right)
-        for run in row.right:
-            yield text_element(run, x, middle + run.size * 0.35)
-            x += run.width
+        drawn += texts(row.left, x, middle, 0.35)
+        if row.right:
+            x = left + width - PADDING - sum([run.width for run in row.right])
+            drawn += texts(row.right, x, middle, 0.35)
+        return drawn
 
 
 def _tooltip(text: str) -> str:

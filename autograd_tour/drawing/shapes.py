@@ -12,21 +12,34 @@ from autograd_tour.drawing.metrics import escape
 from autograd_tour.drawing.scene import ARROW, Run
 from autograd_tour.drawing.theme import LIGHT, MONO
 
-__all__ = ["arrow", "band", "curve", "n", "scissors", "text_element"]
+__all__ = ["arrow", "band", "n", "scissors", "text_element", "texts"]
 
 
 def text_element(run: Run, x: float, y: float) -> str:
     """One piece of text from ``x``, on the baseline ``y``; it takes just the width it was given."""
-    lead, drawn = _placeless(run)
-    return f'<text x="{n(x + lead)}" y="{n(y)}"{drawn}' if drawn else ""
+    return texts((run,), x, y)
+
+
+def texts(runs: Sequence[Run], x: float, middle: float, drop: float = 0.0) -> str:
+    """Pieces of text one after the other from ``x``; the baseline lies ``drop`` em below ``middle``."""
+    drawn = ""
+    for run in runs:
+        lead, width, element = _placeless(run)
+        if element:
+            drawn += f'<text x="{n(x + lead)}" y="{n(middle + run.size * drop)}"{element}'
+        x += width
+    return drawn
 
 
 @lru_cache(maxsize=4096)
-def _placeless(run: Run) -> tuple[float, str]:
-    """How far right a text starts, and its element but for the place: many cards have the same texts."""
+def _placeless(run: Run) -> tuple[float, float, str]:
+    """How far right a text starts, how far it goes, and its element but for the place.
+
+    Many cards have the same texts.
+    """
     text = run.text.strip(" ")
     if not text.strip():
-        return 0.0, ""
+        return 0.0, run.width, ""
     lead, width = 0.0, run.width
     if len(text) != len(run.text):
         blanks = len(run.text) - len(run.text.lstrip(" "))
@@ -36,13 +49,14 @@ def _placeless(run: Run) -> tuple[float, str]:
     family = f' font-family="{MONO}"' if run.mono else ""
     length = f' textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
     colour = getattr(LIGHT, run.role)
-    return lead, (
+    element = (
         f' font-size="{run.size:g}"{weight}{family}{length} '
         f'xml:space="preserve" fill="{colour}">{escape(text)}</text>'
     )
+    return lead, run.width, element
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def n(value: float) -> str:
     """A coordinate: two decimals at most, the same text on every machine."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
@@ -52,38 +66,50 @@ _ZERO = re.compile(r"(\.[1-9])0")
 
 
 def _numbers(template: str, points: Sequence[Point]) -> str:
-    """``template`` with its places, each ``%.2f``, filled in as :func:`_n` writes numbers."""
+    """``template`` with its places, each ``%.2f``, filled in as :func:`n` writes numbers."""
     text = template % tuple(chain.from_iterable(points))
     return _ZERO.sub(r"\1", text.replace(".00", ""))
 
 
-def curve(points: Sequence[Point]) -> str:
-    """The path along Bézier points."""
+_BEZIER = "C%.2f %.2f %.2f %.2f %.2f %.2f"
+_HEAD = "M%.2f %.2fL%.2f %.2fL%.2f %.2fz"
+
+
+def arrow(points: Sequence[Point], tip: Point, colour: str, stroke: str) -> str:
+    """A line along Bézier points and its head; ``stroke`` are the attributes of its width and dashes."""
     pieces = (len(points) - 1) // 3
-    template = "M%.2f %.2f" + "C%.2f %.2f %.2f %.2f %.2f %.2f" * pieces
-    return _numbers(template, points[: 3 * pieces + 1])
+    template = (
+        f'<path d="M%.2f %.2f{_BEZIER * pieces}" fill="none" stroke="{colour}"{stroke}/>'
+        f'<path d="{_HEAD}" fill="{colour}"/>'
+    )
+    return _numbers(template, (*points[: 3 * pieces + 1], *_head(points[-1], tip)))
 
 
 def band(x: float, y: float, w: float, h: float, upper: float, lower: float) -> str:
     """A rectangle whose upper and lower corners have their own radius."""
+    return f"M{n(x)} {n(y + upper)}{_around(w, h, upper, lower)}"
+
+
+@lru_cache(maxsize=4096)
+def _around(w: float, h: float, upper: float, lower: float) -> str:
+    """The way around a band from its upper left corner; few sizes come up in one picture."""
     if not upper and not lower:
-        return f"M{n(x)} {n(y)}h{n(w)}v{n(h)}h{n(-w)}z"
+        return f"h{n(w)}v{n(h)}h{n(-w)}z"
     u, b = n(upper), n(lower)
     return (
-        f"M{n(x)} {n(y + upper)}a{u} {u} 0 0 1 {u} -{u}h{n(w - 2 * upper)}a{u} {u} 0 0 1 {u} {u}"
+        f"a{u} {u} 0 0 1 {u} -{u}h{n(w - 2 * upper)}a{u} {u} 0 0 1 {u} {u}"
         f"v{n(h - upper - lower)}a{b} {b} 0 0 1 -{b} {b}h{n(2 * lower - w)}a{b} {b} 0 0 1 -{b} -{b}z"
     )
 
 
-def arrow(start: Point, tip: Point, colour: str) -> str:
-    """The head of an arrow, its tip at ``tip``."""
+def _head(start: Point, tip: Point) -> tuple[Point, Point, Point]:
+    """The corners of an arrow's head."""
     dx, dy = tip[0] - start[0], tip[1] - start[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     dx, dy = dx / length, dy / length
     back = (tip[0] - ARROW * dx, tip[1] - ARROW * dy)
     side = (-dy * ARROW * 0.4, dx * ARROW * 0.4)
-    corners = [tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
-    return f'<path d="{_numbers("M%.2f %.2fL%.2f %.2fL%.2f %.2fz", corners)}" fill="{colour}"/>'
+    return tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])
 
 
 def scissors(x: float, y: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Layout, place
@@ -39,10 +40,10 @@ def draw(
     prefix = prefix or prefix_for(_content(scene))
     layout = layout or place(scene, engine, timeout)
     painter = Painter(prefix, moment)
-    body = "".join(painter.picture(scene, layout)) if scene.cards else painter.nothing()
+    body = list(painter.picture(scene, layout)) if scene.cards else [painter.nothing()]
     width, height = (layout.width, layout.height) if scene.cards else (240.0, 40.0)
     captions, (caption_width, caption_height) = painter.captions(scene, MARGIN + height)
-    body += captions
+    body.append(captions)
     return frame(
         body,
         max(width, caption_width) + 2 * MARGIN,
@@ -74,7 +75,7 @@ def prefix_for(content: str) -> str:
 
 
 def frame(
-    body: str,
+    body: str | Sequence[str],
     width: float,
     height: float,
     *,
@@ -84,14 +85,17 @@ def frame(
     theme: ThemeName,
     defs: str = "",
 ) -> str:
-    """The SVG document around a drawing: names for screen readers, colours for the reader's theme."""
+    """The SVG document around a drawing: names for screen readers, colours for the reader's theme.
+
+    ``body`` may be in pieces: a large drawing is put together once only.
+    """
     w, h = n(width), n(height)
-    document = (
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{w}" height="{h}" '
         f'viewBox="0 0 {w} {h}" role="img" aria-labelledby="{prefix}-title {prefix}-desc" '
         f'font-family="{FONT}">\n<title id="{prefix}-title">{escape(title)}</title>\n'
         f'<desc id="{prefix}-desc">{escape(desc)}</desc>\n'
         f"{style_block(prefix, theme)}{f'<defs>{defs}</defs>' if defs else ''}\n"
-        f'<rect width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n{body}</svg>\n'
+        f'<rect width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n'
     )
-    return themed(document, theme)
+    return themed("".join([head, *([body] if isinstance(body, str) else body), "</svg>\n"]), theme)

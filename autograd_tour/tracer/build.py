@@ -166,7 +166,7 @@ class Builder:
         self._add_edges(i, node_id, operands)
 
     def _group(self, call: CallRecord | None) -> str:
-        return self.record.group_path(call.group) if call is not None and self.record is not None else ""
+        return self.record.modules.path(call.group) if call is not None and self.record is not None else ""
 
     def _label(self, i: int, name: str, operands: Sequence[str]) -> tuple[str, str]:
         draft, fn = self.drafts[i], self.skeleton.fns[i]

@@ -15,12 +15,13 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from autograd_tour.graph import SourceLine
 from autograd_tour.tracer.calls import CallRecord, Constant, Operand
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.modules import ModuleRecord
 from autograd_tour.tracer.names import assigned_names, find_name, user_frame, user_frames
 
 __all__ = ["ForwardRecord", "sequence_nr"]
@@ -43,8 +44,7 @@ class ForwardRecord:
         self.constants: list[Constant] = []
         self.leaf_names: dict[int, str] = {}
         self.leaves: dict[int, Tensor] = {}
-        self.modules: dict[tuple[int, str], str] = {}
-        self.roots: dict[int, tuple[str, nn.Module]] = {}
+        self.modules = ModuleRecord(stop)
         self.files: list[str] = []
         self._lines: dict[tuple[str, int], int] = {}
         self._constant_of: dict[int, int] = {}
@@ -52,9 +52,6 @@ class ForwardRecord:
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, int | None, tuple[int, str] | None], CallRecord] = {}
-        self.module_stack: list[tuple[int, str]] = []
-        self._paths: dict[int, str] = {}
-        self._prefixes: dict[int, str] = {}
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -82,7 +79,7 @@ class ForwardRecord:
             self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
-        where, group = self._where(user), self.module_stack[-1] if self.module_stack else None
+        where, group = self._where(user), self.modules.current
         if len(self.calls) >= DETAILED:
             for seq in range(start, stop):
                 self._owner[seq] = self._plain_call(function, where, group)
@@ -135,7 +132,9 @@ class ForwardRecord:
         return None
 
     def _leaf(self, leaf: Tensor, user: FrameType | None) -> str:
-        self.leaves.setdefault(id(leaf), leaf)
+        if id(leaf) not in self.leaves:
+            self.leaves[id(leaf)] = leaf
+            self.modules.notice(leaf, user)
         name = self.leaf_names.get(id(leaf))
         if name is None:
             name = self.leaf_names[id(leaf)] = self._look_up(leaf, user)
@@ -156,8 +155,9 @@ class ForwardRecord:
         call = self._owner.get(number)
         if call is None:
             where = self._line(code.co_filename, _line_of_def(code), code.co_name)
-            group = self.module_stack[-1] if self.module_stack else None
-            call = self._owner[number] = CallRecord(made_by.__name__, number, number + 1, where, group)
+            call = self._owner[number] = CallRecord(
+                made_by.__name__, number, number + 1, where, self.modules.current
+            )
             call.operands = [Operand("", True)]
             self.calls.append(call)
             for before, _ in node.next_functions:
@@ -216,51 +216,6 @@ class ForwardRecord:
             text = linecache.getline(file, line, space).strip()
             self.source.append(SourceLine(_relative(file), line, text, function))
         return self._lines[key]
-
-    def enter_module(self, module: nn.Module, frame: FrameType) -> None:
-        """A module starts its forward: its path is relative to the outermost module that runs."""
-        if not self.module_stack:
-            if id(module) not in self.roots:
-                user = user_frame(frame, self.stop)
-                spaces = [user.f_locals, user.f_globals] if user is not None else []
-                self.roots[id(module)] = (find_name(module, spaces), module)
-            root = id(module)
-            for path, child in module.named_modules():
-                self._paths.setdefault(id(child), path)
-        else:
-            root = self.module_stack[-1][0]
-        path = self._paths.get(id(module))
-        if path is None:  # made while its parent ran
-            path = self._paths[id(module)] = f"{self.module_stack[-1][1]}.{type(module).__name__}".strip(".")
-        self.module_stack.append((root, path))
-        self.modules.setdefault((root, path), type(module).__name__)
-
-    def leave_module(self) -> None:
-        """The module that was entered last is done."""
-        if self.module_stack:
-            self.module_stack.pop()
-
-    def group_path(self, place: tuple[int, str] | None) -> str:
-        """The path of a module for the reader, ``""`` for what belongs to the program itself.
-
-        Several models in one program are told apart by the variables that hold them. A module without
-        parameters, such as a loss, is not a model.
-        """
-        if place is None:
-            return ""
-        if not self._prefixes:
-            models = {
-                key: name for key, (name, root) in self.roots.items() if any(True for _ in root.parameters())
-            }
-            for number, (key, (name, root)) in enumerate(self.roots.items()):
-                several = key in models and len(models) > 1
-                self._prefixes[key] = (name or f"{type(root).__name__} {number + 1}") if several else ""
-        return f"{self._prefixes[place[0]]}.{place[1]}".strip(".")
-
-    def groups(self) -> dict[str, str]:
-        """Path -> class name of all modules that ran."""
-        paths = {self.group_path(place): kind for place, kind in self.modules.items()}
-        return {path: kind for path, kind in sorted(paths.items()) if path}
 
 
 def _line_of_def(code: CodeType) -> int:

@@ -52,11 +52,11 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
     def before(module: nn.Module, _args: Any) -> None:
         if not is_dynamo_compiling():
             buffers.remember(module)
-            record.enter_module(module, sys._getframe(1))
+            record.modules.enter(module, sys._getframe(1))
 
     def after(_module: nn.Module, _args: Any, _result: Any) -> None:
         if not is_dynamo_compiling():
-            record.leave_module()
+            record.modules.leave()
 
     handles = [
         torch.nn.modules.module.register_module_forward_pre_hook(before),

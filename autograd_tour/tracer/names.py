@@ -13,8 +13,8 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import lru_cache
-from types import CodeType, FrameType
-from typing import Any
+from types import CodeType, FrameType, ModuleType
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ __all__ = [
     "assigned_names",
     "find_name",
     "is_library",
+    "modules_held",
     "namespaces_of",
     "parameter_names",
     "user_frame",
@@ -32,6 +33,9 @@ __all__ = [
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _LESSONS = os.path.join(_OURS, "lessons") + os.sep
+MANY = 64
+"""Most items of a collection, or attributes of an object, that are searched."""
+
 # Frames that hand the result of what they call straight on to their own caller.
 _TRANSPARENT = {"_call_impl", "_wrapped_call_impl", "handle_torch_function", "inner", "wrapped", "fn"}
 
@@ -122,9 +126,9 @@ def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
                 continue
             if value is tensor:
                 return name
-            if not nested and type(value) in (list, tuple) and len(value) <= 64:
+            if not nested and type(value) in (list, tuple) and len(value) <= MANY:
                 nested += [f"{name}[{i}]" for i, item in enumerate(value) if item is tensor]
-            elif not nested and type(value) is dict and len(value) <= 64 and name != "__builtins__":
+            elif not nested and type(value) is dict and len(value) <= MANY and name != "__builtins__":
                 nested += [f"{name}[{key!r}]" for key, item in list(value.items()) if item is tensor]
         if nested:
             return nested[0]
@@ -176,7 +180,33 @@ def parameter_names(
     return found
 
 
-def isinstance_safe(value: object, kind: type) -> bool:
+def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:
+    """All modules that variables of ``frames`` hold, also in a list, a dict or an object: ``self.net``."""
+    for frame in frames:
+        used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
+        for name, value in [*frame.f_locals.items(), *used.items()]:
+            for path, item in _items(name, value):
+                if isinstance_safe(item, nn.Module):
+                    yield path, cast(nn.Module, item)
+
+
+def _items(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """What ``value`` holds that may have a name of its own, then ``value`` itself."""
+    if type(value) in (list, tuple) and len(value) <= MANY:  # type: ignore[arg-type]
+        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value))  # type: ignore[arg-type, var-annotated]
+    elif type(value) is dict and len(value) <= MANY:
+        yield from ((f"{name}[{key!r}]", item) for key, item in list(value.items()))
+    elif not isinstance_safe(value, (nn.Module, ModuleType, type)):
+        try:
+            own = object.__getattribute__(value, "__dict__")
+        except AttributeError:
+            own = None
+        if type(own) is dict and len(own) <= MANY:
+            yield from ((f"{name}.{key}", item) for key, item in list(own.items()))
+    yield name, value
+
+
+def isinstance_safe(value: object, kind: type | tuple[type, ...]) -> bool:
     """``isinstance`` by real type: a stranger's ``__class__`` property is not run."""
     return issubclass(type(value), kind)
 

@@ -135,7 +135,7 @@ class LeafNames(Mapping[int, str]):
         given = {id(tensor): name for name, tensor in (names or {}).items()}
         arguments = arguments_by_name(program, args) if callable(program) and record is not None else {}
         spaces = namespaces_of(program) if record is not None else []
-        extra = list(record.roots.values()) if record is not None else []
+        extra = list(record.modules.roots.values()) if record is not None else []
         if isinstance(program, nn.Module):
             extra.insert(0, ("", program))
         heard = record.leaf_names if record is not None else {}

@@ -144,7 +144,8 @@ def record_of(
 
 
 def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
-    return tuple(Group(path, kind) for path, kind in record.groups().items()) if record is not None else ()
+    types = record.modules.types() if record is not None else {}
+    return tuple(Group(path, kind) for path, kind in types.items())
 
 
 def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:

@@ -1,0 +1,130 @@
+"""Modules and parameters have the path the reader knows, however the program holds and calls them."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import autograd_tour as tour
+
+x = torch.arange(18.0).reshape(3, 6) / 18
+
+
+class AutoEncoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+        self.decoder = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 6))
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x)) * self.scale
+
+    def training_step(self, x):
+        return F.mse_loss(self.decoder(self.encoder(x)) * self.scale, x)
+
+
+class Trainer:
+    def __init__(self):
+        self.net = AutoEncoder()
+
+    def step(self):
+        return F.mse_loss(self.net.decoder(self.net.encoder(x)), x)
+
+
+PARTS = {
+    f"{part}.{i}.{kind}" for part in ("encoder", "decoder") for i in (0, 2) for kind in ("weight", "bias")
+}
+GROUPS = {f"{part}.{i}" for part in ("encoder", "decoder") for i in range(3)}
+
+
+def leaves(graph):
+    return {node.name for node in graph.nodes if node.kind == "leaf"}
+
+
+def groups(graph):
+    return {node.group for node in graph.nodes if node.kind == "operation"} - {""}
+
+
+def test_submodules_called_one_by_one_keep_their_path():
+    def local():
+        model = AutoEncoder()
+        h = x
+        for layer in model.encoder:
+            h = layer(h)
+        return h.sum()
+
+    graph = tour.trace(local)
+    assert leaves(graph) == {name for name in PARTS if name.startswith("encoder")}
+    assert groups(graph) == {name for name in GROUPS if name.startswith("encoder")}
+    assert {group.path: group.type for group in graph.groups}["encoder.1"] == "ReLU"
+
+
+def test_a_method_of_a_model_and_of_an_object_that_has_one():
+    model = AutoEncoder()
+    graph = tour.trace(model.training_step, x)
+    assert (leaves(graph), groups(graph)) == (PARTS | {"scale"}, GROUPS)
+    graph = tour.trace(Trainer().step)
+    assert (leaves(graph), groups(graph)) == (PARTS, GROUPS)
+    # The same paths as when the model is called as a whole.
+    graph = tour.trace(lambda: F.mse_loss(model(x), x))
+    assert (leaves(graph), groups(graph)) == (PARTS | {"scale"}, GROUPS)
+
+
+def test_parts_of_two_models_have_the_variables_of_the_models():
+    def program():
+        first, second = AutoEncoder(), AutoEncoder()
+        return F.mse_loss(second.decoder(first.encoder(x)), x)
+
+    graph = tour.trace(program)
+    assert {name.partition(".")[0] for name in leaves(graph)} == {"first", "second"}
+    assert "second.decoder.2" in groups(graph)
+    assert "first.encoder.0.weight" in leaves(graph)
+
+
+def test_layers_in_a_list_and_in_a_dict_are_told_apart():
+    def program():
+        layers = [nn.Linear(6, 6) for _ in range(3)]
+        heads = {"a": nn.Linear(6, 1), "b": nn.Linear(6, 1)}
+        h = x
+        for layer in layers:
+            h = layer(h)
+        return heads["a"](h).sum() + heads["b"](h).sum()
+
+    graph = tour.trace(program)
+    expected = {"layers[0]", "layers[1]", "layers[2]", "heads['a']", "heads['b']"}
+    assert groups(graph) == expected
+    assert leaves(graph) == {f"{name}.{kind}" for name in expected for kind in ("weight", "bias")}
+
+
+def test_modules_of_one_name_are_told_apart_by_a_number():
+    def program():
+        total = x.sum()
+        for _ in range(2):
+            layer = nn.Linear(6, 1)
+            total = total + layer(x).sum()
+        return total
+
+    assert len(groups(tour.trace(program))) == 2
+
+
+def test_a_parameter_that_is_used_without_its_module():
+    def program():
+        model = AutoEncoder()
+        return F.linear(x, model.encoder[0].weight).sum() * model.scale
+
+    assert leaves(tour.trace(program)) == {"encoder.0.weight", "scale"}
+
+
+def test_an_object_that_resists_is_left_alone():
+    class Thorny:
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+    def program():
+        thorny = Thorny()  # noqa: F841
+        layer = nn.Linear(6, 1)
+        return layer(x).sum()
+
+    assert leaves(tour.trace(program)) == {"weight", "bias"}
