@@ -228,7 +228,7 @@ class Builder:
         for view in draft.views:
             if view.state == "none":
                 continue
-            origin = self.drafts.origin(i, view.name)
+            origin = self.drafts.origin(i, view)
             if origin is not None:
                 of = self._leaf_ids.get(origin[0], self.ids[origin[0]])
             else:

@@ -130,7 +130,7 @@ class Drafts:
         """Values that composite calls did not show, from what other nodes saved of them."""
         for i, draft in enumerate(self.all):
             for view in draft.views:
-                if view.tensor is not None and (home := self.origin(i, view.name)) is not None:
+                if view.tensor is not None and (home := self.origin(i, view)) is not None:
                     self._offer(*home, view.tensor)
             if self.skeleton.names[i] == "TBackward0":
                 # `linear` turns its weight around inside; where that is a leaf, it is at hand.
@@ -147,15 +147,28 @@ class Drafts:
         if known.shape == tuple(tensor.shape) and known.dtype == bare(tensor.dtype):
             self.all[i].set_output(k, self.recorder.measure(tensor))
 
-    def origin(self, i: int, name: str) -> tuple[int, int] | None:
-        """(node, output) that a saved field came from, by the derivative formulas' argument names."""
-        slot = position(self.all[i].slot_names, name)
+    def origin(self, i: int, view: SavedTensorView) -> tuple[int, int] | None:
+        """(node, output) that a saved tensor came from, by the derivative formulas' argument names.
+
+        What a custom Function saved has no such name, but it still knows its own node.
+        """
+        if view.tensor is not None and hasattr(self.skeleton.fns[i], "_forward_cls"):
+            return self._maker(i, view.tensor)
+        slot = position(self.all[i].slot_names, view.name)
         if slot < 0:  # the backward of tanh's backward has an argument that is called `output`
-            return (i, 0) if name in _RESULTS else None
+            return (i, 0) if view.name in _RESULTS else None
         if slot >= len(self.skeleton.next[i]):
             return None
         j, k = self.skeleton.next[i][slot]
         return (j, k) if j >= 0 else None
+
+    def _maker(self, i: int, tensor: Tensor) -> tuple[int, int] | None:
+        for j, k in self.skeleton.next[i]:
+            if j >= 0 and self.is_leaf(j) and self.skeleton.fns[j].variable is tensor:
+                return j, 0
+            if j >= 0 and tensor.grad_fn is self.skeleton.fns[j] and tensor.output_nr == k:
+                return j, k
+        return (i, tensor.output_nr) if tensor.grad_fn is self.skeleton.fns[i] else None
 
     def facts(self, i: int, k: int) -> TensorFacts | None:
         """What is known of output ``k`` of node ``i``; ``None`` for a stub."""
@@ -166,7 +179,7 @@ class Drafts:
         """Facts of a saved tensor: those of its maker if it is unchanged, else measured."""
         if view.tensor is None:
             return None
-        home = self.origin(i, view.name)
+        home = self.origin(i, view)
         known = self.facts(*home) if home is not None and not view.tensor.is_inference() else None
         unchanged = known is not None and known.has_values and known.version == view.tensor._version
         if unchanged and known is not None and known.shape == tuple(view.tensor.shape):

@@ -187,7 +187,7 @@ def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]
         for name, value in [*frame.f_locals.items(), *used.items()]:
             for path, item in _items(name, value):
                 if isinstance_safe(item, nn.Module):
-                    yield path, cast(nn.Module, item)
+                    yield path, cast("nn.Module", item)
 
 
 def _items(name: str, value: object) -> Iterator[tuple[str, object]]:

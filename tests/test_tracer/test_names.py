@@ -149,3 +149,25 @@ def test_a_custom_function_has_its_values_names_and_line():
     assert graph.source[node.where].text == "def forward(ctx, x):"
     assert leaves(graph) == ["w"]
     assert any(node.op == "double * more" for node in graph.nodes)
+
+
+class Squared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        result = x * x
+        ctx.save_for_backward(x, result)
+        return result
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * ctx.saved_tensors[0] * grad
+
+
+def test_a_custom_function_between_two_others_has_the_value_that_the_next_one_saved():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    graph = tour.trace(lambda: Squared.apply(Squared.apply(Squared.apply(w))).sum())
+    first, second, third = (node for node in graph.nodes if node.grad_fn == "SquaredBackward")
+    assert [node.value.first for node in (first, second, third)] == [(1.0, 4.0), (1.0, 16.0), (1.0, 256.0)]
+    leaf = next(node for node in graph.nodes if node.kind == "leaf")
+    assert [saved.of for saved in first.saved] == [leaf.id, first.id]
+    assert [saved.of for saved in second.saved] == [first.id, second.id]
