@@ -198,8 +198,10 @@ def prepare(scale: Scale, folder: Path) -> tuple[Work, int]:
     def work() -> None:
         model, tokens = _gpt(scale)
         (folder / "gpt.json").write_bytes(dumps(trace(gpt_loss, model, tokens)).encode())
-        dot = make_dot(gpt_loss(model, tokens), dict(model.named_parameters())).source
-        (folder / "gpt.dot").write_text(dot, encoding="utf-8")
+        names = dict(model.named_parameters())
+        for file, more in (("gpt", False), ("gpt-saved", True)):
+            dot = make_dot(gpt_loss(model, tokens), names, show_attrs=more, show_saved=more).source
+            (folder / f"{file}.dot").write_text(dot, encoding="utf-8")
 
     return work, 1
 
@@ -227,10 +229,19 @@ def _picture(folder: Path, folded: bool) -> Work:
 
 def dot_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
     """The DOT of torchviz through Graphviz, as torchviz's own ``render`` does."""
+    return _through_dot(folder, "gpt")
+
+
+def dot_picture_with_saved(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """The same with what torchviz can show of attributes and saved tensors, as our cards do."""
+    return _through_dot(folder, "gpt-saved")
+
+
+def _through_dot(folder: Path, name: str) -> tuple[Work, int]:
     from benchmarks.peers import dot_program
 
-    dot = dot_program()
-    return lambda: subprocess.run([dot, "-Tsvg", "gpt.dot", "-o", "gpt.svg"], cwd=folder, check=True), 1
+    command = [dot_program(), "-Tsvg", f"{name}.dot", "-o", f"{name}.svg"]
+    return lambda: subprocess.run(command, cwd=folder, check=True), 1
 
 
 JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
@@ -247,6 +258,7 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
         folded_picture,
         whole_picture,
         dot_picture,
+        dot_picture_with_saved,
     )
 }
 

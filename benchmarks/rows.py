@@ -196,6 +196,15 @@ ROWS: tuple[Row, ...] = (
         needs="torchviz",
     ),
     Row(
+        "unfolded-saved",
+        "the same, beside torchviz with attributes and saved tensors, which it shows too",
+        "torchviz's DOT with `show_attrs` and `show_saved` through `dot -Tsvg`",
+        1.0,
+        job("whole_picture"),
+        job("dot_picture_with_saved"),
+        needs="torchviz",
+    ),
+    Row(
         "chain",
         "chain of 100,000 nodes, to DOT",
         "torchviz, recursion limit lifted, 2 GB stack",
@@ -216,7 +225,7 @@ def prepare(bench: Bench, rows: Sequence[Row]) -> None:
     keys = {row.key for row in rows}
     if keys & {"help", "saved"}:
         run_command([sys.executable, *_OURS, *_THERMOMETER, "made"], bench.folder)
-    if keys & {"folded", "unfolded"} and has("torchviz"):
+    if keys & {"folded", "unfolded", "unfolded-saved"} and has("torchviz"):
         job("prepare")(bench)
 
 

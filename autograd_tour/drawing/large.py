@@ -40,8 +40,8 @@ def pairs_of(scene: Scene) -> dict[Pair, list[int]]:
 
 
 def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]], sizes: Sequence[Point]) -> str:
-    """DOT for the engine; the id of an edge is its place in ``pairs``."""
-    limit = "0.1" if len(scene.cards) < _SHORT else "0.02"
+    """DOT for the engine; an edge is known by its two cards."""
+    limit = "0.03" if len(scene.cards) < _SHORT else "0.02"
     distances = f"nodesep=0.3 ranksep={_gap(scene) / 72:.2f}"
     parts = [
         f"digraph g {{\ngraph [rankdir={scene.direction} {distances} nslimit={limit} nslimit1={limit}]\n"
@@ -50,7 +50,7 @@ def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]], sizes: Sequence[Point]
     parts += [
         f"c{i} [width={width / 72:.3f} height={height / 72:.3f}]\n" for i, (width, height) in enumerate(sizes)
     ]
-    parts += [f"c{a}->c{b} [id=l{i}]\n" for i, (a, b) in enumerate(pairs)]
+    parts += [f"c{a}->c{b}\n" for a, b in pairs]
     parts.append("}\n")
     return "".join(parts)
 

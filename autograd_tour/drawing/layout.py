@@ -48,6 +48,8 @@ class _Object(msgspec.Struct):
 
 
 class _Edge(msgspec.Struct):
+    tail: int
+    head: int
     id: str = ""
     pos: str = ""
     lp: str = ""
@@ -75,15 +77,19 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))
         centres: list[Point] = [(0.0, 0.0)] * len(scene.cards)
+        cards: list[int] = []  # the engine counts its objects as it likes
         for item in answer.objects:
-            if item.name.startswith("c") and item.pos:
+            cards.append(int(item.name[1:]) if item.name.startswith("c") else -1)
+            if cards[-1] >= 0 and item.pos:
                 x, y = _pair(item.pos)
-                centres[int(item.name[1:])] = (x, height - y)
+                centres[cards[-1]] = (x, height - y)
         courses: list[Course | None] = [None] * len(scene.links)
         if pairs is not None:
-            lines: list[tuple[Point, ...]] = [()] * len(pairs)
-            for edge in answer.edges:
-                lines[int(edge.id[1:])] = _course(edge, height, False).points
+            found = {
+                (cards[edge.tail], cards[edge.head]): _course(edge, height, False).points
+                for edge in answer.edges
+            }
+            lines = [found.get(pair, ()) for pair in pairs]
             places = labels(scene, pairs, centres, sizes, lines)
             return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))
         for edge in answer.edges:
