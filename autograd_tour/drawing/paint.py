@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import escape, fit
-from autograd_tour.drawing.scene import BADGE, PADDING, Card, Link, Row, Run, Scene
+from autograd_tour.drawing.scene import BADGE, HATCH, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
@@ -201,7 +201,7 @@ class Painter:
             drawn += f'<path d="{outline}" fill="{getattr(LIGHT, row.fill)}"/>'
         if row.mark == "hatched":
             self.hatched = True
-            strip = band(left + width - 34, top, 34, row.height, 0.0, lower)
+            strip = band(left + width - HATCH, top, HATCH, row.height, 0.0, lower)
             drawn += f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
         x = left + PADDING
         if row.mark in ("tab", "hatched"):

@@ -28,6 +28,8 @@ Emphasis = Literal["", "strong", "faint"]
 
 PADDING = 9.0
 GAP = 14.0
+HATCH = 34.0
+"""Width of the hatched end of a row, px: its text ends before it."""
 ARROW = 9.0
 """Length of an arrow's head, px."""
 BADGE = 8.5
@@ -82,7 +84,7 @@ class Row(Struct, frozen=True, gc=False):
             left = max(left, *(_width(runs) for _, runs in self.earlier))
         right = _width(self.right)
         extra = (2 * BADGE + 4 if self.step else 0) + (16 if self.mark == "cut" else 0)
-        extra += 4 if self.mark in ("tab", "hatched") else 0
+        extra += {"tab": 4, "hatched": 4 + HATCH}.get(self.mark, 0)
         return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
 
 
