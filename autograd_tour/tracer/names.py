@@ -202,7 +202,8 @@ def _items(name: str, value: object) -> Iterator[tuple[str, object]]:
         except AttributeError:
             own = None
         if type(own) is dict and len(own) <= MANY:
-            yield from ((f"{name}.{key}", item) for key, item in list(own.items()))
+            lead = "" if name == "self" else f"{name}."  # its methods speak of `actor`, not of which object
+            yield from ((f"{lead}{key}", item) for key, item in list(own.items()))
     yield name, value
 
 

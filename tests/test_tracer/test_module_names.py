@@ -33,6 +33,15 @@ class Trainer:
         return F.mse_loss(self.net.decoder(self.net.encoder(x)), x)
 
 
+class Agent:
+    def __init__(self):
+        self.body, self.actor, self.critic = nn.Linear(6, 4), nn.Linear(4, 2), nn.Linear(4, 1)
+
+    def loss(self):
+        h = self.body(x).tanh()
+        return self.actor(h).sum() + self.critic(h).sum()
+
+
 PARTS = {
     f"{part}.{i}.{kind}" for part in ("encoder", "decoder") for i in (0, 2) for kind in ("weight", "bias")
 }
@@ -70,6 +79,15 @@ def test_a_method_of_a_model_and_of_an_object_that_has_one():
     # The same paths as when the model is called as a whole.
     graph = tour.trace(lambda: F.mse_loss(model(x), x))
     assert (leaves(graph), groups(graph)) == (PARTS | {"scale"}, GROUPS)
+
+
+def test_several_models_that_one_object_holds():
+    agent = Agent()
+    graph = tour.trace(agent.loss)
+    assert groups(graph) == {"body", "actor", "critic"}
+    assert leaves(graph) == {f"{part}.{kind}" for part in groups(graph) for kind in ("weight", "bias")}
+    graph = tour.trace(lambda: agent.actor(agent.body(x)).sum())
+    assert groups(graph) == {"agent.body", "agent.actor"}
 
 
 def test_parts_of_two_models_have_the_variables_of_the_models():
