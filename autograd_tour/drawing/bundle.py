@@ -13,6 +13,8 @@ __all__ = ["bundled"]
 
 def bundled(links: Iterable[Link], folded: set[str]) -> list[Link]:
     """The links, those of one flow between the same two cards as one if a card is in ``folded``."""
+    if not folded:
+        return list(links)
     together: dict[tuple[object, ...], list[Link]] = {}
     for number, link in enumerate(links):
         one = link.src in folded or link.dst in folded

@@ -148,15 +148,13 @@ def _pair(text: str) -> Point:
 
 
 def _course(edge: _Edge, height: float, reverse: bool) -> Course:
-    points: list[Point] = []
-    tip: Point | None = None
-    for word in edge.pos.replace(";", " ").split():
-        if word.startswith(("e,", "s,")):
-            x, y = _pair(word[2:])
-            tip = (x, height - y)
-        else:
-            x, y = _pair(word)
-            points.append((x, height - y))
+    course, tip = edge.pos.partition(";")[0], None
+    while course.startswith(("e,", "s,")):  # the tip of an arrow comes first
+        end, _, course = course.partition(" ")
+        x, y = _pair(end[2:])
+        tip = (x, height - y)
+    numbers = [float(number) for number in course.replace(",", " ").split()]
+    points = [(x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
     label = None
     if edge.lp:
         x, y = _pair(edge.lp)
