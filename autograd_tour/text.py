@@ -27,6 +27,8 @@ def number(value: Number | complex, digits: int = 6) -> str:
     >>> number(4517.296875), number(-2.5e-7), number(1.0), number("-inf"), number("(1-2j)")
     ('4517.3', '−2.5e−7', '1', '−inf', '1−2j')
     """
+    if type(value) is float:
+        return _real(value, digits)
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
@@ -55,15 +57,18 @@ def _real(value: int | float, digits: int) -> str:
         # Counts and sizes are exact; an integer too long for a float must not raise.
         text = str(value) if abs(value) < 10**9 else f"{Decimal(value):.{max(digits - 1, 0)}e}"
     elif math.isfinite(value):
-        text = f"{value:.{max(digits, 1)}g}"
+        text = format(value, _DIGITS.get(digits) or f".{max(digits, 1)}g")
     else:
         text = str(value)
-    mantissa, e, exponent = text.partition("e")
-    if e:
+    if "e" in text:
+        mantissa, _, exponent = text.partition("e")
         if "." in mantissa:
             mantissa = mantissa.rstrip("0").rstrip(".")
         text = f"{mantissa}e{int(exponent)}"
     return "0" if text == "-0" else text.replace("-", MINUS)
+
+
+_DIGITS = {digits: f".{digits}g" for digits in range(1, 10)}
 
 
 _BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

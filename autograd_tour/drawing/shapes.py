@@ -62,13 +62,13 @@ def n(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
 
 
-_ZERO = re.compile(r"(\.[1-9])0")
+_ZERO = re.compile(r"(?<=\.[1-9])0")
 
 
 def _numbers(template: str, points: Sequence[Point]) -> str:
     """``template`` with its places, each ``%.2f``, filled in as :func:`n` writes numbers."""
     text = template % tuple(chain.from_iterable(points))
-    return _ZERO.sub(r"\1", text.replace(".00", ""))
+    return _ZERO.sub("", text.replace(".00", ""))
 
 
 _BEZIER = "C%.2f %.2f %.2f %.2f %.2f %.2f"
