@@ -31,6 +31,22 @@ def accumulated(graph):
 # ---- what it takes ----------------------------------------------------------------------------
 
 
+def test_the_structure_alone_has_every_shape_and_type():
+    a = torch.ones(3, 4, dtype=torch.float64, requires_grad=True)
+
+    def program():
+        values, _ = (a @ a.t()).sort(dim=1)
+        return values.float().unbind(0)[1].sum()
+
+    whole, bare = tour.trace(program), tour.trace(program(), backward=False, keep=0)
+    assert len(whole.nodes) == len(bare.nodes)
+    for node, plain in zip(whole.nodes, bare.nodes, strict=True):
+        shapes = [(facts.shape, facts.dtype, facts.device) for facts in plain.values if facts]
+        assert shapes == [(facts.shape, facts.dtype, facts.device) for facts in node.values if facts]
+        assert bool(shapes) == (node.kind != "accumulate")
+        assert not any(facts.has_values for facts in plain.values if facts)
+
+
 def test_an_existing_loss_before_its_backward():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     loss = (w * 3).sum()
