@@ -64,12 +64,16 @@ def _gap(scene: Scene) -> float:
 
 def beside(points: Sequence[Point], place: int, count: int, direction: str) -> tuple[Point, ...]:
     """The course of link ``place`` of ``count`` that share one course."""
-    shift = (place - (count - 1) / 2) * BESIDE
+    shift = _shift(place, count)
     if not shift:
         return tuple(points)
     if direction == "LR":
         return tuple([(x, y + shift) for x, y in points])
     return tuple([(x + shift, y) for x, y in points])
+
+
+def _shift(place: int, count: int) -> float:
+    return (place - (count - 1) / 2) * BESIDE
 
 
 def labels(
@@ -92,12 +96,12 @@ def labels(
     half = _gap(scene) / 2
     gaps: dict[int, list[tuple[float, int]]] = {}
     for ((_, b), members), course in zip(pairs.items(), courses, strict=True):
-        for k, i in enumerate(members):
-            label = scene.links[i].label
-            if (label.runs or label.step) and course:
-                rank = round(centres[b][along])
-                points = beside(course, k, len(members), scene.direction)
-                gaps.setdefault(rank, []).append((_across(points, starts[rank] - half, along), i))
+        told = [k for k, i in enumerate(members) if scene.links[i].label.runs or scene.links[i].label.step]
+        if told and course:
+            rank = round(centres[b][along])
+            across = _across(course, starts[rank] - half, along)
+            row = gaps.setdefault(rank, [])
+            row += [(across + _shift(k, len(members)), members[k]) for k in told]
     found: dict[int, Point] = {}
     for rank, row in gaps.items():
         row.sort()

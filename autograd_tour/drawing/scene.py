@@ -30,6 +30,8 @@ PADDING = 9.0
 GAP = 14.0
 HATCH = 34.0
 """Width of the hatched end of a row, px: its text ends before it."""
+_MARKS = {"": 0.0, "tab": 4.0, "hatched": 4.0 + HATCH, "cut": 16.0}
+"""The room that a mark takes in its row, px."""
 ARROW = 9.0
 """Length of an arrow's head, px."""
 BADGE = 8.5
@@ -82,9 +84,8 @@ class Row(Struct, frozen=True, gc=False):
         left = _width(self.left)
         if self.earlier:
             left = max(left, *(_width(runs) for _, runs in self.earlier))
-        right = _width(self.right)
-        extra = (2 * BADGE + 4 if self.step else 0) + (16 if self.mark == "cut" else 0)
-        extra += {"tab": 4, "hatched": 4 + HATCH}.get(self.mark, 0)
+        right = _width(self.right) if self.right else 0.0
+        extra = (2 * BADGE + 4 if self.step else 0) + _MARKS[self.mark]
         return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
 
 
