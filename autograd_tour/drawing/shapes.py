@@ -56,7 +56,7 @@ def _placeless(run: Run) -> tuple[float, float, str]:
     return lead, run.width, element
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def n(value: float) -> str:
     """A coordinate: two decimals at most, the same text on every machine."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value != 0 else "0"
