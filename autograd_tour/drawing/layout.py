@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
@@ -19,8 +19,7 @@ __all__ = ["Course", "Layout", "Point", "place"]
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Course:
+class Course(msgspec.Struct, frozen=True, gc=False):
     """A link in px: Bézier points in its own direction, the tip of its arrow, the centre of its label."""
 
     points: tuple[Point, ...]
@@ -28,8 +27,7 @@ class Course:
     label: Point | None
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Sizes in px, y downwards.
 
     ``centres`` and ``sizes`` are parallel to the scene's cards, ``courses`` to its links.
@@ -86,7 +84,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         courses: list[Course | None] = [None] * len(scene.links)
         if pairs is not None:
             found = {
-                (cards[edge.tail], cards[edge.head]): _course(edge, height, False).points
+                (cards[edge.tail], cards[edge.head]): tuple(_points(edge.pos, height))
                 for edge in answer.edges
             }
             lines = [found.get(pair, ()) for pair in pairs]
@@ -147,15 +145,18 @@ def _pair(text: str) -> Point:
     return float(x), float(y)
 
 
+def _points(text: str, height: float) -> list[Point]:
+    numbers = [float(number) for number in text.replace(",", " ").split()]
+    return [(x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
 def _course(edge: _Edge, height: float, reverse: bool) -> Course:
     course, tip = edge.pos.partition(";")[0], None
     while course.startswith(("e,", "s,")):  # the tip of an arrow comes first
         end, _, course = course.partition(" ")
         x, y = _pair(end[2:])
         tip = (x, height - y)
-    numbers = [float(number) for number in course.replace(",", " ").split()]
-    points = [(x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
-    label = None
+    points, label = _points(course, height), None
     if edge.lp:
         x, y = _pair(edge.lp)
         label = (x, height - y)

@@ -116,7 +116,7 @@ class Painter:
         if link.since:  # it waits, then something flows through it, then it is as in any picture
             waits = self.during(line(LIGHT.muted, "1"), 0, link.since - 1)
             drawn = waits + self.during(line(colour, "4"), link.since, link.since) + drawn
-        ident = escape(f"{self.prefix}-{link.id}")
+        ident = _escape_once(f"{self.prefix}-{link.id}")
         return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
 
     def label(self, link: Link, centre: Point) -> str:
@@ -145,7 +145,7 @@ class Painter:
         width, height = size
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
-        ident = escape(f"{self.prefix}-{card.id}")
+        ident = _escape_once(f"{self.prefix}-{card.id}")
         drawn = [f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>']
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
@@ -219,6 +219,10 @@ class Painter:
             x = left + width - PADDING - sum([run.width for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
         return drawn
+
+
+_escape_once = escape.__wrapped__
+"""For ids: no two are the same, so nothing is won by remembering them."""
 
 
 def _tooltip(text: str) -> str:

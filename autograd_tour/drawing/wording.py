@@ -98,8 +98,9 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     steps = list(graph.numbered_steps())
     if steps:
         ran = [nodes[step.node] for _, step in steps]
-        order = [_said(node.grad_fn) for node in ran if node.kind != "accumulate"]
-        shown = ", ".join(order[:limit]) + (f" and {len(order) - limit} more" if len(order) > limit else "")
+        order = [node.grad_fn for node in ran if node.kind != "accumulate"]
+        more = f" and {len(order) - limit} more" if len(order) > limit else ""
+        shown = ", ".join(map(_said, order[:limit])) + more
         said.append(f"Backward runs {shown}.")
     else:
         said.append("No backward was recorded.")
