@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,14 +44,19 @@ def _embedded() -> str | None:
     """The binary that pip put beside this interpreter, or anywhere on PATH."""
     name = "graphviz-pure"
     suffix = ".exe" if os.name == "nt" else ""
-    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
-    if os.name != "nt":
-        folders.append(sysconfig.get_path("scripts", f"{os.name}_user"))
-    for folder in folders:
+    for folder in _script_folders():
         path = Path(folder) / f"{name}{suffix}"
         if path.is_file() and os.access(path, os.X_OK):
             return str(path)
     return shutil.which(name)
+
+
+def _script_folders() -> Iterator[str]:
+    """Where pip puts programs, what is quickest to know first."""
+    yield str(Path(sys.executable).parent)
+    yield sysconfig.get_path("scripts")
+    if os.name != "nt":
+        yield sysconfig.get_path("scripts", f"{os.name}_user")
 
 
 _FINDERS: dict[str, Callable[[], str | None]] = {

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape as _escape
 
 from autograd_tour.text import clean
 
-__all__ = ["clean", "escape", "fit", "text_width"]
+__all__ = ["clean", "escape", "escape_once", "fit", "text_width"]
 
 # Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
 _REGULAR: dict[int, str] = {
@@ -141,12 +141,17 @@ _SMALL = frozenset("⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ᵀ₀₁₂₃₄₅₆₇₈�
 _HARMLESS = re.compile(r"[\w .:+-]*", re.ASCII).fullmatch
 
 
-@lru_cache(maxsize=4096)
-def escape(text: str) -> str:
-    """``text`` for an XML text or a double-quoted attribute."""
+def escape_once(text: str) -> str:
+    """``text`` for an XML text or a double-quoted attribute; for what does not come again, such as an id."""
     if _HARMLESS(text):
         return text
     return _escape(clean(text), {'"': "&quot;"})
+
+
+@lru_cache(maxsize=4096)
+def escape(text: str) -> str:
+    """The same, remembered."""
+    return escape_once(text)
 
 
 @lru_cache(maxsize=4096)

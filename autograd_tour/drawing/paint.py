@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, fit
+from autograd_tour.drawing.metrics import escape, escape_once, fit
 from autograd_tour.drawing.scene import BADGE, HATCH, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.theme import LIGHT
@@ -116,7 +117,7 @@ class Painter:
         if link.since:  # it waits, then something flows through it, then it is as in any picture
             waits = self.during(line(LIGHT.muted, "1"), 0, link.since - 1)
             drawn = waits + self.during(line(colour, "4"), link.since, link.since) + drawn
-        ident = _escape_once(f"{self.prefix}-{link.id}")
+        ident = escape_once(f"{self.prefix}-{link.id}")
         return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
 
     def label(self, link: Link, centre: Point) -> str:
@@ -134,8 +135,8 @@ class Painter:
 
     def disc(self, number: int, x: float, y: float) -> str:
         """The number of a step."""
-        digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
-        text = text_element(digits, x - digits.width / 2, y + digits.size * 0.355)
+        digits, width = _digits(number)
+        text = text_element(digits, x - width / 2, y + digits.size * 0.355)
         return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(BADGE)}" fill="{LIGHT.backward}"/>{text}'
 
     # ---- cards ----------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class Painter:
         width, height = size
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
-        ident = _escape_once(f"{self.prefix}-{card.id}")
+        ident = escape_once(f"{self.prefix}-{card.id}")
         drawn = [f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>']
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
@@ -199,11 +200,11 @@ class Painter:
         if row.fill:
             outline = band(left, top, width, row.height, upper, lower)
             drawn += f'<path d="{outline}" fill="{getattr(LIGHT, row.fill)}"/>'
+        x = left + PADDING
         if row.mark == "hatched":
             self.hatched = True
             strip = band(left + width - HATCH, top, HATCH, row.height, 0.0, lower)
             drawn += f'<path d="{strip}" fill="url(#{self.prefix}-hatch)"/>'
-        x = left + PADDING
         if row.mark in ("tab", "hatched"):
             tab = band(left, top, 5, row.height, 0.0, 0.0)
             drawn += f'<path d="{tab}" fill="{LIGHT.saved}"/>'
@@ -221,8 +222,10 @@ class Painter:
         return drawn
 
 
-_escape_once = escape.__wrapped__
-"""For ids: no two are the same, so nothing is won by remembering them."""
+@lru_cache(maxsize=1024)
+def _digits(number: int) -> tuple[Run, float]:
+    digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
+    return digits, digits.width
 
 
 def _tooltip(text: str) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import chain
 
 from autograd_tour.drawing.layout import Point
-from autograd_tour.drawing.metrics import escape
+from autograd_tour.drawing.metrics import escape_once
 from autograd_tour.drawing.scene import ARROW, Run
 from autograd_tour.drawing.theme import LIGHT, MONO
 
@@ -38,9 +38,10 @@ def _placeless(run: Run) -> tuple[float, float, str]:
     Many cards have the same texts.
     """
     text = run.text.strip(" ")
+    whole = run.width
     if not text.strip():
-        return 0.0, run.width, ""
-    lead, width = 0.0, run.width
+        return 0.0, whole, ""
+    lead, width = 0.0, whole
     if len(text) != len(run.text):
         blanks = len(run.text) - len(run.text.lstrip(" "))
         lead = Run(" " * blanks, run.role, run.bold, run.size, run.mono).width
@@ -51,9 +52,9 @@ def _placeless(run: Run) -> tuple[float, float, str]:
     colour = getattr(LIGHT, run.role)
     element = (
         f' font-size="{run.size:g}"{weight}{family}{length} '
-        f'xml:space="preserve" fill="{colour}">{escape(text)}</text>'
+        f'xml:space="preserve" fill="{colour}">{escape_once(text)}</text>'
     )
-    return lead, run.width, element
+    return lead, whole, element
 
 
 @lru_cache(maxsize=1024)
@@ -78,11 +79,16 @@ _HEAD = "M%.2f %.2fL%.2f %.2fL%.2f %.2fz"
 def arrow(points: Sequence[Point], tip: Point, colour: str, stroke: str) -> str:
     """A line along Bézier points and its head; ``stroke`` are the attributes of its width and dashes."""
     pieces = (len(points) - 1) // 3
-    template = (
+    template = _arrow_template(pieces, colour, stroke)
+    return _numbers(template, (*points[: 3 * pieces + 1], *_head(points[-1], tip)))
+
+
+@lru_cache(maxsize=256)
+def _arrow_template(pieces: int, colour: str, stroke: str) -> str:
+    return (
         f'<path d="M%.2f %.2f{_BEZIER * pieces}" fill="none" stroke="{colour}"{stroke}/>'
         f'<path d="{_HEAD}" fill="{colour}"/>'
     )
-    return _numbers(template, (*points[: 3 * pieces + 1], *_head(points[-1], tip)))
 
 
 def band(x: float, y: float, w: float, h: float, upper: float, lower: float) -> str:
