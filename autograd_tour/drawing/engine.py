@@ -53,7 +53,8 @@ def _embedded() -> str | None:
 
 def _script_folders() -> Iterator[str]:
     """Where pip puts programs, what is quickest to know first."""
-    yield str(Path(sys.executable).parent)
+    if sys.executable:  # empty where Python is embedded
+        yield str(Path(sys.executable).parent)
     yield sysconfig.get_path("scripts")
     if os.name != "nt":
         yield sysconfig.get_path("scripts", f"{os.name}_user")

@@ -142,7 +142,7 @@ _HARMLESS = re.compile(r"[\w .:+-]*", re.ASCII).fullmatch
 
 
 def escape_once(text: str) -> str:
-    """``text`` for an XML text or a double-quoted attribute; for what does not come again, such as an id."""
+    """``text`` for an XML text or a double-quoted attribute."""
     if _HARMLESS(text):
         return text
     return _escape(clean(text), {'"': "&quot;"})
@@ -150,7 +150,7 @@ def escape_once(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def escape(text: str) -> str:
-    """The same, remembered."""
+    """The same for what comes again and again; an id comes once."""
     return escape_once(text)
 
 

@@ -24,7 +24,7 @@ class ModuleRecord:
         self._kinds: dict[Place, str] = {}
         self._stack: list[Place] = []
         self._paths: dict[int, dict[int, str]] = {}
-        self._root_of: dict[int, tuple[nn.Module, int]] = {}
+        self._passing: list[nn.Module] = []  # kept, so that no other module gets the id of one of them
         self._parameters: set[int] = set()
         self._held: dict[int, tuple[str, nn.Module]] = {}
         self._searched: dict[int, nn.Module] = {}
@@ -42,6 +42,7 @@ class ModuleRecord:
         if path is None:  # made while its parent ran
             path = f"{self._stack[-1][1]}.{type(module).__name__}".strip(".") if self._stack else ""
             self._paths[root][id(module)] = path
+            self._passing.append(module)
         self._stack.append((root, path))
         self._kinds.setdefault((root, path), type(module).__name__)
 
@@ -52,18 +53,18 @@ class ModuleRecord:
 
     def _root(self, module: nn.Module, frame: FrameType) -> int:
         """The outermost module of one that the program calls: of ``net[0](x)`` it is ``net``."""
-        known = self._root_of.get(id(module))
-        if known is not None and known[0] is module:
-            return known[1]
+        for root, paths in self._paths.items():
+            if id(module) in paths:
+                return root
         name, owner, most = "", module, 0
-        for path, held in modules_held(user_frames(frame, self.stop)):
+        # Of several names for it the outermost is the one that the reader knows.
+        for path, held in modules_held(reversed(list(user_frames(frame, self.stop)))):
             inside = list(held.modules())
             if len(inside) > most and any(child is module for child in inside):
                 name, owner, most = path, held, len(inside)
         if not name and (user := user_frame(frame, self.stop)) is not None:
             name = find_name(module, [user.f_globals])
         self._add_root(name, owner)
-        self._root_of[id(module)] = module, id(owner)
         return id(owner)
 
     def _add_root(self, name: str, module: nn.Module) -> None:

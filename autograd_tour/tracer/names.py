@@ -181,30 +181,39 @@ def parameter_names(
 
 
 def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:
-    """All modules that variables of ``frames`` hold, also in a list, a dict or an object: ``self.net``."""
+    """All modules that variables of ``frames`` hold, also in a list, a dict or an object: ``self.net``.
+
+    No code of what the variables hold is run.
+    """
     for frame in frames:
         used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
         for name, value in [*frame.f_locals.items(), *used.items()]:
-            for path, item in _items(name, value):
+            for key, item in _parts(value):
                 if isinstance_safe(item, nn.Module):
-                    yield path, cast("nn.Module", item)
+                    yield _path(name, value, key), cast("nn.Module", item)
 
 
-def _items(name: str, value: object) -> Iterator[tuple[str, object]]:
-    """What ``value`` holds that may have a name of its own, then ``value`` itself."""
-    if type(value) in (list, tuple) and len(value) <= MANY:  # type: ignore[arg-type]
-        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value))  # type: ignore[arg-type, var-annotated]
-    elif type(value) is dict and len(value) <= MANY:
-        yield from ((f"{name}[{key!r}]", item) for key, item in list(value.items()))
-    elif not isinstance_safe(value, (nn.Module, ModuleType, type)):
+def _parts(value: Any) -> Iterable[tuple[Any, object]]:
+    """(key, part) of a small collection or object; of anything else itself, with the key ``None``."""
+    if type(value) in (list, tuple):
+        return list(enumerate(value)) if len(value) <= MANY else ()
+    if isinstance_safe(value, (nn.Module, ModuleType, type)):
+        return ((None, value),)
+    if type(value) is not dict:
+        # A proxy computes its `__dict__`, and one that is a method wrapper has none.
         try:
-            own = object.__getattribute__(value, "__dict__")
-        except AttributeError:
-            own = None
-        if type(own) is dict and len(own) <= MANY:
-            lead = "" if name == "self" else f"{name}."  # its methods speak of `actor`, not of which object
-            yield from ((f"{lead}{key}", item) for key, item in list(own.items()))
-    yield name, value
+            value = object.__getattribute__(value, "__dict__")
+        except Exception:
+            return ()
+    return list(value.items()) if type(value) is dict and len(value) <= MANY else ()
+
+
+def _path(name: str, value: object, key: Any) -> str:
+    if isinstance_safe(value, nn.Module):
+        return name
+    if type(value) in (list, tuple, dict):
+        return f"{name}[{key!r}]" if type(key) in (int, str) else f"{name}[{type(key).__name__}]"
+    return str(key) if name == "self" else f"{name}.{key}"  # methods speak of `actor`, not of which object
 
 
 def isinstance_safe(value: object, kind: type | tuple[type, ...]) -> bool:

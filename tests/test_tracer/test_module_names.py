@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -135,14 +136,57 @@ def test_a_parameter_that_is_used_without_its_module():
     assert leaves(tour.trace(program)) == {"encoder.0.weight", "scale"}
 
 
-def test_an_object_that_resists_is_left_alone():
-    class Thorny:
-        def __getattribute__(self, name):
-            raise RuntimeError(name)
+class Thorny:
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
 
+
+class Unbound:
+    @property
+    def __dict__(self):
+        raise RuntimeError("a proxy for nothing")
+
+
+class Silent:
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "make", [Thorny, Unbound, Silent, lambda: {Silent(): 1}, lambda: {Silent(): nn.ReLU()}]
+)
+def test_an_object_that_resists_is_left_alone(make):
     def program():
-        thorny = Thorny()  # noqa: F841
+        thorny = make()  # noqa: F841
         layer = nn.Linear(6, 1)
         return layer(x).sum()
 
     assert leaves(tour.trace(program)) == {"weight", "bias"}
+
+
+def test_the_outermost_name_is_the_one_that_the_reader_knows():
+    def program():
+        heads = {"<b>&\\N": nn.Linear(6, 1), "a\nb": nn.Linear(6, 1)}
+        return sum(h(x).sum() for h in heads.values())
+
+    assert groups(tour.trace(program)) == {"heads['<b>&\\\\N']", "heads['a\\nb']"}
+
+
+def test_a_layer_that_lives_for_one_call_lends_its_place_to_no_other():
+    class Maker(nn.Module):
+        def forward(self, x):
+            return nn.Linear(6, 6)(x)
+
+    def program():
+        maker = Maker()
+        h = x
+        for _ in range(20):
+            h = maker(h)
+            h = nn.LayerNorm(6)(h)
+        return h.sum()
+
+    graph = tour.trace(program)
+    kinds = {group.path: group.type for group in graph.groups}
+    for node in graph.nodes:
+        if node.grad_fn == "NativeLayerNormBackward0":
+            assert kinds[node.group] == "LayerNorm"
