@@ -57,8 +57,8 @@ bench-page: $(DEV_READY) ## Measure the page in chromium, and write docs/page-sp
 screenshots: $(DEV_READY) ## Photograph the page into outputs/page-*.png (needs chromium)
 	@work=$$(mktemp -d) && $(VENV)/bin/python docs/screenshots.py $$work; code=$$?; rm -rf $$work; exit $$code
 
-formulas: $(DEV_READY) ## Make tracer/formulas.json anew from the installed torch
-	$(VENV)/bin/python -m autograd_tour.tracer.make_formulas
+formulas: $(DEV_READY) ## Make rules/formulas.json anew from the installed torch
+	$(VENV)/bin/python -m autograd_tour.rules.make_formulas
 
 outputs-check: render ## Render, and fail if a picture or report in outputs/ changed
 	@# The traces hold numbers at full precision, whose last bit is the CPU's: a test compares their values.

@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autograd_tour.codec import dumps, loads
     from autograd_tour.errors import TourError
-    from autograd_tour.facts import TensorFacts
     from autograd_tour.formats.save import dot, report, save, svg
-    from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
-    from autograd_tour.ledger import Ledger
+    from autograd_tour.record.codec import dumps, loads
+    from autograd_tour.record.facts import TensorFacts
+    from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+    from autograd_tour.record.ledger import Ledger
     from autograd_tour.tracer import accumulate, stepper, trace
 
 __all__ = [
@@ -45,13 +45,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "codec": ("dumps", "loads"),
+    "record.codec": ("dumps", "loads"),
     "errors": ("TourError",),
-    "facts": ("TensorFacts",),
+    "record.facts": ("TensorFacts",),
     # Not of `formats` itself: there `dot` and `svg` become its submodules once those are loaded.
     "formats.save": ("dot", "report", "save", "svg"),
-    "graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
-    "ledger": ("Ledger",),
+    "record.graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
+    "record.ledger": ("Ledger",),
     "tracer": ("accumulate", "stepper", "trace"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -8,7 +8,7 @@ import unicodedata
 from decimal import Decimal
 from functools import lru_cache
 
-from autograd_tour.facts import Number
+from autograd_tour.record.facts import Number
 
 __all__ = ["MINUS", "clean", "friendly_name", "number", "one_line"]
 
@@ -21,7 +21,7 @@ LONGEST = 24
 def number(value: Number | complex, digits: int = 6) -> str:
     """``value`` with at most ``digits`` significant digits and no trailing zeros.
 
-    Text stands for what JSON cannot hold (see :data:`autograd_tour.facts.Number`); text that is
+    Text stands for what JSON cannot hold (see :data:`autograd_tour.record.facts.Number`); text that is
     not a number comes back cut to 24 characters.
 
     >>> number(4517.296875), number(-2.5e-7), number(1.0), number("-inf"), number("(1-2j)")

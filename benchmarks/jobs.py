@@ -192,7 +192,7 @@ def prepare(scale: Scale, folder: Path) -> tuple[Work, int]:
     from torchviz import make_dot
 
     from autograd_tour import trace
-    from autograd_tour.codec import dumps
+    from autograd_tour.record.codec import dumps
     from benchmarks.models import gpt_loss
 
     def work() -> None:
@@ -217,8 +217,8 @@ def whole_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG0
 
 
 def _picture(folder: Path, folded: bool) -> Work:
-    from autograd_tour.codec import loads
     from autograd_tour.drawing import picture
+    from autograd_tour.record.codec import loads
     from autograd_tour.views import registry
     from autograd_tour.views.fold import fold
 

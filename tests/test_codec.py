@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.codec import dumps, loads
 from autograd_tour.errors import TraceFileError
-from autograd_tour.facts import Stats, TensorFacts
 from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
-from autograd_tour.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
-from autograd_tour.ledger import Call, LeafAccount, Ledger
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.codec import dumps, loads
+from autograd_tour.record.facts import Stats, TensorFacts
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
+from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 
 
 @pytest.fixture(scope="module")

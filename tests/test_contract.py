@@ -12,9 +12,9 @@ from autograd_tour import formats, lessons, registry, views
 from autograd_tour.drawing import picture, readable_dot, scene_of
 from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
-from autograd_tour.graph import Graph, Node
-from autograd_tour.ledger import Ledger
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.views.base import View
 
 VIEWS, FORMATS, LESSONS = views.registry(), formats.registry(), lessons.registry()

@@ -8,10 +8,10 @@ import pickle
 import pytest
 
 import autograd_tour as tour
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
-from autograd_tour.ledger import POLICIES, Call, LeafAccount
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.ledger import POLICIES, Call, LeafAccount
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def _version(package: str) -> str | None:
 
 
 def _formulas_version() -> str | None:
-    path = Path(__file__).parents[1] / "tracer" / "formulas.json"
+    path = Path(__file__).parents[1] / "rules" / "formulas.json"
     try:
         version = json.loads(path.read_bytes()).get("torch")
     except (OSError, ValueError, AttributeError):

@@ -14,9 +14,9 @@ from autograd_tour.errors import TourError, TraceFileError, UsageError
 
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
-    from autograd_tour.graph import Graph
-    from autograd_tour.ledger import Ledger
     from autograd_tour.lessons import Lesson
+    from autograd_tour.record.graph import Graph
+    from autograd_tour.record.ledger import Ledger
 
 __all__ = ["LARGEST_TRACE", "Drawn", "Found", "builtin_names", "draw", "find"]
 
@@ -126,7 +126,7 @@ def _builtin(target: str) -> Lesson:
 def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> Found:
     _before_torch()
     from autograd_tour.lessons.produce import traced
-    from autograd_tour.tracer.target import resolve
+    from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
         found = resolve(target)
@@ -135,7 +135,7 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 
 
 def _of_trace(source: str, stem: str, text: bytes) -> Found:
-    from autograd_tour import codec
+    from autograd_tour.record import codec
 
     trace = codec.loads(text, source=source)
     return Found(stem or "trace", trace.graph, trace.ledger)

@@ -14,7 +14,7 @@ from autograd_tour.drawing.scene import Scene
 from autograd_tour.drawing.skeleton import skeleton_scene
 from autograd_tour.drawing.svg import draw
 from autograd_tour.drawing.theme import ThemeName
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 
 __all__ = ["Direction", "ThemeName", "animated", "film", "fragments", "picture", "readable_dot", "scene_of"]
 

@@ -18,8 +18,8 @@ from autograd_tour.drawing.wording import (
     tensor_runs,
     tensor_text,
 )
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import Edge, Graph, Node, Saved, Step
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
 from autograd_tour.text import one_line
 from autograd_tour.views.steps import Timeline
 

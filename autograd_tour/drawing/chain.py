@@ -7,7 +7,7 @@ from typing import Literal
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
-from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.text import one_line
 
 __all__ = ["chain_scene"]

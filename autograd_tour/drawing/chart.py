@@ -10,7 +10,7 @@ from autograd_tour.drawing.chart_rows import Bar, Part, Row, rows_of
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
-from autograd_tour.ledger import Ledger, Policy
+from autograd_tour.record.ledger import Ledger, Policy
 from autograd_tour.text import number
 
 __all__ = ["ledger_chart"]

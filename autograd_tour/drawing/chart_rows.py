@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from autograd_tour.facts import Number, TensorFacts
-from autograd_tour.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.text import number
 
 __all__ = ["Bar", "Part", "Row", "rows_of"]

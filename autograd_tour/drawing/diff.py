@@ -9,7 +9,7 @@ from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import tensor_text
-from autograd_tour.graph import Change, Edge, Graph, Node, State, Step
+from autograd_tour.record.graph import Change, Edge, Graph, Node, State, Step
 from autograd_tour.text import one_line
 
 __all__ = ["diff_scene"]

@@ -14,7 +14,7 @@ from autograd_tour.drawing.scene import Run, Scene
 from autograd_tour.drawing.svg import draw
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.drawing.wording import tensor_text
-from autograd_tour.graph import Graph, Node
+from autograd_tour.record.graph import Graph, Node
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
 
 __all__ = ["animated", "film", "film_scene", "fragments"]

@@ -9,7 +9,7 @@ from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Card, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
-from autograd_tour.graph import Graph, Node
+from autograd_tour.record.graph import Graph, Node
 
 __all__ = ["skeleton_scene"]
 

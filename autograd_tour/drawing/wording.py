@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autograd_tour.drawing.scene import Role, Run
-from autograd_tour.facts import Number, TensorFacts
-from autograd_tour.graph import Graph
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
 
 __all__ = ["describe_graph", "elements", "shape_text", "short", "tensor_runs", "tensor_text"]

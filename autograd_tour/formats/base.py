@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from autograd_tour.drawing import Direction, ThemeName
 from autograd_tour.errors import UsageError
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.registry import pick
 from autograd_tour.views import registry as views
 from autograd_tour.views.focus import focus

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from autograd_tour.codec import dumps
 from autograd_tour.drawing import readable_dot, scene_of
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.formats.base import PICTURES, Settings
@@ -12,7 +11,8 @@ from autograd_tour.formats.registry import check
 from autograd_tour.formats.svg import drawn, on_paper
 from autograd_tour.formats.to_pdf import pdf
 from autograd_tour.formats.to_png import png
-from autograd_tour.graph import Graph
+from autograd_tour.record.codec import dumps
+from autograd_tour.record.graph import Graph
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus

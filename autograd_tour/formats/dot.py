@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from autograd_tour.drawing import readable_dot, scene_of
 from autograd_tour.formats.base import Format, Settings, chosen_views
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["writer"]
 

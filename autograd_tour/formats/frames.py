@@ -8,7 +8,7 @@ from typing import TypeVar
 from autograd_tour.drawing import film
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views.steps import frames
 
 __all__ = ["MOST", "frames_of", "numbered"]

@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from autograd_tour.formats.base import Format, Settings, shown_graph
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
 from autograd_tour.questions import Question, ask, read_number
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["writer"]
 

@@ -8,8 +8,8 @@ from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_pdf import check_pdf, pdf
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["writer"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from autograd_tour.formats.base import DEFAULT_FORMATS, Settings
 from autograd_tour.formats.registry import registry
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.registry import pick
 
 __all__ = ["files_of_trace"]

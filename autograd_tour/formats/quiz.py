@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from autograd_tour.formats.base import Format, Settings, shown_graph
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
 from autograd_tour.questions import ask
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["writer"]
 

@@ -11,8 +11,8 @@ from autograd_tour.formats.base import ACCUMULATION, Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.formats.registry import registry
 from autograd_tour.formats.write import write_all
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.reports import report
 
 __all__ = ["dot", "report", "save", "svg"]

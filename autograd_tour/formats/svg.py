@@ -9,8 +9,8 @@ from autograd_tour.drawing import ThemeName, picture
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
 from autograd_tour.formats.frames import frames_of, numbered
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["drawn", "on_paper", "paper_theme", "writer"]
 

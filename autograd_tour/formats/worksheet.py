@@ -12,8 +12,8 @@ from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.scene import Card, Row, Run, Scene
 from autograd_tour.drawing.svg import draw
 from autograd_tour.formats.base import Settings
-from autograd_tour.graph import Graph
 from autograd_tour.questions import Question
+from autograd_tour.record.graph import Graph
 
 __all__ = ["worksheets"]
 

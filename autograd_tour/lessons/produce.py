@@ -7,8 +7,8 @@ from collections.abc import Callable
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.tracer import accumulate, trace
 
 __all__ = ["files_of_program", "traced"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import chain
 
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import Ledger
 from autograd_tour.questions import accumulation, gradients, kept, order
 from autograd_tour.questions.answers import Judgement, judge, read_number
 from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import Ledger
 
 __all__ = ["Judgement", "Question", "Wrong", "ask", "judge", "read_number"]
 

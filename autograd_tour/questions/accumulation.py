@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from autograd_tour.ledger import LeafAccount
 from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first, numeric, where
+from autograd_tour.record.ledger import LeafAccount
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, Sent
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.graph import Node
 from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.record.graph import Node
 from autograd_tour.text import one_line
 
 __all__ = ["cut", "kept"]

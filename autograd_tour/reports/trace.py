@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from autograd_tour.drawing.wording import describe_graph, shape_text
 from autograd_tour.drawing.wording import tensor_text as _tensor_text
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import Graph, Node, Step
-from autograd_tour.ledger import POLICIES, Ledger
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph, Node, Step
+from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.text import one_line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograd_tour.graph import Graph, Node
+from autograd_tour.record.graph import Graph, Node
 from autograd_tour.text import one_line
 
 __all__ = ["tree"]

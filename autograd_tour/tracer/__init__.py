@@ -1,7 +1,7 @@
 """The only room where live tensors are touched: a program in, plain data out."""
 
-from autograd_tour.tracer.repeat import accumulate
-from autograd_tour.tracer.stepper import Stop, stepper
+from autograd_tour.tracer.engine.repeat import accumulate
+from autograd_tour.tracer.engine.stepper import Stop, stepper
 from autograd_tour.tracer.trace import trace
 
 __all__ = ["Stop", "accumulate", "stepper", "trace"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autograd_tour.errors import UsageError
-from autograd_tour.facts import Number, Stats, TensorFacts
+from autograd_tour.record.facts import Number, Stats, TensorFacts
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 

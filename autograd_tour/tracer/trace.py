@@ -9,15 +9,22 @@ import torch
 from torch import Tensor
 
 from autograd_tour.errors import UsageError
-from autograd_tour.graph import BackwardPass, Graph, Group, Meta
-from autograd_tour.tracer.attribution import attribute
-from autograd_tour.tracer.backward import record_backward, start_gradients
-from autograd_tour.tracer.build import Builder
-from autograd_tour.tracer.drafts import LARGE
-from autograd_tour.tracer.forward import ForwardRecord
+from autograd_tour.record.graph import BackwardPass, Graph, Group, Meta
+from autograd_tour.tracer.assemble.attribution import attribute
+from autograd_tour.tracer.assemble.build import Builder
+from autograd_tour.tracer.assemble.drafts import LARGE
+from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.engine.backward import record_backward, start_gradients
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.names import caller_namespaces, find_name
+from autograd_tour.tracer.listen.run import (
+    LeafNames,
+    check_outputs,
+    modules_in_sight,
+    run_forward,
+    tensors_in,
+)
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.names import caller_namespaces, find_name
-from autograd_tour.tracer.run import LeafNames, check_outputs, modules_in_sight, run_forward, tensors_in
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
@@ -25,7 +32,6 @@ from autograd_tour.tracer.surroundings import (
     random_state_restored,
     switches_restored,
 )
-from autograd_tour.tracer.walk import root_of, walk
 
 __all__ = ["outputs_of", "record_of", "trace"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views.base import View
 
 __all__ = ["view"]

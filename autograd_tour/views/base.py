@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 
 __all__ = ["View"]
 

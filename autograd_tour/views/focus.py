@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.graph import BackwardPass, Graph, Node
+from autograd_tour.record.graph import BackwardPass, Graph, Node
 from autograd_tour.text import friendly_name
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import Homes, Title, contract, operations_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 
 __all__ = ["flow", "is_topological", "on_loops", "split_loops", "topological"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import Edge, Graph, Node, Step
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Edge, Graph, Node, Step
 from autograd_tour.views.base import View
 from autograd_tour.views.worked import operand_values, worked
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.views.base import View
 
 __all__ = ["view"]

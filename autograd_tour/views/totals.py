@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from autograd_tour.facts import Number, Stats, TensorFacts
-from autograd_tour.graph import Node
+from autograd_tour.record.facts import Number, Stats, TensorFacts
+from autograd_tour.record.graph import Node
 from autograd_tour.text import number
 
 __all__ = ["add", "remarks", "totals"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from autograd_tour.graph import BackwardPass, Graph
+from autograd_tour.record.graph import BackwardPass, Graph
 from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
 from autograd_tour.views.fold import as_cards, fold, visible

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from autograd_tour.facts import Number, TensorFacts
-from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.text import number
 
 __all__ = ["Known", "operand_values", "worked"]

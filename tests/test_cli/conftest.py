@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from autograd_tour import codec, formats, lessons, views
+from autograd_tour import formats, lessons, views
 from autograd_tour.cli import cli
-from autograd_tour.graph import Graph, Node
+from autograd_tour.record import codec
+from autograd_tour.record.graph import Graph, Node
 
 Run = Callable[..., Result]
 

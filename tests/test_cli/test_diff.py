@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from autograd_tour import codec
-from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.record import codec
+from autograd_tour.record.graph import Edge, Graph, Node
 
 PROGRAM = (
     "import torch\n"

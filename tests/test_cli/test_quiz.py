@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from autograd_tour import save, trace
 from autograd_tour.cli import cli
-from autograd_tour.graph import Graph
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.graph import Graph
 
 TRACE = str(Path(__file__).parents[2] / "outputs" / "thermometer.json")
 

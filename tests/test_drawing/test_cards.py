@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.drawing import readable_dot, scene_of
-from autograd_tour.facts import Stats, TensorFacts
-from autograd_tour.graph import Edge, Graph, Node, Saved
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.record.facts import Stats, TensorFacts
+from autograd_tour.record.graph import Edge, Graph, Node, Saved
 
 
 def cards(program, **options):

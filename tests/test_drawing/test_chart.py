@@ -12,8 +12,8 @@ import pytest
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.chart_rows import rows_of
 from autograd_tour.drawing.metrics import text_width
-from autograd_tour.facts import Stats, TensorFacts
-from autograd_tour.ledger import Call, LeafAccount, Ledger
+from autograd_tour.record.facts import Stats, TensorFacts
+from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 
 SVG = "{http://www.w3.org/2000/svg}"
 PALETTE = {

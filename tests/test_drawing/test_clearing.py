@@ -14,8 +14,8 @@ from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.large import CROWDED, LARGE
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.scene import Label, Run
-from autograd_tour.graph import Edge, Graph, Node
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.record.graph import Edge, Graph, Node
 
 SIZE = (300.0, 200.0)
 LABEL = Label((Run("× w"),), 3)

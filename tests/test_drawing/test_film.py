@@ -10,8 +10,8 @@ import pytest
 from autograd_tour import trace
 from autograd_tour.cli import cli
 from autograd_tour.drawing import animated, film, fragments, picture
-from autograd_tour.graph import BackwardPass, Graph, Node, Step
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.graph import BackwardPass, Graph, Node, Step
 from autograd_tour.views.fold import fold
 from tests.programs import basics, models
 

@@ -9,8 +9,8 @@ from autograd_tour.drawing import picture
 from autograd_tour.drawing.cards import cards_scene
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import place
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
 
 FACTS = TensorFacts((3,), "float32", first=(1.0, 2.0, 3.0))
 

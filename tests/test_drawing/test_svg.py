@@ -17,8 +17,8 @@ import autograd_tour as tour
 from autograd_tour.drawing import scene_of
 from autograd_tour.drawing.engine import ENVIRONMENT
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
-from autograd_tour.graph import Graph
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.record.graph import Graph
 from autograd_tour.views import registry
 
 

@@ -18,8 +18,8 @@ from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page import page
 from autograd_tour.formats.page.document import WEB
 from autograd_tour.formats.page.script import bundled
-from autograd_tour.graph import Graph, Node, SourceLine
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.graph import Graph, Node, SourceLine
 from tests.programs import basics, models
 
 HOSTILE = [

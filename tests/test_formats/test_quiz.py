@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings, registry
-from autograd_tour.graph import Graph
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.record.graph import Graph
 
 SVG = "{http://www.w3.org/2000/svg}"
 

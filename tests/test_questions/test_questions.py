@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
-from autograd_tour.graph import Graph
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.questions import Question, ask, judge, read_number
+from autograd_tour.record.graph import Graph
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
 from tests.programs import basics, hooks, models, operators

@@ -19,9 +19,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import autograd_tour as tour
-from autograd_tour import codec
-from autograd_tour.facts import TensorFacts
-from autograd_tour.graph import Graph, Node
+from autograd_tour.record import codec
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph, Node
 
 Fn = Any
 

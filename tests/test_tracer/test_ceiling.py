@@ -11,7 +11,7 @@ import torch
 
 import autograd_tour as tour
 from autograd_tour.errors import UsageError
-from autograd_tour.facts import TensorFacts
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.tracer.measure import FEW, Recorder
 from autograd_tour.views.diff import diff, differs
 

@@ -54,12 +54,12 @@ def test_a_deep_graph_is_freed_in_peace_after_a_trace(after, run):
 
 @pytest.mark.slow
 def test_the_danger_is_real_without_the_measure():
-    unsafe = "import autograd_tour.tracer.walk as walk\nwalk.CHAIN_LIMIT = 10**9\n"
+    unsafe = "import autograd_tour.tracer.assemble.walk as walk\nwalk.CHAIN_LIMIT = 10**9\n"
     program = unsafe + PROGRAM.format(after="del y; del middle", run="go()").replace("60_000", "200_000")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode != 0, "torch frees deep graphs safely now: tracer/walk.py's measure can go"
+    assert done.returncode != 0, "torch frees deep graphs safely now: tracer/assemble/walk.py's measure can go"
 
 
 def test_a_shallow_graph_is_left_untouched():

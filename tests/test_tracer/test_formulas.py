@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import autograd_tour as tour
-from autograd_tour.tracer import make_formulas
-from autograd_tour.tracer.formulas import (
+from autograd_tour.rules import make_formulas
+from autograd_tour.rules.formulas import (
     FUSED,
     POINTWISE,
     ROUTED,
@@ -27,7 +27,7 @@ from autograd_tour.tracer.formulas import (
     rule,
     torch_version,
 )
-from autograd_tour.tracer.rules import RULES
+from autograd_tour.rules.texts import RULES
 from tests.rule_reader import evaluate
 
 Program = Callable[..., Tensor]
@@ -557,7 +557,7 @@ def test_the_file_is_what_the_script_makes() -> None:
 def test_a_missing_reader_of_yaml_is_named() -> None:
     code = (
         "import sys; sys.modules['yaml'] = None\n"
-        "from autograd_tour.tracer import make_formulas\nmake_formulas.main(['--check'])"
+        "from autograd_tour.rules import make_formulas\nmake_formulas.main(['--check'])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 1

@@ -15,7 +15,7 @@ from programs import basics, hooks, models, operators
 import autograd_tour as tour
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.tracer.stepper import Stop
+from autograd_tour.tracer.engine.stepper import Stop
 
 PROGRAMS = [
     thermometer, basics.square_by_product, basics.broadcast, basics.fan_out, basics.lists,

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from autograd_tour.errors import ProgramError, UsageError
-from autograd_tour.tracer.target import resolve, safe_stem
+from autograd_tour.tracer.load.target import resolve, safe_stem
 
 Write = Callable[..., Path]
 

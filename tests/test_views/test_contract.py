@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from autograd_tour.facts import Stats, TensorFacts
-from autograd_tour.graph import BackwardPass, Edge, Graph, Group, Node, Saved, Step
+from autograd_tour.record.facts import Stats, TensorFacts
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Node, Saved, Step
 from autograd_tour.views.contract import Title, contract, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops
 from autograd_tour.views.totals import add

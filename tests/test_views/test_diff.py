@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.codec import dumps, loads
 from autograd_tour.drawing import scene_of
-from autograd_tour.facts import TensorFacts
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.comparison import files_of_diff
-from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.codec import dumps, loads
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff, differs, tell
 from autograd_tour.views.fold import SCREEN, visible

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological

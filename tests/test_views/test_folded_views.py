@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograd_tour.drawing import readable_dot, scene_of
-from autograd_tour.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.views import registry
 from autograd_tour.views.fold import fold
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 
 from autograd_tour import trace
-from autograd_tour.graph import Edge, Graph, Node
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.text import number
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import Timeline, frames

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from autograd_tour import trace
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological

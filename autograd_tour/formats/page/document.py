@@ -19,9 +19,9 @@ from autograd_tour.drawing.wording import describe_graph, tensor_text
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.script import bundled
-from autograd_tour.graph import Graph
-from autograd_tour.ledger import POLICIES, Ledger
 from autograd_tour.questions import ask
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
 

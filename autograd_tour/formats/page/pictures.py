@@ -14,7 +14,7 @@ from autograd_tour.drawing.scene import Run
 from autograd_tour.drawing.svg import draw, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
-from autograd_tour.graph import Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views.focus import focus
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened

@@ -1,0 +1,1 @@
+"""Frozen data: what was recorded of an autograd run, its invariants, and its JSON."""

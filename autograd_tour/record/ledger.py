@@ -1,0 +1,53 @@
+"""What each backward call added to each leaf, zeroed and not: frozen plain data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from autograd_tour.record.facts import TensorFacts
+
+__all__ = ["POLICIES", "Call", "LeafAccount", "Ledger", "Policy"]
+
+Policy = Literal["keep", "zero_", "none"]
+POLICIES: tuple[Policy, ...] = ("keep", "zero_", "none")
+"""What happens to ``.grad`` before a call: nothing; ``.grad.zero_()``; ``zero_grad(set_to_none=True)``."""
+
+
+class Call(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One backward call as one leaf saw it; ``None`` means no gradient.
+
+    ``before`` is ``.grad`` just before the call (after any zeroing), ``contribution`` what the
+    engine brought, ``after`` the sum.
+    """
+
+    before: TensorFacts | None = None
+    contribution: TensorFacts | None = None
+    after: TensorFacts | None = None
+
+
+class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One leaf through all calls, once for each policy of :data:`POLICIES`, in that order."""
+
+    name: str
+    shape: tuple[int, ...] = ()
+    keep: tuple[Call, ...] = ()
+    zero_: tuple[Call, ...] = ()
+    none: tuple[Call, ...] = ()
+
+    def under(self, policy: Policy) -> tuple[Call, ...]:
+        """The calls under one policy."""
+        return {"keep": self.keep, "zero_": self.zero_, "none": self.none}[policy]
+
+
+class Ledger(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+    """``calls`` backward calls, a fresh forward each, on every leaf of a program.
+
+    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`.
+    """
+
+    calls: int = 0
+    accounts: tuple[LeafAccount, ...] = ()
+    losses: tuple[TensorFacts | None, ...] = ()
+    notes: tuple[str, ...] = ()

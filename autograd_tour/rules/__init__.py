@@ -1,0 +1,1 @@
+"""The derivative rules, torch's own formulas, and what people call an operation. No torch in here."""

@@ -1,0 +1,150 @@
+"""Backward again and again, a fresh forward each time, with and without zeroing -> Ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.engine.backward import run_backward, start_gradients
+from autograd_tour.tracer.listen.names import caller_namespaces
+from autograd_tour.tracer.listen.run import LeafNames, modules_in_sight, run_forward
+from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.surroundings import (
+    ONE_AT_A_TIME,
+    Buffers,
+    grads_restored,
+    random_state_restored,
+    switches_restored,
+)
+
+__all__ = ["accumulate"]
+
+
+def accumulate(
+    program: Callable[..., Any],
+    *args: Any,
+    calls: int = 4,
+    gradient: Any = None,
+    keep: int | None = 16,
+    ceiling: float = 256,
+    names: Mapping[str, Tensor] | None = None,
+) -> Ledger:
+    """What ``calls`` backward calls do to the ``.grad`` of every leaf of ``program``.
+
+    Each call runs a fresh forward and the engine's own backward, once for each way of zeroing in
+    :data:`autograd_tour.record.ledger.POLICIES`; every way starts from the ``.grad`` its own last call
+    left, beginning with none. A program that makes its leaves anew in each call is followed by
+    their place in the graph, and its ``.grad`` is handed from one to the next.
+
+    ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
+    Everything is as found afterwards: ``.grad``, random states, buffers.
+
+    Raises:
+        ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
+        UsageError: ``program`` is not callable, ``calls`` is less than 1, or ``keep`` or ``ceiling``
+            is negative.
+    """
+    if not callable(program):
+        raise UsageError(
+            "accumulate() needs a callable: each call runs a fresh forward",
+            "For example accumulate(lambda: loss_fn(model(x), y))",
+        )
+    if calls < 1:
+        raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
+    recorder, listener = Recorder(keep, ceiling), Recorder(0, 0)  # of the forward pass only names are wanted
+    caller = caller_namespaces(1)
+    mailboxes: dict[Policy, list[Tensor | None]] = {}
+    histories: dict[Policy, list[list[Call]]] = {}
+    labels: list[tuple[str, tuple[int, ...]]] = []
+    losses: list[TensorFacts | None] = []
+    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
+        for number in range(calls):
+            with Buffers() as buffers:
+                record, outputs = run_forward(program, args, listener, buffers)
+                tensors = [tensor for tensor, _ in outputs]
+                started, gradients = start_gradients(tensors, gradient)
+                losses.append(recorder.measure(started[0]))
+                leaves = _leaves(tensors)
+                found = LeafNames(leaves, names, program, args, record, caller)
+                described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
+                if number == 0:
+                    labels = described
+                    mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
+                    histories = {policy: [[] for _ in leaves] for policy in POLICIES}
+                elif [shape for _, shape in described] != [shape for _, shape in labels]:
+                    raise ProgramError(
+                        f"the program used other leaves in backward call {number + 1} than in the first",
+                        "Accumulation follows the same parameters: make the program do the same in each call",
+                    )
+                with grads_restored(leaves, empty=True, beyond=True):
+                    # Where there was no .grad, what a backward brings is what is there afterwards.
+                    contributions: list[TensorFacts | None] = []
+                    for policy in sorted(POLICIES, key=lambda policy: policy != "none"):
+                        _one_call(
+                            policy,
+                            leaves,
+                            mailboxes[policy],
+                            histories[policy],
+                            contributions,
+                            recorder,
+                            started,
+                            gradients,
+                        )
+    return Ledger(
+        calls,
+        tuple(
+            LeafAccount(name or f"leaf {i + 1}", shape, *(tuple(histories[policy][i]) for policy in POLICIES))
+            for i, (name, shape) in enumerate(labels)
+        ),
+        tuple(losses),
+        recorder.remarks("the record of accumulation"),
+    )
+
+
+def _one_call(
+    policy: Policy,
+    leaves: list[Tensor],
+    mailbox: list[Tensor | None],
+    history: list[list[Call]],
+    contributions: list[TensorFacts | None],
+    recorder: Recorder,
+    started: list[Tensor],
+    gradients: list[Tensor | None],
+) -> None:
+    for i, leaf in enumerate(leaves):
+        leaf.grad = None if policy == "none" else mailbox[i]
+        if policy == "zero_" and leaf.grad is not None:
+            leaf.grad.zero_()
+    before = [_facts(leaf.grad, recorder) for leaf in leaves]
+    run_backward(started, gradients)
+    after = [_facts(leaf.grad, recorder) for leaf in leaves]
+    if policy == "none":
+        contributions += after
+    for i, leaf in enumerate(leaves):
+        history[i].append(Call(before[i], contributions[i], after[i]))
+        mailbox[i] = leaf.grad
+
+
+def _facts(tensor: Tensor | None, recorder: Recorder) -> TensorFacts | None:
+    return None if tensor is None else recorder.measure(tensor, gradient=True)
+
+
+def _leaves(outputs: list[Tensor]) -> list[Tensor]:
+    """The leaves behind ``outputs`` in the fixed order of the walk."""
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        pairs = zip(skeleton.fns, skeleton.names, strict=True)
+        return [
+            fn.variable
+            for fn, name in pairs
+            if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)
+        ]
+    finally:
+        skeleton.release()

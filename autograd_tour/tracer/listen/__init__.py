@@ -1,0 +1,1 @@
+"""What the program called: values, lines of code, names, modules."""

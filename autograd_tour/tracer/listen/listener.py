@@ -1,0 +1,80 @@
+"""Setting up and taking down everything that listens to a forward pass.
+
+A ``TorchFunctionMode`` sees every function the program calls. A ``TorchDispatchMode`` would see
+deeper, but it changes what it sees: ``torch.compile`` steps aside and some kernels take another path
+(an attention layer gets other nodes).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.compiler import is_dynamo_compiling
+from torch.overrides import TorchFunctionMode
+
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.surroundings import Buffers
+
+__all__ = ["listening"]
+
+
+class _Listener(TorchFunctionMode):
+    def __init__(self, record: ForwardRecord) -> None:
+        super().__init__()
+        self.record = record
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if is_dynamo_compiling():
+            # torch.compile traces modes and hooks along with the program: show it nothing to stop at.
+            return func(*args, **kwargs)
+        start = sequence_nr()
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", str(func))
+        if name == "__get__":  # an attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing
+            name = func.__self__.__name__
+            if name != "data" and start == sequence_nr():
+                return result
+        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
+        return result
+
+
+@contextmanager
+def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
+    """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
+
+    def before(module: nn.Module, _args: Any) -> None:
+        if not is_dynamo_compiling():
+            buffers.remember(module)
+            record.modules.enter(module, sys._getframe(1))
+
+    def after(_module: nn.Module, _args: Any, _result: Any) -> None:
+        if not is_dynamo_compiling():
+            record.modules.leave()
+
+    handles = [
+        torch.nn.modules.module.register_module_forward_pre_hook(before),
+        torch.nn.modules.module.register_module_forward_hook(after, always_call=True),
+    ]
+    earlier = threading.getprofile()
+
+    def started(*_: object) -> None:
+        """The first thing that a new thread does is to call this."""
+        record.threads = True
+        sys.setprofile(earlier)
+
+    threading.setprofile(started)
+    try:
+        with _Listener(record):
+            yield record
+    finally:
+        if threading.getprofile() is started:
+            threading.setprofile(earlier)
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,237 @@
+"""How the program itself names its tensors: local variables, closures, parameters of modules.
+
+A result is named by what the bytecode does next with it: after ``t_p = model(...)`` comes a
+``STORE_FAST t_p``. An input that was made before the trace is looked up by identity in the frames
+of the program.
+"""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import lru_cache
+from types import CodeType, FrameType, ModuleType
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+__all__ = [
+    "assigned_names",
+    "find_name",
+    "is_library",
+    "modules_held",
+    "namespaces_of",
+    "parameter_names",
+    "user_frame",
+    "user_frames",
+]
+
+_TORCH = os.path.dirname(torch.__file__) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
+_LESSONS = os.path.join(_OURS, "lessons") + os.sep
+MANY = 64
+"""Most items of a collection, or attributes of an object, that are searched."""
+
+# Frames that hand the result of what they call straight on to their own caller.
+_TRANSPARENT = {"_call_impl", "_wrapped_call_impl", "handle_torch_function", "inner", "wrapped", "fn"}
+
+
+@lru_cache(maxsize=4096)
+def is_library(filename: str) -> bool:
+    """Code that is not the program's: torch, this package (but for its lessons), frozen modules."""
+    if filename.startswith(_LESSONS):
+        return False
+    return filename.startswith((_TORCH, _OURS, "<frozen"))
+
+
+def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
+    """The innermost frame of the program at or above ``frame``; ``None`` if ``stop`` comes first."""
+    while frame is not None and frame.f_code is not stop:
+        if not is_library(frame.f_code.co_filename):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def user_frames(frame: FrameType | None, stop: CodeType) -> Iterator[FrameType]:
+    """All frames of the program from ``frame`` outwards, the innermost first."""
+    while (frame := user_frame(frame, stop)) is not None:
+        yield frame
+        frame = frame.f_back
+
+
+@lru_cache(maxsize=1024)
+def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]]:
+    """Offsets of all instructions; offset -> names that its result goes to, ``None`` if it is returned."""
+    instructions = [item for item in dis.get_instructions(code) if item.opname not in ("CACHE", "NOP")]
+    sinks: dict[int, tuple[str, ...] | None] = {}
+    for here, item in enumerate(instructions[:-1]):
+        names: list[str] = []
+        if item.opname == "PRECALL":  # Python 3.11 may make the whole call from here
+            here += 1  # noqa: PLW2901
+        if here + 1 >= len(instructions):
+            break
+        nxt = instructions[here + 1]
+        if nxt.opname == "RETURN_VALUE":
+            sinks[item.offset] = None
+            continue
+        after, count = here + 1, 1
+        if nxt.opname in ("UNPACK_SEQUENCE", "UNPACK_EX"):
+            after, count = here + 2, int(nxt.arg or 0)
+        while len(names) < count and after < len(instructions):
+            stored = instructions[after]
+            if not stored.opname.startswith("STORE_") or stored.opname in ("STORE_SUBSCR", "STORE_SLICE"):
+                break
+            value = stored.argval
+            # From Python 3.13 on one instruction may store twice, or store and load.
+            parts = list(value) if isinstance(value, tuple) else [value]
+            names.extend(map(str, parts[:1] if stored.opname == "STORE_FAST_LOAD_FAST" else parts))
+            after += 1
+        if names:
+            sinks[item.offset] = tuple(names)
+    return [item.offset for item in instructions], sinks
+
+
+def _sink(code: CodeType, last: int) -> tuple[str, ...] | None:
+    offsets, sinks = _sinks(code)
+    # A caller may stand in the inline cache of its call: the instruction begins before that.
+    return sinks.get(offsets[bisect_right(offsets, last) - 1], ()) if offsets else ()
+
+
+def assigned_names(frame: FrameType | None, stop: CodeType) -> tuple[str, ...]:
+    """Names that the program is about to give to what the call running in ``frame`` returns."""
+    while frame is not None and frame.f_code is not stop:
+        code = frame.f_code
+        if not (is_library(code.co_filename) and code.co_name in _TRANSPARENT):
+            names = _sink(code, frame.f_lasti)
+            if names is not None:
+                return () if is_library(code.co_filename) else names
+        frame = frame.f_back
+    return ()
+
+
+def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
+    """The name of ``tensor`` in the first of the namespaces that has one, or ``""``.
+
+    A tensor in a list, tuple or dict of the namespace is found too: ``layers[0]``.
+    """
+    nested: list[str] = []
+    for space in spaces:
+        for name, value in list(space.items()):
+            if name.startswith("_") and name.strip("_") == "":
+                continue
+            if value is tensor:
+                return name
+            if not nested and type(value) in (list, tuple) and len(value) <= MANY:
+                nested += [f"{name}[{i}]" for i, item in enumerate(value) if item is tensor]
+            elif not nested and type(value) is dict and len(value) <= MANY and name != "__builtins__":
+                nested += [f"{name}[{key!r}]" for key, item in list(value.items()) if item is tensor]
+        if nested:
+            return nested[0]
+    return ""
+
+
+def namespaces_of(program: object) -> list[dict[str, Any]]:
+    """Where a callable's tensors may have names: its closure, its defaults, its module's globals."""
+    if isinstance(program, nn.Module):
+        return []
+    function: Any = getattr(program, "__func__", program)
+    function = getattr(function, "func", function)  # functools.partial
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    closure: dict[str, Any] = {}
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            closure[name] = cell.cell_contents
+        except ValueError:
+            continue  # not assigned yet
+    used = {name: function.__globals__[name] for name in code.co_names if name in function.__globals__}
+    return [closure, used, function.__globals__]
+
+
+def parameter_names(
+    spaces: Iterable[Mapping[str, Any]], extra: Iterable[tuple[str, nn.Module]], wanted: Set[int]
+) -> dict[int, str]:
+    """Id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
+
+    With one such module the path is that of ``named_parameters``; with several it starts with the
+    variable that holds the module.
+    """
+    modules = {id(module): (name, module) for name, module in extra}
+    for space in spaces:
+        for name, value in list(space.items()):
+            if isinstance_safe(value, nn.Module) and (id(value) not in modules or not modules[id(value)][0]):
+                modules[id(value)] = (name, value)
+    inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
+    owned: list[tuple[str, dict[int, str]]] = []
+    for key, (name, root) in modules.items():
+        tensors = [*root.named_parameters(), *root.named_buffers()]
+        if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
+            owned.append((name, {id(tensor): path for path, tensor in reversed(tensors)}))
+    found: dict[int, str] = {}
+    for name, paths in owned:
+        prefix = f"{name}." if name and len(owned) > 1 else ""
+        found |= {key: prefix + path for key, path in paths.items() if key not in found}
+    return found
+
+
+def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:
+    """All modules that variables of ``frames`` hold, also in a list, a dict or an object: ``self.net``.
+
+    No code of what the variables hold is run.
+    """
+    for frame in frames:
+        used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
+        for name, value in [*frame.f_locals.items(), *used.items()]:
+            for key, item in _parts(value):
+                if isinstance_safe(item, nn.Module):
+                    yield _path(name, value, key), cast("nn.Module", item)
+
+
+def _parts(value: Any) -> Iterable[tuple[Any, object]]:
+    """(key, part) of a small collection or object; of anything else itself, with the key ``None``."""
+    if type(value) in (list, tuple):
+        return list(enumerate(value)) if len(value) <= MANY else ()
+    if isinstance_safe(value, (nn.Module, ModuleType, type)):
+        return ((None, value),)
+    if type(value) is not dict:
+        # A proxy computes its `__dict__`, and one that is a method wrapper has none.
+        try:
+            value = object.__getattribute__(value, "__dict__")
+        except Exception:
+            return ()
+    return list(value.items()) if type(value) is dict and len(value) <= MANY else ()
+
+
+def _path(name: str, value: object, key: Any) -> str:
+    if isinstance_safe(value, nn.Module):
+        return name
+    if type(value) in (list, tuple, dict):
+        return f"{name}[{key!r}]" if type(key) in (int, str) else f"{name}[{type(key).__name__}]"
+    return str(key) if name == "self" else f"{name}.{key}"  # methods speak of `actor`, not of which object
+
+
+def isinstance_safe(value: object, kind: type | tuple[type, ...]) -> bool:
+    """``isinstance`` by real type: a stranger's ``__class__`` property is not run."""
+    return issubclass(type(value), kind)
+
+
+def arguments_by_name(program: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+    """The positional arguments by the names of the callable's parameters, as far as they go."""
+    target: Any = program.forward if isinstance(program, nn.Module) else program
+    code = getattr(getattr(target, "__func__", target), "__code__", None)
+    if code is None:
+        return {}
+    first = 1 if hasattr(target, "__self__") else 0
+    return dict(zip(code.co_varnames[first : code.co_argcount], args, strict=False))
+
+
+def caller_namespaces(depth: int) -> list[dict[str, Any]]:
+    """Locals, then globals, of the frame ``depth`` levels above the caller of this function."""
+    frame = sys._getframe(depth + 1)
+    return [dict(frame.f_locals), frame.f_globals]

@@ -1,0 +1,163 @@
+"""Running the program under trace: its outputs, its names, its failures."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from autograd_tour.errors import ProgramError, TourError, UsageError
+from autograd_tour.tracer.engine.backward import first_line
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.listener import listening
+from autograd_tour.tracer.listen.names import (
+    arguments_by_name,
+    find_name,
+    is_library,
+    isinstance_safe,
+    namespaces_of,
+    parameter_names,
+)
+from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.surroundings import Buffers
+
+__all__ = ["LeafNames", "check_outputs", "modules_in_sight", "run_forward", "tensors_in"]
+
+
+def run_forward(
+    program: Callable[..., Any], args: tuple[Any, ...], recorder: Recorder, buffers: Buffers
+) -> tuple[ForwardRecord, list[tuple[Tensor, str]]]:
+    """Call ``program(*args)`` while listening; its tensors with the names they have in its result.
+
+    Raises:
+        ProgramError: the program raised; the message has the line where.
+    """
+    record = ForwardRecord(recorder, run_forward.__code__)
+    try:
+        with listening(record, buffers):
+            result = program(*args)
+    except TourError:
+        raise  # whoever loaded the program has told where it failed
+    except Exception as error:
+        raise _failure(error) from error
+    except SystemExit as error:
+        raise ProgramError(
+            f"the program called sys.exit({error.code!r}) instead of returning a loss{_place(error)}",
+            "Take the call out of the program, or trace a function that does not come to it",
+        ) from error
+    return record, check_outputs(result)
+
+
+def _failure(error: Exception) -> ProgramError:
+    hint = "Run the program by itself to see the whole traceback"
+    return ProgramError(
+        f"the program raised {type(error).__name__}: {first_line(error)}{_place(error)}", hint
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Where the program was when it raised."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not is_library(frame.filename):
+            return f" at {frame.filename}:{frame.lineno}" + (f": {frame.line}" if frame.line else "")
+    return ""
+
+
+def modules_in_sight(program: Any, args: tuple[Any, ...]) -> list[nn.Module]:
+    """The modules that a program can reach by a name, an argument, or being one."""
+    candidates = [program, *args, *(value for space in namespaces_of(program) for value in space.values())]
+    return [item for item in candidates if isinstance_safe(item, nn.Module)]
+
+
+def check_outputs(result: Any) -> list[tuple[Tensor, str]]:
+    """The tensors of a result that need a gradient.
+
+    Raises:
+        ProgramError: no tensor at all, or none with a gradient.
+    """
+    found = list(tensors_in(result))
+    if not found:
+        raise ProgramError(
+            f"the program returned {_kind(result)}, not a tensor",
+            "Return the loss from the program: `return loss`",
+        )
+    wanted = [(tensor, name) for tensor, name in found if tensor.requires_grad]
+    if not wanted:
+        raise ProgramError(
+            "the loss needs no grad: nothing it was computed from has requires_grad=True",
+            "Set requires_grad=True on what you train; no_grad(), detach() and .item() cut the graph",
+        )
+    return wanted
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__}"
+
+
+def tensors_in(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[Tensor, str]]:
+    """The tensors in a nest of lists, tuples, dicts and plain objects (dataclasses, model outputs)."""
+    if isinstance(value, Tensor):
+        yield value, name
+    elif depth > 8:
+        return
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from tensors_in(item, str(key), depth + 1)
+    elif isinstance(value, (list, tuple)):
+        fields = getattr(value, "_fields", ())
+        for i, item in enumerate(value):
+            yield from tensors_in(item, fields[i] if i < len(fields) else name, depth + 1)
+    elif hasattr(value, "__dataclass_fields__"):
+        for key in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, key, None), key, depth + 1)
+
+
+class LeafNames(Mapping[int, str]):
+    """id of a leaf -> its name, from the first source that has one.
+
+    In this order: ``names=``, paths of parameters, the program's arguments, local variables seen in
+    the forward pass, the closure and globals of the program, the frame that called ``trace``.
+    """
+
+    def __init__(
+        self,
+        leaves: list[Tensor],
+        names: Mapping[str, Tensor] | None,
+        program: Any,
+        args: tuple[Any, ...],
+        record: ForwardRecord | None,
+        caller: list[dict[str, Any]],
+    ) -> None:
+        if names is not None and not all(isinstance(tensor, Tensor) for tensor in names.values()):
+            raise UsageError("names= must map a name to a tensor", "For example names={'w': w, 'b': b}")
+        given = {id(tensor): name for name, tensor in (names or {}).items()}
+        arguments = arguments_by_name(program, args) if callable(program) and record is not None else {}
+        spaces = namespaces_of(program) if record is not None else []
+        extra = list(record.modules.roots.values()) if record is not None else []
+        if isinstance(program, nn.Module):
+            extra.insert(0, ("", program))
+        heard = record.leaf_names if record is not None else {}
+        wanted = {id(leaf) for leaf in leaves}
+        paths = parameter_names([arguments, *spaces, *caller], extra, wanted)
+        self._names = dict(given)
+        for leaf in leaves:
+            key = id(leaf)
+            self._names[key] = (
+                given.get(key)
+                or paths.get(key)
+                or find_name(leaf, [arguments])
+                or heard.get(key)
+                or find_name(leaf, [*spaces, *caller])
+            )
+        self._fallback = paths
+
+    def __getitem__(self, key: int) -> str:
+        return self._names[key] if key in self._names else self._fallback[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

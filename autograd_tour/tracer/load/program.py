@@ -1,0 +1,218 @@
+"""Run a program's file or import its module, and say in one line what went wrong if it fails."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from autograd_tour.errors import ProgramError, TourError, UsageError
+
+__all__ = ["Loaded", "close_matches", "find_object", "load"]
+
+_OURS = Path(__file__).parents[2]
+_INSTALLED = tuple(
+    str(Path(folder)) + os.sep
+    for folder in {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A module that was run: ``shown`` is the user's word for it, ``folder`` where its imports start."""
+
+    module: ModuleType
+    shown: str
+    stem: str
+    folder: Path
+
+    @contextmanager
+    def running(self, what: str) -> Iterator[None]:
+        """Run the program's own code in here: its folder is importable, its errors are ProgramErrors."""
+        with _guarded(what, self.folder, self.shown):
+            yield
+
+
+def load(place: str) -> Loaded:
+    """The module in the file ``place``, or of the dotted name ``place``."""
+    # os.path answers False where pathlib raises: a name may be too long for any file.
+    if place.endswith(".py") or "/" in place or os.sep in place or os.path.exists(place):
+        return _load_file(place)
+    if not all(part.isidentifier() for part in place.split(".")):
+        raise UsageError(f"{place!r} is neither a Python file nor a module's name", _near(Path(place)))
+    return _load_module(place)
+
+
+def find_object(loaded: Loaded, name: str, traceable: Callable[[object], bool]) -> object:
+    """What ``name`` (dots allowed) stands for in ``loaded``; ``traceable`` picks what errors propose."""
+    found: object = loaded.module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            own = {
+                key: value
+                for key, value in vars(found).items()
+                if not key.startswith("_")
+                and getattr(value, "__module__", None) in {None, loaded.module.__name__}
+            }
+            names = [key for key, value in own.items() if traceable(value)]
+            has = (
+                f"It has: {', '.join(names[:12])}"
+                if names
+                else "It has no function, module or tensor to trace"
+            )
+            raise UsageError(f"{loaded.shown} has no {name}", close_matches(part, names) + has) from None
+    return found
+
+
+def close_matches(word: str, known: Iterable[str]) -> str:
+    """``Did you mean 'x'? ``, or nothing if nothing comes close."""
+    near = difflib.get_close_matches(word[:60], list(known), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def _load_file(place: str) -> Loaded:
+    path = Path(place)
+    if os.path.isdir(path):
+        raise UsageError(f"{place} is a folder", "Name a Python file in it: folder/file.py:name")
+    try:
+        source = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {place}", _near(path)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {place}: {reason}", "Check the path and its rights") from None
+    path = Path(os.path.abspath(path))  # a link keeps its own name and folder
+    module = _new_module(path)
+    # Compiled here, not by the import system: that would leave a __pycache__ in the user's folder.
+    try:
+        code = compile(source, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"{place}:{error.lineno}" if error.lineno else place
+        raise ProgramError(
+            f"{where} is not valid Python: {error.msg}", "Try it first: python " + place
+        ) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ProgramError(f"{place} is not valid Python: {_line(error)}", "Name a .py file") from None
+    sys.modules[module.__name__] = module
+    try:
+        with _guarded("loading it", path.parent, place):
+            exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
+    except BaseException:
+        sys.modules.pop(module.__name__, None)
+        raise
+    return Loaded(module, place, path.stem, path.parent)
+
+
+def _new_module(path: Path) -> ModuleType:
+    """An empty module for ``path``, under a name that hides nothing (a ``torch.py`` must not)."""
+    name, count = path.stem, 1
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(path):
+        count += 1
+        name = f"{path.stem}_{count}"
+    spec = importlib.util.spec_from_file_location(name, path) or importlib.util.spec_from_loader(name, None)
+    if spec is None:
+        raise UsageError(f"{path} cannot be loaded as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(path)
+    return module
+
+
+def _load_module(name: str) -> Loaded:
+    folder = Path.cwd()
+    with _guarded("importing it", folder, name):
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            raise UsageError(
+                f"there is no module {name}"
+                if error.name == name
+                else f"there is no module {error.name} for {name}",
+                _near(Path(*name.split(".")).with_suffix(".py")),
+            ) from None
+    return Loaded(module, name, name.rpartition(".")[2], folder)
+
+
+def _near(path: Path) -> str:
+    """Which Python files stand where ``path`` was looked for."""
+    folder = path.parent
+    if not os.path.isdir(folder):
+        return f"There is no folder {folder} either; you are in {Path.cwd()}"
+    files = sorted(entry.name for entry in folder.glob("*.py"))
+    if not files:
+        return f"There is no Python file in {folder.resolve()}"
+    return f"{close_matches(path.name, files)}Python files there: {', '.join(files[:8])}"
+
+
+@contextmanager
+def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    except TourError:
+        raise
+    except SystemExit as error:
+        where = _deepest(error.__traceback__, folder)
+        hint = 'Put what a script does on its own under: if __name__ == "__main__":'
+        if " " not in what:  # a function was called
+            hint = "Take the call out of the function, or trace one that does not come to it"
+        raise ProgramError(
+            f"{where or shown}: the program left with exit({error.code!r}) while {_doing(what)}", hint
+        ) from error
+    except Exception as error:
+        where = _deepest(error.__traceback__, folder)
+        hint = "Run the program on its own first; --debug shows the whole traceback"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            hint = (
+                f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
+            )
+        message = (
+            f"{where or shown}: {type(error).__name__}: {_line(error).rstrip('.')}, while {_doing(what)}"
+        )
+        raise ProgramError(message, hint) from error
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)
+
+
+def _doing(what: str) -> str:
+    return what if " " in what else f"running {what}"
+
+
+def _deepest(trace: TracebackType | None, folder: Path) -> str:
+    """``file:line`` of the innermost frame that is the user's: not installed, not ours, not frozen."""
+    best = ""
+    for frame, line in traceback.walk_tb(trace):
+        name = frame.f_code.co_filename
+        path = Path(name)
+        if name.startswith("<") or path.is_relative_to(_OURS) or name.startswith(_INSTALLED):
+            continue
+        try:
+            shown = path.relative_to(folder)
+        except ValueError:
+            shown = path
+        best = f"{shown}:{line}"
+    return best
+
+
+def _line(error: BaseException) -> str:
+    """The message of ``error`` on one line; an exception whose ``str`` fails has none."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(no message)"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
