@@ -1,0 +1,140 @@
+"""How a rule is written down: an expression of placeholders, or a function of the node that gives one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.node import NodeView
+
+__all__ = ["A", "B", "C", "Definition", "G", "Source", "X", "Y", "attribute", "bind", "by_slot", "define"]
+
+G = Symbol("gradient")
+"""The gradient that comes in."""
+A, B, C = Symbol("input", 0), Symbol("input", 1), Symbol("input", 2)
+X = Symbol("input", -1)
+"""The input that the rule is about."""
+Y = Symbol("result")
+
+Source = (
+    Expression | Words | Callable[[NodeView, int], Rule | Expression | None] | tuple["Source", ...] | None
+)
+"""A rule for one slot. Of a tuple, each tells the same: the first that is short is taken."""
+
+
+class Definition(Struct, frozen=True):
+    """The rules of one kind of node: one for each slot, the last for all slots that follow if ``repeats``.
+
+    ``fused`` is what several steps in one node compute, where a node is more than its name says.
+    ``pointwise`` nodes broadcast their operands, so that their rules end in a sum. ``routed``: the
+    gradient reaches some elements only. ``holomorphic``: of complex operands the rule is conjugated.
+    """
+
+    slots: tuple[Any, ...] = ()
+    fused: Any = None
+    pointwise: bool = False
+    routed: bool = False
+    holomorphic: bool = False
+    repeats: bool = False
+
+    def source(self, slot: int) -> Source:
+        """What gives the rule of ``slot``."""
+        if slot < len(self.slots):
+            return self.slots[slot]
+        return self.slots[-1] if self.repeats and self.slots else None
+
+
+def define(*slots: Source, **more: Any) -> Definition:
+    """The rules of a kind of node, one for each slot."""
+    return Definition(slots, **more)
+
+
+def by_slot(rule: Callable[[NodeView, int], Rule | Expression | None], **more: Any) -> Definition:
+    """One function for all slots."""
+    return Definition((rule,), repeats=True, **more)
+
+
+def attribute(name: str, default: float | None = None) -> Apply:
+    """A placeholder for a number that the node keeps; without it, and no default, there is no rule."""
+    return apply("attribute", name=name, default=default)
+
+
+class _Missing(Exception):
+    """An attribute that the rule needs is not known."""
+
+
+def bind(source: Source, node: NodeView, slot: int) -> tuple[Rule, ...]:
+    """The rules that ``source`` gives for ``slot`` of ``node``: placeholders become its names and numbers."""
+    if source is None:
+        return ()
+    if isinstance(source, tuple):
+        return tuple(rule for item in source for rule in bind(item, node, slot))
+    if callable(source):
+        source = source(node, slot)
+    if source is None:
+        return ()
+    if isinstance(source, Words):
+        return (source,)
+    try:
+        return (_bound(source, node, slot),)
+    except _Missing:
+        return ()
+
+
+def _bound(item: Any, node: NodeView, slot: int) -> Any:
+    if isinstance(item, Symbol):
+        if item.name or item.role == "gradient":
+            return item
+        if item.role == "input":
+            return node.input(slot if item.slot == -1 else item.slot)
+        return node.result(item.slot) if item.role == "result" else item
+    if not isinstance(item, Apply):
+        return item
+    if item.function == "attribute":
+        value = node.number(item.option("name"))
+        value = item.option("default") if value is None else value
+        if value is None:
+            raise _Missing
+        return Constant(float(value))
+    arguments = tuple(_bound(argument, node, slot) for argument in item.arguments)
+    return _tidy(item if arguments == item.arguments else Apply(item.function, arguments, item.options))
+
+
+def _tidy(item: Apply) -> Expression:
+    """Without factors of 1, and with numbers worked out."""
+    values = [arg.value if isinstance(arg, Constant) else None for arg in item.arguments]
+    match item.function:
+        case "mul" if 1 in values:
+            return item.arguments[1 - values.index(1)]
+        case "mul" if None not in values:
+            return Constant(float(values[0]) * float(values[1]))  # type: ignore[arg-type]
+        case "mul" if values[0] is not None and _scaled(item.arguments[1]) is not None:
+            inner = item.arguments[1]
+            assert isinstance(inner, Apply)
+            (number,) = inner.arguments[:1]
+            return _tidy(Apply("mul", (_product(number, item.arguments[0]), inner.arguments[1])))
+        case "div" if values[1] == 1:
+            return item.arguments[0]
+        case "pow" if values[1] == 1:
+            return item.arguments[0]
+        case "neg" if values[0] is not None:
+            return Constant(-float(values[0]))
+        case "neg" if (number := _scaled(item.arguments[0])) is not None:
+            inner = item.arguments[0]
+            assert isinstance(inner, Apply)
+            return _tidy(Apply("mul", (_product(number, Constant(-1.0)), inner.arguments[1])))
+    return item
+
+
+def _scaled(item: Expression) -> Constant | None:
+    """The number in front of a product."""
+    if isinstance(item, Apply) and item.function == "mul" and isinstance(item.arguments[0], Constant):
+        return item.arguments[0]
+    return None
+
+
+def _product(a: Any, b: Any) -> Constant:
+    return Constant(float(a.value) * float(b.value))

@@ -1,0 +1,145 @@
+"""Rules of arithmetic, powers, exponentials and trigonometry: the gradient times a derivative."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from autograd_tour.record.rule import Constant, Expression, apply
+from autograd_tour.rules.definition import A, B, C, Definition, G, X, Y, attribute, define
+from autograd_tour.rules.node import NodeView
+
+__all__ = ["ELEMENTWISE"]
+
+
+def exp(x: Expression | float) -> Expression:
+    return apply("exp", x)
+
+
+def ln(x: Expression | float) -> Expression:
+    return apply("ln", x)
+
+
+def root(x: Expression) -> Expression:
+    return apply("sqrt", x)
+
+
+ZERO = Constant(0)
+
+
+def _quotient(node: NodeView, slot: int) -> Expression:
+    if node.text("rounding_mode"):
+        return ZERO
+    return G / B if slot == 0 else G * (-A / B**2)
+
+
+def _quotient_by_number(node: NodeView, _: int) -> Expression | None:
+    return ZERO if node.text("rounding_mode") else G / attribute("other")
+
+
+def _power(node: NodeView, _: int) -> Expression | None:
+    exponent = node.number("exponent")
+    if exponent is None:
+        return None
+    if exponent == 0:
+        return ZERO
+    if exponent >= 1:
+        return G * (exponent * X ** (exponent - 1))
+    if exponent == 0.5:
+        return G * (0.5 / root(X))
+    return G * (exponent / X ** (1 - exponent))
+
+
+def _pointwise(*slots: object, holomorphic: bool = True) -> Definition:
+    return Definition(slots, pointwise=True, holomorphic=holomorphic)
+
+
+_SAME = _pointwise(G)
+_STEPS = _pointwise(ZERO)
+_VALUE = attribute("value", 1.0)
+
+ELEMENTWISE: Mapping[str, Definition] = {
+    "AddBackward0": _pointwise(G, G * attribute("alpha", 1.0)),
+    "AddBackward1": _SAME,
+    "SubBackward0": _pointwise(G, G * -attribute("alpha", 1.0)),
+    "SubBackward1": _SAME,
+    "RsubBackward0": _pointwise(G * -attribute("alpha", 1.0), G),
+    "RsubBackward1": _pointwise(G * -attribute("alpha", 1.0)),
+    "NegBackward0": _pointwise(-G),
+    "MulBackward0": _pointwise(G * B, G * A),
+    "MulBackward1": _pointwise(G * attribute("other")),
+    "DivBackward0": _pointwise(G / B, G * (-A / B**2)),
+    "DivBackward1": _pointwise(G / attribute("other")),
+    "DivBackward2": _pointwise(_quotient, _quotient),
+    "DivBackward3": _pointwise(_quotient_by_number),
+    "PowBackward0": _pointwise(_power),
+    "PowBackward1": _pointwise(G * (B * A ** (B - 1)), (G * (A**B * ln(A)), G * (Y * ln(A)))),
+    "PowBackward2": _pointwise(
+        (G * (attribute("self") ** X * ln(attribute("self"))), G * (Y * ln(attribute("self"))))
+    ),
+    "SqrtBackward0": _pointwise((G * (1 / (2 * root(X))), G * (1 / (2 * Y)))),
+    "RsqrtBackward0": _pointwise(G * (-1 / (2 * X**1.5))),
+    "ReciprocalBackward0": _pointwise(G * (-1 / X**2)),
+    "AddcmulBackward0": define(
+        G, G * (_VALUE * C), G * (_VALUE * B), fused=A + _VALUE * (B * C), pointwise=True, holomorphic=True
+    ),
+    "AddcdivBackward0": define(
+        G,
+        G * (_VALUE / C),
+        G * (-(_VALUE * B) / C**2),
+        fused=A + _VALUE * (B / C),
+        pointwise=True,
+        holomorphic=True,
+    ),
+    "LerpBackward0": define(
+        G * (1 - attribute("weight")),
+        G * attribute("weight"),
+        fused=A + attribute("weight") * (B - A),
+        pointwise=True,
+        holomorphic=True,
+    ),
+    "LerpBackward1": define(
+        G * (1 - C), G * C, G * (B - A), fused=A + C * (B - A), pointwise=True, holomorphic=True
+    ),
+    "HypotBackward0": _pointwise(G * (A / Y), G * (B / Y), holomorphic=False),
+    "Atan2Backward0": _pointwise(G * (B / (A**2 + B**2)), G * (-A / (A**2 + B**2)), holomorphic=False),
+    "XlogyBackward0": _pointwise(G * ln(B), G * (A / B), holomorphic=False),
+    "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
+    "XlogyBackward2": _pointwise(G * ln(attribute("other")), holomorphic=False),
+    "FmodBackward0": _SAME,
+    "FmodBackward1": _pointwise(G, G * -apply("truncated", A / B), holomorphic=False),
+    "RemainderBackward0": _SAME,
+    "RemainderBackward1": _pointwise(G, G * -apply("floor", A / B), holomorphic=False),
+    # exponentials, logarithms, trigonometry; a long operand is better written through the result
+    "ExpBackward0": _pointwise((G * exp(X), G * Y)),
+    "Exp2Backward0": _pointwise((G * (2.0**X * ln(2)), G * (Y * ln(2)))),
+    "Expm1Backward0": _pointwise(G * exp(X)),
+    "LogBackward0": _pointwise(G * (1 / X)),
+    "Log1PBackward0": _pointwise(G * (1 / (1 + X))),
+    "Log2Backward0": _pointwise(G * (1 / (X * ln(2)))),
+    "Log10Backward0": _pointwise(G * (1 / (X * ln(10)))),
+    "LogaddexpBackward0": _pointwise(G * exp(A - Y), G * exp(B - Y), holomorphic=False),
+    "Logaddexp2Backward0": _pointwise(G * 2.0 ** (A - Y), G * 2.0 ** (B - Y), holomorphic=False),
+    "SinBackward0": _pointwise(G * apply("cos", X)),
+    "CosBackward0": _pointwise(G * -apply("sin", X)),
+    "TanBackward0": _pointwise((G * (1 + apply("tan", X) ** 2), G * (1 + Y**2))),
+    "AsinBackward0": _pointwise(G * (1 / root(1 - X**2))),
+    "AcosBackward0": _pointwise(G * (-1 / root(1 - X**2))),
+    "AtanBackward0": _pointwise(G * (1 / (1 + X**2))),
+    "SinhBackward0": _pointwise(G * apply("cosh", X)),
+    "CoshBackward0": _pointwise(G * apply("sinh", X)),
+    "AsinhBackward0": _pointwise(G * (1 / root(X**2 + 1))),
+    "AcoshBackward0": _pointwise(G * (1 / root(X**2 - 1)), holomorphic=False),
+    "AtanhBackward0": _pointwise(G * (1 / (1 - X**2))),
+    "ErfBackward0": _pointwise(G * (2 * exp(-(X**2)) / root(Constant(math.pi))), holomorphic=False),
+    "ErfcBackward0": _pointwise(G * (-2 * exp(-(X**2)) / root(Constant(math.pi))), holomorphic=False),
+    "ErfinvBackward0": _pointwise(G * (root(Constant(math.pi)) / 2 * exp(Y**2)), holomorphic=False),
+    "LgammaBackward0": _pointwise(G * apply("digamma", X), holomorphic=False),
+    "AbsBackward0": _pointwise(G * apply("sign", X), holomorphic=False),
+    **dict.fromkeys(("FloorBackward0", "CeilBackward0", "RoundBackward0", "TruncBackward0"), _STEPS),
+    **dict.fromkeys(
+        ("RoundBackward1", "SignBackward0", "ZeroBackward0", "FillBackward0", "FillBackward2"), _STEPS
+    ),
+    "FracBackward0": _SAME,
+}
+"""The rules of operations that work element by element, by the name of the grad_fn."""

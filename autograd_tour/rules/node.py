@@ -1,0 +1,121 @@
+"""What a rule may know about a node: its operands, results and attributes. Everything may be missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from autograd_tour.record.rule import Constant, Expression, Option, Symbol
+
+__all__ = ["NodeView", "Operand", "Shape"]
+
+Shape = tuple[int, ...]
+Attribute = Option | tuple[object, ...]
+
+
+class Operand(Struct, frozen=True):
+    """An input or a result: how the program calls it, its shape and dtype.
+
+    ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
+    operators. ``number`` is the value of an operand that is a Python number.
+    """
+
+    name: str = ""
+    shape: Shape | None = None
+    dtype: str = ""
+    transposed: bool = False
+    compound: bool = False
+    number: float | None = None
+
+    @property
+    def numel(self) -> int | None:
+        """Number of elements; ``None`` if the shape is not known, or ragged."""
+        return None if self.shape is None or min(self.shape, default=0) < 0 else math.prod(self.shape)
+
+
+class NodeView(Struct, frozen=True):
+    """One node as its rules see it.
+
+    ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result. ``attributes``
+    are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's name, with the
+    program's name for each, ``""`` if it has none.
+    """
+
+    grad_fn: str
+    inputs: tuple[Operand, ...] = ()
+    outputs: tuple[Operand, ...] = ()
+    attributes: Mapping[str, Attribute] = {}
+    saved: Mapping[str, str] = {}
+
+    def operand(self, slot: int) -> Operand:
+        """Input ``slot``; one of which nothing is known if there is none."""
+        return self.inputs[slot] if 0 <= slot < len(self.inputs) else Operand()
+
+    def input(self, slot: int) -> Expression:
+        """The symbol of an input, or its value if it is a Python number."""
+        given = self.operand(slot)
+        if given.number is not None:
+            return Constant(given.number)
+        name = given.name or ("input" if len(self.inputs) < 2 else f"input {slot + 1}")
+        compound = given.compound or (not given.name and len(self.inputs) > 1)
+        return Symbol("input", slot, name, transposed=given.transposed, compound=compound)
+
+    def result(self, slot: int = 0) -> Symbol:
+        """The symbol of a result."""
+        given = self.outputs[slot] if slot < len(self.outputs) else Operand()
+        return Symbol("result", slot, given.name or "result", compound=given.compound)
+
+    def kept(self, name: str, otherwise: str = "") -> Symbol:
+        """The symbol of a saved tensor; ``otherwise`` says what it is where the program has no name for it."""
+        return Symbol("saved", 0, name, self.saved.get(name, "") or otherwise)
+
+    def number(self, name: str) -> float | None:
+        """An attribute as a number."""
+        value = self.attributes.get(name)
+        if isinstance(value, bool) or isinstance(value, int | float):
+            return float(value)
+        try:
+            return float(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
+
+    def integer(self, name: str) -> int | None:
+        """An attribute as an integer."""
+        value = self.number(name)
+        return int(value) if value is not None and math.isfinite(value) else None
+
+    def integers(self, name: str) -> Shape | None:
+        """An attribute that is a tuple of integers, or a single one."""
+        value = self.attributes.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return (value,)
+        if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+            return tuple(int(item) for item in value if isinstance(item, int))
+        return None
+
+    def text(self, name: str) -> str:
+        """An attribute that is a word; ``""`` if it is none."""
+        value = self.attributes.get(name)
+        return value if isinstance(value, str) else ""
+
+    def flag(self, name: str) -> bool | None:
+        """An attribute that is true or false."""
+        value = self.attributes.get(name)
+        return value if isinstance(value, bool) else None
+
+    def shape(self, slot: int) -> Shape | None:
+        """The shape of an input: as given, or as the node saved it."""
+        given = self.operand(slot).shape
+        return self.integers("self_sym_sizes") if given is None and slot == 0 else given
+
+    def elements(self) -> int | None:
+        """How many elements the first input has."""
+        shape = self.shape(0)
+        return None if shape is None or min(shape, default=0) < 0 else math.prod(shape)
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """The shape of the first result."""
+        return self.outputs[0].shape if self.outputs else None

@@ -1,0 +1,256 @@
+"""Expressions as a person writes them: ``2(t_p − t_c)``, ``√x``, ``1[x > 0]``, with as few brackets as it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
+from autograd_tour.rules.vocabulary import CALLS
+
+__all__ = ["Level", "Piece", "Printer", "Speller", "bracket", "numeral", "plain_name", "spell"]
+
+
+class Level:
+    """How tightly a text holds together: what a larger expression has to bracket."""
+
+    CHOICE = 0
+    RELATION = 10
+    SUM = 20
+    NEGATIVE = 30
+    PRODUCT = 40
+    POWER = 50
+    ATOM = 60
+
+
+class Piece(NamedTuple):
+    """A text, how tightly it holds together, and whether it is a numeral."""
+
+    text: str
+    level: int = Level.ATOM
+    numeral: bool = False
+
+
+Speller = Callable[[Symbol], Piece]
+
+_SUPERSCRIPTS = {2: "²", 3: "³"}
+_RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "="}
+_GRADIENTS = ("g", "g₀", "g₁", "g₂", "g₃", "g₄")
+
+
+def numeral(value: float | str, digits: int = 4) -> str:
+    """A number as people write it: ``2``, ``0.5``, ``−1.051``, ``∞``."""
+    number = float(value)
+    if abs(number) == math.pi:
+        return "π" if number > 0 else "−π"
+    if math.isfinite(number) and number == int(number) and abs(number) < 1e6:
+        text = str(int(number))
+    else:
+        text = f"{number:.{digits}g}"
+    return text.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
+
+
+def plain_name(symbol: Symbol) -> Piece:
+    """The name of a symbol in the program; of a gradient ``g``; of what has no name what it is."""
+    if symbol.role == "gradient":
+        return Piece(_GRADIENTS[symbol.slot + 1] if 0 < symbol.slot < len(_GRADIENTS) - 1 else "g")
+    name = symbol.alias or symbol.name or ("result" if symbol.role == "result" else "input")
+    level = Level.RELATION if symbol.compound else Level.ATOM
+    if symbol.transposed:
+        return Piece(f"({name})ᵀ" if symbol.compound else f"{name}ᵀ")
+    return Piece(f"−{name[1:]}" if name.startswith("-") else name, level)
+
+
+def spell(expression: Expression, name: Speller = plain_name, digits: int = 4) -> str:
+    """``expression`` as text; ``name`` gives the text of a symbol."""
+    return Printer(name, digits).piece(expression).text
+
+
+class Printer:
+    """Writes expressions, with ``name`` for symbols and ``digits`` significant digits of numbers."""
+
+    def __init__(self, name: Speller = plain_name, digits: int = 4) -> None:
+        self.name, self.digits = name, digits
+
+    def piece(self, node: Expression) -> Piece:
+        """The text of ``node`` and what a larger expression needs to know of it."""
+        if isinstance(node, Constant):
+            text = numeral(node.value, self.digits)
+            return Piece(text, Level.NEGATIVE if text.startswith("−") else Level.ATOM, numeral=True)
+        if isinstance(node, Symbol):
+            return self.name(node)
+        assert isinstance(node, Apply)
+        if node.function == "both":
+            return self._both(*node.arguments)
+        parts = [self.piece(argument) for argument in node.arguments]
+        writer = _WRITERS.get(node.function)
+        if writer is not None:
+            return writer(node, parts)
+        called = CALLS.get(node.function, node.function)
+        return Piece(f"{called}({', '.join(part.text for part in parts)})")
+
+    def _both(self, one: Expression, two: Expression) -> Piece:
+        chained = isinstance(one, Apply) and isinstance(two, Apply) and one.arguments[1:] == two.arguments[:1]
+        if chained and isinstance(two, Apply) and two.function in _RELATIONS:
+            last = bracket(self.piece(two.arguments[1]), Level.RELATION)
+            return Piece(f"{self.piece(one).text} {_RELATIONS[two.function]} {last}", Level.RELATION)
+        return Piece(f"{self.piece(one).text} and {self.piece(two).text}", Level.CHOICE)
+
+
+def bracket(piece: Piece, level: int) -> str:
+    """The text, in brackets if it holds together less than ``level``."""
+    return piece.text if piece.level >= level else f"({piece.text})"
+
+
+def _add(_: Apply, parts: list[Piece]) -> Piece:
+    left, right = parts
+    if right.level == Level.NEGATIVE:
+        return Piece(f"{bracket(left, Level.SUM)} − {right.text[1:]}", Level.SUM)
+    return Piece(f"{bracket(left, Level.SUM)} + {bracket(right, Level.SUM)}", Level.SUM)
+
+
+def _subtract(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.SUM)} − {bracket(parts[1], Level.PRODUCT)}", Level.SUM)
+
+
+def _negate(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"−{bracket(parts[0], Level.PRODUCT)}", Level.NEGATIVE)
+
+
+def _multiply(_: Apply, parts: list[Piece]) -> Piece:
+    left, right = parts
+    if left.text in ("−1", "1") and left.numeral:
+        sign = "−" if left.text == "−1" else ""
+        return Piece(
+            f"{sign}{bracket(right, Level.PRODUCT)}",
+            Level.NEGATIVE if sign else max(right.level, Level.PRODUCT),
+        )
+    first = left.text if left.level >= Level.NEGATIVE else f"({left.text})"
+    second = bracket(right, Level.PRODUCT)
+    level = Level.NEGATIVE if first.startswith("−") else Level.PRODUCT
+    return Piece(f"{first}{_between(first, second, left, right)}{second}", level)
+
+
+def _between(first: str, second: str, left: Piece, right: Piece) -> str:
+    """Nothing where two factors may touch, as in ``2x``, ``2(a + b)`` and ``y(1 − y)``, else a dot."""
+    if right.numeral and not second.startswith("("):
+        return "·"
+    if second.startswith("("):
+        return "" if left.numeral or len(first) == 1 or first.endswith(")") else "·"
+    if left.numeral:
+        return "" if len(second.rstrip("²³")) == 1 or second.startswith("√") else "·"
+    return "·"
+
+
+def _divide(_: Apply, parts: list[Piece]) -> Piece:
+    above, below = parts
+    text = f"{bracket(above, Level.NEGATIVE)}/{bracket(below, Level.POWER)}"
+    return Piece(text, Level.NEGATIVE if text.startswith("−") else Level.PRODUCT)
+
+
+def _raise(node: Apply, parts: list[Piece]) -> Piece:
+    base, exponent = parts
+    given = node.arguments[1]
+    text = bracket(base, Level.ATOM)
+    number = float(given.value) if isinstance(given, Constant) else math.nan
+    if number == 0.5:
+        return Piece(f"√{text}", Level.POWER)
+    if number in _SUPERSCRIPTS:
+        called = node.arguments[0]
+        if isinstance(called, Apply) and called.function in ("tan", "tanh"):
+            head, _, tail = text.partition("(")
+            return Piece(f"{head}{_SUPERSCRIPTS[int(number)]}({tail}", Level.POWER)
+        return Piece(f"{text}{_SUPERSCRIPTS[int(number)]}", Level.POWER)
+    tight = exponent.text if exponent.level >= Level.ATOM else f"({exponent.text})"
+    return Piece(f"{text}^{tight}", Level.POWER)
+
+
+def _root(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"√{bracket(parts[0], Level.ATOM)}", Level.POWER)
+
+
+def _matrix_product(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.PRODUCT)} @ {bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+
+
+def _outer(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.POWER)} ⊗ {bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+
+
+def _transpose(node: Apply, parts: list[Piece]) -> Piece:
+    given = node.arguments[0]
+    if isinstance(given, Symbol) and given.transposed:
+        text = given.alias or given.name
+        return Piece(text, Level.RELATION if given.compound else Level.ATOM)
+    return Piece(f"{bracket(parts[0], Level.ATOM)}ᵀ")
+
+
+def _relation(node: Apply, parts: list[Piece]) -> Piece:
+    sign = _RELATIONS[node.function]
+    return Piece(
+        f"{bracket(parts[0], Level.RELATION)} {sign} {bracket(parts[1], Level.RELATION)}", Level.RELATION
+    )
+
+
+def _where(node: Apply, parts: list[Piece]) -> Piece:
+    condition, one, other = parts
+    if node.arguments[1:] == (Constant(1), Constant(0)):
+        return Piece(f"1[{condition.text}]")
+    text = f"{bracket(one, Level.SUM)} if {condition.text} else {bracket(other, Level.SUM)}"
+    return Piece(text, Level.CHOICE)
+
+
+def _not(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"not {bracket(parts[0], Level.ATOM)}", Level.RELATION)
+
+
+def _ties(sign: str) -> Callable[[Apply, list[Piece]], Piece]:
+    def write(_: Apply, parts: list[Piece]) -> Piece:
+        a, b = (bracket(part, Level.RELATION) for part in parts)
+        return Piece(f"1[{a} {sign} {b}], ties ½", Level.CHOICE)
+
+    return write
+
+
+def _clamp(node: Apply, parts: list[Piece]) -> Piece:
+    low, high = node.arguments[1:]
+    if isinstance(low, Constant) and isinstance(high, Constant) and float(low.value) == -float(high.value):
+        return Piece(f"clamp({parts[0].text}, ±{parts[2].text})")
+    return Piece(f"clamp({', '.join(part.text for part in parts)})")
+
+
+def _sum(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"Σ {bracket(parts[0], Level.PRODUCT)}", Level.PRODUCT)
+
+
+def _norm(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"‖{parts[0].text}‖")
+
+
+def _unwritten(_: Apply, parts: list[Piece]) -> Piece:
+    """A change of shape that elements do not notice: what is inside stands for it."""
+    return parts[0]
+
+
+_WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
+    "add": _add,
+    "sub": _subtract,
+    "neg": _negate,
+    "mul": _multiply,
+    "div": _divide,
+    "pow": _raise,
+    "sqrt": _root,
+    "matmul": _matrix_product,
+    "outer": _outer,
+    "transpose": _transpose,
+    **dict.fromkeys(_RELATIONS, _relation),
+    "where": _where,
+    "not": _not,
+    "greater_ties_half": _ties(">"),
+    "less_ties_half": _ties("<"),
+    "clamp": _clamp,
+    "sum": _sum,
+    "norm": _norm,
+    **dict.fromkeys(("expand", "expand_dims", "reshape"), _unwritten),
+}

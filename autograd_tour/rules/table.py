@@ -1,0 +1,126 @@
+"""The rule of every node class that has one, and the one question asked of them: what happens on this edge?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.activations import ACTIVATIONS
+from autograd_tour.rules.definition import Definition, bind
+from autograd_tour.rules.elementwise import ELEMENTWISE
+from autograd_tour.rules.evaluate import symbols
+from autograd_tour.rules.node import NodeView, Shape
+from autograd_tour.rules.wording import short
+
+__all__ = ["DEFINITIONS", "definition", "fused", "marks", "rule", "rules"]
+
+DEFINITIONS: Mapping[str, Definition] = {**ELEMENTWISE, **ACTIVATIONS}
+
+_SHORT = 20
+"""Most characters of a rule on an arrow, as long as there is a shorter way to write it."""
+
+
+def definition(grad_fn: str) -> Definition | None:
+    """How a node class is defined; ``torch.copy`` variants of views share their rule."""
+    return DEFINITIONS.get(grad_fn.rpartition("::")[2].removesuffix("_copy"))
+
+
+def rules(node: NodeView, slot: int) -> tuple[Rule, ...]:
+    """The ways to write the rule of ``slot``: what each tells is the same. Empty if there is no rule.
+
+    The sum that undoes a broadcast is part of each.
+    """
+    kind = definition(node.grad_fn)
+    if kind is None or slot < 0:
+        return ()
+    forms = bind(kind.source(slot), node, slot)
+    if _is_complex(node):
+        turned = (_conjugated(form, kind, node, slot) for form in forms)
+        forms = tuple(form for form in turned if form is not None)
+    return tuple(_with_sum(form, kind, node, slot) for form in forms)
+
+
+def rule(node: NodeView, slot: int) -> Rule | None:
+    """What happens to the gradient on its way to ``slot``, in the form that is read best."""
+    forms = rules(node, slot)
+    if len(forms) < 2:
+        return forms[0] if forms else None
+    texts = [short(form) for form in forms]
+    best = next((i for i, text in enumerate(texts) if len(text) <= _SHORT), -1)
+    return forms[best if best >= 0 else texts.index(min(texts, key=len))]
+
+
+def fused(node: NodeView) -> Rule | None:
+    """What the steps inside a node compute together; ``None`` for a node that is a single step."""
+    kind = definition(node.grad_fn)
+    forms = bind(kind.fused, node, 0) if kind is not None else ()
+    return forms[0] if forms else None
+
+
+def marks(node: NodeView, given: Rule | None) -> tuple[str, ...]:
+    """``routed`` where the gradient reaches some elements only, ``broadcast`` where it is summed."""
+    kind = definition(node.grad_fn)
+    routed = ("routed",) if kind is not None and kind.routed else ()
+    summed = ("broadcast",) if isinstance(given, Apply) and given.function == "sum_to" else ()
+    return (*routed, *summed)
+
+
+def _with_sum(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule:
+    """With the sum over the places to which a smaller operand was broadcast."""
+    # A bias that a fused product adds is broadcast like any other sum.
+    plain = isinstance(form, Symbol) and form.role == "gradient"
+    if isinstance(form, Words) or not (kind.pointwise or plain):
+        return form
+    inner, outer = node.operand(slot).shape, node.output_shape
+    count = _copies(inner, outer)
+    if inner is None or not count:
+        return form
+    return apply("sum_to", form, shape=inner, count=count)
+
+
+def _copies(inner: Shape | None, outer: Shape | None) -> int:
+    """To how many places each element was broadcast; 0 if nothing was."""
+    if inner is None or outer is None or inner == outer or min((*inner, *outer), default=0) < 0:
+        return 0
+    small, large = math.prod(inner), math.prod(outer)
+    return large // small if 0 < small < large else 0
+
+
+def _is_complex(node: NodeView) -> bool:
+    return any("complex" in operand.dtype for operand in (*node.inputs, *node.outputs))
+
+
+def _conjugated(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule | None:
+    """The rule for complex operands: factors conjugated; a real input takes the real part."""
+    if isinstance(form, Words):
+        return form
+    if any("complex" not in operand.dtype and "float" not in operand.dtype for operand in node.inputs):
+        return None
+    if not kind.holomorphic:
+        return form if _moves_only(form) else None
+    turned: Any = _turned(form)
+    if "complex" in node.operand(slot).dtype:
+        return turned  # type: ignore[no-any-return]
+    return apply("real", turned)
+
+
+def _turned(item: Expression) -> Expression:
+    """``item`` with everything the gradient is multiplied by conjugated."""
+    if isinstance(item, Symbol):
+        return item if item.role == "gradient" else apply("conj", item)
+    if isinstance(item, Constant) or not isinstance(item, Apply):
+        return item
+    if not _mentions_gradient(item):
+        return item if not symbols(item) else apply("conj", item)
+    return Apply(item.function, tuple(map(_turned, item.arguments)), item.options)  # type: ignore[arg-type]
+
+
+def _mentions_gradient(item: Expression) -> bool:
+    return any(symbol.role == "gradient" for symbol in symbols(item))
+
+
+def _moves_only(form: Rule) -> bool:
+    """Whether the gradient is moved, copied and scaled by numbers, and by no operand."""
+    return isinstance(form, Words) or all(symbol.role in ("gradient", "saved") for symbol in symbols(form))

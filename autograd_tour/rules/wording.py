@@ -1,0 +1,189 @@
+"""A rule in a few words, as it stands on an arrow: ``× 2(t_p − t_c)``, ``@ Wᵀ``, ``Σ over 11``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words
+from autograd_tour.rules.spelling import Level, Printer, Speller, bracket, numeral, plain_name
+
+__all__ = ["PHRASES", "has_gradient", "shape_text", "short"]
+
+PHRASES: dict[str, str] = {
+    "cast": "cast to {dtype}",
+    "flip": "flip back",
+    "roll": "roll back",
+    "crop": "crop the padding",
+    "copies_summed": "Σ over the copies",
+    "windows_added": "added back in place",
+    "diagonal": "its diagonal",
+    "diagonal_gradient": "to the diagonal",
+    "trace_gradient": "to the diagonal",
+    "upper": "× 1[upper triangle]",
+    "lower": "× 1[lower triangle]",
+    "cumulative_from_end": "cumsum from the end",
+    "stack_all": "stack of all g",
+    "cat_all": "cat of all g",
+    "added_at": "added at {where}",
+    "zero_at": "0 at {where}",
+    "taken_at": "taken at {where}",
+    "rows_added": "added to the rows used",
+    "placed_at": "{where}",
+    "spread": "÷ {count} over the window",
+}
+"""What a function does to its first argument, the gradient; options stand in braces."""
+
+
+def short(rule: Rule | None, name: Speller = plain_name, digits: int = 4) -> str:
+    """``rule`` as it stands on an arrow, ``""`` for no rule.
+
+    The gradient itself is not written, only what is done to it; where that is no single deed, the whole
+    expression is, with ``g`` for the gradient.
+    """
+    if rule is None:
+        return ""
+    if isinstance(rule, Words):
+        return rule.text
+    return _deed(Printer(name, digits), rule)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """``(2, 3)``, ``(11)``; words for the shape of a scalar."""
+    return f"({', '.join(map(str, shape))})" if shape else "a scalar"
+
+
+def has_gradient(node: Expression) -> bool:
+    """Whether the gradient that comes in stands anywhere in ``node``."""
+    if isinstance(node, Apply):
+        return any(map(has_gradient, node.arguments))
+    return _is_gradient(node)
+
+
+def _is_gradient(node: Expression) -> bool:
+    return isinstance(node, Symbol) and node.role == "gradient"
+
+
+def _deed(printer: Printer, node: Expression) -> str:
+    if _is_gradient(node):
+        return "× 1"
+    if isinstance(node, Constant) and float(node.value) == 0:
+        return "× 0"
+    if not isinstance(node, Apply) or not has_gradient(node):
+        return printer.piece(node).text
+    writer = _WRITERS.get(node.function)
+    text = writer(printer, node) if writer is not None else ""
+    if not text and node.function in PHRASES:
+        text = _after(printer, node, PHRASES[node.function].format_map(_options(node)))
+    return text or printer.piece(node).text
+
+
+def _options(node: Apply) -> dict[str, Any]:
+    return {
+        key: shape_text(value)
+        if isinstance(value, tuple)
+        else numeral(value)
+        if isinstance(value, float)
+        else value
+        for key, value in node.options
+    }
+
+
+def _after(printer: Printer, node: Apply, text: str) -> str:
+    """``text``, behind what is done to the gradient before it."""
+    inner = _deed(printer, node.arguments[0])
+    return text if inner == "× 1" else f"{inner}, {text}"
+
+
+def _multiplied(printer: Printer, node: Apply) -> str:
+    left, right = node.arguments
+    if has_gradient(right):
+        return ""
+    if _is_gradient(left):
+        return f"× {_factor(printer, right)}"
+    if isinstance(left, Apply) and left.function in ("matmul", "outer"):
+        return f"{_deed(printer, left)} × {_factor(printer, right)}"
+    return ""
+
+
+def _factor(printer: Printer, node: Expression) -> str:
+    """A factor behind ×: a choice says its own condition, so it needs no brackets."""
+    piece = printer.piece(node)
+    choice = isinstance(node, Apply) and node.function in ("where", "greater_ties_half", "less_ties_half")
+    return piece.text if choice else bracket(piece, Level.NEGATIVE)
+
+
+def _divided(printer: Printer, node: Apply) -> str:
+    above, below = node.arguments
+    return f"÷ {bracket(printer.piece(below), Level.POWER)}" if _is_gradient(above) else ""
+
+
+def _negated(_: Printer, node: Apply) -> str:
+    return "× −1" if _is_gradient(node.arguments[0]) else ""
+
+
+def _matrix(printer: Printer, node: Apply) -> str:
+    left, right = node.arguments
+    if _is_gradient(left) and not has_gradient(right):
+        return f"@ {bracket(printer.piece(right), Level.POWER)}"
+    if _is_gradient(right) and not has_gradient(left):
+        return f"{bracket(printer.piece(left), Level.POWER)} @"
+    return ""
+
+
+def _outer(printer: Printer, node: Apply) -> str:
+    left, right = node.arguments
+    return f"⊗ {bracket(printer.piece(right), Level.POWER)}" if _is_gradient(left) else ""
+
+
+def _summed(printer: Printer, node: Apply) -> str:
+    count = node.option("count")
+    return _after(printer, node, f"Σ over {count}" if count else f"Σ to {shape_text(node.option('shape'))}")
+
+
+def _expanded(printer: Printer, node: Apply) -> str:
+    inner = _deed(printer, node.arguments[0])
+    return f"broadcast to {shape_text(node.option('shape'))}" if inner == "× 1" else inner
+
+
+def _reshaped(printer: Printer, node: Apply) -> str:
+    return _after(printer, node, f"reshape to {shape_text(node.option('shape'))}")
+
+
+def _transposed(printer: Printer, node: Apply) -> str:
+    return _after(printer, node, "transpose") if _is_gradient(node.arguments[0]) else ""
+
+
+def _ordered(printer: Printer, node: Apply) -> str:
+    return _after(printer, node, f"permute {shape_text(node.option('dims'))}")
+
+
+def _swapped(printer: Printer, node: Apply) -> str:
+    return _after(printer, node, f"swap dims {', '.join(map(str, node.option('dims')))}")
+
+
+def _place(lead: str) -> Callable[[Printer, Apply], str]:
+    def write(printer: Printer, node: Apply) -> str:
+        index = f"[{':, ' * node.option('dim')}{node.option('inside')}]"
+        return _after(printer, node, f"{lead}{index}")
+
+    return write
+
+
+_WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
+    "mul": _multiplied,
+    "div": _divided,
+    "neg": _negated,
+    "matmul": _matrix,
+    "outer": _outer,
+    "sum_to": _summed,
+    "expand": _expanded,
+    "expand_dims": _expanded,
+    "reshape": _reshaped,
+    "transpose": _transposed,
+    "permute": _ordered,
+    "swap_dims": _swapped,
+    "element_gradient": _place("to element "),
+    "slice_gradient": _place("to slice "),
+    "slice": _place("slice g"),
+}
