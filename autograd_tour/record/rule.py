@@ -76,7 +76,7 @@ class Constant(Expression, frozen=True, array_like=True, omit_defaults=True, tag
 
 
 class Symbol(Expression, frozen=True, array_like=True, omit_defaults=True, tag="symbol", gc=False):
-    """A tensor: the gradient that comes into output ``slot``, input ``slot``, result ``slot``, or a saved one.
+    """A tensor: the gradient that comes into output ``slot``, input or result ``slot``, or a saved one.
 
     ``slot`` -1 of a gradient stands for those of all outputs. ``name`` is how the program calls it, for a
     saved tensor how torch does, ``alias`` then how the program does. ``transposed``: what it

@@ -1,4 +1,4 @@
-"""Rules of activations, gates and steps: where the derivative depends on which side of a bound a value lies."""
+"""Rules of activations, gates and steps: the derivative depends on which side of a bound a value lies."""
 
 from __future__ import annotations
 

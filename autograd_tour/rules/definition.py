@@ -40,8 +40,8 @@ class Definition(Struct, frozen=True):
     holomorphic: bool = False
     repeats: bool = False
 
-    def source(self, slot: int) -> Source:
-        """What gives the rule of ``slot``."""
+    def source(self, slot: int) -> Any:
+        """What gives the rule of ``slot``: a :data:`Source`."""
         if slot < len(self.slots):
             return self.slots[slot]
         return self.slots[-1] if self.repeats and self.slots else None
@@ -62,7 +62,7 @@ def attribute(name: str, default: float | None = None) -> Apply:
     return apply("attribute", name=name, default=default)
 
 
-class _Missing(Exception):
+class _MissingError(Exception):
     """An attribute that the rule needs is not known."""
 
 
@@ -80,7 +80,7 @@ def bind(source: Source, node: NodeView, slot: int) -> tuple[Rule, ...]:
         return (source,)
     try:
         return (_bound(source, node, slot),)
-    except _Missing:
+    except _MissingError:
         return ()
 
 
@@ -97,7 +97,7 @@ def _bound(item: Any, node: NodeView, slot: int) -> Any:
         value = node.number(item.option("name"))
         value = item.option("default") if value is None else value
         if value is None:
-            raise _Missing
+            raise _MissingError
         return Constant(float(value))
     arguments = tuple(_bound(argument, node, slot) for argument in item.arguments)
     return _tidy(item if arguments == item.arguments else Apply(item.function, arguments, item.options))
@@ -114,18 +114,17 @@ def _tidy(item: Apply) -> Expression:
         case "mul" if values[0] is not None and _scaled(item.arguments[1]) is not None:
             inner = item.arguments[1]
             assert isinstance(inner, Apply)
-            (number,) = inner.arguments[:1]
-            return _tidy(Apply("mul", (_product(number, item.arguments[0]), inner.arguments[1])))
+            return _tidy(Apply("mul", (_product(inner.arguments[0], item.arguments[0]), inner.arguments[1])))
         case "div" if values[1] == 1:
             return item.arguments[0]
         case "pow" if values[1] == 1:
             return item.arguments[0]
         case "neg" if values[0] is not None:
             return Constant(-float(values[0]))
-        case "neg" if (number := _scaled(item.arguments[0])) is not None:
+        case "neg" if _scaled(item.arguments[0]) is not None:
             inner = item.arguments[0]
             assert isinstance(inner, Apply)
-            return _tidy(Apply("mul", (_product(number, Constant(-1.0)), inner.arguments[1])))
+            return _tidy(Apply("mul", (_product(inner.arguments[0], Constant(-1.0)), inner.arguments[1])))
     return item
 
 

@@ -38,9 +38,9 @@ class Operand(Struct, frozen=True):
 class NodeView(Struct, frozen=True):
     """One node as its rules see it.
 
-    ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result. ``attributes``
-    are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's name, with the
-    program's name for each, ``""`` if it has none.
+    ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result.
+    ``attributes`` are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's
+    name, with the program's name for each, ``""`` if it has none.
     """
 
     grad_fn: str
@@ -68,13 +68,13 @@ class NodeView(Struct, frozen=True):
         return Symbol("result", slot, given.name or "result", compound=given.compound)
 
     def kept(self, name: str, otherwise: str = "") -> Symbol:
-        """The symbol of a saved tensor; ``otherwise`` says what it is where the program has no name for it."""
+        """The symbol of a saved tensor; ``otherwise`` says what it is where it has no name in the program."""
         return Symbol("saved", 0, name, self.saved.get(name, "") or otherwise)
 
     def number(self, name: str) -> float | None:
         """An attribute as a number."""
         value = self.attributes.get(name)
-        if isinstance(value, bool) or isinstance(value, int | float):
+        if isinstance(value, int | float):
             return float(value)
         try:
             return float(value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""Expressions as a person writes them: ``2(t_p − t_c)``, ``√x``, ``1[x > 0]``, with as few brackets as it takes."""
+"""Expressions as people write them, with as few brackets as can be: ``2(t_p − t_c)``, ``1[x > 0]``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Level:
     RELATION = 10
     SUM = 20
     NEGATIVE = 30
+    MATRIX_PRODUCT = 35
     PRODUCT = 40
     POWER = 50
     ATOM = 60
@@ -47,7 +48,7 @@ def numeral(value: float | str, digits: int = 4) -> str:
     if math.isfinite(number) and number == int(number) and abs(number) < 1e6:
         text = str(int(number))
     else:
-        text = f"{number:.{digits}g}"
+        text = f"{number:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return text.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
 
 
@@ -137,7 +138,8 @@ def _between(first: str, second: str, left: Piece, right: Piece) -> str:
     if right.numeral and not second.startswith("("):
         return "·"
     if second.startswith("("):
-        return "" if left.numeral or len(first) == 1 or first.endswith(")") else "·"
+        touching = left.numeral or first.endswith(")") or (len(first) == 1 and first != "g")
+        return "" if touching else "·"  # g(x) would look like a call
     if left.numeral:
         return "" if len(second.rstrip("²³")) == 1 or second.startswith("√") else "·"
     return "·"
@@ -171,11 +173,13 @@ def _root(_: Apply, parts: list[Piece]) -> Piece:
 
 
 def _matrix_product(_: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"{bracket(parts[0], Level.PRODUCT)} @ {bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+    left, right = bracket(parts[0], Level.MATRIX_PRODUCT), bracket(parts[1], Level.POWER)
+    return Piece(f"{left} @ {right}", Level.MATRIX_PRODUCT)
 
 
 def _outer(_: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"{bracket(parts[0], Level.POWER)} ⊗ {bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+    left, right = bracket(parts[0], Level.POWER), bracket(parts[1], Level.POWER)
+    return Piece(f"{left} ⊗ {right}", Level.MATRIX_PRODUCT)
 
 
 def _transpose(node: Apply, parts: list[Piece]) -> Piece:
@@ -233,6 +237,35 @@ def _unwritten(_: Apply, parts: list[Piece]) -> Piece:
     return parts[0]
 
 
+def _let(node: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{parts[1].text}, {node.option('name')} = {parts[0].text}", Level.CHOICE)
+
+
+def _normalised(_: Apply, parts: list[Piece]) -> Piece:
+    """x̂: the input without its mean, divided by its standard deviation."""
+    return Piece(f"{parts[0].text}̂" if len(parts[0].text) == 1 else "x̂")
+
+
+def _deviation(node: Apply, _: list[Piece]) -> Piece:
+    return Piece("std" if node.option("centred") else "rms")
+
+
+def _attention(node: Apply, parts: list[Piece]) -> Piece:
+    query, key = (bracket(part, Level.ATOM) for part in parts)
+    scale = node.option("scale")
+    scaled = f"{query} @ {key}ᵀ" + (f"·{numeral(scale)}" if scale not in (None, 1) else "")
+    mask = " masked" if node.option("causal") or node.option("masked") else ""
+    return Piece(f"softmax({scaled}{mask})")
+
+
+def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.PRODUCT)}/{bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+
+
+def _product_of_others(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"(the product of the others in {parts[0].text})")
+
+
 _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "add": _add,
     "sub": _subtract,
@@ -252,5 +285,13 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "clamp": _clamp,
     "sum": _sum,
     "norm": _norm,
-    **dict.fromkeys(("expand", "expand_dims", "reshape"), _unwritten),
+    "sum_but": _sum,
+    "total": _sum,
+    "let": _let,
+    "normalised": _normalised,
+    "deviation": _deviation,
+    "attention": _attention,
+    "over_norm": _over_norm,
+    "product_of_others": _product_of_others,
+    **dict.fromkeys(("expand", "beside", "reshape"), _unwritten),
 }

@@ -1,4 +1,4 @@
-"""The rule of every node class that has one, and the one question asked of them: what happens on this edge?"""
+"""The rule of every node class that has one, and the question asked of them: what happens on this edge?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,27 @@ from autograd_tour.rules.activations import ACTIVATIONS
 from autograd_tour.rules.definition import Definition, bind
 from autograd_tour.rules.elementwise import ELEMENTWISE
 from autograd_tour.rules.evaluate import symbols
+from autograd_tour.rules.losses import LOSSES
 from autograd_tour.rules.node import NodeView, Shape
+from autograd_tour.rules.normalisation import NORMALISATION
+from autograd_tour.rules.pooling import POOLING
+from autograd_tour.rules.products import PRODUCTS
+from autograd_tour.rules.routing import ROUTING
+from autograd_tour.rules.structure import STRUCTURE
 from autograd_tour.rules.wording import short
 
 __all__ = ["DEFINITIONS", "definition", "fused", "marks", "rule", "rules"]
 
-DEFINITIONS: Mapping[str, Definition] = {**ELEMENTWISE, **ACTIVATIONS}
+DEFINITIONS: Mapping[str, Definition] = {
+    **ELEMENTWISE,
+    **ACTIVATIONS,
+    **PRODUCTS,
+    **STRUCTURE,
+    **ROUTING,
+    **NORMALISATION,
+    **LOSSES,
+    **POOLING,
+}
 
 _SHORT = 20
 """Most characters of a rule on an arrow, as long as there is a shorter way to write it."""

@@ -51,6 +51,21 @@ def _tanh_gelu(x: float) -> float:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * c * x * x)
 
 
+def _digamma(x: float) -> float:
+    """The logarithmic derivative of the gamma function, by its recurrence and asymptotic series."""
+    if x <= 0 and x == math.floor(x):
+        return math.nan if x else -math.inf
+    if x < 0:
+        return _digamma(1 - x) - math.pi / math.tan(math.pi * x)
+    total = 0.0
+    while x < 10:
+        total -= 1 / x
+        x += 1
+    square = 1 / (x * x)
+    series = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * (1 / 240 - square / 132))))
+    return total + math.log(x) - 0.5 / x - series
+
+
 ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -74,7 +89,7 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "sign": _sign,
     "abs": abs,
     "clamp": lambda x, low, high: min(max(x, low), high),
-    "digamma": lambda x: _digamma(x),
+    "digamma": _digamma,
     "floor": lambda x: float(math.floor(x)) if math.isfinite(x) else x,
     "truncated": lambda x: float(math.trunc(x)) if math.isfinite(x) else x,
     "conj": lambda x: x,
@@ -91,21 +106,6 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "less_ties_half": lambda a, b: 1.0 if a < b else 0.5 if a == b else 0.0,
 }
 """What each function of single numbers computes, as torch does: ``1/0`` is infinite, ``ln(-1)`` is NaN."""
-
-
-def _digamma(x: float) -> float:
-    """The logarithmic derivative of the gamma function, by its recurrence and asymptotic series."""
-    if x <= 0 and x == math.floor(x):
-        return math.nan if x else -math.inf
-    if x < 0:
-        return _digamma(1 - x) - math.pi / math.tan(math.pi * x)
-    total = 0.0
-    while x < 10:
-        total -= 1 / x
-        x += 1
-    square = 1 / (x * x)
-    series = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * (1 / 240 - square / 132))))
-    return total + math.log(x) - 0.5 / x - series
 
 
 CALLS: Mapping[str, str] = {
@@ -131,13 +131,14 @@ CALLS: Mapping[str, str] = {
     "softmax": "softmax",
     "log_softmax": "log_softmax",
     "mean": "mean",
-    "variance": "var",
+    "conv": "conv",
+    "at_target": "picked",
     "inverse": "inv",
     "logsumexp": "logsumexp",
 }
 """Functions that are written as calls, and by which name."""
 
-_STRUCTURE: Mapping[str, int | None] = {
+_STRUCTURE: dict[str, int | None] = {
     # products of matrices
     "matmul": 2,
     "outer": 2,
@@ -146,15 +147,12 @@ _STRUCTURE: Mapping[str, int | None] = {
     # reductions: `dims` (none: all), `keepdim`
     "sum": 1,
     "mean": 1,
-    "variance": 1,
-    "norm": 1,
     "softmax": 1,
     "log_softmax": 1,
     "logsumexp": 1,
     # shapes: `shape`; `dims` of an order
     "sum_to": 1,
     "expand": 1,
-    "expand_dims": 1,
     "reshape": 1,
     "permute": 1,
     "swap_dims": 1,
@@ -183,10 +181,30 @@ _STRUCTURE: Mapping[str, int | None] = {
     "rows_added": 2,
     "placed_at": 2,
     "inverse": 1,
+    "placed_at_mask": 2,
+    "placed_at_target": 3,
+    "at_target": 2,
+    "shared_by_equals": 3,
+    "windows_placed": 2,
+    "spread": 1,
+    "spread_unevenly": 1,
+    "product_of_others": 1,
+    "conv": 2,
+    "conv_input": 2,
+    "conv_weight": 2,
+    # rows: `dims` of a row, `groups` of channels; `kept`: all dimensions but these are summed
+    "let": 2,
+    "normalised": 1,
+    "deviation": 1,
+    "sum_but": 1,
+    "total": 1,
+    "beside": 1,
+    "attention": 2,
+    "over_norm": 2,
 }
 
 
-def _signatures() -> Mapping[str, int | None]:
+def _signatures() -> dict[str, int | None]:
     counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both"), 2)
     counts |= {name: 2 for name in ON_NUMBERS if name.startswith(("less", "greater", "equal"))}
     counts |= {"clamp": 3, "where": 3}

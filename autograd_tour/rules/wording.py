@@ -30,7 +30,14 @@ PHRASES: dict[str, str] = {
     "taken_at": "taken at {where}",
     "rows_added": "added to the rows used",
     "placed_at": "{where}",
+    "placed_at_mask": "to the mask",
+    "shared_by_equals": "{where}",
+    "windows_placed": "{where}",
+    "placed_at_target": "× {a2} {where}",
     "spread": "÷ {count} over the window",
+    "spread_unevenly": "shared by each window",
+    "conv_input": "{told} with {a1}",
+    "conv_weight": "correlate with {a1}",
 }
 """What a function does to its first argument, the gradient; options stand in braces."""
 
@@ -61,11 +68,14 @@ def has_gradient(node: Expression) -> bool:
 
 
 def _is_gradient(node: Expression) -> bool:
+    """Whether ``node`` is the gradient, maybe repeated over the elements that a sum was made of."""
+    if isinstance(node, Apply) and node.function == "expand":
+        return _is_gradient(node.arguments[0])
     return isinstance(node, Symbol) and node.role == "gradient"
 
 
 def _deed(printer: Printer, node: Expression) -> str:
-    if _is_gradient(node):
+    if isinstance(node, Symbol) and node.role == "gradient":
         return "× 1"
     if isinstance(node, Constant) and float(node.value) == 0:
         return "× 0"
@@ -74,7 +84,8 @@ def _deed(printer: Printer, node: Expression) -> str:
     writer = _WRITERS.get(node.function)
     text = writer(printer, node) if writer is not None else ""
     if not text and node.function in PHRASES:
-        text = _after(printer, node, PHRASES[node.function].format_map(_options(node)))
+        names = {f"a{i}": printer.piece(item).text for i, item in enumerate(node.arguments)}
+        text = _after(printer, node, PHRASES[node.function].format_map(_options(node) | names))
     return text or printer.piece(node).text
 
 
@@ -178,7 +189,6 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "outer": _outer,
     "sum_to": _summed,
     "expand": _expanded,
-    "expand_dims": _expanded,
     "reshape": _reshaped,
     "transpose": _transposed,
     "permute": _ordered,

@@ -1,0 +1,302 @@
+"""Rules of normalisations, softmax, attention, variance and norms: each looks at a whole row at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autograd_tour.record.rule import Expression, Symbol, apply
+from autograd_tour.rules.definition import B, C, G, X, by_slot, define
+from autograd_tour.rules.elementwise import exp
+from autograd_tour.rules.node import NodeView, Shape
+from autograd_tour.rules.products import transpose
+from autograd_tour.rules.structure import places, spread
+
+__all__ = ["NORMALISATION", "U", "let"]
+
+U, P = Symbol("saved", 0, "u"), Symbol("saved", 0, "P")
+"""What :func:`let` gives a name to."""
+
+
+def let(value: Expression, body: Expression, symbol: Symbol = U) -> Expression:
+    """``body``, in which ``symbol`` stands for ``value``."""
+    return apply("let", value, body, name=symbol.name)
+
+
+def mean(x: Expression, **options: Any) -> Expression:
+    return apply("mean", x, **options)
+
+
+# ---- normalisations: x̂ = (x − mean)/std, then scaled and shifted ---------------------------------
+
+
+def _normalisation(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
+    """The whole rule, mean and spread being functions of the input too: nothing is left out.
+
+    With u = g·w it is (u − mean(u) − x̂·mean(u·x̂))/std; see Ioffe and Szegedy, arXiv:1502.03167, section 3.
+    """
+
+    def rule(node: NodeView, slot: int) -> Expression | None:
+        shape, over = node.shape(0), dims(node)
+        if shape is None or over is None:
+            return None
+        groups = node.integer("group") or 0
+        options: dict[str, Any] = {"dims": over, "groups": groups}
+        measured = options | {"eps": node.number("eps"), "centred": centred}
+        row = apply("normalised", node.input(0), **measured)
+        rest = tuple(dim for dim in range(len(shape)) if dim not in over) if "Batch" in node.grad_fn else None
+        beside = rest if rest is not None else (1,) if groups else over
+        summed = {"shape": tuple(shape[dim] for dim in beside), "kept": beside}
+        if slot == 1:
+            return apply("sum_but", G * row, **summed)
+        if slot == 2:
+            return apply("sum_but", G, **summed)
+        weighted = len(node.inputs) > 1 and (node.operand(1).shape is not None or "weight" in node.saved)
+        u = U if weighted else G
+        left = u - mean(u, **options) if centred else u
+        body = (left - row * mean(u * row, **options)) / apply("deviation", node.input(0), **measured)
+        if not weighted:
+            return body
+        weight = node.input(1) if node.operand(1).name else node.kept("weight", "weight")
+        return let(G * apply("beside", weight, dims=beside, rank=len(shape)), body)
+
+    return rule
+
+
+def _layer(node: NodeView) -> Shape | None:
+    shape, normalised = node.shape(0), node.integers("normalized_shape")
+    if shape is None or not normalised:
+        return None
+    return tuple(range(len(shape) - len(normalised), len(shape)))
+
+
+def _batch(node: NodeView) -> Shape | None:
+    shape = node.shape(0)
+    return None if shape is None else tuple(dim for dim in range(len(shape)) if dim != 1)
+
+
+def _group(node: NodeView) -> Shape | None:
+    shape = node.shape(0)
+    return None if shape is None else tuple(range(1, len(shape)))
+
+
+_in_training = _normalisation(_batch)
+
+
+def _batch_norm(node: NodeView, slot: int) -> Expression | None:
+    if node.flag("training") is not False:
+        return _in_training(node, slot)  # type: ignore[no-any-return]
+    shape, eps = node.shape(0), node.number("eps")
+    if shape is None or eps is None:
+        return None
+
+    def beside(x: Expression) -> Expression:
+        return apply("beside", x, dims=(1,), rank=len(shape))
+
+    variance = beside(node.kept("running_var", "running_var"))
+    scale = apply("sqrt", variance + eps)
+    others = {"shape": (shape[1],), "kept": (1,)}
+    if slot == 0:
+        weighted = node.operand(1).shape is not None or "weight" in node.saved
+        weight = node.input(1) if node.operand(1).name else node.kept("weight", "weight")
+        return G * (beside(weight) / scale) if weighted else G / scale
+    if slot == 1:
+        shifted = node.input(0) - beside(node.kept("running_mean", "running_mean"))
+        return apply("sum_but", G * (shifted / scale), **others)
+    return apply("sum_but", G, **others)
+
+
+# ---- softmax and its relatives ---------------------------------------------------------------
+
+
+def _dims(node: NodeView) -> Shape | None:
+    dim, shape = node.integer("dim"), node.shape(0)
+    if dim is None or shape is None:
+        return None
+    return (dim % len(shape),) if shape else ()
+
+
+def _softmax(node: NodeView, _: int) -> Expression | None:
+    dims = _dims(node)
+    y = node.result()
+    return None if dims is None else y * (G - apply("sum", y * G, dims=dims, keepdim=True))
+
+
+def _log_softmax(node: NodeView, _: int) -> Expression | None:
+    dims = _dims(node)
+    return None if dims is None else G - exp(node.result()) * apply("sum", G, dims=dims, keepdim=True)
+
+
+def _logsumexp(node: NodeView, _: int) -> Expression | None:
+    dims = places(node)
+    return None if dims is None else spread(node, G, dims) * apply("softmax", node.input(0), dims=dims)
+
+
+# ---- attention -------------------------------------------------------------------------------
+
+
+def _weights(node: NodeView) -> Expression:
+    """P = softmax(Q Kᵀ · scale), masked as the node was told."""
+    query = node.shape(0)
+    scale = node.number("scale")
+    if scale is None and query:
+        scale = 1 / math.sqrt(query[-1])
+    return apply(
+        "attention",
+        node.input(0),
+        node.input(1),
+        scale=scale,
+        causal=bool(node.flag("is_causal")),
+        masked="attn_mask" in node.saved or "attn_bias" in node.saved,
+    )
+
+
+def _attention(node: NodeView, slot: int) -> Expression | None:
+    dropped = node.number("dropout_p")
+    if slot > 2 or dropped:
+        return None
+    weights = _weights(node)
+    scale = next((value for key, value in getattr(weights, "options", ()) if key == "scale"), None)
+    if slot == 2:
+        return transpose(weights) @ G
+    if scale is None:
+        return None
+    inner = P * (U - apply("sum", P * U, dims=(-1,), keepdim=True))
+    other = node.input(1 if slot == 0 else 0)
+    product = (inner if slot == 0 else transpose(inner)) @ other
+    return let(weights, let(G @ transpose(node.input(2)), float(scale) * product), P)
+
+
+def _attended(node: NodeView, _: int) -> Expression:
+    return _weights(node) @ C
+
+
+# ---- variance and norms ----------------------------------------------------------------------
+
+
+def _deviations(node: NodeView) -> tuple[Expression, float] | None:
+    dims, shape, correction = places(node), node.shape(0), node.number("correction")
+    if dims is None or shape is None:
+        return None
+    left = math.prod(shape[dim] for dim in dims) - (1 if correction is None else correction)
+    x = node.input(0)
+    return x - mean(x, dims=dims, groups=0), left
+
+
+def _var(node: NodeView, _: int) -> Expression | None:
+    parts, dims = _deviations(node), places(node)
+    if parts is None or dims is None or parts[1] <= 0:
+        return None
+    return spread(node, G, dims) * (2 * parts[0] / parts[1])
+
+
+def _std(node: NodeView, _: int) -> Expression | None:
+    parts, dims = _deviations(node), places(node)
+    if parts is None or dims is None or parts[1] <= 0:
+        return None
+    y = spread(node, node.result(), dims)
+    return spread(node, G, dims) * (parts[0] / (y if parts[1] == 1 else parts[1] * y))
+
+
+def _norm(node: NodeView, _: int) -> Expression | None:
+    order = node.number("ord")
+    order = node.number("p") if order is None else order
+    dims = places(node)
+    if dims is None:
+        return None
+    x, g, y = node.input(0), spread(node, G, dims), spread(node, node.result(), dims)
+    match order:
+        case None | 2:
+            # At 0, where the norm has a kink, torch sends 0.
+            return g * apply("over_norm", x, y)
+        case 1:
+            return g * apply("sign", x)
+        case math.inf:
+            equal = apply("where", apply("equal", apply("abs", x), y), 1, 0)
+            return g * (apply("sign", x) * (equal / apply("sum", equal, dims=dims, keepdim=True)))
+    return None
+
+
+def _dist(node: NodeView, slot: int) -> Expression | None:
+    if node.number("p") not in (None, 2) or slot > 1:
+        return None
+    one, other = node.input(slot), node.input(1 - slot)
+    return G * apply("over_norm", one - other, node.result())
+
+
+_ATTENTION = by_slot(_attention, fused=_attended)
+_ATTENTION_NODES = (
+    "CudnnAttentionBackward0",
+    "EfficientAttentionBackward0",
+    "FlashAttentionBackward0",
+    "ScaledDotProductCudnnAttentionBackward0",
+    "ScaledDotProductEfficientAttentionBackward0",
+    "ScaledDotProductFlashAttentionBackward0",
+    "ScaledDotProductFlashAttentionForCpuBackward0",
+    "ScaledDotProductFusedAttentionOverrideableBackward0",
+)
+
+
+def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
+    """What a normalisation computes: x̂·w + b, as far as there are w and b."""
+
+    def write(node: NodeView, _: int) -> Expression | None:
+        shape, over = node.shape(0), dims(node)
+        if shape is None or over is None:
+            return None
+        groups = node.integer("group") or 0
+        if "Batch" in node.grad_fn and node.flag("training") is False:
+            return _evaluated(node, len(shape))
+        row: Expression = apply(
+            "normalised", node.input(0), dims=over, groups=groups, eps=node.number("eps"), centred=centred
+        )
+        beside = (1,) if groups or "Batch" in node.grad_fn else over
+        for slot, symbol in ((1, B), (2, C)):
+            if len(node.inputs) > slot and node.operand(slot).shape is not None:
+                given = apply("beside", symbol, dims=beside, rank=len(shape))
+                row = row * given if slot == 1 else row + given
+        return row
+
+    return write
+
+
+def _evaluated(node: NodeView, rank: int) -> Expression | None:
+    """Batch norm in evaluation: with the running statistics."""
+    eps = node.number("eps")
+    if eps is None:
+        return None
+
+    def beside(x: Expression) -> Expression:
+        return apply("beside", x, dims=(1,), rank=rank)
+
+    variance = beside(node.kept("running_var", "running_var"))
+    centre = beside(node.kept("running_mean", "running_mean"))
+    row = (node.input(0) - centre) / apply("sqrt", variance + eps)
+    row = row * beside(B) if node.operand(1).shape is not None else row
+    return row + beside(C) if node.operand(2).shape is not None else row
+
+
+NORMALISATION: Mapping[str, Any] = {
+    "NativeLayerNormBackward0": by_slot(_normalisation(_layer), fused=_scaled(_layer)),
+    "FusedRmsNormBackward0": by_slot(
+        _normalisation(_layer, centred=False), fused=_scaled(_layer, centred=False)
+    ),
+    "NativeGroupNormBackward0": by_slot(_normalisation(_group), fused=_scaled(_group)),
+    **dict.fromkeys(
+        ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0"),
+        by_slot(_batch_norm, fused=_scaled(_batch)),
+    ),
+    "SoftmaxBackward0": by_slot(_softmax, fused=exp(X) / apply("total", exp(X))),
+    "SafeSoftmaxBackward0": by_slot(_softmax),
+    "LogSoftmaxBackward0": by_slot(_log_softmax, fused=X - apply("logsumexp", X)),
+    "LogsumexpBackward0": by_slot(_logsumexp),
+    **dict.fromkeys(_ATTENTION_NODES, _ATTENTION),
+    "VarBackward0": by_slot(_var),
+    "StdBackward0": by_slot(_std),
+    "LinalgVectorNormBackward0": by_slot(_norm),
+    **dict.fromkeys((f"NormBackward{number}" for number in range(4)), by_slot(_norm)),
+    "DistBackward0": by_slot(_dist),
+    "ProdBackward0": define(G * apply("product_of_others", X)),
+}
+"""The rules of what looks at whole rows, by the name of the grad_fn."""
