@@ -182,6 +182,16 @@ def _outer(_: Apply, parts: list[Piece]) -> Piece:
     return Piece(f"{left} ⊗ {right}", Level.MATRIX_PRODUCT)
 
 
+def _conjugate(node: Apply, parts: list[Piece]) -> Piece:
+    """``Wᴴ`` for a transpose; the conjugate of a conjugate is not written anew."""
+    given = node.arguments[0]
+    if isinstance(given, Apply) and given.function == "transpose":
+        inner = given.arguments[0]
+        if not (isinstance(inner, Symbol) and inner.transposed):
+            return Piece(f"{parts[0].text[:-1]}ᴴ")
+    return Piece(f"conj({parts[0].text})")
+
+
 def _transpose(node: Apply, parts: list[Piece]) -> Piece:
     given = node.arguments[0]
     if isinstance(given, Symbol) and given.transposed:
@@ -203,6 +213,10 @@ def _where(node: Apply, parts: list[Piece]) -> Piece:
         return Piece(f"1[{condition.text}]")
     text = f"{bracket(one, Level.SUM)} if {condition.text} else {bracket(other, Level.SUM)}"
     return Piece(text, Level.CHOICE)
+
+
+def _either(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{parts[0].text} or {parts[1].text}", Level.CHOICE)
 
 
 def _not(_: Apply, parts: list[Piece]) -> Piece:
@@ -277,16 +291,17 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "matmul": _matrix_product,
     "outer": _outer,
     "transpose": _transpose,
+    "conj": _conjugate,
     **dict.fromkeys(_RELATIONS, _relation),
     "where": _where,
     "not": _not,
+    "either": _either,
     "greater_ties_half": _ties(">"),
     "less_ties_half": _ties("<"),
     "clamp": _clamp,
     "sum": _sum,
     "norm": _norm,
     "sum_but": _sum,
-    "total": _sum,
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,

@@ -85,22 +85,33 @@ def marks(node: NodeView, given: Rule | None) -> tuple[str, ...]:
 def _with_sum(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule:
     """With the sum over the places to which a smaller operand was broadcast."""
     # A bias that a fused product adds is broadcast like any other sum.
-    plain = isinstance(form, Symbol) and form.role == "gradient"
-    if isinstance(form, Words) or not (kind.pointwise or plain):
+    if isinstance(form, Words | Constant) or not (kind.pointwise or _only_scales(form)):
         return form
     inner, outer = node.operand(slot).shape, node.output_shape
-    count = _copies(inner, outer)
-    if inner is None or not count:
+    if inner is None or outer is None or inner == outer or not _broadcasts(inner, outer):
         return form
-    return apply("sum_to", form, shape=inner, count=count)
-
-
-def _copies(inner: Shape | None, outer: Shape | None) -> int:
-    """To how many places each element was broadcast; 0 if nothing was."""
-    if inner is None or outer is None or inner == outer or min((*inner, *outer), default=0) < 0:
-        return 0
     small, large = math.prod(inner), math.prod(outer)
-    return large // small if 0 < small < large else 0
+    if small == large:
+        return apply("reshape", form, shape=inner)
+    return apply("sum_to", form, shape=inner, count=large // small if 0 < small < large else None)
+
+
+def _broadcasts(inner: Shape, outer: Shape) -> bool:
+    """Whether ``inner`` becomes ``outer`` by copies. It does not where the result is a reduction."""
+    behind = outer[len(outer) - len(inner) :]
+    ragged = min((*inner, *outer), default=0) < 0
+    return (
+        not ragged
+        and len(inner) <= len(outer)
+        and all(size in (1, other) for size, other in zip(inner, behind, strict=True))
+    )
+
+
+def _only_scales(form: Rule) -> bool:
+    """Whether the gradient comes through as it is, or times a number."""
+    if isinstance(form, Apply) and form.function == "mul" and isinstance(form.arguments[1], Constant):
+        return _only_scales(form.arguments[0])
+    return isinstance(form, Symbol) and form.role == "gradient"
 
 
 def _is_complex(node: NodeView) -> bool:
@@ -111,25 +122,40 @@ def _conjugated(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule
     """The rule for complex operands: factors conjugated; a real input takes the real part."""
     if isinstance(form, Words):
         return form
-    if any("complex" not in operand.dtype and "float" not in operand.dtype for operand in node.inputs):
+    own = node.operand(slot).dtype
+    if not own:
         return None
-    if not kind.holomorphic:
-        return form if _moves_only(form) else None
-    turned: Any = _turned(form)
-    if "complex" in node.operand(slot).dtype:
+    turned: Any = form
+    if kind.holomorphic:
+        turned = _turned(form, node)
+    elif not kind.any_numbers and not _moves_only(form):
+        return None
+    if "complex" in own or not _is_complex_valued(turned, node):
         return turned  # type: ignore[no-any-return]
     return apply("real", turned)
 
 
-def _turned(item: Expression) -> Expression:
-    """``item`` with everything the gradient is multiplied by conjugated."""
+def _turned(item: Expression, node: NodeView) -> Expression:
+    """``item`` with everything complex that the gradient is multiplied by conjugated."""
+    if not isinstance(item, Apply | Symbol) or not _is_complex_valued(item, node):
+        return item
     if isinstance(item, Symbol):
         return item if item.role == "gradient" else apply("conj", item)
-    if isinstance(item, Constant) or not isinstance(item, Apply):
-        return item
     if not _mentions_gradient(item):
-        return item if not symbols(item) else apply("conj", item)
-    return Apply(item.function, tuple(map(_turned, item.arguments)), item.options)  # type: ignore[arg-type]
+        return apply("conj", item)
+    return Apply(item.function, tuple(_turned(part, node) for part in item.arguments), item.options)  # type: ignore[misc]
+
+
+def _is_complex_valued(item: Rule | Expression, node: NodeView) -> bool:
+    """Whether ``item`` may be complex: of a saved tensor the type is not known."""
+    for symbol in symbols(item) if isinstance(item, Expression) else ():
+        operands = node.inputs if symbol.role == "input" else node.outputs
+        if symbol.role == "saved" or symbol.slot >= len(operands):
+            return True
+        # Slot -1 stands for the gradients of all outputs, which are of one type.
+        if "complex" in operands[symbol.slot].dtype:
+            return True
+    return False
 
 
 def _mentions_gradient(item: Expression) -> bool:

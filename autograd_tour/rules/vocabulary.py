@@ -100,6 +100,7 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "greater_equal": lambda a, b: float(a >= b),
     "equal": lambda a, b: float(a == b),
     "both": lambda a, b: float(bool(a) and bool(b)),
+    "either": lambda a, b: float(bool(a) or bool(b)),
     "not": lambda a: float(not a),
     "where": lambda condition, a, b: a if condition else b,
     "greater_ties_half": lambda a, b: 1.0 if a > b else 0.5 if a == b else 0.0,
@@ -197,7 +198,6 @@ _STRUCTURE: dict[str, int | None] = {
     "normalised": 1,
     "deviation": 1,
     "sum_but": 1,
-    "total": 1,
     "beside": 1,
     "attention": 2,
     "over_norm": 2,
@@ -205,7 +205,7 @@ _STRUCTURE: dict[str, int | None] = {
 
 
 def _signatures() -> dict[str, int | None]:
-    counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both"), 2)
+    counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both", "either"), 2)
     counts |= {name: 2 for name in ON_NUMBERS if name.startswith(("less", "greater", "equal"))}
     counts |= {"clamp": 3, "where": 3}
     return dict.fromkeys(ON_NUMBERS, 1) | counts | _STRUCTURE
