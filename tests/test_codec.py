@@ -19,6 +19,7 @@ from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
+from autograd_tour.record.rule import Constant, Symbol, Words, apply
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +65,26 @@ def spoilt(graph, **changes):
         ("{", "not valid JSON"),
         ("[1, 2]", "not an autograd-tour trace"),
         ('{"nodes": []}', "not an autograd-tour trace"),
-        ('{"format": "other", "schema": 1}', "not an autograd-tour trace"),
+        ('{"format": "other", "schema": 2}', "not an autograd-tour trace"),
         ('{"format": "autograd-tour", "schema": 99}', "schema 99"),
         ("[" * 100_000 + "]" * 100_000, "not an autograd-tour trace|nested too deep"),
-        ('{"format": "autograd-tour", "schema": 1, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
         (b"\xff\xfe\x00", "not valid JSON"),
         ("\ufeff{}", "not valid JSON"),
         ("null", "not an autograd-tour trace"),
         ('{"format": "autograd-tour", "schema": "1", "graph": {}}', "not an autograd-tour trace"),
-        ('{"format": "autograd-tour", "schema": 1}', "missing required field `graph`"),
-        ('{"format": "autograd-tour", "schema": 1, "graph": {}} {}', "not valid JSON"),
+        ('{"format": "autograd-tour", "schema": 2}', "missing required field `graph`"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": {}} {}', "not valid JSON"),
         (
-            '{"format": "autograd-tour", "schema": 1, "graph": {"new": '
+            '{"format": "autograd-tour", "schema": 2, "graph": {"new": '
             + "[" * 100_000
             + "]" * 100_000
             + "}}",
             "nested too deep",
         ),
-        ('{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [NaN]}}', "not valid JSON"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": {"nodes": [NaN]}}', "not valid JSON"),
         (
-            '{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [], "outputs": [["a\\nb", 0]]}}',
+            '{"format": "autograd-tour", "schema": 2, "graph": {"nodes": [], "outputs": [["a\\nb", 0]]}}',
             "no node has the id",
         ),
     ],
@@ -145,6 +146,18 @@ NUMBERS = (
 )
 EXTENTS = st.lists(st.integers(-1, 2**62), max_size=3).map(tuple)
 STATS = st.builds(Stats, *[st.none() | NUMBERS] * 4, *[st.none() | st.integers(0)] * 3)
+SYMBOLS = st.builds(
+    Symbol, st.sampled_from(["gradient", "input", "result", "saved"]), st.integers(0, 3), TEXTS
+)
+TREES = st.recursive(
+    SYMBOLS | st.builds(Constant, NUMBERS),
+    lambda inner: (
+        st.builds(lambda f, a, b: apply(f, a, b), st.sampled_from(["add", "mul", "div", "pow"]), inner, inner)
+        | st.builds(lambda f, a: apply(f, a), st.sampled_from(["exp", "neg", "sqrt", "transpose"]), inner)
+    ),
+    max_leaves=6,
+)
+RULES = st.none() | st.builds(Words, TEXTS) | TREES
 FACTS = st.builds(
     TensorFacts,
     EXTENTS,
@@ -190,7 +203,7 @@ def graphs(draw):
     ids = st.sampled_from([node.id for node in nodes])
     slot = st.tuples(st.integers(0, 3), st.integers(0, 3))
     kinds = st.sampled_from(["forward", "gradient", "saved"])
-    edges = draw(st.lists(st.builds(Edge, ids, ids, kinds, slot, TEXTS), max_size=5))
+    edges = draw(st.lists(st.builds(Edge, ids, ids, kinds, slot, RULES), max_size=5))
     values = st.lists(MAYBE, max_size=2).map(tuple)
     steps = draw(st.lists(st.builds(Step, ids, values, values, MAYBE, MAYBE), max_size=3))
     return Graph(

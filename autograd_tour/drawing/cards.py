@@ -20,6 +20,7 @@ from autograd_tour.drawing.wording import (
 )
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
+from autograd_tour.rules.wording import short as short_rule
 from autograd_tour.text import one_line
 from autograd_tour.views.steps import Timeline
 
@@ -28,7 +29,7 @@ __all__ = ["cards_scene"]
 NAME_ROOM = 170.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 190.0
-RULE_ROOM = 150.0
+RULE_ROOM = 260.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
@@ -148,7 +149,9 @@ class _Artist:
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
             rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
-        rows += [Row((Run(fit(note, TEXT_ROOM, 12), "muted"),), height=18) for note in node.notes]
+        fused = (f"fused: {short_rule(node.fused)}",) if node.fused is not None else ()
+        notes = (*fused, *node.notes)
+        rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in notes]
         gradient = self._gradient(node)
         lane = sum(row.height for row in gradient)
         title = f"{node.op} ({node.grad_fn})"
@@ -249,12 +252,12 @@ class _Artist:
                 f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}"
             )
         number = self.steps.get(edge.src, (0, None))[0]
-        rule = fit(edge.rule, RULE_ROOM, 12)
+        rule = fit(short_rule(edge.rule), RULE_ROOM, 12)
         runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
         label = Label(runs, number)
-        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {edge.rule}"
+        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {short_rule(edge.rule)}"
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         return Link(ident, src, dst, "backward", label, True, ("g", "g"), name, since=since)

@@ -15,6 +15,7 @@ from autograd_tour.drawing.svg import draw
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.wording import short
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
 
 __all__ = ["animated", "film", "film_scene", "fragments"]
@@ -154,7 +155,7 @@ def _caption(frame: Frame, count: int, nodes: dict[str, Node]) -> tuple[Line, ..
     lines = [_head(frame, count, node, node.op)]
     if node.kind == "group" and node.notes:
         lines.append((_plain(fit(" · ".join(node.notes), 2 * ROOM, SIZE)),))
-    lines += [_sent(sent, nodes, frame) for sent in frame.sent[:LINES]]
+    lines += [_sent(sent, nodes) for sent in frame.sent[:LINES]]
     if len(frame.sent) > LINES:
         lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))
     return tuple(lines)
@@ -169,16 +170,17 @@ def _head(frame: Frame, count: int, node: Node, what: str) -> Line:
     return (*head, Run(f"   {fit(name, ROOM, SIZE)}", "muted", size=SIZE)) if name else head
 
 
-def _sent(sent: Sent, nodes: dict[str, Node], frame: Frame) -> Line:
+def _sent(sent: Sent, nodes: dict[str, Node]) -> Line:
     target = nodes[sent.edge.dst]
     to = fit(target.expr or target.name or target.op, ROOM, SIZE)
     line = (Run("grad of ", "muted", size=SIZE), Run(f"{to}   ", "forward", size=SIZE))
     if sent.worked:
-        shown = Run(fit(sent.worked, 2 * ROOM, SIZE), "backward", bold=True, size=SIZE)
-        several = next((facts for facts in frame.received if facts is not None), None)
-        many = sent.facts is not None and sent.facts.numel > 1 and several is not None
-        return (*line, shown, *((_plain(f"   first of {sent.facts.numel}"),) if many and sent.facts else ()))
-    rule = (Run(fit(f"{sent.edge.rule}   ", ROOM, SIZE), "backward", size=SIZE),) if sent.edge.rule else ()
+        shown = Run(fit(sent.worked.text, 2 * ROOM, SIZE), "backward", bold=True, size=SIZE)
+        count = sent.facts.numel if sent.facts is not None else 1
+        which = "first" if not sent.worked.element else f"element {sent.worked.element + 1}"
+        return (*line, shown, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
+    said = short(sent.edge.rule)
+    rule = (Run(fit(f"{said}   ", ROOM, SIZE), "backward", size=SIZE),) if said else ()
     value = fit(tensor_text(sent.facts), ROOM, SIZE)
     return (*line, *rule, Run(value, "backward", bold=True, size=SIZE))
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first, numeric, where
+from autograd_tour.record.graph import Edge
 from autograd_tour.record.ledger import LeafAccount
+from autograd_tour.record.rule import Apply, Symbol
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, Sent
 
@@ -131,11 +133,17 @@ def sums(run: Run) -> Iterator[Question]:
         (frame, sent)
         for frame in run.frames
         for sent in frame.sent
-        if "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of and sent.edge.rule.startswith("Σ")
+        if "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of and _is_plain_sum(sent.edge)
         if not run.vague(frame.node) and not run.vague(sent.edge.dst)
     ]
     asked = (question for frame, sent in telling if (question := _sum(run, frame, sent)) is not None)
     yield from islice(asked, MOST)
+
+
+def _is_plain_sum(edge: Edge) -> bool:
+    """Whether what goes along an edge is the sum of what came in, and nothing else."""
+    rule = edge.rule
+    return isinstance(rule, Apply) and rule.function == "sum_to" and isinstance(rule.arguments[0], Symbol)
 
 
 def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:

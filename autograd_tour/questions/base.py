@@ -13,6 +13,7 @@ from autograd_tour.record.graph import Graph, Node
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
+from autograd_tour.views.worked import operand_values
 
 __all__ = ["TOLERANCE", "Question", "Run", "Wrong", "numeric"]
 
@@ -59,6 +60,7 @@ class Run:
         self.leaf_of = {
             edge.src: edge.dst for edge in graph.select("gradient") if self.nodes[edge.dst].kind == "leaf"
         }
+        self.operands = operand_values(graph)
         self.received = {frame.node: frame.received for frame in self.frames}
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""

@@ -12,7 +12,7 @@ from autograd_tour.record.ledger import Ledger
 
 __all__ = ["SCHEMA", "Trace", "dumps", "loads"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a file of the old form can no longer be read as it is."""
 
 MARKER = "autograd-tour"

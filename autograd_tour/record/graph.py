@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.rule import Rule
 
 __all__ = [
     "BackwardPass",
@@ -77,7 +78,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
     ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
-    ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``call`` is the torch function the
+    ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``fused`` is what the steps inside a node
+    compute together, ``None`` where it is a single step. ``call`` is the torch function the
     program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
     its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
     :func:`autograd_tour.views.diff.diff`.
@@ -98,6 +100,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     attributes: tuple[tuple[str, str], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
+    fused: Rule | None = None
     folded: int = 0
     state: State = ""
     changes: tuple[Change, ...] = ()
@@ -118,8 +121,8 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
 
     forward: (output of the producer, input of the consumer; -1 for an input that is not
     differentiable, such as an index). gradient: (position in ``src``'s ``next_functions``, which
-    output of ``dst`` the gradient belongs to). ``rule`` is the vector-Jacobian product for people
-    (``× 2(t_p − t_c)``). ``marks``: ``broadcast`` (summed to the smaller shape), ``routed`` (sent
+    output of ``dst`` the gradient belongs to). ``rule`` is the vector-Jacobian product, ``None`` where
+    no friendly form is known. ``marks``: ``broadcast`` (summed to the smaller shape), ``routed`` (sent
     to some elements only), ``hooked`` (a tensor hook changed the value on its way), ``cut``.
     """
 
@@ -127,7 +130,7 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     dst: str
     kind: EdgeKind
     slot: tuple[int, int] = (0, 0)
-    rule: str = ""
+    rule: Rule | None = None
     marks: tuple[str, ...] = ()
     state: State = ""
 

@@ -9,6 +9,7 @@ from autograd_tour.record.graph import Graph, Node, Step
 from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
+from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
 
 __all__ = ["report"]
@@ -103,7 +104,7 @@ def _backward(graph: Graph) -> str:
                 continue
             target = nodes[edge.dst]
             to = f"[{slot}] {target.grad_fn}"
-            rows.append(["", "", "", "", to, edge.rule or "see formula", _text(sent)])
+            rows.append(["", "", "", "", to, short(edge.rule) or "see formula", _text(sent)])
     header = ["step", "grad_fn", "operation", "receives", "sends to", "rule", "gradient sent"]
     return heading("Backward, in the engine's order") + table(header, rows, right=[0]) + _more(len(steps))
 

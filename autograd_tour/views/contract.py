@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.rule import Rule, Words
 from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.totals import add, remarks, totals
 
@@ -175,9 +176,9 @@ class _Contraction:
             crossing.setdefault(key, []).append(edge)
         result = []
         for (src, dst, place), edges in crossing.items():
-            rule = f"Σ of {len(edges)} gradients"
+            rule: Rule | None = Words(f"Σ of {len(edges)} gradients")
             if len(edges) == 1:  # a rule belongs to an operation, not to a fold
-                rule = edges[0].rule if self.card(edges[0].src) is None else ""
+                rule = edges[0].rule if self.card(edges[0].src) is None else None
             result.append(Edge(src, dst, "gradient", place, rule, edges[0].marks))
         return result
 

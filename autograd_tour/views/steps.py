@@ -10,17 +10,17 @@ from msgspec.structs import replace
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Step
 from autograd_tour.views.base import View
-from autograd_tour.views.worked import operand_values, worked
+from autograd_tour.views.worked import Worked, operand_values, worked
 
 __all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames", "view"]
 
 
 class Sent(Struct, frozen=True):
-    """A gradient on its way along ``edge``; ``worked`` is the local rule with its numbers, maybe ``""``."""
+    """A gradient on its way along ``edge``; ``worked`` is the local rule with its numbers."""
 
     edge: Edge
     facts: TensorFacts | None = None
-    worked: str = ""
+    worked: Worked | None = None
 
 
 class Deposit(Struct, frozen=True):

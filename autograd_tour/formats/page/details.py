@@ -9,6 +9,7 @@ from msgspec import Struct
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.wording import short
 from autograd_tour.text import clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline
 
@@ -92,6 +93,8 @@ class Details:
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
         if node.kind != "group":
             yield from (_row(name, value) for name, value in node.attributes)
+        if node.fused is not None:
+            yield _row("fused", short(node.fused))
         yield from (_row("note", note) for note in node.notes)
 
     def _gradients(self, node: Node) -> Iterator[DetailRow]:
@@ -112,11 +115,15 @@ class Details:
         for sent in frame.sent:
             target = self.nodes[sent.edge.dst]
             to = one_line(self.spoken.get(target.id) or target.expr or target.name or target.op, 60)
-            rule = f"{sent.edge.rule}: " if sent.edge.rule else ""
+            said = short(sent.edge.rule)
+            rule = f"{said}: " if said else ""
             yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
-            if sent.worked:
+            if sent.worked is not None:
                 many = sent.facts is not None and sent.facts.numel > 1
-                yield _row("its first element" if many else "worked out", sent.worked, frame.number)
+                which = (
+                    f"its element {sent.worked.element + 1}" if sent.worked.element else "its first element"
+                )
+                yield _row(which if many else "worked out", sent.worked.text, frame.number)
 
 
 def _row(label: str, text: str, since: int = 0) -> DetailRow:
