@@ -98,6 +98,8 @@ def _check(graph: Graph, source: str, hint: str) -> None:
             raise damaged("an id is made of letters and digits", f"nodes[{i}].id")
         if item.where is not None and not 0 <= item.where < len(graph.source):
             raise damaged("no such source line", f"nodes[{i}].where")
+        if item.inner is not None and not 0 <= item.inner < len(graph.source):
+            raise damaged("no such source line", f"nodes[{i}].inner")
         if item.slots < 0:
             raise damaged("less than no slots", f"nodes[{i}].slots")
         known.add(item.id)

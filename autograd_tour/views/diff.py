@@ -87,9 +87,9 @@ class _Merge:
         return replace(graph, nodes=tuple(merged[name] for name in (*front, *rest)))
 
     def _gone(self, node: Node) -> Node:
-        where = None if node.where is None else self._line(self.a.source[node.where])
+        where, inner = (None if n is None else self._line(self.a.source[n]) for n in (node.where, node.inner))
         saved = tuple(replace(item, of=self.names.get(item.of, "")) for item in node.saved)
-        return replace(node, id=self.names[node.id], where=where, saved=saved, state="gone")
+        return replace(node, id=self.names[node.id], where=where, inner=inner, saved=saved, state="gone")
 
     def _line(self, line: SourceLine) -> int:
         if line not in self.lines:

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from autograd_tour.record.graph import Edge, Node, Saved
 from autograd_tour.rules import formulas, table
-from autograd_tour.rules.labels import describe
 from autograd_tour.rules.node import NodeView
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.drafts import Draft, Drafts, outline, position, unnamed
 from autograd_tour.tracer.assemble.node_view import node_view, operand, python_number, read_number
 from autograd_tour.tracer.assemble.operands import Operands
 from autograd_tour.tracer.assemble.saved import SavedTensorView
+from autograd_tour.tracer.assemble.titles import Title
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.forward import ForwardRecord
@@ -81,13 +81,25 @@ class Builder:
 
     def _add_leaf(self, i: int) -> None:
         draft = self.drafts[i]
-        name = draft.expr
+        name = draft.names[0]
         group = name.rpartition(".")[0]
+        title = Title(name, name) if name else self.drafts.leaf_title(self.skeleton.fns[i].variable)
         leaf_id = self._leaf_ids[i] = self._new_id()
         self._names[leaf_id] = name
         values, names = tuple(draft.values), (name,)
-        op = name or "leaf"
-        self.nodes.append(Node(leaf_id, "leaf", op, name, values=values, names=names, group=group))
+        self.nodes.append(
+            Node(
+                leaf_id,
+                "leaf",
+                title.op,
+                title.name,
+                values=values,
+                names=names,
+                group=group,
+                expression=title.expression,
+                brief=title.brief,
+            )
+        )
         self.ids[i] = self._new_id()
         self.nodes.append(
             Node(self.ids[i], "accumulate", "accumulate", grad_fn="AccumulateGrad", group=group)
@@ -144,8 +156,8 @@ class Builder:
         for constant, _ in draft.constants:
             self._add_constant(constant)
         operands = self.operands.slot_texts(i)
-        op, expr = self._label(i, name, operands)
-        draft.expr = next((text for text in draft.names if text), "") or expr
+        title = self._title(i, name, operands)
+        draft.expr = next((text for text in draft.names if text), "") or title.name
         call = draft.call
         node_id = self.ids[i] = self._new_id()
         self._names[node_id] = draft.expr
@@ -158,7 +170,7 @@ class Builder:
             Node(
                 node_id,
                 "operation",
-                op,
+                title.op,
                 draft.expr,
                 name,
                 call=call.function if call is not None else "",
@@ -166,7 +178,10 @@ class Builder:
                 values=draft.values,
                 names=draft.names,
                 formula=_formulas(name, len(inputs)),
-                where=call.where if call is not None else None,
+                where=self._line(call.site.spot) if call is not None else None,
+                inner=self._line(call.site.inner) if call is not None else None,
+                expression=title.expression,
+                brief=title.brief,
                 group=self._group(call),
                 attributes=tuple(draft.attributes.items()),
                 saved=saved,
@@ -179,19 +194,20 @@ class Builder:
     def _group(self, call: CallRecord | None) -> str:
         return self.record.modules.path(call.group) if call is not None and self.record is not None else ""
 
-    def _label(self, i: int, name: str, operands: Sequence[str]) -> tuple[str, str]:
-        draft, fn = self.drafts[i], self.skeleton.fns[i]
-        if hasattr(fn, "_forward_cls"):
-            return fn._forward_cls.__name__.removesuffix("Backward"), ""
-        function = draft.call.function if draft.call is not None and draft.alone else ""
-        return describe(
-            name, function, draft.texts if draft.texts is not None else operands, draft.attributes
-        )
+    def _line(self, spot: int) -> int | None:
+        return self.record.spots.line(spot) if self.record is not None else None
+
+    def _title(self, i: int, name: str, operands: Sequence[str]) -> Title:
+        draft, function = self.drafts[i], getattr(self.skeleton.fns[i], "_forward_cls", None)
+        texts = draft.texts if draft.texts is not None else operands
+        custom = function.__name__.removesuffix("Backward") if function is not None else ""
+        return self.drafts.titles.operation(draft, name, texts, draft.attributes, custom)
 
     def _add_constant(self, constant: int) -> None:
         if constant in self._constant_ids:
             return
-        made, name = self.operands.constant(constant), self.operands.name_of(constant)
+        made, title = self.operands.constant(constant), self.operands.title_of(constant)
+        name = made.name or self.drafts.leaf_names.get(id(made.ref()), "")
         notes: tuple[str, ...] = ()
         if made.cut_from is not None:
             function, call, leaf = made.cut_from
@@ -202,7 +218,17 @@ class Builder:
         self._names[node_id] = name
         values, names = (made.facts,), (name,)
         self.nodes.append(
-            Node(node_id, "constant", name or "constant", name, values=values, names=names, notes=notes)
+            Node(
+                node_id,
+                "constant",
+                title.op,
+                title.name,
+                values=values,
+                names=names,
+                notes=notes,
+                expression=title.expression,
+                brief=title.brief,
+            )
         )
 
     # ---- edges ----------------------------------------------------------------------------
@@ -251,7 +277,7 @@ class Builder:
             turned = turned and name != operands[slot]
             given.append(operand(name, facts, transposed=turned, number=number))
         results = [
-            operand(draft.names[k] if k < len(draft.names) else "", facts)
+            operand(draft.names[k] if len(draft.names) > 1 else draft.expr, facts)
             for k, facts in enumerate(draft.values)
         ]
         return node_view(self.skeleton.fns[i], self.skeleton.names[i], given, results, kept, draft.views)
