@@ -40,7 +40,7 @@ def cards_scene(
 ) -> Scene:
     """Cards and links for a graph in the style ``cards``; a ``timeline`` makes it a film."""
     artist = _Artist(graph, timeline)
-    cards = [artist.card(node) for node in graph.nodes if artist.card_of[node.id] == node.id]
+    cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
     title = _title(graph)
@@ -48,8 +48,7 @@ def cards_scene(
 
 
 def _title(graph: Graph) -> str:
-    nodes = graph.by_id()
-    names = [one_line(nodes[node].name, 60) for node, _ in graph.outputs if nodes[node].name]
+    names = [one_line(graph.node(node).name, 60) for node, _ in graph.outputs if graph.node(node).name]
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
@@ -58,15 +57,6 @@ class _Artist:
         self.graph = graph
         self.timeline = timeline
         self.nodes = graph.by_id()
-        self.steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
-        # A leaf's card stands for its accumulator too.
-        self.card_of = {node.id: node.id for node in graph.nodes}
-        self.accumulator: dict[str, str] = {}
-        for edge in graph.select("gradient"):
-            if self.nodes[edge.dst].kind == "leaf" and self.nodes[edge.src].kind == "accumulate":
-                self.card_of[edge.src] = edge.dst
-                self.accumulator[edge.dst] = edge.src
-        self.outputs = {node for node, _ in graph.outputs}
 
     def card(self, node: Node) -> Card:
         if node.kind == "leaf":
@@ -78,14 +68,14 @@ class _Artist:
     # ---- cards ----------------------------------------------------------------------------
 
     def _leaf(self, node: Node) -> Card:
-        name = fit(node.name or "unnamed", NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         rows = [
             Row(
                 (Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25
             ),
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
-        number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
+        number, step = self.graph.step(self.graph.accumulator_of(node.id))
         mailbox = Row(
             self._mailbox(step), fill="accumulated_fill", height=24, step=number, fact=f"{node.id}.mailbox"
         )
@@ -117,7 +107,7 @@ class _Artist:
 
     def _constant(self, node: Node) -> Card:
         cut = next((note for note in node.notes if note.startswith("cut")), "")
-        name = fit(node.name or ("detached" if cut else "unnamed"), NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         kind = "cut" if cut else "constant"
         rows = [
             Row(
@@ -134,7 +124,7 @@ class _Artist:
         return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
 
     def _operation(self, node: Node) -> Card:
-        name = fit(node.op or node.grad_fn, NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         rows = [
             Row(
                 (Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26
@@ -163,7 +153,7 @@ class _Artist:
         return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
 
     def _group(self, node: Node) -> Card:
-        name = fit(node.op, NAME_ROOM + 60, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM + 60, 14, bold=True)
         path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
         rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
         rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
@@ -187,7 +177,7 @@ class _Artist:
 
     def _saved(self, item: Saved) -> Row:
         origin = self.nodes.get(item.of)
-        name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+        name = self.graph.result_name(origin.id, None) if origin is not None else ""
         if origin is not None and origin.kind == "constant" and not origin.name:
             name = ""  # its shape says more
         if item.name in ("result", "output", "result0", "out"):
@@ -207,8 +197,8 @@ class _Artist:
     def _gradient(self, node: Node) -> list[Row]:
         if not self.graph.passes:
             return []
-        found = self.steps.get(node.id)
-        if found is None:
+        _, step = self.graph.step(node.id)
+        if step is None:
             return [
                 Row(
                     (Run("grad  ", "backward"), Run("not reached", "muted")),
@@ -216,7 +206,7 @@ class _Artist:
                     height=22,
                 )
             ]
-        received = found[1].received
+        received = step.received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
             name = node.names[k] if k < len(node.names) else ""
@@ -242,7 +232,7 @@ class _Artist:
     # ---- links ----------------------------------------------------------------------------
 
     def link(self, edge: Edge) -> Link | None:
-        src, dst = self.card_of[edge.src], self.card_of[edge.dst]
+        src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
         a, b = self.nodes[src], self.nodes[dst]
@@ -251,7 +241,7 @@ class _Artist:
             return Link(
                 f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}"
             )
-        number = self.steps.get(edge.src, (0, None))[0]
+        number, _ = self.graph.step(edge.src)
         rule = fit(short_rule(edge.rule), RULE_ROOM, 12)
         runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
         if "hooked" in edge.marks:

@@ -54,7 +54,7 @@ def _begin(run: Run, account: LeafAccount) -> str:
     """What .grad is after the first call; not again where an earlier question asks for just that."""
     leaf = _leaf(run, account.name)
     name, facts = one_line(account.name, 60), account.keep[0].after
-    if facts is None or run.asked & {node for node, owner in run.leaf_of.items() if owner == leaf}:
+    if facts is None or run.graph.accumulator_of(leaf) in run.asked:
         return f"After the first backward(), {name}.grad is what arrived there, as an earlier question asks"
     return f"After the first backward(), {name}.grad is {_told(first(facts))}{where(facts)}"
 
@@ -133,7 +133,7 @@ def sums(run: Run) -> Iterator[Question]:
         (frame, sent)
         for frame in run.frames
         for sent in frame.sent
-        if "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of and _is_plain_sum(sent.edge)
+        if "broadcast" in sent.edge.marks and run.graph.leaf_of(sent.edge.dst) and _is_plain_sum(sent.edge)
         if not run.vague(frame.node) and not run.vague(sent.edge.dst)
     ]
     asked = (question for frame, sent in telling if (question := _sum(run, frame, sent)) is not None)
@@ -176,7 +176,7 @@ def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
         wrong,
         tuple(sorted((SUM, *(item.answer for item in wrong)))),
         0.0,
-        run.leaf_of[sent.edge.dst],
+        run.graph.leaf_of(sent.edge.dst),
         frame.number,
-        f"{run.leaf_of[sent.edge.dst]}.mailbox",
+        f"{run.graph.leaf_of(sent.edge.dst)}.mailbox",
     )

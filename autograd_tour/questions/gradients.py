@@ -46,7 +46,7 @@ def _told(run: Run, frame: Frame, sent: Sent) -> bool:
 
 
 def _target(run: Run, sent: Sent) -> str:
-    node = run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    node = run.nodes[run.graph.card_of(sent.edge.dst)]
     return run.called(node.id) if node.kind == "leaf" else run.result(node)
 
 
@@ -56,7 +56,7 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
     assert answer is not None
     assert sent.facts is not None
     assert sent.worked is not None
-    node, target = run.nodes[frame.node], run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    node, target = run.nodes[frame.node], run.nodes[run.graph.card_of(sent.edge.dst)]
     slot = sent.edge.slot[1]
     value = first(target.values[slot]) if slot < len(target.values) else None
     operation, name = run.called(frame.node), _target(run, sent)

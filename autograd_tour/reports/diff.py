@@ -40,10 +40,10 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
     ]
     edges = [e for e in graph.edges if e.state != "same"]
     nodes = graph.by_id()
-    leaf_of = {e.src: e.dst for e in graph.select("gradient") if nodes[e.src].kind == "accumulate"}
 
     def end(node: str) -> str:
-        return f"{_name(nodes[leaf_of[node]])} .grad" if node in leaf_of else _name(nodes[node])
+        leaf = graph.leaf_of(node)
+        return f"{_name(nodes[leaf])} .grad" if leaf else _name(nodes[node])
 
     arrows = [
         [_MARKS[e.state], e.kind, f"{end(e.src)} → {end(e.dst)}", short(e.rule)]

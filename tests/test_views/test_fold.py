@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from autograd_tour import trace
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
@@ -31,9 +32,7 @@ def users(graph: Graph, node: str) -> list[str]:
 def sound(before: Graph, after: Graph) -> None:
     """What holds for every folded graph."""
     assert sum(map(operations_in, after.nodes)) == sum(map(operations_in, before.nodes))
-    assert len(after.by_id()) == len(after.nodes)
-    known = after.by_id()
-    assert all(e.src in known and e.dst in known for e in after.edges)
+    validate(after)
     assert is_topological([node.id for node in after.nodes], flow(after))
 
 

@@ -50,17 +50,11 @@ class Details:
         self.frames = {frame.node: frame for frame in told if frame.node}
         self.types = {group.path: group.type for group in graph.groups}
         self.nodes = graph.by_id()
-        # People speak of the leaf, not of its accumulator.
-        self.spoken = {
-            edge.src: self.nodes[edge.dst].name
-            for edge in graph.select("gradient")
-            if self.nodes[edge.dst].kind == "leaf"
-        }
         self.deposits = {frame.deposit.leaf: frame for frame in told if frame.deposit is not None}
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
-        title = one_line(node.name if node.kind in ("leaf", "constant") else node.op, 120) or node.kind
+        title = one_line(self.graph.title(node.id), 120)
         frame = self.deposits.get(node.id) or self.frames.get(node.id)
         rows = tuple(self._rows(node))
         kind = "folded operations" if node.kind == "group" else node.kind
@@ -87,7 +81,7 @@ class Details:
                 yield _row(lead, formula)
         for item in node.saved:
             origin = self.nodes.get(item.of)
-            name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+            name = self.graph.result_name(origin.id, None) if origin is not None else ""
             what = f"{name} " if name else ""
             state = "" if item.state == "kept" else f" ({item.state})"
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
@@ -113,8 +107,7 @@ class Details:
             if facts is not None:
                 yield from _tensor(lead, facts, arrived[-1] if arrived else frame.number)
         for sent in frame.sent:
-            target = self.nodes[sent.edge.dst]
-            to = one_line(self.spoken.get(target.id) or target.expr or target.name or target.op, 60)
+            to = one_line(self.graph.result_name(sent.edge.dst, sent.edge.slot[1]), 60)
             said = short(sent.edge.rule)
             rule = f"{said}: " if said else ""
             yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
