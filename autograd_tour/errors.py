@@ -6,7 +6,15 @@ import difflib
 from collections.abc import Sequence
 from typing import ClassVar
 
-__all__ = ["EngineError", "ProgramError", "TourError", "TraceFileError", "UsageError", "suggestion"]
+__all__ = [
+    "EngineError",
+    "GraphError",
+    "ProgramError",
+    "TourError",
+    "TraceFileError",
+    "UsageError",
+    "suggestion",
+]
 
 
 class TourError(Exception):
@@ -48,6 +56,15 @@ class TraceFileError(TourError, ValueError):
     """A saved trace is damaged, foreign, or of another schema."""
 
     exit_code = 4
+
+
+class GraphError(TourError, ValueError):
+    """A graph breaks a rule that all graphs keep; ``path`` is the field (``edges[3].dst``)."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(f"{message} - at `{path}`")
+        self.reason = message
+        self.path = path
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 
 from autograd_tour.record.facts import Number
 
-__all__ = ["MINUS", "clean", "friendly_name", "number", "one_line"]
+__all__ = ["MINUS", "clean", "closing", "friendly_name", "number", "one_line", "rounded"]
 
 MINUS = "\u2212"
 """The minus sign. A hyphen is shorter and easily lost in front of a digit."""
@@ -66,6 +67,54 @@ def _real(value: int | float, digits: int) -> str:
             mantissa = mantissa.rstrip("0").rstrip(".")
         text = f"{mantissa}e{int(exponent)}"
     return "0" if text == "-0" else text.replace("-", MINUS)
+
+
+def rounded(value: Number, digits: int = 4) -> str:
+    """``value`` with ``digits`` significant digits; up to a million its integer part stays whole.
+
+    >>> rounded(4517.296875), rounded(35.2), rounded(123456.7)
+    ('4517', '35.2', '123457')
+    """
+    if isinstance(value, float) and 10**digits <= abs(value) < 10**6:
+        return number(float(round(value)), 7)
+    return number(value, digits)
+
+
+_MOST_LOST = 0.01
+"""Of a term of a sum, by rounding: more would make it another number."""
+
+
+def closing(terms: Sequence[float], total: float, digits: int = 6) -> tuple[list[str], str | None]:
+    """The terms of a sum and the sum, rounded to one decimal place in such a way that it closes as printed.
+
+    The place is the one that leaves the largest number ``digits`` significant digits, or the nearest at
+    which the rounded terms add up. ``None`` for the sum if there is none: what was lost in rounding is
+    then larger than what is printed.
+
+    >>> closing([4517.296875, 4517.296875], 9034.59375)
+    (['4517.3', '4517.3'], '9034.6')
+    >>> closing([3.0, 3.0, 1.0], 7.0)
+    (['3', '3', '1'], '7')
+    >>> closing([1e8, 1.0], 1e8)
+    (['100000000', '1'], None)
+    """
+    values = [*terms, total]
+    if not all(map(math.isfinite, values)):
+        agree = math.isnan(total) or total == sum(terms)
+        return [number(term, digits) for term in terms], number(total, digits) if agree else None
+    largest = max(map(abs, values), default=0.0)
+    natural = digits - 1 - (math.floor(math.log10(largest)) if largest else 0)
+    for shift in (0, -1, 1, -2, 2, 3, 4, 5, 6):
+        place = natural + shift
+        if place < 0 and largest < 10**9:
+            continue
+        texts = [number(round(value, place), 15) for value in values]
+        decimals = [Decimal(text.replace(MINUS, "-")) for text in texts]
+        pairs = zip(values, decimals, strict=True)
+        lost = any(abs(value - float(decimal)) > _MOST_LOST * abs(value) for value, decimal in pairs)
+        if not lost and sum(decimals[:-1], Decimal(0)) == decimals[-1]:
+            return texts[:-1], texts[-1]
+    return [number(term, digits) for term in terms], None
 
 
 _DIGITS = {digits: f".{digits}g" for digits in range(1, 10)}

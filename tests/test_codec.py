@@ -19,6 +19,7 @@ from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
+from autograd_tour.record.rule import Constant, Symbol, Words, apply
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +65,26 @@ def spoilt(graph, **changes):
         ("{", "not valid JSON"),
         ("[1, 2]", "not an autograd-tour trace"),
         ('{"nodes": []}', "not an autograd-tour trace"),
-        ('{"format": "other", "schema": 1}', "not an autograd-tour trace"),
+        ('{"format": "other", "schema": 2}', "not an autograd-tour trace"),
         ('{"format": "autograd-tour", "schema": 99}', "schema 99"),
         ("[" * 100_000 + "]" * 100_000, "not an autograd-tour trace|nested too deep"),
-        ('{"format": "autograd-tour", "schema": 1, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
         (b"\xff\xfe\x00", "not valid JSON"),
         ("\ufeff{}", "not valid JSON"),
         ("null", "not an autograd-tour trace"),
         ('{"format": "autograd-tour", "schema": "1", "graph": {}}', "not an autograd-tour trace"),
-        ('{"format": "autograd-tour", "schema": 1}', "missing required field `graph`"),
-        ('{"format": "autograd-tour", "schema": 1, "graph": {}} {}', "not valid JSON"),
+        ('{"format": "autograd-tour", "schema": 2}', "missing required field `graph`"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": {}} {}', "not valid JSON"),
         (
-            '{"format": "autograd-tour", "schema": 1, "graph": {"new": '
+            '{"format": "autograd-tour", "schema": 2, "graph": {"new": '
             + "[" * 100_000
             + "]" * 100_000
             + "}}",
             "nested too deep",
         ),
-        ('{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [NaN]}}', "not valid JSON"),
+        ('{"format": "autograd-tour", "schema": 2, "graph": {"nodes": [NaN]}}', "not valid JSON"),
         (
-            '{"format": "autograd-tour", "schema": 1, "graph": {"nodes": [], "outputs": [["a\\nb", 0]]}}',
+            '{"format": "autograd-tour", "schema": 2, "graph": {"nodes": [], "outputs": [["a\\nb", 0]]}}',
             "no node has the id",
         ),
     ],
@@ -118,6 +119,19 @@ def test_what_is_no_trace_is_refused_in_one_line(text, says):
         ({"graph__source__0__line": "one"}, r"\$.graph.source\[0\].line"),
         ({"graph__style": "oils"}, r"\$.graph.style"),
         ({"graph__nodes": None}, r"\$.graph.nodes"),
+        ({"graph__nodes__0__kind": "accumulate"}, r"\$.graph.edges\[\d\].kind"),
+        ({"graph__nodes__1__kind": "leaf"}, r"\$.graph.edges\[\d\].kind"),
+        ({"graph__nodes__3__kind": "accumulate"}, r"\$.graph.nodes\[3\].slots"),
+        (
+            {"graph__nodes__3__kind": "accumulate", "graph__nodes__3__slots": 0},
+            r"\$.graph.passes\[0\].steps\[5\]",
+        ),
+        ({"graph__nodes__3__state": "same"}, r"\$.graph.nodes\[3\].state"),
+        ({"graph__passes__0__steps__2__sent": [None]}, r"\$.graph.passes\[0\].steps\[2\].sent"),
+        ({"graph__passes__0__steps__1__received": []}, r"\$.graph.edges\[17\].slot"),
+        ({"graph__edges__17__slot": [1, 0]}, r"\$.graph.edges\[17\].slot"),
+        ({"graph__edges__2__src": "n9"}, r"\$.graph.edges\[2\]"),
+        ({"graph__passes__0__steps__1__node": "n10"}, r"\$.graph.passes\[0\].steps\[1\]"),
         ({"ledger": {"accounts": [{}]}}, r"\$.ledger.accounts\[0\]"),
         ({"graph__passes__0__steps__0__node": "n99"}, r"\$.graph.passes\[0\].steps\[0\].node"),
         ({"graph__outputs__0": ["n99", 0]}, r"\$.graph.outputs\[0\]"),
@@ -145,6 +159,18 @@ NUMBERS = (
 )
 EXTENTS = st.lists(st.integers(-1, 2**62), max_size=3).map(tuple)
 STATS = st.builds(Stats, *[st.none() | NUMBERS] * 4, *[st.none() | st.integers(0)] * 3)
+SYMBOLS = st.builds(
+    Symbol, st.sampled_from(["gradient", "input", "result", "saved"]), st.integers(0, 3), TEXTS
+)
+TREES = st.recursive(
+    SYMBOLS | st.builds(Constant, NUMBERS),
+    lambda inner: (
+        st.builds(lambda f, a, b: apply(f, a, b), st.sampled_from(["add", "mul", "div", "pow"]), inner, inner)
+        | st.builds(lambda f, a: apply(f, a), st.sampled_from(["exp", "neg", "sqrt", "transpose"]), inner)
+    ),
+    max_leaves=6,
+)
+RULES = st.none() | st.builds(Words, TEXTS) | TREES
 FACTS = st.builds(
     TensorFacts,
     EXTENTS,
@@ -164,15 +190,18 @@ def graphs(draw):
     count = draw(st.integers(0, 4))
     lines = tuple(draw(st.lists(st.builds(SourceLine, TEXTS, st.integers(), TEXTS, TEXTS), max_size=2)))
     where = st.none() | st.integers(0, len(lines) - 1) if lines else st.none()
+    kinds = [
+        draw(st.sampled_from(["leaf", "constant", "operation", "accumulate", "group"])) for _ in range(count)
+    ]
     nodes = tuple(
         draw(
             st.builds(
                 Node,
                 st.just(f"n{i}"),
-                st.sampled_from(["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]),
+                st.just(kinds[i]),
                 op=TEXTS,
                 grad_fn=TEXTS,
-                slots=st.integers(0, 3),
+                slots=st.just(0) if kinds[i] == "accumulate" else st.integers(0, 3),
                 values=st.lists(MAYBE, max_size=2).map(tuple),
                 names=st.lists(TEXTS, max_size=2).map(tuple),
                 where=where,
@@ -185,14 +214,26 @@ def graphs(draw):
         )
         for i in range(count)
     )
+    meta = Meta(draw(TEXTS), draw(st.none() | st.integers(0)))
     if not nodes:
-        return Graph(source=lines, meta=Meta(draw(TEXTS), draw(st.none() | st.integers(0))))
+        return Graph(source=lines, meta=meta)
+    edges = [edge for edge in draw(st.lists(links(nodes), max_size=5)) if edge is not None]
+    for node in nodes:
+        leaves = [other.id for other in nodes if other.kind == "leaf"]
+        if node.kind == "accumulate" and leaves:
+            edges.append(Edge(node.id, draw(st.sampled_from(leaves)), "gradient"))
+    steps = [
+        Step(
+            node.id,
+            tuple(draw(st.lists(MAYBE, min_size=4, max_size=4))),
+            tuple(draw(st.lists(MAYBE, min_size=node.slots, max_size=node.slots))),
+            draw(MAYBE),
+            draw(MAYBE),
+        )
+        for node in draw(st.permutations(nodes))
+        if draw(st.booleans())
+    ]
     ids = st.sampled_from([node.id for node in nodes])
-    slot = st.tuples(st.integers(0, 3), st.integers(0, 3))
-    kinds = st.sampled_from(["forward", "gradient", "saved"])
-    edges = draw(st.lists(st.builds(Edge, ids, ids, kinds, slot, TEXTS), max_size=5))
-    values = st.lists(MAYBE, max_size=2).map(tuple)
-    steps = draw(st.lists(st.builds(Step, ids, values, values, MAYBE, MAYBE), max_size=3))
     return Graph(
         nodes,
         tuple(edges),
@@ -200,7 +241,24 @@ def graphs(draw):
         (BackwardPass(tuple(steps)),),
         lines,
         tuple(draw(st.lists(st.tuples(ids, st.integers(0, 3)), max_size=2))),
+        meta,
     )
+
+
+@st.composite
+def links(draw, nodes):
+    """An edge between two of the nodes, ``None`` where these two cannot have one."""
+    a, b = sorted(draw(st.tuples(*[st.integers(0, len(nodes) - 1)] * 2)))
+    made, used = nodes[a], nodes[b]
+    run = ("operation", "group")
+    if a == b or used.kind not in run:
+        return None
+    if made.kind in (*run, "accumulate") and used.slots and draw(st.booleans()):
+        slot = (draw(st.integers(0, used.slots - 1)), draw(st.integers(0, 3)))
+        return Edge(used.id, made.id, "gradient", slot, draw(RULES))
+    if made.kind not in (*run, "leaf", "constant"):
+        return None
+    return Edge(made.id, used.id, "forward", draw(st.tuples(st.integers(0, 3), st.integers(-1, 3))))
 
 
 LEDGERS = st.builds(

@@ -6,12 +6,15 @@ import copy
 import pickle
 
 import pytest
+from msgspec.structs import replace
 
 import autograd_tour as tour
+from autograd_tour.errors import GraphError
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount
+from autograd_tour.record.validate import validate
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,96 @@ def test_steps_are_those_of_the_last_backward_counted_from_one():
     first, last = BackwardPass((Step("a"),)), BackwardPass((Step("b"), Step("c")))
     assert list(Graph(passes=(first, last)).numbered_steps()) == [(1, Step("b")), (2, Step("c"))]
     assert list(Graph().numbered_steps()) == []
+
+
+def test_a_leaf_and_its_accumulator_know_each_other_and_share_a_card(graph):
+    assert (graph.leaf_of("n1"), graph.accumulator_of("n0")) == ("n0", "n1")
+    assert (graph.card_of("n1"), graph.card_of("n0"), graph.card_of("n3")) == ("n0", "n0", "n3")
+    assert graph.leaf_of("n3") == graph.accumulator_of("n3") == graph.leaf_of("nowhere") == ""
+    alone = graph.only({"n1", "n3"})
+    assert alone.leaf_of("n1") == ""
+
+
+def test_a_card_has_one_title_and_a_result_one_name_everywhere(graph):
+    assert [graph.title(node) for node in ("n0", "n1", "n2", "n3")] == ["w", "w", "t_u", "w * t_u"]
+    assert [graph.result_name(node) for node in ("n1", "n3", "n6", "n10")] == ["w", "w * t_u", "t_p", "loss"]
+    nodes = (
+        Node("a", "leaf"),
+        Node("b", "constant", notes=("cut: detach()",)),
+        Node("c", "operation", grad_fn="SinBackward0"),
+        Node("d", "operation", op="unbind", values=(None, None), names=("", "second")),
+        Node("e", "accumulate", grad_fn="AccumulateGrad"),
+        Node("f", "group", op="Linear"),
+    )
+    bare = Graph(nodes)
+    titles = ["unnamed", "detached", "SinBackward0", "unbind", "AccumulateGrad", "Linear"]
+    assert [bare.title(node.id) for node in nodes] == titles
+    assert [bare.result_name("d", slot) for slot in (0, 1)] == ["unbind[0]", "second"]
+
+
+def test_a_step_is_known_by_its_node(graph):
+    assert graph.step("n10") == (1, graph.passes[-1].steps[0])
+    assert graph.step("n2") == (0, None)
+
+
+def test_a_part_keeps_nothing_that_names_what_is_gone(graph):
+    part = graph.only({"n3", "n6", "n8"})
+    validate(part)
+    assert [node.id for node in part.nodes] == ["n3", "n6", "n8"]
+    assert {(edge.src, edge.dst) for edge in part.edges} == {
+        ("n3", "n6"),
+        ("n6", "n3"),
+        ("n6", "n8"),
+        ("n8", "n6"),
+    }
+    assert [step.node for step in part.passes[0].steps] == ["n8", "n6", "n3"]
+    assert part.outputs == ()
+    assert graph.only({node.id for node in graph.nodes}) == graph
+
+
+def test_tables_are_made_once_and_are_no_part_of_the_graph(graph):
+    again = tour.trace(thermometer)
+    assert again.by_id() is again.by_id()
+    again.title("n0")
+    again.step("n0")
+    assert again == graph
+    assert repr(again) == repr(graph)
+    assert tour.dumps(again) == tour.dumps(graph)
+    assert replace(again, nodes=()).by_id() == {}
+
+
+TWO_LEAVES = (Node("a", "accumulate"), Node("b", "leaf"), Node("c", "leaf"))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "path"),
+    [
+        (
+            Graph((Node("a", "accumulate"), Node("b", "accumulate")), (Edge("a", "b", "gradient"),)),
+            "edges[0].kind",
+        ),
+        (
+            Graph((Node("a", "constant"), Node("b", "operation", slots=1)), (Edge("b", "a", "gradient"),)),
+            "edges[0].kind",
+        ),
+        (
+            Graph((Node("a", "operation"), Node("b", "operation")), (Edge("b", "a", "gradient"),)),
+            "edges[0].slot",
+        ),
+        (Graph((Node("a", "operation"), Node("b", "operation")), (Edge("b", "a", "forward"),)), "edges[0]"),
+        (Graph(TWO_LEAVES, (Edge("a", "b", "gradient"), Edge("a", "c", "gradient"))), "edges[1].dst"),
+        (Graph((Node("a", "operation", state="same"), Node("b", "operation"))), "nodes[1].state"),
+        (
+            Graph((Node("a", "operation"),), passes=(BackwardPass((Step("a"), Step("a"))),)),
+            "passes[0].steps[1].node",
+        ),
+    ],
+)
+def test_what_no_graph_can_be_is_refused_with_its_path(spoilt, path):
+    with pytest.raises(GraphError) as caught:
+        validate(spoilt)
+    assert caught.value.path == path
+    assert path in str(caught.value)
 
 
 def test_a_node_knows_its_first_name_and_value():

@@ -20,6 +20,7 @@ from autograd_tour.drawing.wording import (
 )
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
+from autograd_tour.rules.wording import short as short_rule
 from autograd_tour.text import one_line
 from autograd_tour.views.steps import Timeline
 
@@ -28,7 +29,7 @@ __all__ = ["cards_scene"]
 NAME_ROOM = 170.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 190.0
-RULE_ROOM = 150.0
+RULE_ROOM = 260.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
@@ -39,7 +40,7 @@ def cards_scene(
 ) -> Scene:
     """Cards and links for a graph in the style ``cards``; a ``timeline`` makes it a film."""
     artist = _Artist(graph, timeline)
-    cards = [artist.card(node) for node in graph.nodes if artist.card_of[node.id] == node.id]
+    cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
     title = _title(graph)
@@ -47,8 +48,7 @@ def cards_scene(
 
 
 def _title(graph: Graph) -> str:
-    nodes = graph.by_id()
-    names = [one_line(nodes[node].name, 60) for node, _ in graph.outputs if nodes[node].name]
+    names = [one_line(graph.node(node).name, 60) for node, _ in graph.outputs if graph.node(node).name]
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
@@ -57,15 +57,6 @@ class _Artist:
         self.graph = graph
         self.timeline = timeline
         self.nodes = graph.by_id()
-        self.steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
-        # A leaf's card stands for its accumulator too.
-        self.card_of = {node.id: node.id for node in graph.nodes}
-        self.accumulator: dict[str, str] = {}
-        for edge in graph.select("gradient"):
-            if self.nodes[edge.dst].kind == "leaf" and self.nodes[edge.src].kind == "accumulate":
-                self.card_of[edge.src] = edge.dst
-                self.accumulator[edge.dst] = edge.src
-        self.outputs = {node for node, _ in graph.outputs}
 
     def card(self, node: Node) -> Card:
         if node.kind == "leaf":
@@ -77,14 +68,14 @@ class _Artist:
     # ---- cards ----------------------------------------------------------------------------
 
     def _leaf(self, node: Node) -> Card:
-        name = fit(node.name or "unnamed", NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         rows = [
             Row(
                 (Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25
             ),
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
-        number, step = self.steps.get(self.accumulator.get(node.id, ""), (0, None))
+        number, step = self.graph.step(self.graph.accumulator_of(node.id))
         mailbox = Row(
             self._mailbox(step), fill="accumulated_fill", height=24, step=number, fact=f"{node.id}.mailbox"
         )
@@ -116,7 +107,7 @@ class _Artist:
 
     def _constant(self, node: Node) -> Card:
         cut = next((note for note in node.notes if note.startswith("cut")), "")
-        name = fit(node.name or ("detached" if cut else "unnamed"), NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         kind = "cut" if cut else "constant"
         rows = [
             Row(
@@ -133,7 +124,7 @@ class _Artist:
         return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
 
     def _operation(self, node: Node) -> Card:
-        name = fit(node.op or node.grad_fn, NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         rows = [
             Row(
                 (Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26
@@ -148,7 +139,9 @@ class _Artist:
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
             rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
-        rows += [Row((Run(fit(note, TEXT_ROOM, 12), "muted"),), height=18) for note in node.notes]
+        fused = (f"fused: {short_rule(node.fused)}",) if node.fused is not None else ()
+        notes = (*fused, *node.notes)
+        rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in notes]
         gradient = self._gradient(node)
         lane = sum(row.height for row in gradient)
         title = f"{node.op} ({node.grad_fn})"
@@ -160,7 +153,7 @@ class _Artist:
         return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
 
     def _group(self, node: Node) -> Card:
-        name = fit(node.op, NAME_ROOM + 60, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM + 60, 14, bold=True)
         path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
         rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
         rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
@@ -184,7 +177,7 @@ class _Artist:
 
     def _saved(self, item: Saved) -> Row:
         origin = self.nodes.get(item.of)
-        name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+        name = self.graph.result_name(origin.id, None) if origin is not None else ""
         if origin is not None and origin.kind == "constant" and not origin.name:
             name = ""  # its shape says more
         if item.name in ("result", "output", "result0", "out"):
@@ -204,8 +197,8 @@ class _Artist:
     def _gradient(self, node: Node) -> list[Row]:
         if not self.graph.passes:
             return []
-        found = self.steps.get(node.id)
-        if found is None:
+        _, step = self.graph.step(node.id)
+        if step is None:
             return [
                 Row(
                     (Run("grad  ", "backward"), Run("not reached", "muted")),
@@ -213,7 +206,7 @@ class _Artist:
                     height=22,
                 )
             ]
-        received = found[1].received
+        received = step.received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
             name = node.names[k] if k < len(node.names) else ""
@@ -239,7 +232,7 @@ class _Artist:
     # ---- links ----------------------------------------------------------------------------
 
     def link(self, edge: Edge) -> Link | None:
-        src, dst = self.card_of[edge.src], self.card_of[edge.dst]
+        src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
         a, b = self.nodes[src], self.nodes[dst]
@@ -248,13 +241,13 @@ class _Artist:
             return Link(
                 f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}"
             )
-        number = self.steps.get(edge.src, (0, None))[0]
-        rule = fit(edge.rule, RULE_ROOM, 12)
+        number, _ = self.graph.step(edge.src)
+        rule = fit(short_rule(edge.rule), RULE_ROOM, 12)
         runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
         label = Label(runs, number)
-        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {edge.rule}"
+        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {short_rule(edge.rule)}"
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         return Link(ident, src, dst, "backward", label, True, ("g", "g"), name, since=since)

@@ -20,10 +20,9 @@ _SHAPES: dict[str, Shape] = {"accumulate": "leaf", "group": "group"}
 def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """Cards and links for a graph in the style ``chain``: from the loss to the leaves."""
     nodes = graph.by_id()
-    leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
     entries: dict[str, dict[int, Edge]] = {}
     for e in graph.select("gradient"):
-        if nodes[e.dst].kind != "leaf":
+        if not graph.leaf_of(e.src):
             entries.setdefault(e.src, {})[e.slot[0]] = e
     outputs = dict(graph.outputs)
     cards: list[Card] = []
@@ -34,7 +33,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
             continue
         rows = [_head(node, outputs)]
         if node.kind == "accumulate":
-            rows.append(_leaf_row(leaf_of.get(node.id)))
+            rows.append(_leaf_row(graph, graph.leaf_of(node.id)))
         for slot in range(node.slots):
             if slot == SLOT_ROWS:
                 rows.append(Row((Run(f"… {node.slots - SLOT_ROWS} more", "muted"),), port="more"))
@@ -53,9 +52,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
                 ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
                 title = f"next_functions[{slot}] of {node.grad_fn}"
                 links.append(Link(ident, edge.src, edge.dst, "backward", ports=(port, ""), title=title))
-    return Scene(
-        tuple(cards), tuple(links), "grad_fn chain", _describe(graph, nodes), direction, graph.meta.notes
-    )
+    return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph), direction, graph.meta.notes)
 
 
 def _head(node: Node, outputs: dict[str, int]) -> Row:
@@ -66,24 +63,26 @@ def _head(node: Node, outputs: dict[str, int]) -> Row:
     return Row((Run(name, bold=True, size=14),), right, fill="constant_fill", height=26)
 
 
-def _leaf_row(leaf: Node | None) -> Row:
-    if leaf is None:
+def _leaf_row(graph: Graph, leaf: str) -> Row:
+    if not leaf:
         return Row((Run("variable", "muted"),))
-    shape = leaf.value.shape if leaf.value is not None else ()
+    value = graph.node(leaf).value
+    shape = value.shape if value is not None else ()
     runs = [
         Run("variable  ", "muted"),
-        Run(fit(leaf.name or "unnamed", ROOM, 12, bold=True), "forward", bold=True),
+        Run(fit(graph.title(leaf), ROOM, 12, bold=True), "forward", bold=True),
     ]
     runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
     return Row(tuple(runs), height=22)
 
 
-def _describe(graph: Graph, nodes: dict[str, Node]) -> str:
+def _describe(graph: Graph) -> str:
+    nodes = graph.by_id()
     count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     if not count:
         return "An empty graph."
     start = ", ".join(dict.fromkeys(nodes[node].grad_fn for node, _ in graph.outputs if nodes[node].grad_fn))
-    edges = sum(1 for edge in graph.select("gradient") if nodes[edge.dst].kind != "leaf")
+    edges = sum(not graph.leaf_of(edge.src) for edge in graph.select("gradient"))
     stubs = sum(node.slots for node in graph.nodes) - edges
     names = [one_line(node.name, 60) for node in graph.nodes if node.kind == "leaf" and node.name]
     said = (

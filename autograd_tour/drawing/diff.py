@@ -9,7 +9,7 @@ from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import tensor_text
-from autograd_tour.record.graph import Change, Edge, Graph, Node, State, Step
+from autograd_tour.record.graph import Change, Edge, Graph, Node, State
 from autograd_tour.text import one_line
 
 __all__ = ["diff_scene"]
@@ -48,19 +48,11 @@ class _Artist:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.nodes = graph.by_id()
-        self.steps: dict[str, Step] = {step.node: step for _, step in graph.numbered_steps()}
-        owners = [e for e in graph.select("gradient") if self.nodes[e.src].kind == "accumulate"]
-        self.card_of = {node.id: node.id for node in graph.nodes} | {e.src: e.dst for e in owners}
-        self.accumulator = {e.dst: e.src for e in owners}
 
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
-        cut = any(note.startswith("cut") for note in node.notes)
-        name = node.op or node.name or node.grad_fn or node.kind
-        if node.kind in ("leaf", "constant"):
-            name = node.name or ("detached" if cut else "unnamed")
-        name = fit(name, NAME_ROOM, 14, bold=True)
+        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         mark, role = _MARKS.get(node.state, ("", ink))
         head = (Run(f"{mark}  ", role, bold=True, size=18),) if mark else ()
         kind = (
@@ -77,7 +69,7 @@ class _Artist:
                 (Run(fit(kind, NAME_ROOM, 12), "muted"),) if kind else (),
                 fill=None if gone else fill,
                 height=27,
-                mark="cut" if cut else "",
+                mark="cut" if node.is_cut else "",
             )
         ]
         backward = [change for change in node.changes if change[0].startswith((".grad", "gradient"))]
@@ -98,7 +90,7 @@ class _Artist:
     def _gradient(self, node: Node, new: bool) -> list[Row]:
         if node.kind == "constant" or not self.graph.passes:
             return []
-        step = self.steps.get(self.accumulator.get(node.id, "") if node.kind == "leaf" else node.id)
+        _, step = self.graph.step(self.graph.accumulator_of(node.id) if node.kind == "leaf" else node.id)
         role: Role = "backward" if new else "muted"
         if step is None:
             return [Row((Run("not reached by backward", "muted"),), height=22)]
@@ -110,7 +102,7 @@ class _Artist:
         return [Row((Run(lead, role), Run(text, role)), height=22)]
 
     def link(self, edge: Edge) -> Link | None:
-        src, dst = self.card_of[edge.src], self.card_of[edge.dst]
+        src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None
         a, b = self.nodes[src], self.nodes[dst]

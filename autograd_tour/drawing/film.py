@@ -15,6 +15,7 @@ from autograd_tour.drawing.svg import draw
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.wording import short
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
 
 __all__ = ["animated", "film", "film_scene", "fragments"]
@@ -34,11 +35,7 @@ def film_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     """The cards of ``graph`` with everything that changes from frame to frame, and what each frame says."""
     told = frames(graph)
     scene = cards_scene(graph, direction, Timeline(graph))
-    nodes = graph.by_id()
-    for edge in graph.select("gradient"):
-        if nodes[edge.src].kind == "accumulate":  # people speak of the leaf
-            nodes[edge.src] = replace(nodes[edge.src], expr=nodes[edge.dst].name)
-    return replace(scene, captions=tuple(_caption(frame, len(told) - 1, nodes) for frame in told))
+    return replace(scene, captions=tuple(_caption(frame, len(told) - 1, graph) for frame in told))
 
 
 def film(
@@ -144,17 +141,17 @@ def _fragment(drawn: str, first: int, last: int | None) -> str:
 # ---- what a frame says ------------------------------------------------------------------------
 
 
-def _caption(frame: Frame, count: int, nodes: dict[str, Node]) -> tuple[Line, ...]:
+def _caption(frame: Frame, count: int, graph: Graph) -> tuple[Line, ...]:
     if not frame.node:
         said = f"{count} steps follow" if count else "No backward was recorded"
         return ((_bold(f"Before backward · {said}"),),)
-    node = nodes[frame.node]
+    node = graph.node(frame.node)
+    lines = [_head(frame, count, node, graph.title(node.id))]
     if frame.deposit is not None:
-        return (_head(frame, count, node, nodes[frame.deposit.leaf].name), _deposited(frame.deposit, nodes))
-    lines = [_head(frame, count, node, node.op)]
+        return (*lines, _deposited(frame.deposit, graph))
     if node.kind == "group" and node.notes:
         lines.append((_plain(fit(" · ".join(node.notes), 2 * ROOM, SIZE)),))
-    lines += [_sent(sent, nodes, frame) for sent in frame.sent[:LINES]]
+    lines += [_sent(sent, graph) for sent in frame.sent[:LINES]]
     if len(frame.sent) > LINES:
         lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))
     return tuple(lines)
@@ -169,22 +166,22 @@ def _head(frame: Frame, count: int, node: Node, what: str) -> Line:
     return (*head, Run(f"   {fit(name, ROOM, SIZE)}", "muted", size=SIZE)) if name else head
 
 
-def _sent(sent: Sent, nodes: dict[str, Node], frame: Frame) -> Line:
-    target = nodes[sent.edge.dst]
-    to = fit(target.expr or target.name or target.op, ROOM, SIZE)
+def _sent(sent: Sent, graph: Graph) -> Line:
+    to = fit(graph.result_name(sent.edge.dst, sent.edge.slot[1]), ROOM, SIZE)
     line = (Run("grad of ", "muted", size=SIZE), Run(f"{to}   ", "forward", size=SIZE))
     if sent.worked:
-        shown = Run(fit(sent.worked, 2 * ROOM, SIZE), "backward", bold=True, size=SIZE)
-        several = next((facts for facts in frame.received if facts is not None), None)
-        many = sent.facts is not None and sent.facts.numel > 1 and several is not None
-        return (*line, shown, *((_plain(f"   first of {sent.facts.numel}"),) if many and sent.facts else ()))
-    rule = (Run(fit(f"{sent.edge.rule}   ", ROOM, SIZE), "backward", size=SIZE),) if sent.edge.rule else ()
+        shown = Run(fit(sent.worked.text, 2 * ROOM, SIZE), "backward", bold=True, size=SIZE)
+        count = sent.facts.numel if sent.facts is not None else 1
+        which = "first" if not sent.worked.element else f"element {sent.worked.element + 1}"
+        return (*line, shown, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
+    said = short(sent.edge.rule)
+    rule = (Run(fit(f"{said}   ", ROOM, SIZE), "backward", size=SIZE),) if said else ()
     value = fit(tensor_text(sent.facts), ROOM, SIZE)
     return (*line, *rule, Run(value, "backward", bold=True, size=SIZE))
 
 
-def _deposited(deposit: Deposit, nodes: dict[str, Node]) -> Line:
-    leaf = nodes[deposit.leaf].name or "leaf"
+def _deposited(deposit: Deposit, graph: Graph) -> Line:
+    leaf = graph.title(deposit.leaf)
     total = f"{tensor_text(deposit.before)} + {tensor_text(deposit.contribution)} = "
     return (
         Run(f"{fit(leaf, ROOM, SIZE)}.grad   ", "forward", size=SIZE),

@@ -91,10 +91,10 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         inside = sum(node.folded for node in folded)
         said.append(f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}.")
     for node_id, slot in graph.outputs[:3]:
-        node = nodes[node_id]
+        node = nodes[graph.card_of(node_id)]
         facts = node.values[slot] if slot < len(node.values) else None
         value = f" = {tensor_text(facts)}" if facts else ""
-        said.append(f"Its result is {_said(node.name or node.op)}{value}.")
+        said.append(f"Its result is {_said(graph.result_name(node_id, slot))}{value}.")
     steps = list(graph.numbered_steps())
     if steps:
         ran = [nodes[step.node] for _, step in steps]
@@ -104,11 +104,8 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         said.append(f"Backward runs {shown}.")
     else:
         said.append("No backward was recorded.")
-    owners = {
-        edge.src: nodes[edge.dst] for edge in graph.select("gradient") if nodes[edge.dst].kind == "leaf"
-    }
-    for _, step in [item for item in steps if item[1].node in owners][:limit]:
-        name = _said(owners[step.node].name) or "a leaf"
+    for _, step in [item for item in steps if graph.leaf_of(item[1].node)][:limit]:
+        name = _said(nodes[graph.leaf_of(step.node)].name) or "a leaf"
         said.append(f".grad of {name} becomes {tensor_text(step.after)}.")
     return " ".join(said)
 

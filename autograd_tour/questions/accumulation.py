@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first, numeric, where
+from autograd_tour.record.graph import Edge
 from autograd_tour.record.ledger import LeafAccount
+from autograd_tour.record.rule import Apply, Symbol
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, Sent
 
@@ -52,7 +54,7 @@ def _begin(run: Run, account: LeafAccount) -> str:
     """What .grad is after the first call; not again where an earlier question asks for just that."""
     leaf = _leaf(run, account.name)
     name, facts = one_line(account.name, 60), account.keep[0].after
-    if facts is None or run.asked & {node for node, owner in run.leaf_of.items() if owner == leaf}:
+    if facts is None or run.graph.accumulator_of(leaf) in run.asked:
         return f"After the first backward(), {name}.grad is what arrived there, as an earlier question asks"
     return f"After the first backward(), {name}.grad is {_told(first(facts))}{where(facts)}"
 
@@ -131,11 +133,17 @@ def sums(run: Run) -> Iterator[Question]:
         (frame, sent)
         for frame in run.frames
         for sent in frame.sent
-        if "broadcast" in sent.edge.marks and sent.edge.dst in run.leaf_of and sent.edge.rule.startswith("Σ")
+        if "broadcast" in sent.edge.marks and run.graph.leaf_of(sent.edge.dst) and _is_plain_sum(sent.edge)
         if not run.vague(frame.node) and not run.vague(sent.edge.dst)
     ]
     asked = (question for frame, sent in telling if (question := _sum(run, frame, sent)) is not None)
     yield from islice(asked, MOST)
+
+
+def _is_plain_sum(edge: Edge) -> bool:
+    """Whether what goes along an edge is the sum of what came in, and nothing else."""
+    rule = edge.rule
+    return isinstance(rule, Apply) and rule.function == "sum_to" and isinstance(rule.arguments[0], Symbol)
 
 
 def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
@@ -168,7 +176,7 @@ def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
         wrong,
         tuple(sorted((SUM, *(item.answer for item in wrong)))),
         0.0,
-        run.leaf_of[sent.edge.dst],
+        run.graph.leaf_of(sent.edge.dst),
         frame.number,
-        f"{run.leaf_of[sent.edge.dst]}.mailbox",
+        f"{run.graph.leaf_of(sent.edge.dst)}.mailbox",
     )

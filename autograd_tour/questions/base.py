@@ -13,6 +13,7 @@ from autograd_tour.record.graph import Graph, Node
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
+from autograd_tour.views.worked import operand_values
 
 __all__ = ["TOLERANCE", "Question", "Run", "Wrong", "numeric"]
 
@@ -56,38 +57,32 @@ class Run:
         self.ledger = ledger
         self.frames: tuple[Frame, ...] = frames(graph)
         self.nodes = graph.by_id()
-        self.leaf_of = {
-            edge.src: edge.dst for edge in graph.select("gradient") if self.nodes[edge.dst].kind == "leaf"
-        }
+        self.operands = operand_values(graph)
         self.received = {frame.node: frame.received for frame in self.frames}
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""
-        self._names, self._vague = _told_apart([node for node in graph.nodes if node.kind != "accumulate"])
+        self._names, self._vague = _told_apart(graph)
 
     def called(self, node_id: str) -> str:
         """What a person calls a node: a leaf for its accumulator, and what its card is headed with.
 
         Cards headed alike are told apart by their module or their value.
         """
-        return self._names[self.leaf_of.get(node_id, node_id)]
+        return self._names[self.graph.card_of(node_id)]
 
     def vague(self, node_id: str) -> bool:
         """Whether several nodes are called the same, so that nobody knows which one is meant."""
-        return self.leaf_of.get(node_id, node_id) in self._vague
+        return self.graph.card_of(node_id) in self._vague
 
     def result(self, node: Node) -> str:
         """What the result of a node is called: its variable, or the expression that made it."""
-        return one_line(node.name or node.expr or node.op, 60)
+        return one_line(self.graph.result_name(node.id, None), 60)
 
 
-def _told_apart(nodes: list[Node]) -> tuple[dict[str, str], set[str]]:
+def _told_apart(graph: Graph) -> tuple[dict[str, str], set[str]]:
     """The name of each node, and those that share theirs even with all that their cards say."""
-    names = {
-        node.id: one_line(
-            (node.name if node.kind in ("leaf", "constant") else node.op) or node.grad_fn or node.kind, 60
-        )
-        for node in nodes
-    }
+    nodes = [node for node in graph.nodes if node.kind != "accumulate"]
+    names = {node.id: one_line(graph.title(node.id), 60) for node in nodes}
     for more in (_module, _value):
         count = Counter(names.values())
         longer = {node.id: more(node) for node in nodes if count[names[node.id]] > 1}

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.questions.base import Question, Run, first, numeric, where
+from autograd_tour.record.rule import Symbol, Words
+from autograd_tour.rules.mistakes import mistakes
+from autograd_tour.rules.wording import short
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, Sent
+from autograd_tour.views.worked import on_first_elements
 
 __all__ = ["questions"]
 
@@ -19,7 +23,7 @@ def questions(run: Run) -> Iterator[Question]:
         (frame, sent)
         for frame in run.frames
         for sent in frame.sent
-        if sent.worked and "…" not in sent.worked and " + " not in sent.worked
+        if sent.worked is not None and not sent.worked.terms and not sent.worked.element
         if _changes(frame, sent) and _told(run, frame, sent)
     ]
     for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
@@ -42,7 +46,7 @@ def _told(run: Run, frame: Frame, sent: Sent) -> bool:
 
 
 def _target(run: Run, sent: Sent) -> str:
-    node = run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    node = run.nodes[run.graph.card_of(sent.edge.dst)]
     return run.called(node.id) if node.kind == "leaf" else run.result(node)
 
 
@@ -51,22 +55,13 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
     assert incoming is not None
     assert answer is not None
     assert sent.facts is not None
-    factor = answer / incoming
-    node, target = run.nodes[frame.node], run.nodes[run.leaf_of.get(sent.edge.dst, sent.edge.dst)]
+    assert sent.worked is not None
+    node, target = run.nodes[frame.node], run.nodes[run.graph.card_of(sent.edge.dst)]
     slot = sent.edge.slot[1]
     value = first(target.values[slot]) if slot < len(target.values) else None
     operation, name = run.called(frame.node), _target(run, sent)
-    half = answer / 2 if sent.edge.rule.startswith("× 2") else None
     wrong = numeric(
-        answer,
-        (
-            (incoming, "you handed on the gradient that comes in, without the local derivative."),
-            (factor, "you gave the local derivative alone, without the gradient that comes in."),
-            (half, "you left out the factor 2 of the square."),
-            (value, "that is the value of forward, not a gradient."),
-            (incoming + factor, "you added the two; the chain rule multiplies them."),
-            (-answer, "the size is right; the sign is not."),
-        ),
+        answer, (*_mistakes(run, frame, sent), (value, "that is the value of forward, not a gradient."))
     )
     # A card shows the sum of what comes along all edges: a blank there asks for this one if it is alone.
     arrives = run.received.get(sent.edge.dst, ())
@@ -83,13 +78,29 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
         f"Step {frame.number} of backward: {operation} {given}. "
         f"What gradient does it send to {name}{where(sent.facts)}?",
         number(answer),
-        f"{one_line(sent.worked, 120)}: the gradient that comes in times the local derivative of {operation} "
-        f"({one_line(node.grad_fn, 60)}: {one_line(sent.edge.rule, 80)}).",
+        f"{one_line(sent.worked.text, 120)}: the gradient that comes in times the local derivative of "
+        f"{operation} ({one_line(node.grad_fn, 60)}: {one_line(short(sent.edge.rule), 80)}).",
         wrong,
         node=frame.node,
         frame=frame.number,
         blank=blank if alone else "",
     )
+
+
+def _mistakes(run: Run, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
+    """What a changed rule would give, and what whoever says so has done."""
+    rule, known = sent.edge.rule, run.operands.get(frame.node, {})
+    if rule is None or isinstance(rule, Words):
+        return []
+
+    def value(symbol: Symbol) -> float | None:
+        if symbol.role == "gradient":
+            return _incoming(frame)
+        key = symbol.name if symbol.role == "saved" else symbol.slot
+        facts = known.get((symbol.role, key))
+        return first(facts)
+
+    return list(mistakes(on_first_elements(rule), value))
 
 
 def where_in(frame: Frame) -> str:

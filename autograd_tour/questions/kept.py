@@ -1,12 +1,17 @@
-"""Which tensor an operation keeps for its backward: what its derivative needs, and nothing else."""
+"""Which tensor an operation keeps for its backward, and why that one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from autograd_tour.questions.base import Question, Run, Wrong
 from autograd_tour.record.graph import Node
+from autograd_tour.record.rule import Rule, Words
+from autograd_tour.rules import table
+from autograd_tour.rules.evaluate import symbols
+from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
+from autograd_tour.views.node_view import node_view
 
 __all__ = ["cut", "kept"]
 
@@ -20,7 +25,7 @@ def kept(run: Run) -> Iterator[Question]:
     for edge in run.graph.select("forward"):
         makers.setdefault(edge.dst, {})[edge.src] = run.result(run.nodes[edge.src])
     # Of what keeps nothing that was seen only a known rule tells that it keeps nothing.
-    unruled = {edge.src for edge in run.graph.select("gradient") if not edge.rule}
+    unruled = {edge.src for edge in run.graph.select("gradient") if edge.rule is None}
     ruled = {edge.src for edge in run.graph.select("gradient")} - unruled
     asked: set[str] = set()
     for node in run.graph.nodes:
@@ -41,20 +46,62 @@ def kept(run: Run) -> Iterator[Question]:
         yield _question(run, node, around, next(iter(homes), ""))
 
 
+class _Needs:
+    """Which tensors the rules of a node read: those of its gradient edges, and those nobody asks for."""
+
+    def __init__(self, run: Run, node: Node) -> None:
+        self.edges = [edge for edge in run.graph.select("gradient") if edge.src == node.id]
+        makers: dict[int, str] = {
+            edge.slot[1]: edge.src for edge in run.graph.select("forward") if edge.dst == node.id
+        }
+        asked = {edge.slot[0] for edge in self.edges}
+        view = node_view(run.graph, node)
+        given: dict[int, Rule | None] = {edge.slot[0]: edge.rule for edge in self.edges}
+        unasked = {slot: table.rule(view, slot) for slot in range(node.slots) if slot not in asked}
+        rules = [*given.values(), *unasked.values()]
+        self.complete = all(rule is not None and not isinstance(rule, Words) for rule in rules)
+        self.read = {item for rule in given.values() for item in _tensors(rule, node, makers)}
+        self.unasked = {
+            item: makers.get(slot, "")
+            for slot, rule in unasked.items()
+            for item in _tensors(rule, node, makers)
+        }
+
+    def rules(self) -> str:
+        """The rules of the gradient edges, as they stand on the arrows."""
+        return " and ".join(dict.fromkeys(one_line(short(edge.rule), 80) for edge in self.edges if edge.rule))
+
+
+def _tensors(rule: Rule | None, node: Node, makers: Mapping[int, str]) -> set[str]:
+    """The nodes whose tensors a rule reads."""
+    if rule is None or isinstance(rule, Words):
+        return set()
+    read = symbols(rule)
+    inputs = {makers.get(symbol.slot, "") for symbol in read if symbol.role == "input"}
+    return inputs | ({node.id} if any(symbol.role == "result" for symbol in read) else set())
+
+
 def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Question:
     answer, grad_fn = around.get(home, NONE), one_line(node.grad_fn, 60)
-    rules = [one_line(e.rule, 80) for e in run.graph.select("gradient") if e.src == node.id and e.rule]
-    rule = f" Its rule is {' and '.join(dict.fromkeys(rules))}." if rules else ""
-    wrong = [
-        Wrong(name, f"The derivative does not need {name}.{rule}")
-        for name in around.values()
-        if name != answer
-    ]
+    needs = _Needs(run, node)
+    rules = needs.rules()
+    wrong = [Wrong(name, _why(run, needs, item, answer)) for item, name in around.items() if name != answer]
     if answer != NONE:
-        wrong.append(Wrong(NONE, f"The derivative depends on {answer}.{rule}"))
-        right = f"The derivative needs {answer} and nothing else.{rule}"
+        without = f"Without {answer} the gradient cannot be computed" + (
+            f": the rule is {rules}." if rules else "."
+        )
+        wrong.append(Wrong(NONE, without))
+        right = f"torch keeps {answer}" + (f": the rule is {rules}." if rules else ".")
+        if needs.read == {home}:
+            right = f"The rule {rules} reads {answer} and nothing else."
+        elif rules and home not in needs.read:
+            right = f"torch keeps {answer}: from it the rule {rules} can be worked out as well."
     else:
-        right = f"The derivative does not depend on any of them.{rule}"
+        right = (
+            f"The rule {rules} reads none of them."
+            if rules and not needs.read
+            else "torch keeps none of them."
+        )
     return Question(
         f"kept-{node.id}",
         "saved",
@@ -68,6 +115,24 @@ def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Questi
         0,
         f"{node.id}.saved",
     )
+
+
+def _why(run: Run, needs: _Needs, item: str, answer: str) -> str:
+    """Why ``item`` is not what is kept, as far as the rules tell."""
+    name, rules = run.result(run.nodes[item]), needs.rules()
+    if item in needs.read:
+        instead = "" if answer == NONE else f" That can be told from {answer} too, which is what torch keeps."
+        return f"The rule {rules} reads {name}.{instead}"
+    if item in needs.unasked:
+        other = run.nodes.get(needs.unasked[item])
+        whose = run.result(other) if other is not None else "the other input"
+        return (
+            f"Only the gradient of {whose} would need {name}; {whose} needs no gradient, "
+            "so nobody asks for that one."
+        )
+    if needs.complete and rules:
+        return f"The rule {rules} does not read {name}."
+    return f"torch keeps {answer} here." if answer != NONE else "torch keeps none of them here."
 
 
 def cut(run: Run) -> Iterator[Question]:

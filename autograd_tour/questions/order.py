@@ -68,7 +68,7 @@ def questions(run: Run) -> Iterator[Question]:
             tuple(wrong),
             tuple(sorted(names)),
             0.0,
-            offered[0] if offered[0] not in run.leaf_of else run.leaf_of[offered[0]],
+            run.graph.card_of(offered[0]),
             place + 2,
         )
 

@@ -6,17 +6,17 @@ import json
 
 import msgspec
 
-from autograd_tour.errors import TraceFileError
+from autograd_tour.errors import GraphError, TraceFileError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.validate import validate
 
 __all__ = ["SCHEMA", "Trace", "dumps", "loads"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a file of the old form can no longer be read as it is."""
 
 MARKER = "autograd-tour"
-LONGEST_ID = 60
 
 
 class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +59,8 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
 
     Raises:
         TraceFileError: not JSON, not one of our files, another schema, a field of the wrong type
-            (the message has its path), nested too deep, or a node that an edge names is missing.
+            (the message has its path), nested too deep, or a graph that is none: an edge names a node
+            that is missing, for instance.
     """
     hint = "Make it anew with: autograd-tour render TARGET -f json"
     try:
@@ -80,44 +81,9 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
         raise TraceFileError(f"{source} is damaged: {error}", hint) from None
     except RecursionError:
         raise TraceFileError(f"{source} is nested too deep to be a trace", hint) from None
-    _check(file.graph, source, hint)
+    try:
+        validate(file.graph)
+    except GraphError as error:
+        where = f"`$.graph.{error.path}`"
+        raise TraceFileError(f"{source} is damaged: {error.reason} - at {where}", hint) from None
     return Trace(file.graph, file.ledger)
-
-
-def _check(graph: Graph, source: str, hint: str) -> None:
-    """What the types alone cannot hold: ids are plain and unique, what names a node or a line finds one."""
-
-    def damaged(what: str, path: str) -> TraceFileError:
-        return TraceFileError(f"{source} is damaged: {what} - at `$.graph.{path}`", hint)
-
-    known: set[str] = set()
-    for i, item in enumerate(graph.nodes):
-        if item.id in known:
-            raise damaged("two nodes have the same id", f"nodes[{i}].id")
-        if not (item.id.isalnum() and item.id.isascii() and len(item.id) <= LONGEST_ID):
-            raise damaged("an id is made of letters and digits", f"nodes[{i}].id")
-        if item.where is not None and not 0 <= item.where < len(graph.source):
-            raise damaged("no such source line", f"nodes[{i}].where")
-        if item.slots < 0:
-            raise damaged("less than no slots", f"nodes[{i}].slots")
-        known.add(item.id)
-
-    def missing(node: str, path: str) -> TraceFileError:
-        return damaged(f"no node has the id {node[:40]!r}", path)
-
-    for i, edge in enumerate(graph.edges):
-        if edge.src not in known:
-            raise missing(edge.src, f"edges[{i}].src")
-        if edge.dst not in known:
-            raise missing(edge.dst, f"edges[{i}].dst")
-        if edge.slot[0] < 0 or edge.slot[1] < (-1 if edge.kind == "forward" else 0):
-            raise damaged("no such slot", f"edges[{i}].slot")
-    for i, (node, slot) in enumerate(graph.outputs):
-        if node not in known:
-            raise missing(node, f"outputs[{i}]")
-        if slot < 0:
-            raise damaged("no such slot", f"outputs[{i}]")
-    for p, run in enumerate(graph.passes):
-        for i, step in enumerate(run.steps):
-            if step.node not in known:
-                raise missing(step.node, f"passes[{p}].steps[{i}].node")

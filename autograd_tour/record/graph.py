@@ -7,12 +7,15 @@ gradients to, exactly as ``grad_fn.next_functions`` lists them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.rule import Rule
 
 __all__ = [
     "BackwardPass",
@@ -73,11 +76,14 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
 class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     """A leaf, a constant, an operation (its ``grad_fn``), the accumulator of a leaf, or a folded group.
 
-    ``op`` is what a person calls it (``w * t_u``), ``expr`` how another label refers to its
-    result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
+    ``op`` is what a person calls it (``w * t_u``), ``brief`` the same in a few words if it is long,
+    ``expression`` all of the source that ``op`` was read from, on one line, ``expr`` how another label
+    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
     ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
-    ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``call`` is the torch function the
+    ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls; ``group`` is a path in
+    ``Graph.groups``. ``fused`` is what the steps inside a node compute together, ``None`` where it is a
+    single step. ``call`` is the torch function the
     program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
     its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
     :func:`autograd_tour.views.diff.diff`.
@@ -98,14 +104,23 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     attributes: tuple[tuple[str, str], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
+    fused: Rule | None = None
     folded: int = 0
     state: State = ""
     changes: tuple[Change, ...] = ()
+    expression: str = ""
+    brief: str = ""
+    inner: int | None = None
 
     @property
     def name(self) -> str:
         """The first name the program gave to a result of this node, or ``""``."""
         return next((name for name in self.names if name), "")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the tensor was cut off from the graph, by ``detach`` or ``no_grad``."""
+        return any(note.startswith("cut") for note in self.notes)
 
     @property
     def value(self) -> TensorFacts | None:
@@ -118,8 +133,8 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
 
     forward: (output of the producer, input of the consumer; -1 for an input that is not
     differentiable, such as an index). gradient: (position in ``src``'s ``next_functions``, which
-    output of ``dst`` the gradient belongs to). ``rule`` is the vector-Jacobian product for people
-    (``× 2(t_p − t_c)``). ``marks``: ``broadcast`` (summed to the smaller shape), ``routed`` (sent
+    output of ``dst`` the gradient belongs to). ``rule`` is the vector-Jacobian product, ``None`` where
+    no friendly form is known. ``marks``: ``broadcast`` (summed to the smaller shape), ``routed`` (sent
     to some elements only), ``hooked`` (a tensor hook changed the value on its way), ``cut``.
     """
 
@@ -127,7 +142,7 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     dst: str
     kind: EdgeKind
     slot: tuple[int, int] = (0, 0)
-    rule: str = ""
+    rule: Rule | None = None
     marks: tuple[str, ...] = ()
     state: State = ""
 
@@ -165,11 +180,13 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
-class Graph(Struct, frozen=True, omit_defaults=True):
+class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
     ``outputs`` lists (node id, output slot) of the tensors the program returned. ``style`` says
-    how a view wants to be drawn.
+    how a view wants to be drawn. What must hold is written down in
+    :func:`autograd_tour.record.validate.validate`. Tables that follow from the fields are made when
+    they are first asked for, and kept; they are no part of what is compared or written.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -181,15 +198,105 @@ class Graph(Struct, frozen=True, omit_defaults=True):
     meta: Meta = Meta()
     style: Style = "cards"
 
-    def by_id(self) -> dict[str, Node]:
-        """The nodes by id."""
+    # ---- nodes ----------------------------------------------------------------------------
+
+    @cached_property
+    def _nodes_by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def _leaves_by_accumulator(self) -> dict[str, str]:
+        kinds = {node.id: node.kind for node in self.nodes if node.kind in ("leaf", "accumulate")}
+        return {
+            edge.src: edge.dst
+            for edge in self.edges
+            if edge.kind == "gradient"
+            and kinds.get(edge.src) == "accumulate"
+            and kinds.get(edge.dst) == "leaf"
+        }
+
+    @cached_property
+    def _accumulators_by_leaf(self) -> dict[str, str]:
+        return {leaf: accumulator for accumulator, leaf in self._leaves_by_accumulator.items()}
+
+    def by_id(self) -> Mapping[str, Node]:
+        """The nodes by id."""
+        return self._nodes_by_id
+
+    def node(self, node_id: str) -> Node:
+        """The node with that id, which must be there."""
+        return self._nodes_by_id[node_id]
+
+    def leaf_of(self, accumulator_id: str) -> str:
+        """The leaf whose ``.grad`` an accumulator adds to; ``""`` for any other node, or if it is gone."""
+        return self._leaves_by_accumulator.get(accumulator_id, "")
+
+    def accumulator_of(self, leaf_id: str) -> str:
+        """The accumulator of a leaf, ``""`` if there is none."""
+        return self._accumulators_by_leaf.get(leaf_id, "")
+
+    def card_of(self, node_id: str) -> str:
+        """The node whose card stands for this one: for an accumulator its leaf, else the node itself."""
+        return self._leaves_by_accumulator.get(node_id, node_id)
+
+    # ---- names ----------------------------------------------------------------------------
+
+    def title(self, node_id: str) -> str:
+        """What heads the card of a node, never empty.
+
+        That is the name of a leaf or constant, what a person calls an operation or a folded card, and
+        for an accumulator the title of its leaf.
+        """
+        node = self._nodes_by_id[self.card_of(node_id)]
+        if node.kind in ("leaf", "constant"):
+            return node.name or ("detached" if node.is_cut else "unnamed")
+        return node.op or node.grad_fn or node.name or node.kind
+
+    def result_name(self, node_id: str, slot: int | None = 0) -> str:
+        """How a label elsewhere refers to an output: its variable, or the expression that made it.
+
+        An accumulator is called like its leaf, one of several outputs without a name ``op[1]``. Where
+        nobody knows which output is meant, ``slot`` is ``None``.
+        """
+        node = self._nodes_by_id[self.card_of(node_id)]
+        if slot is not None and slot < len(node.names) and node.names[slot]:
+            return node.names[slot]
+        if slot is not None and max(len(node.names), len(node.values)) > 1:
+            return f"{node.op or self.title(node.id)}[{slot}]"
+        return node.expr or node.name or node.op or self.title(node.id)
+
+    @property
+    def compared(self) -> bool:
+        """Whether this is two runs in one: then every node says whether it is new, gone or changed."""
+        return bool(self.nodes) and self.nodes[0].state != ""
+
+    # ---- backward -------------------------------------------------------------------------
 
     def numbered_steps(self) -> Iterator[tuple[int, Step]]:
         """The steps of the last recorded backward, counted from 1."""
         if self.passes:
             yield from enumerate(self.passes[-1].steps, start=1)
 
+    @cached_property
+    def _steps_by_node(self) -> dict[str, tuple[int, Step]]:
+        return {step.node: (number, step) for number, step in self.numbered_steps()}
+
+    def step(self, node_id: str) -> tuple[int, Step | None]:
+        """The step in which a node ran in the last backward, and its number; 0 if it did not run."""
+        return self._steps_by_node.get(node_id, (0, None))
+
+    # ---- edges and parts ------------------------------------------------------------------
+
     def select(self, kind: EdgeKind) -> Iterator[Edge]:
         """The edges of one kind, in their fixed order."""
         return (edge for edge in self.edges if edge.kind == kind)
+
+    def only(self, ids: Collection[str]) -> Graph:
+        """The part among ``ids``, best a set: their nodes, edges between them, their steps and outputs."""
+        return replace(
+            self,
+            nodes=tuple(node for node in self.nodes if node.id in ids),
+            edges=tuple(edge for edge in self.edges if edge.src in ids and edge.dst in ids),
+            passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in ids)) for run in self.passes),
+            outputs=tuple(output for output in self.outputs if output[0] in ids),
+        )

@@ -6,6 +6,7 @@ from collections import Counter
 
 from autograd_tour.record.graph import Graph, Node
 from autograd_tour.reports.tables import heading, table
+from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
 
 __all__ = ["diff_report"]
@@ -39,13 +40,13 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
     ]
     edges = [e for e in graph.edges if e.state != "same"]
     nodes = graph.by_id()
-    leaf_of = {e.src: e.dst for e in graph.select("gradient") if nodes[e.src].kind == "accumulate"}
 
     def end(node: str) -> str:
-        return f"{_name(nodes[leaf_of[node]])} .grad" if node in leaf_of else _name(nodes[node])
+        leaf = graph.leaf_of(node)
+        return f"{_name(nodes[leaf])} .grad" if leaf else _name(nodes[node])
 
     arrows = [
-        [_MARKS[e.state], e.kind, f"{end(e.src)} → {end(e.dst)}", e.rule]
+        [_MARKS[e.state], e.kind, f"{end(e.src)} → {end(e.dst)}", short(e.rule)]
         for e in edges
         if "accumulate" not in (nodes[e.src].kind if e.kind == "gradient" else nodes[e.dst].kind)
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from autograd_tour.drawing.wording import describe_graph, shape_text
 from autograd_tour.drawing.wording import tensor_text as _tensor_text
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Node, Step
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
+from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
 
 __all__ = ["report"]
@@ -103,20 +104,18 @@ def _backward(graph: Graph) -> str:
                 continue
             target = nodes[edge.dst]
             to = f"[{slot}] {target.grad_fn}"
-            rows.append(["", "", "", "", to, edge.rule or "see formula", _text(sent)])
+            rows.append(["", "", "", "", to, short(edge.rule) or "see formula", _text(sent)])
     header = ["step", "grad_fn", "operation", "receives", "sends to", "rule", "gradient sent"]
     return heading("Backward, in the engine's order") + table(header, rows, right=[0]) + _more(len(steps))
 
 
 def _leaves(graph: Graph) -> str | None:
-    nodes = graph.by_id()
-    steps: dict[str, tuple[int, Step]] = {step.node: (n, step) for n, step in graph.numbered_steps()}
     rows = []
     for edge in graph.select("gradient"):
-        leaf = nodes[edge.dst]
-        if leaf.kind != "leaf" or edge.src not in steps:
+        number, step = graph.step(edge.src)
+        if not graph.leaf_of(edge.src) or step is None:
             continue
-        number, step = steps[edge.src]
+        leaf = graph.node(edge.dst)
         contribution = step.received[0] if step.received else None
         rows.append(
             [
@@ -135,9 +134,8 @@ def _leaves(graph: Graph) -> str | None:
 
 
 def _saved(graph: Graph) -> str | None:
-    nodes = graph.by_id()
     rows = [
-        [node.id, node.grad_fn, item.name, _origin(nodes, item.of), _shape(item.facts), item.state]
+        [node.id, node.grad_fn, item.name, _origin(graph, item.of), _shape(item.facts), item.state]
         for node in graph.nodes
         for item in node.saved
     ]
@@ -147,9 +145,9 @@ def _saved(graph: Graph) -> str | None:
     return heading("Kept in memory for backward") + table(header, rows[:ROWS]) + _more(len(rows))
 
 
-def _origin(nodes: dict[str, Node], node_id: str) -> str:
-    node = nodes.get(node_id)
-    return (node.expr or node.name or node.op) if node is not None else ""
+def _origin(graph: Graph, node_id: str) -> str:
+    """What a saved tensor is called where it is a result; ``""`` if that is unknown, or left out."""
+    return graph.result_name(node_id, None) if node_id in graph.by_id() else ""
 
 
 def _formulas(graph: Graph) -> str | None:

@@ -18,8 +18,7 @@ def tree(graph: Graph) -> str:
     the text ends after 2,000 lines.
     """
     nodes = graph.by_id()
-    leaf_of = {e.src: nodes[e.dst] for e in graph.select("gradient") if nodes[e.dst].kind == "leaf"}
-    edges = {(e.src, e.slot[0]): e for e in graph.select("gradient") if nodes[e.dst].kind != "leaf"}
+    edges = {(e.src, e.slot[0]): e for e in graph.select("gradient") if not graph.leaf_of(e.src)}
     lines: list[str] = []
     seen: set[str] = set()
     # (node or None for a stub, what leads to it, its indentation)
@@ -32,7 +31,9 @@ def tree(graph: Graph) -> str:
             continue
         node = nodes[node_id]
         again = node_id in seen
-        lines.append(f"{margin}{lead}{_name(node, leaf_of.get(node_id))}{' (see above)' if again else ''}")
+        lines.append(
+            f"{margin}{lead}{_name(node, nodes.get(graph.leaf_of(node_id)))}{' (see above)' if again else ''}"
+        )
         if again:
             continue
         seen.add(node_id)

@@ -1,20 +1,17 @@
-"""Names, formulas and friendly rules of backward nodes, from the name of the ``grad_fn`` alone.
+"""Argument names and derivative formulas of backward nodes, from the name of the ``grad_fn`` alone.
 
-The formulas are torch's own, kept in ``formulas.json``; torch itself is not needed to look them up.
+They are torch's own, kept in ``formulas.json``; torch itself is not needed to look them up.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TypedDict, cast
 
-from autograd_tour.rules.texts import FUSED, POINTWISE, ROUTED, Operands, apply_rule
-
-__all__ = ["FUSED", "POINTWISE", "ROUTED", "Operands", "argument_names", "formulas", "rule", "torch_version"]
+__all__ = ["argument_names", "formulas", "torch_version"]
 
 
 class _Entry(TypedDict, total=False):
@@ -54,19 +51,6 @@ def formulas(grad_fn: str, slots: int) -> tuple[str, ...]:
     return tuple(formula for _, _, formula in _expanded(grad_fn, slots)) or ("",) * slots
 
 
-def rule(grad_fn: str, slot: int, operands: Operands) -> str:
-    """What this node does to the incoming gradient on its way to ``slot``: ``× 2(t_p − t_c)``, ``÷ 11``.
-
-    ``""`` if there is no friendly form; torch's formula is then the answer. The sum that undoes a
-    broadcast is not part of it.
-    """
-    name = _short(grad_fn)
-    entry = _table()["nodes"].get(name)
-    if entry is None or "lists" in entry:
-        return apply_rule(name, slot, operands)
-    return apply_rule(name, slot, _named(entry["args"], operands)) if slot < len(entry["args"]) else ""
-
-
 def _short(grad_fn: str) -> str:
     return grad_fn.rpartition("::")[2]
 
@@ -85,13 +69,3 @@ def _expanded(grad_fn: str, slots: int) -> Iterator[tuple[str, int | None, str]]
     for index, (name, formula) in enumerate(zip(arguments, entry["formulas"], strict=True)):
         for position in range(length) if index in lists else (None,):
             yield name, position, formula
-
-
-def _named(arguments: list[str], operands: Operands) -> Operands:
-    """Fill in the inputs without a name: the value if it was saved as a scalar, x, torch's name."""
-    given = operands.inputs + ("",) * (len(arguments) - len(operands.inputs))
-    inputs = tuple(
-        name or operands.text(argument).replace("tensor", "") or ("x" if index == 0 else argument)
-        for index, (name, argument) in enumerate(zip(given, arguments, strict=False))
-    )
-    return replace(operands, inputs=inputs)

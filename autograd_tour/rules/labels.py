@@ -13,6 +13,8 @@ EXPRESSION_LIMIT = 16
 """A longer expression is not repeated inside another label."""
 
 LABEL_LIMIT = 28
+_UNKNOWN = "…"
+"""An operand that has no name."""
 
 _INFIX = {
     "Add": "+",
@@ -51,12 +53,18 @@ def describe(
     if bare == "T" and texts and texts[0]:
         return "transpose", texts[0].removesuffix("ᵀ") if texts[0].endswith("ᵀ") else f"{_inner(texts[0])}ᵀ"
     if bare == "Neg" and texts:
-        return _both(f"−{_inner(texts[0])}" if texts[0] else "− ( )", bool(texts[0]))
+        return _both(f"−{_inner(texts[0])}" if texts[0] else f"−{_UNKNOWN}", bool(texts[0]))
     if function and bare in _SIGNED and not any(stem in function for stem in _SIGNED[bare]):
         return _call(function, grad_fn, texts)
     if bare in _INFIX and len(texts) == 1 and texts[0] and bare == "Mul":
         texts = [*texts, ""]
-    if bare in _INFIX and len(texts) >= 2 and not (function and function.startswith("add") and bare == "Mm"):
+    nameless = not any(texts[:2])
+    if (
+        bare in _INFIX
+        and len(texts) >= 2
+        and not nameless
+        and not (function.startswith("add") and bare == "Mm")
+    ):
         return _infix(_INFIX[bare], texts[0], texts[1])
     return _call(function, grad_fn, texts)
 
@@ -65,6 +73,8 @@ def _call(function: str, grad_fn: str, texts: Sequence[str]) -> tuple[str, str]:
     """``exp(x)``, or ``exp`` where that would be long."""
     name = function if function and not function.startswith("_") else friendly_name(grad_fn)
     known = [text for text in texts if text]
+    if any("…" in text for text in known):
+        return name, f"{name}(…)"
     if known and len(known) == len(texts):
         call = f"{name}({', '.join(known)})"
         if len(call) <= EXPRESSION_LIMIT:
@@ -75,10 +85,10 @@ def _call(function: str, grad_fn: str, texts: Sequence[str]) -> tuple[str, str]:
 def _power(texts: Sequence[str], attributes: Mapping[str, str]) -> tuple[str, str]:
     base = texts[0] if texts else ""
     exponent = texts[1] if len(texts) > 1 and texts[1] else attributes.get("exponent", "")
-    shown = _inner(base) if base else "( )"
+    shown = _inner(base) if base else _UNKNOWN
     if re.fullmatch(r"[-−]?\d{1,3}", exponent):
         return _both(shown + exponent.translate(_SUPERSCRIPT), bool(base))
-    return _both(f"{shown}^{_inner(exponent) if exponent else '( )'}", bool(base and exponent))
+    return _both(f"{shown}^{_inner(exponent) if exponent else _UNKNOWN}", bool(base and exponent))
 
 
 def _infix(sign: str, left: str, right: str) -> tuple[str, str]:
@@ -86,11 +96,7 @@ def _infix(sign: str, left: str, right: str) -> tuple[str, str]:
         tight = sign in "*/@^"
         a, b = (_inner(left), _inner(right)) if tight else (left, _inner(right) if sign == "−" else right)
         return _both(f"{a} {sign} {b}", True)
-    if right:
-        return (f"{sign} {_inner(right)}" if sign in "+*" else f"( ) {sign} {_inner(right)}"), ""
-    if left:
-        return f"{_inner(left)} {sign} ( )", ""
-    return f"( ) {sign} ( )", ""
+    return f"{_inner(left) or _UNKNOWN} {sign} {_inner(right) or _UNKNOWN}", ""
 
 
 def _inner(text: str) -> str:

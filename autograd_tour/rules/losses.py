@@ -67,10 +67,6 @@ def _huber(node: NodeView, slot: int) -> Expression | None:
     return apply("clamp", difference if beta == 1 else difference / beta, -1, 1)
 
 
-def _l1(node: NodeView, slot: int) -> Expression:
-    return apply("sign", node.input(slot) - node.input(1 - slot))
-
-
 def _weighted(node: NodeView, derivative: Expression) -> Expression | None:
     if "pos_weight" in node.saved:
         return None
@@ -92,13 +88,6 @@ def _bce_logits(node: NodeView, slot: int) -> Expression | None:
 def _soft_margin(node: NodeView, slot: int) -> Expression | None:
     x, t = node.input(0), node.input(1) if node.operand(1).name else node.kept("target", "target")
     return -t * apply("sigmoid", -t * x) if slot == 0 else None
-
-
-def _kl(node: NodeView, slot: int) -> Expression | None:
-    x, t = node.input(0), node.input(1)
-    if node.flag("log_target"):
-        return -apply("exp", t) if slot == 0 else apply("exp", t) * (t + 1 - x)
-    return -t if slot == 0 else ln(t) + 1 - x
 
 
 def _nll(node: NodeView, slot: int) -> Expression | None:
@@ -173,13 +162,11 @@ _OF_LOGITS = ln(1 + apply("exp", A)) - B * A
 
 LOSSES: Mapping[str, Definition] = {
     "MseLossBackward0": _defined(_mse, _reduced((A - B) ** 2)),
-    "L1LossBackward0": _defined(_l1, _reduced(apply("abs", A - B))),
     "SmoothL1LossBackward0": _defined(_huber, _huber_forward),
     "HuberLossBackward0": _defined(_huber, _huber_forward),
     "BinaryCrossEntropyBackward0": _defined(_bce, _unweighted(_CROSS_ENTROPY)),
     "BinaryCrossEntropyWithLogitsBackward0": _defined(_bce_logits, _unweighted(_OF_LOGITS)),
     "SoftMarginLossBackward0": _defined(_soft_margin, None),
-    "KlDivBackward0": _defined(_kl, None),
     "NllLossBackward0": by_slot(_nll, fused=_picked, routed=True),
     "NllLoss2DBackward0": by_slot(_nll, fused=_picked, routed=True),
 }

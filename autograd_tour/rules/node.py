@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
-__all__ = ["NodeView", "Operand", "Shape"]
+__all__ = ["NodeView", "Operand", "Shape", "is_compound"]
 
 Shape = tuple[int, ...]
 Attribute = Option | tuple[object, ...]
+
+
+_ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.Dict)
+
+
+@lru_cache(maxsize=4096)
+def is_compound(name: str) -> bool:
+    """Whether the source expression ``name`` has operators of its own: ``a + b``, but not ``f(a + b)``."""
+    if name.isidentifier() or not name:
+        return False
+    try:
+        return not isinstance(ast.parse(name, mode="eval").body, _ATOMS)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return " " in name  # a path such as encoder.0.weight is no Python
 
 
 class Operand(Struct, frozen=True):

@@ -128,7 +128,9 @@ def _multiply(_: Apply, parts: list[Piece]) -> Piece:
             Level.NEGATIVE if sign else max(right.level, Level.PRODUCT),
         )
     first = left.text if left.level >= Level.NEGATIVE else f"({left.text})"
-    second = bracket(right, Level.PRODUCT)
+    second = bracket(right, Level.ATOM if left.numeral and right.numeral else Level.PRODUCT)
+    if left.numeral and right.numeral and not second.startswith("("):
+        second = f"({second})"
     level = Level.NEGATIVE if first.startswith("−") else Level.PRODUCT
     return Piece(f"{first}{_between(first, second, left, right)}{second}", level)
 

@@ -257,7 +257,7 @@ STRUCTURE: Mapping[str, Definition] = {
     "TransposeBackward0": by_slot(_transpose),
     "TransposeBackward1": by_slot(_transpose),
     "PermuteBackward0": by_slot(_permute),
-    **dict.fromkeys(("CloneBackward0", "AliasBackward0", "LiftBackward0", "ViewAsBackward0"), _SAME),
+    **dict.fromkeys(("CloneBackward0", "AliasBackward0", "LiftBackward0"), _SAME),
     "ToCopyBackward0": by_slot(_cast),
     "CopyBackwards": define(Constant(0), by_slot(_cast).slots[0]),
     "FlipBackward0": by_slot(_along("flip")),

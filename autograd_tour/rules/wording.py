@@ -42,7 +42,7 @@ PHRASES: dict[str, str] = {
 """What a function does to its first argument, the gradient; options stand in braces."""
 
 
-def short(rule: Rule | None, name: Speller = plain_name, digits: int = 4) -> str:
+def short(rule: Rule | Expression | None, name: Speller = plain_name, digits: int = 4) -> str:
     """``rule`` as it stands on an arrow, ``""`` for no rule.
 
     The gradient itself is not written, only what is done to it; where that is no single deed, the whole

@@ -119,6 +119,8 @@ def record_of(
             if name == "AccumulateGrad"
         ]
         calls = attribute(skeleton, record, zip(skeleton.roots, tensors, strict=True))
+        if record is not None:
+            record.settle(calls)
         leaf_names = LeafNames(leaves, names, program, args, record, caller)
         builder = Builder(skeleton, record, recorder, leaf_names, calls)
         places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
@@ -140,7 +142,7 @@ def record_of(
             edges=tuple(builder.edges),
             groups=_groups(record),
             passes=passes,
-            source=tuple(record.source) if record is not None else (),
+            source=tuple(record.spots.lines) if record is not None else (),
             outputs=tuple((builder.ids[i], k) for i, k in places),
             meta=_meta(recorder.keep, _remarks(record, start is not None, builder)),
         )

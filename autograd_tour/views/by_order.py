@@ -27,10 +27,9 @@ def in_program_order(graph: Graph, pairs: list[Pair]) -> list[Node]:
     is not known for every node, the order of ``graph.nodes`` serves.
     """
     operations = [node for node in graph.nodes if node.kind in _OPERATIONS]
-    ranks = {step.node: number for number, step in graph.numbered_steps()}
-    if not all(node.id in ranks for node in operations):
+    if not all(graph.step(node.id)[0] for node in operations):
         return operations
-    ordered = sorted(operations, key=lambda node: -ranks[node.id])
+    ordered = sorted(operations, key=lambda node: -graph.step(node.id)[0])
     right = is_topological([node.id for node in ordered], _through_cuts(graph, pairs))
     return ordered if right else operations
 

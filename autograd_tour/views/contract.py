@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.rule import Rule, Words
 from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.totals import add, remarks, totals
 
@@ -85,9 +86,7 @@ class _Contraction:
     def __init__(self, graph: Graph, parts: Mapping[str, str]) -> None:
         self.graph = graph
         self.nodes = graph.by_id()
-        leaf_of = {e.src: e.dst for e in graph.select("gradient") if self.nodes[e.dst].kind == "leaf"}
-        self.leaf_of = leaf_of
-        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(leaf_of.get(n.id, n.id)))}
+        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(graph.card_of(n.id)))}
         self.cards: dict[str, _Card] = {}
         number = 0
         for node in graph.nodes:
@@ -100,12 +99,10 @@ class _Contraction:
                 self.cards[part] = _Card(f"f{number}")
                 number += 1
             self.cards[part].members.append(node)
-        self.steps = {step.node: step for _, step in graph.numbered_steps()}
-        self.accumulators = {leaf: accumulator for accumulator, leaf in leaf_of.items()}
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
-            if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
-                tensor = (leaf_of.get(edge.dst, edge.dst), edge.slot[1])
+            if self.nodes[edge.dst].kind != "leaf" and graph.step(edge.src)[1] is not None:
+                tensor = (graph.card_of(edge.dst), edge.slot[1])
                 self.consumers[tensor] = self.consumers.get(tensor, 0) + 1
 
     def card(self, node: str) -> _Card | None:
@@ -117,7 +114,7 @@ class _Contraction:
         for result, slot in self.graph.outputs:
             card = self.card(result)
             if card is not None:
-                card.outs.setdefault((self.leaf_of.get(result, result), slot), len(card.outs))
+                card.outs.setdefault((self.graph.card_of(result), slot), len(card.outs))
         gradient = self._gradient()
         nodes: dict[str, Node] = {}
         for node in self.graph.nodes:
@@ -159,9 +156,9 @@ class _Contraction:
             a, b = self.card(edge.src), self.card(edge.dst)
             if a is not None and a is b:
                 continue
-            tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])
+            tensor = (self.graph.card_of(edge.dst), edge.slot[1])
             slot, out = edge.slot
-            step = self.steps.get(edge.src)
+            step = self.graph.step(edge.src)[1]
             sent = step.sent[slot] if step is not None and slot < len(step.sent) else None
             if a is not None:
                 slot = a.ins.setdefault(tensor, len(a.ins))
@@ -175,15 +172,15 @@ class _Contraction:
             crossing.setdefault(key, []).append(edge)
         result = []
         for (src, dst, place), edges in crossing.items():
-            rule = f"Σ of {len(edges)} gradients"
+            rule: Rule | None = Words(f"Σ of {len(edges)} gradients")
             if len(edges) == 1:  # a rule belongs to an operation, not to a fold
-                rule = edges[0].rule if self.card(edges[0].src) is None else ""
+                rule = edges[0].rule if self.card(edges[0].src) is None else None
             result.append(Edge(src, dst, "gradient", place, rule, edges[0].marks))
         return result
 
     def _output(self, node: str, slot: int) -> tuple[str, int]:
         card = self.card(node)
-        return (node, slot) if card is None else (card.id, card.outs[self.leaf_of.get(node, node), slot])
+        return (node, slot) if card is None else (card.id, card.outs[self.graph.card_of(node), slot])
 
     # ---- cards ----------------------------------------------------------------------------
 
@@ -213,7 +210,7 @@ class _Contraction:
 
     def _grad(self, leaf: str) -> TensorFacts | None:
         """``.grad`` of a leaf after the recorded backward."""
-        step = self.steps.get(self.accumulators.get(leaf, ""))
+        step = self.graph.step(self.graph.accumulator_of(leaf))[1]
         return step.after if step is not None else None
 
     # ---- the recorded backward ------------------------------------------------------------
@@ -236,7 +233,7 @@ class _Contraction:
         """All of what the tensor's maker received, if nothing of it came from inside the card."""
         crossing = card.received.get(tensor, [])
         node_id, slot = tensor
-        step = self.steps.get(self.accumulators.get(node_id, node_id))
+        step = self.graph.step(self.graph.accumulator_of(node_id) or node_id)[1]
         if step is not None and len(crossing) == self.consumers.get(tensor, 0) and slot < len(step.received):
             return step.received[slot]
         return add(crossing)
@@ -244,13 +241,10 @@ class _Contraction:
 
 def _ordered(graph: Graph) -> list[str]:
     """The cards in topological order; an accumulator comes right after its leaf, as the tracer has it."""
-    owner = {e.src: e.dst for e in graph.select("gradient")}
     behind: dict[str, list[str]] = {}
     order: list[str] = []
-    kinds = {node.id: node.kind for node in graph.nodes}
     for node in graph.nodes:
-        leaf = owner.get(node.id, "") if node.kind == "accumulate" else ""
-        if kinds.get(leaf) == "leaf":
+        if leaf := graph.leaf_of(node.id):
             behind.setdefault(leaf, []).append(node.id)
         else:
             order.append(node.id)

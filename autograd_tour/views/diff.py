@@ -45,21 +45,19 @@ class _Merge:
                     count += 1
                 self.names[node.id] = f"g{count}"
                 taken.add(f"g{count}")
-        self.steps = tuple({step.node: step for _, step in graph.numbered_steps()} for graph in (a, b))
         self.source = list(b.source)
         self.lines = {line: i for i, line in enumerate(b.source)}
 
     def result(self) -> Graph:
         back = {now: was for was, now in self.found.items()}
         old = self.a.by_id()
-        accumulators = tuple(_accumulators(graph) for graph in (self.a, self.b))
         merged: dict[str, Node] = {}
         for node in self.b.nodes:
             was = old.get(back.get(node.id, ""))
             if was is None:
                 merged[node.id] = replace(node, state="added")
                 continue
-            changes = tuple(self._changes(was, node, accumulators))
+            changes = tuple(self._changes(was, node))
             state: State = "changed" if changes else "same"
             merged[node.id] = replace(node, state=state, changes=changes)
         for node in self.a.nodes:
@@ -87,9 +85,9 @@ class _Merge:
         return replace(graph, nodes=tuple(merged[name] for name in (*front, *rest)))
 
     def _gone(self, node: Node) -> Node:
-        where = None if node.where is None else self._line(self.a.source[node.where])
+        where, inner = (None if n is None else self._line(self.a.source[n]) for n in (node.where, node.inner))
         saved = tuple(replace(item, of=self.names.get(item.of, "")) for item in node.saved)
-        return replace(node, id=self.names[node.id], where=where, saved=saved, state="gone")
+        return replace(node, id=self.names[node.id], where=where, inner=inner, saved=saved, state="gone")
 
     def _line(self, line: SourceLine) -> int:
         if line not in self.lines:
@@ -122,7 +120,7 @@ class _Merge:
 
     # ---- what changed ---------------------------------------------------------------------
 
-    def _changes(self, was: Node, now: Node, accumulators: tuple[dict[str, str], ...]) -> Iterator[Change]:
+    def _changes(self, was: Node, now: Node) -> Iterator[Change]:
         if was.kind == "accumulate":
             return
         yield from _structure(was, now, _where(self.a, was), _where(self.b, now))
@@ -136,12 +134,10 @@ class _Merge:
                 yield "backward", said[0], said[1]
             return
         if was.kind == "leaf":
-            steps = [
-                t.get(of.get(n.id, "")) for t, of, n in zip(self.steps, accumulators, (was, now), strict=True)
-            ]
+            steps = [g.step(g.accumulator_of(n.id))[1] for g, n in ((self.a, was), (self.b, now))]
             yield from _told(".grad", *(step.after if step else None for step in steps))
         elif was.kind != "constant":
-            yield from self._gradients(self.steps[0].get(was.id), self.steps[1].get(now.id))
+            yield from self._gradients(self.a.step(was.id)[1], self.b.step(now.id)[1])
 
     def _gradients(self, was: Step | None, now: Step | None) -> Iterator[Change]:
         before, after = (step.received if step else () for step in (was, now))
@@ -183,11 +179,6 @@ def _structure(was: Node, now: Node, old_line: str, line: str) -> Iterator[Chang
 
 def _where(graph: Graph, node: Node) -> str:
     return "" if node.where is None else graph.source[node.where].text
-
-
-def _accumulators(graph: Graph) -> dict[str, str]:
-    kinds = {node.id: node.kind for node in graph.nodes}
-    return {e.dst: e.src for e in graph.select("gradient") if kinds[e.src] == "accumulate"}
 
 
 def _told(what: str, before: TensorFacts | None, after: TensorFacts | None) -> Iterator[Change]:

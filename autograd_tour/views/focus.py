@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.record.graph import BackwardPass, Graph, Node
+from autograd_tour.record.graph import Graph, Node
 from autograd_tour.text import friendly_name
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
 
-__all__ = ["focus"]
+__all__ = ["focus", "with_neighbours"]
 
 
 def focus(graph: Graph, name: str) -> Graph:
@@ -31,29 +31,23 @@ def focus(graph: Graph, name: str) -> Graph:
         if len(known) > 30:
             close = close.partition("Known:")[0].strip()
         raise UsageError(f"nothing in this graph is called {name[:60]!r}", close)
-    around = set(chosen)
-    for edge in graph.edges:
-        if edge.src in chosen or edge.dst in chosen:
-            around.update((edge.src, edge.dst))
-    kinds = {node.id: node.kind for node in graph.nodes}
-    for edge in graph.select("gradient"):  # a leaf and its accumulator stay together
-        if kinds[edge.dst] == "leaf" and (edge.src in around or edge.dst in around):
-            around |= {edge.src, edge.dst}
-    nodes = tuple(node for node in graph.nodes if node.id in around)
-    left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, nodes))
+    part = graph.only(with_neighbours(graph, chosen))
+    left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
     notes = graph.meta.notes
     if left:
         others = "1 other operation is" if left == 1 else f"{left} other operations are"
         notes = (*notes, f"focus on {name[:60]}: {others} not shown")
-    part = replace(
-        graph,
-        nodes=nodes,
-        edges=tuple(edge for edge in graph.edges if edge.src in around and edge.dst in around),
-        passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in around)) for run in graph.passes),
-        outputs=tuple(output for output in graph.outputs if output[0] in around),
-        meta=replace(graph.meta, notes=notes),
-    )
-    return fold(part)
+    return fold(replace(part, meta=replace(graph.meta, notes=notes)))
+
+
+def with_neighbours(graph: Graph, ids: Collection[str]) -> set[str]:
+    """``ids`` and what an edge joins them to. A leaf and its accumulator stay together."""
+    around = set(ids)
+    for edge in graph.edges:
+        if edge.src in ids or edge.dst in ids:
+            around |= {edge.src, edge.dst}
+    pairs = {pair for node in around for pair in (graph.card_of(node), graph.accumulator_of(node)) if pair}
+    return around | pairs
 
 
 def _names(node: Node) -> Iterable[str]:

@@ -64,21 +64,16 @@ class _Side:
     nodes: dict[str, Node] = field(default_factory=dict)
     makers: dict[str, list[tuple[Slot, str]]] = field(default_factory=dict)
     users: dict[str, list[tuple[Slot, str]]] = field(default_factory=dict)
-    leaf_of: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        every = self.graph.by_id()
-        self.nodes = {name: node for name, node in every.items() if node.kind != "accumulate"}
-        for edge in self.graph.select("gradient"):
-            if every[edge.src].kind == "accumulate":
-                self.leaf_of.setdefault(edge.src, edge.dst)
+        self.nodes = {node.id: node for node in self.graph.nodes if node.kind != "accumulate"}
         known: set[tuple[str, str]] = set()
         for edge in self.graph.select("forward"):
             if edge.src in self.nodes and edge.dst in self.nodes:
                 known.add((edge.src, edge.dst))
                 self._link(edge.src, edge.dst, edge.slot)
         for edge in self.graph.select("gradient"):  # a graph that was read later may have only these
-            made = self.leaf_of.get(edge.dst, edge.dst)
+            made = self.graph.card_of(edge.dst)
             if edge.src in self.nodes and made in self.nodes and (made, edge.src) not in known:
                 self._link(made, edge.src, (edge.slot[1], edge.slot[0]))
 
@@ -168,14 +163,13 @@ class _Pairs:
                     break
 
     def with_accumulators(self) -> dict[str, str]:
-        left, right = self.sides
-        of_leaf = {leaf: name for name, leaf in right.leaf_of.items()}
-        result = dict(self.found)
-        for name, leaf in left.leaf_of.items():
-            partner = of_leaf.get(self.found.get(leaf, ""))
-            if partner is not None:
-                result[name] = partner
-        return result
+        left, right = (side.graph for side in self.sides)
+        partners = dict(self.found)
+        for node in left.nodes:
+            partner = right.accumulator_of(self.found.get(left.leaf_of(node.id), ""))
+            if partner:
+                partners[node.id] = partner
+        return partners
 
 
 def _comparable(a: Node, b: Node) -> bool:

@@ -10,17 +10,17 @@ from msgspec.structs import replace
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Step
 from autograd_tour.views.base import View
-from autograd_tour.views.worked import operand_values, worked
+from autograd_tour.views.worked import Worked, operand_values, worked
 
 __all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames", "view"]
 
 
 class Sent(Struct, frozen=True):
-    """A gradient on its way along ``edge``; ``worked`` is the local rule with its numbers, maybe ``""``."""
+    """A gradient on its way along ``edge``; ``worked`` is the local rule with its numbers."""
 
     edge: Edge
     facts: TensorFacts | None = None
-    worked: str = ""
+    worked: Worked | None = None
 
 
 class Deposit(Struct, frozen=True):
@@ -56,8 +56,7 @@ def frames(graph: Graph) -> tuple[Frame, ...]:
     def frame(number: int, step: Step) -> Frame:
         node = nodes[step.node]
         edges = leaving.get(step.node, [])
-        leaf = next((edge.dst for edge in edges if nodes[edge.dst].kind == "leaf"), "")
-        if leaf:
+        if leaf := graph.leaf_of(node.id):
             contribution = step.received[0] if step.received else None
             return Frame(
                 number, node.id, step.received, (), Deposit(leaf, step.before, contribution, step.after)
@@ -83,10 +82,10 @@ class Timeline:
     def __init__(self, graph: Graph) -> None:
         self.ran: dict[str, int] = {step.node: number for number, step in graph.numbered_steps()}
         self._arrivals: dict[tuple[str, int], list[int]] = {}
-        sent = {step.node: step.sent for _, step in graph.numbered_steps()}
         for edge in graph.select("gradient"):
-            if _at(sent.get(edge.src, ()), edge.slot[0]) is not None:
-                self._arrivals.setdefault((edge.dst, edge.slot[1]), []).append(self.ran[edge.src])
+            number, step = graph.step(edge.src)
+            if step is not None and _at(step.sent, edge.slot[0]) is not None:
+                self._arrivals.setdefault((edge.dst, edge.slot[1]), []).append(number)
         for numbers in self._arrivals.values():
             numbers.sort()
 

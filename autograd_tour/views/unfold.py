@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
-from autograd_tour.record.graph import BackwardPass, Graph
+from autograd_tour.record.graph import Graph
 from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
+from autograd_tour.views.focus import with_neighbours
 from autograd_tour.views.fold import as_cards, fold, visible
 from autograd_tour.views.quotient import flow
 
@@ -46,7 +45,7 @@ def opened(before: Opened, card: str) -> Opened | None:
     Where all of it is more than :data:`IN_PLACE` cards, only what was inside and its neighbours are shown.
     """
     members = before.members(card)
-    inside = _inside(_only(before.whole, members))
+    inside = _inside(before.whole.only(members))
     if inside is None:
         return None
     parts = {node: f"out {home}" for node, home in before.homes.card.items() if home != card}
@@ -56,31 +55,8 @@ def opened(before: Opened, card: str) -> Opened | None:
     homes = Homes()
     graph = as_cards(before.whole, parts, titles, flow(before.whole), homes)
     if visible(graph) > IN_PLACE:
-        graph = _only(graph, _with_neighbours(graph, {homes.card.get(node, node) for node in members}))
+        graph = graph.only(with_neighbours(graph, {homes.card.get(node, node) for node in members}))
     return Opened(before.whole, graph, homes)
-
-
-def _with_neighbours(graph: Graph, cards: set[str]) -> set[str]:
-    around = set(cards)
-    for edge in graph.edges:
-        if edge.src in cards or edge.dst in cards:
-            around |= {edge.src, edge.dst}
-    leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
-    for edge in graph.select("gradient"):  # a leaf and its accumulator stay together
-        if edge.dst in leaves and (edge.src in around or edge.dst in around):
-            around |= {edge.src, edge.dst}
-    return around
-
-
-def _only(graph: Graph, members: set[str]) -> Graph:
-    """The part of a graph that is among ``members``."""
-    return replace(
-        graph,
-        nodes=tuple(node for node in graph.nodes if node.id in members),
-        edges=tuple(edge for edge in graph.edges if edge.src in members and edge.dst in members),
-        passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in members)) for run in graph.passes),
-        outputs=tuple(output for output in graph.outputs if output[0] in members),
-    )
 
 
 def _inside(part: Graph) -> Homes | None:

@@ -2,149 +2,211 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node
-from autograd_tour.text import number
+from autograd_tour.record.rule import Apply, Expression, Symbol, Words
+from autograd_tour.rules.evaluate import evaluate, is_elementwise, symbols
+from autograd_tour.rules.spelling import Level, Piece, spell
+from autograd_tour.rules.wording import has_gradient, short
+from autograd_tour.text import closing, number, rounded
 
-__all__ = ["Known", "operand_values", "worked"]
+__all__ = ["Operands", "Worked", "element", "on_first_elements", "operand_values", "worked"]
 
-Known = dict[str, str]
-"""The name of an operand, as rules write it -> the first element of its value."""
+Operands = Mapping[tuple[str, int | str], TensorFacts]
+"""What is known of a node's tensors: ``("input", slot)``, ``("result", slot)``, ``("saved", name)``."""
 
-_SUMMED = re.compile(r"(?:^|, )Σ over (\d+)$")
-_ELEMENTWISE = frozenset(
-    (
-        "exp",
-        "ln",
-        "cos",
-        "sin",
-        "tan",
-        "cosh",
-        "sinh",
-        "tanh",
-        "sign",
-        "abs",
-        "if",
-        "else",
-        "π",
-        "σ",
-        "Φ",
-        "φ",
-    )
-)
-"""Words of rules that act on each element alone: one element is enough to work them out."""
+_SAME_FIRST = frozenset(("expand", "reshape", "beside", "transpose", "swap_dims", "permute", "cast"))
+"""Functions whose first element is the first element of what they are given."""
 
-_WORD = re.compile(r"[^\W\d_²³]\w*")
-_LETTER = "[^\\W⁰¹²³⁴⁵⁶⁷⁸⁹]"  # Python counts a superscript as one
-_SHAPELESS = ("× ", "÷ ")
+_CLOSE = 2e-3
+"""Relative: numbers with four digits agree to this."""
 
 
-def operand_values(graph: Graph) -> dict[str, Known]:
-    """For every node that has a forward input: what its rules call its inputs and results."""
+class Worked(Struct, frozen=True, omit_defaults=True):
+    """The arithmetic of one element: ``text``, which ``element`` it is, counted from 0.
+
+    ``terms`` is the number of terms if that element is a sum, ``whole`` whether all of them are written.
+    """
+
+    text: str
+    element: int = 0
+    terms: int = 0
+    whole: bool = True
+
+
+def operand_values(graph: Graph) -> dict[str, dict[tuple[str, int | str], TensorFacts]]:
+    """For every node what is known of its inputs, results and saved tensors."""
     nodes = graph.by_id()
-    found: dict[str, Known] = {}
+    values: dict[str, dict[tuple[str, int | str], TensorFacts]] = {node.id: {} for node in graph.nodes}
     for edge in graph.select("forward"):
         maker, slot = nodes[edge.src], edge.slot[0]
-        name = maker.expr if len(maker.names) < 2 else maker.names[slot] if slot < len(maker.names) else ""
         facts = maker.values[slot] if slot < len(maker.values) else None
-        _note(found.setdefault(edge.dst, {}), name, facts)
+        if facts is not None and edge.slot[1] >= 0 and edge.dst in values:
+            values[edge.dst]["input", edge.slot[1]] = facts
     for node in graph.nodes:
-        if node.id in found and node.name:
-            _note(found[node.id], node.name, node.value)
-    return found
-
-
-def _note(known: Known, name: str, facts: TensorFacts | None) -> None:
-    if name and facts is not None and facts.first and not isinstance(facts.first[0], str):
-        text = short(facts.first[0])
-        known.setdefault(f"−{name[1:]}" if name.startswith("-") else name, text)
-
-
-def short(value: Number) -> str:
-    """Four significant digits; the integer part stays whole up to a million."""
-    if isinstance(value, float) and 10**4 <= abs(value) < 10**6:
-        return number(float(round(value)), 7)
-    return number(value, 4)
+        for slot, facts in enumerate(node.values):
+            if facts is not None:
+                values[node.id]["result", slot] = facts
+        for item in node.saved:
+            if item.facts is not None and item.state == "kept":
+                values[node.id]["saved", item.name] = item.facts
+    return values
 
 
 def worked(
-    edge: Edge, node: Node, received: Iterable[TensorFacts | None], sent: TensorFacts | None, known: Known
-) -> str:
-    """The arithmetic of the first element sent along ``edge``, ``""`` where one element cannot tell it.
+    edge: Edge, node: Node, received: Iterable[TensorFacts | None], sent: TensorFacts | None, known: Operands
+) -> Worked | None:
+    """The arithmetic of one element sent along ``edge``, ``None`` where one element cannot tell it.
 
-    ``received`` is what came into ``node`` and ``known`` comes from :func:`operand_values`. Of a sum over
-    a broadcast the terms are shown. A hook on the way, a rule that looks at more than one element,
-    and an operand whose value was not recorded have no such line.
+    ``received`` is what came into ``node`` and ``known`` comes from :func:`operand_values`. It is the first
+    element that is not finite, if there is one, or else the first. Of a sum over a broadcast the terms are
+    shown. A hook on the way, a rule that looks at more than one element, an operand whose value was not
+    recorded, and numbers that do not agree as they are printed have no such line.
     """
     arrived = [facts for facts in received if facts is not None]
+    rule = edge.rule
     if len(arrived) != 1 or sent is None or node.kind != "operation" or "hooked" in edge.marks:
-        return ""
-    incoming = arrived[0]
-    if not _plain(incoming) or not _plain(sent):
-        return ""
-    rule, summed = edge.rule, ""
-    if match := _SUMMED.search(rule):
-        rule, summed = rule[: match.start()], match[1]
-    elif not _matches(incoming, sent):
-        return ""
-    result = number(sent.first[0]) if sent.numel == 1 else short(sent.first[0])
-    if not rule:
-        return f"{_terms(incoming)} = {result}" if summed and sent.numel == 1 else ""
-    factor = _with_numbers(rule, known)
-    if not factor:
-        return ""
-    line = f"{short(incoming.first[0])} {factor}"
-    if not summed:
-        return f"{line} = {result}"
-    return f"{line} + … ({summed} terms) = {result}" if sent.numel == 1 else ""
+        return None
+    if rule is None or isinstance(rule, Words):
+        return None
+    incoming, terms = arrived[0], 0
+    if isinstance(rule, Apply) and rule.function == "sum_to":
+        rule, terms = rule.arguments[0], max(incoming.numel // max(sent.numel, 1), 1)
+        if sent.numel != 1:
+            return None
+    elif not (incoming.shape == sent.shape or incoming.numel == 1):
+        return None
+    plain = on_first_elements(rule)
+    if not is_elementwise(plain) or not has_gradient(plain):
+        return None
+    if terms:
+        return _sum(plain, incoming, sent, known, terms)
+    place = _first_odd(sent)
+    factors = _line(plain, incoming, known, place, sent.numel)
+    result = element(sent, place, sent.numel)
+    if factors is None or result is None:
+        return None
+    text, value = factors
+    shown = number(result) if sent.numel == 1 else rounded(result)
+    return Worked(f"{text} = {shown}", place) if _agree(value, result) else None
 
 
-def _plain(facts: TensorFacts) -> bool:
-    return bool(facts.first) and not isinstance(facts.first[0], str)
+def on_first_elements(rule: Expression) -> Expression:
+    """``rule`` as its first element sees it: without changes of shape that keep the first element first."""
+    if not isinstance(rule, Apply):
+        return rule
+    if rule.function in _SAME_FIRST:
+        return on_first_elements(rule.arguments[0])
+    arguments = tuple(map(on_first_elements, rule.arguments))
+    return Apply(rule.function, arguments, rule.options)  # type: ignore[arg-type]
 
 
-def _matches(incoming: TensorFacts, sent: TensorFacts) -> bool:
-    """Whether the first element sent comes from the first one received."""
-    return incoming.shape == sent.shape or incoming.numel == 1
+def element(facts: TensorFacts, place: int, count: int) -> float | None:
+    """Element ``place`` of ``count`` as a real number, if it was kept; one element stands beside them all."""
+    if facts.numel not in (count, 1) and place:
+        return None
+    index = 0 if facts.numel == 1 else place
+    if index < len(facts.first):
+        return _real(facts.first[index])
+    return None
 
 
-def _terms(facts: TensorFacts) -> str:
-    if facts.numel == len(facts.first) <= 3:
-        return " + ".join(map(_signed, facts.first))
-    last = facts.last if facts.last is not None else facts.first[-1]
-    return f"{_signed(facts.first[0])} + … + {_signed(last)}"
+def _real(value: Number) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None  # a complex number
 
 
-def _signed(value: Number) -> str:
-    text = short(value)
+def _first_odd(facts: TensorFacts) -> int:
+    """The place of the first element that is not finite, or 0."""
+    for place, value in enumerate(facts.first):
+        real = _real(value)
+        if real is not None and not math.isfinite(real):
+            return place
+    return 0
+
+
+def _line(
+    rule: Expression, incoming: TensorFacts, known: Operands, place: int, count: int
+) -> tuple[str, float] | None:
+    """``incoming × factor`` with numbers, and what the numbers come to as they are printed."""
+    numbers: dict[Symbol, float] = {}
+    for symbol in symbols(rule):
+        facts = incoming if symbol.role == "gradient" else known.get(_key(symbol))
+        value = element(facts, place, count) if facts is not None else None
+        if value is None:
+            return None
+        numbers[symbol] = value
+    exact = evaluate(rule, numbers.get)
+    if exact is None:
+        return None
+    for digits in (4, 5, 6, 7, 8):
+        texts = {symbol: rounded(value, digits) for symbol, value in numbers.items()}
+        printed = evaluate(rule, {symbol: _read(text) for symbol, text in texts.items()}.get)
+        if printed is not None and _agree(printed, exact):
+            return _written(rule, texts), printed
+    return None
+
+
+def _key(symbol: Symbol) -> tuple[str, int | str]:
+    return (symbol.role, symbol.name) if symbol.role == "saved" else (symbol.role, symbol.slot)
+
+
+def _written(rule: Expression, texts: Mapping[Symbol, str]) -> str:
+    def name(symbol: Symbol) -> Piece:
+        text = texts[symbol]
+        return Piece(text, Level.NEGATIVE if text.startswith("−") else Level.ATOM, numeral=True)
+
+    deed = short(rule, name)
+    first = next((texts[symbol] for symbol in texts if symbol.role == "gradient"), "")
+    return f"{first} {deed}" if deed.startswith(("× ", "÷ ")) else spell(rule, name)
+
+
+def _read(text: str) -> float:
+    """The number that was just written: rounded as the reader sees it."""
+    return float(text.replace("−", "-"))
+
+
+def _agree(a: float, b: float) -> bool:
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
+    return a == b or math.isclose(a, b, rel_tol=_CLOSE, abs_tol=1e-30)
+
+
+def _sum(
+    rule: Expression, incoming: TensorFacts, sent: TensorFacts, known: Operands, terms: int
+) -> Worked | None:
+    """``g₁·x₁ + … = total``: all terms if they are few, else those that show how it goes."""
+    total = element(sent, 0, 1)
+    if total is None:
+        return None
+    if isinstance(rule, Symbol):
+        return _plain_sum(incoming, total, terms)
+    place = _first_odd(incoming) if not math.isfinite(total) else 0
+    line = _line(rule, incoming, known, place, incoming.numel)
+    if line is None:
+        return None
+    return Worked(f"{line[0]} + … ({terms} terms) = {number(total)}", place, terms, whole=False)
+
+
+def _plain_sum(facts: TensorFacts, total: float, terms: int) -> Worked | None:
+    values = [value for value in map(_real, facts.first) if value is not None]
+    if len(values) == facts.numel <= 3:
+        texts, result = closing(values, total)
+        sign = "=" if result is not None else "≈"
+        return Worked(f"{' + '.join(map(_signed, texts))} {sign} {result or number(total)}", 0, terms)
+    last = _real(facts.last) if facts.last is not None else None
+    if not values or last is None:
+        return None
+    text = f"{_signed(rounded(values[0]))} + … + {_signed(rounded(last))} = {number(total)}"
+    return Worked(text, 0, terms, whole=False)
+
+
+def _signed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
-
-
-def _with_numbers(rule: str, known: Known) -> str:
-    if not rule.startswith(_SHAPELESS):
-        return ""
-    names = sorted(known, key=len, reverse=True)
-    text = rule
-    if names:
-        # A single letter may stand against what it multiplies, as in 2x and y(1 − y).
-        behind = [rf"(?!{_LETTER}|\.\w{'' if len(name) == 1 else '|[([]'})" for name in names]
-        pieces = [rf"(?<![^\W\d]){re.escape(name)}{end}" for name, end in zip(names, behind, strict=True)]
-        text = re.sub("|".join(pieces), lambda match: _put(match, rule, known), rule)
-    text = re.sub(r"\(\((−?[\d.]+(?:e−?\d+)?)\)\)", r"(\1)", text)
-    text = re.sub(r"^([×÷] )\((\d[\d.]*(?:e−?\d+)?)\)$", r"\1\2", text)
-    left = [word for word in _WORD.findall(text) if word not in _ELEMENTWISE and not _exponent(word)]
-    return "" if left or "softmax" in text or "‖" in text or "mask" in text else text
-
-
-def _put(match: re.Match[str], rule: str, known: Known) -> str:
-    value = known[match[0]]
-    touching = match.start() > 0 and rule[match.start() - 1].isdigit()
-    inside = rule[match.start() - 1] == "(" and rule[match.end() : match.end() + 1] == ")"
-    return f"({value})" if touching or (value.startswith("−") and not inside) else value
-
-
-def _exponent(word: str) -> bool:
-    return re.fullmatch(r"e\d*", word) is not None

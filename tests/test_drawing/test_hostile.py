@@ -15,6 +15,7 @@ from autograd_tour.drawing import scene_of
 from autograd_tour.drawing.engine import choose
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Edge, Graph, Group, Node
+from autograd_tour.record.rule import Words
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views import registry
 from autograd_tour.views.diff import diff
@@ -62,7 +63,7 @@ def infected(graph, text):
         )
         for node in graph.nodes
     )
-    edges = tuple(replace(edge, rule=text) for edge in graph.edges)
+    edges = tuple(replace(edge, rule=Words(text)) for edge in graph.edges)
     source = tuple(replace(line, text=text, file=text, function=text) for line in graph.source)
     meta = replace(graph.meta, notes=(text,), torch=text)
     groups = (Group(text, text),)

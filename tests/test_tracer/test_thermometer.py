@@ -7,6 +7,7 @@ import torch
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.rules.wording import short
 
 
 def steps_by_name(graph):
@@ -69,7 +70,7 @@ def test_rules_say_what_the_gradient_is_multiplied_by():
     graph = tour.trace(thermometer)
     nodes = graph.by_id()
     rules = {
-        (nodes[e.src].grad_fn, e.slot[0]): e.rule
+        (nodes[e.src].grad_fn, e.slot[0]): short(e.rule)
         for e in graph.select("gradient")
         if nodes[e.src].kind == "operation"
     }

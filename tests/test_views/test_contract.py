@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Node, Saved, Step
+from autograd_tour.record.rule import Words
 from autograd_tour.views.contract import Title, contract, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops
 from autograd_tour.views.totals import add
@@ -50,7 +51,7 @@ def graphs(draw: st.DrawFn, most: int = 24) -> Graph:
             edges.append(Edge(maker, name, "forward", (0, slot)))
             sent[name].append(fact(float(len(edges)), 0.5) if back else None)
             if back:
-                edges.append(Edge(name, back, "gradient", (slot, 0), rule=f"rule {len(edges)}"))
+                edges.append(Edge(name, back, "gradient", (slot, 0), rule=Words(f"rule {len(edges)}")))
         grad_fn = draw(st.sampled_from(("Sin", "Mul", "Add")))
         group = draw(st.sampled_from(paths))
         nodes.append(Node(name, "operation", op=name, grad_fn=grad_fn, slots=len(inputs), group=group))

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from autograd_tour import trace
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.validate import validate
+from autograd_tour.rules.wording import short
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological
@@ -30,9 +32,7 @@ def users(graph: Graph, node: str) -> list[str]:
 def sound(before: Graph, after: Graph) -> None:
     """What holds for every folded graph."""
     assert sum(map(operations_in, after.nodes)) == sum(map(operations_in, before.nodes))
-    assert len(after.by_id()) == len(after.nodes)
-    known = after.by_id()
-    assert all(e.src in known and e.dst in known for e in after.edges)
+    validate(after)
     assert is_topological([node.id for node in after.nodes], flow(after))
 
 
@@ -304,7 +304,7 @@ def test_a_recurrent_cell_written_by_hand_is_one_card_with_its_weights_beside_it
     step = next(step for step in folded.passes[0].steps if step.node == card.id)
     leaf_steps = {s.node: s for s in folded.passes[0].steps}
     edges = [e for e in folded.select("gradient") if e.src == card.id]
-    assert {e.rule for e in edges} == {"Σ of 100 gradients"}
+    assert {short(e.rule) for e in edges} == {"Σ of 100 gradients"}
     for edge in edges:
         total, arrived = step.sent[edge.slot[0]], leaf_steps[edge.dst].received[0]
         assert total is not None

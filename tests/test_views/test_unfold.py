@@ -12,6 +12,7 @@ from torch import nn
 
 from autograd_tour import trace
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.validate import validate
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological
@@ -41,8 +42,7 @@ def sound(shown: Opened) -> None:
     graph, ran = shown.graph, Timeline(shown.graph).ran
     assert is_topological([node.id for node in graph.nodes], flow(graph))
     known = graph.by_id()
-    assert len(known) == len(graph.nodes)
-    assert all(edge.src in known and edge.dst in known for edge in graph.edges)
+    validate(graph)
     for edge in graph.select("gradient"):
         if edge.src in ran and edge.dst in ran:
             assert ran[edge.src] < ran[edge.dst]

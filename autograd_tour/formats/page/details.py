@@ -9,6 +9,7 @@ from msgspec import Struct
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.wording import short
 from autograd_tour.text import clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline
 
@@ -49,17 +50,11 @@ class Details:
         self.frames = {frame.node: frame for frame in told if frame.node}
         self.types = {group.path: group.type for group in graph.groups}
         self.nodes = graph.by_id()
-        # People speak of the leaf, not of its accumulator.
-        self.spoken = {
-            edge.src: self.nodes[edge.dst].name
-            for edge in graph.select("gradient")
-            if self.nodes[edge.dst].kind == "leaf"
-        }
         self.deposits = {frame.deposit.leaf: frame for frame in told if frame.deposit is not None}
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
-        title = one_line(node.name if node.kind in ("leaf", "constant") else node.op, 120) or node.kind
+        title = one_line(self.graph.title(node.id), 120)
         frame = self.deposits.get(node.id) or self.frames.get(node.id)
         rows = tuple(self._rows(node))
         kind = "folded operations" if node.kind == "group" else node.kind
@@ -86,12 +81,14 @@ class Details:
                 yield _row(lead, formula)
         for item in node.saved:
             origin = self.nodes.get(item.of)
-            name = (origin.expr or origin.name or origin.op) if origin is not None else ""
+            name = self.graph.result_name(origin.id, None) if origin is not None else ""
             what = f"{name} " if name else ""
             state = "" if item.state == "kept" else f" ({item.state})"
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
         if node.kind != "group":
             yield from (_row(name, value) for name, value in node.attributes)
+        if node.fused is not None:
+            yield _row("fused", short(node.fused))
         yield from (_row("note", note) for note in node.notes)
 
     def _gradients(self, node: Node) -> Iterator[DetailRow]:
@@ -110,13 +107,16 @@ class Details:
             if facts is not None:
                 yield from _tensor(lead, facts, arrived[-1] if arrived else frame.number)
         for sent in frame.sent:
-            target = self.nodes[sent.edge.dst]
-            to = one_line(self.spoken.get(target.id) or target.expr or target.name or target.op, 60)
-            rule = f"{sent.edge.rule}: " if sent.edge.rule else ""
+            to = one_line(self.graph.result_name(sent.edge.dst, sent.edge.slot[1]), 60)
+            said = short(sent.edge.rule)
+            rule = f"{said}: " if said else ""
             yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
-            if sent.worked:
+            if sent.worked is not None:
                 many = sent.facts is not None and sent.facts.numel > 1
-                yield _row("its first element" if many else "worked out", sent.worked, frame.number)
+                which = (
+                    f"its element {sent.worked.element + 1}" if sent.worked.element else "its first element"
+                )
+                yield _row(which if many else "worked out", sent.worked.text, frame.number)
 
 
 def _row(label: str, text: str, since: int = 0) -> DetailRow:

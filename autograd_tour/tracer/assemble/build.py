@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,16 +9,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from autograd_tour.record.graph import Edge, Node, Saved
-from autograd_tour.rules import formulas
-from autograd_tour.rules.labels import describe
+from autograd_tour.rules import formulas, table
+from autograd_tour.rules.node import NodeView
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.drafts import Draft, Drafts, outline, position, unnamed
+from autograd_tour.tracer.assemble.node_view import node_view, operand, python_number, read_number
 from autograd_tour.tracer.assemble.operands import Operands
 from autograd_tour.tracer.assemble.saved import SavedTensorView
+from autograd_tour.tracer.assemble.titles import Title
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.measure import Recorder, measure
+from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["Builder"]
 
@@ -43,6 +44,8 @@ class Builder:
         self.ids: list[str] = [""] * len(skeleton)
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
+        self._views: dict[int, NodeView] = {}
+        self._names: dict[str, str] = {}
         self._leaf_ids: dict[int, str] = {}
         self._constant_ids: dict[int, str] = {}
 
@@ -78,12 +81,25 @@ class Builder:
 
     def _add_leaf(self, i: int) -> None:
         draft = self.drafts[i]
-        name = draft.expr
+        name = draft.names[0]
         group = name.rpartition(".")[0]
+        title = Title(name, name) if name else self.drafts.leaf_title(self.skeleton.fns[i].variable)
         leaf_id = self._leaf_ids[i] = self._new_id()
+        self._names[leaf_id] = name
         values, names = tuple(draft.values), (name,)
-        op = name or "leaf"
-        self.nodes.append(Node(leaf_id, "leaf", op, name, values=values, names=names, group=group))
+        self.nodes.append(
+            Node(
+                leaf_id,
+                "leaf",
+                title.op,
+                title.name,
+                values=values,
+                names=names,
+                group=group,
+                expression=title.expression,
+                brief=title.brief,
+            )
+        )
         self.ids[i] = self._new_id()
         self.nodes.append(
             Node(self.ids[i], "accumulate", "accumulate", grad_fn="AccumulateGrad", group=group)
@@ -140,15 +156,21 @@ class Builder:
         for constant, _ in draft.constants:
             self._add_constant(constant)
         operands = self.operands.slot_texts(i)
-        op, expr = self._label(i, name, operands)
-        draft.expr = next((text for text in draft.names if text), "") or expr
+        title = self._title(i, name, operands)
+        draft.expr = next((text for text in draft.names if text), "") or title.name
         call = draft.call
         node_id = self.ids[i] = self._new_id()
+        self._names[node_id] = draft.expr
+        saved = tuple(self._saved(i)) if draft.views else ()
+        combined = None
+        if self.drafts.thorough:
+            self._views[i] = self._view(i, operands, saved)
+            combined = table.fused(self._views[i])
         self.nodes.append(
             Node(
                 node_id,
                 "operation",
-                op,
+                title.op,
                 draft.expr,
                 name,
                 call=call.function if call is not None else "",
@@ -156,31 +178,36 @@ class Builder:
                 values=draft.values,
                 names=draft.names,
                 formula=_formulas(name, len(inputs)),
-                where=call.where if call is not None else None,
+                where=self._line(call.site.spot) if call is not None else None,
+                inner=self._line(call.site.inner) if call is not None else None,
+                expression=title.expression,
+                brief=title.brief,
                 group=self._group(call),
                 attributes=tuple(draft.attributes.items()),
-                saved=tuple(self._saved(i)) if draft.views else (),
+                saved=saved,
                 notes=_notes(self.skeleton.fns[i], name),
+                fused=combined,
             )
         )
-        self._add_edges(i, node_id, operands)
+        self._add_edges(i, node_id)
 
     def _group(self, call: CallRecord | None) -> str:
         return self.record.modules.path(call.group) if call is not None and self.record is not None else ""
 
-    def _label(self, i: int, name: str, operands: Sequence[str]) -> tuple[str, str]:
-        draft, fn = self.drafts[i], self.skeleton.fns[i]
-        if hasattr(fn, "_forward_cls"):
-            return fn._forward_cls.__name__.removesuffix("Backward"), ""
-        function = draft.call.function if draft.call is not None and draft.alone else ""
-        return describe(
-            name, function, draft.texts if draft.texts is not None else operands, draft.attributes
-        )
+    def _line(self, spot: int) -> int | None:
+        return self.record.spots.line(spot) if self.record is not None else None
+
+    def _title(self, i: int, name: str, operands: Sequence[str]) -> Title:
+        draft, function = self.drafts[i], getattr(self.skeleton.fns[i], "_forward_cls", None)
+        texts = draft.texts if draft.texts is not None else operands
+        custom = function.__name__.removesuffix("Backward") if function is not None else ""
+        return self.drafts.titles.operation(draft, name, texts, draft.attributes, custom)
 
     def _add_constant(self, constant: int) -> None:
         if constant in self._constant_ids:
             return
-        made, name = self.operands.constant(constant), self.operands.name_of(constant)
+        made, title = self.operands.constant(constant), self.operands.title_of(constant)
+        name = made.name or self.drafts.leaf_names.get(id(made.ref()), "")
         notes: tuple[str, ...] = ()
         if made.cut_from is not None:
             function, call, leaf = made.cut_from
@@ -188,14 +215,25 @@ class Builder:
             source = source or next(iter(call.names if call else ()), "")
             notes = (f"cut: {function} of {source}" if source else f"cut: {function}",)
         node_id = self._constant_ids[constant] = self._new_id()
+        self._names[node_id] = name
         values, names = (made.facts,), (name,)
         self.nodes.append(
-            Node(node_id, "constant", name or "constant", name, values=values, names=names, notes=notes)
+            Node(
+                node_id,
+                "constant",
+                title.op,
+                title.name,
+                values=values,
+                names=names,
+                notes=notes,
+                expression=title.expression,
+                brief=title.brief,
+            )
         )
 
     # ---- edges ----------------------------------------------------------------------------
 
-    def _add_edges(self, i: int, node_id: str, operands: Sequence[str]) -> None:
+    def _add_edges(self, i: int, node_id: str) -> None:
         draft, inputs = self.drafts[i], self.skeleton.next[i]
         for slot, (j, k) in enumerate(inputs):
             if j >= 0:
@@ -208,16 +246,41 @@ class Builder:
                 if j >= 0:
                     self.edges.append(Edge(node_id, self.ids[j], "gradient", _slot(slot, k)))
             return
-        shapes = tuple(facts.shape if (facts := self.drafts.facts(j, k)) else None for j, k in inputs)
-        dtypes = tuple(facts.dtype if (facts := self.drafts.facts(j, k)) else "" for j, k in inputs)
-        output = draft.values[0].shape if draft.values and draft.values[0] is not None else None
-        known = {**draft.attributes, **_saved_texts(draft.views)}
-        result = next((text for text in draft.names if text), "")
-        seen = formulas.Operands(tuple(operands), result, known, shapes, output, dtypes)
+        view = self._views[i]
         for slot, (j, k) in enumerate(inputs):
             if j >= 0:
-                rule, marks = _rule(self.skeleton.names[i], slot, seen)
+                rule = table.rule(view, slot)
+                marks = table.marks(view, rule)
                 self.edges.append(Edge(node_id, self.ids[j], "gradient", _slot(slot, k), rule, marks))
+
+    def _view(self, i: int, operands: Sequence[str], saved: Sequence[Saved]) -> NodeView:
+        """Node ``i`` as its rules see it."""
+        draft, inputs = self.drafts[i], self.skeleton.next[i]
+        kept = {item.name: self._names.get(item.of, "") for item in saved}
+        by_slot = {slot: number for number, slot in draft.constants if slot >= 0}
+        numbers = {view.name: view.tensor for view in draft.views if view.tensor is not None}
+        given = []
+        for slot, (j, k) in enumerate(inputs):
+            name, number = operands[slot], None
+            facts = self.drafts.facts(j, k)
+            turned = j >= 0 and self.skeleton.names[j] == "TBackward0"
+            inner = self.skeleton.next[j][0] if turned else (-1, 0)
+            if turned and inner[0] >= 0 and name != next(iter(self.drafts[j].names), ""):
+                name = self.drafts.expr(*inner)
+            elif j < 0 and slot in by_slot:
+                facts = self.operands.constant(by_slot[slot]).facts
+            elif j < 0:
+                argument = draft.slot_names[slot] if slot < len(draft.slot_names) else ""
+                wrapped = numbers.get(argument)
+                scalar = wrapped is not None and wrapped.dim() == 0
+                number = python_number(wrapped) if scalar and wrapped is not None else read_number(name)
+            turned = turned and name != operands[slot]
+            given.append(operand(name, facts, transposed=turned, number=number))
+        results = [
+            operand(draft.names[k] if len(draft.names) > 1 else draft.expr, facts)
+            for k, facts in enumerate(draft.values)
+        ]
+        return node_view(self.skeleton.fns[i], self.skeleton.names[i], given, results, kept, draft.views)
 
     # ---- saved tensors --------------------------------------------------------------------
 
@@ -252,44 +315,8 @@ def _formulas(name: str, slots: int) -> tuple[str, ...]:
     return formulas.formulas(name, slots)
 
 
-def _rule(name: str, slot: int, operands: formulas.Operands) -> tuple[str, tuple[str, ...]]:
-    """What happens to the gradient on its way to ``slot``, in words and as marks."""
-    rule = formulas.rule(name, slot, operands).replace("ᵀᵀ", "")
-    marks: tuple[str, ...] = ("routed",) if name in formulas.ROUTED else ()
-    # A bias that a fused product adds (slot 0 of addmm) is broadcast like any other sum.
-    broadcast = name in formulas.POINTWISE or rule == "× 1"
-    summed = _summed(operands.input_shapes[slot], operands.output_shape) if broadcast else 0
-    if summed:
-        rule = f"Σ over {summed}" if rule in ("", "× 1") else f"{rule}, Σ over {summed}"
-        marks = (*marks, "broadcast")
-    return rule, marks
-
-
-def _summed(inner: Shape | None, outer: Shape | None) -> int:
-    """Over how many elements the backward of a broadcast sums; 0 if nothing was broadcast."""
-    if inner is None or outer is None or inner == outer:
-        return 0
-    small, large = math.prod(inner), math.prod(outer)
-    return large // small if 0 < small < large else 0
-
-
-def _saved_texts(views: Sequence[SavedTensorView]) -> dict[str, str]:
-    """Saved tensors as a rule wants them: a 0-d tensor's number, ``tensor`` for any other."""
-    texts: dict[str, str] = {}
-    for view in views:
-        if view.tensor is None:
-            if view.state not in ("none", "freed"):
-                texts[view.name] = "tensor"
-            continue
-        first = measure(view.tensor, 1).first if view.tensor.dim() == 0 else ()
-        texts[view.name] = f"{first[0]:g}" if first and not isinstance(first[0], str) else "tensor"
-    return texts
-
-
 def _notes(fn: Any, name: str) -> tuple[str, ...]:
     notes: list[str] = []
-    if name in formulas.FUSED:
-        notes.append(formulas.FUSED[name])
     if name.startswith("CompiledFunction"):
         notes.append("opaque: torch.compile keeps what happens inside to itself")
     elif hasattr(fn, "_forward_cls"):

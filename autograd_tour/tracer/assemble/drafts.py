@@ -11,7 +11,9 @@ from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.rules import formulas
+from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.saved import SavedTensorView, read_attributes, read_saved
+from autograd_tour.tracer.assemble.titles import Title, Titles
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.forward import ForwardRecord
@@ -30,7 +32,8 @@ class Draft:
     """One grad_fn before it becomes a Node.
 
     ``values`` and ``names`` have one entry per output, ``constants`` are (constant, slot),
-    ``texts`` the operands of the label, ``alone`` says that its call made no other node.
+    ``texts`` the operands of the label, ``alone`` says that its call made no other node,
+    ``makes_result`` that it made what its call returned.
     """
 
     __slots__ = (
@@ -39,6 +42,7 @@ class Draft:
         "call",
         "constants",
         "expr",
+        "makes_result",
         "names",
         "slot_names",
         "texts",
@@ -52,6 +56,7 @@ class Draft:
         self.names = names
         self.call: CallRecord | None = None
         self.alone = False
+        self.makes_result = False
         self.views: Sequence[SavedTensorView] = ()
         self.attributes: Mapping[str, str] = _NONE
         self.slot_names: tuple[str, ...] = ()
@@ -82,6 +87,7 @@ class Drafts:
         self.record = record
         self.recorder = recorder
         self.leaf_names = leaf_names
+        self.titles = Titles(record)
         self.thorough = len(skeleton) <= LARGE and recorder.keep != 0
         # A draft says more than a node's own metadata only where there is more to say.
         self.all: Sequence[Draft] = ()
@@ -102,7 +108,7 @@ class Drafts:
             leaf = fn.variable
             name = self.leaf_names.get(id(leaf), "")
             draft = Draft((self.recorder.measure(leaf),), (name,))
-            draft.expr = name
+            draft.expr = name or self.leaf_title(leaf).name
             return draft
         values = outline(fn)
         draft = Draft(values, unnamed(len(values)))
@@ -114,8 +120,15 @@ class Drafts:
             draft.call = call
             draft.alone = call.stop - call.start == 1
             if fn._sequence_nr() == call.stop - 1:
+                draft.makes_result = True
                 _take_outputs(draft, call)
         return draft
+
+    def leaf_title(self, leaf: Tensor) -> Title:
+        """What a leaf is called that has no name."""
+        born = self.record.birth(leaf) if self.record is not None else -1
+        kind = "Parameter" if isinstance(leaf, torch.nn.Parameter) else "leaf"
+        return self.titles.tensor(id(leaf), born, tuple(leaf.shape), kind)
 
     def take_output(self, i: int, k: int, tensor: Tensor, name: str = "") -> None:
         """The program returned ``tensor`` as output ``k`` of node ``i``."""
@@ -190,7 +203,9 @@ class Drafts:
         """How a label refers to output ``k`` of node ``i``."""
         draft = self.all[i]
         if len(draft.names) > 1:
-            return draft.names[k] if k < len(draft.names) else ""
+            name = draft.names[k] if k < len(draft.names) else ""
+            function = draft.call.function if draft.call is not None else ""
+            return name or f"{function or friendly_name(self.skeleton.names[i])}[{k}]"
         return draft.expr
 
 
@@ -205,6 +220,7 @@ def take_result(draft: Draft, k: int, call: CallRecord, result: int) -> None:
     """Output ``k`` is this result of ``call``; shapes and types must agree before that is believed."""
     facts = call.outputs[result]
     known = draft.values[k] if 0 <= k < len(draft.values) else None
+    draft.makes_result = True
     if known is not None and (known.shape, known.dtype) == (facts.shape, facts.dtype):
         draft.set_output(k, facts, call.names[result] if result < len(call.names) else "")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autograd_tour.record.graph import SavedState
 
-__all__ = ["SavedTensorView", "read_attributes", "read_saved"]
+__all__ = ["PREFIX", "SavedTensorView", "plain_fields", "read_attributes", "read_saved"]
 
 PREFIX = "_saved_"
 RAW = "_raw_saved_"
@@ -32,6 +32,11 @@ def _fields(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     tensors = tuple(name.removeprefix(RAW) for name in fields if name.startswith(RAW))
     others = (name.removeprefix(PREFIX) for name in fields if name.startswith(PREFIX))
     return tensors, tuple(name for name in others if name not in tensors)
+
+
+def plain_fields(kind: type) -> tuple[str, ...]:
+    """Names of the plain values that nodes of a type keep."""
+    return _fields(kind)[1]
 
 
 def read_saved(fn: Any) -> list[SavedTensorView]:

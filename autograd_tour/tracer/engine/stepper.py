@@ -22,6 +22,7 @@ from torch import Tensor
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.wording import short
 from autograd_tour.text import number
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
@@ -255,7 +256,7 @@ def _names(graph: Graph) -> dict[str, str]:
 def _rules(graph: Graph, names: Mapping[str, str]) -> dict[str, tuple[tuple[str, str], ...]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for edge in graph.select("gradient"):
-        found.setdefault(edge.src, []).append((names[edge.dst], edge.rule))
+        found.setdefault(edge.src, []).append((names[edge.dst], short(edge.rule)))
     return {node: tuple(rules) for node, rules in found.items()}
 
 

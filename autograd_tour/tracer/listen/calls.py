@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import weakref
+from typing import NamedTuple
 
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 
-__all__ = ["CallRecord", "Constant", "Operand"]
+__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site"]
+
+Path = tuple[int | str, ...]
+"""Which argument of a call: its position or keyword, and the position in it if it is a list."""
+
+
+class Site(NamedTuple):
+    """Where in the program a call stands.
+
+    ``spot`` is the place that helps the reader, ``inner`` a deeper one, both as numbers of
+    :class:`~autograd_tour.tracer.listen.spots.Spots`, -1 for none. ``direct``: the program itself called the
+    torch function there. ``visit`` numbers the module that was called there, 0 if none was;
+    ``frame`` tells two runs of one function apart.
+    """
+
+    spot: int = -1
+    inner: int = -1
+    direct: bool = False
+    visit: int = 0
+    frame: int = 0
 
 
 class Operand:
     """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
     ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it,
-    as the result at ``position``.
+    as the result at ``position``. ``path`` is its place among the arguments.
     """
 
-    __slots__ = ("constant", "differentiable", "pointer", "position", "source", "text")
+    __slots__ = ("constant", "differentiable", "path", "pointer", "position", "source", "text")
 
     def __init__(
         self,
@@ -28,6 +48,7 @@ class Operand:
         pointer: int = 0,
         source: Tensor | CallRecord | None = None,
         position: int = 0,
+        path: Path = (),
     ) -> None:
         self.text = text
         self.differentiable = differentiable
@@ -35,6 +56,7 @@ class Operand:
         self.pointer = pointer
         self.source = source
         self.position = position
+        self.path = path
 
     @property
     def unknown(self) -> bool:
@@ -46,19 +68,36 @@ class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
     ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
-    one without a gradient.
+    one without a gradient. ``method``: it was called as a method of its first argument. ``whole``: its result is
+    that of the expression at its site, of which it may be an inner part. ``given`` counts the positional arguments.
     """
 
-    __slots__ = ("function", "group", "names", "operands", "outputs", "places", "start", "stop", "where")
+    __slots__ = (
+        "function",
+        "given",
+        "group",
+        "method",
+        "names",
+        "operands",
+        "outputs",
+        "places",
+        "site",
+        "start",
+        "stop",
+        "whole",
+    )
 
     def __init__(
-        self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None
+        self, function: str, start: int, stop: int, site: Site, group: tuple[int, str] | None
     ) -> None:
         self.function = function
         self.start = start
         self.stop = stop
-        self.where = where
+        self.site = site
         self.group = group
+        self.method = False
+        self.given = 0
+        self.whole = site.direct
         self.names: tuple[str, ...] = ()
         self.outputs: tuple[TensorFacts, ...] = ()
         self.places: tuple[int, ...] = ()
@@ -74,12 +113,13 @@ class CallRecord:
 
 
 class Constant:
-    """A tensor without gradient that an operation used."""
+    """A tensor without gradient that an operation used: ``spot`` is where it was made, or -1."""
 
-    __slots__ = ("cut_from", "facts", "name", "ref", "where")
+    __slots__ = ("cut_from", "facts", "name", "ref", "spot")
 
-    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str) -> None:
+    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, spot: int) -> None:
         self.ref = weakref.ref(tensor)
         self.facts = facts
         self.name = name
+        self.spot = spot
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

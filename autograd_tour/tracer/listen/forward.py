@@ -6,11 +6,9 @@ without touching one of them.
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
+import builtins
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -18,15 +16,38 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
-from autograd_tour.record.graph import SourceLine
-from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand
+from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand, Path, Site
+from autograd_tour.tracer.listen.frames import home, program_frame, user_frame, user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
-from autograd_tour.tracer.listen.names import assigned_names, find_name, user_frame, user_frames
+from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
+from autograd_tour.tracer.listen.spots import Spots
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["ForwardRecord", "sequence_nr"]
 
 sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
+
+_APPLY: CodeType = torch.autograd.Function.apply.__func__.__code__
+_VIEWS = frozenset(
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "transpose",
+        "permute",
+        "movedim",
+        "t",
+        "T",
+        "mT",
+        "squeeze",
+        "unsqueeze",
+        "expand",
+        "contiguous",
+        "size",
+    ]
+)
+"""Functions that compute nothing: they only look at the same numbers in another way."""
 
 DETAILED = 20_000
 """From this many calls on only function, line and module are noted: nobody looks at a million values."""
@@ -40,18 +61,19 @@ class ForwardRecord:
         self.threads = False
         self.stop = stop
         self.calls: list[CallRecord] = []
-        self.source: list[SourceLine] = []
+        self.spots = Spots()
         self.constants: list[Constant] = []
         self.leaf_names: dict[int, str] = {}
         self.leaves: dict[int, Tensor] = {}
         self.modules = ModuleRecord(stop)
-        self.files: list[str] = []
-        self._lines: dict[tuple[str, int], int] = {}
         self._constant_of: dict[int, int] = {}
         self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
-        self._plain: dict[tuple[str, int | None, tuple[int, str] | None], CallRecord] = {}
+        self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
+        self._born: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._applied: dict[int, tuple[Site, tuple[int, str] | None]] = {}
+        self._home: str | None = None
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -72,23 +94,37 @@ class ForwardRecord:
         names[position] = names[position] or name
         call.names = tuple(names)
 
-    def add(self, frame: FrameType, function: str, start: int, args: Any, kwargs: Any, result: Any) -> None:
-        """Take note of one finished call."""
+    def add(
+        self,
+        frame: FrameType,
+        function: str,
+        start: int,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        method: bool = False,
+    ) -> None:
+        """Take note of one finished call. ``method``: it is one of tensors, its first argument."""
         stop = sequence_nr()
         if stop == start:
-            self._note_cut(function, args, kwargs, result)
+            if isinstance(result, Tensor) and (not result.requires_grad or result.is_leaf):
+                self._note_birth(frame, stop, result)
+                self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
-        where, group = self._where(user), self.modules.current
+        site, group = self._site(frame, user), self.modules.current
         if len(self.calls) >= DETAILED:
             for seq in range(start, stop):
-                self._owner[seq] = self._plain_call(function, where, group)
+                self._owner[seq] = self._plain_call(function, site, group)
             return
-        call = CallRecord(function, start, stop, where, group)
+        call = CallRecord(function, start, stop, site, group)
+        call.method, call.given = method, len(args)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
         with torch._C.DisableTorchFunction():
             call.operands = [
-                operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
+                operand
+                for path, item in _arguments(args, kwargs)
+                if (operand := self._operand(item, path, user))
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
@@ -98,33 +134,102 @@ class ForwardRecord:
         for seq in range(start, stop):
             self._owner.setdefault(seq, call)
         self.calls.append(call)
+        if self.modules.run is not None and self.modules.run.owner:
+            self.modules.run.calls.append(call)
 
-    def _plain_call(self, function: str, where: int | None, group: tuple[int, str] | None) -> CallRecord:
+    def _plain_call(self, function: str, site: Site, group: tuple[int, str] | None) -> CallRecord:
         """One record for all calls alike: it has no numbers, operands or results."""
-        key = function, where, group
+        key = function, site, group
         if key not in self._plain:
-            self._plain[key] = CallRecord(function, 0, 0, where, group)
+            self._plain[key] = CallRecord(function, 0, 0, site, group)
         return self._plain[key]
+
+    def _site(self, frame: FrameType, user: FrameType | None) -> Site:
+        """Where the call that runs in ``frame`` stands; ``user`` is the innermost frame of the program."""
+        helpful = self._program_frame(user)
+        if helpful is None:
+            return Site()
+        spots, run = self.spots, self.modules.run
+        spot = spots.number(helpful)
+        inner = -1 if helpful is user else spots.number(user)
+        visit = run.visit if run is not None and run.owner is None else 0
+        return Site(spot, inner, helpful is frame or _hands_on(frame, helpful), visit, id(helpful))
+
+    def _program_frame(self, user: FrameType | None) -> FrameType | None:
+        own = self.modules.run.own if self.modules.run is not None else None
+        if own is not None:
+            return program_frame(user, self.stop, own.frame, own.owner or "")
+        if self._home is None:
+            for frame in user_frames(user, self.stop):  # the outermost is the program's own
+                self._home = home(frame.f_code.co_filename)
+        return program_frame(user, self.stop, None, self._home or "")
+
+    def leave_module(self, frame: FrameType, result: Any) -> None:
+        """The module that runs is done, and gives ``result`` to ``frame``."""
+        run = self.modules.leave()
+        if run is None:
+            return
+        small = run.calls and not run.nested and sum(call.function not in _VIEWS for call in run.calls) < 2
+        if run.owner and small and (caller := self._program_frame(user_frame(frame, self.stop))) is not None:
+            # An installed package's own kind of layer, which does one thing: the line that uses it tells more.
+            spot = self.spots.number(caller)
+            for call in run.calls:
+                call.site = Site(spot, call.site.spot, False, run.visit, id(caller))
+                call.whole = False
+        if run.visit == run.number:
+            for item in _flatten(result):
+                made = self.producer(item) if isinstance(item, Tensor) else None
+                if made is not None and made[0].site.visit == run.number:
+                    made[0].whole = True
+
+    def settle(self, calls: Iterable[CallRecord | None]) -> None:
+        """Everything has been heard: which of several calls on one place made its result.
+
+        ``calls`` are those that matter; their lines are noted in the order of the program.
+        """
+        used = {id(call) for call in calls}
+        before: CallRecord | None = None
+        for call in [*self.calls, *self._plain.values()]:
+            if not call.whole and call.site.visit == 0:
+                call.whole = True
+                if before is not None and before.site == call.site and not self._named_there(call):
+                    before.whole = False
+            elif call.whole and before is not None and before.site == call.site:
+                before.whole = self._named_there(call)
+            before = call
+            if id(call) in used:
+                self.spots.line(call.site.spot)
+
+    def _named_there(self, call: CallRecord) -> bool:
+        """Whether the program calls just this function there: not ``sum``, which adds again and again."""
+        expression = self.spots.expression(call.site.spot)
+        name = expression.function.strip("_") if expression is not None else ""
+        return name in ("", call.function) or (call.site.direct and not hasattr(builtins, name))
+
+    def birth(self, tensor: Tensor | None) -> int:
+        """The place where a tensor was made that needed no node, or -1."""
+        born = self._born.get(id(tensor))
+        return born[1] if born is not None and born[0]() is tensor else -1
 
     @property
     def abridged(self) -> bool:
         """Whether there were so many calls that not all were noted in detail."""
         return bool(self._plain)
 
-    def _operand(self, item: Any, user: FrameType | None) -> Operand | None:
+    def _operand(self, item: Any, path: Path, user: FrameType | None) -> Operand | None:
         if isinstance(item, Tensor):
             if not item.requires_grad:
-                return Operand("", False, self._constant(item, user), _pointer(item))
+                return Operand("", False, self._constant(item, user), _pointer(item), path=path)
             if item.is_leaf:
-                return Operand(self._leaf(item, user), True, source=None if is_wrapped(item) else item)
+                source = None if is_wrapped(item) else item
+                return Operand(self._leaf(item, user), True, source=source, path=path)
             made = self.producer(item) or self._custom(item, user)
-            if made is not None:
-                names = made[0].names
-                if not (len(names) > made[1] and names[made[1]]) and user is not None:
-                    self.name_output(item, find_name(item, [user.f_locals]))
-            return (
-                Operand("", True, source=made[0], position=made[1]) if made is not None else Operand("", True)
-            )
+            if made is None:
+                return Operand("", True)
+            names = made[0].names
+            if not (len(names) > made[1] and names[made[1]]) and user is not None:
+                self.name_output(item, find_name(item, [user.f_locals]))
+            return Operand("", True, source=made[0], position=made[1])
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):
@@ -143,21 +248,19 @@ class ForwardRecord:
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
         """The call of a custom Function that made ``tensor``. No mode hears it: it is noted at its first use.
 
-        Its node is a Python object anyway, so nothing is changed by looking at it. For the line of the
-        call, which is not known, stands that of its ``forward``.
+        Its node is a Python object anyway, so nothing is changed by looking at it. Where it was called is
+        known if its ``forward`` called a torch function, else the place of the first use stands for it.
         """
         node = None if is_wrapped(tensor) else tensor.grad_fn
         made_by: Any = getattr(node, "_forward_cls", None)
-        code = getattr(getattr(made_by, "forward", None), "__code__", None)
-        if node is None or code is None or len(self.calls) >= DETAILED:
+        if node is None or made_by is None or len(self.calls) >= DETAILED:
             return None
         number = node._sequence_nr()
         call = self._owner.get(number)
         if call is None:
-            where = self._line(code.co_filename, _line_of_def(code), code.co_name)
-            call = self._owner[number] = CallRecord(
-                made_by.__name__, number, number + 1, where, self.modules.current
-            )
+            here = Site(self.spots.number(self._program_frame(user)), -1, False), self.modules.current
+            site, group = self._applied.get(number, here)
+            call = self._owner[number] = CallRecord(made_by.__name__, number, number + 1, site, group)
             call.operands = [Operand("", True)]
             self.calls.append(call)
             for before, _ in node.next_functions:
@@ -171,13 +274,34 @@ class ForwardRecord:
         self._made[id(tensor)] = (weakref.ref(tensor), call, position)
         return call, position
 
+    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor) -> None:
+        """A tensor without gradient was made: where. A custom Function's ``forward`` says where it was called.
+
+        Such a Function takes its node's number before it runs ``forward``, so it is the last one given out.
+        """
+        user = user_frame(frame, self.stop)
+        helpful = self._program_frame(user)
+        self._born[id(tensor)] = (weakref.ref(tensor), self.spots.number(helpful))
+        if torch.is_grad_enabled() or number - 1 in self._applied:
+            return
+        outer: FrameType | None = frame
+        while outer is not None and outer.f_code is not self.stop:
+            if outer.f_code is _APPLY:
+                caller = self._program_frame(user_frame(outer, self.stop))
+                site = Site(self.spots.number(caller), -1, True, 0, id(caller))
+                self._applied[number - 1] = site, self.modules.current
+                return
+            outer = outer.f_back
+
     def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
         known = self._constant_of.get(id(tensor), -1)
         if known >= 0 and self.constants[known].ref() is tensor:
             facts = self.constants[known].facts
             if tensor.is_inference() or facts.version == tensor._version:
                 return known
-        made = Constant(tensor, self.recorder.measure(tensor), self._look_up(tensor, user))
+        made = Constant(
+            tensor, self.recorder.measure(tensor), self._look_up(tensor, user), self.birth(tensor)
+        )
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             made.cut_from = cut[1:]
@@ -187,9 +311,8 @@ class ForwardRecord:
 
     def _look_up(self, tensor: Tensor, user: FrameType | None) -> str:
         # The outermost name is the one the reader of the program knows; a callee's parameter is not.
-        frames = list(user_frames(user, self.stop))
-        used = ({n: f.f_globals[n] for n in f.f_code.co_names if n in f.f_globals} for f in frames)
-        return find_name(tensor, [frame.f_locals for frame in reversed(frames)]) or find_name(tensor, used)
+        frames = reversed(list(user_frames(user, self.stop)))
+        return next((name for frame in frames if (name := first_name(tensor, frame))), "")
 
     def _note_cut(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
         """A result without gradient from an argument with one: the graph was cut here."""
@@ -204,26 +327,23 @@ class ForwardRecord:
                 self._cuts[id(result)] = (weakref.ref(result), function, made[0] if made else None, leaf)
                 return
 
-    def _where(self, user: FrameType | None) -> int | None:
-        if user is None:
-            return None
-        return self._line(user.f_code.co_filename, user.f_lineno, user.f_code.co_name, user.f_globals)
 
-    def _line(self, file: str, line: int, function: str, space: dict[str, Any] | None = None) -> int:
-        key = (file, line)
-        if key not in self._lines:
-            self._lines[key] = len(self.source)
-            text = linecache.getline(file, line, space).strip()
-            self.source.append(SourceLine(_relative(file), line, text, function))
-        return self._lines[key]
+def _hands_on(frame: FrameType, helpful: FrameType) -> bool:
+    """Whether the torch function that ``helpful`` called is the one heard, not one inside of it."""
+    if frame.f_code.co_name != "handle_torch_function":
+        return False
+    called = frame.f_back
+    return called is not None and called.f_back is helpful
 
 
-def _line_of_def(code: CodeType) -> int:
-    """The line with the ``def`` of a function; its code begins with its decorators."""
-    for line in range(code.co_firstlineno, code.co_firstlineno + 8):
-        if linecache.getline(code.co_filename, line).lstrip().startswith(("def ", "async def ")):
-            return line
-    return code.co_firstlineno
+def _arguments(args: Any, kwargs: Any) -> Iterator[tuple[Path, Any]]:
+    """All arguments, those in lists one by one, with their places."""
+    for key, item in [*enumerate(args), *kwargs.items()]:
+        if isinstance(item, (list, tuple, dict)):
+            for n, part in enumerate(_flatten(item)):
+                yield (key, n), part
+        else:
+            yield (key,), item
 
 
 def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:
@@ -242,14 +362,3 @@ def _pointer(tensor: Tensor) -> int:
         return tensor.data_ptr()
     except RuntimeError:
         return 0  # sparse, fake, functorch: nothing to point at
-
-
-def _relative(filename: str) -> str:
-    """A path that is the same on every machine: from the import root, or the bare file name."""
-    if filename.startswith("<"):
-        return filename
-    full = os.path.abspath(filename)
-    for root in sorted((os.path.abspath(entry or ".") for entry in sys.path), key=len, reverse=True):
-        if "site-packages" in root and full.startswith(root + os.sep):
-            return os.path.relpath(full, root).replace(os.sep, "/")
-    return os.path.basename(full)

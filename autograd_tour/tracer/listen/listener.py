@@ -41,7 +41,8 @@ class _Listener(TorchFunctionMode):
             name = func.__self__.__name__
             if name != "data" and start == sequence_nr():
                 return result
-        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result)
+        method = "Tensor" in getattr(func, "__qualname__", "")
+        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result, method)
         return result
 
 
@@ -54,9 +55,9 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
             buffers.remember(module)
             record.modules.enter(module, sys._getframe(1))
 
-    def after(_module: nn.Module, _args: Any, _result: Any) -> None:
+    def after(_module: nn.Module, _args: Any, result: Any) -> None:
         if not is_dynamo_compiling():
-            record.modules.leave()
+            record.leave_module(sys._getframe(1), result)
 
     handles = [
         torch.nn.modules.module.register_module_forward_pre_hook(before),

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from types import CodeType, FrameType
 
 from torch import Tensor, nn
 
-from autograd_tour.tracer.listen.names import find_name, modules_held, user_frame, user_frames
+from autograd_tour.tracer.listen.calls import CallRecord
+from autograd_tour.tracer.listen.frames import home, is_library, user_frame, user_frames
+from autograd_tour.tracer.listen.names import find_name, modules_held
 
-__all__ = ["ModuleRecord", "Place"]
+__all__ = ["ModuleRecord", "ModuleRun", "Place"]
 
 Place = tuple[int, str]
 """(id of the outermost module, path of a module in it)."""
+
+
+class ModuleRun:
+    """One run of a module's forward.
+
+    ``owner`` is the home of its code, ``None`` for torch's; ``own`` is the innermost run around this
+    one, or this one, whose code is not torch's. ``visit`` numbers the run that ``own``, or what is around it,
+    called: this one or one around it. ``calls`` are those noted directly in it.
+    """
+
+    __slots__ = ("calls", "frame", "nested", "number", "outer", "own", "owner", "place", "visit")
+
+    def __init__(
+        self, place: Place, number: int, frame: FrameType | None, owner: str | None, outer: ModuleRun | None
+    ) -> None:
+        self.place = place
+        self.number = number
+        self.frame = frame
+        self.owner = owner
+        self.outer = outer
+        self.own: ModuleRun | None = self if owner is not None else outer.own if outer is not None else None
+        within_torch = outer is not None and outer.owner is None
+        self.visit: int = outer.visit if within_torch and outer is not None else number
+        self.calls: list[CallRecord] = []
+        self.nested = False
 
 
 class ModuleRecord:
@@ -21,8 +49,11 @@ class ModuleRecord:
     def __init__(self, stop: CodeType) -> None:
         self.stop = stop
         self.roots: dict[int, tuple[str, nn.Module]] = {}
+        self.run: ModuleRun | None = None
+        """The module that runs, ``None`` between modules."""
+        self._count = 0
+        self._owners: dict[type, str | None] = {}
         self._kinds: dict[Place, str] = {}
-        self._stack: list[Place] = []
         self._paths: dict[int, dict[int, str]] = {}
         self._passing: list[nn.Module] = []  # kept, so that no other module gets the id of one of them
         self._parameters: set[int] = set()
@@ -32,24 +63,41 @@ class ModuleRecord:
 
     @property
     def current(self) -> Place | None:
-        """The module that runs, ``None`` between modules."""
-        return self._stack[-1] if self._stack else None
+        """Which module runs, ``None`` between modules."""
+        return self.run.place if self.run is not None else None
 
     def enter(self, module: nn.Module, frame: FrameType) -> None:
-        """A module starts its forward in ``frame``."""
-        root = self._stack[-1][0] if self._stack else self._root(module, frame)
+        """A module starts its forward, called by ``frame``."""
+        outer = self.run
+        root = outer.place[0] if outer is not None else self._root(module, frame)
         path = self._paths[root].get(id(module))
         if path is None:  # made while its parent ran
-            path = f"{self._stack[-1][1]}.{type(module).__name__}".strip(".") if self._stack else ""
+            path = f"{outer.place[1]}.{type(module).__name__}".strip(".") if outer is not None else ""
             self._paths[root][id(module)] = path
             self._passing.append(module)
-        self._stack.append((root, path))
         self._kinds.setdefault((root, path), type(module).__name__)
+        self._count += 1
+        self.run = ModuleRun((root, path), self._count, frame, self._owner(type(module)), outer)
 
-    def leave(self) -> None:
-        """The module that was entered last is done."""
-        if self._stack:
-            self._stack.pop()
+    def leave(self) -> ModuleRun | None:
+        """The module that was entered last is done: its run."""
+        run = self.run
+        if run is not None:
+            self.run = run.outer
+            run.frame = None
+            if run.outer is not None:
+                run.outer.nested = True
+        return run
+
+    def _owner(self, kind: type) -> str | None:
+        """The home of a module's code, ``None`` for torch's."""
+        if kind not in self._owners:
+            code = getattr(getattr(kind, "forward", None), "__code__", None)
+            file = getattr(code, "co_filename", None) or getattr(
+                sys.modules.get(kind.__module__), "__file__", None
+            )
+            self._owners[kind] = home(file) if file and not is_library(file) else None
+        return self._owners[kind]
 
     def _root(self, module: nn.Module, frame: FrameType) -> int:
         """The outermost module of one that the program calls: of ``net[0](x)`` it is ``net``."""

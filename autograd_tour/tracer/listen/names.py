@@ -8,7 +8,6 @@ of the program.
 from __future__ import annotations
 
 import dis
-import os
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -16,52 +15,24 @@ from functools import lru_cache
 from types import CodeType, FrameType, ModuleType
 from typing import Any, cast
 
-import torch
 from torch import nn
+
+from autograd_tour.tracer.listen.frames import is_library
 
 __all__ = [
     "assigned_names",
     "find_name",
-    "is_library",
+    "first_name",
     "modules_held",
     "namespaces_of",
     "parameter_names",
-    "user_frame",
-    "user_frames",
 ]
 
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
-_LESSONS = os.path.join(_OURS, "lessons") + os.sep
 MANY = 64
 """Most items of a collection, or attributes of an object, that are searched."""
 
 # Frames that hand the result of what they call straight on to their own caller.
 _TRANSPARENT = {"_call_impl", "_wrapped_call_impl", "handle_torch_function", "inner", "wrapped", "fn"}
-
-
-@lru_cache(maxsize=4096)
-def is_library(filename: str) -> bool:
-    """Code that is not the program's: torch, this package (but for its lessons), frozen modules."""
-    if filename.startswith(_LESSONS):
-        return False
-    return filename.startswith((_TORCH, _OURS, "<frozen"))
-
-
-def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
-    """The innermost frame of the program at or above ``frame``; ``None`` if ``stop`` comes first."""
-    while frame is not None and frame.f_code is not stop:
-        if not is_library(frame.f_code.co_filename):
-            return frame
-        frame = frame.f_back
-    return None
-
-
-def user_frames(frame: FrameType | None, stop: CodeType) -> Iterator[FrameType]:
-    """All frames of the program from ``frame`` outwards, the innermost first."""
-    while (frame := user_frame(frame, stop)) is not None:
-        yield frame
-        frame = frame.f_back
 
 
 @lru_cache(maxsize=1024)
@@ -117,22 +88,54 @@ def assigned_names(frame: FrameType | None, stop: CodeType) -> tuple[str, ...]:
 def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
     """The name of ``tensor`` in the first of the namespaces that has one, or ``""``.
 
-    A tensor in a list, tuple or dict of the namespace is found too: ``layers[0]``.
+    Of several names the first counts, and a tensor in a list, tuple or dict is met too: ``layers[0]``.
     """
-    nested: list[str] = []
     for space in spaces:
         for name, value in list(space.items()):
             if name.startswith("_") and name.strip("_") == "":
                 continue
             if value is tensor:
                 return name
-            if not nested and type(value) in (list, tuple) and len(value) <= MANY:
-                nested += [f"{name}[{i}]" for i, item in enumerate(value) if item is tensor]
-            elif not nested and type(value) is dict and len(value) <= MANY and name != "__builtins__":
-                nested += [f"{name}[{key!r}]" for key, item in list(value.items()) if item is tensor]
-        if nested:
-            return nested[0]
+            kind = type(value)
+            if kind is list or kind is tuple:
+                if len(value) <= MANY:
+                    for i, item in enumerate(value):
+                        if item is tensor:
+                            return f"{name}[{i}]"
+            elif kind is dict and len(value) <= MANY and name != "__builtins__":
+                for key, item in list(value.items()):
+                    if item is tensor:
+                        return f"{name}[{key!r}]"
     return ""
+
+
+def first_name(tensor: object, frame: FrameType) -> str:
+    """What ``frame`` called ``tensor`` first: as a variable from outside, as an argument, as one of its own."""
+    return find_name(tensor, [variables(frame)])
+
+
+def variables(frame: FrameType) -> dict[str, Any]:
+    """What the names in ``frame`` stand for, in the order in which it met them."""
+    given, own = frame.f_locals, frame.f_globals
+    return {
+        name: given[name] if name in given else own[name]
+        for name in _order(frame.f_code)
+        if name in given or name in own
+    } | given
+
+
+@lru_cache(maxsize=1024)
+def _order(code: CodeType) -> tuple[str, ...]:
+    """All names of a function: those from outside, its arguments, then its own as they are first stored."""
+    arguments = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
+    stored = [
+        str(item.argval)
+        for item in dis.get_instructions(code)
+        if item.opname in ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL")
+    ]
+    own = {*code.co_varnames, *code.co_cellvars, *stored}
+    outside = (*code.co_freevars, *(name for name in code.co_names if name not in own))
+    return tuple(dict.fromkeys([*outside, *code.co_varnames[:arguments], *stored]))
 
 
 def namespaces_of(program: object) -> list[dict[str, Any]]:
@@ -234,4 +237,4 @@ def arguments_by_name(program: Callable[..., Any], args: tuple[Any, ...]) -> dic
 def caller_namespaces(depth: int) -> list[dict[str, Any]]:
     """Locals, then globals, of the frame ``depth`` levels above the caller of this function."""
     frame = sys._getframe(depth + 1)
-    return [dict(frame.f_locals), frame.f_globals]
+    return [variables(frame), frame.f_globals]

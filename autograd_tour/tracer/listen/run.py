@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from autograd_tour.errors import ProgramError, TourError, UsageError
 from autograd_tour.tracer.engine.backward import first_line
 from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.frames import deepest_own
 from autograd_tour.tracer.listen.listener import listening
 from autograd_tour.tracer.listen.names import (
     arguments_by_name,
     find_name,
-    is_library,
     isinstance_safe,
     namespaces_of,
     parameter_names,
@@ -59,10 +59,12 @@ def _failure(error: Exception) -> ProgramError:
 
 def _place(error: BaseException) -> str:
     """Where the program was when it raised."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not is_library(frame.filename):
-            return f" at {frame.filename}:{frame.lineno}" + (f": {frame.line}" if frame.line else "")
-    return ""
+    stack = traceback.extract_tb(error.__traceback__)
+    own = deepest_own([frame.filename for frame in stack])
+    if own is None:
+        return ""
+    frame = stack[own]
+    return f" at {frame.filename}:{frame.lineno}" + (f": {frame.line}" if frame.line else "")
 
 
 def modules_in_sight(program: Any, args: tuple[Any, ...]) -> list[nn.Module]:

@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,10 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from autograd_tour.errors import ProgramError, TourError, UsageError
+from autograd_tour.tracer.listen.frames import deepest_own
 
 __all__ = ["Loaded", "close_matches", "find_object", "load"]
 
-_OURS = Path(__file__).parents[2]
-_INSTALLED = tuple(
-    str(Path(folder)) + os.sep
-    for folder in {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
 _LONGEST = 300
 
 
@@ -194,19 +189,14 @@ def _doing(what: str) -> str:
 
 
 def _deepest(trace: TracebackType | None, folder: Path) -> str:
-    """``file:line`` of the innermost frame that is the user's: not installed, not ours, not frozen."""
-    best = ""
-    for frame, line in traceback.walk_tb(trace):
-        name = frame.f_code.co_filename
-        path = Path(name)
-        if name.startswith("<") or path.is_relative_to(_OURS) or name.startswith(_INSTALLED):
-            continue
-        try:
-            shown = path.relative_to(folder)
-        except ValueError:
-            shown = path
-        best = f"{shown}:{line}"
-    return best
+    """``file:line`` of the frame that is the user's, ``""`` if there is none."""
+    stack = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
+    own = deepest_own([file for file, _ in stack])
+    if own is None:
+        return ""
+    file, line = stack[own]
+    path = Path(file)
+    return f"{path.relative_to(folder) if path.is_relative_to(folder) else path}:{line}"
 
 
 def _line(error: BaseException) -> str:

@@ -1,0 +1,97 @@
+"""What people get wrong when they apply a rule, as numbers computed from the rule itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
+from autograd_tour.rules.evaluate import evaluate
+from autograd_tour.rules.spelling import numeral, plain_name, spell
+from autograd_tour.rules.wording import has_gradient
+
+__all__ = ["mistakes"]
+
+Numbers = Callable[[Symbol], float | None]
+Mistake = tuple[float, str]
+
+
+def mistakes(rule: Expression, numbers: Numbers) -> Iterator[Mistake]:
+    """(wrong answer, what whoever gives it has done) for an elementwise rule; ``numbers`` gives the operands.
+
+    Each is the value of a changed rule, so it is right about what it betrays.
+    """
+    incoming = evaluate(Symbol("gradient"), numbers)
+    factor = _factor(rule)
+    if factor is None or incoming is None:
+        return
+    above, below = factor
+    for changed, betrayed in _changes(above, below):
+        value = evaluate(changed, numbers)
+        if value is not None:
+            yield value, betrayed
+    alone = evaluate(above, numbers)
+    divisor = evaluate(below, numbers)
+    if alone is not None and divisor:
+        local = alone / divisor
+        yield incoming, "you handed on the gradient that comes in, without the local derivative."
+        yield local, "you gave the local derivative alone, without the gradient that comes in."
+        yield incoming + local, "you added the two; the chain rule multiplies them."
+        yield -incoming * local, "the size is right; the sign is not."
+
+
+def _factor(rule: Expression) -> tuple[Expression, Expression] | None:
+    """What the gradient is multiplied and divided by; ``None`` if the rule is no such product."""
+    one = Constant(1)
+    if isinstance(rule, Symbol) and rule.role == "gradient":
+        return one, one
+    if not isinstance(rule, Apply):
+        return None
+    if rule.function == "neg" and rule.arguments == (Symbol("gradient"),):
+        return Constant(-1), one
+    if rule.function not in ("mul", "div") or rule.arguments[0] != Symbol("gradient"):
+        return None
+    other = rule.arguments[1]
+    if has_gradient(other):
+        return None
+    return (other, one) if rule.function == "mul" else (one, other)
+
+
+def _changes(above: Expression, below: Expression) -> Iterator[tuple[Expression, str]]:
+    """Changed rules, the most telling first."""
+    g = Symbol("gradient")
+    if isinstance(below, Constant) and float(below.value) not in (1, -1):
+        yield g * below, f"you multiplied by {spell(below)}; this rule divides by it."
+    elif below != Constant(1):
+        yield g * below, f"you multiplied by {_named(below)}; this rule divides by it."
+    number, rest = _coefficient(above)
+    if number is not None and rest is not None:
+        yield g * rest, f"you left out the factor {numeral(number)}."
+    divisor, undivided = _divisor(above)
+    if divisor is not None and undivided is not None:
+        yield g * undivided, f"you forgot to divide by {spell(divisor)}."
+    if isinstance(above, Symbol):
+        yield g / above, f"you divided by {_named(above)}; this rule multiplies by it."
+
+
+def _coefficient(node: Expression) -> tuple[float | None, Expression | None]:
+    """The number in front of a product, and what it multiplies."""
+    if not isinstance(node, Apply):
+        return None, None
+    if node.function == "mul" and isinstance(node.arguments[0], Constant):
+        number = float(node.arguments[0].value)
+        return (number, node.arguments[1]) if number not in (1, -1) else (None, None)
+    if node.function == "div":
+        number_, rest = _coefficient(node.arguments[0])
+        return number_, rest / node.arguments[1] if rest is not None else None
+    return None, None
+
+
+def _divisor(node: Expression) -> tuple[Expression | None, Expression | None]:
+    """The number that a factor is divided by, and the factor without it."""
+    if isinstance(node, Apply) and node.function == "div" and isinstance(node.arguments[1], Constant):
+        return node.arguments[1], node.arguments[0]
+    return None, None
+
+
+def _named(node: Expression) -> str:
+    return plain_name(node).text if isinstance(node, Symbol) else spell(node)

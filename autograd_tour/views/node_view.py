@@ -1,0 +1,38 @@
+"""A recorded node as its rules see it."""
+
+from __future__ import annotations
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph, Node
+from autograd_tour.rules.node import NodeView, Operand, is_compound
+
+__all__ = ["node_view"]
+
+
+def node_view(graph: Graph, node: Node) -> NodeView:
+    """``node`` with its operands named as the graph names them.
+
+    So that a rule can be had for a slot too that has no gradient edge, since its input needs none.
+    """
+    nodes = graph.by_id()
+    inputs = [Operand()] * node.slots
+    for edge in graph.select("forward"):
+        if edge.dst == node.id and 0 <= edge.slot[1] < node.slots:
+            maker, slot = nodes[edge.src], edge.slot[0]
+            name = (
+                maker.expr if len(maker.names) < 2 else maker.names[slot] if slot < len(maker.names) else ""
+            )
+            inputs[edge.slot[1]] = _operand(name, maker.values[slot] if slot < len(maker.values) else None)
+    outputs = tuple(
+        _operand(node.names[slot] if slot < len(node.names) else "", facts)
+        for slot, facts in enumerate(node.values)
+    )
+    saved = {
+        item.name.partition("[")[0]: nodes[item.of].expr if item.of in nodes else "" for item in node.saved
+    }
+    return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved)
+
+
+def _operand(name: str, facts: TensorFacts | None) -> Operand:
+    shape = facts.shape if facts is not None and facts.layout != "nested" else None
+    return Operand(name, shape, facts.dtype if facts is not None else "", compound=is_compound(name))
