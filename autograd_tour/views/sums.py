@@ -1,0 +1,121 @@
+"""Gradients that add up: which parts arrive at a node, and sums that close as they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.text import closing, number, rounded
+
+__all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "uses"]
+
+MOST_PARTS = 3
+"""Parts of a sum that are written out on a card."""
+
+WRITTEN_OUT = 2
+"""A tensor of up to so many elements stands in a sum with all of them."""
+
+
+class Part(Struct, frozen=True):
+    """One of the gradients that arrive at a node: the edge it comes along, and what it is."""
+
+    edge: Edge
+    facts: TensorFacts
+
+
+def arrivals(graph: Graph) -> dict[tuple[str, int], tuple[Part, ...]]:
+    """(node, output slot) -> what arrives there along each edge, in the order in which it was sent."""
+    leaving: dict[str, list[Edge]] = {}
+    for edge in graph.select("gradient"):
+        leaving.setdefault(edge.src, []).append(edge)
+    parts: dict[tuple[str, int], list[Part]] = {}
+    for _, step in graph.numbered_steps():
+        for edge in leaving.get(step.node, ()):
+            facts = step.sent[edge.slot[0]] if edge.slot[0] < len(step.sent) else None
+            if facts is not None:
+                parts.setdefault((edge.dst, edge.slot[1]), []).append(Part(edge, facts))
+    return {target: tuple(items) for target, items in parts.items()}
+
+
+def uses(graph: Graph, parts: Sequence[Part]) -> tuple[str, ...]:
+    """The module that each part comes from, if there are several: a parameter that modules share."""
+    modules = [graph.node(part.edge.src).group for part in parts]
+    # A weight's transpose belongs to whoever asked for it, as the product it is for does.
+    return tuple(modules) if len(set(modules)) > 1 and all(modules) else ()
+
+
+def added(
+    before: TensorFacts | None,
+    parts: Sequence[TensorFacts],
+    contribution: TensorFacts | None,
+    after: TensorFacts | None,
+) -> tuple[str, str]:
+    """``.grad`` before, what is added and what comes out, as (``None + (3 + 3 + 1) = ``, ``7``).
+
+    ``parts`` are what the contribution is the sum of. Digits are chosen so that the sum closes as printed;
+    where rounding hides more than is printed, the sign is ``≈``. Of a tensor of more than two elements the
+    first stands for all.
+    """
+    several = [facts for facts in parts if facts.first]
+    terms = several if len(several) > 1 else [contribution] if contribution is not None else []
+    sums = [_elements(before)] if before is not None else []
+    sums += [_elements(facts) for facts in terms]
+    result = _elements(after)
+    if after is None or result is None or any(values is None for values in sums):
+        brought = content(contribution)
+        return f"{content(before)} + {brought} = ", content(after)
+    columns = [
+        closing([values[i] for values in sums if values is not None], result[i]) for i in range(len(result))
+    ]
+    closed = all(total is not None for _, total in columns)
+    many, vector = after.numel > len(result), after.numel > 1
+
+    def tensor(texts: Sequence[str]) -> str:
+        inside = ", ".join(texts)
+        return f"[{inside} …]" if many else f"[{inside}]" if vector else inside
+
+    written = [tensor([texts[n] for texts, _ in columns]) for n in range(len(sums))]
+    start = written.pop(0) if before is not None else "None"
+    if len(written) > MOST_PARTS:
+        written = [*written[: MOST_PARTS - 1], f"… {len(written)} parts"]
+    brought = " + ".join(_bracketed(text) if n else text for n, text in enumerate(written))
+    if len(written) > 1:
+        brought = f"({brought})"
+    elif before is not None:
+        brought = _bracketed(brought)
+    total = content(after) if many or not closed else tensor([text or "" for _, text in columns])
+    return f"{start} + {brought} {'=' if closed else '≈'} ", total
+
+
+def _elements(facts: TensorFacts | None) -> list[float] | None:
+    """The elements that stand for a tensor in a sum, ``None`` if they are no real numbers."""
+    if facts is None or not facts.first:
+        return None
+    shown = facts.first if facts.numel <= WRITTEN_OUT else facts.first[:1]
+    try:
+        return [float(value) for value in shown]
+    except ValueError:
+        return None
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text.startswith("−") else text
+
+
+def content(facts: TensorFacts | None) -> str:
+    """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last."""
+    if facts is None:
+        return "None"
+    if facts.numel == 0:
+        return "empty"
+    if not facts.first:
+        return facts.dtype
+    if facts.numel == 1:
+        return number(facts.first[0])
+    if len(facts.first) == facts.numel <= 4:
+        return f"[{', '.join(map(rounded, facts.first))}]"
+    last: Number = facts.last if facts.last is not None else facts.first[-1]
+    return f"[{', '.join(map(rounded, facts.first[:2]))} … {rounded(last)}]"
