@@ -103,7 +103,11 @@ ELEMENTWISE: Mapping[str, Definition] = {
     ),
     "HypotBackward0": _pointwise(G * (A / Y), G * (B / Y), holomorphic=False),
     "Atan2Backward0": _pointwise(G * (B / (A**2 + B**2)), G * (-A / (A**2 + B**2)), holomorphic=False),
-    "XlogyBackward0": _pointwise(G * ln(B), G * (A / B), holomorphic=False),
+    "XlogyBackward0": _pointwise(
+        G * apply("where", apply("both", apply("equal", A, 0), apply("less_equal", B, 0)), 0, ln(B)),
+        G * (A / B),
+        holomorphic=False,
+    ),
     "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
     "XlogyBackward2": _pointwise(G * ln(attribute("other")), holomorphic=False),
     "FmodBackward0": _SAME,

@@ -312,7 +312,14 @@ NORMALISATION: Mapping[str, Any] = {
     ),
     "NativeGroupNormBackward0": by_slot(_normalisation(_group), fused=_scaled(_group)),
     **dict.fromkeys(
-        ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0"),
+        (
+            "NativeBatchNormBackward0",
+            "NativeBatchNormLegitBackward0",
+            "NativeBatchNormLegitBackward1",
+            "BatchNormWithUpdateBackward0",
+            "CudnnBatchNormBackward0",
+            "MiopenBatchNormBackward0",
+        ),
         by_slot(_batch_norm, fused=_scaled(_batch)),
     ),
     "SoftmaxBackward0": by_slot(_softmax, fused=_softmax_of, holomorphic=True),

@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.accumulations import ACCUMULATIONS
 from autograd_tour.rules.activations import ACTIVATIONS
 from autograd_tour.rules.definition import Definition, bind
+from autograd_tour.rules.double_backward import DOUBLE_BACKWARD
 from autograd_tour.rules.elementwise import ELEMENTWISE
 from autograd_tour.rules.evaluate import symbols
+from autograd_tour.rules.linalg import LINALG
 from autograd_tour.rules.losses import LOSSES
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.normalisation import NORMALISATION
+from autograd_tour.rules.parts import PARTS
 from autograd_tour.rules.pooling import POOLING
 from autograd_tour.rules.products import PRODUCTS
 from autograd_tour.rules.routing import ROUTING
+from autograd_tour.rules.sampling import SAMPLING
+from autograd_tour.rules.special import SPECIAL
+from autograd_tour.rules.spectral import SPECTRAL
 from autograd_tour.rules.structure import STRUCTURE
 from autograd_tour.rules.wording import short
 
@@ -31,7 +38,17 @@ DEFINITIONS: Mapping[str, Definition] = {
     **NORMALISATION,
     **LOSSES,
     **POOLING,
+    **SPECIAL,
+    **LINALG,
+    **SPECTRAL,
+    **SAMPLING,
+    **ACCUMULATIONS,
+    **PARTS,
+    **DOUBLE_BACKWARD,
 }
+
+_REAL = frozenset({"abs", "as_real", "imag", "real"})
+"""Functions whose values are real."""
 
 _SHORT = 20
 """Most characters of a rule on an arrow, as long as there is a shorter way to write it."""
@@ -127,7 +144,7 @@ def _conjugated(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule
         return None
     turned: Any = form
     if kind.holomorphic:
-        turned = _turned(form, node)
+        turned = _turned(form, node, {})
     elif not kind.any_numbers and not _moves_only(form):
         return None
     if "complex" in own or not _is_complex_valued(turned, node):
@@ -135,19 +152,38 @@ def _conjugated(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule
     return apply("real", turned)
 
 
-def _turned(item: Expression, node: NodeView) -> Expression:
-    """``item`` with everything complex that the gradient is multiplied by conjugated."""
+def _turned(item: Expression, node: NodeView, names: Mapping[str, bool]) -> Expression:
+    """``item`` with everything complex that the gradient is multiplied by conjugated.
+
+    ``names`` are those that stand for a part that was turned already, and whether it holds the gradient.
+    """
     if not isinstance(item, Apply | Symbol) or not _is_complex_valued(item, node):
         return item
     if isinstance(item, Symbol):
-        return item if item.role == "gradient" else apply("conj", item)
-    if not _mentions_gradient(item):
+        left_alone = item.role == "gradient" or (item.role == "saved" and item.name in names)
+        return item if left_alone else apply("conj", item)
+    if not _holds_gradient(item, names):
         return apply("conj", item)
-    return Apply(item.function, tuple(_turned(part, node) for part in item.arguments), item.options)  # type: ignore[misc]
+    if item.function == "let":
+        value, body = item.arguments
+        inner = {**names, item.option("name"): _holds_gradient(value, names)}
+        parts: tuple[Any, ...] = (_turned(value, node, names), _turned(body, node, inner))
+    else:
+        parts = tuple(_turned(part, node, names) for part in item.arguments)
+    return Apply(item.function, parts, item.options)
+
+
+def _holds_gradient(item: Expression, names: Mapping[str, bool]) -> bool:
+    return any(
+        symbol.role == "gradient" or (symbol.role == "saved" and names.get(symbol.name, False))
+        for symbol in symbols(item)
+    )
 
 
 def _is_complex_valued(item: Rule | Expression, node: NodeView) -> bool:
     """Whether ``item`` may be complex: of a saved tensor the type is not known."""
+    if isinstance(item, Apply) and item.function in _REAL:
+        return False
     for symbol in symbols(item) if isinstance(item, Expression) else ():
         operands = node.inputs if symbol.role == "input" else node.outputs
         if symbol.role == "saved" or symbol.slot >= len(operands):
@@ -156,10 +192,6 @@ def _is_complex_valued(item: Rule | Expression, node: NodeView) -> bool:
         if "complex" in operands[symbol.slot].dtype:
             return True
     return False
-
-
-def _mentions_gradient(item: Expression) -> bool:
-    return any(symbol.role == "gradient" for symbol in symbols(item))
 
 
 def _moves_only(form: Rule) -> bool:

@@ -34,7 +34,9 @@ def _slice_gradient(
 
 
 def _slice(g: Tensor, *, dim: int, inside: str, **which: Any) -> Tensor:
-    return g[_at(dim, which["index"] if "index" in which else slice(which["start"], which["end"]))]
+    if "index" in which:
+        return g[_at(dim, which["index"])]
+    return g[_at(dim, slice(which["start"], which["end"], which.get("step")))]
 
 
 def _crop(g: Tensor, *, pad: Shape) -> Tensor:
@@ -186,10 +188,16 @@ def _at_target(x: Tensor, target: Tensor, *, ignored: int) -> Tensor:
     return picked
 
 
-def _product_of_others(x: Tensor) -> Tensor:
+def _product_of_others(x: Tensor, *, dims: Shape | None = None) -> Tensor:
+    """All elements if no ``dims`` are given; of those, torch takes one."""
+    if dims is not None and len(dims) < x.dim():
+        (dim,) = dims
+        rows = x.movedim(dim, -1)
+        others = [rows[..., [k for k in range(rows.shape[-1]) if k != i]] for i in range(rows.shape[-1])]
+        return torch.stack([row.prod(-1) for row in others], -1).movedim(-1, dim) if others else x
     flat = x.reshape(-1)
     others = [torch.cat([flat[:i], flat[i + 1 :]]) for i in range(flat.numel())]
-    return torch.stack([math.prod(row, start=x.new_ones(())) for row in others]).reshape(x.shape)
+    return torch.stack([row.prod() for row in others]).reshape(x.shape) if others else x
 
 
 # ---- pooling ---------------------------------------------------------------------------------
