@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import Definition, G, X, by_slot, define
@@ -43,7 +44,7 @@ def _prod(node: NodeView, _: int) -> Expression | None:
     )
 
 
-def _with_mean(root: bool) -> object:
+def _with_mean(root: bool) -> Any:
     """The gradients of a variance, or its root, and of the mean beside it."""
 
     def rule(node: NodeView, _: int) -> Expression | None:
@@ -107,7 +108,7 @@ def _pairs(node: NodeView, slot: int) -> Rule | None:
 # ---- written at an index -----------------------------------------------------------------------
 
 
-def _reduced(index: str, kind: str) -> object:
+def _reduced(index: str, kind: str) -> Any:
     """``scatter_reduce`` and ``index_reduce``: a sum has a formula, the others look at what they met."""
 
     def rule(node: NodeView, slot: int) -> Rule | None:

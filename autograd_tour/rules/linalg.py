@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.record.rule import Constant, Expression, Rule, Symbol, Words, apply
-from autograd_tour.rules.definition import A, B, Definition, G, X, Y, by_slot, define
+from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.definition import Definition, G, X, Y, by_slot, define
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.normalisation import let
 from autograd_tour.rules.products import transpose

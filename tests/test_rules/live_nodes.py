@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -95,19 +95,17 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def nodes_of(results: Iterable[Any], listener: Listener, skip: set[Any] | None = None) -> Iterator[LiveNode]:
-    """The nodes behind ``results``, without leaves and without those that are in ``skip``."""
+def nodes_of(results: Iterable[Any], listener: Listener, wanted: Callable[[Any], bool]) -> Iterator[LiveNode]:
+    """The nodes behind ``results`` that are ``wanted``, without leaves."""
     waiting = [item.grad_fn for item in results if isinstance(item, Tensor) and item.grad_fn is not None]
-    seen: set[Any] = set(skip or ())
+    seen: set[Any] = set()
     while waiting:
         fn = waiting.pop()
         if fn in seen:
             continue
         seen.add(fn)
-        if skip is not None:
-            skip.add(fn)
         waiting += [following for following, _ in fn.next_functions if following is not None]
-        if fn.name().endswith("AccumulateGrad"):
+        if fn.name().endswith("AccumulateGrad") or not wanted(fn):
             continue
         node = _live(fn, listener)
         if node is not None:
