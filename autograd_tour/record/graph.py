@@ -14,12 +14,14 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.rule import Rule
 
 __all__ = [
+    "Attribute",
     "BackwardPass",
     "Change",
+    "Cut",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -40,6 +42,10 @@ Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
 Change = tuple[str, str, str]
 """What it is that changed, how it was before, how it is now."""
+
+Attribute = Number | tuple[Number | tuple[Number, ...], ...]
+"""A plain value: a number, a truth value, text (``"mean"``, ``"float32"``), or a tuple of such. Numbers are
+as in :data:`autograd_tour.record.facts.Number`, those below zero signed."""
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -73,12 +79,26 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
     state: SavedState = "kept"
 
 
+class Cut(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Why a tensor is a constant although it was computed from one with a gradient.
+
+    ``function`` is what cut it off (``detach``; whatever ran under ``no_grad``). ``of`` is the id of the
+    node whose result that function was given, ``""`` if it is not in this graph; ``name`` is what the
+    program calls that result, ``""`` if it has no name.
+    """
+
+    function: str
+    of: str = ""
+    name: str = ""
+
+
 class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     """A leaf, a constant, an operation (its ``grad_fn``), the accumulator of a leaf, or a folded group.
 
     ``op`` is what a person calls it (``w * t_u``), ``brief`` the same in a few words if it is long,
     ``expression`` all of the source that ``op`` was read from, on one line, ``expr`` how another label
-    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
+    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output
+    slot.
     ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
     ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls; ``group`` is a path in
@@ -87,6 +107,11 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
     its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
     :func:`autograd_tour.views.diff.diff`.
+
+    ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
+    by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``
+    for a node of a custom ``autograd.Function``, ``compiled`` for one that stands for all that
+    ``torch.compile`` made. ``notes`` are remarks for the reader and mean nothing else.
     """
 
     id: str
@@ -101,7 +126,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     formula: tuple[str, ...] = ()
     where: int | None = None
     group: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, Attribute], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
     fused: Rule | None = None
@@ -111,6 +136,9 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     expression: str = ""
     brief: str = ""
     inner: int | None = None
+    cut: Cut | None = None
+    custom: bool = False
+    compiled: bool = False
 
     @property
     def name(self) -> str:

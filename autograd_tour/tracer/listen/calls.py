@@ -34,23 +34,28 @@ class Site(NamedTuple):
 class Operand:
     """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
-    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it,
-    as the result at ``position``. ``path`` is its place among the arguments.
+    ``source`` is what a differentiable one comes from: itself if it is a leaf, which has a ``name``, or
+    the call that made it, as the result at ``position``. ``number`` is the value of what is no tensor.
+    ``path`` is its place among the arguments.
     """
 
-    __slots__ = ("constant", "differentiable", "path", "pointer", "position", "source", "text")
+    __slots__ = (
+        "constant", "differentiable", "name", "number", "path", "pointer", "position", "source"
+    )  # fmt: skip
 
     def __init__(
         self,
-        text: str,
+        name: str,
         differentiable: bool,
         constant: int = -1,
         pointer: int = 0,
         source: Tensor | CallRecord | None = None,
         position: int = 0,
+        number: complex | float | int = 0,
         path: Path = (),
     ) -> None:
-        self.text = text
+        self.name = name
+        self.number = number
         self.differentiable = differentiable
         self.constant = constant
         self.pointer = pointer

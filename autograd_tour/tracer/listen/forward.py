@@ -233,7 +233,7 @@ class ForwardRecord:
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):
-            return Operand(f"{item:g}" if isinstance(item, float) else str(item), False)
+            return Operand("", False, number=item)
         return None
 
     def _leaf(self, leaf: Tensor, user: FrameType | None) -> str:
