@@ -57,10 +57,16 @@ def _celu(node: NodeView, _: int) -> Expression:
 
 
 def _softplus(node: NodeView, _: int) -> Expression:
-    """As torch computes it: above the threshold the function is the identity."""
+    """As torch computes it: above the threshold the function is the identity.
+
+    From the usual threshold of 20 on, that is what the sigmoid says too, to eight digits.
+    """
     beta, threshold = node.number("beta"), node.number("threshold")
     beta, threshold = 1.0 if beta is None else beta, 20.0 if threshold is None else threshold
-    return G * _SIGMOID(beta * X)
+    slope = _SIGMOID(beta * X)
+    return G * (
+        slope if threshold >= 20 else apply("where", compared("greater", beta * X, threshold), 1, slope)
+    )
 
 
 def _gelu(node: NodeView, _: int) -> Expression:
@@ -88,6 +94,21 @@ def _condition(node: NodeView, slot: int) -> Expression:
 
 def _unfilled(node: NodeView, _: int) -> Expression:
     return G * indicator(apply("not", node.kept("mask", "filled")))
+
+
+def _clamp(node: NodeView, slot: int) -> Expression | None:
+    """Between two tensors, either of which may be missing; where they cross, the upper one wins."""
+    low, high = (node.operand(number).shape is not None for number in (1, 2))
+    if slot == 0:
+        above, below = compared("less_equal", B, A), compared("less_equal", A, C)
+        if low and high:
+            return G * indicator(apply("both", above, below))
+        return G * indicator(compared("greater_equal", A, B) if low else below) if low or high else G
+    if slot == 1:
+        under = compared("less", A, B)
+        return G * indicator(apply("both", under, compared("less", B, C)) if high else under)
+    over = compared("greater", A, C)
+    return G * indicator(apply("either", over, compared("greater", B, C)) if low else over)
 
 
 def _pointwise(*slots: object, routed: bool = False) -> Definition:
@@ -134,11 +155,7 @@ ACTIVATIONS: Mapping[str, Definition] = {
     ),
     "NativeDropoutBackward0": _pointwise(_dropout),
     # gates and steps
-    "ClampBackward0": _pointwise(
-        G * indicator(apply("both", compared("less_equal", B, A), compared("less_equal", A, C))),
-        G * indicator(compared("less", A, B)),
-        G * indicator(compared("greater", A, C)),
-    ),
+    "ClampBackward0": _pointwise(_clamp, _clamp, _clamp),
     "ClampBackward1": _pointwise(_between("min", "max", strict=False)),
     "ClampMinBackward0": _pointwise(_between("min", "", strict=False)),
     "ClampMinBackward1": _pointwise(

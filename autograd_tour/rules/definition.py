@@ -31,6 +31,7 @@ class Definition(Struct, frozen=True):
     ``fused`` is what several steps in one node compute, where a node is more than its name says.
     ``pointwise`` nodes broadcast their operands, so that their rules end in a sum. ``routed``: the
     gradient reaches some elements only. ``holomorphic``: of complex operands the rule is conjugated.
+    ``any_numbers``: it holds for complex operands as it stands.
     """
 
     slots: tuple[Any, ...] = ()
@@ -38,6 +39,7 @@ class Definition(Struct, frozen=True):
     pointwise: bool = False
     routed: bool = False
     holomorphic: bool = False
+    any_numbers: bool = False
     repeats: bool = False
 
     def source(self, slot: int) -> Any:
@@ -94,8 +96,10 @@ def _bound(item: Any, node: NodeView, slot: int) -> Any:
     if not isinstance(item, Apply):
         return item
     if item.function == "attribute":
-        value = node.number(item.option("name"))
-        value = item.option("default") if value is None else value
+        name = item.option("name")
+        value = node.number(name)
+        if value is None and name not in node.attributes:  # one that is there is complex: no default is right
+            value = item.option("default")
         if value is None:
             raise _MissingError
         return Constant(float(value))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograd_tour.record.rule import Expression, Symbol, apply
+from autograd_tour.record.rule import Constant, Expression, Symbol, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
 from autograd_tour.rules.elementwise import exp
 from autograd_tour.rules.node import NodeView, Shape
@@ -206,23 +206,51 @@ def _norm(node: NodeView, _: int) -> Expression | None:
     if dims is None:
         return None
     x, g, y = node.input(0), spread(node, G, dims), spread(node, node.result(), dims)
-    match order:
-        case None | 2:
-            # At 0, where the norm has a kink, torch sends 0.
-            return g * apply("over_norm", x, y)
-        case 1:
-            return g * apply("sign", x)
-        case math.inf:
-            equal = apply("where", apply("equal", apply("abs", x), y), 1, 0)
-            return g * (apply("sign", x) * (equal / apply("sum", equal, dims=dims, keepdim=True)))
-    return None
+    return g * _of_norm(x, y, 2 if order is None else order, dims)
+
+
+def _of_norm(x: Expression, y: Expression, order: float, dims: Shape) -> Expression:
+    """The derivative of the norm ``y`` of ``x``. At its kinks, at 0, torch sends 0."""
+    size, sign = apply("abs", x), apply("sign", x)
+    if order == 0:
+        return Constant(0)
+    if order == 1:
+        return sign
+    if order == 2:
+        return apply("over_norm", x, y)
+    if math.isinf(order):
+        equal = apply("where", apply("equal", size, y), 1, 0)
+        return sign * (equal / apply("sum", equal, dims=dims, keepdim=True))
+    if order < 1:
+        return sign * apply("over_norm", y, size) ** (1 - order)
+    return sign * apply("over_norm", size, y) ** (order - 1)
 
 
 def _dist(node: NodeView, slot: int) -> Expression | None:
-    if node.number("p") not in (None, 2) or slot > 1:
+    """The norm of a difference, whose two sides may have been broadcast."""
+    order, shapes = node.number("p"), [operand.shape for operand in node.inputs[:2]]
+    if slot > 1 or len(shapes) < 2 or order is None or shapes[0] is None or shapes[1] is None:
         return None
-    one, other = node.input(slot), node.input(1 - slot)
-    return G * apply("over_norm", one - other, node.result())
+    rank = max(map(len, shapes))  # type: ignore[arg-type]
+    shape, y = tuple(map(max, *(_filled(side, rank) for side in shapes))), node.result()  # type: ignore[arg-type]
+    x = node.input(slot) - node.input(1 - slot)
+    form = G * _of_norm(x, apply("expand", y, shape=shape), order, tuple(range(rank)))
+    count = math.prod(shape) // max(math.prod(shapes[slot] or ()), 1)
+    return form if shape == shapes[slot] else apply("sum_to", form, shape=shapes[slot], count=count)
+
+
+def _filled(shape: Shape, rank: int) -> Shape:
+    return (1,) * (rank - len(shape)) + shape
+
+
+def _softmax_of(node: NodeView, _: int) -> Expression | None:
+    dims, powers = _dims(node), exp(node.input(0))
+    return None if dims is None else powers / apply("sum", powers, dims=dims, keepdim=True)
+
+
+def _log_softmax_of(node: NodeView, _: int) -> Expression | None:
+    dims, x = _dims(node), node.input(0)
+    return None if dims is None else x - apply("logsumexp", x, dims=dims, keepdim=True)
 
 
 _ATTENTION = by_slot(_attention, fused=_attended)
@@ -284,19 +312,26 @@ NORMALISATION: Mapping[str, Any] = {
     ),
     "NativeGroupNormBackward0": by_slot(_normalisation(_group), fused=_scaled(_group)),
     **dict.fromkeys(
-        ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0"),
+        (
+            "NativeBatchNormBackward0",
+            "NativeBatchNormLegitBackward0",
+            "NativeBatchNormLegitBackward1",
+            "BatchNormWithUpdateBackward0",
+            "CudnnBatchNormBackward0",
+            "MiopenBatchNormBackward0",
+        ),
         by_slot(_batch_norm, fused=_scaled(_batch)),
     ),
-    "SoftmaxBackward0": by_slot(_softmax, fused=exp(X) / apply("total", exp(X))),
-    "SafeSoftmaxBackward0": by_slot(_softmax),
-    "LogSoftmaxBackward0": by_slot(_log_softmax, fused=X - apply("logsumexp", X)),
-    "LogsumexpBackward0": by_slot(_logsumexp),
+    "SoftmaxBackward0": by_slot(_softmax, fused=_softmax_of, holomorphic=True),
+    "SafeSoftmaxBackward0": by_slot(_softmax, holomorphic=True),
+    "LogSoftmaxBackward0": by_slot(_log_softmax, fused=_log_softmax_of, holomorphic=True),
+    "LogsumexpBackward0": by_slot(_logsumexp, holomorphic=True),
     **dict.fromkeys(_ATTENTION_NODES, _ATTENTION),
-    "VarBackward0": by_slot(_var),
-    "StdBackward0": by_slot(_std),
-    "LinalgVectorNormBackward0": by_slot(_norm),
-    **dict.fromkeys((f"NormBackward{number}" for number in range(4)), by_slot(_norm)),
-    "DistBackward0": by_slot(_dist),
-    "ProdBackward0": define(G * apply("product_of_others", X)),
+    "VarBackward0": by_slot(_var, any_numbers=True),
+    "StdBackward0": by_slot(_std, any_numbers=True),
+    "LinalgVectorNormBackward0": by_slot(_norm, any_numbers=True),
+    **dict.fromkeys((f"NormBackward{number}" for number in range(4)), by_slot(_norm, any_numbers=True)),
+    "DistBackward0": by_slot(_dist, any_numbers=True),
+    "ProdBackward0": define(G * apply("product_of_others", X), holomorphic=True),
 }
 """The rules of what looks at whole rows, by the name of the grad_fn."""

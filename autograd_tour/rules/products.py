@@ -36,22 +36,36 @@ def _linear(node: NodeView, slot: int) -> Expression | None:
     return product if len(shape) == 2 else apply("sum", product, dims=tuple(range(len(shape) - 2)))
 
 
+def _geometry(node: NodeView) -> dict[str, Any]:
+    """How a convolution walks over its input."""
+    return {
+        "stride": node.integers("stride"),
+        "padding": node.integers("padding"),
+        "dilation": node.integers("dilation"),
+        "output_padding": node.integers("output_padding"),
+        "groups": node.integer("groups") or 1,
+        "transposed": bool(node.flag("transposed")),
+    }
+
+
+def _convolved(node: NodeView, _: int) -> Expression | None:
+    """What a convolution computes; its bias has one number for each channel."""
+    shape = node.output_shape
+    if shape is None:
+        return None
+    product = apply("conv", A, B, **_geometry(node), shape=shape)
+    biased = len(node.inputs) > 2 and node.operand(2).shape is not None
+    return product + apply("beside", C, dims=(1,), rank=len(shape)) if biased else product
+
+
 def _convolution(node: NodeView, slot: int) -> Expression | None:
     if slot == 2:
         rank = len(node.output_shape or ())
         return apply("sum", G, dims=(0, *range(2, rank))) if rank > 2 else None
     if slot not in (0, 1) or node.shape(0) is None:
         return None
+    options = _geometry(node) | {"shape": node.operand(slot).shape}
     turned = bool(node.flag("transposed"))
-    options: dict[str, Any] = {
-        "stride": node.integers("stride"),
-        "padding": node.integers("padding"),
-        "dilation": node.integers("dilation"),
-        "output_padding": node.integers("output_padding"),
-        "groups": node.integer("groups") or 1,
-        "transposed": turned,
-        "shape": node.operand(slot).shape,
-    }
     if slot == 1:
         return apply("conv_weight", G, A, **options)
     return apply("conv_input", G, B, told="conv" if turned else "transposed conv", **options)
@@ -119,7 +133,7 @@ PRODUCTS: Mapping[str, Definition] = {
     "DotBackward0": define(G * B, G * A, holomorphic=True),
     "LinearBackward0": by_slot(_linear, fused=_bias_of(A @ transpose(B)), holomorphic=True),
     "MkldnnLinearBackward0": by_slot(_linear, fused=_bias_of(A @ transpose(B))),
-    "ConvolutionBackward0": by_slot(_convolution, fused=_bias_of(apply("conv", A, B))),
+    "ConvolutionBackward0": by_slot(_convolution, fused=_convolved, holomorphic=True),
     "GroupedMmBackward0": by_slot(_grouped),
 }
 """The rules of products, by the name of the grad_fn."""

@@ -101,7 +101,7 @@ def _pooled(node: NodeView, slot: int) -> Expression | None:
     index = next((name for name in ("result1", "indices") if name in node.saved), "")
     if slot != 0 or shape is None or not index:
         return None
-    rank = len(node.output_shape or ()) - (2 if len(shape) > 3 or "3D" in node.grad_fn else 1)
+    rank = 3 if "3D" in node.grad_fn else 2
     return apply(
         "windows_placed",
         G,

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
+from autograd_tour.rules.array_words import ARRAY_WRITERS
+from autograd_tour.rules.pieces import Level, Piece, bracket, numeral
 from autograd_tour.rules.vocabulary import CALLS
 
 __all__ = ["Level", "Piece", "Printer", "Speller", "bracket", "numeral", "plain_name", "spell"]
-
-
-class Level:
-    """How tightly a text holds together: what a larger expression has to bracket."""
-
-    CHOICE = 0
-    RELATION = 10
-    SUM = 20
-    NEGATIVE = 30
-    MATRIX_PRODUCT = 35
-    PRODUCT = 40
-    POWER = 50
-    ATOM = 60
-
-
-class Piece(NamedTuple):
-    """A text, how tightly it holds together, and whether it is a numeral."""
-
-    text: str
-    level: int = Level.ATOM
-    numeral: bool = False
 
 
 Speller = Callable[[Symbol], Piece]
@@ -38,18 +18,6 @@ Speller = Callable[[Symbol], Piece]
 _SUPERSCRIPTS = {2: "²", 3: "³"}
 _RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "="}
 _GRADIENTS = ("g", "g₀", "g₁", "g₂", "g₃", "g₄")
-
-
-def numeral(value: float | str, digits: int = 4) -> str:
-    """A number as people write it: ``2``, ``0.5``, ``−1.051``, ``∞``."""
-    number = float(value)
-    if abs(number) == math.pi:
-        return "π" if number > 0 else "−π"
-    if math.isfinite(number) and number == int(number) and abs(number) < 1e6:
-        text = str(int(number))
-    else:
-        text = f"{number:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-    return text.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
 
 
 def plain_name(symbol: Symbol) -> Piece:
@@ -97,11 +65,6 @@ class Printer:
             last = bracket(self.piece(two.arguments[1]), Level.RELATION)
             return Piece(f"{self.piece(one).text} {_RELATIONS[two.function]} {last}", Level.RELATION)
         return Piece(f"{self.piece(one).text} and {self.piece(two).text}", Level.CHOICE)
-
-
-def bracket(piece: Piece, level: int) -> str:
-    """The text, in brackets if it holds together less than ``level``."""
-    return piece.text if piece.level >= level else f"({piece.text})"
 
 
 def _add(_: Apply, parts: list[Piece]) -> Piece:
@@ -184,6 +147,16 @@ def _outer(_: Apply, parts: list[Piece]) -> Piece:
     return Piece(f"{left} ⊗ {right}", Level.MATRIX_PRODUCT)
 
 
+def _conjugate(node: Apply, parts: list[Piece]) -> Piece:
+    """``Wᴴ`` for a transpose; the conjugate of a conjugate is not written anew."""
+    given = node.arguments[0]
+    if isinstance(given, Apply) and given.function == "transpose":
+        inner = given.arguments[0]
+        if not (isinstance(inner, Symbol) and inner.transposed):
+            return Piece(f"{parts[0].text[:-1]}ᴴ")
+    return Piece(f"conj({parts[0].text})")
+
+
 def _transpose(node: Apply, parts: list[Piece]) -> Piece:
     given = node.arguments[0]
     if isinstance(given, Symbol) and given.transposed:
@@ -205,6 +178,10 @@ def _where(node: Apply, parts: list[Piece]) -> Piece:
         return Piece(f"1[{condition.text}]")
     text = f"{bracket(one, Level.SUM)} if {condition.text} else {bracket(other, Level.SUM)}"
     return Piece(text, Level.CHOICE)
+
+
+def _either(_: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{parts[0].text} or {parts[1].text}", Level.CHOICE)
 
 
 def _not(_: Apply, parts: list[Piece]) -> Piece:
@@ -279,16 +256,17 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "matmul": _matrix_product,
     "outer": _outer,
     "transpose": _transpose,
+    "conj": _conjugate,
     **dict.fromkeys(_RELATIONS, _relation),
     "where": _where,
     "not": _not,
+    "either": _either,
     "greater_ties_half": _ties(">"),
     "less_ties_half": _ties("<"),
     "clamp": _clamp,
     "sum": _sum,
     "norm": _norm,
     "sum_but": _sum,
-    "total": _sum,
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,
@@ -296,4 +274,5 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "over_norm": _over_norm,
     "product_of_others": _product_of_others,
     **dict.fromkeys(("expand", "beside", "reshape"), _unwritten),
+    **ARRAY_WRITERS,
 }

@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.accumulations import ACCUMULATIONS
 from autograd_tour.rules.activations import ACTIVATIONS
 from autograd_tour.rules.definition import Definition, bind
+from autograd_tour.rules.double_backward import DOUBLE_BACKWARD
 from autograd_tour.rules.elementwise import ELEMENTWISE
 from autograd_tour.rules.evaluate import symbols
+from autograd_tour.rules.linalg import LINALG
 from autograd_tour.rules.losses import LOSSES
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.normalisation import NORMALISATION
+from autograd_tour.rules.parts import PARTS
 from autograd_tour.rules.pooling import POOLING
 from autograd_tour.rules.products import PRODUCTS
 from autograd_tour.rules.routing import ROUTING
+from autograd_tour.rules.sampling import SAMPLING
+from autograd_tour.rules.special import SPECIAL
+from autograd_tour.rules.spectral import SPECTRAL
 from autograd_tour.rules.structure import STRUCTURE
 from autograd_tour.rules.wording import short
 
@@ -31,7 +38,17 @@ DEFINITIONS: Mapping[str, Definition] = {
     **NORMALISATION,
     **LOSSES,
     **POOLING,
+    **SPECIAL,
+    **LINALG,
+    **SPECTRAL,
+    **SAMPLING,
+    **ACCUMULATIONS,
+    **PARTS,
+    **DOUBLE_BACKWARD,
 }
+
+_REAL = frozenset({"abs", "as_real", "imag", "real"})
+"""Functions whose values are real."""
 
 _SHORT = 20
 """Most characters of a rule on an arrow, as long as there is a shorter way to write it."""
@@ -85,22 +102,33 @@ def marks(node: NodeView, given: Rule | None) -> tuple[str, ...]:
 def _with_sum(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule:
     """With the sum over the places to which a smaller operand was broadcast."""
     # A bias that a fused product adds is broadcast like any other sum.
-    plain = isinstance(form, Symbol) and form.role == "gradient"
-    if isinstance(form, Words) or not (kind.pointwise or plain):
+    if isinstance(form, Words | Constant) or not (kind.pointwise or _only_scales(form)):
         return form
     inner, outer = node.operand(slot).shape, node.output_shape
-    count = _copies(inner, outer)
-    if inner is None or not count:
+    if inner is None or outer is None or inner == outer or not _broadcasts(inner, outer):
         return form
-    return apply("sum_to", form, shape=inner, count=count)
-
-
-def _copies(inner: Shape | None, outer: Shape | None) -> int:
-    """To how many places each element was broadcast; 0 if nothing was."""
-    if inner is None or outer is None or inner == outer or min((*inner, *outer), default=0) < 0:
-        return 0
     small, large = math.prod(inner), math.prod(outer)
-    return large // small if 0 < small < large else 0
+    if small == large:
+        return apply("reshape", form, shape=inner)
+    return apply("sum_to", form, shape=inner, count=large // small if 0 < small < large else None)
+
+
+def _broadcasts(inner: Shape, outer: Shape) -> bool:
+    """Whether ``inner`` becomes ``outer`` by copies. It does not where the result is a reduction."""
+    behind = outer[len(outer) - len(inner) :]
+    ragged = min((*inner, *outer), default=0) < 0
+    return (
+        not ragged
+        and len(inner) <= len(outer)
+        and all(size in (1, other) for size, other in zip(inner, behind, strict=True))
+    )
+
+
+def _only_scales(form: Rule) -> bool:
+    """Whether the gradient comes through as it is, or times a number."""
+    if isinstance(form, Apply) and form.function == "mul" and isinstance(form.arguments[1], Constant):
+        return _only_scales(form.arguments[0])
+    return isinstance(form, Symbol) and form.role == "gradient"
 
 
 def _is_complex(node: NodeView) -> bool:
@@ -111,29 +139,59 @@ def _conjugated(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule
     """The rule for complex operands: factors conjugated; a real input takes the real part."""
     if isinstance(form, Words):
         return form
-    if any("complex" not in operand.dtype and "float" not in operand.dtype for operand in node.inputs):
+    own = node.operand(slot).dtype
+    if not own:
         return None
-    if not kind.holomorphic:
-        return form if _moves_only(form) else None
-    turned: Any = _turned(form)
-    if "complex" in node.operand(slot).dtype:
+    turned: Any = form
+    if kind.holomorphic:
+        turned = _turned(form, node, {})
+    elif not kind.any_numbers and not _moves_only(form):
+        return None
+    if "complex" in own or not _is_complex_valued(turned, node):
         return turned  # type: ignore[no-any-return]
     return apply("real", turned)
 
 
-def _turned(item: Expression) -> Expression:
-    """``item`` with everything the gradient is multiplied by conjugated."""
-    if isinstance(item, Symbol):
-        return item if item.role == "gradient" else apply("conj", item)
-    if isinstance(item, Constant) or not isinstance(item, Apply):
+def _turned(item: Expression, node: NodeView, names: Mapping[str, bool]) -> Expression:
+    """``item`` with everything complex that the gradient is multiplied by conjugated.
+
+    ``names`` are those that stand for a part that was turned already, and whether it holds the gradient.
+    """
+    if not isinstance(item, Apply | Symbol) or not _is_complex_valued(item, node):
         return item
-    if not _mentions_gradient(item):
-        return item if not symbols(item) else apply("conj", item)
-    return Apply(item.function, tuple(map(_turned, item.arguments)), item.options)  # type: ignore[arg-type]
+    if isinstance(item, Symbol):
+        left_alone = item.role == "gradient" or (item.role == "saved" and item.name in names)
+        return item if left_alone else apply("conj", item)
+    if not _holds_gradient(item, names):
+        return apply("conj", item)
+    if item.function == "let":
+        value, body = item.arguments
+        inner = {**names, item.option("name"): _holds_gradient(value, names)}
+        parts: tuple[Any, ...] = (_turned(value, node, names), _turned(body, node, inner))
+    else:
+        parts = tuple(_turned(part, node, names) for part in item.arguments)
+    return Apply(item.function, parts, item.options)
 
 
-def _mentions_gradient(item: Expression) -> bool:
-    return any(symbol.role == "gradient" for symbol in symbols(item))
+def _holds_gradient(item: Expression, names: Mapping[str, bool]) -> bool:
+    return any(
+        symbol.role == "gradient" or (symbol.role == "saved" and names.get(symbol.name, False))
+        for symbol in symbols(item)
+    )
+
+
+def _is_complex_valued(item: Rule | Expression, node: NodeView) -> bool:
+    """Whether ``item`` may be complex: of a saved tensor the type is not known."""
+    if isinstance(item, Apply) and item.function in _REAL:
+        return False
+    for symbol in symbols(item) if isinstance(item, Expression) else ():
+        operands = node.inputs if symbol.role == "input" else node.outputs
+        if symbol.role == "saved" or symbol.slot >= len(operands):
+            return True
+        # Slot -1 stands for the gradients of all outputs, which are of one type.
+        if "complex" in operands[symbol.slot].dtype:
+            return True
+    return False
 
 
 def _moves_only(form: Rule) -> bool:

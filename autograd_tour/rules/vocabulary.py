@@ -9,6 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from autograd_tour.rules.special_numbers import (
+    bessel_i0,
+    bessel_i0e,
+    bessel_i1,
+    bessel_i1e,
+    digamma,
+    polygamma,
+)
+
 __all__ = ["CALLS", "ON_NUMBERS", "SIGNATURES"]
 
 
@@ -51,21 +60,6 @@ def _tanh_gelu(x: float) -> float:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * c * x * x)
 
 
-def _digamma(x: float) -> float:
-    """The logarithmic derivative of the gamma function, by its recurrence and asymptotic series."""
-    if x <= 0 and x == math.floor(x):
-        return math.nan if x else -math.inf
-    if x < 0:
-        return _digamma(1 - x) - math.pi / math.tan(math.pi * x)
-    total = 0.0
-    while x < 10:
-        total -= 1 / x
-        x += 1
-    square = 1 / (x * x)
-    series = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * (1 / 240 - square / 132))))
-    return total + math.log(x) - 0.5 / x - series
-
-
 ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -89,17 +83,25 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "sign": _sign,
     "abs": abs,
     "clamp": lambda x, low, high: min(max(x, low), high),
-    "digamma": _digamma,
+    "digamma": digamma,
+    "polygamma": polygamma,
+    "bessel_i0": bessel_i0,
+    "bessel_i0e": bessel_i0e,
+    "bessel_i1": bessel_i1,
+    "bessel_i1e": bessel_i1e,
+    "finite": lambda x: float(math.isfinite(x)),
     "floor": lambda x: float(math.floor(x)) if math.isfinite(x) else x,
     "truncated": lambda x: float(math.trunc(x)) if math.isfinite(x) else x,
     "conj": lambda x: x,
     "real": lambda x: x,
+    "imag": lambda _: 0.0,
     "less": lambda a, b: float(a < b),
     "less_equal": lambda a, b: float(a <= b),
     "greater": lambda a, b: float(a > b),
     "greater_equal": lambda a, b: float(a >= b),
     "equal": lambda a, b: float(a == b),
     "both": lambda a, b: float(bool(a) and bool(b)),
+    "either": lambda a, b: float(bool(a) or bool(b)),
     "not": lambda a: float(not a),
     "where": lambda condition, a, b: a if condition else b,
     "greater_ties_half": lambda a, b: 1.0 if a > b else 0.5 if a == b else 0.0,
@@ -124,6 +126,15 @@ CALLS: Mapping[str, str] = {
     "sign": "sign",
     "abs": "abs",
     "digamma": "digamma",
+    "polygamma": "polygamma",
+    "bessel_i0": "I₀",
+    "bessel_i0e": "I₀e",
+    "bessel_i1": "I₁",
+    "bessel_i1e": "I₁e",
+    "imag": "Im",
+    "joined": "cat",
+    "as_diagonal": "diag",
+    "cumulative_from_end": "cumsum_from_end",
     "floor": "floor",
     "truncated": "trunc",
     "conj": "conj",
@@ -197,17 +208,59 @@ _STRUCTURE: dict[str, int | None] = {
     "normalised": 1,
     "deviation": 1,
     "sum_but": 1,
-    "total": 1,
     "beside": 1,
     "attention": 2,
     "over_norm": 2,
+    # halves of a row; complex numbers and their parts
+    "half": 1,
+    "joined": 2,
+    "imaginary_unit": 0,
+    "as_complex": 1,
+    "as_real": 1,
+    # linear algebra: `left`: the matrix stands on the left
+    "cofactors": 1,
+    "solve": 2,
+    "solve_triangular": 2,
+    "mirrored": 1,
+    "skew": 1,
+    "inverse_gaps": 1,
+    "as_diagonal": 1,
+    "exp_block": 2,
+    "cross": 2,
+    "block": 1,
+    # Fourier transforms over `dims`
+    "fft": 1,
+    "ifft": 1,
+    "rfft": 1,
+    "zeros_behind": 1,
+    "inner_doubled": 1,
+    # pictures
+    "padding_added": 1,
+    "upsample_back": 1,
+    "patches_added": 1,
+    "patches": 1,
+    "pixel_shuffle": 1,
+    "pixel_unshuffle": 1,
+    "channel_shuffle": 1,
+    "windows_taken": 2,
+    "rot90": 1,
+    "zero_diagonal": 1,
+    "zero_slice": 1,
+    "windows": 1,
+    "rows_taken": 2,
+    # running products, pairs of rows, and what was written at a mask or an index
+    "later_products": 2,
+    "pairs_pulled": 4,
+    "pairs_signed": 3,
+    "taken_at_mask": 2,
+    "summed_at": 2,
 }
 
 
 def _signatures() -> dict[str, int | None]:
-    counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both"), 2)
+    counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both", "either"), 2)
     counts |= {name: 2 for name in ON_NUMBERS if name.startswith(("less", "greater", "equal"))}
-    counts |= {"clamp": 3, "where": 3}
+    counts |= {"clamp": 3, "where": 3, "polygamma": 2}
     return dict.fromkeys(ON_NUMBERS, 1) | counts | _STRUCTURE
 
 

@@ -38,6 +38,23 @@ PHRASES: dict[str, str] = {
     "spread_unevenly": "shared by each window",
     "conv_input": "{told} with {a1}",
     "conv_weight": "correlate with {a1}",
+    "as_complex": "pairs as complex numbers",
+    "as_real": "complex numbers as pairs",
+    "block": "slice g[{inside}]",
+    "padding_added": "added where it was copied from",
+    "upsample_back": "{where}",
+    "patches_added": "patches added back in place",
+    "patches": "patches taken",
+    "pixel_shuffle": "channels back to pixels",
+    "pixel_unshuffle": "pixels back to channels",
+    "channel_shuffle": "channels shuffled back",
+    "windows_taken": "taken at {a1}",
+    "rot90": "turned back",
+    "zero_diagonal": "0 on the diagonal",
+    "windows": "windows taken",
+    "rows_taken": "rows taken",
+    "taken_at_mask": "taken at {a1}, in order",
+    "summed_at": "Σ at the indices",
 }
 """What a function does to its first argument, the gradient; options stand in braces."""
 
@@ -196,4 +213,5 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "element_gradient": _place("to element "),
     "slice_gradient": _place("to slice "),
     "slice": _place("slice g"),
+    "zero_slice": _place("0 at "),
 }

@@ -1,0 +1,212 @@
+"""Rules of running products and sums, distances between rows, and rarer ways to write at an index."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.definition import Definition, G, X, by_slot, define
+from autograd_tour.rules.elementwise import ZERO, exp
+from autograd_tour.rules.node import NodeView
+from autograd_tour.rules.normalisation import mean
+from autograd_tour.rules.structure import places, spread
+
+__all__ = ["ACCUMULATIONS"]
+
+
+def _dim(node: NodeView, name: str = "dim") -> int | None:
+    dim, shape = node.integer(name), node.shape(0)
+    if dim is None or shape is None:
+        return None
+    return dim % len(shape) if shape else 0
+
+
+# ---- running products, sums and reductions -----------------------------------------------------
+
+
+def _cumprod(node: NodeView, _: int) -> Expression | None:
+    """Each later product without the element itself: division by it would fail at 0."""
+    dim = _dim(node)
+    return None if dim is None else apply("later_products", G, node.input(0), dim=dim)
+
+
+def _logcumsumexp(node: NodeView, _: int) -> Expression | None:
+    dim = _dim(node)
+    return None if dim is None else exp(X) * apply("cumulative_from_end", G * exp(-node.result()), dim=dim)
+
+
+def _prod(node: NodeView, _: int) -> Expression | None:
+    dims = places(node)
+    return None if dims is None else spread(node, G, dims) * apply("product_of_others", node.input(0), dims=dims)
+
+
+def _with_mean(root: bool) -> object:
+    """The gradients of a variance, or its root, and of the mean beside it."""
+
+    def rule(node: NodeView, _: int) -> Expression | None:
+        dims, shape, correction = places(node), node.shape(0), node.number("correction")
+        if dims is None or shape is None:
+            return None
+        count = math.prod(shape[dim] for dim in dims)
+        left = count - (1 if correction is None else correction)
+        if left <= 0:
+            return None
+        x, first = node.input(0), spread(node, G, dims)
+        deviation, second = x - mean(x, dims=dims, groups=0), spread(node, Symbol("gradient", 1), dims)
+        if not root:
+            return first * (2 * deviation / left) + second / count
+        y = spread(node, node.result(), dims)
+        return first * (deviation / (left * y)) + second / count
+
+    return rule
+
+
+def _aminmax(node: NodeView, _: int) -> Expression | None:
+    """To the minimum and to the maximum, each shared by equal ones."""
+    shape, dim = node.shape(0), _dim(node)
+    if shape is None:
+        return None
+    dims = (dim,) if dim is not None and shape else tuple(range(len(shape)))
+    kept = node.output_shape is not None and len(node.output_shape) == len(shape)
+    low, high = (
+        apply(
+            "shared_by_equals",
+            Symbol("gradient", slot),
+            node.input(0),
+            node.result(slot),
+            shape=shape,
+            dims=dims,
+            reduced=() if kept else dims,
+            where=f"to the {told}",
+        )
+        for slot, told in enumerate(("minimum", "maximum"))
+    )
+    return low + high
+
+
+# ---- distances ---------------------------------------------------------------------------------
+
+
+def _pairs(node: NodeView, slot: int) -> Rule | None:
+    """Each row is pulled along its difference to every row of the other side."""
+    order = 2.0 if node.grad_fn.startswith("Euclidean") else node.number("p")
+    if slot > 1 or order is None:
+        return None
+    if order not in (1, 2):
+        return ZERO if order == 0 else Words(f"Σ over the pairs, by the {order:g}-norm of their difference")
+    function = "pairs_pulled" if order == 2 else "pairs_signed"
+    sides = node.input(slot), node.input(1 - slot)
+    if order == 2:
+        return apply(function, G, *sides, node.result(), turned=slot == 1)
+    return apply(function, G, *sides, turned=slot == 1)
+
+
+# ---- written at an index -----------------------------------------------------------------------
+
+
+def _reduced(index: str, kind: str) -> object:
+    """``scatter_reduce`` and ``index_reduce``: a sum has a formula, the others look at what they met."""
+
+    def rule(node: NodeView, slot: int) -> Rule | None:
+        how, dim = node.text("reduce"), _dim(node)
+        if slot > 1 or dim is None:
+            return None
+        where = node.kept(index, "the indices")
+        options = {"dim": dim, "kind": kind, "where": "the indices", "shape": node.operand(slot).shape}
+        if how == "sum":
+            if slot == 1:
+                return apply("taken_at", G, where, **options)
+            return G if node.flag("include_self") else apply("zero_at", G, where, **options)
+        return Words(_REDUCED[how][slot]) if how in _REDUCED else None
+
+    return rule
+
+
+_REDUCED = {
+    "mean": ("÷ the number that met there", "taken at the indices, ÷ the number that met there"),
+    "prod": ("× the product of the others that met there", "taken at the indices, × the product of the others"),
+    "amax": ("to the maximum of those that met, shared on ties",) * 2,
+    "amin": ("to the minimum of those that met, shared on ties",) * 2,
+}
+
+
+def _index_add(node: NodeView, slot: int) -> Expression | None:
+    if slot == 0:
+        return G
+    dim, alpha = _dim(node), node.number("alpha")
+    if slot > 1 or dim is None or alpha is None:
+        return None
+    shape = node.operand(1).shape
+    return apply("taken_at", G * alpha, node.kept("index", "the indices"), dim=dim, kind="rows", where="the indices", shape=shape)
+
+
+def _put(node: NodeView, slot: int) -> Expression | None:
+    if slot == 0 and node.flag("accumulate"):
+        return G
+    function = ("zero_at", "taken_at")[slot] if slot < 2 else None
+    where, shape = node.kept("index", "the indices"), node.operand(slot).shape
+    return None if function is None else apply(function, G, where, dim=0, kind="flat", where="the indices", shape=shape)
+
+
+def _masked_scatter(node: NodeView, slot: int) -> Expression | None:
+    mask = node.kept("mask", "the mask")
+    if slot == 0:
+        return G * apply("where", apply("not", mask), 1, 0)
+    shape = node.operand(1).shape
+    return None if slot > 1 or shape is None else apply("taken_at_mask", G, mask, shape=shape)
+
+
+def _index_fill(node: NodeView, slot: int) -> Expression | None:
+    dim, where = _dim(node), node.kept("index", "the indices")
+    if slot > 1 or dim is None:
+        return None
+    if slot == 1:
+        return apply("summed_at", G, where, dim=dim)
+    return apply("zero_at", G, where, dim=dim, kind="rows", where="the indices", shape=node.shape(0))
+
+
+_REPLACED = Words("× 1 outside the view written to; inside, as the operation on the view says")
+
+ACCUMULATIONS: Mapping[str, Definition] = {
+    "CumprodBackward0": by_slot(_cumprod, holomorphic=True),
+    "LogcumsumexpBackward0": by_slot(_logcumsumexp, holomorphic=True),
+    "ProdBackward1": by_slot(_prod, holomorphic=True),
+    "VarMeanBackward0": by_slot(_with_mean(root=False), any_numbers=True),
+    "StdMeanBackward0": by_slot(_with_mean(root=True), any_numbers=True),
+    "AminmaxBackward0": by_slot(_aminmax, routed=True),
+    "CdistBackward0": by_slot(_pairs),
+    "EuclideanDistBackward0": by_slot(_pairs),
+    "PdistBackward0": define(Words("Σ over the pairs of rows, along their difference")),
+    "RenormBackward0": define(Words("rows over the limit: scaled, less the part along the row; others × 1")),
+    "ScatterReduceBackward0": by_slot(_reduced("index", "gather"), routed=True),
+    "IndexReduceBackward0": by_slot(_reduced("index", "rows"), routed=True),
+    "IndexAddBackward0": by_slot(_index_add),
+    "PutBackward0": by_slot(_put, routed=True),
+    "MaskedScatterBackward0": by_slot(_masked_scatter, routed=True),
+    "IndexFillBackward1": by_slot(_index_fill, routed=True),
+    "UnsafeMaskedIndexBackward0": define(Words("added at the indices, where the mask holds"), routed=True),
+    "UnsafeMaskedIndexPutAccumulateBackward0": define(
+        G, Words("taken at the indices, 0 where the mask does not hold"), routed=True
+    ),
+    "SegmentReduceBackward0": define(Words("over each segment, as its reduction says")),
+    "CopySlices": define(_REPLACED, Words("the part in the view, as the operation on the view says")),
+    # fused layers, and what works on stored elements only
+    "EmbeddingBagBackward0": define(
+        Words("added to the rows used, as the bags were reduced"), Words("g · the row used"), routed=True
+    ),
+    "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
+    "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
+    **{
+        name: by_slot(lambda _node, _slot: Words("through all steps of the layer, from the last to the first"))
+        for name in ("MkldnnRnnLayerBackward0", "CudnnRnnBackward0", "MiopenRnnBackward0", "LstmMpsBackward0")
+    },
+    **{
+        name: by_slot(lambda _node, _slot: Words("through the gates of the cell"))
+        for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")
+    },
+    "MultiMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
+    "MultilabelMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
+    **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
+}
+"""These rules, by the name of the grad_fn."""

@@ -1,0 +1,81 @@
+"""How functions of whole arrays are written inside a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from autograd_tour.record.rule import Apply
+from autograd_tour.rules.pieces import Level, Piece, bracket
+
+__all__ = ["ARRAY_WRITERS"]
+
+Parts = list[Piece]
+
+
+def _half(node: Apply, parts: Parts) -> Piece:
+    return Piece(f"{'first' if node.option('which') == 1 else 'second'} half of {parts[0].text}", Level.CHOICE)
+
+
+def _solve(node: Apply, parts: Parts) -> Piece:
+    side = "" if node.option("left") else ", from the right"
+    return Piece(f"solve({parts[0].text}, {parts[1].text}{side})")
+
+
+def _exp_block(_: Apply, parts: Parts) -> Piece:
+    a, g = (part.text for part in parts)
+    return Piece(f"upper right of exp([{a}, {g}; 0, {a}])", Level.CHOICE)
+
+
+def _zeros_behind(node: Apply, parts: Parts) -> Piece:
+    return Piece(f"{parts[0].text} and zeros up to {node.option('size')}", Level.CHOICE)
+
+
+def _inner_doubled(_: Apply, parts: Parts) -> Piece:
+    return Piece(f"{parts[0].text} with inner frequencies doubled", Level.CHOICE)
+
+
+def _later_products(_: Apply, parts: Parts) -> Piece:
+    return Piece(f"Σ of later g · the product of {parts[1].text} up to there without its own", Level.CHOICE)
+
+
+def _pairs_pulled(_: Apply, parts: Parts) -> Piece:
+    difference = _difference(parts)
+    return Piece(f"Σ g·({difference})/{bracket(parts[3], Level.POWER)} over the pairs", Level.CHOICE)
+
+
+def _pairs_signed(_: Apply, parts: Parts) -> Piece:
+    return Piece(f"Σ g·sign({_difference(parts)}) over the pairs", Level.CHOICE)
+
+
+def _difference(parts: Parts) -> str:
+    return f"{bracket(parts[1], Level.SUM)} − {bracket(parts[2], Level.PRODUCT)}"
+
+
+def _shared(node: Apply, parts: Parts) -> Piece:
+    return Piece(f"{parts[0].text} {node.option('where')}", Level.CHOICE)
+
+
+def _finite(_: Apply, parts: Parts) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.RELATION)} finite", Level.RELATION)
+
+
+def _constant(text: str) -> Callable[[Apply, Parts], Piece]:
+    return lambda _node, _parts: Piece(text, Level.PRODUCT if "/" in text else Level.ATOM)
+
+
+ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
+    "half": _half,
+    "solve": _solve,
+    "solve_triangular": _solve,
+    "exp_block": _exp_block,
+    "zeros_behind": _zeros_behind,
+    "inner_doubled": _inner_doubled,
+    "later_products": _later_products,
+    "pairs_pulled": _pairs_pulled,
+    "pairs_signed": _pairs_signed,
+    "shared_by_equals": _shared,
+    "finite": _finite,
+    "imaginary_unit": _constant("i"),
+    "inverse_gaps": _constant("1/(λⱼ − λᵢ)"),
+}
+"""The text of each function, from the texts of its arguments."""

@@ -1,0 +1,46 @@
+"""Pieces of a formula's text, and how tightly each holds together."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+__all__ = ["Level", "Piece", "bracket", "numeral"]
+
+
+class Level:
+    """How tightly a text holds together: what a larger expression has to bracket."""
+
+    CHOICE = 0
+    RELATION = 10
+    SUM = 20
+    NEGATIVE = 30
+    MATRIX_PRODUCT = 35
+    PRODUCT = 40
+    POWER = 50
+    ATOM = 60
+
+
+class Piece(NamedTuple):
+    """A text, how tightly it holds together, and whether it is a numeral."""
+
+    text: str
+    level: int = Level.ATOM
+    numeral: bool = False
+
+
+def numeral(value: float | str, digits: int = 4) -> str:
+    """A number as people write it: ``2``, ``0.5``, ``−1.051``, ``∞``."""
+    number = float(value)
+    if abs(number) == math.pi:
+        return "π" if number > 0 else "−π"
+    if math.isfinite(number) and number == int(number) and abs(number) < 1e6:
+        text = str(int(number))
+    else:
+        text = f"{number:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return text.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
+
+
+def bracket(piece: Piece, level: int) -> str:
+    """The text, in brackets if it holds together less than ``level``."""
+    return piece.text if piece.level >= level else f"({piece.text})"
