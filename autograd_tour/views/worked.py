@@ -52,8 +52,8 @@ def operand_values(graph: Graph) -> dict[str, Known]:
         facts = maker.values[slot] if slot < len(maker.values) else None
         _note(found.setdefault(edge.dst, {}), name, facts)
     for node in graph.nodes:
-        if node.id in found and node.name:
-            _note(found[node.id], node.name, node.value)
+        if node.id in found and (node.name or node.expr):
+            _note(found[node.id], node.name or node.expr, node.value)
     return found
 
 
@@ -136,7 +136,7 @@ def _with_numbers(rule: str, known: Known) -> str:
     text = re.sub(r"\(\((−?[\d.]+(?:e−?\d+)?)\)\)", r"(\1)", text)
     text = re.sub(r"^([×÷] )\((\d[\d.]*(?:e−?\d+)?)\)$", r"\1\2", text)
     left = [word for word in _WORD.findall(text) if word not in _ELEMENTWISE and not _exponent(word)]
-    return "" if left or "softmax" in text or "‖" in text or "mask" in text else text
+    return "" if left or "…" in text or "softmax" in text or "‖" in text or "mask" in text else text
 
 
 def _put(match: re.Match[str], rule: str, known: Known) -> str:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from autograd_tour.record.graph import Edge, Node, Saved
 from autograd_tour.rules import formulas
+from autograd_tour.rules.labels import describe
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.drafts import Draft, Drafts, outline, position, unnamed
+from autograd_tour.tracer.assemble.naming import SourceTitle
 from autograd_tour.tracer.assemble.operands import Operands
 from autograd_tour.tracer.assemble.saved import SavedTensorView
-from autograd_tour.tracer.assemble.titles import Title
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.forward import ForwardRecord
@@ -80,7 +81,7 @@ class Builder:
         draft = self.drafts[i]
         name = draft.names[0]
         group = name.rpartition(".")[0]
-        title = Title(name, name) if name else self.drafts.leaf_title(self.skeleton.fns[i].variable)
+        title = SourceTitle(name, name) if name else self.drafts.leaf_title(self.skeleton.fns[i].variable)
         leaf_id = self._leaf_ids[i] = self._new_id()
         values, names = tuple(draft.values), (name,)
         self.nodes.append(
@@ -186,11 +187,17 @@ class Builder:
     def _line(self, spot: int) -> int | None:
         return self.record.spots.line(spot) if self.record is not None else None
 
-    def _title(self, i: int, name: str, operands: Sequence[str]) -> Title:
+    def _title(self, i: int, name: str, operands: Sequence[str]) -> SourceTitle:
         draft, function = self.drafts[i], getattr(self.skeleton.fns[i], "_forward_cls", None)
-        texts = draft.texts if draft.texts is not None else operands
         custom = function.__name__.removesuffix("Backward") if function is not None else ""
-        return self.drafts.titles.operation(draft, name, texts, draft.attributes, custom)
+
+        def without_source() -> tuple[str, str]:
+            heard = draft.call.function if draft.call is not None and draft.alone else ""
+            texts = draft.texts if draft.texts is not None else operands
+            return (custom, "") if custom else describe(name, heard, texts, draft.attributes)
+
+        step = custom or friendly_name(name)
+        return self.drafts.titles.operation(draft.call, step, draft.makes_result, without_source)
 
     def _add_constant(self, constant: int) -> None:
         if constant in self._constant_ids:

@@ -12,10 +12,10 @@ from torch import Tensor
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.rules import formulas
 from autograd_tour.text import friendly_name
+from autograd_tour.tracer.assemble.naming import SourceNames, SourceTitle
 from autograd_tour.tracer.assemble.saved import SavedTensorView, read_attributes, read_saved
-from autograd_tour.tracer.assemble.titles import Title, Titles
 from autograd_tour.tracer.assemble.walk import Skeleton
-from autograd_tour.tracer.listen.calls import CallRecord
+from autograd_tour.tracer.listen.calls import CallRecord, Site
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 
@@ -87,7 +87,7 @@ class Drafts:
         self.record = record
         self.recorder = recorder
         self.leaf_names = leaf_names
-        self.titles = Titles(record)
+        self.titles = SourceNames(record)
         self.thorough = len(skeleton) <= LARGE and recorder.keep != 0
         # A draft says more than a node's own metadata only where there is more to say.
         self.all: Sequence[Draft] = ()
@@ -124,9 +124,9 @@ class Drafts:
                 _take_outputs(draft, call)
         return draft
 
-    def leaf_title(self, leaf: Tensor) -> Title:
+    def leaf_title(self, leaf: Tensor) -> SourceTitle:
         """What a leaf is called that has no name."""
-        born = self.record.birth(leaf) if self.record is not None else -1
+        born = self.record.birth(leaf) if self.record is not None else Site()
         kind = "Parameter" if isinstance(leaf, torch.nn.Parameter) else "leaf"
         return self.titles.tensor(id(leaf), born, tuple(leaf.shape), kind)
 

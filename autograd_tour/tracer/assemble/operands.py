@@ -9,7 +9,7 @@ from torch import Tensor
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.drafts import Draft, Drafts, position, strided, take_result
-from autograd_tour.tracer.assemble.titles import Title
+from autograd_tour.tracer.assemble.naming import SourceTitle
 from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand
 
 __all__ = ["Operands"]
@@ -32,13 +32,13 @@ class Operands:
         """How labels refer to it."""
         return self.title_of(number).name
 
-    def title_of(self, number: int) -> Title:
+    def title_of(self, number: int) -> SourceTitle:
         """Its name in the program, or its path if it is a module's buffer, or what it is there."""
         made = self.constant(number)
         name = made.name or self.drafts.leaf_names.get(id(made.ref()), "")
         if name:
-            return Title(name, name)
-        return self.drafts.titles.tensor(-1 - number, made.spot, made.facts.shape)
+            return SourceTitle(name, name)
+        return self.drafts.titles.tensor(-1 - number, made.born, made.facts.shape)
 
     def _place_all(self) -> None:
         members: dict[int, list[int]] = {}

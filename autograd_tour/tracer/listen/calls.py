@@ -113,13 +113,13 @@ class CallRecord:
 
 
 class Constant:
-    """A tensor without gradient that an operation used: ``spot`` is where it was made, or -1."""
+    """A tensor without gradient that an operation used: ``born`` is where it was made."""
 
-    __slots__ = ("cut_from", "facts", "name", "ref", "spot")
+    __slots__ = ("born", "cut_from", "facts", "name", "ref")
 
-    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, spot: int) -> None:
+    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
         self.ref = weakref.ref(tensor)
         self.facts = facts
         self.name = name
-        self.spot = spot
+        self.born = born
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

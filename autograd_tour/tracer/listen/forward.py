@@ -10,7 +10,7 @@ import builtins
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -55,7 +55,7 @@ class ForwardRecord:
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
-        self._born: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._born: dict[int, tuple[weakref.ref[Tensor], Site]] = {}
         self._applied: dict[int, tuple[Site, tuple[int, str] | None]] = {}
         self._home: str | None = None
 
@@ -91,12 +91,13 @@ class ForwardRecord:
         """Take note of one finished call. ``method``: it is one of tensors, its first argument."""
         stop = sequence_nr()
         if stop == start:
-            if isinstance(result, Tensor) and (not result.requires_grad or result.is_leaf):
+            if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
             return
-        user = user_frame(frame, self.stop)
-        site, group = self._site(frame, user), self.modules.current
+        deepest = user_frame(frame, self.stop)
+        user = self._program_frame(deepest)
+        site, group = self._site(frame, user, deepest), self.modules.current
         if len(self.calls) >= DETAILED:
             for seq in range(start, stop):
                 self._owner[seq] = self._plain_call(function, site, group)
@@ -112,7 +113,7 @@ class ForwardRecord:
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
-        call.names = assigned_names(frame, self.stop)[: len(tensors)]
+        call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._made[id(tensor)] = (weakref.ref(tensor), call, position)
         for seq in range(start, stop):
@@ -128,18 +129,17 @@ class ForwardRecord:
             self._plain[key] = CallRecord(function, 0, 0, site, group)
         return self._plain[key]
 
-    def _site(self, frame: FrameType, user: FrameType | None) -> Site:
-        """Where the call that runs in ``frame`` stands; ``user`` is the innermost frame of the program."""
-        helpful = self._program_frame(user)
-        if helpful is None:
+    def _site(self, frame: FrameType, user: FrameType | None, deepest: FrameType | None) -> Site:
+        """Where the call that runs in ``frame`` stands; ``deepest`` may be in what ``user`` calls there."""
+        if user is None:
             return Site()
         spots, run = self.spots, self.modules.run
-        spot = spots.number(helpful)
-        inner = -1 if helpful is user else spots.number(user)
+        inner = -1 if user is deepest else spots.number(deepest)
         visit = run.visit if run is not None and run.owner is None else 0
-        return Site(spot, inner, helpful is frame or _hands_on(frame, helpful), visit, id(helpful))
+        return Site(spots.number(user), inner, user is frame or _hands_on(frame, user), visit, id(user))
 
     def _program_frame(self, user: FrameType | None) -> FrameType | None:
+        """The frame whose line helps the reader, at or above ``user``."""
         own = self.modules.run.own if self.modules.run is not None else None
         if own is not None:
             return program_frame(user, self.stop, own.frame, own.owner or "")
@@ -160,6 +160,7 @@ class ForwardRecord:
             for call in run.calls:
                 call.site = Site(spot, call.site.spot, False, run.visit, id(caller))
                 call.whole = False
+                call.names = ()  # they are its own affair
         if run.visit == run.number:
             for item in _flatten(result):
                 made = self.producer(item) if isinstance(item, Tensor) else None
@@ -176,9 +177,9 @@ class ForwardRecord:
         for call in [*self.calls, *self._plain.values()]:
             if not call.whole and call.site.visit == 0:
                 call.whole = True
-                if before is not None and before.site == call.site and not self._named_there(call):
+                if _same_site(before, call) and not self._named_there(call):
                     before.whole = False
-            elif call.whole and before is not None and before.site == call.site:
+            elif call.whole and _same_site(before, call):
                 before.whole = self._named_there(call)
             before = call
             if id(call) in used:
@@ -190,10 +191,10 @@ class ForwardRecord:
         name = expression.function.strip("_") if expression is not None else ""
         return name in ("", call.function) or (call.site.direct and not hasattr(builtins, name))
 
-    def birth(self, tensor: Tensor | None) -> int:
-        """The place where a tensor was made that needed no node, or -1."""
+    def birth(self, tensor: Tensor) -> Site:
+        """Where a tensor was made that needed no node."""
         born = self._born.get(id(tensor))
-        return born[1] if born is not None and born[0]() is tensor else -1
+        return born[1] if born is not None and born[0]() is tensor else Site()
 
     @property
     def abridged(self) -> bool:
@@ -226,7 +227,9 @@ class ForwardRecord:
             self.modules.notice(leaf, user)
         name = self.leaf_names.get(id(leaf))
         if name is None:
-            name = self.leaf_names[id(leaf)] = self._look_up(leaf, user)
+            # A parameter of a module that was heard of has its path.
+            name = "" if self.modules.owns(leaf) else self._look_up(leaf, user)
+            self.leaf_names[id(leaf)] = name
         return name
 
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
@@ -242,7 +245,7 @@ class ForwardRecord:
         number = node._sequence_nr()
         call = self._owner.get(number)
         if call is None:
-            here = Site(self.spots.number(self._program_frame(user)), -1, False), self.modules.current
+            here = Site(self.spots.number(user), -1, False), self.modules.current
             site, group = self._applied.get(number, here)
             call = self._owner[number] = CallRecord(made_by.__name__, number, number + 1, site, group)
             call.operands = [Operand("", True)]
@@ -263,9 +266,9 @@ class ForwardRecord:
 
         Such a Function takes its node's number before it runs ``forward``, so it is the last one given out.
         """
-        user = user_frame(frame, self.stop)
-        helpful = self._program_frame(user)
-        self._born[id(tensor)] = (weakref.ref(tensor), self.spots.number(helpful))
+        deepest = user_frame(frame, self.stop)
+        site = self._site(frame, self._program_frame(deepest), deepest)
+        self._born[id(tensor)] = (weakref.ref(tensor), site)
         if torch.is_grad_enabled() or number - 1 in self._applied:
             return
         outer: FrameType | None = frame
@@ -310,12 +313,27 @@ class ForwardRecord:
                 return
 
 
+def _same_site(before: CallRecord | None, call: CallRecord) -> TypeGuard[CallRecord]:
+    """Whether two calls came from one place in one run of a function."""
+    return before is not None and before.site._replace(inner=-1) == call.site._replace(inner=-1)
+
+
 def _hands_on(frame: FrameType, helpful: FrameType) -> bool:
     """Whether the torch function that ``helpful`` called is the one heard, not one inside of it."""
     if frame.f_code.co_name != "handle_torch_function":
         return False
     called = frame.f_back
     return called is not None and called.f_back is helpful
+
+
+def _names(assigned: tuple[str, ...], result: Any, count: int) -> tuple[str, ...]:
+    """The names of the tensors in a result; one variable for all of them names each by its place."""
+    if len(assigned) != 1 or isinstance(result, Tensor):
+        return assigned[:count]
+    if not isinstance(result, (list, tuple)) or len(result) != count:
+        return ()
+    fields = getattr(type(result), "__match_args__", ())  # torch's own named tuples have them
+    return tuple(f"{assigned[0]}.{fields[n]}" if n < len(fields) else f"{assigned[0]}[{n}]" for n in range(count))
 
 
 def _arguments(args: Any, kwargs: Any) -> Iterator[tuple[Path, Any]]:
@@ -337,6 +355,11 @@ def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from _flatten(item, depth + 1)
     else:
         yield value
+
+
+def _is_leaf(tensor: Tensor) -> bool:
+    """Whether a tensor is a leaf for sure: of a view this is not asked, torch would make its node anew."""
+    return not tensor._is_view() and tensor.is_leaf
 
 
 def _pointer(tensor: Tensor) -> int:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor
 
-from autograd_tour.rules.labels import describe
 from autograd_tour.rules.titles import BRIEF_LIMIT, TITLE_LIMIT, Expression, shape_title
-from autograd_tour.text import friendly_name
-from autograd_tour.tracer.listen.calls import CallRecord, Operand
+from autograd_tour.tracer.listen.calls import CallRecord, Operand, Site
 from autograd_tour.tracer.listen.forward import ForwardRecord
 
-if TYPE_CHECKING:
-    from autograd_tour.tracer.assemble.drafts import Draft
-
-__all__ = ["Title", "Titles"]
+__all__ = ["SourceNames", "SourceTitle"]
 
 
-class Title(NamedTuple):
+class SourceTitle(NamedTuple):
     """``op`` is the title, ``brief`` the same where room is short, ``name`` how rules refer to the result.
 
-    ``expression`` is all of the source it was read from.
+    ``expression`` is all of the source it was read from, on one line.
     """
 
     op: str
@@ -31,54 +26,70 @@ class Title(NamedTuple):
     expression: str = ""
 
 
-class Titles:
+class SourceNames:
     """The titles of one record; each place of the program is read once."""
 
     def __init__(self, record: ForwardRecord | None) -> None:
         self.record = record
-        self._by_spot: dict[int, Title | None] = {}
+        self._by_spot: dict[int, SourceTitle | None] = {}
         self._used_as: dict[int, Expression] | None = None
 
     def operation(
-        self, draft: Draft, grad_fn: str, texts: Sequence[str], attributes: Mapping[str, str], custom: str
-    ) -> Title:
-        """The title of the node ``grad_fn``; ``texts`` are its operands, ``custom`` the name of a Function."""
-        call = draft.call
-        alone = call.function if call is not None and draft.alone else ""
-        plain = Title(custom) if custom else Title(*describe(grad_fn, alone, texts, attributes))
-        function = alone if alone and not alone.startswith("_") else custom or friendly_name(grad_fn)
-        plain = plain._replace(name=plain.name or f"{function}(…)")
-        source = self._read(call.site.spot) if call is not None else None
-        if call is None or source is None:
-            return plain
-        result = draft.makes_result or (not call.stop and friendly_name(grad_fn) in call.function)
-        if result and call.whole:
-            return source._replace(name=source.name or plain.name)
-        step = friendly_name(grad_fn)
-        room = TITLE_LIMIT - len(step) - len(" in ")
-        assert self.record is not None
-        outer = self.record.spots.expression(call.site.spot)
-        whole = f"{step} in {outer.title(max(room, BRIEF_LIMIT))}" if outer is not None else step
-        return Title(whole, plain.name, step, source.expression)
+        self,
+        call: CallRecord | None,
+        step: str,
+        makes_result: bool,
+        without_source: Callable[[], tuple[str, str]],
+    ) -> SourceTitle:
+        """The title of a node that ``call`` made.
 
-    def tensor(self, key: int, spot: int, shape: tuple[int, ...], kind: str = "tensor") -> Title:
-        """The title of a tensor without a name, given by its ``id``: how it is used, how it was made, its shape."""
+        ``step`` is what torch calls the operation, ``makes_result`` says that its result is that of the
+        call. ``without_source`` gives the title and the name it has where no source is at hand.
+        """
+        source = self._read(call.site.spot) if call is not None else None
+        # Of a call that was not noted in detail only its function tells which node made the result.
+        result = makes_result or (call is not None and not call.stop and step in call.function)
+        whole = call is not None and call.whole and result
+        if source is not None and whole and source.name:
+            return source
+        op, name = without_source()
+        name = name or f"{step}(…)"
+        if call is None or source is None:
+            return SourceTitle(op, name)
+        if whole:
+            return source._replace(name=name)
+        return SourceTitle(self._within(step, call.site.spot), name, step, source.expression)
+
+    def tensor(
+        self, key: int, born: Site, shape: tuple[int, ...], kind: str = "tensor"
+    ) -> SourceTitle:
+        """The title of a tensor without a name: how it is used, how it was made, or its shape.
+
+        ``key`` is the ``id`` of a leaf, or −1 − number of a constant.
+        """
         used = self._uses().get(key)
         if used is not None:
             return _titled(used)
-        source = self._read(spot)
-        if source is not None and source.name:
+        source, text = self._read(born.spot), shape_title(shape, kind)
+        if source is None:
+            return SourceTitle(text, text)
+        if born.direct and source.name:
             return source
-        text = shape_title(shape, kind)
-        return Title(text, text)
+        return SourceTitle(self._within(text, born.spot), text, text, source.expression)
 
-    def _read(self, spot: int) -> Title | None:
+    def _read(self, spot: int) -> SourceTitle | None:
         if self.record is None or spot < 0:
             return None
         if spot not in self._by_spot:
             expression = self.record.spots.expression(spot)
             self._by_spot[spot] = _titled(expression) if expression is not None else None
         return self._by_spot[spot]
+
+    def _within(self, part: str, spot: int) -> str:
+        """``log_softmax in F.cross_entropy(logits, y)``."""
+        expression = self.record.spots.expression(spot) if self.record is not None else None
+        room = max(TITLE_LIMIT - len(part) - len(" in "), BRIEF_LIMIT)
+        return f"{part} in {expression.title(room)}" if expression is not None else part
 
     def _uses(self) -> dict[int, Expression]:
         """id of a leaf, or −1 − number of a constant -> the argument that it is at its first use."""
@@ -90,7 +101,7 @@ class Titles:
                     if key is None or key in self._used_as:
                         continue
                     argument = self._argument(call, operand)
-                    if argument is not None and argument.tree is not None:
+                    if argument is not None and argument.name():
                         self._used_as[key] = argument
         return self._used_as
 
@@ -109,7 +120,7 @@ def _key(operand: Operand) -> int | None:
     return id(operand.source) if isinstance(operand.source, Tensor) else None
 
 
-def _titled(expression: Expression) -> Title:
+def _titled(expression: Expression) -> SourceTitle:
     title = expression.title()
     brief = expression.title(BRIEF_LIMIT) if len(title) > BRIEF_LIMIT else ""
-    return Title(title, expression.name(), brief, expression.full())
+    return SourceTitle(title, expression.name(), brief, expression.full())
