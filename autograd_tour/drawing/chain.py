@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.naming import title_of
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.record.graph import Edge, Graph, Node
@@ -72,7 +73,7 @@ def _leaf_row(leaf: Node | None) -> Row:
     shape = leaf.value.shape if leaf.value is not None else ()
     runs = [
         Run("variable  ", "muted"),
-        Run(fit(leaf.name or "unnamed", ROOM, 12, bold=True), "forward", bold=True),
+        Run(title_of(leaf, ROOM, 12), "forward", bold=True),
     ]
     runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
     return Row(tuple(runs), height=22)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.naming import title_of
 from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.graph import Change, Edge, Graph, Node, State, Step
@@ -57,10 +58,7 @@ class _Artist:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
         cut = any(note.startswith("cut") for note in node.notes)
-        name = node.op or node.name or node.grad_fn or node.kind
-        if node.kind in ("leaf", "constant"):
-            name = node.name or ("detached" if cut else "unnamed")
-        name = fit(name, NAME_ROOM, 14, bold=True)
+        name = title_of(node, NAME_ROOM, 14)
         mark, role = _MARKS.get(node.state, ("", ink))
         head = (Run(f"{mark}  ", role, bold=True, size=18),) if mark else ()
         kind = (

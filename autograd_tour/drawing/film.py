@@ -150,7 +150,7 @@ def _caption(frame: Frame, count: int, nodes: dict[str, Node]) -> tuple[Line, ..
         return ((_bold(f"Before backward · {said}"),),)
     node = nodes[frame.node]
     if frame.deposit is not None:
-        return (_head(frame, count, node, nodes[frame.deposit.leaf].name), _deposited(frame.deposit, nodes))
+        return (_head(frame, count, node, nodes[frame.deposit.leaf].op), _deposited(frame.deposit, nodes))
     lines = [_head(frame, count, node, node.op)]
     if node.kind == "group" and node.notes:
         lines.append((_plain(fit(" · ".join(node.notes), 2 * ROOM, SIZE)),))

@@ -74,7 +74,7 @@ class Expression:
                     kept = [other for other in replaced if other[0] != part.start]
                     replaced = [*kept, (part.start, part.end, short)]
                     text = self._with([*replaced, *_outside(signs, replaced)])
-        if isinstance(self.tree, ast.BinOp) and all(text == _DOTS for _, _, text in replaced) and len(replaced) == 2:
+        if isinstance(self.tree, ast.BinOp) and [dots for *_, dots in replaced] == [_DOTS, _DOTS]:
             half = [min(replaced)]  # two operands as dots say nothing, if one of them fits
             whole = self._with([*half, *_outside(signs, half)])
             text = whole if len(whole) <= limit else text
@@ -156,9 +156,8 @@ class Expression:
                 tight = between.strip("()") == sign
                 if text != sign or (spaced and tight):
                     yield at, at + len(sign), f" {text} " if spaced and tight else text
-            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-                if not isinstance(node.operand, ast.Constant):
-                    yield node.col_offset, node.col_offset + 1, MINUS
+            elif isinstance(node, ast.UnaryOp) and not _is_number(node) and isinstance(node.op, ast.USub):
+                yield node.col_offset, node.col_offset + 1, MINUS
 
 
 def _outside(inner: list[_Replacement], outer: list[_Replacement]) -> list[_Replacement]:

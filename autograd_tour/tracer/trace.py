@@ -142,7 +142,7 @@ def record_of(
             edges=tuple(builder.edges),
             groups=_groups(record),
             passes=passes,
-            source=tuple(record.spots.lines) if record is not None else (),
+            source=tuple(record.sites.spots.lines) if record is not None else (),
             outputs=tuple((builder.ids[i], k) for i, k in places),
             meta=_meta(recorder.keep, _remarks(record, start is not None, builder)),
         )

@@ -59,7 +59,9 @@ def test_the_danger_is_real_without_the_measure():
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode != 0, "torch frees deep graphs safely now: tracer/assemble/walk.py's measure can go"
+    assert done.returncode != 0, (
+        "torch frees deep graphs safely now: tracer/assemble/walk.py's measure can go"
+    )
 
 
 def test_a_shallow_graph_is_left_untouched():

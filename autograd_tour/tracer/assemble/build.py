@@ -14,7 +14,7 @@ from autograd_tour.rules import formulas
 from autograd_tour.rules.labels import describe
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.drafts import Draft, Drafts, outline, position, unnamed
-from autograd_tour.tracer.assemble.naming import SourceTitle
+from autograd_tour.tracer.assemble.naming import SourceTitle, place_of_backward
 from autograd_tour.tracer.assemble.operands import Operands
 from autograd_tour.tracer.assemble.saved import SavedTensorView
 from autograd_tour.tracer.assemble.walk import Skeleton
@@ -185,7 +185,7 @@ class Builder:
         return self.record.modules.path(call.group) if call is not None and self.record is not None else ""
 
     def _line(self, spot: int) -> int | None:
-        return self.record.spots.line(spot) if self.record is not None else None
+        return self.record.sites.spots.line(spot) if self.record is not None else None
 
     def _title(self, i: int, name: str, operands: Sequence[str]) -> SourceTitle:
         draft, function = self.drafts[i], getattr(self.skeleton.fns[i], "_forward_cls", None)
@@ -327,6 +327,8 @@ def _notes(fn: Any, name: str) -> tuple[str, ...]:
         notes.append("opaque: torch.compile keeps what happens inside to itself")
     elif hasattr(fn, "_forward_cls"):
         notes.append("custom Function")
+        if place := place_of_backward(fn._forward_cls):
+            notes.append(f"its backward() is at {place}")
     if name == "CopySlices":
         notes.append("in place on a view: the real node is hidden inside")
     return tuple(notes)

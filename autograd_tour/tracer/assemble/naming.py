@@ -1,8 +1,10 @@
-"""What nodes are called: by the expression of the program that made them, or else by what torch calls them."""
+"""What nodes are called: by the expression of the program that made them, or else in torch's words."""
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable
+from types import CodeType
 from typing import NamedTuple
 
 from torch import Tensor
@@ -10,8 +12,9 @@ from torch import Tensor
 from autograd_tour.rules.titles import BRIEF_LIMIT, TITLE_LIMIT, Expression, shape_title
 from autograd_tour.tracer.listen.calls import CallRecord, Operand, Site
 from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.frames import is_library, relative
 
-__all__ = ["SourceNames", "SourceTitle"]
+__all__ = ["SourceNames", "SourceTitle", "place_of_backward"]
 
 
 class SourceTitle(NamedTuple):
@@ -46,7 +49,7 @@ class SourceNames:
         ``step`` is what torch calls the operation, ``makes_result`` says that its result is that of the
         call. ``without_source`` gives the title and the name it has where no source is at hand.
         """
-        source = self._read(call.site.spot) if call is not None else None
+        source = self._read(call.site.spot) if call is not None and not call.site.near else None
         # Of a call that was not noted in detail only its function tells which node made the result.
         result = makes_result or (call is not None and not call.stop and step in call.function)
         whole = call is not None and call.whole and result
@@ -60,9 +63,7 @@ class SourceNames:
             return source._replace(name=name)
         return SourceTitle(self._within(step, call.site.spot), name, step, source.expression)
 
-    def tensor(
-        self, key: int, born: Site, shape: tuple[int, ...], kind: str = "tensor"
-    ) -> SourceTitle:
+    def tensor(self, key: int, born: Site, shape: tuple[int, ...], kind: str = "tensor") -> SourceTitle:
         """The title of a tensor without a name: how it is used, how it was made, or its shape.
 
         ``key`` is the ``id`` of a leaf, or −1 − number of a constant.
@@ -81,18 +82,18 @@ class SourceNames:
         if self.record is None or spot < 0:
             return None
         if spot not in self._by_spot:
-            expression = self.record.spots.expression(spot)
+            expression = self.record.sites.spots.expression(spot)
             self._by_spot[spot] = _titled(expression) if expression is not None else None
         return self._by_spot[spot]
 
     def _within(self, part: str, spot: int) -> str:
         """``log_softmax in F.cross_entropy(logits, y)``."""
-        expression = self.record.spots.expression(spot) if self.record is not None else None
+        expression = self.record.sites.spots.expression(spot) if self.record is not None else None
         room = max(TITLE_LIMIT - len(part) - len(" in "), BRIEF_LIMIT)
         return f"{part} in {expression.title(room)}" if expression is not None else part
 
     def _uses(self) -> dict[int, Expression]:
-        """id of a leaf, or −1 − number of a constant -> the argument that it is at its first use."""
+        """Id of a leaf, or −1 − number of a constant -> the argument that it is at its first use."""
         if self._used_as is None:
             self._used_as = {}
             for call in self.record.calls if self.record is not None else ():
@@ -108,10 +109,21 @@ class SourceNames:
     def _argument(self, call: CallRecord, operand: Operand) -> Expression | None:
         if self.record is None or not (call.site.direct and operand.path):
             return None
-        expression = self.record.spots.expression(call.site.spot)
+        expression = self.record.sites.spots.expression(call.site.spot)
         numbers = [other for other in call.operands if other.text and not other.differentiable]
         mixed = bool(numbers) and all(other.constant < 0 for other in numbers)
         return expression.argument(operand.path, call.method, call.given, mixed) if expression else None
+
+
+def place_of_backward(function: type) -> str:
+    """``file:line`` of the ``def backward`` of a custom Function; ``""`` if it has none of its own."""
+    code = getattr(getattr(function, "backward", None), "__code__", None)
+    if not isinstance(code, CodeType) or is_library(code.co_filename):
+        return ""
+    # Code begins with its decorators.
+    lines = range(code.co_firstlineno, code.co_firstlineno + 8)
+    starts = (n for n in lines if linecache.getline(code.co_filename, n).lstrip().startswith("def "))
+    return f"{relative(code.co_filename)}:{next(starts, code.co_firstlineno)}"
 
 
 def _key(operand: Operand) -> int | None:

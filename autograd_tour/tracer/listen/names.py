@@ -73,9 +73,7 @@ def _sink(code: CodeType, last: int) -> tuple[str, ...] | None:
     return sinks.get(offsets[bisect_right(offsets, last) - 1], ()) if offsets else ()
 
 
-def assigned_names(
-    frame: FrameType | None, stop: CodeType, program: FrameType | None
-) -> tuple[str, ...]:
+def assigned_names(frame: FrameType | None, stop: CodeType, program: FrameType | None) -> tuple[str, ...]:
     """Names that the program is about to give to what the call running in ``frame`` returns.
 
     What a function inside of ``program`` calls it is that function's own affair.
@@ -117,7 +115,7 @@ def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
 
 
 def first_name(tensor: object, frame: FrameType) -> str:
-    """What ``frame`` called ``tensor`` first: as a variable from outside, as an argument, as one of its own."""
+    """What ``frame`` called ``tensor`` first: a variable from outside, an argument, or one of its own."""
     return find_name(tensor, [variables(frame)])
 
 
