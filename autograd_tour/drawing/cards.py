@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.naming import line_name, output_name, saved_name, title_of
 from autograd_tour.drawing.pause import collector_paused
 from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
 from autograd_tour.drawing.wording import (
@@ -43,8 +44,9 @@ def cards_scene(
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
-    title = _title(graph)
-    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), direction, graph.meta.notes)
+    return Scene(
+        tuple(cards), tuple(links), _title(graph), describe_graph(graph), direction, graph.meta.notes
+    )
 
 
 def _title(graph: Graph) -> str:
@@ -68,7 +70,7 @@ class _Artist:
     # ---- cards ----------------------------------------------------------------------------
 
     def _leaf(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = title_of(node, NAME_ROOM, 14)
         rows = [
             Row(
                 (Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25
@@ -82,7 +84,7 @@ class _Artist:
         when = number if self.timeline is not None else 0
         if self.timeline is not None and step is not None:
             mailbox = replace(mailbox, since=number, earlier=self._waiting_mailbox(step, self.timeline))
-        return Card(node.id, "leaf", (*rows, mailbox), lane=24, title=f"leaf {node.name}", runs_at=when)
+        return Card(node.id, "leaf", (*rows, mailbox), lane=24, title=f"leaf {node.op}", runs_at=when)
 
     def _waiting_mailbox(self, step: Step, timeline: Timeline) -> tuple[tuple[int, tuple[Run, ...]], ...]:
         """The mailbox before its accumulator ran: what is in it, and what has arrived at it."""
@@ -107,7 +109,7 @@ class _Artist:
 
     def _constant(self, node: Node) -> Card:
         cut = next((note for note in node.notes if note.startswith("cut")), "")
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = title_of(node, NAME_ROOM, 14)
         kind = "cut" if cut else "constant"
         rows = [
             Row(
@@ -121,19 +123,18 @@ class _Artist:
         ]
         if cut:
             rows.append(Row((Run(fit(cut.removeprefix("cut: "), TEXT_ROOM, 12), "muted"),)))
-        return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
+        return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.op}")
 
     def _operation(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = title_of(node, NAME_ROOM, 14)
         rows = [
             Row(
                 (Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26
             )
         ]
         if node.where is not None:
-            line = self.graph.source[node.where]
-            text = fit(line.text or line.file, TEXT_ROOM - 40, 12)
-            rows.append(Row((Run(f"line {line.line}  ", "muted"), Run(text, "muted")), height=18))
+            place, text = line_name(self.graph.source[node.where], node.expression, TEXT_ROOM, 12)
+            rows.append(Row((Run(f"{place}  ", "muted"), Run(text, "muted")), height=18))
         rows += self._values(node)
         rows += [replace(self._saved(item), fact=f"{node.id}.saved") for item in node.saved[:SAVED_ROWS]]
         if len(node.saved) > SAVED_ROWS:
@@ -144,31 +145,35 @@ class _Artist:
         rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in notes]
         gradient = self._gradient(node)
         lane = sum(row.height for row in gradient)
-        title = f"{node.op} ({node.grad_fn})"
+        spoken = f"{node.op} ({node.grad_fn})"
         return Card(
-            node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
+            node.id, "operation", (*rows, *gradient), lane=lane, title=spoken, runs_at=self._runs_at(node)
         )
 
     def _runs_at(self, node: Node) -> int:
         return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
 
     def _group(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM + 60, 14, bold=True)
-        path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
+        name = title_of(node, NAME_ROOM + 60, 14)
+        path = (
+            (Run(fit(node.group, 110, 12, keep_end=True), "muted"),)
+            if node.group and node.group != node.op
+            else ()
+        )
         rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
         rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
         gradient = self._gradient(node)
         rows += self._values(node)
         lane = sum(row.height for row in gradient)
-        title = f"{node.op}, folded"
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        spoken = f"{node.op}, folded"
+        return Card(
+            node.id, "group", (*rows, *gradient), lane=lane, title=spoken, runs_at=self._runs_at(node)
+        )
 
     def _values(self, node: Node) -> list[Row]:
-        several = len(node.values) > 1
         rows = []
         for k, facts in enumerate(node.values[:OUTPUT_ROWS]):
-            name = node.names[k] if k < len(node.names) else ""
-            lead = name or (f"[{k}]" if several else "")
+            lead = output_name(node, k)
             if facts is not None:
                 rows.append(Row(tensor_runs(facts, "forward", name=fit(lead, 90, 12))))
         if len(node.values) > OUTPUT_ROWS:
@@ -177,15 +182,8 @@ class _Artist:
 
     def _saved(self, item: Saved) -> Row:
         origin = self.nodes.get(item.of)
-        name = self.graph.result_name(origin.id, None) if origin is not None else ""
-        if origin is not None and origin.kind == "constant" and not origin.name:
-            name = ""  # its shape says more
-        if item.name in ("result", "output", "result0", "out"):
-            name = origin.name if origin is not None and origin.name else "the result"
-        if not name and item.facts is not None and item.facts.numel == 1 and item.facts.first:
-            name = f"{item.name} = {elements(item.facts)}"  # a plain number that torch wrapped as a tensor
-        text = fit(name or item.name, 110, 12)
-        if not name and item.facts is not None and item.facts.shape:
+        text = fit(saved_name(item, origin), 110, 12, keep_end=origin is not None and origin.kind == "leaf")
+        if origin is not None and not origin.name and origin.kind == "constant" and item.facts is not None:
             text += f" {shape_text(item.facts.shape)}"
         state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(
             item.state, ""
@@ -209,8 +207,7 @@ class _Artist:
         received = step.received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
-            name = node.names[k] if k < len(node.names) else ""
-            lead = "grad in  " if len(received) == 1 else f"grad {fit(name, 90, 12) or f'[{k}]'}  "
+            lead = "grad in  " if len(received) == 1 else f"grad {fit(output_name(node, k), 90, 12)}  "
             known = (
                 facts is not None
                 and bool(node.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.naming import title_of
 from autograd_tour.drawing.scene import Card, Link, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import shape_text
 from autograd_tour.record.graph import Edge, Graph, Node
@@ -70,7 +71,7 @@ def _leaf_row(graph: Graph, leaf: str) -> Row:
     shape = value.shape if value is not None else ()
     runs = [
         Run("variable  ", "muted"),
-        Run(fit(graph.title(leaf), ROOM, 12, bold=True), "forward", bold=True),
+        Run(title_of(graph.node(leaf), ROOM, 12), "forward", bold=True),
     ]
     runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
     return Row(tuple(runs), height=22)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
+from autograd_tour.drawing.naming import title_of
 from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.graph import Change, Edge, Graph, Node, State
@@ -52,7 +53,7 @@ class _Artist:
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = title_of(node, NAME_ROOM, 14)
         mark, role = _MARKS.get(node.state, ("", ink))
         head = (Run(f"{mark}  ", role, bold=True, size=18),) if mark else ()
         kind = (

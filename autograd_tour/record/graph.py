@@ -97,16 +97,14 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``op`` is what a person calls it (``w * t_u``), ``brief`` the same in a few words if it is long,
     ``expression`` all of the source that ``op`` was read from, on one line, ``expr`` how another label
-    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output
-    slot.
-    ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
-    stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
-    ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls; ``group`` is a path in
+    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each
+    output slot. ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a
+    ``None`` stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
+    ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls. ``group`` is a path in
     ``Graph.groups``. ``fused`` is what the steps inside a node compute together, ``None`` where it is a
-    single step. ``call`` is the torch function the
-    program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
-    its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
-    :func:`autograd_tour.views.diff.diff`.
+    single step. ``call`` is the torch function the program called, which may have made several nodes. A
+    ``group`` stands for ``folded`` operations; its slots are the tensors that cross its border.
+    ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
 
     ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
     by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``

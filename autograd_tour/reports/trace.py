@@ -68,7 +68,7 @@ def _forward(graph: Graph) -> str:
                 [
                     node.id if first else "",
                     node.kind if first else "",
-                    node.op if first and node.kind == "operation" else "",
+                    node.op if first and (node.kind == "operation" or not node.name) else "",
                     name,
                     _shape(facts),
                     facts.dtype if facts is not None else "",

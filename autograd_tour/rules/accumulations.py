@@ -38,7 +38,9 @@ def _logcumsumexp(node: NodeView, _: int) -> Expression | None:
 
 def _prod(node: NodeView, _: int) -> Expression | None:
     dims = places(node)
-    return None if dims is None else spread(node, G, dims) * apply("product_of_others", node.input(0), dims=dims)
+    return (
+        None if dims is None else spread(node, G, dims) * apply("product_of_others", node.input(0), dims=dims)
+    )
 
 
 def _with_mean(root: bool) -> object:
@@ -125,7 +127,10 @@ def _reduced(index: str, kind: str) -> object:
 
 _REDUCED = {
     "mean": ("÷ the number that met there", "taken at the indices, ÷ the number that met there"),
-    "prod": ("× the product of the others that met there", "taken at the indices, × the product of the others"),
+    "prod": (
+        "× the product of the others that met there",
+        "taken at the indices, × the product of the others",
+    ),
     "amax": ("to the maximum of those that met, shared on ties",) * 2,
     "amin": ("to the minimum of those that met, shared on ties",) * 2,
 }
@@ -138,7 +143,15 @@ def _index_add(node: NodeView, slot: int) -> Expression | None:
     if slot > 1 or dim is None or alpha is None:
         return None
     shape = node.operand(1).shape
-    return apply("taken_at", G * alpha, node.kept("index", "the indices"), dim=dim, kind="rows", where="the indices", shape=shape)
+    return apply(
+        "taken_at",
+        G * alpha,
+        node.kept("index", "the indices"),
+        dim=dim,
+        kind="rows",
+        where="the indices",
+        shape=shape,
+    )
 
 
 def _put(node: NodeView, slot: int) -> Expression | None:
@@ -146,7 +159,11 @@ def _put(node: NodeView, slot: int) -> Expression | None:
         return G
     function = ("zero_at", "taken_at")[slot] if slot < 2 else None
     where, shape = node.kept("index", "the indices"), node.operand(slot).shape
-    return None if function is None else apply(function, G, where, dim=0, kind="flat", where="the indices", shape=shape)
+    return (
+        None
+        if function is None
+        else apply(function, G, where, dim=0, kind="flat", where="the indices", shape=shape)
+    )
 
 
 def _masked_scatter(node: NodeView, slot: int) -> Expression | None:
@@ -198,7 +215,9 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
     **{
-        name: by_slot(lambda _node, _slot: Words("through all steps of the layer, from the last to the first"))
+        name: by_slot(
+            lambda _node, _slot: Words("through all steps of the layer, from the last to the first")
+        )
         for name in ("MkldnnRnnLayerBackward0", "CudnnRnnBackward0", "MiopenRnnBackward0", "LstmMpsBackward0")
     },
     **{
@@ -206,7 +225,9 @@ ACCUMULATIONS: Mapping[str, Definition] = {
         for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")
     },
     "MultiMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
-    "MultilabelMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
+    "MultilabelMarginLossBackward0": define(
+        Words("−1 and +1 where the margin is not kept, by the reduction")
+    ),
     **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
 }
 """These rules, by the name of the grad_fn."""

@@ -13,7 +13,9 @@ Parts = list[Piece]
 
 
 def _half(node: Apply, parts: Parts) -> Piece:
-    return Piece(f"{'first' if node.option('which') == 1 else 'second'} half of {parts[0].text}", Level.CHOICE)
+    return Piece(
+        f"{'first' if node.option('which') == 1 else 'second'} half of {parts[0].text}", Level.CHOICE
+    )
 
 
 def _solve(node: Apply, parts: Parts) -> Piece:

@@ -170,8 +170,10 @@ def _diagonal(node: NodeView, _: int) -> Expression | None:
 def _embedding(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
     skipped = node.integer("padding_idx")
-    return None if shape is None else apply(
-        "rows_taken", G, node.kept("indices", "the indices"), shape=shape, padding_idx=skipped
+    return (
+        None
+        if shape is None
+        else apply("rows_taken", G, node.kept("indices", "the indices"), shape=shape, padding_idx=skipped)
     )
 
 
@@ -204,14 +206,14 @@ DOUBLE_BACKWARD: Mapping[str, Definition] = {
     "SoftshrinkBackwardBackward0": _pointwise(G * _BEYOND, ZERO),
     "HardswishBackwardBackward0": _pointwise(
         G
-        * apply("where", compared("less", B, -3), 0, apply("where", compared("less_equal", B, 3), B / 3 + 0.5, 1)),
+        * apply(
+            "where", compared("less", B, -3), 0, apply("where", compared("less_equal", B, 3), B / 3 + 0.5, 1)
+        ),
         G * A * (indicator(apply("both", compared("less", -3, B), compared("less", B, 3))) / 3),
     ),
     "EluBackwardBackward0": _pointwise(_elu, _elu),
     "SoftplusBackwardBackward0": _pointwise(_softplus, _softplus),
-    "LogSigmoidBackwardBackward0": _pointwise(
-        G * apply("sigmoid", -B), G * A * (-(_S * (1 - _S)))
-    ),
+    "LogSigmoidBackwardBackward0": _pointwise(G * apply("sigmoid", -B), G * A * (-(_S * (1 - _S)))),
     "GeluBackwardBackward0": _pointwise(_gelu, _gelu),
     "NativeDropoutBackwardBackward0": _pointwise(_dropout, _dropout),
     "SoftmaxBackwardDataBackward0": by_slot(_softmax),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.record.rule import Constant, Expression, Rule, Symbol, Words, apply
-from autograd_tour.rules.definition import A, B, Definition, G, X, Y, by_slot, define
+from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
+from autograd_tour.rules.definition import Definition, G, X, Y, by_slot, define
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.normalisation import let
 from autograd_tour.rules.products import transpose
@@ -24,7 +24,9 @@ def inverse(x: Expression) -> Expression:
 def _over_matrix(node: NodeView, what: Expression) -> Expression | None:
     """A number for each matrix, over the elements of that matrix."""
     shape = node.shape(0)
-    return None if shape is None else apply("expand", what, shape=shape, dims=(len(shape) - 2, len(shape) - 1))
+    return (
+        None if shape is None else apply("expand", what, shape=shape, dims=(len(shape) - 2, len(shape) - 1))
+    )
 
 
 def _det(node: NodeView, _: int) -> Expression | None:
@@ -156,9 +158,7 @@ LINALG: Mapping[str, Definition] = {
     "LinalgCholeskyExBackward0": by_slot(_cholesky, any_numbers=True),
     "CholeskyBackward0": by_slot(_cholesky, any_numbers=True),
     "LinalgEighBackward0": by_slot(_eigh, any_numbers=True),
-    "LinalgMatrixExpBackward0": Definition(
-        (apply("exp_block", transpose(X), G),), holomorphic=True
-    ),
+    "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
     "LinalgSvdBackward0": by_slot(_svd),
@@ -167,27 +167,42 @@ LINALG: Mapping[str, Definition] = {
     "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),
     "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of g"),
     "LuUnpackBackward0": _words("g of L below the diagonal, g of U on and above it"),
-    "LinalgLuSolveBackward0": _words("solved with the transposed system, @ Xᵀ", "solved with the transposed system"),
-    "LinalgLstsqBackward0": _words("through the pseudo-inverse and the residual", "through the transposed pseudo-inverse"),
+    "LinalgLuSolveBackward0": _words(
+        "solved with the transposed system, @ Xᵀ", "solved with the transposed system"
+    ),
+    "LinalgLstsqBackward0": _words(
+        "through the pseudo-inverse and the residual", "through the transposed pseudo-inverse"
+    ),
     "LinalgPinvBackward0": _words("−Yᵀ @ g @ Yᵀ and what lies outside the range of A"),
-    "CholeskySolveBackward0": _words("solved with L Lᵀ", "both triangles, from the solution and the solved g"),
+    "CholeskySolveBackward0": _words(
+        "solved with L Lᵀ", "both triangles, from the solution and the solved g"
+    ),
     "CholeskyInverseBackward0": _words("−Y(g + gᵀ)Y @ L"),
     "TriangularSolveBackward0": _words("solved with Aᵀ", "solved with Aᵀ, @ Xᵀ, on the triangle"),
     "LinalgHouseholderProductBackward0": _words(
-        "through each reflection, from the last to the first", "through each reflection, from the last to the first"
+        "through each reflection, from the last to the first",
+        "through each reflection, from the last to the first",
     ),
     "OrmqrBackward0": _words(
         "through each reflection, from the last to the first",
         "through each reflection, from the last to the first",
         "multiplied by Qᵀ instead of Q",
     ),
-    "TrilinearBackward0": by_slot(lambda _node, _slot: Words("× the other two, summed over their dimensions")),
+    "TrilinearBackward0": by_slot(
+        lambda _node, _slot: Words("× the other two, summed over their dimensions")
+    ),
     "SparseSampledAddmmBackward0": by_slot(
-        lambda _node, slot: Words(
-            ("× beta, at the stored elements", "@ the other factor, transposed", "the other factor, transposed @")[slot]
+        lambda _node, slot: (
+            Words(
+                (
+                    "× beta, at the stored elements",
+                    "@ the other factor, transposed",
+                    "the other factor, transposed @",
+                )[slot]
+            )
+            if slot < 3
+            else None
         )
-        if slot < 3
-        else None
     ),
 }
 """The rules of linear algebra, by the name of the grad_fn."""

@@ -62,7 +62,7 @@ def _written(part: str) -> object:
     return rule
 
 
-def _part(node: NodeView, shape: Shape, part: str) -> dict[str, int | str | None | Shape] | None:
+def _part(node: NodeView, shape: Shape, part: str) -> dict[str, int | str | Shape | None] | None:
     if part == "diagonal":
         dims = _dims(node, len(shape))
         return None if dims is None else {"offset": node.integer("offset") or 0, "dims": dims}

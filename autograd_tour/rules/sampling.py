@@ -106,9 +106,7 @@ SAMPLING: Mapping[str, Definition] = {
     "UpsampleBilinear2DBackward0": by_slot(_upsampled("bilinear")),
     "UpsampleTrilinear3DBackward0": by_slot(_upsampled("trilinear")),
     "UpsampleBicubic2DBackward0": by_slot(_upsampled("bicubic")),
-    **{
-        f"Upsample{kind}2DAaBackward0": define(Words(_SPREAD)) for kind in ("Bilinear", "Bicubic", "Lanczos")
-    },
+    **{f"Upsample{kind}2DAaBackward0": define(Words(_SPREAD)) for kind in ("Bilinear", "Bicubic", "Lanczos")},
     **{
         name: by_slot(_grid)
         for name in ("GridSampler2DBackward0", "GridSampler3DBackward0", "GridSampler2DCpuFallbackBackward0")

@@ -160,9 +160,7 @@ SPECIAL: Mapping[str, Definition] = {
         let(apply("tanh", _SOFTPLUS), G * (U + X * (1 - U**2) * _sigmoid(X))),
     ),
     "GluBackward0": by_slot(_glu),
-    **dict.fromkeys(
-        ("RreluWithNoiseBackward0", "RreluWithNoiseFunctionalBackward0"), _pointwise(_rrelu)
-    ),
+    **dict.fromkeys(("RreluWithNoiseBackward0", "RreluWithNoiseFunctionalBackward0"), _pointwise(_rrelu)),
     "NanToNumBackward0": _pointwise(G * indicator(apply("finite", X))),
     "CopysignBackward0": _pointwise(G * where(compared("equal", A, 0), 0, Y / A), ZERO),
     "CopysignBackward1": _pointwise(G * where(compared("equal", X, 0), 0, Y / X)),

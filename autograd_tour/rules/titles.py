@@ -21,7 +21,7 @@ __all__ = ["BRIEF_LIMIT", "EXPRESSION_LIMIT", "TITLE_LIMIT", "Expression", "expr
 TITLE_LIMIT = 40
 """Most characters of a title."""
 
-BRIEF_LIMIT = 22
+BRIEF_LIMIT = 24
 """Most characters of a title where room is short, and of an expression inside another label."""
 
 EXPRESSION_LIMIT = 200
@@ -47,6 +47,7 @@ class Expression:
         self.text = text
         self.tree = tree
         self._raw = text.encode()
+        self._titles: dict[tuple[int, bool], str] = {}
 
     def full(self) -> str:
         """All of it, as it stands in the source."""
@@ -57,6 +58,12 @@ class Expression:
 
         ``spaced``: with spaces around every operator, whatever the source has.
         """
+        key = limit, spaced
+        if key not in self._titles:
+            self._titles[key] = self._shortened(limit, spaced)
+        return self._titles[key]
+
+    def _shortened(self, limit: int, spaced: bool) -> str:
         signs = list(self._signs(spaced))
         text = self._with(signs)
         replaced: list[_Replacement] = []
@@ -67,14 +74,10 @@ class Expression:
                     kept = [other for other in replaced if other[0] != part.start]
                     replaced = [*kept, (part.start, part.end, short)]
                     text = self._with([*replaced, *_outside(signs, replaced)])
-        if (
-            isinstance(self.tree, ast.BinOp)
-            and all(text == _DOTS for _, _, text in replaced)
-            and len(replaced) == 2
-        ):
-            last = max(replaced)
-            replaced.remove(last)
-            text = self._with([*replaced, *_outside(signs, replaced)])
+        if isinstance(self.tree, ast.BinOp) and [dots for *_, dots in replaced] == [_DOTS, _DOTS]:
+            half = [min(replaced)]  # two operands as dots say nothing, if one of them fits
+            whole = self._with([*half, *_outside(signs, half)])
+            text = whole if len(whole) <= limit else text
         if isinstance(self.tree, ast.Call) and (len(text) > limit or text.endswith("(…, …)")):
             every = self._arguments(self.tree)
             receiver = [part for part in replaced if part[1] <= every[0]]
@@ -85,8 +88,11 @@ class Expression:
     def name(self) -> str:
         """How a rule refers to the result: short, and seen to be more than a word where it is.
 
-        ``""`` for a statement, which has no value.
+        ``""`` for a statement, which has no value, unless it writes into a tensor: that is the result.
         """
+        target = self.tree.targets[0] if isinstance(self.tree, ast.Assign) else None
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            return target.value.id
         if not isinstance(self.tree, ast.expr) or isinstance(self.tree, ast.Starred):
             return ""
         return self.title(BRIEF_LIMIT, spaced=True)
@@ -150,9 +156,8 @@ class Expression:
                 tight = between.strip("()") == sign
                 if text != sign or (spaced and tight):
                     yield at, at + len(sign), f" {text} " if spaced and tight else text
-            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-                if not isinstance(node.operand, ast.Constant):
-                    yield node.col_offset, node.col_offset + 1, MINUS
+            elif isinstance(node, ast.UnaryOp) and not _is_number(node) and isinstance(node.op, ast.USub):
+                yield node.col_offset, node.col_offset + 1, MINUS
 
 
 def _outside(inner: list[_Replacement], outer: list[_Replacement]) -> list[_Replacement]:

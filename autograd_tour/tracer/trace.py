@@ -145,7 +145,7 @@ def record_of(
             edges=tuple(built.edges),
             groups=_groups(record),
             passes=(heard.recorded(built.ids),) if heard is not None else (),
-            source=tuple(record.spots.lines) if record is not None else (),
+            source=tuple(record.sites.spots.lines) if record is not None else (),
             outputs=tuple((built.ids[i], k) for i, k in places),
             meta=_meta(request.recorder.keep, _remarks(material, backward=heard is not None)),
         )

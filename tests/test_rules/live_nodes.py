@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autograd_tour.rules.formulas import argument_names
 from autograd_tour.rules.node import NodeView, Operand
 
-__all__ = ["LiveNode", "Listener", "nodes_of"]
+__all__ = ["Listener", "LiveNode", "nodes_of"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from more_functions import MORE
 from live_nodes import LiveNode
+from more_functions import MORE
 from torch import Tensor
 from window_functions import WINDOWS
 
@@ -121,7 +121,7 @@ def _deviation(
     centre = _mean(x, **rows) if centred else torch.zeros((), dtype=x.dtype)
     variance = _mean((x - centre) ** 2, **rows)
     if kept is not None:
-        eps = float((1 / kept.reshape(-1)[0] ** 2 - variance.reshape(-1)[0]))
+        eps = float(1 / kept.reshape(-1)[0] ** 2 - variance.reshape(-1)[0])
     assert eps is not None
     return torch.sqrt(variance + eps)
 

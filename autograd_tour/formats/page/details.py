@@ -54,7 +54,7 @@ class Details:
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
-        title = one_line(self.graph.title(node.id), 120)
+        title = one_line(node.op, 120) or node.kind
         frame = self.deposits.get(node.id) or self.frames.get(node.id)
         rows = tuple(self._rows(node))
         kind = "folded operations" if node.kind == "group" else node.kind
@@ -66,6 +66,11 @@ class Details:
         if node.where is not None:
             line = self.graph.source[node.where]
             yield _row("line", f"{line.file}:{line.line}  {line.text}")
+        if node.inner is not None:
+            line = self.graph.source[node.inner]
+            yield _row("inside, line", f"{line.file}:{line.line}  {line.text}")
+        if node.expression and node.expression != node.op:
+            yield _row("expression", node.expression)
         if node.group:
             module = self.types.get(node.group, "")
             yield _row("module", f"{node.group} ({module})" if module else node.group)

@@ -84,7 +84,7 @@ class Material:
 
     def line(self, spot: int) -> int | None:
         """The number of the source line with a place of the program."""
-        return self.record.spots.line(spot) if self.record is not None else None
+        return self.record.sites.spots.line(spot) if self.record is not None else None
 
     def constant_name(self, number: int) -> str:
         """Its name in the program, or its path if it is a module's buffer."""

@@ -10,6 +10,7 @@ from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.naming import place_of_backward
 from autograd_tour.tracer.assemble.titles import Title, Titles
 
 __all__ = ["Ids", "formulas_of", "leaf_nodes", "make_nodes", "notes_of", "number_nodes"]
@@ -155,6 +156,8 @@ def notes_of(fn: Any, name: str) -> tuple[str, ...]:
         notes.append("opaque: torch.compile keeps what happens inside to itself")
     elif hasattr(fn, "_forward_cls"):
         notes.append("custom Function")
+        if place := place_of_backward(fn._forward_cls):
+            notes.append(f"its backward() is at {place}")
     if name == "CopySlices":
         notes.append("in place on a view: the real node is hidden inside")
     return tuple(notes)

@@ -21,7 +21,7 @@ class Site(NamedTuple):
     ``spot`` is the place that helps the reader, ``inner`` a deeper one, both as numbers of
     :class:`~autograd_tour.tracer.listen.spots.Spots`, -1 for none. ``direct``: the program itself called the
     torch function there. ``visit`` numbers the module that was called there, 0 if none was;
-    ``frame`` tells two runs of one function apart.
+    ``frame`` tells two runs of one function apart. ``near``: it is only where the result was first used.
     """
 
     spot: int = -1
@@ -29,6 +29,7 @@ class Site(NamedTuple):
     direct: bool = False
     visit: int = 0
     frame: int = 0
+    near: bool = False
 
 
 class Operand:
@@ -73,8 +74,9 @@ class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
     ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
-    one without a gradient. ``method``: it was called as a method of its first argument. ``whole``: its result is
-    that of the expression at its site, of which it may be an inner part. ``given`` counts the positional arguments.
+    one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
+    the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
+    be an inner part.
     """
 
     __slots__ = (
@@ -118,13 +120,13 @@ class CallRecord:
 
 
 class Constant:
-    """A tensor without gradient that an operation used: ``spot`` is where it was made, or -1."""
+    """A tensor without gradient that an operation used: ``born`` is where it was made."""
 
-    __slots__ = ("cut_from", "facts", "name", "ref", "spot")
+    __slots__ = ("born", "cut_from", "facts", "name", "ref")
 
-    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, spot: int) -> None:
+    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
         self.ref = weakref.ref(tensor)
         self.facts = facts
         self.name = name
-        self.spot = spot
+        self.born = born
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

@@ -65,7 +65,7 @@ def _instruction(code: CodeType, offset: int) -> str:
 
 
 def _misfit(tree: ast.AST | None, kind: str) -> bool:
-    """Whether the text can not be what the instruction does: the file has changed, or it is one link of a chain."""
+    """Whether the text cannot be what the instruction does: a file that changed, or one link of a chain."""
     if kind.startswith(("CALL", "PRECALL")):
         return not isinstance(tree, ast.Call | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp)
     if kind.startswith("BINARY_OP"):
