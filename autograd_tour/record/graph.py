@@ -19,6 +19,7 @@ from autograd_tour.record.facts import TensorFacts
 __all__ = [
     "BackwardPass",
     "Change",
+    "ChangeKind",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -30,6 +31,7 @@ __all__ = [
     "SourceLine",
     "State",
     "Step",
+    "Totals",
 ]
 
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
@@ -37,8 +39,29 @@ EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
 Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
-Change = tuple[str, str, str]
-"""What it is that changed, how it was before, how it is now."""
+ChangeKind = Literal["structure", "value", "gradient", "grad"]
+"""What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
+
+
+class Change(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing that differs between two runs: in words what it is, how it was, how it is now."""
+
+    kind: ChangeKind
+    what: str
+    before: str
+    after: str
+
+
+class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Sums over what is inside a folded card.
+
+    ``leaves`` are leaf tensors, ``grad_norm`` is the Euclidean norm of their ``.grad`` taken together,
+    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward.
+    """
+
+    leaves: int = 0
+    grad_norm: float | None = None
+    saved: int = 0
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -80,9 +103,9 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
     stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
     ``Graph.source``; ``group`` is a path in ``Graph.groups``. ``call`` is the torch function the
-    program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
-    its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
-    :func:`autograd_tour.views.diff.diff`.
+    program called, which may have made several nodes. A ``group`` stands for ``folded`` operations,
+    ``inside`` has sums over them; its slots are the tensors that cross its border. ``state`` and
+    ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
     """
 
     id: str
@@ -101,6 +124,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
     folded: int = 0
+    inside: Totals | None = None
     state: State = ""
     changes: tuple[Change, ...] = ()
 
@@ -164,12 +188,19 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
     """How the record was made. Nothing here changes between two runs of the same program.
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
-    the reader (what could not be read, what was left out).
+    the reader (what could not be read, what was left out). ``folding`` says how much is folded into
+    cards, ``""`` if nothing is.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
+    folding: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that the reader is to know: the notes, and how much is folded."""
+        return (*self.notes, self.folding) if self.folding else self.notes
 
 
 class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
@@ -197,19 +228,16 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         return {node.id: node for node in self.nodes}
 
     @cached_property
-    def _leaves_by_accumulator(self) -> dict[str, str]:
-        kinds = {node.id: node.kind for node in self.nodes if node.kind in ("leaf", "accumulate")}
-        return {
-            edge.src: edge.dst
-            for edge in self.edges
-            if edge.kind == "gradient"
-            and kinds.get(edge.src) == "accumulate"
-            and kinds.get(edge.dst) == "leaf"
-        }
+    def leaves(self) -> Mapping[str, str]:
+        """Accumulator -> its leaf, for those that have one; see :meth:`leaf_of` and :meth:`card_of`."""
+        leaves = {node.id for node in self.nodes if node.kind == "leaf"}
+        accumulators = {node.id for node in self.nodes if node.kind == "accumulate"}
+        back = (edge for edge in self.edges if edge.kind == "gradient" and edge.src in accumulators)
+        return {edge.src: edge.dst for edge in back if edge.dst in leaves}
 
     @cached_property
     def _accumulators_by_leaf(self) -> dict[str, str]:
-        return {leaf: accumulator for accumulator, leaf in self._leaves_by_accumulator.items()}
+        return {leaf: accumulator for accumulator, leaf in self.leaves.items()}
 
     def by_id(self) -> Mapping[str, Node]:
         """The nodes by id."""
@@ -221,7 +249,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def leaf_of(self, accumulator_id: str) -> str:
         """The leaf whose ``.grad`` an accumulator adds to; ``""`` for any other node, or if it is gone."""
-        return self._leaves_by_accumulator.get(accumulator_id, "")
+        return self.leaves.get(accumulator_id, "")
 
     def accumulator_of(self, leaf_id: str) -> str:
         """The accumulator of a leaf, ``""`` if there is none."""
@@ -229,7 +257,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def card_of(self, node_id: str) -> str:
         """The node whose card stands for this one: for an accumulator its leaf, else the node itself."""
-        return self._leaves_by_accumulator.get(node_id, node_id)
+        return self.leaves.get(node_id, node_id)
 
     # ---- names ----------------------------------------------------------------------------
 
@@ -270,12 +298,13 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
             yield from enumerate(self.passes[-1].steps, start=1)
 
     @cached_property
-    def _steps_by_node(self) -> dict[str, tuple[int, Step]]:
+    def steps(self) -> Mapping[str, tuple[int, Step]]:
+        """Node -> the step in which it ran in the last backward, and its number; see :meth:`step`."""
         return {step.node: (number, step) for number, step in self.numbered_steps()}
 
     def step(self, node_id: str) -> tuple[int, Step | None]:
         """The step in which a node ran in the last backward, and its number; 0 if it did not run."""
-        return self._steps_by_node.get(node_id, (0, None))
+        return self.steps.get(node_id, (0, None))
 
     # ---- edges and parts ------------------------------------------------------------------
 
