@@ -67,8 +67,9 @@ class GraphError(TourError, ValueError):
         self.path = path
 
 
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """A hint for a name that is not there: the closest one, then all of them."""
+def suggestion(name: str, known: Sequence[str], most: int | None = None) -> str:
+    """A hint for a name that is not there: the closest one, then all of them if they are ``most`` or less."""
     close = difflib.get_close_matches(name[:60], known, 1)
     start = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{start}Known: {', '.join(known)}" if known else start.strip()
+    listed = bool(known) and (most is None or len(known) <= most)
+    return f"{start}Known: {', '.join(known)}" if listed else start.strip()

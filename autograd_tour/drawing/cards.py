@@ -43,10 +43,11 @@ def cards_scene(
     artist = _Artist(graph, timeline)
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
-    links = bundled((link for edge in graph.edges if (link := artist.link(edge)) is not None), folded)
-    return Scene(
-        tuple(cards), tuple(links), _title(graph), describe_graph(graph), direction, graph.meta.notes
+    links = bundled(
+        (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
     )
+    title = _title(graph)
+    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), direction, graph.meta.remarks)
 
 
 def _title(graph: Graph) -> str:
@@ -228,26 +229,32 @@ class _Artist:
 
     # ---- links ----------------------------------------------------------------------------
 
+    def ends(self, link: Link) -> str:
+        """What a link joins."""
+        a, b = self.nodes[link.src], self.nodes[link.dst]
+        if link.flow == "backward":
+            return f"{a.grad_fn or a.op} → {b.grad_fn or b.op}"
+        return f"{a.op} → {b.op}"
+
     def link(self, edge: Edge) -> Link | None:
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
-        a, b = self.nodes[src], self.nodes[dst]
         if edge.kind == "forward":
-            flow: Literal["forward", "constant"] = "constant" if a.kind == "constant" else "forward"
-            return Link(
-                f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow, title=f"{a.op} → {b.op}"
-            )
+            constant = self.nodes[src].kind == "constant"
+            flow: Literal["forward", "constant"] = "constant" if constant else "forward"
+            plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
+            return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
         rule = fit(short_rule(edge.rule), RULE_ROOM, 12)
         runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
         label = Label(runs, number)
-        name = f"{a.grad_fn or a.op} → {b.grad_fn or b.op}: {short_rule(edge.rule)}"
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
-        return Link(ident, src, dst, "backward", label, True, ("g", "g"), name, since=since)
+        link = Link(ident, src, dst, "backward", label, True, ("g", "g"), since=since)
+        return replace(link, title=f"{self.ends(link)}: {short_rule(edge.rule)}")
 
 
 def _timed(row: Row, lead: str, node: Node, slot: int, timeline: Timeline) -> Row:

@@ -53,7 +53,7 @@ def chain_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
                 ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
                 title = f"next_functions[{slot}] of {node.grad_fn}"
                 links.append(Link(ident, edge.src, edge.dst, "backward", ports=(port, ""), title=title))
-    return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph), direction, graph.meta.notes)
+    return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph), direction, graph.meta.remarks)
 
 
 def _head(node: Node, outputs: dict[str, int]) -> Row:

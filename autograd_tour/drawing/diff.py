@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
+from msgspec.structs import replace
+
 from autograd_tour.drawing.bundle import bundled
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.naming import title_of
@@ -38,10 +40,10 @@ def diff_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     together = [
         link
         for state in ("", "strong", "faint")
-        for link in bundled((link for link in links if link.emphasis == state), folded)
+        for link in bundled((link for link in links if link.emphasis == state), folded, artist.ends)
     ]
     return Scene(
-        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), direction, graph.meta.notes
+        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), direction, graph.meta.remarks
     )
 
 
@@ -73,12 +75,12 @@ class _Artist:
                 mark="cut" if node.is_cut else "",
             )
         ]
-        backward = [change for change in node.changes if change[0].startswith((".grad", "gradient"))]
+        backward = [change for change in node.changes if change.kind in ("gradient", "grad")]
         others = [change for change in node.changes if change not in backward]
         rows += [_changed(change, "forward") for change in others[:CHANGE_ROWS]]
         if len(others) > CHANGE_ROWS:
             rows.append(Row((Run(f"… {len(others) - CHANGE_ROWS} more", "muted"),), height=18))
-        if not any(what.startswith("value") for what, _, _ in others) and node.value is not None:
+        if not any(change.kind == "value" for change in others) and node.value is not None:
             value = fit(tensor_text(node.value), 230, 12)
             rows.append(Row((Run(value, "forward" if new else "muted"),)))
         lane = [_changed(change, "backward") for change in backward] or self._gradient(node, new)
@@ -102,28 +104,32 @@ class _Artist:
         text = fit(tensor_text(facts, shape=False) if facts is not None else "none", 210, 12)
         return [Row((Run(lead, role), Run(text, role)), height=22)]
 
+    def ends(self, link: Link) -> str:
+        """What a link joins."""
+        a, b = self.nodes[link.src], self.nodes[link.dst]
+        return f"{'gradient ' if link.flow == 'backward' else ''}{a.op or a.name} → {b.op or b.name}"
+
     def link(self, edge: Edge) -> Link | None:
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None
-        a, b = self.nodes[src], self.nodes[dst]
         mark, role = _MARKS.get(edge.state, ("", "ink"))
         marked = edge.state in ("added", "gone")
         label = Label((Run(mark, role, bold=True, size=16),)) if marked else Label()
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}"
         emphasis = _EMPHASIS.get(edge.state, "")
         if edge.kind == "forward":
-            flow: Literal["forward", "constant"] = "constant" if a.kind == "constant" else "forward"
-            title = f"{a.op or a.name} → {b.op or b.name}: {edge.state}"
-            return Link(ident, src, dst, flow, label, title=title, emphasis=emphasis)
-        ports = ("g", "g")
-        title = f"gradient {a.op or a.name} → {b.op or b.name}: {edge.state}"
-        return Link(f"{ident}-g", src, dst, "backward", label, True, ports, title, emphasis)
+            constant = self.nodes[src].kind == "constant"
+            flow: Literal["forward", "constant"] = "constant" if constant else "forward"
+            link = Link(ident, src, dst, flow, label, emphasis=emphasis)
+        else:
+            link = Link(f"{ident}-g", src, dst, "backward", label, True, ("g", "g"), "", emphasis)
+        return replace(link, title=f"{self.ends(link)}: {edge.state}")
 
 
 def _changed(change: Change, role: Role) -> Row:
     """``what  before → after``: before struck small and grey, after bold."""
-    what, before, after = (fit(text, TEXT_ROOM, 12) for text in change)
+    what, before, after = (fit(text, TEXT_ROOM, 12) for text in (change.what, change.before, change.after))
     runs = (
         Run(f"{what}  ", role),
         Run(before, "muted"),
@@ -146,11 +152,14 @@ def _describe(graph: Graph) -> str:
         word = "New" if node.state == "added" else "Gone"
         said.append(f"{word}: {node.kind} {_said(node)}.")
     for node in [node for node in cards if node.changes][:8]:
-        changes = (
-            "{} {} → {}".format(*(one_line(text, 60) for text in change)) for change in node.changes[:3]
-        )
-        said.append(f"{_said(node)}: {'; '.join(changes)}.")
+        changes = "; ".join(map(_in_words, node.changes[:3]))
+        said.append(f"{_said(node)}: {changes}.")
     return " ".join(said)
+
+
+def _in_words(change: Change) -> str:
+    what, before, after = (one_line(text, 60) for text in (change.what, change.before, change.after))
+    return f"{what} {before} → {after}"
 
 
 def _said(node: Node) -> str:

@@ -11,7 +11,7 @@ from autograd_tour.drawing.cards import cards_scene
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.drawing.scene import Run, Scene
-from autograd_tour.drawing.svg import draw
+from autograd_tour.drawing.svg import draw, prefix_of
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.graph import Graph, Node
@@ -105,8 +105,8 @@ def animated(
         name = spans.setdefault((first, end), f"f{first}-{end}")
         return f'<g class="{name}">{drawn}</g>'
 
-    document = draw(scene, theme=theme, engine=engine, timeout=timeout, moment=played)
-    prefix = document.partition(' id="')[2].partition('"')[0]
+    prefix = prefix_of(scene)
+    document = draw(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout, moment=played)
     rules = [_span(prefix, name, span, frame_count) for span, name in spans.items()]
     still = "".join(
         f"#{prefix} .{name}{{display:none}}" for (_, end), name in spans.items() if end < frame_count - 1

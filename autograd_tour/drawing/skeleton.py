@@ -36,7 +36,7 @@ def skeleton_scene(graph: Graph, direction: Literal["LR", "TB"] = "TB") -> Scene
     ]
     count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
     desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
-    return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.notes)
+    return Scene(tuple(cards), tuple(links), "Backward graph", desc, direction, graph.meta.remarks)
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from autograd_tour.drawing.scene import Scene
 from autograd_tour.drawing.shapes import n
 from autograd_tour.drawing.theme import FONT, LIGHT, ThemeName, style_block, themed
 
-__all__ = ["draw", "frame", "prefix_for"]
+__all__ = ["draw", "frame", "prefix_for", "prefix_of"]
 
 
 @collector_paused()
@@ -37,7 +37,7 @@ def draw(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    prefix = prefix or prefix_for(_content(scene))
+    prefix = prefix or prefix_of(scene)
     layout = layout or place(scene, engine, timeout)
     painter = Painter(prefix, moment)
     body = list(painter.picture(scene, layout)) if scene.cards else [painter.nothing()]
@@ -67,6 +67,11 @@ def _content(scene: Scene) -> str:
     return "\n".join(
         [scene.title, scene.desc, *(run.text for row in rows for run in (*row.left, *row.right))]
     )
+
+
+def prefix_of(scene: Scene) -> str:
+    """The prefix of a picture that is not told another one."""
+    return prefix_for(_content(scene))
 
 
 def prefix_for(content: str) -> str:

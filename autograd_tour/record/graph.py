@@ -21,6 +21,7 @@ __all__ = [
     "Attribute",
     "BackwardPass",
     "Change",
+    "ChangeKind",
     "Cut",
     "Edge",
     "EdgeKind",
@@ -33,6 +34,7 @@ __all__ = [
     "SourceLine",
     "State",
     "Step",
+    "Totals",
 ]
 
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
@@ -40,8 +42,30 @@ EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
 Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
-Change = tuple[str, str, str]
-"""What it is that changed, how it was before, how it is now."""
+ChangeKind = Literal["structure", "value", "gradient", "grad"]
+"""What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
+
+
+class Change(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing that differs between two runs: in words what it is, how it was, how it is now."""
+
+    kind: ChangeKind
+    what: str
+    before: str
+    after: str
+
+
+class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Sums over what is inside a folded card.
+
+    ``leaves`` are leaf tensors, ``grad_norm`` is the Euclidean norm of their ``.grad`` taken together,
+    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward.
+    """
+
+    leaves: int = 0
+    grad_norm: float | None = None
+    saved: int = 0
+
 
 Attribute = Number | tuple[Number | tuple[Number, ...], ...]
 """A plain value: a number, a truth value, text (``"mean"``, ``"float32"``), or a tuple of such. Numbers are
@@ -103,8 +127,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls. ``group`` is a path in
     ``Graph.groups``. ``fused`` is what the steps inside a node compute together, ``None`` where it is a
     single step. ``call`` is the torch function the program called, which may have made several nodes. A
-    ``group`` stands for ``folded`` operations; its slots are the tensors that cross its border.
-    ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
+    ``group`` stands for ``folded`` operations, ``inside`` has sums over them; its slots are the tensors that
+    cross its border. ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
 
     ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
     by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``
@@ -129,6 +153,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     notes: tuple[str, ...] = ()
     fused: Rule | None = None
     folded: int = 0
+    inside: Totals | None = None
     state: State = ""
     changes: tuple[Change, ...] = ()
     expression: str = ""
@@ -198,12 +223,19 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
     """How the record was made. Nothing here changes between two runs of the same program.
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
-    the reader (what could not be read, what was left out).
+    the reader (what could not be read, what was left out). ``folding`` says how much is folded into
+    cards, ``""`` if nothing is.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
+    folding: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that the reader is to know: the notes, and how much is folded."""
+        return (*self.notes, self.folding) if self.folding else self.notes
 
 
 class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
@@ -231,19 +263,16 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         return {node.id: node for node in self.nodes}
 
     @cached_property
-    def _leaves_by_accumulator(self) -> dict[str, str]:
-        kinds = {node.id: node.kind for node in self.nodes if node.kind in ("leaf", "accumulate")}
-        return {
-            edge.src: edge.dst
-            for edge in self.edges
-            if edge.kind == "gradient"
-            and kinds.get(edge.src) == "accumulate"
-            and kinds.get(edge.dst) == "leaf"
-        }
+    def leaves(self) -> Mapping[str, str]:
+        """Accumulator -> its leaf, for those that have one; see :meth:`leaf_of` and :meth:`card_of`."""
+        leaves = {node.id for node in self.nodes if node.kind == "leaf"}
+        accumulators = {node.id for node in self.nodes if node.kind == "accumulate"}
+        back = (edge for edge in self.edges if edge.kind == "gradient" and edge.src in accumulators)
+        return {edge.src: edge.dst for edge in back if edge.dst in leaves}
 
     @cached_property
     def _accumulators_by_leaf(self) -> dict[str, str]:
-        return {leaf: accumulator for accumulator, leaf in self._leaves_by_accumulator.items()}
+        return {leaf: accumulator for accumulator, leaf in self.leaves.items()}
 
     def by_id(self) -> Mapping[str, Node]:
         """The nodes by id."""
@@ -255,7 +284,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def leaf_of(self, accumulator_id: str) -> str:
         """The leaf whose ``.grad`` an accumulator adds to; ``""`` for any other node, or if it is gone."""
-        return self._leaves_by_accumulator.get(accumulator_id, "")
+        return self.leaves.get(accumulator_id, "")
 
     def accumulator_of(self, leaf_id: str) -> str:
         """The accumulator of a leaf, ``""`` if there is none."""
@@ -263,7 +292,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def card_of(self, node_id: str) -> str:
         """The node whose card stands for this one: for an accumulator its leaf, else the node itself."""
-        return self._leaves_by_accumulator.get(node_id, node_id)
+        return self.leaves.get(node_id, node_id)
 
     # ---- names ----------------------------------------------------------------------------
 
@@ -304,12 +333,13 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
             yield from enumerate(self.passes[-1].steps, start=1)
 
     @cached_property
-    def _steps_by_node(self) -> dict[str, tuple[int, Step]]:
+    def steps(self) -> Mapping[str, tuple[int, Step]]:
+        """Node -> the step in which it ran in the last backward, and its number; see :meth:`step`."""
         return {step.node: (number, step) for number, step in self.numbered_steps()}
 
     def step(self, node_id: str) -> tuple[int, Step | None]:
         """The step in which a node ran in the last backward, and its number; 0 if it did not run."""
-        return self._steps_by_node.get(node_id, (0, None))
+        return self.steps.get(node_id, (0, None))
 
     # ---- edges and parts ------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") 
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
-        parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.notes]
+        parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]
     if graph.nodes:
         parts += [_source(graph), _forward(graph), heading("grad_fn tree") + tree(graph)]
         parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]

@@ -95,7 +95,7 @@ def _seen(ledger: Ledger, graph: Graph) -> Ledger:
 
 
 def _notices(graph: Graph) -> tuple[str, ...]:
-    notices = [one_line(note, 300) for note in graph.meta.notes]
+    notices = [one_line(note, 300) for note in graph.meta.remarks]
     if not graph.passes:
         notices.append("No backward was recorded, so there are no steps. The picture shows what there is.")
     return tuple(notices)
@@ -118,7 +118,7 @@ def _data(
         "picture": replace(first, svg=""),
         "packed": packed,
         "titles": {picture.key: one_line(picture.title, 120) for picture in others},
-        "index": _index([first, *others]),
+        "index": _index([first, *others], graph),
         "source": source,
         "ledger": _ledger(ledger) if ledger is not None and ledger.accounts else None,
     }
@@ -137,15 +137,16 @@ def _packed(others: Sequence[Picture]) -> dict[str, str]:
     return found
 
 
-def _index(every: Sequence[Picture]) -> list[tuple[str, str, str]]:
+def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:
     """(text, picture, card) for each card, in the outermost picture that shows it."""
+    nodes = graph.by_id()  # the id of a node is the same in all pictures, that of a folded card is not
     found: dict[tuple[str, str], tuple[str, str, str]] = {}
     for picture in every:
         for card, details in picture.cards.items():
             known = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
             words = (details.title, known.get("grad_fn", ""), known.get("module", ""))
             text = " · ".join(word for word in words if word)
-            identity = ("", card) if card.startswith("n") else (details.title, known.get("module", ""))
+            identity = ("", card) if card in nodes else (details.title, known.get("module", ""))
             found.setdefault(identity, (text, picture.key, card))
     return list(found.values())
 
