@@ -214,12 +214,10 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     ),
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
-    **{
-        name: by_slot(
-            lambda _node, _slot: Words("through all steps of the layer, from the last to the first")
-        )
-        for name in ("MkldnnRnnLayerBackward0", "CudnnRnnBackward0", "MiopenRnnBackward0", "LstmMpsBackward0")
-    },
+    **dict.fromkeys(
+        ("MkldnnRnnLayerBackward0", "CudnnRnnBackward0", "MiopenRnnBackward0", "LstmMpsBackward0"),
+        by_slot(lambda _node, _slot: Words("through all steps of the layer, from the last to the first")),
+    ),
     **{
         name: by_slot(lambda _node, _slot: Words("through the gates of the cell"))
         for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")

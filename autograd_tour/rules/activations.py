@@ -144,7 +144,7 @@ ACTIVATIONS: Mapping[str, Definition] = {
     "HardswishBackward0": _pointwise(
         G
         * apply(
-            "where", compared("less", X, -3), 0, apply("where", compared("less_equal", X, 3), X / 3 + 0.5, 1)
+            "where", compared("less_equal", X, -3), 0, apply("where", compared("less", X, 3), X / 3 + 0.5, 1)
         )
     ),
     "HardshrinkBackward0": _pointwise(

@@ -98,13 +98,22 @@ def _bound(item: Any, node: NodeView, slot: int) -> Any:
     if item.function == "attribute":
         name = item.option("name")
         value = node.number(name)
-        if value is None and name not in node.attributes:  # one that is there is complex: no default is right
-            value = item.option("default")
+        if value is None and name in node.attributes:
+            return _complex_number(node.complex_number(name))
+        value = item.option("default") if value is None else value
         if value is None:
             raise _MissingError
         return Constant(float(value))
     arguments = tuple(_bound(argument, node, slot) for argument in item.arguments)
     return _tidy(item if arguments == item.arguments else Apply(item.function, arguments, item.options))
+
+
+def _complex_number(value: complex | None) -> Expression:
+    """``a + b·i`` as an expression."""
+    if value is None:
+        raise _MissingError
+    times_i = _tidy(Apply("mul", (Constant(value.imag), apply("imaginary_unit"))))
+    return times_i if value.real == 0 else apply("add", value.real, times_i)
 
 
 def _tidy(item: Apply) -> Expression:

@@ -65,10 +65,14 @@ def _softplus(node: NodeView, slot: int) -> Expression | None:
     return G * a * (bend if threshold >= 20 else apply("where", linear, 0, bend))
 
 
-def _gelu(node: NodeView, slot: int) -> Expression | None:
+def _gelu(node: NodeView, slot: int) -> Rule | None:
     a, b = node.input(0), node.input(1)
     if node.text("approximate") == "tanh":
-        return G * apply("gelu_tanh_derivative", b) if slot == 0 else None
+        return (
+            G * apply("gelu_tanh_derivative", b)
+            if slot == 0
+            else Words("× the second derivative of gelu_tanh")
+        )
     density = apply("normal_density", b)
     if slot == 0:
         return G * (apply("normal_cdf", b) + b * density)
@@ -207,7 +211,7 @@ DOUBLE_BACKWARD: Mapping[str, Definition] = {
     "HardswishBackwardBackward0": _pointwise(
         G
         * apply(
-            "where", compared("less", B, -3), 0, apply("where", compared("less_equal", B, 3), B / 3 + 0.5, 1)
+            "where", compared("less_equal", B, -3), 0, apply("where", compared("less", B, 3), B / 3 + 0.5, 1)
         ),
         G * A * (indicator(apply("both", compared("less", -3, B), compared("less", B, 3))) / 3),
     ),
@@ -215,7 +219,7 @@ DOUBLE_BACKWARD: Mapping[str, Definition] = {
     "SoftplusBackwardBackward0": _pointwise(_softplus, _softplus),
     "LogSigmoidBackwardBackward0": _pointwise(G * apply("sigmoid", -B), G * A * (-(_S * (1 - _S)))),
     "GeluBackwardBackward0": _pointwise(_gelu, _gelu),
-    "NativeDropoutBackwardBackward0": _pointwise(_dropout, _dropout),
+    "NativeDropoutBackwardBackward0": _pointwise(_dropout),
     "SoftmaxBackwardDataBackward0": by_slot(_softmax),
     "LogSoftmaxBackwardDataBackward0": by_slot(_log_softmax),
     "MseLossBackwardBackward0": by_slot(_mse),

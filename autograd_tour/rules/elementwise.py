@@ -50,6 +50,13 @@ def _power(node: NodeView, _: int) -> Expression | None:
     return G * (exponent / X ** (1 - exponent))
 
 
+def _acosh(node: NodeView, _: int) -> Expression:
+    """Of complex numbers the root of the product lies on another branch than the product of the roots."""
+    if "complex" in node.operand(0).dtype:
+        return G * (1 / (root(X - 1) * root(X + 1)))
+    return G * (1 / root(X**2 - 1))
+
+
 def _pointwise(*slots: object, holomorphic: bool = True) -> Definition:
     return Definition(slots, pointwise=True, holomorphic=holomorphic)
 
@@ -133,7 +140,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
     "SinhBackward0": _pointwise(G * apply("cosh", X)),
     "CoshBackward0": _pointwise(G * apply("sinh", X)),
     "AsinhBackward0": _pointwise(G * (1 / root(X**2 + 1))),
-    "AcoshBackward0": _pointwise(G * (1 / root(X**2 - 1))),
+    "AcoshBackward0": _pointwise(_acosh),
     "AtanhBackward0": _pointwise(G * (1 / (1 - X**2))),
     "ErfBackward0": _pointwise(G * (2 * exp(-(X**2)) / root(Constant(math.pi))), holomorphic=False),
     "ErfcBackward0": _pointwise(G * (-2 * exp(-(X**2)) / root(Constant(math.pi))), holomorphic=False),

@@ -98,6 +98,14 @@ class NodeView(Struct, frozen=True):
         except ValueError:
             return None
 
+    def complex_number(self, name: str) -> complex | None:
+        """An attribute as a complex number: torch hands those out as their text."""
+        value = self.attributes.get(name)
+        try:
+            return complex(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
+
     def integer(self, name: str) -> int | None:
         """An attribute as an integer."""
         value = self.number(name)

@@ -171,8 +171,6 @@ SPECIAL: Mapping[str, Definition] = {
     # complex numbers and their parts
     "ConjBackward0": _pointwise(_conjugated, any_numbers=True),
     "ConjPhysicalBackward0": _pointwise(_conjugated, any_numbers=True),
-    "ResolveConjBackward0": _pointwise(G),
-    "ResolveNegBackward0": _pointwise(G),
     "ComplexBackward0": _pointwise(apply("real", G), apply("imag", G), any_numbers=True),
     "PolarBackward0": _pointwise(
         apply("real", apply("conj", G) * apply("sign", Y)),

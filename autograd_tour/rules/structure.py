@@ -120,6 +120,8 @@ def _cat(node: NodeView, slot: int) -> Expression | None:
     # torch lets an empty one-dimensional tensor through next to tensors of any rank.
     rank = len(node.output_shape) if node.output_shape is not None else max(map(len, known))
     dim = dim % rank if rank else 0
+    if len(known[-1]) != rank:
+        return Constant(0)
     sizes = [shape[dim] if len(shape) == rank else 0 for shape in known]
     start, end = sum(sizes[:-1]), sum(sizes)
     return apply("slice", G, dim=dim, inside=f"{start}:{end}", start=start, end=end)

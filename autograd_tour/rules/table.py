@@ -126,7 +126,7 @@ def _broadcasts(inner: Shape, outer: Shape) -> bool:
 
 def _only_scales(form: Rule) -> bool:
     """Whether the gradient comes through as it is, or times a number."""
-    if isinstance(form, Apply) and form.function == "mul" and isinstance(form.arguments[1], Constant):
+    if isinstance(form, Apply) and form.function == "mul" and not symbols(form.arguments[1]):
         return _only_scales(form.arguments[0])
     return isinstance(form, Symbol) and form.role == "gradient"
 
@@ -182,14 +182,19 @@ def _holds_gradient(item: Expression, names: Mapping[str, bool]) -> bool:
 
 def _is_complex_valued(item: Rule | Expression, node: NodeView) -> bool:
     """Whether ``item`` may be complex: of a saved tensor the type is not known."""
-    if isinstance(item, Apply) and item.function in _REAL:
-        return False
+    if isinstance(item, Apply):
+        if item.function in _REAL:
+            return False
+        return item.function == "imaginary_unit" or any(
+            _is_complex_valued(part, node) for part in item.arguments
+        )
     for symbol in symbols(item) if isinstance(item, Expression) else ():
         operands = node.inputs if symbol.role == "input" else node.outputs
         if symbol.role == "saved" or symbol.slot >= len(operands):
             return True
         # Slot -1 stands for the gradients of all outputs, which are of one type.
-        if "complex" in operands[symbol.slot].dtype:
+        operand = operands[symbol.slot]
+        if "complex" in operand.dtype or (not operand.dtype and operand.number is None):
             return True
     return False
 

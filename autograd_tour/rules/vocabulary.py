@@ -140,7 +140,6 @@ CALLS: Mapping[str, str] = {
     "conj": "conj",
     "real": "Re",
     "softmax": "softmax",
-    "log_softmax": "log_softmax",
     "mean": "mean",
     "conv": "conv",
     "at_target": "picked",
@@ -153,13 +152,11 @@ _STRUCTURE: dict[str, int | None] = {
     # products of matrices
     "matmul": 2,
     "outer": 2,
-    "dot": 2,
     "transpose": 1,
     # reductions: `dims` (none: all), `keepdim`
     "sum": 1,
     "mean": 1,
     "softmax": 1,
-    "log_softmax": 1,
     "logsumexp": 1,
     # shapes: `shape`; `dims` of an order
     "sum_to": 1,

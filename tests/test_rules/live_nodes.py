@@ -15,7 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autograd_tour.rules.formulas import argument_names
 from autograd_tour.rules.node import NodeView, Operand
 
-__all__ = ["Listener", "LiveNode", "nodes_of"]
+__all__ = ["Listener", "LiveNode", "hand_made", "nodes_of"]
+
+
+NOT_USED = {"NativeGroupNormBackward0": (1, 2)}
+"""Outputs that get no gradient: ``group_norm`` hands the mean and 1/std to nobody."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,11 @@ def _live(fn: Any, listener: Listener) -> LiveNode | None:
     if any(item.is_nested_tensor for item in metadata):
         return None
     results = results[: len(metadata)]
+    given = tuple(results) + (Ellipsis,) * (len(metadata) - len(results))
     slots = len(fn.next_functions)
     inputs = tuple(_argument(arguments, key) for key in argument_names(name, slots)) or (None,) * slots
     if len(inputs) != slots or any(
-        not isinstance(item, Tensor) or tuple(item.shape) != tuple(known.shape)
+        item is not None and (not isinstance(item, Tensor) or tuple(item.shape) != tuple(known.shape))
         for item, known in zip(results, metadata, strict=False)
     ):
         inputs, results = (None,) * slots, ()
@@ -130,7 +135,10 @@ def _live(fn: Any, listener: Listener) -> LiveNode | None:
         _leaf_value(other if given is None and isinstance(other, Tensor) else given, edge)
         for given, other, edge in zip(inputs, kept, fn.next_functions, strict=True)
     )
-    gradients = tuple(_random(item) for item in metadata)
+    gradients = tuple(
+        None if result is None or number in NOT_USED.get(name, ()) else _random(item)
+        for number, (item, result) in enumerate(zip(metadata, given, strict=True))
+    )
     sent = _sent(fn, gradients)
     if sent is None:
         return None
@@ -145,6 +153,18 @@ def _live(fn: Any, listener: Listener) -> LiveNode | None:
         dict.fromkeys(saved, ""),
     )
     return LiveNode(view, inputs, results, saved, gradients, sent)
+
+
+def hand_made(kind: str, program: Any, leaves: tuple[Tensor, ...], **attributes: Any) -> LiveNode:
+    """A node as another device makes it: what it computes, and sends, comes from ``program``."""
+    result = program(*leaves)
+    given = torch.randn_like(result)
+    sent = torch.autograd.grad(result, leaves, given)
+    inputs = tuple(leaf.detach() for leaf in leaves)
+    operands = tuple(map(_operand, "abc", inputs))
+    output = Operand("y", tuple(result.shape), _dtype(result.dtype))
+    view = NodeView(kind, operands, (output,), attributes, {})
+    return LiveNode(view, inputs, (result.detach(),), {}, (given,), sent)
 
 
 def _argument(arguments: dict[str, Any], key: str) -> Any:

@@ -61,7 +61,9 @@ class Evaluator:
 
 
 def tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+    if isinstance(value, Tensor):
+        return value
+    return torch.tensor(value, dtype=torch.complex128 if isinstance(value, complex) else torch.float64)
 
 
 def _on_elements(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -219,14 +221,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     # products
     "matmul": torch.matmul,
     "outer": lambda a, b: a.unsqueeze(-1) * b,
-    "dot": lambda a, b: (a * b).sum(),
     "transpose": _swapped,
     "inverse": torch.linalg.inv,
     # rows
     "sum": _sum,
     "mean": _mean,
     "softmax": _softmax,
-    "log_softmax": lambda x, *, dims: torch.log(_softmax(x, dims=dims)),
     "logsumexp": _logsumexp,
     "let": lambda value, body: body,
     "normalised": _normalised,
