@@ -197,7 +197,8 @@ class Builder:
             return (custom, "") if custom else describe(name, heard, texts, draft.attributes)
 
         step = custom or friendly_name(name)
-        return self.drafts.titles.operation(draft.call, step, draft.makes_result, without_source)
+        on_view = name == "CopySlices"
+        return self.drafts.titles.operation(draft.call, step, draft.makes_result, on_view, without_source)
 
     def _add_constant(self, constant: int) -> None:
         if constant in self._constant_ids:
