@@ -16,13 +16,16 @@ from typing import NamedTuple
 
 from autograd_tour.text import MINUS, one_line
 
-__all__ = ["BRIEF_LIMIT", "EXPRESSION_LIMIT", "TITLE_LIMIT", "Expression", "expression", "shape_title"]
+__all__ = ["BRIEF_LIMIT", "EXPRESSION_LIMIT", "TITLE_LIMIT", "WITHIN_LIMIT", "Expression", "expression", "shape_title"]
 
 TITLE_LIMIT = 40
 """Most characters of a title."""
 
 BRIEF_LIMIT = 24
 """Most characters of a title where room is short, and of an expression inside another label."""
+
+WITHIN_LIMIT = 28
+"""Characters that an expression may have in the title of one of its steps, however long that is called."""
 
 EXPRESSION_LIMIT = 200
 """Most characters of an expression that is noted whole."""
@@ -67,9 +70,9 @@ class Expression:
         signs = list(self._signs(spaced))
         text = self._with(signs)
         replaced: list[_Replacement] = []
-        # The longest part goes first; of others that are calls the name stays, if that is enough.
+        # The longest part goes first; a call keeps its name if that is enough.
         for part in sorted(self._parts(), key=lambda part: part.start - part.end):
-            for short in ([part.collapsed] if replaced and part.collapsed else []) + [part.dots]:
+            for short in filter(None, (part.collapsed, part.dots)):
                 if len(text) > limit:
                     kept = [other for other in replaced if other[0] != part.start]
                     replaced = [*kept, (part.start, part.end, short)]
@@ -246,7 +249,8 @@ def expression(source: str) -> Expression | None:
 
 def shape_title(shape: tuple[int, ...], kind: str = "tensor") -> str:
     """What a tensor is called that has no name and no source: ``tensor (6, 1)``."""
-    return f"{kind} ({', '.join(map(str, shape))})" if shape else f"scalar {kind}"
+    extents = ", ".join("?" if extent < 0 else str(extent) for extent in shape)
+    return f"{kind} ({extents})" if shape else f"scalar {kind}"
 
 
 def _segment(text: str, node: ast.expr) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 from collections.abc import Callable
 from types import CodeType
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from autograd_tour.rules.titles import BRIEF_LIMIT, TITLE_LIMIT, Expression, shape_title
+from autograd_tour.rules.titles import BRIEF_LIMIT, TITLE_LIMIT, WITHIN_LIMIT, Expression, shape_title
 from autograd_tour.tracer.listen.calls import CallRecord, Operand, Site
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import is_library, relative
@@ -20,13 +21,15 @@ __all__ = ["SourceNames", "SourceTitle", "place_of_backward"]
 class SourceTitle(NamedTuple):
     """``op`` is the title, ``brief`` the same where room is short, ``name`` how rules refer to the result.
 
-    ``expression`` is all of the source it was read from, on one line.
+    ``expression`` is all of the source it was read from, on one line. ``written``: that writes into a
+    tensor, which is the result.
     """
 
     op: str
     name: str = ""
     brief: str = ""
     expression: str = ""
+    written: bool = False
 
 
 class SourceNames:
@@ -42,18 +45,20 @@ class SourceNames:
         call: CallRecord | None,
         step: str,
         makes_result: bool,
+        on_view: bool,
         without_source: Callable[[], tuple[str, str]],
     ) -> SourceTitle:
         """The title of a node that ``call`` made.
 
         ``step`` is what torch calls the operation, ``makes_result`` says that its result is that of the
-        call. ``without_source`` gives the title and the name it has where no source is at hand.
+        call, ``on_view`` that it is the base of a view that the call changed. ``without_source`` gives
+        the title and the name it has where no source is at hand.
         """
         source = self._read(call.site.spot) if call is not None and not call.site.near else None
         # Of a call that was not noted in detail only its function tells which node made the result.
-        result = makes_result or (call is not None and not call.stop and step in call.function)
+        result = makes_result or on_view or (call is not None and not call.stop and step in call.function)
         whole = call is not None and call.whole and result
-        if source is not None and whole and source.name:
+        if source is not None and whole and source.name and (source.written or not on_view):
             return source
         op, name = without_source()
         name = name or f"{step}(…)"
@@ -89,7 +94,7 @@ class SourceNames:
     def _within(self, part: str, spot: int) -> str:
         """``log_softmax in F.cross_entropy(logits, y)``."""
         expression = self.record.sites.spots.expression(spot) if self.record is not None else None
-        room = max(TITLE_LIMIT - len(part) - len(" in "), BRIEF_LIMIT)
+        room = max(TITLE_LIMIT - len(part) - len(" in "), WITHIN_LIMIT)
         return f"{part} in {expression.title(room)}" if expression is not None else part
 
     def _uses(self) -> dict[int, Expression]:
@@ -134,4 +139,5 @@ def _key(operand: Operand) -> int | None:
 def _titled(expression: Expression) -> SourceTitle:
     title = expression.title()
     brief = expression.title(BRIEF_LIMIT) if len(title) > BRIEF_LIMIT else ""
-    return SourceTitle(title, expression.name(), brief, expression.full())
+    written = isinstance(expression.tree, ast.Assign)
+    return SourceTitle(title, expression.name(), brief, expression.full(), written)

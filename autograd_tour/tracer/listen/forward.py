@@ -49,6 +49,7 @@ class ForwardRecord:
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
         self._born: dict[int, tuple[weakref.ref[Tensor], Site]] = {}
+        self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -139,6 +140,11 @@ class ForwardRecord:
         """Everything has been heard; ``used`` are the calls that made the graph."""
         self.sites.settle([*self.calls, *self._plain.values()], used)
 
+    def named_at_birth(self, leaf: Tensor) -> str:
+        """The variable that the program put a leaf in when it made it, or ``""``."""
+        born = self._born_as.get(id(leaf))
+        return born[1] if born is not None and born[0]() is leaf else ""
+
     def birth(self, tensor: Tensor) -> Site:
         """Where a tensor was made that needed no node."""
         born = self._born.get(id(tensor))
@@ -216,7 +222,10 @@ class ForwardRecord:
         In the ``forward`` of a custom Function this tells where it was called. Such a Function takes its
         node's number before it runs ``forward``, so it is the last one given out.
         """
-        self._born[id(tensor)] = (weakref.ref(tensor), self.sites.of_call(frame)[0])
+        site, user = self.sites.of_call(frame)
+        self._born[id(tensor)] = (weakref.ref(tensor), site)
+        if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
+            self._born_as[id(tensor)] = (weakref.ref(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
             return
         applied = self.sites.of_apply(frame)

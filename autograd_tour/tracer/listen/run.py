@@ -155,6 +155,7 @@ class LeafNames(Mapping[int, str]):
                 or find_name(leaf, [arguments])
                 or heard.get(key)
                 or find_name(leaf, [*spaces, *caller])
+                or (record.named_at_birth(leaf) if record is not None else "")
             )
         self._fallback = paths
 
