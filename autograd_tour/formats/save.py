@@ -13,6 +13,7 @@ from autograd_tour.formats.registry import registry
 from autograd_tour.formats.write import write_all
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 
 __all__ = ["dot", "report", "save", "svg"]
@@ -78,10 +79,10 @@ def _content(
             f"cannot tell the format from the ending {'.' + ending if ending else ''!r}",
             f"Use one of: {known}",
         )
-    graph, book = (Graph(), what) if isinstance(what, Ledger) else (what, ledger)
+    trace = Trace(Graph(), what) if isinstance(what, Ledger) else Trace(what, ledger)
     name = ACCUMULATION if isinstance(what, Ledger) else view
     settings = Settings((ending,), (name,), theme, direction, engine, timeout=timeout, scale=scale)
-    files = files_of_trace("trace", graph, book, settings)
+    files = files_of_trace("trace", trace, settings)
     if not files:
         raise UsageError(f"a ledger cannot be written as .{ending}", "Use .svg, .pdf, .png, .txt or .json")
     return next(iter(files.values()))

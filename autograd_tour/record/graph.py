@@ -37,7 +37,6 @@ __all__ = [
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
-Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
 ChangeKind = Literal["structure", "value", "gradient", "grad"]
 """What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
@@ -206,10 +205,9 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
 class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
-    ``outputs`` lists (node id, output slot) of the tensors the program returned. ``style`` says
-    how a view wants to be drawn. What must hold is written down in
-    :func:`autograd_tour.record.validate.validate`. Tables that follow from the fields are made when
-    they are first asked for, and kept; they are no part of what is compared or written.
+    ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
+    that is written down in :func:`autograd_tour.record.validate.validate`. Tables that follow from the
+    fields are made when they are first asked for, and kept; they are not compared and not written.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -219,7 +217,6 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
-    style: Style = "cards"
 
     # ---- nodes ----------------------------------------------------------------------------
 

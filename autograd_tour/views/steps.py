@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Step
-from autograd_tour.views.base import View
 from autograd_tour.views.worked import operand_values, worked
 
-__all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames", "view"]
+__all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames"]
 
 
 class Sent(Struct, frozen=True):
@@ -102,17 +100,3 @@ class Timeline:
         for count, number in enumerate(numbers[:-1], start=1):
             if number != numbers[count]:
                 yield number, f"{count} of {len(numbers)} arrived"
-
-
-class Steps(View):
-    """The whole run as a film: nodes keep their places while backward goes through them."""
-
-    name = "steps"
-    summary = "one frame for each step of backward, for slides"
-
-    def apply(self, graph: Graph) -> Graph:
-        """The graph as it is, to be drawn once for each frame."""
-        return replace(graph, style="steps")
-
-
-view = Steps()

@@ -48,7 +48,7 @@ def test_every_sign_in_our_code_has_a_glyph_in_both_weights(path):
 
 
 def test_every_sign_of_the_formulas_has_a_glyph():
-    assert uncovered((ROOT / "tracer" / "formulas.json").read_text(encoding="utf-8")) == ""
+    assert uncovered((ROOT / "rules" / "formulas.json").read_text(encoding="utf-8")) == ""
 
 
 def test_a_sign_that_is_missing_would_be_noticed():

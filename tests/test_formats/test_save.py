@@ -11,6 +11,7 @@ from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_files_are_named_after_the_trace_and_its_views(graph, ledger):
     everything = Settings(
         formats=("svg", "dot", "json", "txt"), views=("graph", "chain", "torchviz", "accumulation")
     )
-    assert sorted(files_of_trace("net", graph, ledger, everything)) == [
+    assert sorted(files_of_trace("net", Trace(graph, ledger), everything)) == [
         "net-accumulation.svg",
         "net-chain.dot",
         "net-chain.svg",
@@ -88,17 +89,17 @@ def test_files_are_named_after_the_trace_and_its_views(graph, ledger):
         "net-torchviz.svg",
         "net.json",
     ]
-    assert sorted(files_of_trace("net", graph, ledger, Settings())) == [
+    assert sorted(files_of_trace("net", Trace(graph, ledger), Settings())) == [
         "net-accumulation.svg",
         "net-chain.svg",
         "net-graph.svg",
         "net-report.txt",
         "net.json",
     ]
-    assert "net-accumulation.svg" not in files_of_trace("net", graph, None, Settings())
+    assert "net-accumulation.svg" not in files_of_trace("net", Trace(graph), Settings())
 
 
 def test_an_unknown_format_is_a_usage_error(graph):
     with pytest.raises(UsageError, match="unknown format 'sgv'") as caught:
-        files_of_trace("net", graph, None, Settings(formats=("sgv",)))
+        files_of_trace("net", Trace(graph), Settings(formats=("sgv",)))
     assert "'svg'" in caught.value.hint

@@ -6,11 +6,14 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.bundle import bundled
-from autograd_tour.drawing.metrics import fit
-from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Card, Label, Link, Row, Run, Scene
-from autograd_tour.drawing.wording import (
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
+from autograd_tour.text import one_line
+from autograd_tour.views.bundle import bundled
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene, within
+from autograd_tour.views.steps import Timeline
+from autograd_tour.views.wording import (
     describe_graph,
     elements,
     shape_text,
@@ -18,10 +21,6 @@ from autograd_tour.drawing.wording import (
     tensor_runs,
     tensor_text,
 )
-from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
-from autograd_tour.text import one_line
-from autograd_tour.views.steps import Timeline
 
 __all__ = ["cards_scene"]
 
@@ -29,15 +28,15 @@ NAME_ROOM = 170.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 190.0
 RULE_ROOM = 150.0
+SHORT_ROOM = 110.0
+GRADIENT_ROOM = 90.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
 
 @collector_paused()
-def cards_scene(
-    graph: Graph, direction: Literal["LR", "TB"] = "LR", timeline: Timeline | None = None
-) -> Scene:
-    """Cards and links for a graph in the style ``cards``; a ``timeline`` makes it a film."""
+def cards_scene(graph: Graph, timeline: Timeline | None = None) -> Scene:
+    """Cards and links for a graph: all that was recorded; a ``timeline`` makes it a film."""
     artist = _Artist(graph, timeline)
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
@@ -45,7 +44,7 @@ def cards_scene(
         (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
     )
     title = _title(graph)
-    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), direction, graph.meta.remarks)
+    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), notes=graph.meta.remarks)
 
 
 def _title(graph: Graph) -> str:
@@ -69,11 +68,9 @@ class _Artist:
     # ---- cards ----------------------------------------------------------------------------
 
     def _leaf(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = Run(self.graph.title(node.id), "ink", True, 14, room=NAME_ROOM)
         rows = [
-            Row(
-                (Run(name, "paper", bold=True, size=14),), (Run("leaf", "paper"),), fill="forward", height=25
-            ),
+            Row((replace(name, role="paper"),), (Run("leaf", "paper"),), fill="forward", height=25),
             Row(tensor_runs(node.value, "forward"), height=21),
         ]
         number, step = self.graph.step(self.graph.accumulator_of(node.id))
@@ -108,11 +105,11 @@ class _Artist:
 
     def _constant(self, node: Node) -> Card:
         cut = next((note for note in node.notes if note.startswith("cut")), "")
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
+        name = Run(self.graph.title(node.id), "ink", True, 14, room=NAME_ROOM)
         kind = "cut" if cut else "constant"
         rows = [
             Row(
-                (Run(name, "ink", bold=True, size=14),),
+                (name,),
                 (Run(kind, "muted"),),
                 fill="constant_fill",
                 height=25,
@@ -121,26 +118,22 @@ class _Artist:
             Row(tensor_runs(node.value, "muted"), height=22),
         ]
         if cut:
-            rows.append(Row((Run(fit(cut.removeprefix("cut: "), TEXT_ROOM, 12), "muted"),)))
+            rows.append(Row((Run(cut.removeprefix("cut: "), "muted", room=TEXT_ROOM),)))
         return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
 
     def _operation(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
-        rows = [
-            Row(
-                (Run(name, bold=True, size=14),), (Run(fit(node.grad_fn, NAME_ROOM, 12), "muted"),), height=26
-            )
-        ]
+        name = Run(self.graph.title(node.id), "ink", True, 14, room=NAME_ROOM)
+        rows = [Row((name,), (Run(node.grad_fn, "muted", room=NAME_ROOM),), height=26)]
         if node.where is not None:
             line = self.graph.source[node.where]
-            text = fit(line.text or line.file, TEXT_ROOM - 40, 12)
-            rows.append(Row((Run(f"line {line.line}  ", "muted"), Run(text, "muted")), height=18))
+            code = Run(line.text or line.file, "muted", room=TEXT_ROOM - 40)
+            rows.append(Row((Run(f"line {line.line}  ", "muted"), code), height=18))
         rows += self._values(node)
         rows += [replace(self._saved(item), fact=f"{node.id}.saved") for item in node.saved[:SAVED_ROWS]]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
             rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
-        rows += [Row((Run(fit(note, TEXT_ROOM, 12), "muted"),), height=18) for note in node.notes]
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
         gradient = self._gradient(node)
         lane = sum(row.height for row in gradient)
         title = f"{node.op} ({node.grad_fn})"
@@ -152,10 +145,10 @@ class _Artist:
         return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
 
     def _group(self, node: Node) -> Card:
-        name = fit(self.graph.title(node.id), NAME_ROOM + 60, 14, bold=True)
-        path = (Run(fit(node.group, 110, 12), "muted"),) if node.group and node.group != node.op else ()
-        rows = [Row((Run(name, bold=True, size=14),), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(fit(note, TEXT_ROOM + 40, 12), "muted"),), height=18) for note in node.notes]
+        name = Run(self.graph.title(node.id), "ink", True, 14, room=NAME_ROOM + 60)
+        path = (Run(node.group, "muted", room=SHORT_ROOM),) if node.group and node.group != node.op else ()
+        rows = [Row((name,), path, fill="constant_fill", height=26)]
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM + 40),), height=18) for note in node.notes]
         gradient = self._gradient(node)
         rows += self._values(node)
         lane = sum(row.height for row in gradient)
@@ -169,7 +162,7 @@ class _Artist:
             name = node.names[k] if k < len(node.names) else ""
             lead = name or (f"[{k}]" if several else "")
             if facts is not None:
-                rows.append(Row(tensor_runs(facts, "forward", name=fit(lead, 90, 12))))
+                rows.append(Row(tensor_runs(facts, "forward", name=lead)))
         if len(node.values) > OUTPUT_ROWS:
             rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
         return rows
@@ -183,13 +176,14 @@ class _Artist:
             name = origin.name if origin is not None and origin.name else "the result"
         if not name and item.facts is not None and item.facts.numel == 1 and item.facts.first:
             name = f"{item.name} = {elements(item.facts)}"  # a plain number that torch wrapped as a tensor
-        text = fit(name or item.name, 110, 12)
+        size = ""
         if not name and item.facts is not None and item.facts.shape:
-            text += f" {shape_text(item.facts.shape)}"
+            size = f" {shape_text(item.facts.shape)}"
+        text = within("saved  ", name or item.name, size, "saved", SHORT_ROOM)
         state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(
             item.state, ""
         )
-        runs = (Run(f"saved  {text}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
+        runs = (text, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark)
 
@@ -209,7 +203,8 @@ class _Artist:
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
             name = node.names[k] if k < len(node.names) else ""
-            lead = "grad in  " if len(received) == 1 else f"grad {fit(name, 90, 12) or f'[{k}]'}  "
+            several = len(received) > 1
+            lead = within("grad ", name or f"[{k}]" if several else "in", "  ", "backward", GRADIENT_ROOM)
             known = (
                 facts is not None
                 and bool(node.values)
@@ -221,7 +216,7 @@ class _Artist:
                 else (Run("none", "muted"),)
             )
             fact = f"{node.id}.grad.{k}"
-            row = Row((Run(lead, "backward"), *runs), fill="accumulated_fill", height=22, fact=fact)
+            row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
             rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
         if len(received) > OUTPUT_ROWS:
             more = f"grad  … {len(received) - OUTPUT_ROWS} more"
@@ -247,8 +242,7 @@ class _Artist:
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
-        rule = fit(edge.rule, RULE_ROOM, 12)
-        runs: tuple[Run, ...] = (Run(rule, "backward"),) if rule else ()
+        runs: tuple[Run, ...] = (Run(edge.rule, "backward", room=RULE_ROOM),) if edge.rule else ()
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
         label = Label(runs, number)
@@ -258,13 +252,13 @@ class _Artist:
         return replace(link, title=f"{self.ends(link)}: {edge.rule}")
 
 
-def _timed(row: Row, lead: str, node: Node, slot: int, timeline: Timeline) -> Row:
+def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Row:
     """A row with an incoming gradient as a film shows it: empty until the gradient is complete."""
     numbers = timeline.arrivals(node, slot)
     if not numbers:
         return row
-    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (Run(lead.rstrip(), "muted"),))]
-    stages += [(n, (Run(lead, "backward"), Run(said, "muted"))) for n, said in timeline.partial(numbers)]
+    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (replace(lead, text=lead.text.rstrip(), role="muted"),))]
+    stages += [(n, (lead, Run(said, "muted"))) for n, said in timeline.partial(numbers)]
     return replace(row, since=numbers[-1], earlier=tuple(stages))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from autograd_tour.drawing.scene import Role, Run
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
+from autograd_tour.views.picture import Role, Run, within
 
 __all__ = ["describe_graph", "elements", "shape_text", "short", "tensor_runs", "tensor_text"]
 
+NAME_ROOM = 90.0
+"""Widest name of a result or a gradient before its numbers, px."""
 WRITTEN_OUT = 4
 """A tensor of up to this many elements is written out."""
 
@@ -63,11 +65,14 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 
 def tensor_runs(
     facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True
 ) -> tuple[Run, ...]:
-    """The same as runs of text, with a warning behind it where there is a NaN or an infinity."""
+    """The same as runs of text, with a warning behind it where there is a NaN or an infinity.
+
+    A long ``name`` is shortened.
+    """
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
-    lead = f"{name} = " if name and scalar else f"{name}  " if name else ""
-    runs = [Run(lead + text, role)]
+    behind = f"{' =' if scalar else ' '} {text}"
+    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
     if facts is not None and facts.stats is not None and (facts.stats.nan or facts.stats.inf):
         count = [f"{facts.stats.nan} NaN"] if facts.stats.nan else []
         count += [f"{facts.stats.inf} Inf"] if facts.stats.inf else []
