@@ -270,10 +270,11 @@ def test_a_view_of_another_package_is_found(plugins, graph):
         assert len(files_of_trace("x", traced(program), folded)) == 4
 
 
-def test_a_format_of_another_package_is_found(plugins, graph):
+def test_a_format_of_another_package_is_found_and_save_knows_its_ending(plugins, graph, tmp_path):
     plugins(("autograd_tour.formats", entry("anything", Count())))
     assert set(formats.registry()) == set(FORMATS) | {"count"}
     assert files_of_trace("x", Trace(graph), Settings(formats=("count",))) == {"x-count.md": "11 nodes\n"}
+    assert tour.save(graph, tmp_path / "net-count.md").read_text() == "11 nodes\n"
 
 
 def test_a_lesson_of_another_package_is_found_and_drawn(plugins):
