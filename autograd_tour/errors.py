@@ -9,6 +9,7 @@ from typing import ClassVar
 __all__ = [
     "EngineError",
     "GraphError",
+    "PictureError",
     "ProgramError",
     "TourError",
     "TraceFileError",
@@ -65,6 +66,12 @@ class GraphError(TourError, ValueError):
         super().__init__(f"{message} - at `{path}`")
         self.reason = message
         self.path = path
+
+
+class PictureError(TourError, TypeError):
+    """What a view returned cannot be drawn."""
+
+    exit_code = 1
 
 
 def suggestion(name: str, known: Sequence[str], most: int | None = None) -> str:

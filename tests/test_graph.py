@@ -33,7 +33,7 @@ def test_a_graph_can_be_hashed_copied_and_pickled(graph):
     assert pickle.loads(pickle.dumps(graph)) == graph
 
 
-@pytest.mark.parametrize("part", ["nodes", "edges", "passes", "style"])
+@pytest.mark.parametrize("part", ["nodes", "edges", "passes", "meta"])
 def test_a_graph_cannot_be_changed(graph, part):
     with pytest.raises(AttributeError):
         setattr(graph, part, ())

@@ -40,7 +40,6 @@ __all__ = [
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
-Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
 ChangeKind = Literal["structure", "value", "gradient", "grad"]
 """What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
@@ -169,11 +168,6 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
         return next((name for name in self.names if name), "")
 
     @property
-    def is_cut(self) -> bool:
-        """Whether the tensor was cut off from the graph, by ``detach`` or ``no_grad``."""
-        return any(note.startswith("cut") for note in self.notes)
-
-    @property
     def value(self) -> TensorFacts | None:
         """Facts of the first output slot, the only one of nearly every node."""
         return self.values[0] if self.values else None
@@ -241,10 +235,9 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
 class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
-    ``outputs`` lists (node id, output slot) of the tensors the program returned. ``style`` says
-    how a view wants to be drawn. What must hold is written down in
-    :func:`autograd_tour.record.validate.validate`. Tables that follow from the fields are made when
-    they are first asked for, and kept; they are no part of what is compared or written.
+    ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
+    that is written down in :func:`autograd_tour.record.validate.validate`. Tables that follow from the
+    fields are made when they are first asked for, and kept; they are not compared and not written.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -254,7 +247,6 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
-    style: Style = "cards"
 
     # ---- nodes ----------------------------------------------------------------------------
 
@@ -304,7 +296,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         """
         node = self._nodes_by_id[self.card_of(node_id)]
         if node.kind in ("leaf", "constant"):
-            return node.name or ("detached" if node.is_cut else "unnamed")
+            return node.name or node.op or node.kind
         return node.op or node.grad_fn or node.name or node.kind
 
     def result_name(self, node_id: str, slot: int | None = 0) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from autograd_tour.drawing.wording import describe_graph, shape_text
-from autograd_tour.drawing.wording import tensor_text as _tensor_text
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
@@ -11,6 +9,8 @@ from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
+from autograd_tour.views.wording import describe_graph, shape_text
+from autograd_tour.views.wording import tensor_text as _tensor_text
 
 __all__ = ["report"]
 

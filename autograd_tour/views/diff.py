@@ -91,7 +91,6 @@ class _Merge:
                 notes=tuple(dict.fromkeys((*self.a.meta.remarks, *self.b.meta.remarks))),
                 folding="",
             ),
-            style="diff",
         )
         kinds = {node.id: node.kind for node in nodes}
         front = topological([name for name in order if kinds[name] != "accumulate"], flow(graph))

@@ -7,10 +7,11 @@ import torch
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Saved
+from tests.pictures import scene_of
 
 
 def cards(program, **options):

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.drawing import scene_of
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.comparison import files_of_diff
 from autograd_tour.record.codec import dumps, loads
@@ -22,6 +21,7 @@ from autograd_tour.record.graph import BackwardPass, Change, Edge, Graph, Node, 
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff, differs, tell
 from autograd_tour.views.fold import SCREEN, visible
+from tests.pictures import scene_of
 
 
 def by_state(graph: Graph) -> dict[str, list[str]]:

@@ -15,15 +15,16 @@ import msgspec
 from msgspec.structs import replace
 
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
-from autograd_tour.drawing.wording import describe_graph, tensor_text
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
+from autograd_tour.views.wording import describe_graph, tensor_text
 
 __all__ = ["page"]
 
@@ -51,12 +52,13 @@ KEYS = (
 )
 
 
-def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> str:
+def page(name: str, trace: Trace, settings: Settings) -> str:
     """One HTML document for a trace; it works from disk and under a strict Content-Security-Policy.
 
     Raises:
         EngineError: the layout failed.
     """
+    graph, ledger = trace.graph, trace.ledger
     shown = outermost(graph, settings)
     first, *others = pictures(shown, settings)
     packed = _packed(others)
@@ -64,7 +66,7 @@ def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> 
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
-    questions = ask(shown.graph, ledger)
+    questions = ask(Trace(shown.graph, ledger))
     book = _seen(ledger, shown.graph) if ledger is not None else None
     twin = report(shown.graph, book, title=name)
     if len(twin) > LONGEST_TWIN:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from autograd_tour.rules.labels import describe
 from autograd_tour.text import attribute_text, friendly_name
 from autograd_tour.tracer.assemble.material import Material
-from autograd_tour.tracer.assemble.naming import SourceNames
+from autograd_tour.tracer.assemble.naming import SourceNames, SourceTitle
 from autograd_tour.tracer.assemble.operands import Constant, Input, Number, Operand, Operands
 from autograd_tour.tracer.assemble.readings import Reading
 from autograd_tour.tracer.assemble.values import Values
@@ -69,7 +69,7 @@ def _leaf(material: Material, reader: SourceNames, name: str, leaf: Tensor) -> T
         return Title(name, name)
     born = material.record.birth(leaf) if material.record is not None else Site()
     kind = "Parameter" if isinstance(leaf, nn.Parameter) else "leaf"
-    return Title(*reader.tensor(id(leaf), born, tuple(leaf.shape), kind))
+    return _of(reader.tensor(id(leaf), born, tuple(leaf.shape), kind))
 
 
 def _constant(material: Material, reader: SourceNames, number: int) -> Title:
@@ -78,7 +78,7 @@ def _constant(material: Material, reader: SourceNames, number: int) -> Title:
     if name:
         return Title(name, name)
     constant = material.constant(number)
-    return Title(*reader.tensor(-1 - number, constant.born, constant.facts.shape))
+    return _of(reader.tensor(-1 - number, constant.born, constant.facts.shape))
 
 
 def _operation(
@@ -93,7 +93,12 @@ def _operation(
         attributes = {name: attribute_text(value) for name, value in reading.attributes}
         return (custom, "") if custom else describe(grad_fn, alone, texts, attributes)
 
-    return Title(*reader.operation(call, custom or friendly_name(grad_fn), returned, without_source))
+    step, on_view = custom or friendly_name(grad_fn), grad_fn == "CopySlices"
+    return _of(reader.operation(call, step, returned, on_view, without_source))
+
+
+def _of(source: SourceTitle) -> Title:
+    return Title(source.op, source.name, source.brief, source.expression)
 
 
 def _text(material: Material, values: Values, titles: Titles, i: int, operand: Operand | None) -> str:

@@ -7,18 +7,22 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.bundle import bundled
-from autograd_tour.drawing.metrics import fit
-from autograd_tour.drawing.naming import title_of
-from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
-from autograd_tour.drawing.wording import tensor_text
+from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Change, Edge, Graph, Node, State
+from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
+from autograd_tour.views.base import View
+from autograd_tour.views.bundle import bundled
+from autograd_tour.views.naming import title_run
+from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape, within
+from autograd_tour.views.wording import tensor_text
 
-__all__ = ["diff_scene"]
+__all__ = ["diff_scene", "view"]
 
 NAME_ROOM = 170.0
 TEXT_ROOM = 150.0
+VALUE_ROOM = 230.0
+GRADIENT_ROOM = 210.0
 CHANGE_ROWS = 6
 
 _MARKS: dict[State, tuple[str, Role]] = {
@@ -30,7 +34,26 @@ _EMPHASIS: dict[State, Emphasis] = {"added": "strong", "gone": "faint"}
 _SHAPES: dict[str, Shape] = {"leaf": "leaf", "constant": "constant", "group": "group"}
 
 
-def diff_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
+class Comparison(View):
+    """What is added, gone or changed from one run to another."""
+
+    name = "diff"
+    summary = "two runs in one picture: what is added, gone or changed"
+
+    def picture(self, trace: Trace) -> Scene:
+        """The nodes and edges of both runs.
+
+        Raises:
+            UsageError: the trace is of one run.
+        """
+        if trace.graph.nodes and not trace.graph.compared:
+            raise UsageError(
+                "a diff needs two graphs, and this is one", "autograd-tour diff A B compares two"
+            )
+        return diff_scene(trace.graph)
+
+
+def diff_scene(graph: Graph) -> Scene:
     """Cards and links for a result of :func:`autograd_tour.views.diff.diff`."""
     artist = _Artist(graph)
     cards = [artist.card(node) for node in graph.nodes if node.kind != "accumulate"]
@@ -43,7 +66,7 @@ def diff_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
         for link in bundled((link for link in links if link.emphasis == state), folded, artist.ends)
     ]
     return Scene(
-        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), direction, graph.meta.remarks
+        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), notes=graph.meta.remarks
     )
 
 
@@ -55,8 +78,8 @@ class _Artist:
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
-        name = title_of(node, NAME_ROOM, 14)
         mark, role = _MARKS.get(node.state, ("", ink))
+        name = title_run(self.graph, node, ink, NAME_ROOM, bold=mark != "")
         head = (Run(f"{mark}  ", role, bold=True, size=18),) if mark else ()
         kind = (
             node.kind
@@ -68,11 +91,11 @@ class _Artist:
         fill: Role = "leaf_fill" if node.kind == "leaf" else "constant_fill"
         rows = [
             Row(
-                (*head, Run(name, ink, bold=mark != "", size=14)),
-                (Run(fit(kind, NAME_ROOM, 12), "muted"),) if kind else (),
+                (*head, name),
+                (Run(kind, "muted", room=NAME_ROOM),) if kind else (),
                 fill=None if gone else fill,
                 height=27,
-                mark="cut" if node.is_cut else "",
+                mark="cut" if node.cut is not None else "",
             )
         ]
         backward = [change for change in node.changes if change.kind in ("gradient", "grad")]
@@ -81,8 +104,8 @@ class _Artist:
         if len(others) > CHANGE_ROWS:
             rows.append(Row((Run(f"… {len(others) - CHANGE_ROWS} more", "muted"),), height=18))
         if not any(change.kind == "value" for change in others) and node.value is not None:
-            value = fit(tensor_text(node.value), 230, 12)
-            rows.append(Row((Run(value, "forward" if new else "muted"),)))
+            role = "forward" if new else "muted"
+            rows.append(Row((Run(tensor_text(node.value), role, room=VALUE_ROOM),)))
         lane = [_changed(change, "backward") for change in backward] or self._gradient(node, new)
         shape = _SHAPES.get(node.kind, "operation")
         title = f"{node.state}: {node.op or node.name}"
@@ -101,8 +124,8 @@ class _Artist:
             facts, lead = step.after, ".grad  "
         else:
             facts, lead = next((item for item in step.received if item is not None), None), "grad in  "
-        text = fit(tensor_text(facts, shape=False) if facts is not None else "none", 210, 12)
-        return [Row((Run(lead, role), Run(text, role)), height=22)]
+        text = tensor_text(facts, shape=False) if facts is not None else "none"
+        return [Row((Run(lead, role), Run(text, role, room=GRADIENT_ROOM)), height=22)]
 
     def ends(self, link: Link) -> str:
         """What a link joins."""
@@ -129,12 +152,11 @@ class _Artist:
 
 def _changed(change: Change, role: Role) -> Row:
     """``what  before → after``: before struck small and grey, after bold."""
-    what, before, after = (fit(text, TEXT_ROOM, 12) for text in (change.what, change.before, change.after))
     runs = (
-        Run(f"{what}  ", role),
-        Run(before, "muted"),
+        within("", change.what, "  ", role, TEXT_ROOM),
+        Run(change.before, "muted", room=TEXT_ROOM),
         Run("  →  ", "ink", bold=True),
-        Run(after, role, bold=True),
+        Run(change.after, role, bold=True, room=TEXT_ROOM),
     )
     return Row(runs, fill="accumulated_fill" if role == "backward" else None, height=22)
 
@@ -164,3 +186,6 @@ def _in_words(change: Change) -> str:
 
 def _said(node: Node) -> str:
     return one_line(node.name or node.op or node.grad_fn, 60)
+
+
+view = Comparison()

@@ -1,32 +1,29 @@
-"""What cards and lists call nodes, their outputs and what they saved, cut to the room there is."""
+"""What cards call nodes, their outputs, their lines of code and what they saved."""
 
 from __future__ import annotations
 
-from autograd_tour.drawing.metrics import fit, fit_around, text_width
-from autograd_tour.drawing.wording import elements, shape_text
-from autograd_tour.record.graph import Node, Saved, SourceLine
+from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
+from autograd_tour.views.picture import Role, Run
+from autograd_tour.views.wording import elements, shape_text
 
-__all__ = ["line_name", "output_name", "saved_name", "title_of"]
+__all__ = ["line_runs", "output_name", "saved_name", "title_run"]
 
 
-def title_of(node: Node, room: float, size: float, bold: bool = True) -> str:
-    """The title of a node in ``room`` px, never empty.
+def title_run(
+    graph: Graph, node: Node, role: Role, room: float, *, size: float = 14, bold: bool = True
+) -> Run:
+    """What heads the card of ``node``, in at most ``room`` px.
 
-    A path loses its beginning, an expression that has a shorter form takes that.
+    A path loses its beginning; an expression that has a shorter form takes that where room is short.
     """
-    if node.name and node.kind in ("leaf", "constant"):
-        return fit(node.name, room, size, bold, keep_end=True)
-    text = node.op or node.grad_fn or node.kind
-    if node.brief and text_width(text, size, bold) > room:
-        text = node.brief
-    return fit(text, room, size, bold, keep_end=node.kind == "group")
+    path = node.kind == "group" or (bool(node.name) and node.kind in ("leaf", "constant"))
+    return Run(graph.title(node.id), role, bold, size, room=room, brief=node.brief, keep_end=path)
 
 
-def line_name(line: SourceLine, expression: str, room: float, size: float) -> tuple[str, str]:
+def line_runs(line: SourceLine, expression: str, room: float) -> tuple[Run, ...]:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
-    place = fit(f"{line.file.rpartition('/')[2]}:{line.line}", room, size, keep_end=True)
-    left = room - text_width(place + "  ", size)
-    return place, fit_around(line.text, expression, left, size) if left > text_width("………", size) else ""
+    place = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
+    return (place, Run(line.text, "muted", room=room, around=expression)) if line.text else (place,)
 
 
 def output_name(node: Node, slot: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.scene import Label, Link, Run
+from autograd_tour.views.picture import Label, Link, Run
 
 __all__ = ["bundled"]
 
