@@ -23,7 +23,7 @@ __all__ = ["cards_scene"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
-TEXT_ROOM = 230.0
+TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
 SHORT_ROOM = 110.0
 GRADIENT_ROOM = 90.0
@@ -106,7 +106,10 @@ class _Artist:
             runs = line_runs(self.graph.source[node.where], node.expression, TEXT_ROOM)
             rows.append(Row(runs, height=18))
         rows += self._values(node)
-        rows += [replace(self._saved(item), fact=f"{node.id}.saved") for item in node.saved[:SAVED_ROWS]]
+        rows += [
+            replace(self._saved(item, node.grad_fn), fact=f"{node.id}.saved")
+            for item in node.saved[:SAVED_ROWS]
+        ]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
             rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
@@ -145,11 +148,11 @@ class _Artist:
             rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
         return rows
 
-    def _saved(self, item: Saved) -> Row:
+    def _saved(self, item: Saved, grad_fn: str) -> Row:
         origin = self.nodes.get(item.of)
         nameless = origin is not None and origin.kind == "constant" and not origin.name
         size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
-        name = within("saved  ", saved_name(item, origin), size.rstrip(), "saved", SHORT_ROOM)
+        name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
         if origin is not None and origin.kind == "leaf":
             name = replace(name, keep_end=True)
         state = _STATES.get(item.state, "")
@@ -227,7 +230,7 @@ class _Artist:
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
     """Where a gradient that is not finite begins."""
-    return (Run(f"  ✕ {odd.text()}", "error", bold=True),) if odd is not None and odd.begins else ()
+    return (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None and odd.begins else ()
 
 
 def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Row:

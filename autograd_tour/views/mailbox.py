@@ -62,7 +62,7 @@ class Mailbox:
         summands = [] if hooked else [part.facts for part in parts]
         text, after = added(step.before, summands, contribution, step.after)
         odd = self.odd.received.get((step.node, 0))
-        alarm = (Run(f"  ✕ {odd.text()}", "error", bold=True),) if odd is not None else ()
+        alarm = (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None else ()
         return (Run(".grad  ", "backward"), Run(text, "backward"), Run(after, "backward", bold=True), *alarm)
 
     def _uses(self, parts: tuple[Part, ...]) -> tuple[Row, ...]:

@@ -9,6 +9,23 @@ from autograd_tour.views.wording import elements, shape_text
 __all__ = ["line_runs", "output_name", "saved_name", "title_run"]
 
 
+CHARACTER = 6.2
+"""Usual width of a character of 12 px, px."""
+LEAST_CODE = 90.0
+"""The least room that a line of code gets, px."""
+
+_STATISTICS = {"1": "mean", "2": "1/std"}
+_OUTPUTS = {
+    **dict.fromkeys(
+        ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "NativeLayerNormBackward0"), _STATISTICS
+    ),
+    "NativeGroupNormBackward0": _STATISTICS,
+    "NativeDropoutBackward0": {"1": "what is kept"},
+    **dict.fromkeys(("MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndicesBackward0"), {"1": "indices"}),
+}
+"""What further results of a node are, by their number: torch calls them ``result1``, ``result2``."""
+
+
 def title_run(
     graph: Graph, node: Node, role: Role, room: float, *, size: float = 14, bold: bool = True
 ) -> Run:
@@ -22,8 +39,10 @@ def title_run(
 
 def line_runs(line: SourceLine, expression: str, room: float) -> tuple[Run, ...]:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
-    place = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
-    return (place, Run(line.text, "muted", room=room, around=expression)) if line.text else (place,)
+    text = f"{line.file.rpartition('/')[2]}:{line.line}  "
+    place = Run(text, "muted", room=room, keep_end=True)
+    left = max(room - CHARACTER * len(text), LEAST_CODE)
+    return (place, Run(line.text, "muted", room=left, around=expression)) if line.text else (place,)
 
 
 def output_name(node: Node, slot: int) -> str:
@@ -33,7 +52,7 @@ def output_name(node: Node, slot: int) -> str:
     return name or (f"{node.call or node.op}[{slot}]" if several else "")
 
 
-def saved_name(item: Saved, origin: Node | None) -> str:
+def saved_name(item: Saved, origin: Node | None, grad_fn: str = "") -> str:
     """What a saved tensor is called: as the node it came from, or what is known of it.
 
     Torch's own word for it says nothing without torch's formula, so it is not used.
@@ -45,7 +64,8 @@ def saved_name(item: Saved, origin: Node | None) -> str:
     facts = item.facts
     if item.name.startswith(("result", "output")) or item.name == "out":
         number = item.name.removeprefix("result").removeprefix("output")
-        return f"result {number}" if number.isdigit() and number != "0" else "the result"
+        several = number.isdigit() and number != "0"
+        return _OUTPUTS.get(grad_fn, {}).get(number, f"result {number}") if several else "the result"
     if facts is not None and facts.numel == 1 and facts.first:
         return elements(facts)
     return f"tensor {shape_text(facts.shape)}" if facts is not None and facts.shape else "tensor"

@@ -67,8 +67,10 @@ def added(
     if after is None or result is None or any(values is None for values in sums):
         brought = content(contribution)
         return f"{content(before)} + {brought} = ", content(after)
+    digits = 6 if after.numel == 1 else 4
     columns = [
-        closing([values[i] for values in sums if values is not None], result[i]) for i in range(len(result))
+        closing([values[i] for values in sums if values is not None], result[i], digits)
+        for i in range(len(result))
     ]
     closed = all(total is not None for _, total in columns)
     many, vector = after.numel > len(result), after.numel > 1
@@ -86,7 +88,10 @@ def added(
         brought = f"({brought})"
     elif before is not None:
         brought = _bracketed(brought)
-    total = content(after) if many or not closed else tensor([text or "" for _, text in columns])
+    total = content(after)
+    if closed:
+        totals = [text for _, text in columns if text is not None]
+        total = content(after, totals[0]) if many else tensor(totals)
     return f"{start} + {brought} {'=' if closed else '≈'} ", total
 
 
@@ -105,8 +110,11 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def content(facts: TensorFacts | None) -> str:
-    """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last."""
+def content(facts: TensorFacts | None, first: str = "") -> str:
+    """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last.
+
+    ``first`` is how the first one is written, if that has been settled.
+    """
     if facts is None:
         return "None"
     if facts.numel == 0:
@@ -115,7 +123,8 @@ def content(facts: TensorFacts | None) -> str:
         return facts.dtype
     if facts.numel == 1:
         return number(facts.first[0])
+    shown = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
     if len(facts.first) == facts.numel <= 4:
-        return f"[{', '.join(map(rounded, facts.first))}]"
+        return f"[{', '.join(shown)}]"
     last: Number = facts.last if facts.last is not None else facts.first[-1]
-    return f"[{', '.join(map(rounded, facts.first[:2]))} … {rounded(last)}]"
+    return f"[{', '.join(shown[:2])} … {rounded(last)}]"

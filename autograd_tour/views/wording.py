@@ -75,7 +75,7 @@ def tensor_runs(
     behind = f"{' =' if scalar else ' '} {text}"
     runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
     if odd is not None:
-        alarm = Run(f"  ✕ {odd.text()}", "error", bold=True)
+        alarm = Run(f"  {odd.text()}", "error", bold=True)
         runs.append(Run(f"  {odd.text()}", "muted") if odd.given else alarm)
     return tuple(runs)
 
