@@ -9,6 +9,7 @@ from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
+from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph, shape_text
 from autograd_tour.views.wording import tensor_text as _tensor_text
 
@@ -122,9 +123,7 @@ def _leaves(graph: Graph) -> str | None:
                 leaf.name or leaf.id,
                 _shape(leaf.value),
                 str(number),
-                _text(step.before, shape=False),
-                _text(contribution, shape=False),
-                _text(step.after, shape=False),
+                *sum_row(step.before, contribution, step.after),
             ]
         )
     if not rows:
@@ -181,9 +180,7 @@ def _ledger(ledger: Ledger) -> str:
                         account.name if first and p == 0 else "",
                         _POLICIES[policy] if first else "",
                         str(number),
-                        _text(call.before, shape=False),
-                        _text(call.contribution, shape=False),
-                        _text(call.after, shape=False),
+                        *sum_row(call.before, call.contribution, call.after),
                     ]
                 )
     if not rows:

@@ -16,12 +16,13 @@ LEAST_CODE = 90.0
 
 _STATISTICS = {"1": "mean", "2": "1/std"}
 _OUTPUTS = {
-    **dict.fromkeys(
-        ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "NativeLayerNormBackward0"), _STATISTICS
-    ),
+    "NativeBatchNormBackward0": _STATISTICS,
+    "CudnnBatchNormBackward0": _STATISTICS,
+    "NativeLayerNormBackward0": _STATISTICS,
     "NativeGroupNormBackward0": _STATISTICS,
     "NativeDropoutBackward0": {"1": "what is kept"},
-    **dict.fromkeys(("MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndicesBackward0"), {"1": "indices"}),
+    "MaxPool2DWithIndicesBackward0": {"1": "indices"},
+    "MaxPool3DWithIndicesBackward0": {"1": "indices"},
 }
 """What further results of a node are, by their number: torch calls them ``result1``, ``result2``."""
 

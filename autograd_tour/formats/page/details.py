@@ -11,6 +11,7 @@ from autograd_tour.record.graph import Graph, Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import attribute_text, clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline
+from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import tensor_text
 
 __all__ = ["CardDetails", "DetailRow", "Details"]
@@ -99,10 +100,11 @@ class Details:
     def _gradients(self, node: Node) -> Iterator[DetailRow]:
         deposit = self.deposits.get(node.id)
         if deposit is not None and deposit.deposit is not None:
-            told, when = deposit.deposit, deposit.number
-            yield _row(".grad before", tensor_text(told.before, digits=6))
-            yield from _tensor("contribution", told.contribution, when)
-            yield from _tensor(".grad after", told.after, when)
+            one, when = deposit.deposit, deposit.number
+            before, contribution, after = sum_row(one.before, one.contribution, one.after, shape=True)
+            yield _row(".grad before", before)
+            yield from _tensor("contribution", one.contribution, when, contribution)
+            yield from _tensor(".grad after", one.after, when, after)
         frame = self.frames.get(node.id)
         if frame is None:
             return
@@ -128,8 +130,8 @@ def _row(label: str, text: str, since: int = 0) -> DetailRow:
     return DetailRow(one_line(label, 80), one_line(clean(text), LONGEST), since)
 
 
-def _tensor(label: str, facts: TensorFacts | None, since: int) -> Iterator[DetailRow]:
-    yield _row(label, tensor_text(facts, digits=6), since)
+def _tensor(label: str, facts: TensorFacts | None, since: int, text: str = "") -> Iterator[DetailRow]:
+    yield _row(label, text or tensor_text(facts, digits=6), since)
     if facts is not None and facts.stats is not None and facts.numel > 1:
         yield _row("", _statistics(facts.stats), since)
 

@@ -24,7 +24,8 @@ from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
-from autograd_tour.views.wording import describe_graph, tensor_text
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import describe_graph
 
 __all__ = ["page"]
 
@@ -160,9 +161,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
             {"name": one_line(account.name, 80)}
             | {
                 policy: [
-                    tuple(
-                        tensor_text(facts, digits=6) for facts in (call.before, call.contribution, call.after)
-                    )
+                    sum_row(call.before, call.contribution, call.after, shape=True)
                     for call in account.under(policy)
                 ]
                 for policy in POLICIES

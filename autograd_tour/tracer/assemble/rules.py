@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.rule import Rule
+from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
 from autograd_tour.rules.node import NodeView, is_compound
 from autograd_tour.rules.node import Operand as Seen
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.naming import place_of_backward
 from autograd_tour.tracer.assemble.operands import Constant, Input, Number, Operands
 from autograd_tour.tracer.assemble.readings import Reading
 from autograd_tour.tracer.assemble.titles import Titles
@@ -50,6 +51,12 @@ def local_rules(
 
 
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
+    function = getattr(material.skeleton.fns[i], "_forward_cls", None)
+    place = place_of_backward(function) if function is not None else ""
+    if place:  # what the program wrote itself is told by its own line
+        inputs = material.skeleton.next[i]
+        words = Words(f"your backward(), {place}")
+        return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
     )
