@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from autograd_tour.record.facts import TensorFacts
     from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
     from autograd_tour.record.ledger import Ledger
+    from autograd_tour.record.trace import Trace
     from autograd_tour.tracer import accumulate, stepper, trace
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Step",
     "TensorFacts",
     "TourError",
+    "Trace",
     "__version__",
     "accumulate",
     "dot",
@@ -52,6 +54,7 @@ _ROOMS = {
     "formats.save": ("dot", "report", "save", "svg"),
     "record.graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
     "record.ledger": ("Ledger",),
+    "record.trace": ("Trace",),
     "tracer": ("accumulate", "stepper", "trace"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

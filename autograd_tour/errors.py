@@ -9,6 +9,7 @@ from typing import ClassVar
 __all__ = [
     "EngineError",
     "GraphError",
+    "PictureError",
     "ProgramError",
     "TourError",
     "TraceFileError",
@@ -67,8 +68,15 @@ class GraphError(TourError, ValueError):
         self.path = path
 
 
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """A hint for a name that is not there: the closest one, then all of them."""
+class PictureError(TourError, TypeError):
+    """What a view returned cannot be drawn."""
+
+    exit_code = 1
+
+
+def suggestion(name: str, known: Sequence[str], most: int | None = None) -> str:
+    """A hint for a name that is not there: the closest one, then all of them if they are ``most`` or less."""
     close = difflib.get_close_matches(name[:60], known, 1)
     start = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{start}Known: {', '.join(known)}" if known else start.strip()
+    listed = bool(known) and (most is None or len(known) <= most)
+    return f"{start}Known: {', '.join(known)}" if listed else start.strip()

@@ -10,8 +10,19 @@ from decimal import Decimal
 from functools import lru_cache
 
 from autograd_tour.record.facts import Number
+from autograd_tour.record.graph import Attribute, Cut
 
-__all__ = ["MINUS", "clean", "closing", "friendly_name", "number", "one_line", "rounded"]
+__all__ = [
+    "MINUS",
+    "attribute_text",
+    "clean",
+    "closing",
+    "cut_text",
+    "friendly_name",
+    "number",
+    "one_line",
+    "rounded",
+]
 
 MINUS = "\u2212"
 """The minus sign. A hyphen is shorter and easily lost in front of a digit."""
@@ -115,6 +126,22 @@ def closing(terms: Sequence[float], total: float, digits: int = 6) -> tuple[list
         if not lost and sum(decimals[:-1], Decimal(0)) == decimals[-1]:
             return texts[:-1], texts[-1]
     return [number(term, digits) for term in terms], None
+
+
+def attribute_text(value: Attribute) -> str:
+    """A node's attribute as people read it.
+
+    >>> attribute_text((1, -1)), attribute_text("mean"), attribute_text(0.1)
+    ('(1, −1)', 'mean', '0.1')
+    """
+    if isinstance(value, tuple):
+        return f"({', '.join(map(attribute_text, value))})"
+    return value if isinstance(value, str) and value != "-inf" else number(value)
+
+
+def cut_text(cut: Cut) -> str:
+    """What cut a constant off: ``detach of y``."""
+    return f"{cut.function} of {cut.name}" if cut.name else cut.function
 
 
 _DIGITS = {digits: f".{digits}g" for digits in range(1, 10)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from autograd_tour.record.trace import Trace
 from benchmarks.peers import versions
 from benchmarks.table import write_page
 
@@ -72,9 +73,9 @@ def _pages() -> list[str]:
     model, tokens = make_gpt()
     graph = trace(lambda: gpt_loss(model, tokens))
     return [
-        page("thermometer", trace(thermometer), accumulate(thermometer), Settings()),
-        page("transformer", graph, None, Settings()),
-        page("transformer", graph, None, Settings(fold=False)),
+        page("thermometer", Trace(trace(thermometer), accumulate(thermometer)), Settings()),
+        page("transformer", Trace(graph), Settings()),
+        page("transformer", Trace(graph), Settings(fold=False)),
     ]
 
 

@@ -67,14 +67,15 @@ def dot_of_gpt(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
 
 def _our_dot(loss: Any, names: dict[str, Any]) -> Work:
     from autograd_tour import trace
-    from autograd_tour.drawing import readable_dot, scene_of
+    from autograd_tour.drawing import dot
+    from autograd_tour.record.trace import Trace
     from autograd_tour.views import registry
 
     view = registry()["torchviz"]
 
     def work() -> str:
         graph = trace(loss, backward=False, names=names, keep=0)
-        return readable_dot(scene_of(view.apply(graph), "TB"))
+        return dot(view.picture(Trace(graph)), "TB")  # type: ignore[arg-type]
 
     return work
 
@@ -109,15 +110,16 @@ def long_chain(scale: Scale, folder: Path) -> tuple[Work, int]:
     import torch  # noqa: F401
 
     from autograd_tour import trace
-    from autograd_tour.drawing import picture
-    from autograd_tour.views import registry
+    from autograd_tour.drawing import draw
+    from autograd_tour.record.trace import Trace
+    from autograd_tour.views import picture_of
     from autograd_tour.views.fold import fold
     from benchmarks.models import chain
 
     def work() -> None:
         # Nobody holds the result: it is freed when it has been traced.
         graph = fold(trace(chain(scale.long_chain), backward=False, keep=0))
-        svg = picture(registry()["graph"].apply(graph))
+        svg = draw(picture_of(Trace(graph)))
         (folder / "long-chain.svg").write_text(svg, encoding="utf-8")
 
     return work, 1
@@ -217,14 +219,14 @@ def whole_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG0
 
 
 def _picture(folder: Path, folded: bool) -> Work:
-    from autograd_tour.drawing import picture
+    from autograd_tour.drawing import draw
     from autograd_tour.record.codec import loads
-    from autograd_tour.views import registry
+    from autograd_tour.record.trace import Trace
+    from autograd_tour.views import picture_of
     from autograd_tour.views.fold import fold
 
     graph = loads((folder / "gpt.json").read_bytes()).graph
-    view = registry()["graph"]
-    return lambda: picture(view.apply(fold(graph) if folded else graph), timeout=600)
+    return lambda: draw(picture_of(Trace(fold(graph) if folded else graph)), timeout=600)
 
 
 def dot_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001

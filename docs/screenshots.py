@@ -17,6 +17,7 @@ from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings
 from autograd_tour.formats.page import page
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
 
 ROOT = Path(__file__).parents[1]
 FLAGS = [
@@ -40,7 +41,7 @@ def pages(folder: Path) -> None:
     gpt = runpy.run_path(str(ROOT / "docs" / "programs" / "gpt.py"))["loss"]
     settings = Settings()
     for name, program in (("thermometer", thermometer), ("gpt", gpt)):
-        text = page(name, trace(program), accumulate(program), settings)
+        text = page(name, Trace(trace(program), accumulate(program)), settings)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
 

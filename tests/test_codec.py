@@ -20,6 +20,7 @@ from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 from autograd_tour.record.rule import Constant, Symbol, Words, apply
+from autograd_tour.record.trace import Trace
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,7 @@ def spoilt(graph, **changes):
         ('{"nodes": []}', "not an autograd-tour trace"),
         ('{"format": "other", "schema": 2}', "not an autograd-tour trace"),
         ('{"format": "autograd-tour", "schema": 99}', "schema 99"),
+        ('{"format": "autograd-tour", "schema": 1, "graph": {}}', "schema 1, this version reads schema 2"),
         ("[" * 100_000 + "]" * 100_000, "not an autograd-tour trace|nested too deep"),
         ('{"format": "autograd-tour", "schema": 2, "graph": ' + "[" * 100_000, "damaged|deep|not valid"),
         (b"\xff\xfe\x00", "not valid JSON"),
@@ -117,10 +119,14 @@ def test_what_is_no_trace_is_refused_in_one_line(text, says):
         ({"graph__outputs__0__1": -1}, r"\$.graph.outputs\[0\]"),
         ({"graph__nodes__3__where": -1}, r"\$.graph.nodes\[3\].where"),
         ({"graph__source__0__line": "one"}, r"\$.graph.source\[0\].line"),
-        ({"graph__style": "oils"}, r"\$.graph.style"),
         ({"graph__nodes": None}, r"\$.graph.nodes"),
         ({"graph__nodes__0__kind": "accumulate"}, r"\$.graph.edges\[\d\].kind"),
         ({"graph__nodes__1__kind": "leaf"}, r"\$.graph.edges\[\d\].kind"),
+        ({"graph__nodes__2__kind": "accumulate"}, r"\$.graph.edges\[3\].kind"),
+        (
+            {"graph__nodes__10__kind": "accumulate", "graph__nodes__10__slots": 0},
+            r"\$.graph.passes\[0\].steps\[0\]",
+        ),
         ({"graph__nodes__3__kind": "accumulate"}, r"\$.graph.nodes\[3\].slots"),
         (
             {"graph__nodes__3__kind": "accumulate", "graph__nodes__3__slots": 0},
@@ -293,7 +299,7 @@ def test_any_graph_and_ledger_is_the_same_after_json(any_graph, ledger):
 @given(graphs(), st.sampled_from(["graph", "chain", "torchviz"]))
 def test_any_graph_that_can_be_read_can_be_drawn(any_graph, view):
     chosen = Settings(formats=("svg", "dot", "txt"), views=(view,))
-    files = files_of_trace("x", loads(dumps(any_graph)).graph, None, chosen)
+    files = files_of_trace("x", loads(dumps(any_graph)), chosen)
     assert len(files) == 3
     assert all(files.values())
 
@@ -314,6 +320,6 @@ def test_a_large_trace_is_read_again():
 def test_a_number_of_slots_that_no_node_can_have_stops_nothing():
     """Each slot of a node would be a line of the report, and a row of its card."""
     odd = loads(dumps(Graph((Node("n0", "operation", slots=2**60),), outputs=(("n0", 0),)))).graph
-    files = files_of_trace("x", odd, None, Settings(formats=("svg", "dot", "txt"), views=("chain",)))
+    files = files_of_trace("x", Trace(odd), Settings(formats=("svg", "dot", "txt"), views=("chain",)))
     assert "more" in files["x-chain.svg"]
     assert len(files["x-report.txt"].splitlines()) < 2_100

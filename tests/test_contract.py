@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 import autograd_tour as tour
 from autograd_tour import formats, lessons, registry, views
-from autograd_tour.drawing import picture, readable_dot, scene_of
-from autograd_tour.errors import UsageError
-from autograd_tour.formats import Settings
+from autograd_tour.drawing import dot, draw
+from autograd_tour.errors import PictureError, TourError, UsageError
+from autograd_tour.formats import Format, Settings
+from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.lessons import ProgramLesson
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph, Node
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
+from autograd_tour.record.validate import validate
+from autograd_tour.views import picture_of
 from autograd_tour.views.base import View
+from autograd_tour.views.diff import diff
+from autograd_tour.views.focus import focus
+from autograd_tour.views.fold import fold
+from autograd_tour.views.picture import Card, Chart, Film, Link, Row, Run, Scene, check
+from autograd_tour.views.unfold import closed, opened
+from tests.programs import basics, models
 
 VIEWS, FORMATS, LESSONS = views.registry(), formats.registry(), lessons.registry()
 EVERYTHING = [
@@ -23,6 +36,7 @@ EVERYTHING = [
     for kind, known in (("view", VIEWS), ("format", FORMATS), ("lesson", LESSONS))
     for name, item in known.items()
 ]
+PROGRAMS = (basics.detached, basics.several_outputs, basics.several_losses, models.tied)
 SMALL = {
     "empty": Graph(),
     "one leaf": Graph((Node("n0", "leaf", names=("w",)),)),
@@ -36,13 +50,33 @@ SMALL = {
 }
 
 
+WITHOUT_LEDGER = ("accumulation", "diff")
+"""Views that show what a graph alone has not."""
+
+
 @pytest.fixture(scope="module")
 def graph():
     return tour.trace(thermometer)
 
 
+@pytest.fixture(scope="module")
+def real(request):
+    """A trace of one of the programs, with its ledger."""
+    return traced(request.param)
+
+
+@functools.cache
+def traced(program):
+    return Trace(tour.trace(program), tour.accumulate(program, calls=2))
+
+
+def seen(trace, name):
+    """What a view is asked to show of a trace: a comparison needs two."""
+    return Trace(diff(trace.graph, tour.trace(thermometer))) if name == "diff" else trace
+
+
 def test_what_the_tour_needs_is_registered():
-    assert {"graph", "chain", "torchviz"} <= set(VIEWS)
+    assert {"graph", "chain", "torchviz", "accumulation", "steps", "animation", "diff"} <= set(VIEWS)
     assert {"svg", "pdf", "png", "dot", "json", "txt"} <= set(FORMATS)
     assert {"thermometer", "thermometer-params", "training"} <= set(LESSONS)
 
@@ -55,35 +89,92 @@ def test_it_has_a_name_a_summary_and_a_docstring(item):
     assert len(item.summary) <= 100
     assert "\n" not in item.summary
     assert type(item).__doc__
-    method = item.apply if isinstance(item, View) else item.files
+    method = item.picture if isinstance(item, View) else item.files
     assert method.__doc__
 
 
+@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_pure(graph, name):
-    before = tour.dumps(graph)
-    first = VIEWS[name].apply(graph)
-    assert VIEWS[name].apply(graph) == first
-    assert tour.dumps(graph) == before
-    assert first.nodes
+def test_a_view_is_pure_and_what_it_returns_can_be_drawn(real, name):
+    trace = seen(real, name)
+    before = tour.dumps(trace)
+    first = VIEWS[name].picture(trace)
+    assert VIEWS[name].picture(trace) == first
+    assert tour.dumps(trace) == before
+    assert check(first) is first
+    assert "</svg>" in draw(first)
+    if isinstance(first, Chart):
+        assert first.rows
+    else:
+        assert dot(first).endswith("}\n")
+        scene = first.scene if isinstance(first, Film) else first
+        assert {node.id for node in trace.graph.nodes if node.kind == "operation"} <= {
+            c.id for c in scene.cards
+        }
+
+
+@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+def test_every_graph_made_of_a_graph_keeps_what_holds_for_graphs(real):
+    graph = real.graph
+    names = {node.group for node in graph.nodes} | {node.name for node in graph.nodes}
+    made = [graph, fold(graph, limit=4), fold(graph, 1), *(focus(graph, name) for name in names - {""})]
+    for each in made:
+        validate(each)
+        validate(diff(each, made[1]))
+    shown = closed(graph, depth=1)
+    for node in shown.graph.nodes:
+        inside = opened(shown, node.id) if node.kind == "group" else None
+        if inside is not None:
+            validate(inside.graph)
+
+
+@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_writes_every_view_of_every_program(real, name):
+    everything = Settings(views=tuple(view for view in VIEWS if view != "diff"), scale=0.5)
+    files = FORMATS[name].files("some-name", real, everything)
+    assert files
+    assert all(files.values())
+    assert all(file.startswith("some-name") for file in files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_comes_in_every_format_it_has(name, format_name):
+    try:
+        files = LESSONS[name].files(Settings(formats=(format_name,)))
+    except UsageError as refused:
+        assert refused.hint
+    else:
+        assert files
+        assert all(file.startswith(name) for file in files)
 
 
 @pytest.mark.parametrize("small", SMALL)
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", [name for name in VIEWS if name not in WITHOUT_LEDGER])
 def test_a_view_of_next_to_nothing_can_be_drawn(name, small):
-    shown = VIEWS[name].apply(SMALL[small])
-    assert len(shown.nodes) <= len(SMALL[small].nodes) + 1
-    assert "</svg>" in picture(shown)
-    assert readable_dot(scene_of(shown)).endswith("}\n")
-    if not shown.nodes:
-        assert "Nothing to draw" in picture(shown)
+    shown = picture_of(Trace(SMALL[small]), name)
+    scene = shown.scene if isinstance(shown, Film) else shown
+    assert len(scene.cards) <= len(SMALL[small].nodes) + 1
+    assert "</svg>" in draw(shown)
+    assert dot(shown).endswith("}\n")
+    if not scene.cards:
+        assert "Nothing to draw" in draw(shown)
+
+
+@pytest.mark.parametrize("name", WITHOUT_LEDGER)
+def test_a_view_that_has_nothing_to_show_says_what_to_do(graph, name):
+    with pytest.raises(UsageError) as caught:
+        picture_of(Trace(graph), name)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_is_deterministic_and_names_its_files_after_the_trace(graph, name):
-    ledger = tour.accumulate(thermometer, calls=2)
-    first = FORMATS[name].files("some-name", graph, ledger, Settings())
-    assert first == FORMATS[name].files("some-name", graph, ledger, Settings())
+def test_a_format_is_deterministic_and_names_its_files_after_the_trace(name):
+    trace = traced(thermometer)
+    first = FORMATS[name].files("some-name", trace, Settings())
+    assert first == FORMATS[name].files("some-name", trace, Settings())
     assert first
     assert all(file.startswith("some-name") for file in first)
     assert all(file.endswith(FORMATS[name].endings or (f".{name}",)) for file in first)
@@ -92,8 +183,8 @@ def test_a_format_is_deterministic_and_names_its_files_after_the_trace(graph, na
 @pytest.mark.parametrize("small", SMALL)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_survives_next_to_nothing(name, small):
-    assert all(FORMATS[name].files("x", SMALL[small], Ledger(), Settings()).values())
-    without = FORMATS[name].files("x", SMALL[small], None, Settings())
+    assert all(FORMATS[name].files("x", Trace(SMALL[small], Ledger()), Settings()).values())
+    without = FORMATS[name].files("x", Trace(SMALL[small]), Settings())
     assert without
     assert all(without.values())
 
@@ -107,9 +198,38 @@ class Upside(View):
     name = "upside"
     summary = "upside down"
 
-    def apply(self, graph):
-        """The graph itself."""
-        return graph
+    def picture(self, trace):
+        """One card for each operation, the last one first."""
+        operations = [node for node in trace.graph.nodes if node.kind == "operation"]
+        cards = [Card(node.id, "box", (Row((Run(node.op, room=60),)),)) for node in reversed(operations)]
+        links = [Link(f"{a.id}-{b.id}", a.id, b.id, "forward") for a, b in pairwise(cards)]
+        return Scene(tuple(cards), tuple(links), "upside down", "Operations, the last one first.")
+
+
+class Count(Format):
+    """A format of another package."""
+
+    name = "count"
+    summary = "how many nodes there are"
+    endings = ("-count.md",)
+
+    def files(self, stem, trace, settings):
+        """``STEM-count.md``."""
+        return {f"{stem}-count.md": f"{len(trace.graph.nodes)} nodes\n"}
+
+
+class Broken(View):
+    """A view of another package that returns what it should not."""
+
+    name = "broken"
+    summary = "no picture"
+
+    def __init__(self, made):
+        self.made = made
+
+    def picture(self, trace):
+        """What it was told to return."""
+        return self.made
 
 
 @pytest.fixture
@@ -145,6 +265,47 @@ def test_a_view_of_another_package_is_found(plugins, graph):
     assert set(views.registry()) == set(VIEWS) | {"upside"}
     assert "</svg>" in tour.svg(graph, view="upside")
     assert set(formats.registry()) == set(FORMATS)
+    folded = Settings(views=("upside",), formats=("svg", "dot", "pdf", "png"), depth=1)
+    for program in PROGRAMS:
+        assert len(files_of_trace("x", traced(program), folded)) == 4
+
+
+def test_a_format_of_another_package_is_found_and_save_knows_its_ending(plugins, graph, tmp_path):
+    plugins(("autograd_tour.formats", entry("anything", Count())))
+    assert set(formats.registry()) == set(FORMATS) | {"count"}
+    assert files_of_trace("x", Trace(graph), Settings(formats=("count",))) == {"x-count.md": "11 nodes\n"}
+    assert tour.save(graph, tmp_path / "net-count.md").read_text() == "11 nodes\n"
+
+
+def test_a_lesson_of_another_package_is_found_and_drawn(plugins):
+    ours = ProgramLesson("mine", "a program of mine", thermometer)
+    plugins(("autograd_tour.lessons", entry("anything", ours)))
+    assert lessons.registry()["mine"] is ours
+    files = ours.files(Settings(formats=("svg",), views=("graph", "steps")))
+    assert {"mine-graph.svg", "mine-steps.svg", "mine-steps-07.svg"} <= set(files)
+
+
+CARD = Card("a", "box", ())
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (None, "a NoneType is no picture"),
+        (Graph(), "a Graph is no picture"),
+        ("<svg/>", "a str is no picture"),
+        (Scene((CARD, CARD)), "two cards have the same id"),
+        (Scene((CARD,), (Link("l", "a", "b", "forward"),)), "the link 'l' does not join two cards"),
+        (Film(Scene((CARD,))), "no frames"),
+    ],
+    ids=["nothing", "a graph", "text", "two cards", "a loose link", "no frames"],
+)
+def test_what_is_no_picture_is_refused_and_the_view_is_named(plugins, graph, made, says):
+    plugins(("autograd_tour.views", entry("anything", Broken(made))))
+    with pytest.raises(PictureError, match=says) as caught:
+        tour.svg(graph, view="broken")
+    assert "'broken'" in caught.value.message
+    assert isinstance(caught.value, TourError)
 
 
 def test_another_package_may_bring_several_at_once(plugins):

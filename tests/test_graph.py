@@ -33,7 +33,7 @@ def test_a_graph_can_be_hashed_copied_and_pickled(graph):
     assert pickle.loads(pickle.dumps(graph)) == graph
 
 
-@pytest.mark.parametrize("part", ["nodes", "edges", "passes", "style"])
+@pytest.mark.parametrize("part", ["nodes", "edges", "passes", "meta"])
 def test_a_graph_cannot_be_changed(graph, part):
     with pytest.raises(AttributeError):
         setattr(graph, part, ())
@@ -126,6 +126,7 @@ def test_a_part_keeps_nothing_that_names_what_is_gone(graph):
 def test_tables_are_made_once_and_are_no_part_of_the_graph(graph):
     again = tour.trace(thermometer)
     assert again.by_id() is again.by_id()
+    assert again.leaves is again.leaves
     again.title("n0")
     again.step("n0")
     assert again == graph

@@ -151,7 +151,7 @@ def command(
         say(f"note: {note}")
     from autograd_tour.views.diff import differs
 
-    first, second = (run.graph for run in runs)
+    first, second = (run.trace.graph for run in runs)
     files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
     if output == "-":
         to_stdout(files)

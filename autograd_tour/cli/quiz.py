@@ -53,7 +53,7 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.formats import Settings
-    from autograd_tour.formats.base import shown_graph
+    from autograd_tour.formats.base import shown
 
     if target == "-" and not as_json:
         raise UsageError("stdin is where answers come from", "Save the trace to a file, or add --json")
@@ -67,7 +67,7 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
         say(f"note: {note}")
     from autograd_tour.questions import ask
 
-    questions = ask(shown_graph(found.graph, settings), found.ledger)[:most]
+    questions = ask(shown(found.trace, settings))[:most]
     if as_json:
         import msgspec
 

@@ -15,8 +15,7 @@ from autograd_tour.errors import TourError, TraceFileError, UsageError
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
     from autograd_tour.lessons import Lesson
-    from autograd_tour.record.graph import Graph
-    from autograd_tour.record.ledger import Ledger
+    from autograd_tour.record.trace import Trace
 
 __all__ = ["LARGEST_TRACE", "Drawn", "Found", "builtin_names", "draw", "find"]
 
@@ -39,8 +38,7 @@ class Found:
     """The record of one target: traced now, or read from a file."""
 
     name: str
-    graph: Graph
-    ledger: Ledger | None = None
+    trace: Trace
     notes: tuple[str, ...] = ()
 
 
@@ -65,12 +63,12 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     from autograd_tour.formats.produce import files_of_trace
 
     found = _record(target, settings, seconds)
-    files = files_of_trace(found.name, found.graph, found.ledger, settings)
+    files = files_of_trace(found.name, found.trace, settings)
     return Drawn(target, found.name, dict(files), found.notes)
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> Found:
-    """The graph of ``target``, and its ``ledger`` if that is asked for; nothing is drawn.
+    """The trace of ``target``, with its ``ledger`` if that is asked for; nothing is drawn.
 
     Raises:
         TourError: there is no such target, it failed, or it is no single program.
@@ -85,7 +83,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
     from autograd_tour.lessons.produce import traced
 
     with stdout_to_stderr():
-        return Found(target, *traced(lesson.program, settings, ledger=ledger))
+        return Found(target, traced(lesson.program, settings, ledger=ledger))
 
 
 def _is_record(target: str) -> bool:
@@ -130,15 +128,14 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 
     with guarded(seconds):
         found = resolve(target)
-        graph, book = traced(found.program, settings, ledger=ledger)
-    return Found(found.name, graph, book, tuple(found.notes))
+        trace = traced(found.program, settings, ledger=ledger)
+    return Found(found.name, trace, tuple(found.notes))
 
 
 def _of_trace(source: str, stem: str, text: bytes) -> Found:
     from autograd_tour.record import codec
 
-    trace = codec.loads(text, source=source)
-    return Found(stem or "trace", trace.graph, trace.ledger)
+    return Found(stem or "trace", codec.loads(text, source=source))
 
 
 def _read_file(path: Path) -> bytes:

@@ -1,37 +1,32 @@
-"""Graph -> picture: theme, cards, layout, SVG."""
+"""Picture -> SVG: sizes, places, paint."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
 
-from autograd_tour.drawing.cards import cards_scene
-from autograd_tour.drawing.chain import chain_scene
-from autograd_tour.drawing.diff import diff_scene
+from msgspec.structs import replace
+
+from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
-from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Scene
-from autograd_tour.drawing.skeleton import skeleton_scene
-from autograd_tour.drawing.svg import draw
+from autograd_tour.drawing.sizes import fitted
+from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.drawing.theme import ThemeName
-from autograd_tour.record.graph import Graph
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Chart, Direction, Film, Picture, Scene
 
-__all__ = ["Direction", "ThemeName", "animated", "film", "fragments", "picture", "readable_dot", "scene_of"]
-
-Direction = Literal["LR", "TB"]
-
-_STYLES = {"cards": cards_scene, "chain": chain_scene, "skeleton": skeleton_scene, "diff": diff_scene}
-_FILMS = {"steps": fragments, "animation": animated}
+__all__ = ["Direction", "ThemeName", "dot", "draw", "frames", "ready"]
 
 
-def scene_of(graph: Graph, direction: Direction = "LR") -> Scene:
-    """The cards and links of ``graph`` in its own style."""
-    return _STYLES.get(graph.style, cards_scene)(graph, direction)
+def ready(picture: Scene | Film, direction: Direction = "LR") -> Scene:
+    """The scene of a picture for a direction, with every text in the room it may take."""
+    scene = picture.scene if isinstance(picture, Film) else picture
+    return fitted(replace(scene, direction=direction))
 
 
 @collector_paused()
-def picture(
-    graph: Graph,
+def draw(
+    picture: Picture,
     *,
     theme: ThemeName = "auto",
     direction: Direction = "LR",
@@ -39,12 +34,38 @@ def picture(
     timeout: float = 60.0,
     prefix: str | None = None,
 ) -> str:
-    """``graph`` as a standalone SVG document; the frames of a film are fragments of reveal.js in it.
+    """``picture`` as a standalone SVG document; the frames of a paged film are fragments of reveal.js in it.
+
+    ``prefix`` starts the ids of a scene or chart, so that several can stand in one page.
 
     Raises:
         EngineError: no layout engine, it failed, or it took longer than ``timeout`` seconds.
     """
-    if graph.style in _FILMS:
-        return _FILMS[graph.style](graph, theme=theme, direction=direction, engine=engine, timeout=timeout)
-    scene = scene_of(graph, direction)
-    return draw(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)
+    if isinstance(picture, Chart):
+        return ledger_chart(picture, theme=theme, prefix=prefix)
+    scene = ready(picture, direction)
+    if isinstance(picture, Scene):
+        return draw_scene(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)
+    told = animated if picture.plays else fragments
+    return told(scene, theme=theme, engine=engine, timeout=timeout)
+
+
+def frames(
+    picture: Film,
+    *,
+    theme: ThemeName = "auto",
+    direction: Direction = "LR",
+    engine: str | None = None,
+    timeout: float = 60.0,
+) -> Iterator[str]:
+    """An SVG document for each frame of a film, in order; the places are the same in all.
+
+    Raises:
+        EngineError: see :func:`draw`.
+    """
+    return film(ready(picture, direction), theme=theme, engine=engine, timeout=timeout)
+
+
+def dot(picture: Scene | Film, direction: Direction = "LR") -> str:
+    """DOT with all the text of a picture, for any Graphviz and any editor."""
+    return readable_dot(ready(picture, direction))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
-from autograd_tour.drawing.chart_rows import Bar, Part, Row, rows_of
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
-from autograd_tour.record.ledger import Ledger, Policy
+from autograd_tour.record.ledger import Policy
 from autograd_tour.text import number
+from autograd_tour.views.picture import Bar, Chart, ChartRow, Part
 
 __all__ = ["ledger_chart"]
 
@@ -28,28 +28,25 @@ _HEADINGS: dict[Policy, tuple[str, str]] = {
 }
 
 
-def ledger_chart(
-    ledger: Ledger, *, theme: ThemeName = "auto", prefix: str | None = None, title: str = ""
-) -> str:
-    """The picture of ``ledger`` as a standalone SVG document: a row per number, a column per policy.
+def ledger_chart(chart: Chart, *, theme: ThemeName = "auto", prefix: str | None = None) -> str:
+    """``chart`` as a standalone SVG document: a row per number, a column per policy.
 
     Leaves of up to four elements have a row for each element, larger ones a row for the norm of
     their ``.grad``; six rows at most, and a line that says how many leaves are left out. Bars are
     stacked from what the calls brought wherever that adds up, which norms seldom do. With more than
     six calls, those in the middle are left out. Numbers that are not finite stand as text.
     """
-    prefix = prefix or prefix_for(repr((title, ledger)))
-    title = title or "What backward adds to .grad"
-    rows, left_out = rows_of(ledger)
-    if not rows or not ledger.calls:
+    prefix = prefix or prefix_for(repr((chart.title, chart.ledger)))
+    title = chart.title or "What backward adds to .grad"
+    if not chart.rows or not chart.ledger.calls:
         text = "Nothing to draw: no leaf, or no backward call."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
         return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme)
-    return _Chart(ledger.calls, rows, left_out).draw(title, prefix, theme)
+    return _Chart(chart.ledger.calls, chart.rows, chart.left_out).draw(title, prefix, theme)
 
 
 class _Chart:
-    def __init__(self, calls: int, rows: tuple[Row, ...], left_out: int) -> None:
+    def __init__(self, calls: int, rows: tuple[ChartRow, ...], left_out: int) -> None:
         self.rows, self.left_out, self.calls = rows, left_out, calls
         many = calls > MOST_CALLS
         self.shown = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
@@ -100,7 +97,7 @@ class _Chart:
 
     # ---- one row ----------------------------------------------------------------------------
 
-    def _row(self, row: Row, top: float) -> tuple[list[str], float]:
+    def _row(self, row: ChartRow, top: float) -> tuple[list[str], float]:
         body = [line(MARGIN, top, self.width - MARGIN, top, LIGHT.muted, extra=' stroke-opacity="0.35"')]
         body.append(self._name(row, top + 24))
         low, high = _range(row)
@@ -135,7 +132,7 @@ class _Chart:
             body.append(line(column, scale(0), right, scale(0), LIGHT.ink, width=1.2))
         return body, foot + 104
 
-    def _name(self, row: Row, y: float) -> str:
+    def _name(self, row: ChartRow, y: float) -> str:
         leaf = fit(row.leaf, 360, 15, True)
         name = f"‖{leaf}.grad‖" if row.norm else f"{leaf}.grad{row.index}"
         text = label(MARGIN, y, name, LIGHT.ink, size=15, bold=True)
@@ -246,7 +243,7 @@ def _stack(parts: tuple[Part, ...]) -> Iterator[tuple[Part, float, float]]:
             down += part.value
 
 
-def _range(row: Row) -> tuple[float, float]:
+def _range(row: ChartRow) -> tuple[float, float]:
     low = high = 0.0
     for _, bars in row.bars:
         for bar in bars:
@@ -255,7 +252,7 @@ def _range(row: Row) -> tuple[float, float]:
     return low, high
 
 
-def _words(row: Row) -> str:
+def _words(row: ChartRow) -> str:
     name = f"norm of {row.leaf[:60]}.grad" if row.norm else f"{row.leaf[:60]}.grad{row.index}"
     said = []
     for policy, bars in row.bars:

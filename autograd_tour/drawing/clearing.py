@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from autograd_tour.drawing.scene import Label
+from autograd_tour.drawing.sizes import label_width
+from autograd_tour.views.picture import Label
 
 __all__ = ["clear_of_links"]
 
@@ -37,7 +38,7 @@ def clear_of_links(
     """New centres for the labels of links whose Bézier points are ``lines``; ``size`` is the picture's."""
     found = list(centres)
     bounds = [_bounds(line) for line in lines]
-    boxes = [_box(at, label.width) if at else None for at, label in zip(centres, labels, strict=True)]
+    boxes = [_box(at, label_width(label)) if at else None for at, label in zip(centres, labels, strict=True)]
 
     def crossed(box: Box, own: int) -> bool:
         return any(
@@ -61,7 +62,7 @@ def clear_of_links(
             continue
         if _distance(line, box) <= NEAR and not crossed(box, i):
             continue
-        width = labels[i].width
+        width = label_width(labels[i])
         for place in _places(line, width, at):
             if free(candidate := _box(place, width), i):
                 found[i], boxes[i] = place, candidate

@@ -7,9 +7,10 @@ from functools import lru_cache
 from graphviz.quoting import escape, quote
 
 from autograd_tour.drawing.metrics import clean
-from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Card, Row, Scene
+from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.drawing.theme import LIGHT
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Card, Row, Scene
 
 __all__ = ["layout_dot", "readable_dot"]
 
@@ -49,8 +50,8 @@ def layout_dot(scene: Scene) -> str:
         attributes = [f"id=l{i}"]
         if link.reverse:
             attributes.append("dir=back")
-        if link.label.width:
-            size = f'WIDTH="{link.label.width + 8:.0f}" HEIGHT="22"'
+        if label_width(link.label):
+            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="22"'
             attributes.append(f'label={_TABLE}<TR><TD FIXEDSIZE="TRUE" {size}></TD></TR></TABLE>>')
         start = f"c{places[a]}" + (f":{p}:{side[0]}" if p else "")
         end = f"c{places[b]}" + (f":{q}:{side[1]}" if q else "")
@@ -60,7 +61,7 @@ def layout_dot(scene: Scene) -> str:
 
 
 def _boxes(card: Card, direction: str) -> str:
-    width, height = round(card.width), round(card.height)
+    width, height = round(card_width(card)), round(card_height(card))
     ports = [row.port for row in card.rows]
     if any(ports) and direction == "TB":
         # Links leave from the lower edge, the first row's leftmost: none runs across the rows below.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd_tour.drawing.scene import Link, Scene
+from autograd_tour.drawing.sizes import label_width
+from autograd_tour.views.picture import Link, Scene
 
 __all__ = ["CROWDED", "LARGE", "Pair", "beside", "labels", "pairs_dot", "pairs_of"]
 
@@ -59,7 +60,7 @@ def _gap(scene: Scene) -> float:
     """The distance between two ranks: the widest label has room there, and the heads of two arrows."""
     if scene.direction == "TB":
         return 2 * LINE
-    return max((link.label.width for link in scene.links), default=0.0) + 2 * ROOM
+    return max((label_width(link.label) for link in scene.links), default=0.0) + 2 * ROOM
 
 
 def beside(points: Sequence[Point], place: int, count: int, direction: str) -> tuple[Point, ...]:
@@ -115,7 +116,7 @@ def labels(
 
 
 def _extent(link: Link, along: int) -> float:
-    return link.label.width + ROOM if along else LINE
+    return label_width(link.label) + ROOM if along else LINE
 
 
 def _across(points: Sequence[Point], at: float, along: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -11,8 +12,9 @@ from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
 from autograd_tour.drawing.engine import lay_out
 from autograd_tour.drawing.large import CROWDED, LARGE, Pair, beside, labels, pairs_dot, pairs_of
-from autograd_tour.drawing.scene import ARROW, Scene
+from autograd_tour.drawing.sizes import ARROW, card_height, card_width
 from autograd_tour.errors import EngineError
+from autograd_tour.views.picture import Scene
 
 __all__ = ["Course", "Layout", "Point", "place"]
 
@@ -69,7 +71,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         return Layout(0.0, 0.0, (), (), ())
     large = len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
     pairs = pairs_of(scene) if large else None
-    sizes = tuple([(card.width, card.height) for card in scene.cards])
+    sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
     raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs, sizes), engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
@@ -98,11 +100,17 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
-    return Layout(width, height, tuple(centres), sizes, _cleared(scene, centres, courses, (width, height)))
+    return Layout(
+        width, height, tuple(centres), sizes, _cleared(scene, centres, sizes, courses, (width, height))
+    )
 
 
 def _cleared(
-    scene: Scene, centres: list[Point], courses: list[Course | None], size: Point
+    scene: Scene,
+    centres: list[Point],
+    sizes: Sequence[Point],
+    courses: list[Course | None],
+    size: Point,
 ) -> tuple[Course | None, ...]:
     """The courses with every label near its own link and clear of the others."""
     places = clear_of_links(
@@ -110,8 +118,8 @@ def _cleared(
         [course.points if course else () for course in courses],
         [course.label if course else None for course in courses],
         [
-            (x - card.width / 2, y - card.height / 2, x + card.width / 2, y + card.height / 2)
-            for card, (x, y) in zip(scene.cards, centres, strict=True)
+            (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            for (width, height), (x, y) in zip(sizes, centres, strict=True)
         ],
         size,
     )

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape as _escape
 
 from autograd_tour.text import clean
 
-__all__ = ["clean", "escape", "escape_once", "fit", "text_width"]
+__all__ = ["clean", "escape", "escape_once", "fit", "fit_around", "text_width"]
 
 # Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
 _REGULAR: dict[int, str] = {
@@ -169,8 +169,13 @@ def _other(char: str) -> float:
 
 
 @lru_cache(maxsize=4096)
-def fit(text: str, width: float, size: float, bold: bool = False) -> str:
-    """``text``, or its beginning and an ellipsis, so that it takes at most ``width`` px."""
+def fit(text: str, width: float, size: float, bold: bool = False, *, keep_end: bool = False) -> str:
+    """``text``, or as much of it with an ellipsis as takes at most ``width`` px.
+
+    That is its beginning, or its end for what is told apart there, such as the path of a parameter.
+    """
+    if keep_end:
+        return fit(clean(text[-500:])[::-1], width, size, bold)[::-1]
     text = clean(text[:500])
     if text_width(text, size, bold) <= width:
         return text
@@ -181,3 +186,15 @@ def fit(text: str, width: float, size: float, bold: bool = False) -> str:
         if used > room:
             return text[:i].rstrip() + "…"
     return text
+
+
+def fit_around(text: str, part: str, width: float, size: float) -> str:
+    """``text`` cut at both ends so that ``part`` of it stays in sight, as far as it fits."""
+    text, part = clean(text), clean(part)
+    start = text.find(part) if part else -1
+    if start <= 0 or text_width(text, size) <= width:
+        return fit(text, width, size)
+    # What stands before the part gives way, but for what there is room for.
+    while start > 0 and text_width("…" + text[start - 1 :], size) <= width:
+        start -= 1
+    return fit("…" + text[start:], width, size)

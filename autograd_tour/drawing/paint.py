@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import escape, escape_once, fit
-from autograd_tour.drawing.scene import BADGE, HATCH, PADDING, Card, Link, Row, Run, Scene
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
+from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
+from autograd_tour.views.picture import Card, Link, Row, Run, Scene
 
 __all__ = ["MARGIN", "Moment", "Painter"]
 
@@ -56,7 +57,7 @@ class Painter:
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
         notes = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
-        pieces, widths = [], [0.0, *(run.width for run in notes)]
+        pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
         height = CAPTION * len(notes)
@@ -65,7 +66,7 @@ class Painter:
             for line, runs in enumerate(lines):
                 x, y = MARGIN, top + height + SAYING * (line + 1)
                 said.append(texts(runs, x, y))
-                widths.append(sum(run.width for run in runs))
+                widths.append(sum(run_width(run) for run in runs))
             pieces.append(self.during("".join(said) + "\n", number, number))
         height += SAYING * max(map(len, scene.captions), default=0)
         return "".join(pieces), (max(widths), height)
@@ -106,7 +107,9 @@ class Painter:
         points = course.points
         tip = course.tip or points[-1]
         width = "1.5" if link.flow == "constant" else "1.8"
-        if link.emphasis:
+        if link.emphasis == "alarm":
+            colour, width = LIGHT.error, "2.2"
+        elif link.emphasis:
             strong = link.emphasis == "strong"
             colour, width = (colour, "4") if strong else (LIGHT.muted, "1")
 
@@ -122,7 +125,7 @@ class Painter:
 
     def label(self, link: Link, centre: Point) -> str:
         """What stands on a link."""
-        width = link.label.width
+        width = label_width(link.label)
         x, y = centre[0] - width / 2, centre[1]
         drawn = (
             f'<g class="rule"><rect x="{n(x - 3)}" y="{n(y - 10)}" width="{n(width + 6)}" height="20" '
@@ -217,7 +220,7 @@ class Painter:
             x += 16
         drawn += texts(row.left, x, middle, 0.35)
         if row.right:
-            x = left + width - PADDING - sum([run.width for run in row.right])
+            x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
         return drawn
 
@@ -225,7 +228,7 @@ class Painter:
 @lru_cache(maxsize=1024)
 def _digits(number: int) -> tuple[Run, float]:
     digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
-    return digits, digits.width
+    return digits, run_width(digits)
 
 
 def _tooltip(text: str) -> str:

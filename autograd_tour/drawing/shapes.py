@@ -9,8 +9,9 @@ from itertools import chain
 
 from autograd_tour.drawing.layout import Point
 from autograd_tour.drawing.metrics import escape_once
-from autograd_tour.drawing.scene import ARROW, Run
+from autograd_tour.drawing.sizes import ARROW, run_width
 from autograd_tour.drawing.theme import LIGHT, MONO
+from autograd_tour.views.picture import Run
 
 __all__ = ["arrow", "band", "n", "scissors", "text_element", "texts"]
 
@@ -38,14 +39,14 @@ def _placeless(run: Run) -> tuple[float, float, str]:
     Many cards have the same texts.
     """
     text = run.text.strip(" ")
-    whole = run.width
+    whole = run_width(run)
     if not text.strip():
         return 0.0, whole, ""
     lead, width = 0.0, whole
     if len(text) != len(run.text):
         blanks = len(run.text) - len(run.text.lstrip(" "))
-        lead = Run(" " * blanks, run.role, run.bold, run.size, run.mono).width
-        width = Run(text, run.role, run.bold, run.size, run.mono).width
+        lead = run_width(Run(" " * blanks, run.role, run.bold, run.size, run.mono))
+        width = run_width(Run(text, run.role, run.bold, run.size, run.mono))
     weight = ' font-weight="bold"' if run.bold else ""
     family = f' font-family="{MONO}"' if run.mono else ""
     length = f' textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""

@@ -10,16 +10,16 @@ from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import Layout, place
 from autograd_tour.drawing.metrics import escape
 from autograd_tour.drawing.paint import MARGIN, Moment, Painter
-from autograd_tour.drawing.pause import collector_paused
-from autograd_tour.drawing.scene import Scene
 from autograd_tour.drawing.shapes import n
 from autograd_tour.drawing.theme import FONT, LIGHT, ThemeName, style_block, themed
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Scene
 
-__all__ = ["draw", "frame", "prefix_for"]
+__all__ = ["draw_scene", "frame", "prefix_for", "prefix_of"]
 
 
 @collector_paused()
-def draw(
+def draw_scene(
     scene: Scene,
     *,
     theme: ThemeName = "auto",
@@ -29,7 +29,7 @@ def draw(
     layout: Layout | None = None,
     moment: Moment = None,
 ) -> str:
-    """The picture of ``scene`` as a standalone SVG document.
+    """The picture of ``scene``, whose texts have their room, as a standalone SVG document.
 
     ``prefix`` starts every id, so that several pictures can stand in one page; by default it
     follows from the content. Frames of a film share their ``layout``, and ``moment`` says which frame.
@@ -37,7 +37,7 @@ def draw(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    prefix = prefix or prefix_for(_content(scene))
+    prefix = prefix or prefix_of(scene)
     layout = layout or place(scene, engine, timeout)
     painter = Painter(prefix, moment)
     body = list(painter.picture(scene, layout)) if scene.cards else [painter.nothing()]
@@ -56,7 +56,11 @@ def draw(
     )
 
 
-_UNSET = re.compile(r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*')")
+_UNSET = re.compile(
+    r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
+    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\)))"
+)
+"""What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
 
 
 def _content(scene: Scene) -> str:
@@ -67,6 +71,11 @@ def _content(scene: Scene) -> str:
     return "\n".join(
         [scene.title, scene.desc, *(run.text for row in rows for run in (*row.left, *row.right))]
     )
+
+
+def prefix_of(scene: Scene) -> str:
+    """The prefix of a picture that is not told another one."""
+    return prefix_for(_content(scene))
 
 
 def prefix_for(content: str) -> str:

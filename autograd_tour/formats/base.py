@@ -6,36 +6,35 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from autograd_tour.drawing import Direction, ThemeName
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
+from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
+from autograd_tour.views.picture import Picture
 
 __all__ = [
     "ACCUMULATION",
     "DEFAULT_FORMATS",
     "DEFAULT_VIEWS",
     "PICTURES",
-    "STEPS",
     "Format",
     "Settings",
     "chosen_views",
     "pick_view",
-    "shown_graph",
+    "shown",
 ]
 
 ACCUMULATION = "accumulation"
-"""The one picture that is drawn from the ledger, not from the graph."""
+"""The view that shows the ledger; a trace may have none."""
 
 DIFF = "diff"
 """The picture of two graphs; see :func:`autograd_tour.views.diff.diff`."""
-
-STEPS = "steps"
-"""The view that has a picture for each step of backward."""
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION)
 DEFAULT_FORMATS = ("svg", "txt", "json")
@@ -86,53 +85,44 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def files(
-        self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings
-    ) -> Mapping[str, str | bytes]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str | bytes]:
         """File name -> content, all names starting with ``stem``."""
 
 
-def chosen_views(
-    graph: Graph, ledger: Ledger | None, settings: Settings
-) -> Iterator[tuple[str, Graph | Ledger]]:
-    """(view name, what to draw) for the views asked for.
+def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Picture]]:
+    """(view name, its picture) for the views asked for.
 
     Raises:
-        UsageError: an unknown view, or the accumulation of a trace that has no ledger.
+        UsageError: an unknown view, or the trace has not what it shows.
+        PictureError: a view of another package returned what cannot be drawn.
     """
-    known = views()
-    if graph.style == DIFF:  # a saved comparison: its states can be drawn in one way only
-        yield DIFF, graph
+    if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
+        yield DIFF, picture_of(trace, DIFF)
         return
-    shown = shown_graph(graph, settings)
+    seen = shown(trace, settings)
     for name in settings.views or DEFAULT_VIEWS:
-        pick_view(name)
-        if name != ACCUMULATION:
-            yield name, known[name].apply(shown)
-        elif ledger is not None:
-            yield name, ledger
-        elif settings.views:
-            hint = "Trace the program itself, not a saved graph of it"
-            raise UsageError("this trace has no accumulation ledger", hint)
+        if settings.views or name != ACCUMULATION or trace.ledger is not None:
+            yield name, picture_of(seen, pick_view(name))
 
 
-def shown_graph(graph: Graph, settings: Settings) -> Graph:
-    """The graph as its pictures show it: in focus, folded, or as it is.
+def shown(trace: Trace, settings: Settings) -> Trace:
+    """The trace as its pictures show it: in focus, folded, or as it is.
 
     Raises:
         UsageError: nothing is called as ``settings.focus`` says.
     """
+    graph = trace.graph
     if settings.focus is not None:
-        return focus(graph, settings.focus)
-    return fold(graph, settings.depth) if settings.fold else graph
+        return replace(trace, graph=focus(graph, settings.focus))
+    return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
 
 
 def pick_view(name: str) -> str:
-    """``name`` if a graph can be looked at so.
+    """``name`` if one trace can be looked at so.
 
     Raises:
         UsageError: it is unknown, or needs two graphs.
     """
     if name == DIFF:
         raise UsageError("a diff needs two graphs, and this is one", "autograd-tour diff A B compares two")
-    return pick("view", name, [*views(), ACCUMULATION])
+    return pick("view", name, [known for known in views() if known != DIFF])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.drawing import dot
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.formats.base import PICTURES, Settings
 from autograd_tour.formats.registry import check
@@ -14,6 +14,7 @@ from autograd_tour.formats.to_png import png
 from autograd_tour.record.codec import dumps
 from autograd_tour.record.graph import Graph
 from autograd_tour.reports.diff import diff_report
+from autograd_tour.views.comparison import diff_scene
 from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import SCREEN, fold, visible
@@ -42,15 +43,16 @@ def files_of_diff(
     whole = diff(a, b)
     files: dict[str, str | bytes] = {}
     shown = _shown(a, b, whole, settings) if (PICTURES | {"dot"}) & set(wanted) else whole
+    picture = diff_scene(shown)
     for choice in wanted:
         if choice == "svg":
-            files[f"{stem}.svg"] = drawn(shown, settings)
+            files[f"{stem}.svg"] = drawn(picture, settings)
         elif choice == "pdf":
-            files[f"{stem}.pdf"] = pdf(on_paper(shown, settings))
+            files[f"{stem}.pdf"] = pdf(on_paper(picture, settings))
         elif choice == "png":
-            files[f"{stem}.png"] = png(on_paper(shown, settings)[0], settings.scale)
+            files[f"{stem}.png"] = png(on_paper(picture, settings)[0], settings.scale)
         elif choice == "dot":
-            files[f"{stem}.dot"] = readable_dot(scene_of(shown, settings.direction))
+            files[f"{stem}.dot"] = dot(picture, settings.direction)
         elif choice == "txt":
             files[f"{stem}.txt"] = diff_report(whole, *names)
         else:

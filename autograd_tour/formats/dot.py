@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.drawing import dot
 from autograd_tour.formats.base import Format, Settings, chosen_views
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.picture import Chart
 
 __all__ = ["writer"]
 
@@ -18,12 +18,12 @@ class Dot(Format):
     name = "dot"
     summary = "each graph view as DOT text"
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-VIEW.dot`` for each view of the graph."""
         return {
-            f"{stem}-{name}.dot": readable_dot(scene_of(what, settings.direction))
-            for name, what in chosen_views(graph, ledger, settings)
-            if isinstance(what, Graph)
+            f"{stem}-{name}.dot": dot(picture, settings.direction)
+            for name, picture in chosen_views(trace, settings)
+            if not isinstance(picture, Chart)
         }
 
 

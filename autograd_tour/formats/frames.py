@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from autograd_tour.drawing import film
+from autograd_tour.drawing import frames
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings
-from autograd_tour.record.graph import Graph
-from autograd_tour.views.steps import frames
+from autograd_tour.views.picture import Film
 
 __all__ = ["MOST", "frames_of", "numbered"]
 
@@ -19,14 +18,14 @@ MOST = 200
 """So many frames are written at most: nobody pages through more, and each is a file."""
 
 
-def frames_of(graph: Graph, settings: Settings) -> tuple[str, ...]:
+def frames_of(picture: Film, settings: Settings) -> tuple[str, ...]:
     """An SVG document for each frame.
 
     Raises:
         UsageError: there are more than :data:`MOST`, or there is no step at all.
         EngineError: the layout failed.
     """
-    count = len(frames(graph))
+    count = len(picture.scene.captions)
     if count > MOST:
         raise UsageError(
             f"{count} frames are more than anybody pages through",
@@ -38,8 +37,8 @@ def frames_of(graph: Graph, settings: Settings) -> tuple[str, ...]:
             "Trace the program itself: file.py:name",
         )
     return tuple(
-        film(
-            graph,
+        frames(
+            picture,
             theme=settings.theme,
             direction=settings.direction,
             engine=settings.engine,

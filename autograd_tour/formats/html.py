@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autograd_tour.formats.base import Format, Settings
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
 
@@ -17,11 +16,11 @@ class Html(Format):
     name = "html"
     summary = "a page to step through backward in the browser, in one file"
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM.html``."""
         from autograd_tour.formats.page import page  # jinja2 takes its time
 
-        return {f"{stem}.html": page(stem, graph, ledger, settings)}
+        return {f"{stem}.html": page(stem, trace, settings)}
 
 
 writer = Html()

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from autograd_tour.formats.base import Format, Settings
 from autograd_tour.record.codec import dumps
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
 
@@ -18,9 +17,9 @@ class Json(Format):
     name = "json"
     summary = "the trace itself, to be drawn again later"
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM.json``."""
-        return {f"{stem}.json": dumps(graph, ledger)}
+        return {f"{stem}.json": dumps(trace)}
 
 
 writer = Json()

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from autograd_tour.formats.base import Format, Settings, shown_graph
+from autograd_tour.formats.base import Format, Settings, shown
 from autograd_tour.questions import Question, ask, read_number
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
 
@@ -23,9 +22,9 @@ class Jupyterquiz(Format):
     summary = "questions for jupyterquiz's display_quiz in a notebook"
     endings = ("-jupyterquiz.json",)
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-jupyterquiz.json``."""
-        questions = [_exported(question) for question in ask(shown_graph(graph, settings), ledger)]
+        questions = [_exported(question) for question in ask(shown(trace, settings))]
         # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
         return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
 

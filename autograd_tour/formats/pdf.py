@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
+from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_pdf import check_pdf, pdf
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.picture import Film
 
 __all__ = ["writer"]
 
@@ -28,19 +28,17 @@ class Pdf(Format):
         """
         check_pdf()
 
-    def files(
-        self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings
-    ) -> Mapping[str, bytes]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, bytes]:
         """``STEM-VIEW.pdf`` for each view; of a film a page for each frame.
 
         Of ``steps`` there are also a numbered file for each frame, and ``STEM-steps.tex`` with the lines
         that show them one after the other in a slide of Beamer.
         """
         files: dict[str, bytes] = {}
-        for name, what in chosen_views(graph, ledger, settings):
-            pages = on_paper(what, settings)
+        for name, picture in chosen_views(trace, settings):
+            pages = on_paper(picture, settings)
             files[f"{stem}-{name}.pdf"] = pdf(pages, f"{stem}, {name}" if len(pages) > 1 else "")
-            if name == STEPS:
+            if isinstance(picture, Film) and not picture.plays:
                 single = numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in pages])
                 files |= single
                 files[f"{stem}-{name}.tex"] = _beamer(list(single)).encode()

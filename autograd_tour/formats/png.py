@@ -8,8 +8,7 @@ from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_png import png
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
 
@@ -20,13 +19,11 @@ class Png(Format):
     name = "png"
     summary = "a picture for each view, in pixels"
 
-    def files(
-        self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings
-    ) -> Mapping[str, bytes]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, bytes]:
         """``STEM-VIEW.png`` for each view; of a film a numbered one for each frame."""
         files: dict[str, bytes] = {}
-        for name, what in chosen_views(graph, ledger, settings):
-            pictures = [png(svg, settings.scale) for svg in on_paper(what, settings)]
+        for name, picture in chosen_views(trace, settings):
+            pictures = [png(svg, settings.scale) for svg in on_paper(picture, settings)]
             if len(pictures) == 1:
                 files[f"{stem}-{name}.png"] = pictures[0]
             else:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from autograd_tour.formats.base import DEFAULT_FORMATS, Settings
 from autograd_tour.formats.registry import registry
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 
 __all__ = ["files_of_trace"]
 
 
-def files_of_trace(
-    name: str, graph: Graph, ledger: Ledger | None, settings: Settings
-) -> dict[str, str | bytes]:
+def files_of_trace(name: str, trace: Trace, settings: Settings) -> dict[str, str | bytes]:
     """File name -> content for one trace, every name starting with ``name``.
 
     Raises:
@@ -24,5 +21,5 @@ def files_of_trace(
     wanted = [pick("format", choice, known) for choice in settings.formats or DEFAULT_FORMATS]
     files: dict[str, str | bytes] = {}
     for choice in dict.fromkeys(wanted):
-        files |= known[choice].files(name, graph, ledger, settings)
+        files |= known[choice].files(name, trace, settings)
     return files

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from autograd_tour.formats.base import Format, Settings, shown_graph
+from autograd_tour.formats.base import Format, Settings, shown
 from autograd_tour.questions import ask
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
 
@@ -21,18 +20,18 @@ class Quiz(Format):
     summary = "questions as JSON, and sheets with blanks and with answers"
     endings = ("-quiz.json", "-question.svg", "-answer.svg")
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-quiz.json``, ``STEM-question.svg`` and ``STEM-answer.svg``."""
         from autograd_tour.formats.worksheet import worksheets
 
-        shown = shown_graph(graph, settings)
-        questions = ask(shown, ledger)
+        seen = shown(trace, settings)
+        questions = ask(seen)
         listed = [
             {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}
             for number, question in enumerate(questions, start=1)
         ]
         text = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode()
-        blank, solved = worksheets(shown, questions, settings)
+        blank, solved = worksheets(seen.graph, questions, settings)
         return {f"{stem}-quiz.json": f"{text}\n", f"{stem}-question.svg": blank, f"{stem}-answer.svg": solved}
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autograd_tour.drawing import ThemeName, picture
-from autograd_tour.drawing.chart import ledger_chart
-from autograd_tour.formats.base import STEPS, Format, Settings, chosen_views
+from autograd_tour.drawing import ThemeName, draw
+from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import frames_of, numbered
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.picture import Film, Picture
 
 __all__ = ["drawn", "on_paper", "paper_theme", "writer"]
-
-FILMS = ("steps", "animation")
 
 
 class Svg(Format):
@@ -23,26 +20,24 @@ class Svg(Format):
     name = "svg"
     summary = "a picture for each view"
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
-        """``STEM-VIEW.svg`` for each view; of ``steps`` also a numbered one for each frame."""
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
+        """``STEM-VIEW.svg`` for each view; of a film that is paged also a numbered one for each frame."""
         files: dict[str, str] = {}
-        for name, what in chosen_views(graph, ledger, settings):
-            if name == STEPS and isinstance(what, Graph):
-                files |= numbered(f"{stem}-{name}", "svg", frames_of(what, settings))
-            files[f"{stem}-{name}.svg"] = drawn(what, settings)
+        for name, picture in chosen_views(trace, settings):
+            if isinstance(picture, Film) and not picture.plays:
+                files |= numbered(f"{stem}-{name}", "svg", frames_of(picture, settings))
+            files[f"{stem}-{name}.svg"] = drawn(picture, settings)
         return files
 
 
-def drawn(what: Graph | Ledger, settings: Settings) -> str:
+def drawn(picture: Picture, settings: Settings) -> str:
     """One picture as SVG.
 
     Raises:
         EngineError: the layout failed.
     """
-    if isinstance(what, Ledger):
-        return ledger_chart(what, theme=settings.theme)
-    return picture(
-        what,
+    return draw(
+        picture,
         theme=settings.theme,
         direction=settings.direction,
         engine=settings.engine,
@@ -55,7 +50,7 @@ def paper_theme(theme: ThemeName) -> ThemeName:
     return "light" if theme == "auto" else theme
 
 
-def on_paper(what: Graph | Ledger, settings: Settings) -> tuple[str, ...]:
+def on_paper(picture: Picture, settings: Settings) -> tuple[str, ...]:
     """One view as SVG for what neither moves nor follows its reader: a film is many pictures.
 
     Raises:
@@ -63,9 +58,9 @@ def on_paper(what: Graph | Ledger, settings: Settings) -> tuple[str, ...]:
         EngineError: the layout failed.
     """
     still = replace(settings, theme=paper_theme(settings.theme))
-    if isinstance(what, Graph) and what.style in FILMS:
-        return frames_of(what, still)
-    return (drawn(what, still),)
+    if isinstance(picture, Film):
+        return frames_of(picture, still)
+    return (drawn(picture, still),)
 
 
 writer = Svg()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autograd_tour.formats.base import Format, Settings
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 
 __all__ = ["writer"]
@@ -18,9 +17,9 @@ class Txt(Format):
     name = "txt"
     summary = "a text report with every number of the pictures"
 
-    def files(self, stem: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> Mapping[str, str]:
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-report.txt``."""
-        return {f"{stem}-report.txt": report(graph, ledger, title=stem)}
+        return {f"{stem}-report.txt": report(trace.graph, trace.ledger, title=stem)}
 
 
 writer = Txt()

@@ -7,13 +7,14 @@ from textwrap import wrap
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import scene_of
+from autograd_tour.drawing import ready
 from autograd_tour.drawing.layout import place
-from autograd_tour.drawing.scene import Card, Row, Run, Scene
-from autograd_tour.drawing.svg import draw
+from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.formats.base import Settings
 from autograd_tour.questions import Question
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.picture import Card, Row, Run, Scene
 
 __all__ = ["worksheets"]
 
@@ -36,7 +37,7 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
     for number, question in enumerate(questions, start=1):
         numbers.setdefault(question.blank, []).append(number)
     numbers.pop("", None)
-    scene = scene_of(graph, settings.direction)
+    scene = ready(cards_scene(graph), settings.direction)
     title = scene.title
     full = _with_rows(scene, {fact: _mark(found) for fact, found in numbers.items()}, blank=False)
     answers = replace(full, captions=(_listed(questions, answered=True),), title=f"{title}: answers")
@@ -49,7 +50,7 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
         links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
     )
     layout = place(full, settings.engine, settings.timeout)
-    sheets = [draw(one, theme=settings.theme, layout=layout, moment=0) for one in (asked, answers)]
+    sheets = [draw_scene(one, theme=settings.theme, layout=layout, moment=0) for one in (asked, answers)]
     return sheets[0], sheets[1]
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.tracer import accumulate, trace
 
 __all__ = ["files_of_program", "traced"]
@@ -22,14 +21,11 @@ def files_of_program(name: str, program: Callable[[], object], settings: Setting
         UsageError: an unknown format or view.
         EngineError: the layout failed.
     """
-    graph, ledger = traced(program, settings)
-    return files_of_trace(name, graph, ledger, settings)
+    return files_of_trace(name, traced(program, settings), settings)
 
 
-def traced(
-    program: Callable[[], object], settings: Settings, *, ledger: bool = True
-) -> tuple[Graph, Ledger | None]:
-    """The graph of ``program``, and its ledger where a chosen file shows it and ``ledger`` asks for one.
+def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = True) -> Trace:
+    """The trace of ``program``, with its ledger where a chosen file shows it and ``ledger`` asks for one.
 
     Raises:
         ProgramError: the program failed, or has nothing to trace.
@@ -39,6 +35,6 @@ def traced(
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
     graph = trace(program, keep=settings.keep, ceiling=settings.ceiling)
     if not ledger or not (drawn or written):
-        return graph, None
+        return Trace(graph)
     book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
-    return graph, book
+    return Trace(graph, book)

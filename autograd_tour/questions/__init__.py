@@ -7,20 +7,19 @@ from itertools import chain
 from autograd_tour.questions import accumulation, gradients, kept, order
 from autograd_tour.questions.answers import Judgement, judge, read_number
 from autograd_tour.questions.base import Question, Run, Wrong
-from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 
 __all__ = ["Judgement", "Question", "Wrong", "ask", "judge", "read_number"]
 
 KINDS = (gradients.questions, accumulation.sums, order.questions, kept.kept, kept.cut, accumulation.again)
 
 
-def ask(graph: Graph, ledger: Ledger | None = None) -> tuple[Question, ...]:
-    """Questions about ``graph`` as it is shown, in the order in which their answers come to light.
+def ask(trace: Trace) -> tuple[Question, ...]:
+    """Questions about ``trace`` as it is shown, in the order in which their answers come to light.
 
     Those about steps come first, in their order; then those about the whole, and those about the
     ledger. A graph without a recorded backward has only what can be asked of it, maybe nothing.
     """
-    run = Run(graph, ledger)
+    run = Run(trace.graph, trace.ledger)
     every = list(chain.from_iterable(kind(run) for kind in KINDS))
     return tuple(sorted(every, key=lambda question: question.frame or len(run.frames)))

@@ -11,7 +11,7 @@ from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first,
 from autograd_tour.record.graph import Edge
 from autograd_tour.record.ledger import LeafAccount
 from autograd_tour.record.rule import Apply, Symbol
-from autograd_tour.text import number, one_line
+from autograd_tour.text import closing, number, one_line
 from autograd_tour.views.steps import Frame, Sent
 
 __all__ = ["again", "sums"]
@@ -92,7 +92,7 @@ def _again(run: Run, account: LeafAccount) -> Question:
         f"{_begin(run, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
         f"{_brings(account)}. What is {name}.grad now{where(two.after)}?",
         number(after),
-        f"backward adds to .grad: {_told(before)} + {_told(contribution)} = {number(after)}.",
+        f"backward adds to .grad: {_sum_text(before, contribution, after)}.",
         wrong,
         node=_leaf(run, account.name),
     )
@@ -121,6 +121,15 @@ def _zeroed(run: Run, account: LeafAccount) -> Question:
         wrong,
         node=_leaf(run, account.name),
     )
+
+
+def _sum_text(before: float | None, contribution: float | None, after: float) -> str:
+    """The sum with digits such that it closes as printed."""
+    given = [value for value in (before, contribution) if value is not None]
+    texts, total = closing(given, after)
+    told = iter(texts)
+    parts = [next(told) if value is not None else "None" for value in (before, contribution)]
+    return f"{' + '.join(parts)} {'=' if total is not None else '≈'} {total or number(after)}"
 
 
 def _told(value: float | None) -> str:

@@ -9,21 +9,15 @@ import msgspec
 from autograd_tour.errors import GraphError, TraceFileError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 
-__all__ = ["SCHEMA", "Trace", "dumps", "loads"]
+__all__ = ["SCHEMA", "dumps", "loads"]
 
 SCHEMA = 2
 """Raised when a file of the old form can no longer be read as it is."""
 
 MARKER = "autograd-tour"
-
-
-class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one JSON file holds: a graph, and the accumulation ledger if there is one."""
-
-    graph: Graph
-    ledger: Ledger | None = None
 
 
 class _Header(msgspec.Struct):
@@ -38,10 +32,11 @@ class _File(msgspec.Struct, frozen=True):
     ledger: Ledger | None = None
 
 
-def dumps(graph: Graph, ledger: Ledger | None = None) -> str:
-    """JSON text of a graph and its ledger; :func:`loads` gives back equal data."""
+def dumps(what: Graph | Trace, ledger: Ledger | None = None) -> str:
+    """JSON text of a trace, or of a graph and its ledger; :func:`loads` gives back equal data."""
+    trace = what if isinstance(what, Trace) else Trace(what, ledger)
     # An order of its own for lines: `git diff` and people read one node a line.
-    file = _File(MARKER, SCHEMA, graph, ledger)
+    file = _File(MARKER, SCHEMA, trace.graph, trace.ledger)
     try:
         raw = msgspec.json.encode(file)
     except UnicodeEncodeError:

@@ -14,12 +14,15 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.rule import Rule
 
 __all__ = [
+    "Attribute",
     "BackwardPass",
     "Change",
+    "ChangeKind",
+    "Cut",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -31,15 +34,41 @@ __all__ = [
     "SourceLine",
     "State",
     "Step",
+    "Totals",
 ]
 
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
 SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
-Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
-Change = tuple[str, str, str]
-"""What it is that changed, how it was before, how it is now."""
+ChangeKind = Literal["structure", "value", "gradient", "grad"]
+"""What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
+
+
+class Change(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing that differs between two runs: in words what it is, how it was, how it is now."""
+
+    kind: ChangeKind
+    what: str
+    before: str
+    after: str
+
+
+class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Sums over what is inside a folded card.
+
+    ``leaves`` are leaf tensors, ``grad_norm`` is the Euclidean norm of their ``.grad`` taken together,
+    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward.
+    """
+
+    leaves: int = 0
+    grad_norm: float | None = None
+    saved: int = 0
+
+
+Attribute = Number | tuple[Number | tuple[Number, ...], ...]
+"""A plain value: a number, a truth value, text (``"mean"``, ``"float32"``), or a tuple of such. Numbers are
+as in :data:`autograd_tour.record.facts.Number`, those below zero signed."""
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -73,20 +102,37 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
     state: SavedState = "kept"
 
 
+class Cut(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Why a tensor is a constant although it was computed from one with a gradient.
+
+    ``function`` is what cut it off (``detach``; whatever ran under ``no_grad``). ``of`` is the id of the
+    node whose result that function was given, ``""`` if it is not in this graph; ``name`` is what the
+    program calls that result, ``""`` if it has no name.
+    """
+
+    function: str
+    of: str = ""
+    name: str = ""
+
+
 class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     """A leaf, a constant, an operation (its ``grad_fn``), the accumulator of a leaf, or a folded group.
 
     ``op`` is what a person calls it (``w * t_u``), ``brief`` the same in a few words if it is long,
     ``expression`` all of the source that ``op`` was read from, on one line, ``expr`` how another label
-    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each output slot.
-    ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a ``None``
-    stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
-    ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls; ``group`` is a path in
+    refers to its result, ``grad_fn`` torch's name. ``values`` and ``names`` have one entry for each
+    output slot. ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a
+    ``None`` stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
+    ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls. ``group`` is a path in
     ``Graph.groups``. ``fused`` is what the steps inside a node compute together, ``None`` where it is a
-    single step. ``call`` is the torch function the
-    program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
-    its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
-    :func:`autograd_tour.views.diff.diff`.
+    single step. ``call`` is the torch function the program called, which may have made several nodes. A
+    ``group`` stands for ``folded`` operations, ``inside`` has sums over them; its slots are the tensors that
+    cross its border. ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
+
+    ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
+    by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``
+    for a node of a custom ``autograd.Function``, ``compiled`` for one that stands for all that
+    ``torch.compile`` made. ``notes`` are remarks for the reader and mean nothing else.
     """
 
     id: str
@@ -101,26 +147,25 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     formula: tuple[str, ...] = ()
     where: int | None = None
     group: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, Attribute], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
     fused: Rule | None = None
     folded: int = 0
+    inside: Totals | None = None
     state: State = ""
     changes: tuple[Change, ...] = ()
     expression: str = ""
     brief: str = ""
     inner: int | None = None
+    cut: Cut | None = None
+    custom: bool = False
+    compiled: bool = False
 
     @property
     def name(self) -> str:
         """The first name the program gave to a result of this node, or ``""``."""
         return next((name for name in self.names if name), "")
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the tensor was cut off from the graph, by ``detach`` or ``no_grad``."""
-        return any(note.startswith("cut") for note in self.notes)
 
     @property
     def value(self) -> TensorFacts | None:
@@ -172,21 +217,27 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
     """How the record was made. Nothing here changes between two runs of the same program.
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
-    the reader (what could not be read, what was left out).
+    the reader (what could not be read, what was left out). ``folding`` says how much is folded into
+    cards, ``""`` if nothing is.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
+    folding: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that the reader is to know: the notes, and how much is folded."""
+        return (*self.notes, self.folding) if self.folding else self.notes
 
 
 class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
-    ``outputs`` lists (node id, output slot) of the tensors the program returned. ``style`` says
-    how a view wants to be drawn. What must hold is written down in
-    :func:`autograd_tour.record.validate.validate`. Tables that follow from the fields are made when
-    they are first asked for, and kept; they are no part of what is compared or written.
+    ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
+    that is written down in :func:`autograd_tour.record.validate.validate`. Tables that follow from the
+    fields are made when they are first asked for, and kept; they are not compared and not written.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -196,7 +247,6 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
-    style: Style = "cards"
 
     # ---- nodes ----------------------------------------------------------------------------
 
@@ -205,19 +255,16 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         return {node.id: node for node in self.nodes}
 
     @cached_property
-    def _leaves_by_accumulator(self) -> dict[str, str]:
-        kinds = {node.id: node.kind for node in self.nodes if node.kind in ("leaf", "accumulate")}
-        return {
-            edge.src: edge.dst
-            for edge in self.edges
-            if edge.kind == "gradient"
-            and kinds.get(edge.src) == "accumulate"
-            and kinds.get(edge.dst) == "leaf"
-        }
+    def leaves(self) -> Mapping[str, str]:
+        """Accumulator -> its leaf, for those that have one; see :meth:`leaf_of` and :meth:`card_of`."""
+        leaves = {node.id for node in self.nodes if node.kind == "leaf"}
+        accumulators = {node.id for node in self.nodes if node.kind == "accumulate"}
+        back = (edge for edge in self.edges if edge.kind == "gradient" and edge.src in accumulators)
+        return {edge.src: edge.dst for edge in back if edge.dst in leaves}
 
     @cached_property
     def _accumulators_by_leaf(self) -> dict[str, str]:
-        return {leaf: accumulator for accumulator, leaf in self._leaves_by_accumulator.items()}
+        return {leaf: accumulator for accumulator, leaf in self.leaves.items()}
 
     def by_id(self) -> Mapping[str, Node]:
         """The nodes by id."""
@@ -229,7 +276,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def leaf_of(self, accumulator_id: str) -> str:
         """The leaf whose ``.grad`` an accumulator adds to; ``""`` for any other node, or if it is gone."""
-        return self._leaves_by_accumulator.get(accumulator_id, "")
+        return self.leaves.get(accumulator_id, "")
 
     def accumulator_of(self, leaf_id: str) -> str:
         """The accumulator of a leaf, ``""`` if there is none."""
@@ -237,7 +284,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def card_of(self, node_id: str) -> str:
         """The node whose card stands for this one: for an accumulator its leaf, else the node itself."""
-        return self._leaves_by_accumulator.get(node_id, node_id)
+        return self.leaves.get(node_id, node_id)
 
     # ---- names ----------------------------------------------------------------------------
 
@@ -249,7 +296,7 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         """
         node = self._nodes_by_id[self.card_of(node_id)]
         if node.kind in ("leaf", "constant"):
-            return node.name or ("detached" if node.is_cut else "unnamed")
+            return node.name or node.op or node.kind
         return node.op or node.grad_fn or node.name or node.kind
 
     def result_name(self, node_id: str, slot: int | None = 0) -> str:
@@ -278,12 +325,13 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
             yield from enumerate(self.passes[-1].steps, start=1)
 
     @cached_property
-    def _steps_by_node(self) -> dict[str, tuple[int, Step]]:
+    def steps(self) -> Mapping[str, tuple[int, Step]]:
+        """Node -> the step in which it ran in the last backward, and its number; see :meth:`step`."""
         return {step.node: (number, step) for number, step in self.numbered_steps()}
 
     def step(self, node_id: str) -> tuple[int, Step | None]:
         """The step in which a node ran in the last backward, and its number; 0 if it did not run."""
-        return self._steps_by_node.get(node_id, (0, None))
+        return self.steps.get(node_id, (0, None))
 
     # ---- edges and parts ------------------------------------------------------------------
 

@@ -16,10 +16,6 @@ _ENDS = frozenset(
     + [("forward", "leaf", "accumulate")]
     + [("gradient", ran, onto) for ran in _RUN for onto in (*_RUN, "accumulate")]
     + [("gradient", "accumulate", "leaf")]
-    # What torchviz draws: arrows from an accumulator to its operations, results, saved tensors.
-    + [("forward", "accumulate", used) for used in _RUN]
-    + [("forward", made, "output") for made in _MADE]
-    + [("saved", kept, used) for kept in ("leaf", "saved") for used in _RUN]
 )
 """Kinds of edges, and between which kinds of nodes they run."""
 
@@ -117,7 +113,7 @@ def _check_edges(graph: Graph, places: dict[str, int], received: dict[str, int])
             if edge.slot[0] >= src.slots or edge.slot[1] >= received.get(edge.dst, edge.slot[1] + 1):
                 raise GraphError("no such slot", f"edges[{i}].slot")
             a, b = b, a
-        if ordered and a >= b and edge.kind != "saved":
+        if ordered and a >= b:
             raise GraphError("a node stands before what it uses", f"edges[{i}]")
 
 

@@ -14,7 +14,6 @@ __all__ = ["diff_report"]
 ROWS = 2_000
 
 _MARKS = {"added": "+", "gone": "\u2212", "changed": "\u2260"}
-_NUMBERS = ("value", ".grad", "gradient")
 
 
 def diff_report(graph: Graph, a: str, b: str) -> str:
@@ -24,7 +23,7 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
     counts = Counter(node.state for node in cards)
     summary = ", ".join(f"{counts[state]} {state}" for state in ("added", "gone", "changed", "same"))
     parts = [title, "=" * len(title), "", f"Nodes: {summary}."]
-    parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.notes]
+    parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]
     structure = [
         *(
             [_MARKS[n.state], n.kind, _name(n), n.grad_fn, _where(graph, n), ""]
@@ -32,10 +31,17 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
             if n.state in ("added", "gone")
         ),
         *(
-            [_MARKS["changed"], n.kind, _name(n), n.grad_fn, _where(graph, n), f"{what}: {before} → {after}"]
+            [
+                _MARKS["changed"],
+                n.kind,
+                _name(n),
+                n.grad_fn,
+                _where(graph, n),
+                f"{c.what}: {c.before} → {c.after}",
+            ]
             for n in cards
-            for what, before, after in n.changes
-            if not what.startswith(_NUMBERS)
+            for c in n.changes
+            if c.kind == "structure"
         ),
     ]
     edges = [e for e in graph.edges if e.state != "same"]
@@ -51,10 +57,10 @@ def diff_report(graph: Graph, a: str, b: str) -> str:
         if "accumulate" not in (nodes[e.src].kind if e.kind == "gradient" else nodes[e.dst].kind)
     ]
     values = [
-        [n.kind, _name(n), what, before, after]
+        [n.kind, _name(n), c.what, c.before, c.after]
         for n in cards
-        for what, before, after in n.changes
-        if what.startswith(_NUMBERS)
+        for c in n.changes
+        if c.kind != "structure"
     ]
     if not (structure or arrows or values):
         parts += ["", "Nothing differs."]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from autograd_tour.drawing.wording import describe_graph, shape_text
-from autograd_tour.drawing.wording import tensor_text as _tensor_text
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
@@ -11,6 +9,9 @@ from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import describe_graph, shape_text
+from autograd_tour.views.wording import tensor_text as _tensor_text
 
 __all__ = ["report"]
 
@@ -36,7 +37,7 @@ def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") 
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
-        parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.notes]
+        parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]
     if graph.nodes:
         parts += [_source(graph), _forward(graph), heading("grad_fn tree") + tree(graph)]
         parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
@@ -68,7 +69,7 @@ def _forward(graph: Graph) -> str:
                 [
                     node.id if first else "",
                     node.kind if first else "",
-                    node.op if first and node.kind == "operation" else "",
+                    node.op if first and (node.kind == "operation" or not node.name) else "",
                     name,
                     _shape(facts),
                     facts.dtype if facts is not None else "",
@@ -122,9 +123,7 @@ def _leaves(graph: Graph) -> str | None:
                 leaf.name or leaf.id,
                 _shape(leaf.value),
                 str(number),
-                _text(step.before, shape=False),
-                _text(contribution, shape=False),
-                _text(step.after, shape=False),
+                *sum_row(step.before, contribution, step.after),
             ]
         )
     if not rows:
@@ -181,9 +180,7 @@ def _ledger(ledger: Ledger) -> str:
                         account.name if first and p == 0 else "",
                         _POLICIES[policy] if first else "",
                         str(number),
-                        _text(call.before, shape=False),
-                        _text(call.contribution, shape=False),
-                        _text(call.after, shape=False),
+                        *sum_row(call.before, call.contribution, call.after),
                     ]
                 )
     if not rows:

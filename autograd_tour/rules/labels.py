@@ -58,13 +58,8 @@ def describe(
         return _call(function, grad_fn, texts)
     if bare in _INFIX and len(texts) == 1 and texts[0] and bare == "Mul":
         texts = [*texts, ""]
-    nameless = not any(texts[:2])
-    if (
-        bare in _INFIX
-        and len(texts) >= 2
-        and not nameless
-        and not (function.startswith("add") and bare == "Mm")
-    ):
+    fused = function.startswith("add") and bare == "Mm"
+    if bare in _INFIX and len(texts) >= 2 and any(texts[:2]) and not fused:
         return _infix(_INFIX[bare], texts[0], texts[1])
     return _call(function, grad_fn, texts)
 

@@ -85,7 +85,8 @@ class NodeView(Struct, frozen=True):
 
     def kept(self, name: str, otherwise: str = "") -> Symbol:
         """The symbol of a saved tensor; ``otherwise`` says what it is where it has no name in the program."""
-        return Symbol("saved", 0, name, self.saved.get(name, "") or otherwise)
+        alias = self.saved.get(name, "")
+        return Symbol("saved", 0, name, alias or otherwise, compound=is_compound(alias))
 
     def number(self, name: str) -> float | None:
         """An attribute as a number."""

@@ -27,6 +27,7 @@ class Piece(NamedTuple):
     text: str
     level: int = Level.ATOM
     numeral: bool = False
+    quoted: bool = False
 
 
 def numeral(value: float | str, digits: int = 4) -> str:

@@ -27,8 +27,8 @@ def plain_name(symbol: Symbol) -> Piece:
     name = symbol.alias or symbol.name or ("result" if symbol.role == "result" else "input")
     level = Level.RELATION if symbol.compound else Level.ATOM
     if symbol.transposed:
-        return Piece(f"({name})ᵀ" if symbol.compound else f"{name}ᵀ")
-    return Piece(f"−{name[1:]}" if name.startswith("-") else name, level)
+        return Piece(f"({name})ᵀ" if symbol.compound else f"{name}ᵀ", quoted=True)
+    return Piece(f"−{name[1:]}" if name.startswith("-") else name, level, quoted=True)
 
 
 def spell(expression: Expression, name: Speller = plain_name, digits: int = 4) -> str:
@@ -103,7 +103,8 @@ def _between(first: str, second: str, left: Piece, right: Piece) -> str:
     if right.numeral and not second.startswith("("):
         return "·"
     if second.startswith("("):
-        touching = left.numeral or first.endswith(")") or (len(first) == 1 and first != "g")
+        called = first.endswith(")") and not (left.quoted and first == left.text)
+        touching = left.numeral or called or (len(first) == 1 and first != "g")
         return "" if touching else "·"  # g(x) would look like a call
     if left.numeral:
         return "" if len(second.rstrip("²³")) == 1 or second.startswith("√") else "·"

@@ -16,13 +16,24 @@ from typing import NamedTuple
 
 from autograd_tour.text import MINUS, one_line
 
-__all__ = ["BRIEF_LIMIT", "EXPRESSION_LIMIT", "TITLE_LIMIT", "Expression", "expression", "shape_title"]
+__all__ = [
+    "BRIEF_LIMIT",
+    "EXPRESSION_LIMIT",
+    "TITLE_LIMIT",
+    "WITHIN_LIMIT",
+    "Expression",
+    "expression",
+    "shape_title",
+]
 
 TITLE_LIMIT = 40
 """Most characters of a title."""
 
-BRIEF_LIMIT = 22
+BRIEF_LIMIT = 24
 """Most characters of a title where room is short, and of an expression inside another label."""
+
+WITHIN_LIMIT = 28
+"""Characters that an expression may have in the title of one of its steps, however long that is called."""
 
 EXPRESSION_LIMIT = 200
 """Most characters of an expression that is noted whole."""
@@ -47,6 +58,7 @@ class Expression:
         self.text = text
         self.tree = tree
         self._raw = text.encode()
+        self._titles: dict[tuple[int, bool], str] = {}
 
     def full(self) -> str:
         """All of it, as it stands in the source."""
@@ -57,24 +69,26 @@ class Expression:
 
         ``spaced``: with spaces around every operator, whatever the source has.
         """
+        key = limit, spaced
+        if key not in self._titles:
+            self._titles[key] = self._shortened(limit, spaced)
+        return self._titles[key]
+
+    def _shortened(self, limit: int, spaced: bool) -> str:
         signs = list(self._signs(spaced))
         text = self._with(signs)
         replaced: list[_Replacement] = []
-        # The longest part goes first; of others that are calls the name stays, if that is enough.
+        # The longest part goes first; a call keeps its name if that is enough.
         for part in sorted(self._parts(), key=lambda part: part.start - part.end):
-            for short in ([part.collapsed] if replaced and part.collapsed else []) + [part.dots]:
+            for short in filter(None, (part.collapsed, part.dots)):
                 if len(text) > limit:
                     kept = [other for other in replaced if other[0] != part.start]
                     replaced = [*kept, (part.start, part.end, short)]
                     text = self._with([*replaced, *_outside(signs, replaced)])
-        if (
-            isinstance(self.tree, ast.BinOp)
-            and all(text == _DOTS for _, _, text in replaced)
-            and len(replaced) == 2
-        ):
-            last = max(replaced)
-            replaced.remove(last)
-            text = self._with([*replaced, *_outside(signs, replaced)])
+        if isinstance(self.tree, ast.BinOp) and [dots for *_, dots in replaced] == [_DOTS, _DOTS]:
+            half = [min(replaced)]  # two operands as dots say nothing, if one of them fits
+            whole = self._with([*half, *_outside(signs, half)])
+            text = whole if len(whole) <= limit else text
         if isinstance(self.tree, ast.Call) and (len(text) > limit or text.endswith("(…, …)")):
             every = self._arguments(self.tree)
             receiver = [part for part in replaced if part[1] <= every[0]]
@@ -85,8 +99,11 @@ class Expression:
     def name(self) -> str:
         """How a rule refers to the result: short, and seen to be more than a word where it is.
 
-        ``""`` for a statement, which has no value.
+        ``""`` for a statement, which has no value, unless it writes into a tensor: that is the result.
         """
+        target = self.tree.targets[0] if isinstance(self.tree, ast.Assign) else None
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            return target.value.id
         if not isinstance(self.tree, ast.expr) or isinstance(self.tree, ast.Starred):
             return ""
         return self.title(BRIEF_LIMIT, spaced=True)
@@ -150,9 +167,8 @@ class Expression:
                 tight = between.strip("()") == sign
                 if text != sign or (spaced and tight):
                     yield at, at + len(sign), f" {text} " if spaced and tight else text
-            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-                if not isinstance(node.operand, ast.Constant):
-                    yield node.col_offset, node.col_offset + 1, MINUS
+            elif isinstance(node, ast.UnaryOp) and not _is_number(node) and isinstance(node.op, ast.USub):
+                yield node.col_offset, node.col_offset + 1, MINUS
 
 
 def _outside(inner: list[_Replacement], outer: list[_Replacement]) -> list[_Replacement]:
@@ -241,7 +257,8 @@ def expression(source: str) -> Expression | None:
 
 def shape_title(shape: tuple[int, ...], kind: str = "tensor") -> str:
     """What a tensor is called that has no name and no source: ``tensor (6, 1)``."""
-    return f"{kind} ({', '.join(map(str, shape))})" if shape else f"scalar {kind}"
+    extents = ", ".join("?" if extent < 0 else str(extent) for extent in shape)
+    return f"{kind} ({extents})" if shape else f"scalar {kind}"
 
 
 def _segment(text: str, node: ast.expr) -> str:

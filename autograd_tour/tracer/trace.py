@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import BackwardPass, Graph, Group, Meta
-from autograd_tour.tracer.assemble.attribution import attribute
-from autograd_tour.tracer.assemble.build import Builder
-from autograd_tour.tracer.assemble.drafts import LARGE
+from autograd_tour.record.graph import Graph, Group, Meta
+from autograd_tour.tracer.assemble.assembly import assemble
+from autograd_tour.tracer.assemble.examined import examine
+from autograd_tour.tracer.assemble.material import LARGE, Material, Result
 from autograd_tour.tracer.assemble.walk import root_of, walk
-from autograd_tour.tracer.engine.backward import record_backward, start_gradients
+from autograd_tour.tracer.engine.backward import Backward, record_backward, start_gradients
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import caller_namespaces, find_name
 from autograd_tour.tracer.listen.run import (
@@ -33,7 +34,25 @@ from autograd_tour.tracer.surroundings import (
     switches_restored,
 )
 
-__all__ = ["outputs_of", "record_of", "trace"]
+__all__ = ["Request", "outputs_of", "record_of", "trace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be recorded, and where its tensors may have names.
+
+    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked.
+    """
+
+    program: Any
+    args: tuple[Any, ...]
+    names: Mapping[str, Tensor] | None
+    caller: list[dict[str, Any]]
+    recorder: Recorder
+
+    def leaf_names(self, leaves: list[Tensor], record: ForwardRecord | None) -> Mapping[int, str]:
+        """The names of ``leaves`` by their ``id``."""
+        return LeafNames(leaves, self.names, self.program, self.args, record, self.caller)
 
 
 def trace(
@@ -72,22 +91,20 @@ def trace(
         UsageError: ``program`` is neither callable nor a tensor, ``keep`` or ``ceiling`` is
             negative, or ``gradient`` has another shape than the output.
     """
-    recorder = Recorder(keep, ceiling)
-    caller = caller_namespaces(1)
+    request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
     switches = switches_restored(modules_in_sight(program, args))
     with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
-        record, outputs = outputs_of(program, args, recorder, buffers)
+        record, outputs = outputs_of(request, buffers)
         if record is None and backward:
             buffers.remember_all()
-        return record_of(program, args, record, outputs, caller, backward, gradient, recorder, names)
+        return record_of(request, record, outputs, backward=backward, gradient=gradient)
 
 
-def outputs_of(
-    program: Any, args: tuple[Any, ...], recorder: Recorder, buffers: Buffers
-) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
+def outputs_of(request: Request, buffers: Buffers) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
     """What was heard of the program, ``None`` for a tensor that exists, and its outputs with their names."""
+    program = request.program
     if callable(program) and not isinstance(program, Tensor):
-        return run_forward(program, args, recorder, buffers)
+        return run_forward(program, request.args, request.recorder, buffers)
     if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
         raise UsageError(
             f"trace() takes a callable or a tensor, not {type(program).__name__}",
@@ -97,15 +114,12 @@ def outputs_of(
 
 
 def record_of(
-    program: Any,
-    args: tuple[Any, ...],
+    request: Request,
     record: ForwardRecord | None,
     outputs: list[tuple[Tensor, str]],
-    caller: list[dict[str, Any]],
+    *,
     backward: bool,
-    gradient: Any,
-    recorder: Recorder,
-    names: Mapping[str, Tensor] | None,
+    gradient: Any = None,
 ) -> Graph:
     """The record of what has been run, with a backward if that is wanted; ``outputs`` is empty then."""
     tensors = [tensor for tensor, _ in outputs]
@@ -113,42 +127,43 @@ def record_of(
     roots = [root_of(tensor) for tensor in tensors]
     skeleton = walk(fn for fn, _ in roots)
     try:
-        leaves = [
-            fn.variable
-            for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
-            if name == "AccumulateGrad"
-        ]
-        calls = attribute(skeleton, record, zip(skeleton.roots, tensors, strict=True))
-        if record is not None:
-            record.settle(calls)
-        leaf_names = LeafNames(leaves, names, program, args, record, caller)
-        builder = Builder(skeleton, record, recorder, leaf_names, calls)
         places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
-        for (i, k), (tensor, name) in zip(places, outputs, strict=True):
-            known = name or ("" if record is not None else find_name(tensor, caller))
-            builder.drafts.take_output(i, k, tensor, known)
-        builder.build(last=start is None)
-        passes: tuple[BackwardPass, ...] = ()
+        results = _results(request, record, outputs, places)
+        leaf_names = request.leaf_names(skeleton.leaves(), record)
+        material = Material.gather(skeleton, record, request.recorder, leaf_names, results)
+        examined = None if material.structure_only else examine(material)
+        heard: Backward | None = None
         if start is not None:
             where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
-            run, changed = record_backward(skeleton, begun, builder.ids, recorder, fresh=record is not None)
-            builder.mark_hooked(changed)
-            passes = (run,)
+            heard = record_backward(skeleton, begun, request.recorder, fresh=record is not None)
             del begun
+        built = assemble(material, examined, heard.hooked if heard is not None else frozenset())
         return Graph(
-            nodes=tuple(builder.nodes),
-            edges=tuple(builder.edges),
+            nodes=tuple(built.nodes),
+            edges=tuple(built.edges),
             groups=_groups(record),
-            passes=passes,
-            source=tuple(record.spots.lines) if record is not None else (),
-            outputs=tuple((builder.ids[i], k) for i, k in places),
-            meta=_meta(recorder.keep, _remarks(record, start is not None, builder)),
+            passes=(heard.recorded(built.ids),) if heard is not None else (),
+            source=tuple(record.sites.spots.lines) if record is not None else (),
+            outputs=tuple((built.ids[i], k) for i, k in places),
+            meta=_meta(request.recorder.keep, _remarks(material, backward=heard is not None)),
         )
     finally:
         outputs.clear()
         skeleton.release()
+
+
+def _results(
+    request: Request,
+    record: ForwardRecord | None,
+    outputs: list[tuple[Tensor, str]],
+    places: list[tuple[int, int]],
+) -> list[Result]:
+    return [
+        Result(i, k, tensor, name or ("" if record is not None else find_name(tensor, request.caller)))
+        for (i, k), (tensor, name) in zip(places, outputs, strict=True)
+    ]
 
 
 def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
@@ -160,12 +175,13 @@ def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
     return Meta(torch.__version__.partition("+")[0], keep, notes)
 
 
-def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> tuple[str, ...]:
+def _remarks(material: Material, *, backward: bool) -> tuple[str, ...]:
+    record, recorder = material.record, material.recorder
     remarks = []
-    if builder.drafts.recorder.keep == 0:
+    if recorder.keep == 0:
         remarks.append("only the structure was read")
-    elif not builder.drafts.thorough:
-        count = len(builder.ids)
+    elif not material.thorough:
+        count = len(material)
         remarks.append(f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read")
     if record is not None and record.abridged:
         remarks.append(f"values and names were recorded for the first {len(record.calls)} calls only")
@@ -175,7 +191,6 @@ def _remarks(record: ForwardRecord | None, backward: bool, builder: Builder) -> 
         remarks.append("traced from an existing tensor: source lines and some values are not known")
     if not backward:
         remarks.append("no backward was recorded")
-    if builder.drafts.all and all(builder.drafts.is_leaf(i) for i in range(len(builder.ids))):
+    if not material.structure_only and all(map(material.is_leaf, range(len(material)))):
         remarks.append("the result is itself a leaf: nothing that autograd follows was computed")
-    remarks += builder.drafts.recorder.remarks()
-    return tuple(remarks)
+    return (*remarks, *recorder.remarks())

@@ -1,15 +1,35 @@
-"""Ways to look at a Graph: pure functions from Graph to Graph, one file each."""
+"""Ways to look at a trace: pure functions to a picture without places, one file each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.registry import scan
+from autograd_tour.errors import PictureError
+from autograd_tour.record.trace import Trace
+from autograd_tour.registry import pick, scan
 from autograd_tour.views.base import View
+from autograd_tour.views.picture import Picture, check
 
-__all__ = ["View", "registry"]
+__all__ = ["View", "picture_of", "registry"]
 
 
 def registry() -> Mapping[str, View]:
     """Name -> view, ours and those of entry points in the group ``autograd_tour.views``."""
     return scan("autograd_tour.views", "view")
+
+
+def picture_of(trace: Trace, name: str = "graph") -> Picture:
+    """What the view called ``name`` makes of ``trace``.
+
+    Raises:
+        UsageError: there is no such view, or the trace has not what it shows.
+        PictureError: a view of another package returned what is no picture.
+    """
+    known = registry()
+    made = known[pick("view", name, known)].picture(trace)
+    try:
+        return check(made)
+    except PictureError as error:
+        raise PictureError(
+            f"the view {name!r} cannot be drawn: {error.message}", "Update the package it is from"
+        ) from None

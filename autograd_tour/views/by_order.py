@@ -27,9 +27,9 @@ def in_program_order(graph: Graph, pairs: list[Pair]) -> list[Node]:
     is not known for every node, the order of ``graph.nodes`` serves.
     """
     operations = [node for node in graph.nodes if node.kind in _OPERATIONS]
-    if not all(graph.step(node.id)[0] for node in operations):
+    if not all(node.id in graph.steps for node in operations):
         return operations
-    ordered = sorted(operations, key=lambda node: -graph.step(node.id)[0])
+    ordered = sorted(operations, key=lambda node: -graph.steps[node.id][0])
     right = is_topological([node.id for node in ordered], _through_cuts(graph, pairs))
     return ordered if right else operations
 

@@ -86,7 +86,9 @@ class _Contraction:
     def __init__(self, graph: Graph, parts: Mapping[str, str]) -> None:
         self.graph = graph
         self.nodes = graph.by_id()
-        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(graph.card_of(n.id)))}
+        self.leaf_of, self.steps = graph.leaves, graph.steps
+        leaf_of = self.leaf_of
+        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(leaf_of.get(n.id, n.id)))}
         self.cards: dict[str, _Card] = {}
         number = 0
         for node in graph.nodes:
@@ -101,8 +103,8 @@ class _Contraction:
             self.cards[part].members.append(node)
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
-            if self.nodes[edge.dst].kind != "leaf" and graph.step(edge.src)[1] is not None:
-                tensor = (graph.card_of(edge.dst), edge.slot[1])
+            if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
+                tensor = (leaf_of.get(edge.dst, edge.dst), edge.slot[1])
                 self.consumers[tensor] = self.consumers.get(tensor, 0) + 1
 
     def card(self, node: str) -> _Card | None:
@@ -156,9 +158,9 @@ class _Contraction:
             a, b = self.card(edge.src), self.card(edge.dst)
             if a is not None and a is b:
                 continue
-            tensor = (self.graph.card_of(edge.dst), edge.slot[1])
+            tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])
             slot, out = edge.slot
-            step = self.graph.step(edge.src)[1]
+            _, step = self.steps.get(edge.src, (0, None))
             sent = step.sent[slot] if step is not None and slot < len(step.sent) else None
             if a is not None:
                 slot = a.ins.setdefault(tensor, len(a.ins))
@@ -203,9 +205,9 @@ class _Contraction:
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            attributes=tuple((key, repr(value)) for key, value in inside.items()),
             notes=(*title.notes, *remarks(operations, inside)),
             folded=operations,
+            inside=inside,
         )
 
     def _grad(self, leaf: str) -> TensorFacts | None:

@@ -7,8 +7,18 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.graph import BackwardPass, Change, Edge, Graph, Node, SourceLine, State, Step
-from autograd_tour.text import number
+from autograd_tour.record.graph import (
+    BackwardPass,
+    Change,
+    ChangeKind,
+    Edge,
+    Graph,
+    Node,
+    SourceLine,
+    State,
+    Step,
+)
+from autograd_tour.text import attribute_text, number
 from autograd_tour.views.matching import matches
 from autograd_tour.views.quotient import flow, topological
 
@@ -76,8 +86,11 @@ class _Merge:
             passes=self._passes(),
             source=tuple(self.source),
             outputs=tuple(dict.fromkeys((*self.b.outputs, *((self.names[n], k) for n, k in self.a.outputs)))),
-            meta=replace(self.b.meta, notes=tuple(dict.fromkeys((*self.a.meta.notes, *self.b.meta.notes)))),
-            style="diff",
+            meta=replace(
+                self.b.meta,
+                notes=tuple(dict.fromkeys((*self.a.meta.remarks, *self.b.meta.remarks))),
+                folding="",
+            ),
         )
         kinds = {node.id: node.kind for node in nodes}
         front = topological([name for name in order if kinds[name] != "accumulate"], flow(graph))
@@ -127,15 +140,15 @@ class _Merge:
         for slot in range(max(len(was.values), len(now.values))):
             before, after = (n.values[slot] if slot < len(n.values) else None for n in (was, now))
             if before is not None and after is not None:
-                yield from _told(f"value [{slot}]" if slot else "value", before, after)
+                yield from _told("value", f"value [{slot}]" if slot else "value", before, after)
         if not (self.a.passes and self.b.passes):
             if self.a.passes or self.b.passes:
                 said = ["recorded" if graph.passes else "not recorded" for graph in (self.a, self.b)]
-                yield "backward", said[0], said[1]
+                yield Change("structure", "backward", said[0], said[1])
             return
         if was.kind == "leaf":
             steps = [g.step(g.accumulator_of(n.id))[1] for g, n in ((self.a, was), (self.b, now))]
-            yield from _told(".grad", *(step.after if step else None for step in steps))
+            yield from _told("grad", ".grad", *(step.after if step else None for step in steps))
         elif was.kind != "constant":
             yield from self._gradients(self.a.step(was.id)[1], self.b.step(now.id)[1])
 
@@ -145,57 +158,60 @@ class _Merge:
         if arrived != arrives:
             first = next(facts for facts in (*before, *after) if facts is not None)
             words = "none arrives any more" if arrived else "none arrived"
-            yield "gradient", tell(first) if arrived else words, words if arrived else tell(first)
+            told = (tell(first), words) if arrived else (words, tell(first))
+            yield Change("gradient", "gradient", *told)
             return
         for slot in range(max(len(before), len(after))):
             facts = [received[slot] if slot < len(received) else None for received in (before, after)]
-            yield from _told(f"gradient [{slot}]" if slot else "gradient", *facts)
+            yield from _told("gradient", f"gradient [{slot}]" if slot else "gradient", *facts)
 
 
 def _structure(was: Node, now: Node, old_line: str, line: str) -> Iterator[Change]:
     if was.grad_fn != now.grad_fn:
-        yield "operation", was.grad_fn or was.op, now.grad_fn or now.op
+        yield Change("structure", "operation", was.grad_fn or was.op, now.grad_fn or now.op)
     elif was.kind in ("operation", "group") and was.op != now.op:
-        yield "reads", was.op, now.op
+        yield Change("structure", "reads", was.op, now.op)
     facts = [("kind", was.kind, now.kind), ("name", was.name, now.name), ("module", was.group, now.group)]
     if (was.grad_fn, was.op) != (now.grad_fn, now.op):  # a line holds several operations
         facts.append(("line", old_line, line))
     for what, before, after in facts:
         if before != after:
-            yield what, before or NONE, after or NONE
+            yield Change("structure", what, before or NONE, after or NONE)
     if was.folded != now.folded:
-        yield "operations inside", str(was.folded), str(now.folded)
-    mine, yours = dict(was.attributes), dict(now.attributes)
+        yield Change("structure", "operations inside", str(was.folded), str(now.folded))
+    mine, yours = ({key: attribute_text(value) for key, value in node.attributes} for node in (was, now))
     for key in sorted(mine.keys() | yours.keys()) if now.kind == "operation" else ():
         if mine.get(key) != yours.get(key):
-            yield key, mine.get(key, NONE), yours.get(key, NONE)
+            yield Change("structure", key, mine.get(key, NONE), yours.get(key, NONE))
     kept = [
         ", ".join(f"{s.name} {s.state}" for s in n.saved if s.state not in ("kept", "none"))
         for n in (was, now)
     ]
     if kept[0] != kept[1]:
-        yield "saved", kept[0] or "kept", kept[1] or "kept"
+        yield Change("structure", "saved", kept[0] or "kept", kept[1] or "kept")
 
 
 def _where(graph: Graph, node: Node) -> str:
     return "" if node.where is None else graph.source[node.where].text
 
 
-def _told(what: str, before: TensorFacts | None, after: TensorFacts | None) -> Iterator[Change]:
+def _told(
+    kind: ChangeKind, what: str, before: TensorFacts | None, after: TensorFacts | None
+) -> Iterator[Change]:
     """A change of a tensor: of its shape or type if these differ, else of its numbers."""
     if before is None or after is None:
         if before is not after:
-            yield what, tell(before), tell(after)
+            yield Change(kind, what, tell(before), tell(after))
         return
     if (before.shape, before.dtype, before.device) != (after.shape, after.dtype, after.device):
-        yield what, tell(before, full=True), tell(after, full=True)
+        yield Change(kind, what, tell(before, full=True), tell(after, full=True))
     elif _differ(before, after):
-        yield what, tell(before), tell(after)
+        yield Change(kind, what, tell(before), tell(after))
     elif before.stats is not None and after.stats is not None and before.stats != after.stats:
         for key in ("norm", "mean", "min", "max", "nan", "inf", "zero"):
             pair = [getattr(facts.stats, key) for facts in (before, after)]
             if None not in pair and number(pair[0]) != number(pair[1]):
-                yield f"{what}: {key}", number(pair[0]), number(pair[1])
+                yield Change(kind, f"{what}: {key}", number(pair[0]), number(pair[1]))
                 return
 
 

@@ -14,6 +14,9 @@ from autograd_tour.views.fold import fold
 
 __all__ = ["focus", "with_neighbours"]
 
+MOST_LISTED = 30
+"""Of more names than this only the closest is told."""
+
 
 def focus(graph: Graph, name: str) -> Graph:
     """The nodes called ``name`` and their direct neighbours.
@@ -27,10 +30,9 @@ def focus(graph: Graph, name: str) -> Graph:
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
     if not chosen:
         known = sorted({text for node in graph.nodes for text in _names(node)} | _paths(graph.nodes))
-        close = suggestion(name, known)
-        if len(known) > 30:
-            close = close.partition("Known:")[0].strip()
-        raise UsageError(f"nothing in this graph is called {name[:60]!r}", close)
+        raise UsageError(
+            f"nothing in this graph is called {name[:60]!r}", suggestion(name, known, MOST_LISTED)
+        )
     part = graph.only(with_neighbours(graph, chosen))
     left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
     notes = graph.meta.notes

@@ -7,7 +7,6 @@ the program's order. No way of folding makes a loop.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -26,8 +25,6 @@ SCREEN = 40
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
-_SAID = re.compile(r"\d+ of \d+ operations are folded into \d+ cards?$")
-
 
 def visible(graph: Graph) -> int:
     """How many cards a picture of ``graph`` has (a leaf and its accumulator are one)."""
@@ -45,7 +42,7 @@ def fold(
     """``graph`` with at most ``limit`` cards, or with modules folded at ``depth`` levels.
 
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
-    depth changes nothing. ``meta.notes`` says what was folded. ``rows`` makes equal neighbours one card;
+    depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     ``homes`` is told which node went into which card.
     """
     if depth is None and visible(graph) <= limit:
@@ -70,15 +67,14 @@ def fold(
 
 
 def _noted(graph: Graph) -> Graph:
-    """The graph with one remark on what is folded in it by now."""
+    """The graph with a remark on what is folded in it by now."""
     cards = sum(node.kind == "group" for node in graph.nodes)
     if not cards:
         return graph
     total = sum(map(operations_in, graph.nodes))
     inside = sum(operations_in(node) for node in graph.nodes if node.kind == "group")
-    others = tuple(note for note in graph.meta.notes if not _SAID.match(note))
     note = f"{inside} of {total} operations are folded into {cards} card{'s' * (cards != 1)}"
-    return replace(graph, meta=replace(graph.meta, notes=(*others, note)))
+    return replace(graph, meta=replace(graph.meta, folding=note))
 
 
 def _apply(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
+from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.picture import Scene
 
 __all__ = ["view"]
 
@@ -16,9 +16,9 @@ class Whole(View):
     name = "graph"
     summary = "the computation graph with values, gradients, local rules and .grad"
 
-    def apply(self, graph: Graph) -> Graph:
-        """The graph as it is, to be drawn as cards."""
-        return replace(graph, style="cards")
+    def picture(self, trace: Trace) -> Scene:
+        """A card for each node, an arrow for each edge."""
+        return cards_scene(trace.graph)
 
 
 view = Whole()

@@ -15,12 +15,13 @@ Pair = tuple[str, str]
 def flow(graph: Graph) -> list[Pair]:
     """(maker, user) for every edge, forward and gradient alike, once each; accumulators left out."""
     skipped = {node.id for node in graph.nodes if node.kind == "accumulate"}
+    leaf_of = graph.leaves
     pairs: dict[Pair, None] = {}
     for edge in graph.edges:
         if edge.src in skipped or edge.kind == "saved":
             continue
         made, used = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
-        made = graph.card_of(made)
+        made = leaf_of.get(made, made)
         if made not in skipped and used not in skipped:
             pairs[made, used] = None
     return list(pairs)

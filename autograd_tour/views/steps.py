@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Step
-from autograd_tour.views.base import View
+from autograd_tour.views.sums import arrivals
 from autograd_tour.views.worked import Worked, operand_values, worked
 
-__all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames", "view"]
+__all__ = ["Deposit", "Frame", "Sent", "Timeline", "frames"]
 
 
 class Sent(Struct, frozen=True):
@@ -24,12 +23,16 @@ class Sent(Struct, frozen=True):
 
 
 class Deposit(Struct, frozen=True):
-    """What an accumulator does to the ``.grad`` of ``leaf``, the id of a node."""
+    """What an accumulator does to the ``.grad`` of ``leaf``, the id of a node.
+
+    ``parts`` are what the contribution is the sum of, as they arrive.
+    """
 
     leaf: str
     before: TensorFacts | None = None
     contribution: TensorFacts | None = None
     after: TensorFacts | None = None
+    parts: tuple[TensorFacts, ...] = ()
 
 
 class Frame(Struct, frozen=True):
@@ -52,15 +55,18 @@ def frames(graph: Graph) -> tuple[Frame, ...]:
     for edge in graph.select("gradient"):
         leaving.setdefault(edge.src, []).append(edge)
     values = operand_values(graph)
+    parts = arrivals(graph)
 
     def frame(number: int, step: Step) -> Frame:
         node = nodes[step.node]
         edges = leaving.get(step.node, [])
         if leaf := graph.leaf_of(node.id):
             contribution = step.received[0] if step.received else None
-            return Frame(
-                number, node.id, step.received, (), Deposit(leaf, step.before, contribution, step.after)
-            )
+            arrived = parts.get((node.id, 0), ())
+            hooked = any("hooked" in part.edge.marks for part in arrived)
+            brought = () if hooked else tuple(part.facts for part in arrived)
+            deposit = Deposit(leaf, step.before, contribution, step.after, brought)
+            return Frame(number, node.id, step.received, (), deposit)
         known = values.get(node.id, {})
         sent = tuple(
             Sent(edge, facts, worked(edge, node, step.received, facts, known))
@@ -102,17 +108,3 @@ class Timeline:
         for count, number in enumerate(numbers[:-1], start=1):
             if number != numbers[count]:
                 yield number, f"{count} of {len(numbers)} arrived"
-
-
-class Steps(View):
-    """The whole run as a film: nodes keep their places while backward goes through them."""
-
-    name = "steps"
-    summary = "one frame for each step of backward, for slides"
-
-    def apply(self, graph: Graph) -> Graph:
-        """The graph as it is, to be drawn once for each frame."""
-        return replace(graph, style="steps")
-
-
-view = Steps()

@@ -9,11 +9,15 @@ from msgspec import Struct
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.text import closing, number, rounded
+from autograd_tour.views.wording import shape_text, tensor_text
 
-__all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "uses"]
+__all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "row", "uses"]
 
 MOST_PARTS = 3
 """Parts of a sum that are written out on a card."""
+
+WRITTEN_IN_ROWS = 4
+"""A tensor of up to so many elements stands in a table with all of them."""
 
 WRITTEN_OUT = 2
 """A tensor of up to so many elements stands in a sum with all of them."""
@@ -67,8 +71,10 @@ def added(
     if after is None or result is None or any(values is None for values in sums):
         brought = content(contribution)
         return f"{content(before)} + {brought} = ", content(after)
+    digits = 6 if after.numel == 1 else 4
     columns = [
-        closing([values[i] for values in sums if values is not None], result[i]) for i in range(len(result))
+        closing([values[i] for values in sums if values is not None], result[i], digits)
+        for i in range(len(result))
     ]
     closed = all(total is not None for _, total in columns)
     many, vector = after.numel > len(result), after.numel > 1
@@ -86,7 +92,10 @@ def added(
         brought = f"({brought})"
     elif before is not None:
         brought = _bracketed(brought)
-    total = content(after) if many or not closed else tensor([text or "" for _, text in columns])
+    total = content(after)
+    if closed:
+        totals = [text for _, text in columns if text is not None]
+        total = content(after, totals[0]) if many else tensor(totals)
     return f"{start} + {brought} {'=' if closed else '≈'} ", total
 
 
@@ -105,8 +114,11 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def content(facts: TensorFacts | None) -> str:
-    """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last."""
+def content(facts: TensorFacts | None, first: str = "") -> str:
+    """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last.
+
+    ``first`` is how the first one is written, if that has been settled.
+    """
     if facts is None:
         return "None"
     if facts.numel == 0:
@@ -115,7 +127,55 @@ def content(facts: TensorFacts | None) -> str:
         return facts.dtype
     if facts.numel == 1:
         return number(facts.first[0])
+    shown = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
     if len(facts.first) == facts.numel <= 4:
-        return f"[{', '.join(map(rounded, facts.first))}]"
+        return f"[{', '.join(shown)}]"
     last: Number = facts.last if facts.last is not None else facts.first[-1]
-    return f"[{', '.join(map(rounded, facts.first[:2]))} … {rounded(last)}]"
+    return f"[{', '.join(shown[:2])} … {rounded(last)}]"
+
+
+def row(
+    before: TensorFacts | None,
+    contribution: TensorFacts | None,
+    after: TensorFacts | None,
+    *,
+    shape: bool = False,
+) -> tuple[str, str, str]:
+    """One backward call as three cells of a table, with digits such that the row closes as printed.
+
+    Numbers have six digits or more. A tensor whose elements are not all known, or are not real numbers, is
+    written as it is everywhere else.
+    """
+    cells = [before, contribution, after]
+    columns = _columns(cells)
+    lead = f"{shape_text(after.shape)} " if shape and after is not None and after.shape else ""
+    texts = [
+        "None"
+        if facts is None
+        else lead + ", ".join(column[place] for column in columns)
+        if columns
+        else tensor_text(facts, shape=shape, digits=6)
+        for place, facts in enumerate(cells)
+    ]
+    return texts[0], texts[1], texts[2]
+
+
+def _columns(cells: Sequence[TensorFacts | None]) -> list[list[str]]:
+    """The texts of before, contribution and after for each element; none if they cannot be made to close."""
+    known = [facts for facts in cells if facts is not None]
+    after = cells[-1]
+    if after is None or len(known) < 2 or len({facts.numel for facts in known}) > 1:
+        return []
+    if after.numel > WRITTEN_IN_ROWS or any(len(facts.first) != facts.numel for facts in known):
+        return []
+    columns = []
+    for i in range(after.numel):
+        try:
+            texts, total = closing([float(facts.first[i]) for facts in known[:-1]], float(after.first[i]))
+        except ValueError:
+            return []  # complex numbers
+        if total is None:
+            return []
+        terms = iter(texts)
+        columns.append(["" if facts is None else next(terms) for facts in cells[:-1]] + [total])
+    return columns

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec.structs import replace
 
 from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Card, Link, Role, Row, Run, Scene, Shape
+from autograd_tour.views.wording import shape_text
 
-__all__ = ["view"]
+__all__ = ["arrows", "view"]
 
 CUSTOM = "custom Function"
 """The note on a node that the program's own ``torch.autograd.Function`` made."""
 
+ROOM = 260.0
+_FILLS: dict[str, Role] = {"leaf": "leaf_fill", "saved": "saved_fill"}
 KEPT = ("operation", "accumulate", "leaf", "group")
 
 
@@ -29,43 +36,109 @@ class Torchviz(View):
     name = "torchviz"
     summary = "the bare backward graph in the style of torchviz"
 
-    def apply(self, graph: Graph) -> Graph:
-        """One edge for each ``next_functions`` entry, leaf -> accumulator, grad_fn -> result."""
-        by_id = graph.by_id()
-        nodes = [node for node in graph.nodes if node.kind in KEPT]
-        # Of a large graph little is left out, so it is quicker to know what is.
-        others = {node.id for node in graph.nodes if node.kind not in KEPT}
-        silent = others | {node.id for node in nodes if node.kind == "leaf"}
-        edges = [
-            Edge(edge.dst, edge.src, "forward", _turned(edge.slot))
-            for edge in graph.edges
-            if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
-        ]
-        for number, (node_id, slot) in enumerate(graph.outputs):
-            node = by_id[node_id]
-            if node.kind == "accumulate":
-                continue  # the result is a leaf: its box is there already
-            facts = node.values[slot] if slot < len(node.values) else None
-            name = node.names[slot] if slot < len(node.names) else ""
-            result = Node(f"o{number}", "output", op=name or "result", values=(facts,), names=(name,))
-            nodes.append(result)
-            if node_id not in others:
-                edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
-        for node in nodes[:]:
-            if CUSTOM in node.notes:
-                for number, item in enumerate(item for item in node.saved if item.facts is not None):
-                    box = by_id.get(item.of)
-                    if box is None or box.kind != "leaf":
-                        box = Node(f"{node.id}s{number}", "saved", op=item.name, values=(item.facts,))
-                        nodes.append(box)
-                    edges.append(Edge(box.id, node.id, "saved"))
-        return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=(), style="skeleton")
+    def picture(self, trace: Trace) -> Scene:
+        """A box for each of torchviz's nodes, an arrow for each of its edges."""
+        return _scene(arrows(trace.graph))
+
+
+def arrows(graph: Graph) -> Graph:
+    """One edge for each ``next_functions`` entry, leaf -> accumulator, grad_fn -> result.
+
+    This is what torchviz draws, and no record: a result and a saved tensor are nodes in it.
+    """
+    by_id = graph.by_id()
+    nodes = [node for node in graph.nodes if node.kind in KEPT]
+    # Of a large graph little is left out, so it is quicker to know what is.
+    others = {node.id for node in graph.nodes if node.kind not in KEPT}
+    silent = others | {node.id for node in nodes if node.kind == "leaf"}
+    edges = [
+        Edge(edge.dst, edge.src, "forward", _turned(edge.slot))
+        for edge in graph.edges
+        if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
+    ]
+    for number, (node_id, slot) in enumerate(graph.outputs):
+        node = by_id[node_id]
+        if node.kind == "accumulate":
+            continue  # the result is a leaf: its box is there already
+        facts = node.values[slot] if slot < len(node.values) else None
+        name = node.names[slot] if slot < len(node.names) else ""
+        result = Node(
+            _free(f"o{number}", by_id), "output", op=name or "result", values=(facts,), names=(name,)
+        )
+        nodes.append(result)
+        if node_id not in others:
+            edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
+    for node in nodes[:]:
+        if CUSTOM in node.notes:
+            for number, item in enumerate(item for item in node.saved if item.facts is not None):
+                box = by_id.get(item.of)
+                if box is None or box.kind != "leaf":
+                    box = Node(
+                        _free(f"{node.id}s{number}", by_id), "saved", op=item.name, values=(item.facts,)
+                    )
+                    nodes.append(box)
+                edges.append(Edge(box.id, node.id, "saved"))
+    return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=())
+
+
+def _free(name: str, taken: Mapping[str, Node]) -> str:
+    """``name``, longer if a node of the graph is called so."""
+    while name in taken:
+        name += "x"
+    return name
 
 
 @lru_cache(maxsize=4096)
 def _turned(slot: tuple[int, int]) -> tuple[int, int]:
     """One tuple for all arrows with these slots."""
     return slot[1], slot[0]
+
+
+@collector_paused()
+def _scene(graph: Graph) -> Scene:
+    """Boxes and arrows for what :func:`arrows` found."""
+    cards = [_box(node) for node in graph.nodes]
+    texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
+    links = [
+        Link(
+            f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
+            edge.src,
+            edge.dst,
+            "constant" if edge.kind == "saved" else "forward",
+            ports=("", ""),
+            title=_title(texts[edge.src], texts[edge.dst]),
+        )
+        for edge in graph.edges
+        if edge.kind != "gradient"
+    ]
+    count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
+    desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
+    return Scene(tuple(cards), tuple(links), "Backward graph", desc, notes=graph.meta.remarks)
+
+
+@lru_cache(maxsize=4096)
+def _title(start: str, end: str) -> str:
+    return f"{start} → {end}"
+
+
+@lru_cache(maxsize=4096)
+def _operation_rows(grad_fn: str) -> tuple[Row, ...]:
+    """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
+    return (Row((Run(grad_fn, room=ROOM),), fill="constant_fill", height=24),)
+
+
+def _box(node: Node) -> Card:
+    if node.kind in ("operation", "accumulate", "group"):
+        shape: Shape = "group" if node.kind == "group" else "box"
+        return Card(node.id, shape, _operation_rows(node.grad_fn), title=node.grad_fn)
+    size = shape_text(node.value.shape) if node.value is not None else ""
+    fill = _FILLS.get(node.kind, "accumulated_fill")
+    rows = tuple(
+        Row((run,), fill=fill, height=20)
+        for run in (Run(node.name, bold=True, room=ROOM), Run(size or "scalar"))
+        if run.text
+    )
+    return Card(node.id, "box", rows, title=f"{node.kind} {node.name}")
 
 
 view = Torchviz()

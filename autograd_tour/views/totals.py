@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
-from autograd_tour.record.graph import Node
+from autograd_tour.record.graph import Node, Totals
 from autograd_tour.text import number
 
 __all__ = ["add", "remarks", "totals"]
-
-_LEAVES, _NORM, _SAVED = "leaves", "norm of .grad", "saved bytes"
 
 _BYTES = {"float64": 8, "int64": 8, "complex64": 8, "complex128": 16, "float16": 2, "bfloat16": 2, "int16": 2}
 _BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 1)
@@ -51,48 +49,44 @@ def _total(numbers: list[Number]) -> Number:
     return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"
 
 
-def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -> dict[str, float]:
-    """Totals over the members; one that is a card brings its own. ``grad`` has a leaf's ``.grad``."""
-    found: dict[str, float] = {}
+def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -> Totals:
+    """Sums over the members; one that is a card brings its own. ``grad`` has a leaf's ``.grad``."""
+    leaves = saved = 0
     norms: list[float] = []
-    missing = 0
+    complete = True
     kept: dict[str, int] = {}
     for node in members:
-        if node.kind == "group":
-            for key, value in node.attributes:
-                if key == _NORM:
-                    norms.append(float(value))
-                else:
-                    found[key] = found.get(key, 0) + int(value)
+        if node.inside is not None:
+            leaves += node.inside.leaves
+            saved += node.inside.saved
+            if node.inside.grad_norm is not None:
+                norms.append(node.inside.grad_norm)
         if node.kind == "leaf":
-            found[_LEAVES] = found.get(_LEAVES, 0) + 1
+            leaves += 1
             after = grad(node.id)
             if after is not None and after.stats is not None and after.stats.norm is not None:
                 norms.append(float(after.stats.norm))
-            else:
-                missing += after is not None
-        for saved in node.saved:
-            if saved.facts is not None and saved.state == "kept":
-                size = max(saved.facts.numel, 0) * _BYTES.get(saved.facts.dtype, 4)
-                kept[saved.of or f"{node.id}.{saved.name}"] = size
-    if norms and not missing:
-        found[_NORM] = math.hypot(*norms)
-    if kept:
-        found[_SAVED] = found.get(_SAVED, 0) + sum(kept.values())
-    return found
+            elif after is not None:
+                complete = False
+        for item in node.saved:
+            if item.facts is not None and item.state == "kept":
+                size = max(item.facts.numel, 0) * _BYTES.get(item.facts.dtype, 4)
+                kept[item.of or f"{node.id}.{item.name}"] = size
+    norm = math.hypot(*norms) if norms and complete else None
+    return Totals(leaves, norm, saved + sum(kept.values()))
 
 
-def remarks(operations: int, inside: Mapping[str, float]) -> list[str]:
-    """What a card says of its inside, of which ``inside`` has the totals."""
+def remarks(operations: int, inside: Totals) -> list[str]:
+    """What a card says of its inside: how many operations, and the sums over them."""
     notes = []
     if operations:
         notes.append(f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " "))
-    leaves, norm = int(inside.get(_LEAVES, 0)), inside.get(_NORM)
-    if leaves:
-        text = f"{leaves} leaf tensor{'s' * (leaves != 1)} inside"
+    if inside.leaves:
+        text = f"{inside.leaves} leaf tensor{'s' * (inside.leaves != 1)} inside"
+        norm = inside.grad_norm
         notes.append(f"{text}, ‖.grad‖ = {number(norm, 4)}" if norm is not None else text)
-    if _SAVED in inside:
-        notes.append(f"saved for backward: {_size(inside[_SAVED])}")
+    if inside.saved:
+        notes.append(f"saved for backward: {_size(inside.saved)}")
     return notes
 
 

@@ -12,6 +12,7 @@ from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings
 from autograd_tour.formats.page import page as page_of
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
 
 FLAGS = [
     "--no-sandbox",
@@ -54,9 +55,9 @@ def pages(tmp_path_factory):
     gpt = runpy.run_path(str(GPT))["loss"]
     graph = trace(thermometer)
     texts = {
-        "thermometer": page_of("thermometer", graph, accumulate(thermometer), Settings()),
-        "gpt": page_of("gpt", trace(gpt), None, Settings()),
-        "silent": page_of("silent", replace(graph, passes=()), None, Settings()),
+        "thermometer": page_of("thermometer", Trace(graph, accumulate(thermometer)), Settings()),
+        "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
+        "silent": page_of("silent", Trace(replace(graph, passes=())), Settings()),
     }
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")

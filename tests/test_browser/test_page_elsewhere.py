@@ -9,6 +9,7 @@ import pytest
 from autograd_tour.formats import Settings
 from autograd_tour.formats.page import page as page_of
 from autograd_tour.record.graph import Graph, Node, SourceLine
+from autograd_tour.record.trace import Trace
 from tests.test_formats.test_page import HOSTILE
 
 
@@ -88,7 +89,7 @@ def test_no_text_of_a_program_becomes_more_than_text(browser, tmp_path, label):
         "n1", "operation", op=label, grad_fn=label, where=0, group=label, notes=(label,), formula=(label,)
     )
     graph = Graph((node, operation), source=(SourceLine(label, 1, label, label),))
-    (tmp_path / "page.html").write_text(page_of(label, graph, None, Settings()), encoding="utf-8")
+    (tmp_path / "page.html").write_text(page_of(label, Trace(graph), Settings()), encoding="utf-8")
     complaints = []
     context = browser.new_context()
     page = context.new_page()

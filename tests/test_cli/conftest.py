@@ -16,6 +16,7 @@ from autograd_tour import formats, lessons, views
 from autograd_tour.cli import cli
 from autograd_tour.record import codec
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.trace import Trace
 
 Run = Callable[..., Result]
 
@@ -64,14 +65,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(lessons, "registry", lambda: known, raising=False)
     monkeypatch.setattr(formats, "Settings", Settings, raising=False)
     monkeypatch.setattr(
-        views, "registry", lambda: dict.fromkeys(("graph", "chain", "torchviz")), raising=False
+        views,
+        "registry",
+        lambda: dict.fromkeys(("graph", "chain", "torchviz", "accumulation")),
+        raising=False,
     )
 
     def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = True) -> Any:
         program()
-        return Graph(), None
+        return Trace()
 
-    def files_of_trace(name: str, graph: Graph, ledger: object, settings: Settings) -> Any:
+    def files_of_trace(name: str, trace: Trace, settings: Settings) -> Any:
         return drawn(name, settings)
 
     for place, function in (("lessons", traced), ("formats", files_of_trace)):

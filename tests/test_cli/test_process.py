@@ -47,8 +47,16 @@ def loaded(words: list[str], cwd: Path) -> set[str]:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    nodes = (Node("n0", "leaf", op="w"), Node("n1", "operation", op="w * x", grad_fn="MulBackward0", slots=2))
-    edges = (Edge("n0", "n1", "forward"), Edge("n1", "n0", "gradient"))
+    nodes = (
+        Node("n0", "leaf", op="w"),
+        Node("a0", "accumulate", grad_fn="AccumulateGrad"),
+        Node("n1", "operation", op="w * x", grad_fn="MulBackward0", slots=2),
+    )
+    edges = (
+        Edge("n0", "n1", "forward"),
+        Edge("n1", "a0", "gradient"),
+        Edge("a0", "n0", "gradient"),
+    )
     path = tmp_path / "saved.json"
     path.write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n1", 0),))))
     return path

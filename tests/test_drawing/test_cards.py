@@ -7,10 +7,11 @@ import torch
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing import readable_dot, scene_of
+from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Saved
+from tests.pictures import scene_of
 
 
 def cards(program, **options):
@@ -32,9 +33,9 @@ def test_the_thermometer():
     assert drawn["leaf w"] == ["wleaf", "1", ".grad  None + 4517.3 = 4517.3"]
     assert drawn["leaf b"] == ["bleaf", "0", ".grad  None + 82.6 = 82.6"]
     assert drawn["constant t_u"][0] == "t_uconstant"
-    mean = drawn["mean (MeanBackward0)"]
-    assert mean[0] == "meanMeanBackward0"
-    assert mean[1].startswith("line ")
+    mean = drawn["squared_diffs.mean() (MeanBackward0)"]
+    assert mean[0] == "squared_diffs.mean()MeanBackward0"
+    assert mean[1].startswith("thermometer.py:")
     assert mean[-2:] == ["loss = 1763.88", "grad in  1"]
     assert drawn["w * t_u (MulBackward0)"][3] == "saved  t_u"
 
@@ -74,8 +75,8 @@ def test_a_freed_saved_tensor_is_hatched_and_one_modified_is_marked():
         "n0", "operation", op="op", saved=(Saved("self", state="modified"), Saved("other", state="hooked"))
     )
     assert cards(Graph((odd,)))["op ()"][1:] == [
-        "saved  self  ✕ modified in place",
-        "saved  other  behind a hook",
+        "saved  tensor  ✕ modified in place",
+        "saved  tensor  behind a hook",
     ]
 
 

@@ -9,11 +9,11 @@ from itertools import combinations
 
 import pytest
 
-from autograd_tour.drawing.chart import ledger_chart
-from autograd_tour.drawing.chart_rows import rows_of
 from autograd_tour.drawing.metrics import text_width
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
+from autograd_tour.views.chart_rows import rows_of
+from tests.pictures import ledger_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 PALETTE = {

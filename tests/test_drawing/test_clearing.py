@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 import autograd_tour as tour
-from autograd_tour.drawing import picture, scene_of
 from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.large import CROWDED, LARGE
 from autograd_tour.drawing.layout import place
-from autograd_tour.drawing.scene import Label, Run
+from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.views.picture import Label, Run
+from tests.pictures import picture, scene_of
 
 SIZE = (300.0, 200.0)
 LABEL = Label((Run("× w"),), 3)
@@ -58,7 +59,7 @@ def test_a_label_moves_onto_no_card():
 def test_a_label_moves_onto_no_other_label():
     line = straight((10, 100), (290, 100))
     places = clear_of_links([LABEL, LABEL], [line, line], [(150, 20), (150, 20)], (), SIZE)
-    assert abs(places[0][1] - places[1][1]) >= 18 or abs(places[0][0] - places[1][0]) >= LABEL.width
+    assert abs(places[0][1] - places[1][1]) >= 18 or abs(places[0][0] - places[1][0]) >= label_width(LABEL)
 
 
 def test_a_label_stays_in_the_picture():
@@ -118,15 +119,20 @@ def test_no_link_runs_through_another_ones_label_or_under_a_card(program, direct
     scene = scene_of(tour.trace(program), direction)
     layout = place(scene)
     cards = [
-        (x - card.width / 2, y - card.height / 2, x + card.width / 2, y + card.height / 2)
+        (
+            x - card_width(card) / 2,
+            y - card_height(card) / 2,
+            x + card_width(card) / 2,
+            y + card_height(card) / 2,
+        )
         for card, (x, y) in zip(scene.cards, layout.centres, strict=True)
     ]
     labels = [
         course.label
         and (
-            course.label[0] - link.label.width / 2,
+            course.label[0] - label_width(link.label) / 2,
             course.label[1] - 8,
-            course.label[0] + link.label.width / 2,
+            course.label[0] + label_width(link.label) / 2,
             course.label[1] + 8,
         )
         for link, course in zip(scene.links, layout.courses, strict=True)

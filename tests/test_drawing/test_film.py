@@ -9,10 +9,10 @@ import pytest
 
 from autograd_tour import trace
 from autograd_tour.cli import cli
-from autograd_tour.drawing import animated, film, fragments, picture
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import BackwardPass, Graph, Node, Step
 from autograd_tour.views.fold import fold
+from tests.pictures import film, picture
 from tests.programs import basics, models
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -93,7 +93,7 @@ def test_what_arrives_in_parts_says_how_much_is_there():
 
 
 def test_one_document_has_every_frame_as_fragments_of_reveal(frames):
-    root = ET.fromstring(fragments(trace(thermometer)))
+    root = ET.fromstring(picture(trace(thermometer), "steps"))
     shown = [g for g in root.iter(f"{SVG}g") if "fragment" in (g.get("class") or "")]
     assert {int(g.get("data-fragment-index")) for g in shown} == set(range(1, 8))
     said = {text for g in shown for item in g.iter(f"{SVG}text") if (text := item.text)}
@@ -103,7 +103,7 @@ def test_one_document_has_every_frame_as_fragments_of_reveal(frames):
 
 
 def test_an_animation_shows_each_frame_and_stands_still_where_that_is_wanted():
-    svg = animated(trace(thermometer))
+    svg = picture(trace(thermometer), "animation")
     ET.fromstring(svg)
     named = set(re.findall(r'<g class="(f\d+-\d+)">', svg))
     played = set(re.findall(r"@keyframes at-\w+-(f\d+-\d+)\{", svg))

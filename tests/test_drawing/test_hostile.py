@@ -11,14 +11,13 @@ import torch
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing import scene_of
 from autograd_tour.drawing.engine import choose
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Edge, Graph, Group, Node
 from autograd_tour.record.rule import Words
 from autograd_tour.reports.diff import diff_report
-from autograd_tour.views import registry
 from autograd_tour.views.diff import diff
+from tests.pictures import scene_of
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -83,7 +82,7 @@ def test_a_picture_stays_a_picture(plain, name, view):
     assert not [key for key in keys if key.startswith("on") or "href" in key]
     cards = [e for e in root.iter() if e.get("class", "").startswith("node")]
     assert len(svg) < 60_000
-    assert len(cards) == len(registry()[view].apply(plain).nodes) - 2 * (view != "torchviz")
+    assert len(cards) == len(scene_of(plain, view=view).cards)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

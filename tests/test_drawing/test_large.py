@@ -5,12 +5,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from autograd_tour.drawing import picture
-from autograd_tour.drawing.cards import cards_scene
 from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from tests.pictures import picture, scene_of
 
 FACTS = TensorFacts((3,), "float32", first=(1.0, 2.0, 3.0))
 
@@ -33,13 +33,18 @@ def branching(count):
 
 @pytest.fixture(scope="module", params=["LR", "TB"])
 def placed(request):
-    scene = cards_scene(branching(LARGE), request.param)
+    scene = scene_of(branching(LARGE), request.param)
     return scene, place(scene)
 
 
 def boxes(scene, layout):
     for card, (x, y) in zip(scene.cards, layout.centres, strict=True):
-        yield (x - card.width / 2, y - card.height / 2, x + card.width / 2, y + card.height / 2)
+        yield (
+            x - card_width(card) / 2,
+            y - card_height(card) / 2,
+            x + card_width(card) / 2,
+            y + card_height(card) / 2,
+        )
 
 
 def test_every_link_leads_from_its_card_to_the_other(placed):
@@ -57,9 +62,14 @@ def test_every_link_leads_from_its_card_to_the_other(placed):
 def test_a_label_stands_on_no_card_and_on_no_other_label(placed):
     scene, layout = placed
     labels = [
-        (c.label[0] - l.label.width / 2, c.label[1] - 10, c.label[0] + l.label.width / 2, c.label[1] + 10)
+        (
+            c.label[0] - label_width(l.label) / 2,
+            c.label[1] - 10,
+            c.label[0] + label_width(l.label) / 2,
+            c.label[1] + 10,
+        )
         for l, c in zip(scene.links, layout.courses, strict=True)  # noqa: E741
-        if l.label.width
+        if label_width(l.label)
     ]
     assert len(labels) == len(scene.links) // 2
     things = [*boxes(scene, layout), *labels]

@@ -14,12 +14,11 @@ import torch
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing import scene_of
 from autograd_tour.drawing.engine import ENVIRONMENT
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import Graph
-from autograd_tour.views import registry
+from tests.pictures import scene_of
 
 
 def repeated():
@@ -164,7 +163,7 @@ def test_every_text_stands_out_from_its_row(palette):
         (run.role, row.fill or "paper")
         for graph in graphs
         for view in VIEWS
-        for card in scene_of(registry()[view].apply(graph)).cards
+        for card in scene_of(graph, view=view).cards
         for row in card.rows
         for run in (*row.left, *row.right)
     }

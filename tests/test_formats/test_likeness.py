@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import autograd_tour as tour
-from autograd_tour.drawing.scene import HATCH
+from autograd_tour.drawing.sizes import HATCH
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.formats.fonts import FOLDER
 from autograd_tour.formats.to_pdf import pdf

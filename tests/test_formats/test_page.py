@@ -20,6 +20,7 @@ from autograd_tour.formats.page.document import WEB
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph, Node, SourceLine
+from autograd_tour.record.trace import Trace
 from tests.programs import basics, models
 
 HOSTILE = [
@@ -55,7 +56,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def thermometer_page():
-    return page("thermometer", trace(thermometer), accumulate(thermometer), Settings())
+    return page("thermometer", Trace(trace(thermometer), accumulate(thermometer)), Settings())
 
 
 def data_of(text: str) -> dict:
@@ -64,7 +65,9 @@ def data_of(text: str) -> dict:
 
 def test_it_is_small_and_the_same_every_time(thermometer_page):
     assert len(thermometer_page.encode()) < 150_000
-    assert thermometer_page == page("thermometer", trace(thermometer), accumulate(thermometer), Settings())
+    assert thermometer_page == page(
+        "thermometer", Trace(trace(thermometer), accumulate(thermometer)), Settings()
+    )
 
 
 def test_it_asks_for_nothing_else(thermometer_page):
@@ -121,7 +124,7 @@ def test_the_ledger_has_every_call_under_every_policy(thermometer_page):
 
 def test_a_large_program_is_small_and_can_be_opened_by_its_cards():
     torch.manual_seed(0)
-    text = page("gpt", trace(models.gpt_by_hand), None, Settings())
+    text = page("gpt", Trace(trace(models.gpt_by_hand)), Settings())
     assert len(text.encode()) < 1_000_000
     data = data_of(text)
     doors = {card["opens"] for card in data["picture"]["cards"].values() if card.get("opens")}
@@ -138,13 +141,13 @@ def test_a_large_program_is_small_and_can_be_opened_by_its_cards():
 
 
 def test_a_trace_without_a_backward_says_so():
-    text = page("structure", replace(trace(thermometer), passes=()), None, Settings())
+    text = page("structure", Trace(replace(trace(thermometer), passes=())), Settings())
     assert "No backward was recorded" in "".join(Elements(text).texts["p"])
     assert len(data_of(text)["picture"]["captions"]) == 1
 
 
 def test_an_empty_graph_has_a_page():
-    assert "Nothing to draw" in page("empty", Graph(), None, Settings())
+    assert "Nothing to draw" in page("empty", Trace(Graph()), Settings())
 
 
 @pytest.mark.parametrize("label", HOSTILE)
@@ -157,12 +160,13 @@ def test_no_text_of_a_program_breaks_out(label):
     plain = Elements(
         page(
             "x",
-            Graph((Node("n0", "leaf"), Node("n1", "operation", where=0)), source=(SourceLine("f", 1),)),
-            None,
+            Trace(
+                Graph((Node("n0", "leaf"), Node("n1", "operation", where=0)), source=(SourceLine("f", 1),))
+            ),
             Settings(),
         )
     )
-    found = Elements(page(label, graph, None, Settings()))
+    found = Elements(page(label, Trace(graph), Settings()))
     count = lambda elements, tag: sum(name == tag for name, _ in elements.found)  # noqa: E731
     for tag in ("script", "style", "img", "pre", "title", "h1", "b", "svg", "meta"):
         if tag != "title":  # cards of a picture have titles of their own
@@ -183,5 +187,5 @@ def test_the_script_is_one_module_with_each_of_its_files_once():
     "program", [basics.complex_numbers, basics.nested, basics.several_losses, models.lstm]
 )
 def test_unusual_programs_have_a_page(program):
-    text = page("x", trace(program), None, Settings(direction="TB", theme="dark"))
+    text = page("x", Trace(trace(program)), Settings(direction="TB", theme="dark"))
     assert data_of(text)["picture"]["cards"]

@@ -13,7 +13,6 @@ import pytest
 from pypdfium2 import PdfDocument
 
 import autograd_tour as tour
-from autograd_tour.drawing.scene import Run
 from autograd_tour.drawing.shapes import text_element
 from autograd_tour.drawing.svg import frame
 from autograd_tour.drawing.theme import DARK, LIGHT
@@ -23,6 +22,8 @@ from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.formats.to_pdf import pdf
 from autograd_tour.formats.to_png import MOST_PIXELS, png
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.picture import Run
 from tests.paper import difference, fonts, found, image, page_image, squeezed, texts, title, words
 from tests.test_drawing.test_hostile import HOSTILE, infected
 
@@ -71,7 +72,7 @@ def colours(picture):
 
 
 def test_every_view_becomes_a_page_and_a_png(graph, ledger):
-    files = files_of_trace("net", graph, ledger, Settings(formats=("pdf", "png")))
+    files = files_of_trace("net", Trace(graph, ledger), Settings(formats=("pdf", "png")))
     assert sorted(files) == [
         f"net-{view}.{ending}" for view in ("accumulation", "chain", "graph") for ending in ("pdf", "png")
     ]
@@ -82,7 +83,7 @@ def test_every_view_becomes_a_page_and_a_png(graph, ledger):
 @pytest.mark.parametrize("view", ["steps", "animation"])
 def test_a_film_is_a_page_or_a_png_for_each_frame(graph, view):
     settings = Settings(formats=("pdf", "png"), views=(view,), scale=0.5)
-    files = files_of_trace("net", graph, None, settings)
+    files = files_of_trace("net", Trace(graph), settings)
     pages = texts(files[f"net-{view}.pdf"])
     assert len(pages) == 8
     assert "Before backward" in pages[0]
@@ -106,7 +107,7 @@ def test_they_are_saved_from_python(graph, ledger, tmp_path):
 
 @pytest.mark.parametrize("view", ["graph", "chain", "torchviz", "accumulation"])
 def test_every_text_of_the_picture_is_text_in_the_pdf(graph, ledger, view):
-    files = files_of_trace("x", graph, ledger, Settings(formats=("svg", "pdf"), views=(view,)))
+    files = files_of_trace("x", Trace(graph, ledger), Settings(formats=("svg", "pdf"), views=(view,)))
     (page,) = texts(files[f"x-{view}.pdf"])
     assert squeezed(page) == words(files[f"x-{view}.svg"])
 
@@ -305,7 +306,7 @@ from autograd_tour.formats.to_pdf import pdf
 from autograd_tour.formats.to_png import MOST_PIXELS, png
 trace = tour.loads(open({path!r}).read())
 for views in (("graph", "accumulation"), ("steps",)):
-    files = files_of_trace("x", trace.graph, trace.ledger, Settings(formats=("pdf", "png"), views=views))
+    files = files_of_trace("x", trace, Settings(formats=("pdf", "png"), views=views))
     for name, content in files.items():
         print(name, hashlib.sha256(content).hexdigest())
 """
@@ -368,7 +369,7 @@ def test_without_typst_a_pdf_is_refused_before_anything_is_traced(monkeypatch, g
 
 
 def test_frames_for_beamer_are_numbered_pages_with_the_lines_that_show_them():
-    files = files_of_trace("x", tour.trace(thermometer), None, Settings(("pdf",), ("steps",)))
+    files = files_of_trace("x", Trace(tour.trace(thermometer)), Settings(("pdf",), ("steps",)))
     numbered = [f"x-steps-0{k}.pdf" for k in range(8)]
     assert sorted(files) == sorted([*numbered, "x-steps.pdf", "x-steps.tex"])
     slide = files["x-steps.tex"].decode()

@@ -14,6 +14,7 @@ from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings, registry
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -22,7 +23,7 @@ SVG = "{http://www.w3.org/2000/svg}"
     scope="module", params=[thermometer, thermometer_params], ids=lambda program: program.__name__
 )
 def files(request):
-    return registry()["quiz"].files("x", trace(request.param), accumulate(request.param), Settings())
+    return registry()["quiz"].files("x", Trace(trace(request.param), accumulate(request.param)), Settings())
 
 
 def texts(svg):
@@ -72,7 +73,7 @@ def test_the_json_has_what_a_reader_needs(files):
 
 def test_jupyterquiz_gets_questions_of_its_two_kinds():
     graph, ledger = trace(thermometer), accumulate(thermometer)
-    (text,) = registry()["jupyterquiz"].files("x", graph, ledger, Settings()).values()
+    (text,) = registry()["jupyterquiz"].files("x", Trace(graph, ledger), Settings()).values()
     questions = json.loads(text)
     assert {one["type"] for one in questions} == {"numeric", "multiple_choice"}
     for one in questions:
@@ -98,7 +99,7 @@ def test_jupyterquiz_is_given_no_markup_of_any_kind(label):
     hostile = replace(
         hostile, nodes=tuple(replace(node, op=f"{node.op} {node.id}") for node in hostile.nodes)
     )
-    (text,) = registry()["jupyterquiz"].files("x", hostile, None, Settings()).values()
+    (text,) = registry()["jupyterquiz"].files("x", Trace(hostile), Settings()).values()
     assert text.isascii()
     questions = json.loads(text)
     told = [one["question"] for one in questions]
@@ -115,6 +116,6 @@ def test_jupyterquiz_is_given_no_markup_of_any_kind(label):
 
 
 def test_nothing_to_ask_makes_files_all_the_same():
-    files = registry()["quiz"].files("x", Graph(), None, Settings())
+    files = registry()["quiz"].files("x", Trace(Graph()), Settings())
     assert json.loads(files["x-quiz.json"]) == []
     assert all("</svg>" in content for name, content in files.items() if name.endswith(".svg"))

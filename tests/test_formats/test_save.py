@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
+from pypdfium2 import PdfDocument
 
 import autograd_tour as tour
 from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,10 @@ def test_a_ledger_goes_along_with_its_graph(graph, ledger, tmp_path):
     [
         ("x.bmp", {}, "'.bmp'"),
         ("x", {}, "ending ''"),
+        ("x.png", {"view": "steps"}, "makes 8 files, and save.. writes one: trace-steps-00.png"),
+        ("x.png", {"view": "animation"}, "makes 8 files"),
+        ("x-quiz.json", {}, "makes 3 files, and save.. writes one: trace-quiz.json, trace-question.svg"),
+        ("x-answer.svg", {}, "makes 3 files"),
         ("x.svg", {"view": "chian"}, "unknown view 'chian'"),
         ("x.svg", {"view": "accumulation"}, "no accumulation ledger"),
         ("x.svg", {"view": "diff"}, "two graphs"),
@@ -73,11 +80,37 @@ def test_what_cannot_be_written_is_said_and_nothing_is(graph, tmp_path, name, op
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_format_may_have_endings_of_its_own(graph, ledger, tmp_path):
+    path = tour.save(graph, tmp_path / "x-jupyterquiz.json", ledger=ledger)
+    assert {"question", "type"} <= json.loads(path.read_text())[0].keys()
+    assert tour.loads(tour.save(graph, tmp_path / "jupyterquiz.json").read_text()).graph == graph
+
+
+def test_a_film_is_one_file_where_a_file_can_hold_it(graph, tmp_path):
+    text = tour.save(graph, tmp_path / "x.svg", view="steps").read_text()
+    assert text == tour.svg(graph, view="steps")
+    assert text.count('data-fragment-index="7"') > 0
+    assert len(PdfDocument(tour.save(graph, tmp_path / "x.pdf", view="steps"))) == 8
+
+
+def test_what_is_refused_says_what_to_call(graph, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        tour.save(graph, tmp_path / "x.png", view="steps")
+    assert "render TARGET -f png --view steps" in caught.value.hint
+
+
+def test_a_trace_goes_as_one(graph, ledger, tmp_path):
+    both = tour.Trace(graph, ledger)
+    assert tour.loads(tour.save(both, tmp_path / "x.json").read_text()) == both
+    assert tour.svg(both) == tour.svg(graph)
+    assert tour.svg(both, view="accumulation") == tour.svg(ledger)
+
+
 def test_files_are_named_after_the_trace_and_its_views(graph, ledger):
     everything = Settings(
         formats=("svg", "dot", "json", "txt"), views=("graph", "chain", "torchviz", "accumulation")
     )
-    assert sorted(files_of_trace("net", graph, ledger, everything)) == [
+    assert sorted(files_of_trace("net", Trace(graph, ledger), everything)) == [
         "net-accumulation.svg",
         "net-chain.dot",
         "net-chain.svg",
@@ -88,17 +121,17 @@ def test_files_are_named_after_the_trace_and_its_views(graph, ledger):
         "net-torchviz.svg",
         "net.json",
     ]
-    assert sorted(files_of_trace("net", graph, ledger, Settings())) == [
+    assert sorted(files_of_trace("net", Trace(graph, ledger), Settings())) == [
         "net-accumulation.svg",
         "net-chain.svg",
         "net-graph.svg",
         "net-report.txt",
         "net.json",
     ]
-    assert "net-accumulation.svg" not in files_of_trace("net", graph, None, Settings())
+    assert "net-accumulation.svg" not in files_of_trace("net", Trace(graph), Settings())
 
 
 def test_an_unknown_format_is_a_usage_error(graph):
     with pytest.raises(UsageError, match="unknown format 'sgv'") as caught:
-        files_of_trace("net", graph, None, Settings(formats=("sgv",)))
+        files_of_trace("net", Trace(graph), Settings(formats=("sgv",)))
     assert "'svg'" in caught.value.hint

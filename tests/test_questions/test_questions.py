@@ -19,6 +19,7 @@ from autograd_tour import accumulate, trace
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.questions import Question, ask, judge, read_number
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
 from tests.programs import basics, hooks, models, operators
@@ -34,7 +35,7 @@ PROGRAMS = [
 
 @pytest.fixture(scope="module")
 def asked():
-    return {question.id: question for question in ask(trace(thermometer), accumulate(thermometer))}
+    return {question.id: question for question in ask(Trace(trace(thermometer), accumulate(thermometer)))}
 
 
 def of_kind(questions, kind):
@@ -115,7 +116,7 @@ def test_a_question_of_the_second_backward_says_what_the_first_one_left(asked):
 
 def test_no_prompt_gives_away_what_another_question_asks():
     for program in (thermometer, thermometer_params, basics.broadcast):
-        questions = ask(trace(program), accumulate(program))
+        questions = ask(Trace(trace(program), accumulate(program)))
         for one in questions:
             if one.kind != "gradient" or one.answer == "1":
                 continue
@@ -127,7 +128,7 @@ def test_a_card_of_which_several_gradients_arrive_is_no_blank_for_one_of_them():
     for program in (basics.fan_out, basics.square_by_product):
         graph = trace(program)
         told = {frame.node: frame for frame in frames(graph)}
-        for question in of_kind(ask(graph), "gradient"):
+        for question in of_kind(ask(Trace(graph)), "gradient"):
             node, _, slot = question.blank.partition(".grad.")
             if slot:
                 shown = told[node].received[int(slot)].first[0]
@@ -153,13 +154,13 @@ def test_what_was_not_read_is_not_said_to_be_kept_by_nobody():
 
     for graph in (trace(packed), trace(lambda: Opaque.apply(weight).sum()), trace(thermometer, keep=0)):
         names = {node.id: node.grad_fn for node in graph.nodes}
-        told = {names[question.node] for question in of_kind(ask(graph), "saved")}
+        told = {names[question.node] for question in of_kind(ask(Trace(graph)), "saved")}
         assert told <= {"SumBackward0"}
 
 
 def test_of_two_accumulators_that_are_ready_only_one_is_offered():
     graph = fold(trace(runpy.run_path(str(GPT))["loss"]))
-    found = of_kind(ask(graph), "order")
+    found = of_kind(ask(Trace(graph)), "order")
     assert found
     for question in found:
         assert sum("AccumulateGrad" in choice for choice in question.choices) == 1
@@ -178,19 +179,19 @@ def test_nodes_that_are_called_the_same_are_told_apart_or_not_asked_about():
     inputs = torch.ones(5, 3)
     for program in (same_names, lambda: net(inputs).sum()):
         graph = trace(program)
-        questions = ask(graph, accumulate(program, calls=2))
+        questions = ask(Trace(graph, accumulate(program, calls=2)))
         sound(graph, questions)
         assert len({question.prompt for question in questions}) == len(questions)
     assert any("of module 0" in question.prompt for question in questions)
 
 
 def test_a_bias_of_every_row_gets_the_sum_over_the_rows():
-    (question,) = of_kind(ask(trace(basics.broadcast)), "broadcast")
+    (question,) = of_kind(ask(Trace(trace(basics.broadcast))), "broadcast")
     assert question.prompt.startswith("In x_data @ weight + bias, each element of bias is used 2 times")
 
 
 def test_nothing_goes_back_through_a_cut():
-    (cut,) = of_kind(ask(trace(basics.detached)), "cut")
+    (cut,) = of_kind(ask(Trace(trace(basics.detached))), "cut")
     assert cut.answer == "nothing at all"
 
 
@@ -204,7 +205,7 @@ def test_questions_about_a_program_are_sound(program):
     torch.manual_seed(0)
     graph, ledger = trace(program), accumulate(program, calls=2)
     for shown in (graph, fold(graph, limit=8)):
-        questions = ask(shown, ledger)
+        questions = ask(Trace(shown, ledger))
         sound(shown, questions)
         steps = {frame.number: frame for frame in frames(shown)}
         for question in of_kind(questions, "gradient"):
@@ -219,22 +220,22 @@ def test_questions_about_a_program_are_sound(program):
 @settings(max_examples=40, deadline=None)
 def test_questions_about_any_program_are_sound(program):
     graph = trace(program)
-    sound(graph, ask(graph))
+    sound(graph, ask(Trace(graph)))
 
 
 def test_a_large_program_has_a_few_questions():
     torch.manual_seed(0)
     program = runpy.run_path(str(GPT))["loss"]
     graph = fold(trace(program))
-    questions = ask(graph, accumulate(program, calls=2))
+    questions = ask(Trace(graph, accumulate(program, calls=2)))
     sound(graph, questions)
     assert 0 < len(questions) <= 14
 
 
 def test_nothing_can_be_asked_of_nothing():
-    assert ask(Graph()) == ()
+    assert ask(Trace(Graph())) == ()
     bare = replace(trace(thermometer), passes=())
-    assert {question.kind for question in ask(bare)} == {"saved"}
+    assert {question.kind for question in ask(Trace(bare))} == {"saved"}
 
 
 @given(text=st.text(max_size=20))
@@ -268,7 +269,7 @@ def test_labels_stay_on_one_line_of_sensible_length(label):
         replace(node, names=tuple(label for _ in node.names), op=label, expr=label, grad_fn=label)
         for node in graph.nodes
     )
-    for question in ask(replace(graph, nodes=nodes)):
+    for question in ask(Trace(replace(graph, nodes=nodes))):
         assert "\n" not in question.prompt
         assert "\x1b" not in question.prompt
         assert len(question.prompt) < 600

@@ -9,7 +9,6 @@ import torch
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing import scene_of
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, SourceLine, Step
 from autograd_tour.record.ledger import Ledger
@@ -17,6 +16,7 @@ from autograd_tour.reports import report
 from autograd_tour.reports.tables import table
 from autograd_tour.reports.tree import DEEPEST, LINES, tree
 from autograd_tour.rules.wording import short
+from tests.pictures import scene_of
 
 NUMBER = re.compile(r"−?\d+(?:\.\d+)?(?:e−?\d+)?")
 

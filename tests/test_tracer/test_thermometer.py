@@ -56,11 +56,11 @@ def test_names_labels_lines_and_saved_tensors_are_the_programs_own():
     nodes = {node.grad_fn: node for node in graph.nodes if node.kind == "operation"}
     assert nodes["MulBackward0"].op == "w * t_u"
     assert nodes["AddBackward0"].name == "t_p"
-    assert nodes["PowBackward0"].op == "(t_p − t_c)²"
+    assert nodes["PowBackward0"].op == "(t_p − t_c) ** 2"
     assert nodes["PowBackward0"].name == "squared_diffs"
     assert nodes["MeanBackward0"].name == "loss"
     line = graph.source[nodes["MulBackward0"].where]
-    assert (line.file, line.text) == ("thermometer.py", "return w * t_u + b")
+    assert (line.file, line.text) == ("autograd_tour/lessons/thermometer.py", "return w * t_u + b")
     (saved,) = nodes["MulBackward0"].saved
     assert graph.by_id()[saved.of].name == "t_u"
     assert {n.name for n in graph.nodes if n.kind == "constant"} == {"t_u", "t_c"}

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 import autograd_tour as tour
-from autograd_tour.drawing import scene_of
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.views import registry
+from tests.pictures import scene_of
 
 
 class Double(torch.autograd.Function):
@@ -75,11 +74,14 @@ def test_every_entry_is_torchs_own(name):
     torch.manual_seed(0)
     result = PROGRAMS[name]()
     results = result if isinstance(result, tuple) else (result,)
-    view = registry()["chain"].apply(tour.trace(result, backward=False))
+    view = tour.trace(result, backward=False)
     nodes = view.by_id()
-    leaves = {edge.src: edge.dst for edge in view.edges if nodes[edge.dst].kind == "leaf"}
-    entries = {(edge.src, edge.slot[0]): edge for edge in view.edges if nodes[edge.dst].kind != "leaf"}
-    assert len(leaves) + len(entries) == len(view.edges)
+    gradients = list(view.select("gradient"))
+    leaves = {edge.src: edge.dst for edge in gradients if nodes[edge.dst].kind == "leaf"}
+    entries = {(edge.src, edge.slot[0]): edge for edge in gradients if nodes[edge.dst].kind != "leaf"}
+    assert len(leaves) + len(entries) == len(gradients)
+    drawn = {(link.src, link.dst, link.ports[0]) for link in scene_of(view, view="chain").links}
+    assert drawn == {(edge.src, edge.dst, f"s{slot}") for (_, slot), edge in entries.items()}
 
     partner = {}
     pending = [(root(tensor), node) for tensor, (node, _) in zip(results, view.outputs, strict=True)]
@@ -108,7 +110,7 @@ def test_every_entry_is_torchs_own(name):
 def test_every_card_lists_its_next_functions(name):
     torch.manual_seed(0)
     result = PROGRAMS[name]()
-    scene = scene_of(registry()["chain"].apply(tour.trace(result, backward=False)))
+    scene = scene_of(tour.trace(result, backward=False), view="chain")
     drawn = sorted(
         (card.title, *("".join(run.text for run in row.left) for row in card.rows if row.port))
         for card in scene.cards

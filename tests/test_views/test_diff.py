@@ -13,15 +13,15 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.drawing import scene_of
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.comparison import files_of_diff
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Change, Edge, Graph, Node, Step
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff, differs, tell
 from autograd_tour.views.fold import SCREEN, visible
+from tests.pictures import scene_of
 
 
 def by_state(graph: Graph) -> dict[str, list[str]]:
@@ -34,7 +34,7 @@ def by_state(graph: Graph) -> dict[str, list[str]]:
 
 def changes(graph: Graph, name: str) -> dict[str, tuple[str, str]]:
     (node,) = (node for node in graph.nodes if name in (node.name, node.op))
-    return {what: (before, after) for what, before, after in node.changes}
+    return {change.what: (change.before, change.after) for change in node.changes}
 
 
 T_U, T_C = torch.tensor([35.7, 55.9]), torch.tensor([0.5, 14.0])
@@ -108,7 +108,17 @@ def test_an_operation_that_became_another_is_changed_where_it_stands() -> None:
     compared = diff(trace(lambda: (x * 2).relu().sum()), trace(lambda: (x * 2).sigmoid().sum()))
     assert set(by_state(compared)) == {"changed"}
     (node,) = (node for node in compared.nodes if node.grad_fn == "SigmoidBackward0")
-    assert node.changes[0] == ("operation", "ReluBackward0", "SigmoidBackward0")
+    assert node.changes[0] == Change("structure", "operation", "ReluBackward0", "SigmoidBackward0")
+
+
+def test_a_change_says_of_what_kind_it_is_whatever_its_words() -> None:
+    """An attribute of an operation may be called ``value``, and is no value of a tensor."""
+    a, b = (
+        Graph((Node("n0", "operation", grad_fn="F", attributes=(("value", text),)),)) for text in ("1", "2")
+    )
+    (change,) = diff(a, b).nodes[0].changes
+    assert change == Change("structure", "value", "1", "2")
+    assert "Structure" in diff_report(diff(a, b), "a", "b")
 
 
 def test_an_operation_put_in_the_middle_is_the_only_one_added() -> None:

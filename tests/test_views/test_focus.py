@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from autograd_tour import trace
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, Node
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import SCREEN, visible
 
@@ -82,3 +82,10 @@ def test_an_unknown_name_is_told_with_the_closest(graph: Graph) -> None:
         focus(graph, "eror")
     with pytest.raises(UsageError, match="nothing in this graph is called 'x'"):
         focus(Graph(), "x")
+
+
+def test_of_very_many_names_only_the_closest_is_told() -> None:
+    many = Graph(tuple(Node(f"n{i}", "leaf", names=(f"Known: {i}",)) for i in range(40)))
+    with pytest.raises(UsageError) as caught:
+        focus(many, "Known: 400")
+    assert caught.value.hint in {f"Did you mean 'Known: {i}'?" for i in (4, 0, 40)}

@@ -8,10 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Node, Step, Totals
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.contract import operations_in
@@ -122,7 +123,7 @@ def test_a_chain_of_100_000_is_two_cards() -> None:
         "x",
         "sin × 100000",
     ]
-    assert folded.meta.notes == ("100000 of 100000 operations are folded into 1 card",)
+    assert folded.meta.remarks == ("100000 of 100000 operations are folded into 1 card",)
 
 
 def test_a_loop_over_several_operations_is_one_card() -> None:
@@ -138,12 +139,12 @@ def test_a_depth_without_modules_changes_nothing_and_says_so() -> None:
     graph = chain(30)
     folded = fold(graph, depth=1)
     assert folded.nodes == graph.nodes
-    assert folded.meta.notes == ("the program has no modules, so a depth changes nothing",)
+    assert folded.meta.remarks == ("the program has no modules, so a depth changes nothing",)
 
 
 def test_notes_on_folding_do_not_pile_up() -> None:
     folded = fold(fold(random_dag(500, 7)), limit=6)
-    assert len(folded.meta.notes) == 1
+    assert len(folded.meta.remarks) == 1
 
 
 class Block(nn.Module):
@@ -310,3 +311,13 @@ def test_a_recurrent_cell_written_by_hand_is_one_card_with_its_weights_beside_it
         assert total is not None
         assert arrived is not None
         assert total.first == pytest.approx(arrived.first, rel=1e-4, abs=1e-6)
+
+
+def test_what_a_card_holds_is_numbers_and_what_is_folded_is_told_once() -> None:
+    twice = fold(fold(chain(300)), limit=1)
+    (card,) = (node for node in twice.nodes if node.kind == "group")
+    assert card.attributes == ()
+    assert card.inside == Totals(leaves=1)
+    assert twice.meta.folding == "300 of 300 operations are folded into 1 card"
+    noted = replace(chain(300), meta=Meta(notes=("3 of 4 operations are folded into 1 card",)))
+    assert fold(noted).meta.notes == noted.meta.notes  # a note that reads like ours is no remark of ours

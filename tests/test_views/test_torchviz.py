@@ -12,7 +12,9 @@ from torch import nn
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.views import registry
+from autograd_tour.record.graph import Graph, Node
+from autograd_tour.views.torchviz import arrows
+from tests.pictures import scene_of
 
 
 class Double(torch.autograd.Function):
@@ -123,7 +125,7 @@ def theirs(loss):
 
 
 def ours(graph):
-    view = registry()["torchviz"].apply(graph)
+    view = arrows(graph)
     result = nx.MultiDiGraph()
     for node in view.nodes:
         shape = "" if node.value is None else "(" + ", ".join(map(str, node.value.shape)) + ")"
@@ -146,3 +148,8 @@ def test_same_operations_and_same_edges_as_torchviz(name):
         a, b, node_match=same, edge_match=lambda p, q: len(p) == len(q)
     )
     assert matcher.is_isomorphic()
+
+
+def test_a_result_gets_an_id_that_no_node_has():
+    odd = Graph((Node("o0", "operation", grad_fn="F"),), outputs=(("o0", 0),))
+    assert len({card.id for card in scene_of(odd, view="torchviz").cards}) == 2

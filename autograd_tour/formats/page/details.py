@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Graph, Node
 from autograd_tour.rules.wording import short
-from autograd_tour.text import clean, number, one_line
+from autograd_tour.text import attribute_text, clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import tensor_text
 
 __all__ = ["CardDetails", "DetailRow", "Details"]
 
@@ -54,7 +55,7 @@ class Details:
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
-        title = one_line(self.graph.title(node.id), 120)
+        title = one_line(node.op, 120) or node.kind
         frame = self.deposits.get(node.id) or self.frames.get(node.id)
         rows = tuple(self._rows(node))
         kind = "folded operations" if node.kind == "group" else node.kind
@@ -66,6 +67,11 @@ class Details:
         if node.where is not None:
             line = self.graph.source[node.where]
             yield _row("line", f"{line.file}:{line.line}  {line.text}")
+        if node.inner is not None:
+            line = self.graph.source[node.inner]
+            yield _row("inside, line", f"{line.file}:{line.line}  {line.text}")
+        if node.expression and node.expression != node.op:
+            yield _row("expression", node.expression)
         if node.group:
             module = self.types.get(node.group, "")
             yield _row("module", f"{node.group} ({module})" if module else node.group)
@@ -86,7 +92,7 @@ class Details:
             state = "" if item.state == "kept" else f" ({item.state})"
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
         if node.kind != "group":
-            yield from (_row(name, value) for name, value in node.attributes)
+            yield from (_row(name, attribute_text(value)) for name, value in node.attributes)
         if node.fused is not None:
             yield _row("fused", short(node.fused))
         yield from (_row("note", note) for note in node.notes)
@@ -94,10 +100,11 @@ class Details:
     def _gradients(self, node: Node) -> Iterator[DetailRow]:
         deposit = self.deposits.get(node.id)
         if deposit is not None and deposit.deposit is not None:
-            told, when = deposit.deposit, deposit.number
-            yield _row(".grad before", tensor_text(told.before, digits=6))
-            yield from _tensor("contribution", told.contribution, when)
-            yield from _tensor(".grad after", told.after, when)
+            one, when = deposit.deposit, deposit.number
+            before, contribution, after = sum_row(one.before, one.contribution, one.after, shape=True)
+            yield _row(".grad before", before)
+            yield from _tensor("contribution", one.contribution, when, contribution)
+            yield from _tensor(".grad after", one.after, when, after)
         frame = self.frames.get(node.id)
         if frame is None:
             return
@@ -123,8 +130,8 @@ def _row(label: str, text: str, since: int = 0) -> DetailRow:
     return DetailRow(one_line(label, 80), one_line(clean(text), LONGEST), since)
 
 
-def _tensor(label: str, facts: TensorFacts | None, since: int) -> Iterator[DetailRow]:
-    yield _row(label, tensor_text(facts, digits=6), since)
+def _tensor(label: str, facts: TensorFacts | None, since: int, text: str = "") -> Iterator[DetailRow]:
+    yield _row(label, text or tensor_text(facts, digits=6), since)
     if facts is not None and facts.stats is not None and facts.numel > 1:
         yield _row("", _statistics(facts.stats), since)
 

@@ -15,15 +15,17 @@ import msgspec
 from msgspec.structs import replace
 
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
-from autograd_tour.drawing.wording import describe_graph, tensor_text
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import describe_graph
 
 __all__ = ["page"]
 
@@ -51,12 +53,13 @@ KEYS = (
 )
 
 
-def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> str:
+def page(name: str, trace: Trace, settings: Settings) -> str:
     """One HTML document for a trace; it works from disk and under a strict Content-Security-Policy.
 
     Raises:
         EngineError: the layout failed.
     """
+    graph, ledger = trace.graph, trace.ledger
     shown = outermost(graph, settings)
     first, *others = pictures(shown, settings)
     packed = _packed(others)
@@ -64,7 +67,7 @@ def page(name: str, graph: Graph, ledger: Ledger | None, settings: Settings) -> 
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
-    questions = ask(shown.graph, ledger)
+    questions = ask(Trace(shown.graph, ledger))
     book = _seen(ledger, shown.graph) if ledger is not None else None
     twin = report(shown.graph, book, title=name)
     if len(twin) > LONGEST_TWIN:
@@ -95,7 +98,7 @@ def _seen(ledger: Ledger, graph: Graph) -> Ledger:
 
 
 def _notices(graph: Graph) -> tuple[str, ...]:
-    notices = [one_line(note, 300) for note in graph.meta.notes]
+    notices = [one_line(note, 300) for note in graph.meta.remarks]
     if not graph.passes:
         notices.append("No backward was recorded, so there are no steps. The picture shows what there is.")
     return tuple(notices)
@@ -118,7 +121,7 @@ def _data(
         "picture": replace(first, svg=""),
         "packed": packed,
         "titles": {picture.key: one_line(picture.title, 120) for picture in others},
-        "index": _index([first, *others]),
+        "index": _index([first, *others], graph),
         "source": source,
         "ledger": _ledger(ledger) if ledger is not None and ledger.accounts else None,
     }
@@ -137,15 +140,16 @@ def _packed(others: Sequence[Picture]) -> dict[str, str]:
     return found
 
 
-def _index(every: Sequence[Picture]) -> list[tuple[str, str, str]]:
+def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:
     """(text, picture, card) for each card, in the outermost picture that shows it."""
+    nodes = graph.by_id()  # the id of a node is the same in all pictures, that of a folded card is not
     found: dict[tuple[str, str], tuple[str, str, str]] = {}
     for picture in every:
         for card, details in picture.cards.items():
             known = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
             words = (details.title, known.get("grad_fn", ""), known.get("module", ""))
             text = " · ".join(word for word in words if word)
-            identity = ("", card) if card.startswith("n") else (details.title, known.get("module", ""))
+            identity = ("", card) if card in nodes else (details.title, known.get("module", ""))
             found.setdefault(identity, (text, picture.key, card))
     return list(found.values())
 
@@ -157,9 +161,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
             {"name": one_line(account.name, 80)}
             | {
                 policy: [
-                    tuple(
-                        tensor_text(facts, digits=6) for facts in (call.before, call.contribution, call.after)
-                    )
+                    sum_row(call.before, call.contribution, call.after, shape=True)
                     for call in account.under(policy)
                 ]
                 for policy in POLICIES

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.drawing.film import film_scene
-from autograd_tour.drawing.scene import Run
-from autograd_tour.drawing.svg import draw, prefix_for
+from autograd_tour.drawing import ready
+from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
@@ -103,10 +104,10 @@ def _inside(shown: Opened) -> dict[str, frozenset[str]]:
 def _picture(one: _Waiting, doors: dict[str, str], ran: dict[str, int], settings: Settings) -> Picture:
     graph = one.shown.graph
     told = frames(graph)
-    scene = film_scene(graph, settings.direction)
+    scene = ready(film_scene(graph), settings.direction)
     prefix = prefix_for(f"{one.key} {scene.title} {scene.desc}")
     drawn = replace(scene, captions=(), notes=())  # the page has its own places for them
-    svg = draw(
+    svg = draw_scene(
         drawn, theme="light", prefix=prefix, engine=settings.engine, timeout=settings.timeout, moment=_timed
     )
     members = _inside(one.shown)

@@ -1,139 +1,178 @@
-"""Which constants and numbers went into which slot of which node, and how labels name them."""
+"""What went into each node: outputs of other nodes, constants, and plain numbers.
+
+Constants and numbers are no part of torch's own graph: they come from the calls that were heard.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.text import friendly_name
-from autograd_tour.tracer.assemble.drafts import Draft, Drafts, position, strided, take_result
-from autograd_tour.tracer.assemble.titles import Title
-from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand
+from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.readings import Reading, position
+from autograd_tour.tracer.listen.calls import CallRecord
+from autograd_tour.tracer.listen.calls import Operand as Heard
 
-__all__ = ["Operands"]
+__all__ = ["Constant", "Input", "Number", "Operand", "Operands", "Other", "constant_at", "place_operands"]
 
 
-class Operands:
-    """Places the constants of the forward pass; they are not part of torch's own graph."""
+class Input(NamedTuple):
+    """What came along the edge of that slot of ``next_functions``."""
 
-    def __init__(self, drafts: Drafts) -> None:
-        self.drafts = drafts
-        self.next = drafts.skeleton.next
-        self._place_all()
+    slot: int
 
-    def constant(self, number: int) -> Constant:
-        """The constant with that number."""
-        assert self.drafts.record is not None
-        return self.drafts.record.constants[number]
 
-    def name_of(self, number: int) -> str:
-        """How labels refer to it."""
-        return self.title_of(number).name
+class Constant(NamedTuple):
+    """The constant with that number; its ``slot`` is -1 if ``next_functions`` has no place for it."""
 
-    def title_of(self, number: int) -> Title:
-        """Its name in the program, or its path if it is a module's buffer, or what it is there."""
-        made = self.constant(number)
-        name = made.name or self.drafts.leaf_names.get(id(made.ref()), "")
-        if name:
-            return Title(name, name)
-        return self.drafts.titles.tensor(-1 - number, made.spot, made.facts.shape)
+    number: int
+    slot: int
 
-    def _place_all(self) -> None:
-        members: dict[int, list[int]] = {}
-        for i, draft in enumerate(self.drafts.all):
-            if draft.call is not None:
-                members.setdefault(id(draft.call), []).append(i)
-        for indices in members.values():
-            call = self.drafts[indices[0]].call
-            assert call is not None
-            if len(indices) == 1 and self.drafts[indices[0]].alone:
-                self._align(indices[0], call.operands)
-                continue
-            for operand in call.operands:
-                if operand.constant >= 0:
-                    i, slot = self._home(indices, operand)
-                    self.drafts[i].constants += ((operand.constant, slot),)
 
-    def _align(self, i: int, operands: Sequence[Operand]) -> None:
-        """Operands of a call that made one node, in order, against the node's slots, in order."""
-        draft, inputs = self.drafts[i], self.next[i]
-        texts: list[str] = []
-        slot = 0
-        edges = [place for place in inputs if place[0] >= 0]
-        given = [operand for operand in operands if operand.differentiable]
-        for (j, k), operand in zip(edges, given, strict=False) if len(edges) == len(given) else ():
-            made = operand.source
-            if isinstance(made, CallRecord) and not made.one_node_made_all:
-                # Of the nodes of that call, this use tells which made the result.
-                take_result(self.drafts[j], k, made, operand.position)
-        for operand in operands:
-            if operand.differentiable:
-                while slot < len(inputs) and inputs[slot][0] < 0:
-                    slot += 1
-                texts.append(f"\0{slot}" if slot < len(inputs) else operand.text)
+class Number(NamedTuple):
+    """A Python number."""
+
+    value: complex | float | int
+
+
+class Other(NamedTuple):
+    """A tensor with a gradient of which the node takes no derivative; it has a name if it is a leaf."""
+
+    name: str
+
+
+Operand = Input | Constant | Number | Other
+
+
+class Operands(NamedTuple):
+    """The operands of one node.
+
+    ``given``: those of the call in the program's order, if the call made this node alone, else
+    ``None``. ``slots``: what is known to have come in at each slot of ``next_functions``.
+    ``constants``: all of them, with a slot or without.
+    """
+
+    given: tuple[Operand, ...] | None = None
+    slots: tuple[Operand | None, ...] = ()
+    constants: tuple[Constant, ...] = ()
+
+
+def place_operands(material: Material, readings: Sequence[Reading]) -> list[Operands]:
+    """The operands of every node."""
+    given: dict[int, tuple[Operand, ...]] = {}
+    constants: dict[int, list[Constant]] = {}
+    members: dict[int, list[int]] = {}
+    for i, call in enumerate(material.calls):
+        if call is not None:
+            members.setdefault(id(call), []).append(i)
+    for indices in members.values():
+        call = material.calls[indices[0]]
+        assert call is not None
+        if len(indices) == 1 and call.stop - call.start == 1:
+            given[indices[0]] = _align(material, indices[0], call)
+            continue
+        for heard in call.operands:
+            if heard.constant >= 0:
+                i, slot = _home(material, readings, constants, indices, heard)
+                constants.setdefault(i, []).append(Constant(heard.constant, slot))
+    return [_operands(material, i, given.get(i), constants.get(i, ())) for i in range(len(material.skeleton))]
+
+
+def _operands(
+    material: Material, i: int, given: tuple[Operand, ...] | None, constants: Sequence[Constant]
+) -> Operands:
+    edges = _edges(tuple([j >= 0 for j, _ in material.skeleton.next[i]]))
+    if given is None and not constants:
+        return edges
+    constants = tuple(constants) if given is None else tuple(x for x in given if isinstance(x, Constant))
+    slots = list(edges.slots)
+    for constant in constants:
+        if constant.slot >= 0:
+            slots[constant.slot] = constant
+    stubs = [slot for slot, operand in enumerate(slots) if operand is None]
+    others = [operand for operand in given or () if not isinstance(operand, (Input, Constant))]
+    if len(stubs) == 1 and len(others) == 1 and not constants and _is_its_own_call(material, i):
+        slots[stubs[0]] = others[0]  # a Python number: torch wrapped it as a tensor
+    return Operands(given, tuple(slots), constants)
+
+
+@cache
+def _edges(present: tuple[bool, ...]) -> Operands:
+    """Operands of which nothing was heard. A million nodes need only a few."""
+    return Operands(None, tuple(Input(slot) if there else None for slot, there in enumerate(present)))
+
+
+def _align(material: Material, i: int, call: CallRecord) -> tuple[Operand, ...]:
+    """Operands of a call that made one node, in order, against the node's slots, in order."""
+    inputs = material.skeleton.next[i]
+    operands: list[Operand] = []
+    slot = 0
+    for heard in call.operands:
+        if heard.differentiable:
+            while slot < len(inputs) and inputs[slot][0] < 0:
                 slot += 1
-                continue
-            free = slot < len(inputs) and inputs[slot][0] < 0
-            if operand.constant >= 0:
-                draft.constants += ((operand.constant, slot if free else -1),)
-                texts.append(self.name_of(operand.constant))
-            else:
-                texts.append(operand.text)
-            slot += free
-        draft.texts = texts
+            operands.append(Input(slot) if slot < len(inputs) else Other(heard.name))
+            slot += 1
+            continue
+        free = slot < len(inputs) and inputs[slot][0] < 0
+        if heard.constant >= 0:
+            operands.append(Constant(heard.constant, slot if free else -1))
+        else:
+            operands.append(Number(heard.number))
+        slot += free
+    return tuple(operands)
 
-    def _home(self, indices: Sequence[int], operand: Operand) -> tuple[int, int]:
-        """The node of a composite call that took a constant: the one that saved it, else the last."""
-        facts = self.constant(operand.constant).facts
-        taken = {(i, slot) for i in indices for _, slot in self.drafts[i].constants}
-        for i in indices:
-            for view in self.drafts[i].views:
-                if view.tensor is not None and _same_place(view.tensor, operand.pointer, facts):
-                    slot = position(self.drafts[i].slot_names, view.name)
-                    stub = 0 <= slot < len(self.next[i]) and self.next[i][slot][0] < 0
-                    return i, slot if stub else -1
-        for i in reversed(indices):
-            for slot, (j, _) in enumerate(self.next[i]):
-                if j < 0 and (i, slot) not in taken:
-                    return i, slot
-        return indices[-1], -1
 
-    def slot_texts(self, i: int) -> tuple[str, ...]:
-        """How labels refer to what came in at each slot; also completes the texts of the label."""
-        draft, inputs = self.drafts[i], self.next[i]
-        by_slot = {slot: self.name_of(number) for number, slot in draft.constants if slot >= 0}
-        found = [
-            self.drafts.expr(j, k) if j >= 0 else by_slot.get(slot, "") for slot, (j, k) in enumerate(inputs)
-        ]
-        if draft.texts is not None:
-            marks = [int(text[1:]) if text.startswith("\0") else -1 for text in draft.texts]
-            numbers = [text for text, mark in zip(draft.texts, marks, strict=True) if mark < 0]
-            draft.texts = [
-                found[mark] if mark >= 0 else text for text, mark in zip(draft.texts, marks, strict=True)
-            ]
-            stubs = [slot for slot, (j, _) in enumerate(inputs) if j < 0 and slot not in by_slot]
-            told = len(stubs) == 1 and len(numbers) == 1 and not draft.constants
-            if told and self._is_its_own_call(i):
-                found[stubs[0]] = numbers[0]  # a Python number: torch wrapped it as a tensor
-        return tuple(found)
+def _home(
+    material: Material,
+    readings: Sequence[Reading],
+    constants: dict[int, list[Constant]],
+    indices: Sequence[int],
+    heard: Heard,
+) -> tuple[int, int]:
+    """The (node, slot) of a composite call that took a constant: the node that saved it, else the last."""
+    facts, inputs = material.constant(heard.constant).facts, material.skeleton.next
+    for i in indices:
+        for view in readings[i].saved:
+            if view.tensor is not None and _same_place(view.tensor, heard.pointer, facts):
+                slot = position(readings[i].arguments, view.name)
+                stub = 0 <= slot < len(inputs[i]) and inputs[i][slot][0] < 0
+                return i, slot if stub else -1
+    for i in reversed(indices):
+        taken = {constant.slot for constant in constants.get(i, ())}
+        for slot, (j, _) in enumerate(inputs[i]):
+            if j < 0 and slot not in taken:
+                return i, slot
+    return indices[-1], -1
 
-    def _is_its_own_call(self, i: int) -> bool:
-        """Whether the program called what the node is: a dropout's 0.5 is no factor of its product."""
-        call = self.drafts[i].call
-        return call is not None and friendly_name(self.drafts.skeleton.names[i]) in call.function
 
-    def at(self, draft: Draft, tensor: Tensor) -> int:
-        """The constant of ``draft`` that lies where ``tensor`` lies, or -1."""
-        if not strided(tensor):
-            return -1
-        for number, _ in draft.constants:
-            made = self.constant(number).ref()
-            alike = made is not None and strided(made) and made.shape == tensor.shape
-            if alike and made is not None and made.data_ptr() == tensor.data_ptr():
-                return number
+def _is_its_own_call(material: Material, i: int) -> bool:
+    """Whether the program called what the node is: a dropout's 0.5 is no factor of its product."""
+    call = material.calls[i]
+    return call is not None and friendly_name(material.skeleton.names[i]) in call.function
+
+
+def constant_at(material: Material, operands: Operands, tensor: Tensor) -> int:
+    """The constant among ``operands`` that lies where ``tensor`` lies, or -1."""
+    if not _strided(tensor):
         return -1
+    for number, _ in operands.constants:
+        constant = material.constant(number).ref()
+        alike = constant is not None and _strided(constant) and constant.shape == tensor.shape
+        if alike and constant is not None and constant.data_ptr() == tensor.data_ptr():
+            return number
+    return -1
+
+
+def _strided(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own to compare places with."""
+    return tensor.layout == torch.strided and tensor.numel() > 0
 
 
 def _same_place(tensor: Tensor, pointer: int, facts: TensorFacts) -> bool:

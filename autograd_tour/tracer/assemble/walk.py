@@ -41,6 +41,12 @@ class Skeleton:
     def __len__(self) -> int:
         return len(self.names)
 
+    def leaves(self) -> list[Tensor]:
+        """The leaves, in the order of their accumulators."""
+        return [
+            fn.variable for fn, name in zip(self.fns, self.names, strict=True) if name == "AccumulateGrad"
+        ]
+
     def release(self) -> None:
         """Forget the live nodes, root first, so that no node frees a chain behind it."""
         while self.fns:

@@ -6,8 +6,8 @@ hooks return nothing, so they change nothing, hold no node, and are removed what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence, Set
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,32 +20,55 @@ from autograd_tour.tracer.engine.arrivals import Arrivals, Place
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import grads_restored
 
-__all__ = ["record_backward", "run_backward", "start_gradients"]
+__all__ = ["Backward", "NodeRun", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
 
 
+class NodeRun(NamedTuple):
+    """Node number ``node`` of the skeleton as the engine ran it; the rest is as in :class:`Step`."""
+
+    node: int
+    received: Facts = ()
+    sent: Facts = ()
+    before: TensorFacts | None = None
+    after: TensorFacts | None = None
+
+
+class Backward(NamedTuple):
+    """What was heard of one backward, in the engine's order.
+
+    ``hooked`` are the places that received something else than was sent there: a hook of the program
+    changed the gradient on its way.
+    """
+
+    runs: list[NodeRun]
+    hooked: Set[Place]
+
+    def recorded(self, ids: Sequence[str]) -> BackwardPass:
+        """The backward as the record has it. ``ids`` names the skeleton's nodes."""
+        return BackwardPass(tuple([Step(ids[run[0]], *run[1:]) for run in self.runs]))
+
+
 def record_backward(
     skeleton: Skeleton,
     starts: Sequence[tuple[Tensor, Tensor | None, Place]],
-    ids: Sequence[str],
     recorder: Recorder,
     *,
     fresh: bool,
-) -> tuple[BackwardPass, set[Place]]:
-    """Run ``backward`` and record every step. ``ids`` names the skeleton's nodes.
+) -> Backward:
+    """Run ``backward`` and record every step.
 
-    ``starts`` are (output, gradient or ``None`` for 1, where it belongs). Also gives the places that
-    received something else than was sent there: a hook of the program changed the gradient. ``fresh``:
-    the program has only just made the graph.
+    ``starts`` are (output, gradient or ``None`` for 1, where it belongs). ``fresh``: the program has only
+    just made the graph.
 
     The graph is retained and every ``.grad`` is as found afterwards.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
     """
-    listener = _Listener(skeleton, ids, recorder)
+    listener = _Listener(skeleton, recorder)
     for output, gradient, place in starts:
         begun = torch.ones_like(output) if gradient is None else gradient
         listener.arrivals.add(place, recorder.measure(begun, gradient=True))
@@ -59,20 +82,19 @@ def record_backward(
     finally:
         for handle in handles:
             handle.remove()
-    return BackwardPass(tuple(step for step in listener.steps if step is not None)), listener.arrivals.changed
+    return Backward([step for step in listener.steps if step is not None], listener.arrivals.changed)
 
 
 class _Listener:
     """Makes the hooks of all nodes and gathers what they hear. It holds leaves, but no node."""
 
-    def __init__(self, skeleton: Skeleton, ids: Sequence[str], recorder: Recorder) -> None:
-        self.ids = ids
+    def __init__(self, skeleton: Skeleton, recorder: Recorder) -> None:
         self.recorder = recorder
         self.next = skeleton.next
         self.leaves: dict[int, Tensor] = {
             i: fn.variable for i, fn in enumerate(skeleton.fns) if skeleton.names[i] == "AccumulateGrad"
         }
-        self.steps: list[Step | None] = []
+        self.steps: list[NodeRun | None] = []
         self.arrivals = Arrivals()
         self._running: dict[int, list[tuple[int, Facts, TensorFacts | None]]] = {}
 
@@ -102,7 +124,7 @@ class _Listener:
                 del self._running[i]
             if i in self.leaves:
                 after = self._after(self.leaves[i], received, facts, before)
-                self.steps[place] = Step(self.ids[i], facts, (), before, after)
+                self.steps[place] = NodeRun(i, facts, (), before, after)
                 return
             # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
             left = tuple(
@@ -111,7 +133,7 @@ class _Listener:
             for item, to in zip(left, self.next[i], strict=True):
                 if item is not None:
                     self.arrivals.add(to, item)
-            self.steps[place] = Step(self.ids[i], facts, left)
+            self.steps[place] = NodeRun(i, facts, left)
 
         return hook
 

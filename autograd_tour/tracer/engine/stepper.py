@@ -37,7 +37,7 @@ from autograd_tour.tracer.surroundings import (
     random_state_restored,
     switches_restored,
 )
-from autograd_tour.tracer.trace import outputs_of, record_of
+from autograd_tour.tracer.trace import Request, outputs_of, record_of
 
 __all__ = ["Stop", "stepper"]
 
@@ -94,7 +94,8 @@ def stepper(
         ProgramError: the program raised, in forward or in backward, or has nothing to step through.
         UsageError: the arguments are no program, or another stepper is at work.
     """
-    steps = _steps(program, args, gradient, Recorder(keep, ceiling), names, caller_namespaces(1))
+    request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
+    steps = _steps(request, gradient)
     _LIVE.add(steps)
     return steps
 
@@ -106,29 +107,22 @@ def _close_all() -> None:
         steps.close()
 
 
-def _steps(
-    program: Any,
-    args: tuple[Any, ...],
-    gradient: Any,
-    recorder: Recorder,
-    names: Mapping[str, Tensor] | None,
-    caller: list[dict[str, Any]],
-) -> Generator[Stop, None, None]:
+def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
     if not _STEPPING.acquire(blocking=False):
         raise UsageError("another stepper is at work", "Go through its steps first, or call its close()")
     with ExitStack() as stack:
         stack.callback(_STEPPING.release)
         stack.enter_context(random_state_restored())
-        stack.enter_context(switches_restored(modules_in_sight(program, args)))
+        stack.enter_context(switches_restored(modules_in_sight(request.program, request.args)))
         buffers = stack.enter_context(Buffers())
         with ONE_AT_A_TIME, collector_paused():
-            record, outputs = outputs_of(program, args, recorder, buffers)
+            record, outputs = outputs_of(request, buffers)
             if record is None:
                 buffers.remember_all()
             results = [tensor for tensor, _ in outputs]
             start = start_gradients(results, gradient)
-            graph = record_of(program, args, record, outputs, caller, False, None, recorder, names)
-        engine = _Engine(graph, walk(root_of(tensor)[0] for tensor in results), recorder)
+            graph = record_of(request, record, outputs, backward=False)
+        engine = _Engine(graph, walk(root_of(tensor)[0] for tensor in results), request.recorder)
         stack.callback(engine.release)
         with grads_restored(engine.leaves.values(), beyond=engine.beyond) as tensors:
             yield from engine.run(start, fresh=record is not None)

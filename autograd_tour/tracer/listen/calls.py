@@ -21,7 +21,7 @@ class Site(NamedTuple):
     ``spot`` is the place that helps the reader, ``inner`` a deeper one, both as numbers of
     :class:`~autograd_tour.tracer.listen.spots.Spots`, -1 for none. ``direct``: the program itself called the
     torch function there. ``visit`` numbers the module that was called there, 0 if none was;
-    ``frame`` tells two runs of one function apart.
+    ``frame`` tells two runs of one function apart. ``near``: it is only where the result was first used.
     """
 
     spot: int = -1
@@ -29,28 +29,34 @@ class Site(NamedTuple):
     direct: bool = False
     visit: int = 0
     frame: int = 0
+    near: bool = False
 
 
 class Operand:
     """One argument of a call: a tensor with a gradient, a constant tensor, or a Python number.
 
-    ``source`` is what a differentiable one comes from: itself if it is a leaf, or the call that made it,
-    as the result at ``position``. ``path`` is its place among the arguments.
+    ``source`` is what a differentiable one comes from: itself if it is a leaf, which has a ``name``, or
+    the call that made it, as the result at ``position``. ``number`` is the value of what is no tensor.
+    ``path`` is its place among the arguments.
     """
 
-    __slots__ = ("constant", "differentiable", "path", "pointer", "position", "source", "text")
+    __slots__ = (
+        "constant", "differentiable", "name", "number", "path", "pointer", "position", "source"
+    )  # fmt: skip
 
     def __init__(
         self,
-        text: str,
+        name: str,
         differentiable: bool,
         constant: int = -1,
         pointer: int = 0,
         source: Tensor | CallRecord | None = None,
         position: int = 0,
+        number: complex | float | int = 0,
         path: Path = (),
     ) -> None:
-        self.text = text
+        self.name = name
+        self.number = number
         self.differentiable = differentiable
         self.constant = constant
         self.pointer = pointer
@@ -68,8 +74,9 @@ class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
     ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
-    one without a gradient. ``method``: it was called as a method of its first argument. ``whole``: its result is
-    that of the expression at its site, of which it may be an inner part. ``given`` counts the positional arguments.
+    one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
+    the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
+    be an inner part.
     """
 
     __slots__ = (
@@ -113,13 +120,13 @@ class CallRecord:
 
 
 class Constant:
-    """A tensor without gradient that an operation used: ``spot`` is where it was made, or -1."""
+    """A tensor without gradient that an operation used: ``born`` is where it was made."""
 
-    __slots__ = ("cut_from", "facts", "name", "ref", "spot")
+    __slots__ = ("born", "cut_from", "facts", "name", "ref")
 
-    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, spot: int) -> None:
+    def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
         self.ref = weakref.ref(tensor)
         self.facts = facts
         self.name = name
-        self.spot = spot
+        self.born = born
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

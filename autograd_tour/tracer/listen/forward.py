@@ -6,7 +6,6 @@ without touching one of them.
 
 from __future__ import annotations
 
-import builtins
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType
@@ -17,37 +16,15 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand, Path, Site
-from autograd_tour.tracer.listen.frames import home, program_frame, user_frame, user_frames
+from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
-from autograd_tour.tracer.listen.spots import Spots
+from autograd_tour.tracer.listen.sites import Sites
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["ForwardRecord", "sequence_nr"]
 
 sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
-
-_APPLY: CodeType = torch.autograd.Function.apply.__func__.__code__
-_VIEWS = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "unflatten",
-        "transpose",
-        "permute",
-        "movedim",
-        "t",
-        "T",
-        "mT",
-        "squeeze",
-        "unsqueeze",
-        "expand",
-        "contiguous",
-        "size",
-    ]
-)
-"""Functions that compute nothing: they only look at the same numbers in another way."""
 
 DETAILED = 20_000
 """From this many calls on only function, line and module are noted: nobody looks at a million values."""
@@ -61,19 +38,18 @@ class ForwardRecord:
         self.threads = False
         self.stop = stop
         self.calls: list[CallRecord] = []
-        self.spots = Spots()
         self.constants: list[Constant] = []
         self.leaf_names: dict[int, str] = {}
         self.leaves: dict[int, Tensor] = {}
         self.modules = ModuleRecord(stop)
+        self.sites = Sites(stop, self.modules)
         self._constant_of: dict[int, int] = {}
         self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
-        self._born: dict[int, tuple[weakref.ref[Tensor], int]] = {}
-        self._applied: dict[int, tuple[Site, tuple[int, str] | None]] = {}
-        self._home: str | None = None
+        self._born: dict[int, tuple[weakref.ref[Tensor], Site]] = {}
+        self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -107,12 +83,11 @@ class ForwardRecord:
         """Take note of one finished call. ``method``: it is one of tensors, its first argument."""
         stop = sequence_nr()
         if stop == start:
-            if isinstance(result, Tensor) and (not result.requires_grad or result.is_leaf):
+            if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
             return
-        user = user_frame(frame, self.stop)
-        site, group = self._site(frame, user), self.modules.current
+        (site, user), group = self.sites.of_call(frame), self.modules.current
         if len(self.calls) >= DETAILED:
             for seq in range(start, stop):
                 self._owner[seq] = self._plain_call(function, site, group)
@@ -128,7 +103,7 @@ class ForwardRecord:
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
-        call.names = assigned_names(frame, self.stop)[: len(tensors)]
+        call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._made[id(tensor)] = (weakref.ref(tensor), call, position)
         for seq in range(start, stop):
@@ -144,72 +119,36 @@ class ForwardRecord:
             self._plain[key] = CallRecord(function, 0, 0, site, group)
         return self._plain[key]
 
-    def _site(self, frame: FrameType, user: FrameType | None) -> Site:
-        """Where the call that runs in ``frame`` stands; ``user`` is the innermost frame of the program."""
-        helpful = self._program_frame(user)
-        if helpful is None:
-            return Site()
-        spots, run = self.spots, self.modules.run
-        spot = spots.number(helpful)
-        inner = -1 if helpful is user else spots.number(user)
-        visit = run.visit if run is not None and run.owner is None else 0
-        return Site(spot, inner, helpful is frame or _hands_on(frame, helpful), visit, id(helpful))
-
-    def _program_frame(self, user: FrameType | None) -> FrameType | None:
-        own = self.modules.run.own if self.modules.run is not None else None
-        if own is not None:
-            return program_frame(user, self.stop, own.frame, own.owner or "")
-        if self._home is None:
-            for frame in user_frames(user, self.stop):  # the outermost is the program's own
-                self._home = home(frame.f_code.co_filename)
-        return program_frame(user, self.stop, None, self._home or "")
-
     def leave_module(self, frame: FrameType, result: Any) -> None:
         """The module that runs is done, and gives ``result`` to ``frame``."""
         run = self.modules.leave()
         if run is None:
             return
-        small = run.calls and not run.nested and sum(call.function not in _VIEWS for call in run.calls) < 2
-        if run.owner and small and (caller := self._program_frame(user_frame(frame, self.stop))) is not None:
-            # An installed package's own kind of layer, which does one thing: the line that uses it tells more.
-            spot = self.spots.number(caller)
-            for call in run.calls:
-                call.site = Site(spot, call.site.spot, False, run.visit, id(caller))
-                call.whole = False
+        self.sites.move_out(run, frame)
         if run.visit == run.number:
             for item in _flatten(result):
                 made = self.producer(item) if isinstance(item, Tensor) else None
                 if made is not None and made[0].site.visit == run.number:
                     made[0].whole = True
 
-    def settle(self, calls: Iterable[CallRecord | None]) -> None:
-        """Everything has been heard: which of several calls on one place made its result.
+    def note_output(self, tensor: Tensor) -> None:
+        """The program returns ``tensor``: nothing else may have used it."""
+        if self.producer(tensor) is None:
+            self._custom(tensor, None)
 
-        ``calls`` are those that matter; their lines are noted in the order of the program.
-        """
-        used = {id(call) for call in calls}
-        before: CallRecord | None = None
-        for call in [*self.calls, *self._plain.values()]:
-            if not call.whole and call.site.visit == 0:
-                call.whole = True
-                if before is not None and before.site == call.site and not self._named_there(call):
-                    before.whole = False
-            elif call.whole and before is not None and before.site == call.site:
-                before.whole = self._named_there(call)
-            before = call
-            if id(call) in used:
-                self.spots.line(call.site.spot)
+    def settle(self, used: Iterable[CallRecord | None]) -> None:
+        """Everything has been heard; ``used`` are the calls that made the graph."""
+        self.sites.settle([*self.calls, *self._plain.values()], used)
 
-    def _named_there(self, call: CallRecord) -> bool:
-        """Whether the program calls just this function there: not ``sum``, which adds again and again."""
-        expression = self.spots.expression(call.site.spot)
-        name = expression.function.strip("_") if expression is not None else ""
-        return name in ("", call.function) or (call.site.direct and not hasattr(builtins, name))
+    def named_at_birth(self, leaf: Tensor) -> str:
+        """The variable that the program put a leaf in when it made it, or ``""``."""
+        born = self._born_as.get(id(leaf))
+        return born[1] if born is not None and born[0]() is leaf else ""
 
-    def birth(self, tensor: Tensor | None) -> int:
-        """The place where a tensor was made that needed no node, or -1."""
+    def birth(self, tensor: Tensor) -> Site:
+        """Where a tensor was made that needed no node."""
         born = self._born.get(id(tensor))
-        return born[1] if born is not None and born[0]() is tensor else -1
+        return born[1] if born is not None and born[0]() is tensor else Site()
 
     @property
     def abridged(self) -> bool:
@@ -233,7 +172,7 @@ class ForwardRecord:
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):
-            return Operand(f"{item:g}" if isinstance(item, float) else str(item), False)
+            return Operand("", False, number=item)
         return None
 
     def _leaf(self, leaf: Tensor, user: FrameType | None) -> str:
@@ -242,56 +181,56 @@ class ForwardRecord:
             self.modules.notice(leaf, user)
         name = self.leaf_names.get(id(leaf))
         if name is None:
-            name = self.leaf_names[id(leaf)] = self._look_up(leaf, user)
+            # A parameter of a module that was heard of has its path.
+            name = "" if self.modules.owns(leaf) else self._look_up(leaf, user)
+            self.leaf_names[id(leaf)] = name
         return name
 
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
-        """The call of a custom Function that made ``tensor``. No mode hears it: it is noted at its first use.
+        """The call of a custom Function that made ``tensor``, which no mode hears.
 
-        Its node is a Python object anyway, so nothing is changed by looking at it. Where it was called is
-        known if its ``forward`` called a torch function, else the place of the first use stands for it.
+        It was noted if its ``forward`` called a torch function; else it is noted here, at its first use.
+        Its node is a Python object anyway, so nothing is changed by looking at it.
         """
         node = None if is_wrapped(tensor) else tensor.grad_fn
         made_by: Any = getattr(node, "_forward_cls", None)
         if node is None or made_by is None or len(self.calls) >= DETAILED:
             return None
         number = node._sequence_nr()
-        call = self._owner.get(number)
-        if call is None:
-            here = Site(self.spots.number(self._program_frame(user)), -1, False), self.modules.current
-            site, group = self._applied.get(number, here)
-            call = self._owner[number] = CallRecord(made_by.__name__, number, number + 1, site, group)
-            call.operands = [Operand("", True)]
-            self.calls.append(call)
+        call = self._owner.get(number) or self._note_apply(number, made_by.__name__, self.sites.of_use(user))
+        if call.function != made_by.__name__ or call.stop - call.start != 1:
+            return None
+        if not call.outputs:
             for before, _ in node.next_functions:
                 if isinstance(leaf := getattr(before, "variable", None), Tensor):
                     self._leaf(leaf, user)
-        elif call.function != made_by.__name__ or call.stop - call.start != 1:
-            return None
         call.outputs = (*call.outputs, self.recorder.measure(tensor))
         call.places = (*call.places, tensor.output_nr)
         position = len(call.outputs) - 1
         self._made[id(tensor)] = (weakref.ref(tensor), call, position)
         return call, position
 
-    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor) -> None:
-        """A tensor without gradient was made: where. A custom Function's ``forward`` says where it was called.
+    def _note_apply(self, number: int, function: str, site: Site) -> CallRecord:
+        call = self._owner[number] = CallRecord(function, number, number + 1, site, self.modules.current)
+        call.operands = [Operand("", True)]
+        self.calls.append(call)
+        return call
 
-        Such a Function takes its node's number before it runs ``forward``, so it is the last one given out.
+    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor) -> None:
+        """A tensor was made without a node: where. The next node will get the number ``number``.
+
+        In the ``forward`` of a custom Function this tells where it was called. Such a Function takes its
+        node's number before it runs ``forward``, so it is the last one given out.
         """
-        user = user_frame(frame, self.stop)
-        helpful = self._program_frame(user)
-        self._born[id(tensor)] = (weakref.ref(tensor), self.spots.number(helpful))
-        if torch.is_grad_enabled() or number - 1 in self._applied:
+        site, user = self.sites.of_call(frame)
+        self._born[id(tensor)] = (weakref.ref(tensor), site)
+        if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
+            self._born_as[id(tensor)] = (weakref.ref(tensor), names[0])
+        if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
             return
-        outer: FrameType | None = frame
-        while outer is not None and outer.f_code is not self.stop:
-            if outer.f_code is _APPLY:
-                caller = self._program_frame(user_frame(outer, self.stop))
-                site = Site(self.spots.number(caller), -1, True, 0, id(caller))
-                self._applied[number - 1] = site, self.modules.current
-                return
-            outer = outer.f_back
+        applied = self.sites.of_apply(frame)
+        if applied is not None and not torch._C._are_functorch_transforms_active():
+            self._note_apply(number - 1, applied[1], applied[0])
 
     def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
         known = self._constant_of.get(id(tensor), -1)
@@ -328,12 +267,16 @@ class ForwardRecord:
                 return
 
 
-def _hands_on(frame: FrameType, helpful: FrameType) -> bool:
-    """Whether the torch function that ``helpful`` called is the one heard, not one inside of it."""
-    if frame.f_code.co_name != "handle_torch_function":
-        return False
-    called = frame.f_back
-    return called is not None and called.f_back is helpful
+def _names(assigned: tuple[str, ...], result: Any, count: int) -> tuple[str, ...]:
+    """The names of the tensors in a result; one variable for all of them names each by its place."""
+    if len(assigned) != 1 or isinstance(result, Tensor):
+        return assigned[:count]
+    if not isinstance(result, (list, tuple)) or len(result) != count:
+        return ()
+    fields = getattr(type(result), "__match_args__", ())  # torch's own named tuples have them
+    return tuple(
+        f"{assigned[0]}.{fields[n]}" if n < len(fields) else f"{assigned[0]}[{n}]" for n in range(count)
+    )
 
 
 def _arguments(args: Any, kwargs: Any) -> Iterator[tuple[Path, Any]]:
@@ -355,6 +298,11 @@ def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from _flatten(item, depth + 1)
     else:
         yield value
+
+
+def _is_leaf(tensor: Tensor) -> bool:
+    """Whether a tensor is a leaf for sure: of a view this is not asked, torch would make its node anew."""
+    return not tensor._is_view() and tensor.is_leaf
 
 
 def _pointer(tensor: Tensor) -> int:

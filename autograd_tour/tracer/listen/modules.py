@@ -133,6 +133,10 @@ class ModuleRecord:
         if id(leaf) in self._held:
             self._add_root(*self._held[id(leaf)])
 
+    def owns(self, leaf: Tensor) -> bool:
+        """Whether ``leaf`` is a parameter of a module that ran or was noticed."""
+        return id(leaf) in self._parameters
+
     def path(self, place: Place | None) -> str:
         """The path of a module for the reader, ``""`` for what belongs to the program itself.
 

@@ -73,14 +73,19 @@ def _sink(code: CodeType, last: int) -> tuple[str, ...] | None:
     return sinks.get(offsets[bisect_right(offsets, last) - 1], ()) if offsets else ()
 
 
-def assigned_names(frame: FrameType | None, stop: CodeType) -> tuple[str, ...]:
-    """Names that the program is about to give to what the call running in ``frame`` returns."""
+def assigned_names(frame: FrameType | None, stop: CodeType, program: FrameType | None) -> tuple[str, ...]:
+    """Names that the program is about to give to what the call running in ``frame`` returns.
+
+    What a function inside of ``program`` calls it is that function's own affair.
+    """
+    inside = program is not None
     while frame is not None and frame.f_code is not stop:
         code = frame.f_code
+        inside = inside and frame is not program
         if not (is_library(code.co_filename) and code.co_name in _TRANSPARENT):
             names = _sink(code, frame.f_lasti)
             if names is not None:
-                return () if is_library(code.co_filename) else names
+                return () if inside or is_library(code.co_filename) else names
         frame = frame.f_back
     return ()
 
@@ -110,7 +115,7 @@ def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
 
 
 def first_name(tensor: object, frame: FrameType) -> str:
-    """What ``frame`` called ``tensor`` first: as a variable from outside, as an argument, as one of its own."""
+    """What ``frame`` called ``tensor`` first: a variable from outside, an argument, or one of its own."""
     return find_name(tensor, [variables(frame)])
 
 

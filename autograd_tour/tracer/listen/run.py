@@ -47,7 +47,10 @@ def run_forward(
             f"the program called sys.exit({error.code!r}) instead of returning a loss{_place(error)}",
             "Take the call out of the program, or trace a function that does not come to it",
         ) from error
-    return record, check_outputs(result)
+    outputs = check_outputs(result)
+    for tensor, _ in outputs:
+        record.note_output(tensor)
+    return record, outputs
 
 
 def _failure(error: Exception) -> ProgramError:
@@ -152,6 +155,7 @@ class LeafNames(Mapping[int, str]):
                 or find_name(leaf, [arguments])
                 or heard.get(key)
                 or find_name(leaf, [*spaces, *caller])
+                or (record.named_at_birth(leaf) if record is not None else "")
             )
         self._fallback = paths
 

@@ -39,13 +39,13 @@ def read(code: CodeType, instruction: int) -> Expression | None:
     kind = _instruction(code, instruction)
     if kind in (*_ITERATED, *_UNPACKED, *_STORED):
         return _from_statement(code.co_filename, span, kind)
+    if _is_link(code.co_filename, span):
+        return _from_chain(code.co_filename, span)
     text = _cut(code.co_filename, span)
     if kind == "LIST_EXTEND" and (starred := _starred(text)):
         return starred
     found = expression(text) if text else None
-    if found is None or _misfit(found.tree, kind):
-        return _from_chain(code.co_filename, span)
-    return found
+    return found if found is not None and not _misfit(found.tree, kind) else None
 
 
 def _span(code: CodeType, instruction: int) -> _Span | None:
@@ -65,7 +65,7 @@ def _instruction(code: CodeType, offset: int) -> str:
 
 
 def _misfit(tree: ast.AST | None, kind: str) -> bool:
-    """Whether the text can not be what the instruction does: the file has changed, or it is one link of a chain."""
+    """Whether the text cannot be what the instruction does: the file has changed."""
     if kind.startswith(("CALL", "PRECALL")):
         return not isinstance(tree, ast.Call | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp)
     if kind.startswith("BINARY_OP"):
@@ -73,6 +73,12 @@ def _misfit(tree: ast.AST | None, kind: str) -> bool:
     if kind.startswith("LOAD_ATTR"):
         return not isinstance(tree, ast.Attribute)
     return isinstance(tree, ast.Name | ast.Constant)
+
+
+def _is_link(file: str, span: _Span) -> bool:
+    """Whether the place is that of the last name in a chain over several lines."""
+    before = _cut(file, (max(span[0] - 1, 1), span[0], 0, span[2]))
+    return before.rstrip().endswith(".")
 
 
 def _cut(file: str, span: _Span) -> str:

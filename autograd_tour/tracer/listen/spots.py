@@ -1,4 +1,4 @@
-"""Places in the program, noted as (code, instruction) while it runs, and read as lines and expressions later."""
+"""Places in the program: (code, instruction) while it runs, lines and expressions when they are asked for."""
 
 from __future__ import annotations
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.text import number
+from autograd_tour.views.picture import Bar, ChartRow, Part
 
-__all__ = ["Bar", "Part", "Row", "rows_of"]
+__all__ = ["rows_of"]
 
 MOST_ROWS = 6
 MOST_ELEMENTS = 4
@@ -19,51 +18,13 @@ MOST_PARTS = 12
 LARGEST = 1e307  # a dozen of these can still be added without overflow; what is larger stands as text
 UNKNOWN = "?"
 
-State = Literal["bar", "none", "odd"]
 Read = Callable[[TensorFacts], Number | None]
 Spell = Callable[[Number], str]
 
 
-@dataclass(frozen=True)
-class Part:
-    """One segment of a bar: what ``call`` brought; 0 is what was there before, -1 several calls."""
-
-    value: float
-    text: str
-    call: int
-
-
-@dataclass(frozen=True)
-class Bar:
-    """``.grad`` after one call. ``state`` is ``none`` for no gradient, ``odd`` for no number to draw.
-
-    ``before`` is ``None`` for an empty slot, ``gone`` what zeroing threw away, ``None`` for nothing.
-    The last of ``parts`` is what this call brought. ``level`` is ``after`` as a number.
-    """
-
-    call: int
-    before: str | None
-    gone: str | None
-    after: str
-    state: State
-    level: float = 0.0
-    parts: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True)
-class Row:
-    """One number through all calls, under each policy; ``index`` has the place of one element."""
-
-    leaf: str
-    index: str
-    norm: bool
-    stacked: bool
-    bars: tuple[tuple[Policy, tuple[Bar, ...]], ...]
-
-
-def rows_of(ledger: Ledger) -> tuple[tuple[Row, ...], int]:
+def rows_of(ledger: Ledger) -> tuple[tuple[ChartRow, ...], int]:
     """At most six rows, and the number of leaves that found no place among them."""
-    rows: list[Row] = []
+    rows: list[ChartRow] = []
     for done, account in enumerate(ledger.accounts):
         count = math.prod(account.shape)
         elements = count if 1 <= count <= MOST_ELEMENTS and not _any_complex(account) else 0
@@ -122,13 +83,13 @@ def _norm(facts: TensorFacts) -> Number | None:
         return None
 
 
-def _row(account: LeafAccount, index: str, read: Read, *, norm: bool) -> Row:
+def _row(account: LeafAccount, index: str, read: Read, *, norm: bool) -> ChartRow:
     adds_up = all(
         _adds_up(account.under(policy), policy, read, 2e-6 if norm else 1e-2) for policy in POLICIES
     )
     spell = _speller(account, read)
     bars = tuple((policy, _bars(account.under(policy), policy, read, spell, adds_up)) for policy in POLICIES)
-    return Row(account.name, index, norm, adds_up, bars)
+    return ChartRow(account.name, index, norm, adds_up, bars)
 
 
 def _adds_up(calls: tuple[Call, ...], policy: Policy, read: Read, tolerance: float) -> bool:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from autograd_tour.drawing.bundle import bundled
-from autograd_tour.drawing.metrics import fit
-from autograd_tour.drawing.scene import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape
-from autograd_tour.drawing.wording import tensor_text
-from autograd_tour.record.graph import Change, Edge, Graph, Node, State
-from autograd_tour.text import one_line
+from msgspec.structs import replace
 
-__all__ = ["diff_scene"]
+from autograd_tour.errors import UsageError
+from autograd_tour.record.graph import Change, Edge, Graph, Node, State
+from autograd_tour.record.trace import Trace
+from autograd_tour.text import one_line
+from autograd_tour.views.base import View
+from autograd_tour.views.bundle import bundled
+from autograd_tour.views.naming import title_run
+from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape, within
+from autograd_tour.views.wording import tensor_text
+
+__all__ = ["diff_scene", "view"]
 
 NAME_ROOM = 170.0
 TEXT_ROOM = 150.0
+VALUE_ROOM = 230.0
+GRADIENT_ROOM = 210.0
 CHANGE_ROWS = 6
 
 _MARKS: dict[State, tuple[str, Role]] = {
@@ -27,7 +34,26 @@ _EMPHASIS: dict[State, Emphasis] = {"added": "strong", "gone": "faint"}
 _SHAPES: dict[str, Shape] = {"leaf": "leaf", "constant": "constant", "group": "group"}
 
 
-def diff_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
+class Comparison(View):
+    """What is added, gone or changed from one run to another."""
+
+    name = "diff"
+    summary = "two runs in one picture: what is added, gone or changed"
+
+    def picture(self, trace: Trace) -> Scene:
+        """The nodes and edges of both runs.
+
+        Raises:
+            UsageError: the trace is of one run.
+        """
+        if trace.graph.nodes and not trace.graph.compared:
+            raise UsageError(
+                "a diff needs two graphs, and this is one", "autograd-tour diff A B compares two"
+            )
+        return diff_scene(trace.graph)
+
+
+def diff_scene(graph: Graph) -> Scene:
     """Cards and links for a result of :func:`autograd_tour.views.diff.diff`."""
     artist = _Artist(graph)
     cards = [artist.card(node) for node in graph.nodes if node.kind != "accumulate"]
@@ -37,10 +63,10 @@ def diff_scene(graph: Graph, direction: Literal["LR", "TB"] = "LR") -> Scene:
     together = [
         link
         for state in ("", "strong", "faint")
-        for link in bundled((link for link in links if link.emphasis == state), folded)
+        for link in bundled((link for link in links if link.emphasis == state), folded, artist.ends)
     ]
     return Scene(
-        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), direction, graph.meta.notes
+        tuple(cards), tuple(together), "Two autograd graphs", _describe(graph), notes=graph.meta.remarks
     )
 
 
@@ -52,8 +78,8 @@ class _Artist:
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
-        name = fit(self.graph.title(node.id), NAME_ROOM, 14, bold=True)
         mark, role = _MARKS.get(node.state, ("", ink))
+        name = title_run(self.graph, node, ink, NAME_ROOM, bold=mark != "")
         head = (Run(f"{mark}  ", role, bold=True, size=18),) if mark else ()
         kind = (
             node.kind
@@ -65,21 +91,21 @@ class _Artist:
         fill: Role = "leaf_fill" if node.kind == "leaf" else "constant_fill"
         rows = [
             Row(
-                (*head, Run(name, ink, bold=mark != "", size=14)),
-                (Run(fit(kind, NAME_ROOM, 12), "muted"),) if kind else (),
+                (*head, name),
+                (Run(kind, "muted", room=NAME_ROOM),) if kind else (),
                 fill=None if gone else fill,
                 height=27,
-                mark="cut" if node.is_cut else "",
+                mark="cut" if node.cut is not None else "",
             )
         ]
-        backward = [change for change in node.changes if change[0].startswith((".grad", "gradient"))]
+        backward = [change for change in node.changes if change.kind in ("gradient", "grad")]
         others = [change for change in node.changes if change not in backward]
         rows += [_changed(change, "forward") for change in others[:CHANGE_ROWS]]
         if len(others) > CHANGE_ROWS:
             rows.append(Row((Run(f"… {len(others) - CHANGE_ROWS} more", "muted"),), height=18))
-        if not any(what.startswith("value") for what, _, _ in others) and node.value is not None:
-            value = fit(tensor_text(node.value), 230, 12)
-            rows.append(Row((Run(value, "forward" if new else "muted"),)))
+        if not any(change.kind == "value" for change in others) and node.value is not None:
+            role = "forward" if new else "muted"
+            rows.append(Row((Run(tensor_text(node.value), role, room=VALUE_ROOM),)))
         lane = [_changed(change, "backward") for change in backward] or self._gradient(node, new)
         shape = _SHAPES.get(node.kind, "operation")
         title = f"{node.state}: {node.op or node.name}"
@@ -98,36 +124,39 @@ class _Artist:
             facts, lead = step.after, ".grad  "
         else:
             facts, lead = next((item for item in step.received if item is not None), None), "grad in  "
-        text = fit(tensor_text(facts, shape=False) if facts is not None else "none", 210, 12)
-        return [Row((Run(lead, role), Run(text, role)), height=22)]
+        text = tensor_text(facts, shape=False) if facts is not None else "none"
+        return [Row((Run(lead, role), Run(text, role, room=GRADIENT_ROOM)), height=22)]
+
+    def ends(self, link: Link) -> str:
+        """What a link joins."""
+        a, b = self.nodes[link.src], self.nodes[link.dst]
+        return f"{'gradient ' if link.flow == 'backward' else ''}{a.op or a.name} → {b.op or b.name}"
 
     def link(self, edge: Edge) -> Link | None:
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None
-        a, b = self.nodes[src], self.nodes[dst]
         mark, role = _MARKS.get(edge.state, ("", "ink"))
         marked = edge.state in ("added", "gone")
         label = Label((Run(mark, role, bold=True, size=16),)) if marked else Label()
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}"
         emphasis = _EMPHASIS.get(edge.state, "")
         if edge.kind == "forward":
-            flow: Literal["forward", "constant"] = "constant" if a.kind == "constant" else "forward"
-            title = f"{a.op or a.name} → {b.op or b.name}: {edge.state}"
-            return Link(ident, src, dst, flow, label, title=title, emphasis=emphasis)
-        ports = ("g", "g")
-        title = f"gradient {a.op or a.name} → {b.op or b.name}: {edge.state}"
-        return Link(f"{ident}-g", src, dst, "backward", label, True, ports, title, emphasis)
+            constant = self.nodes[src].kind == "constant"
+            flow: Literal["forward", "constant"] = "constant" if constant else "forward"
+            link = Link(ident, src, dst, flow, label, emphasis=emphasis)
+        else:
+            link = Link(f"{ident}-g", src, dst, "backward", label, True, ("g", "g"), "", emphasis)
+        return replace(link, title=f"{self.ends(link)}: {edge.state}")
 
 
 def _changed(change: Change, role: Role) -> Row:
     """``what  before → after``: before struck small and grey, after bold."""
-    what, before, after = (fit(text, TEXT_ROOM, 12) for text in change)
     runs = (
-        Run(f"{what}  ", role),
-        Run(before, "muted"),
+        within("", change.what, "  ", role, TEXT_ROOM),
+        Run(change.before, "muted", room=TEXT_ROOM),
         Run("  →  ", "ink", bold=True),
-        Run(after, role, bold=True),
+        Run(change.after, role, bold=True, room=TEXT_ROOM),
     )
     return Row(runs, fill="accumulated_fill" if role == "backward" else None, height=22)
 
@@ -145,12 +174,18 @@ def _describe(graph: Graph) -> str:
         word = "New" if node.state == "added" else "Gone"
         said.append(f"{word}: {node.kind} {_said(node)}.")
     for node in [node for node in cards if node.changes][:8]:
-        changes = (
-            "{} {} → {}".format(*(one_line(text, 60) for text in change)) for change in node.changes[:3]
-        )
-        said.append(f"{_said(node)}: {'; '.join(changes)}.")
+        changes = "; ".join(map(_in_words, node.changes[:3]))
+        said.append(f"{_said(node)}: {changes}.")
     return " ".join(said)
+
+
+def _in_words(change: Change) -> str:
+    what, before, after = (one_line(text, 60) for text in (change.what, change.before, change.after))
+    return f"{what} {before} → {after}"
 
 
 def _said(node: Node) -> str:
     return one_line(node.name or node.op or node.grad_fn, 60)
+
+
+view = Comparison()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from autograd_tour.drawing.scene import Role, Run
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
+from autograd_tour.views.nonfinite import NonFinite
+from autograd_tour.views.picture import Role, Run, within
 
 __all__ = ["describe_graph", "elements", "shape_text", "short", "tensor_runs", "tensor_text"]
 
+NAME_ROOM = 90.0
+"""Widest name of a result or a gradient before its numbers, px."""
 WRITTEN_OUT = 4
 """A tensor of up to this many elements is written out."""
 
@@ -61,17 +64,19 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 
 
 
 def tensor_runs(
-    facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True
+    facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True, odd: NonFinite | None = None
 ) -> tuple[Run, ...]:
-    """The same as runs of text, with a warning behind it where there is a NaN or an infinity."""
+    """The same as runs of text, and behind it what of it is not finite, in red unless it was given so.
+
+    A long ``name`` is shortened.
+    """
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
-    lead = f"{name} = " if name and scalar else f"{name}  " if name else ""
-    runs = [Run(lead + text, role)]
-    if facts is not None and facts.stats is not None and (facts.stats.nan or facts.stats.inf):
-        count = [f"{facts.stats.nan} NaN"] if facts.stats.nan else []
-        count += [f"{facts.stats.inf} Inf"] if facts.stats.inf else []
-        runs.append(Run("  ✕ " + ", ".join(count), "error", bold=True))
+    behind = f"{' =' if scalar else ' '} {text}"
+    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
+    if odd is not None:
+        alarm = Run(f"  {odd.text()}", "error", bold=True)
+        runs.append(Run(f"  {odd.text()}", "muted") if odd.given else alarm)
     return tuple(runs)
 
 

@@ -1,0 +1,130 @@
+"""How large everything is, in px: the one place that knows how wide a text is."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from autograd_tour.drawing.metrics import fit, fit_around, text_width
+from autograd_tour.views.picture import Card, Label, Row, Run, Scene
+
+__all__ = [
+    "ARROW",
+    "BADGE",
+    "HATCH",
+    "PADDING",
+    "card_height",
+    "card_width",
+    "fitted",
+    "label_width",
+    "row_width",
+    "run_width",
+]
+
+PADDING = 9.0
+GAP = 14.0
+HATCH = 34.0
+"""Width of the hatched end of a row, px: its text ends before it."""
+_MARKS = {"": 0.0, "tab": 4.0, "hatched": 4.0 + HATCH, "cut": 16.0}
+"""The room that a mark takes in its row, px."""
+ARROW = 9.0
+"""Length of an arrow's head, px."""
+BADGE = 8.5
+"""Radius of the disc with a step number, px."""
+
+
+def run_width(run: Run) -> float:
+    """Advance width of a text."""
+    return len(run.text) * run.size * 0.6 if run.mono else text_width(run.text, run.size, run.bold)
+
+
+def _width(runs: tuple[Run, ...]) -> float:
+    return run_width(runs[0]) if len(runs) == 1 else sum([run_width(run) for run in runs])
+
+
+def row_width(row: Row) -> float:
+    """Smallest width of a card that holds this row."""
+    left = _width(row.left)
+    if row.earlier:
+        left = max(left, *(_width(runs) for _, runs in row.earlier))
+    right = _width(row.right) if row.right else 0.0
+    extra = (2 * BADGE + 4 if row.step else 0) + _MARKS[row.mark]
+    return 2 * PADDING + left + right + extra + (GAP if left and right else 0)
+
+
+def card_width(card: Card) -> float:
+    """Width of a card: the widest row decides."""
+    return float(round(max([card.minimum, *[row_width(row) for row in card.rows]]) + 0.5))
+
+
+def card_height(card: Card) -> float:
+    """Height of a card."""
+    return sum([row.height for row in card.rows])
+
+
+def label_width(label: Label) -> float:
+    """Width of a label with its disc."""
+    return _width(label.runs) + (2 * BADGE + (4 if label.runs else 0) if label.step else 0)
+
+
+# ---- room ---------------------------------------------------------------------------------------
+
+
+def fitted(scene: Scene) -> Scene:
+    """The scene with every text in the room it may take. What has room enough is not copied."""
+    rows: dict[int, tuple[Row, ...]] = {}  # many cards of a long chain share their rows
+    cards = []
+    for card in scene.cards:
+        found = rows.get(id(card.rows))
+        if found is None:
+            found = rows[id(card.rows)] = _fitted_rows(card.rows)
+        cards.append(card if found is card.rows else replace(card, rows=found))
+    links = []
+    for link in scene.links:
+        runs = _fitted(link.label.runs) if link.label.runs else link.label.runs
+        links.append(link if runs is link.label.runs else replace(link, label=Label(runs, link.label.step)))
+    captions = tuple(tuple(_fitted(line) for line in caption) for caption in scene.captions)
+    return replace(scene, cards=tuple(cards), links=tuple(links), captions=captions)
+
+
+def _fitted_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    short = [_fitted_row(row) for row in rows]
+    return rows if all(a is b for a, b in zip(rows, short, strict=True)) else tuple(short)
+
+
+def _fitted_row(row: Row) -> Row:
+    left, right = _fitted(row.left), _fitted(row.right)
+    earlier = row.earlier
+    if earlier:
+        stages = tuple([(frame, _fitted(runs)) for frame, runs in earlier])
+        earlier = earlier if all(a[1] is b[1] for a, b in zip(earlier, stages, strict=True)) else stages
+    if left is row.left and right is row.right and earlier is row.earlier:
+        return row
+    return replace(row, left=left, right=right, earlier=earlier)
+
+
+def _fitted(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    for run in runs:
+        if run.room and _short(run) is not run:
+            return tuple([_short(run) if run.room else run for run in runs])
+    return runs
+
+
+def _short(run: Run) -> Run:
+    if run.part is None:
+        text = _cut(run, run.text)
+        return run if text == run.text else replace(run, text=text)
+    start, stop = run.part
+    piece = run.text[start:stop]
+    short = _cut(run, piece)
+    if short == piece:
+        return run
+    return replace(run, text=f"{run.text[:start]}{short}{run.text[stop:]}", part=(start, start + len(short)))
+
+
+def _cut(run: Run, text: str) -> str:
+    """``text`` in the room that ``run`` gives it."""
+    if run.brief and text_width(text, run.size, run.bold) > run.room:
+        text = run.brief
+    if run.around:
+        return fit_around(text, run.around, run.room, run.size)
+    return fit(text, run.room, run.size, run.bold, keep_end=run.keep_end)

@@ -1,0 +1,74 @@
+"""What each node keeps for its backward, as facts: where it came from and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import SavedState
+from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.operands import Operands, constant_at
+from autograd_tour.tracer.assemble.readings import Reading, origin, position
+from autograd_tour.tracer.assemble.saved import SavedTensorView
+from autograd_tour.tracer.assemble.values import Values
+
+__all__ = ["Kept", "measure_saved"]
+
+
+class Kept(NamedTuple):
+    """A saved tensor. ``node`` made it, or it is the constant with the number ``constant``; -1: unknown."""
+
+    name: str
+    facts: TensorFacts | None
+    state: SavedState
+    node: int = -1
+    constant: int = -1
+
+
+def measure_saved(
+    material: Material, readings: Sequence[Reading], values: Values, operands: Sequence[Operands]
+) -> list[Sequence[Kept]]:
+    """The saved tensors of every node that this run needed."""
+    return [
+        [
+            _measure(material, readings, values, operands[i], i, view)
+            for view in reading.saved
+            if view.state != "none"
+        ]
+        if reading.saved
+        else ()
+        for i, reading in enumerate(readings)
+    ]
+
+
+def _measure(
+    material: Material,
+    readings: Sequence[Reading],
+    values: Values,
+    operands: Operands,
+    i: int,
+    view: SavedTensorView,
+) -> Kept:
+    home = origin(material, readings, i, view)
+    facts = _facts(material, values, home, view)
+    if home is not None:
+        return Kept(view.name, facts, view.state, node=home[0])
+    slot = position(readings[i].arguments, view.name)
+    of = [constant.number for constant in operands.constants if constant.slot == slot >= 0]
+    if not of and view.tensor is not None:
+        of = [constant_at(material, operands, view.tensor)]
+    return Kept(view.name, facts, view.state, constant=of[-1] if of else -1)
+
+
+def _facts(
+    material: Material, values: Values, home: tuple[int, int] | None, view: SavedTensorView
+) -> TensorFacts | None:
+    """Those of its maker if the tensor is unchanged, else measured."""
+    if view.tensor is None:
+        return None
+    known = values.of(*home) if home is not None and not view.tensor.is_inference() else None
+    unchanged = known is not None and known.has_values and known.version == view.tensor._version
+    if unchanged and known is not None and known.shape == tuple(view.tensor.shape):
+        return known
+    return material.recorder.measure(view.tensor)

@@ -1,0 +1,97 @@
+"""What the passes start from: the walked graph and what was heard of the program that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from autograd_tour.tracer.assemble.attribution import attribute
+from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.listen.calls import CallRecord, Constant
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.measure import Recorder
+
+__all__ = ["LARGE", "Material", "Result"]
+
+LARGE = 20_000
+"""From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
+
+
+class Result(NamedTuple):
+    """A tensor that the program returned: output ``slot`` of node ``node``, and its name if it has one."""
+
+    node: int
+    slot: int
+    tensor: Tensor
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """``calls`` has the call that made each node of ``skeleton``, ``None`` where it is not known.
+
+    ``leaf_names`` is by ``id`` of the leaf. Nodes are spoken of by their index in ``skeleton``,
+    constants by their index in ``record.constants``.
+    """
+
+    skeleton: Skeleton
+    record: ForwardRecord | None
+    recorder: Recorder
+    leaf_names: Mapping[int, str]
+    calls: Sequence[CallRecord | None]
+    results: Sequence[Result]
+
+    @classmethod
+    def gather(
+        cls,
+        skeleton: Skeleton,
+        record: ForwardRecord | None,
+        recorder: Recorder,
+        leaf_names: Mapping[int, str],
+        results: Iterable[Result],
+    ) -> Material:
+        """The material, with the calls attributed to the nodes."""
+        results = tuple(results)
+        calls = attribute(skeleton, record, [(result.node, result.tensor) for result in results])
+        if record is not None:
+            record.settle(calls)
+        return cls(skeleton, record, recorder, leaf_names, calls, results)
+
+    def __len__(self) -> int:
+        return len(self.skeleton)
+
+    @property
+    def thorough(self) -> bool:
+        """Whether saved tensors and local rules are read too."""
+        return len(self.skeleton) <= LARGE and self.recorder.keep != 0
+
+    @property
+    def structure_only(self) -> bool:
+        """Whether nothing is known but the graph itself: there may be a million nodes."""
+        return not self.thorough and self.record is None
+
+    def is_leaf(self, i: int) -> bool:
+        """Whether node ``i`` is the accumulator of a leaf."""
+        return self.skeleton.names[i] == "AccumulateGrad"
+
+    def constant(self, number: int) -> Constant:
+        """The constant with that number."""
+        assert self.record is not None
+        return self.record.constants[number]
+
+    def line(self, spot: int) -> int | None:
+        """The number of the source line with a place of the program."""
+        return self.record.sites.spots.line(spot) if self.record is not None else None
+
+    def constant_name(self, number: int) -> str:
+        """Its name in the program, or its path if it is a module's buffer."""
+        constant = self.constant(number)
+        return constant.name or self.leaf_names.get(id(constant.ref()), "")
+
+    def group(self, i: int) -> str:
+        """The path of the module in which node ``i`` was made."""
+        call = self.calls[i]
+        return self.record.modules.path(call.group) if call is not None and self.record is not None else ""

@@ -1,0 +1,163 @@
+"""Titles, values and what is kept -> the nodes of a Graph, in their order and with their ids."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from autograd_tour.record.graph import Node, Saved
+from autograd_tour.rules import formulas
+from autograd_tour.tracer.assemble.examined import Examined
+from autograd_tour.tracer.assemble.kept import Kept
+from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.naming import place_of_backward
+from autograd_tour.tracer.assemble.titles import Title, Titles
+
+__all__ = ["Ids", "formulas_of", "leaf_nodes", "make_nodes", "notes_of", "number_nodes"]
+
+
+class Ids(NamedTuple):
+    """Ids of the skeleton's nodes by index, of the leaves by the index of their accumulator, of the
+    constants by number.
+    """
+
+    nodes: list[str]
+    leaves: dict[int, str]
+    constants: dict[int, str]
+
+    def source(self, i: int) -> str:
+        """What a forward edge from node ``i`` starts at: a leaf, not its accumulator."""
+        return self.leaves.get(i) or self.nodes[i]
+
+
+def number_nodes(examined: Examined) -> Ids:
+    """Ids in the order of the nodes: inputs before what uses them, a constant right before its first use."""
+    ids = Ids([], {}, {})
+    count = 0
+
+    def fresh() -> str:
+        nonlocal count
+        count += 1
+        return f"n{count - 1}"
+
+    for i, operands in enumerate(examined.operands):
+        if examined.material.is_leaf(i):
+            ids.leaves[i] = fresh()
+        for constant in operands.constants:
+            if constant.number not in ids.constants:
+                ids.constants[constant.number] = fresh()
+        ids.nodes.append(fresh())
+    return ids
+
+
+def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
+    """All nodes: leaves with their accumulators, constants, operations."""
+    material, values, titles = examined.material, examined.values, examined.titles
+    skeleton = material.skeleton
+    nodes: list[Node] = []
+    placed: set[int] = set()
+    for i, (fn, name) in enumerate(zip(skeleton.fns, skeleton.names, strict=True)):
+        if name == "AccumulateGrad":
+            nodes += leaf_nodes(ids.leaves[i], ids.nodes[i], values.facts[i], values.name(i), titles.nodes[i])
+            continue
+        for constant in examined.operands[i].constants:
+            if constant.number not in placed:
+                placed.add(constant.number)
+                nodes.append(_constant(material, ids.constants[constant.number], constant.number, titles))
+        call, slots, title = material.calls[i], len(skeleton.next[i]), titles.nodes[i]
+        nodes.append(
+            Node(
+                ids.nodes[i],
+                "operation",
+                title.op,
+                title.name,
+                name,
+                call=call.function if call is not None else "",
+                slots=slots,
+                values=values.facts[i],
+                names=values.names[i],
+                formula=formulas_of(name, slots),
+                where=material.line(call.site.spot) if call is not None else None,
+                inner=material.line(call.site.inner) if call is not None else None,
+                expression=title.expression,
+                brief=title.brief,
+                group=material.group(i),
+                attributes=examined.attributes[i],
+                saved=tuple([_saved(item, ids) for item in examined.kept[i]]),
+                notes=notes_of(fn, name),
+                fused=examined.rules[i].fused if examined.rules else None,
+            )
+        )
+    return nodes
+
+
+def leaf_nodes(
+    leaf: str, accumulator: str, values: tuple[Any, ...], name: str, title: Title | None = None
+) -> tuple[Node, Node]:
+    """A leaf and its accumulator. A parameter belongs to the module that its path leads to.
+
+    ``title`` is what a leaf without a name is called.
+    """
+    group, title = name.rpartition(".")[0], title or Title(name or "leaf", name)
+    return (
+        Node(
+            leaf,
+            "leaf",
+            title.op,
+            title.name,
+            values=values,
+            names=(name,),
+            group=group,
+            expression=title.expression,
+            brief=title.brief,
+        ),
+        Node(accumulator, "accumulate", "accumulate", grad_fn="AccumulateGrad", group=group),
+    )
+
+
+def _constant(material: Material, node_id: str, number: int, titles: Titles) -> Node:
+    title = titles.constants[number]
+    constant, name = material.constant(number), material.constant_name(number)
+    notes: tuple[str, ...] = ()
+    if constant.cut_from is not None:
+        function, call, leaf = constant.cut_from
+        source = material.leaf_names.get(id(leaf), "") if leaf is not None else ""
+        source = source or next(iter(call.names if call else ()), "")
+        notes = (f"cut: {function} of {source}" if source else f"cut: {function}",)
+    values = (constant.facts,)
+    return Node(
+        node_id,
+        "constant",
+        title.op,
+        title.name,
+        values=values,
+        names=(name,),
+        notes=notes,
+        expression=title.expression,
+        brief=title.brief,
+    )
+
+
+def _saved(item: Kept, ids: Ids) -> Saved:
+    of = ids.source(item.node) if item.node >= 0 else ids.constants.get(item.constant, "")
+    return Saved(item.name, item.facts, of, item.state)
+
+
+@cache
+def formulas_of(name: str, slots: int) -> tuple[str, ...]:
+    """Torch's derivative formula for each slot: one tuple for all nodes of a kind."""
+    return formulas.formulas(name, slots)
+
+
+def notes_of(fn: Any, name: str) -> tuple[str, ...]:
+    """What a reader has to know about a kind of node."""
+    notes: list[str] = []
+    if name.startswith("CompiledFunction"):
+        notes.append("opaque: torch.compile keeps what happens inside to itself")
+    elif hasattr(fn, "_forward_cls"):
+        notes.append("custom Function")
+        if place := place_of_backward(fn._forward_cls):
+            notes.append(f"its backward() is at {place}")
+    if name == "CopySlices":
+        notes.append("in place on a view: the real node is hidden inside")
+    return tuple(notes)

@@ -1,0 +1,146 @@
+"""What each node does to the gradient on its way to each slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.rule import Rule, Words
+from autograd_tour.rules import table
+from autograd_tour.rules.node import NodeView, is_compound
+from autograd_tour.rules.node import Operand as Seen
+from autograd_tour.tracer.assemble.kept import Kept
+from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.naming import place_of_backward
+from autograd_tour.tracer.assemble.operands import Constant, Input, Number, Operands
+from autograd_tour.tracer.assemble.readings import Reading
+from autograd_tour.tracer.assemble.titles import Titles
+from autograd_tour.tracer.assemble.values import Values
+from autograd_tour.tracer.measure import measure
+
+__all__ = ["LocalRules", "local_rules"]
+
+
+class LocalRules(NamedTuple):
+    """The rule of each slot and the marks of its gradient edge; ``fused``: what the node computes in all."""
+
+    rules: tuple[Rule | None, ...] = ()
+    marks: tuple[tuple[str, ...], ...] = ()
+    fused: Rule | None = None
+
+
+_NONE = LocalRules()
+
+
+def local_rules(
+    material: Material,
+    readings: Sequence[Reading],
+    values: Values,
+    operands: Sequence[Operands],
+    kept: Sequence[Sequence[Kept]],
+    titles: Titles,
+) -> list[LocalRules]:
+    """The rules of every node; none at all if the graph is large."""
+    if not material.thorough:
+        return []
+    views = _Views(material, readings, values, operands, kept, titles)
+    return [
+        _NONE if material.is_leaf(i) else _rules(material, views.node(i), i) for i in range(len(material))
+    ]
+
+
+def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
+    function = getattr(material.skeleton.fns[i], "_forward_cls", None)
+    place = place_of_backward(function) if function is not None else ""
+    if place:  # what the program wrote itself is told by its own line
+        inputs = material.skeleton.next[i]
+        words = Words(f"your backward(), {place}")
+        return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
+    rules = tuple(
+        [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
+    )
+    return LocalRules(rules, tuple([table.marks(node, rule) for rule in rules]), table.fused(node))
+
+
+class _Views:
+    """Nodes as their rules see them."""
+
+    def __init__(
+        self,
+        material: Material,
+        readings: Sequence[Reading],
+        values: Values,
+        operands: Sequence[Operands],
+        kept: Sequence[Sequence[Kept]],
+        titles: Titles,
+    ) -> None:
+        self.material = material
+        self.readings = readings
+        self.values = values
+        self.operands = operands
+        self.kept = kept
+        self.titles = titles
+
+    def node(self, i: int) -> NodeView:
+        """Node ``i``."""
+        names = self.values.names[i]
+        outputs = tuple(
+            [
+                _seen(names[k] if len(names) > 1 else self.titles.nodes[i].name, facts)
+                for k, facts in enumerate(self.values.facts[i])
+            ]
+        )
+        attributes: dict[str, Any] = dict(self.readings[i].attributes)
+        saved: dict[str, str] = {}
+        for item in self.kept[i]:
+            saved[item.name.partition("[")[0]] = self._name_of(item)
+        for view in self.readings[i].saved:
+            number = _number(view.tensor) if view.tensor is not None and view.tensor.dim() == 0 else None
+            if number is not None:
+                attributes[view.name] = number
+        inputs = tuple(
+            [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
+        )
+        return NodeView(self.material.skeleton.names[i], inputs, outputs, attributes, saved)
+
+    def _name_of(self, item: Kept) -> str:
+        """How the program calls a saved tensor."""
+        if item.node >= 0:
+            return self.titles.nodes[item.node].name
+        title = self.titles.constants.get(item.constant)
+        return title.name if title is not None else ""
+
+    def _input(self, i: int, slot: int, attributes: dict[str, Any]) -> Seen:
+        match self.operands[i].slots[slot]:
+            case Input():
+                return self._edge(i, slot)
+            case Constant(number):
+                return _seen(self.titles.constants[number].name, self.material.constant(number).facts)
+            case Number(value):
+                return Seen(number=float(value)) if isinstance(value, int | float) else Seen()
+        # Torch wrapped a Python number as a tensor, and the node kept it.
+        arguments = self.readings[i].arguments
+        wrapped = attributes.get(arguments[slot]) if slot < len(arguments) else None
+        return Seen(number=float(wrapped)) if isinstance(wrapped, int | float) else Seen()
+
+    def _edge(self, i: int, slot: int) -> Seen:
+        j, k = self.material.skeleton.next[i][slot]
+        name, facts = self.titles.nodes[i].operands[slot], self.values.of(j, k)
+        if self.material.skeleton.names[j] == "TBackward0" and not self.values.name(j):
+            before, output = self.material.skeleton.next[j][0]
+            inner = self.titles.nodes[before].name if before >= 0 and not output else ""
+            if inner:
+                return _seen(inner, facts, transposed=True)
+        return _seen(name, facts)
+
+
+def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
+    shape = facts.shape if facts is not None and facts.layout != "nested" else None
+    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
+
+
+def _number(tensor: Any) -> float | None:
+    """The number in a tensor of no dimensions; ``None`` if it is no real number or cannot be read."""
+    first = measure(tensor, 1).first
+    return float(first[0]) if first and not isinstance(first[0], str) else None

@@ -1,0 +1,243 @@
+"""The main picture: cards with forward values, gradients, mailboxes, saved tensors, and local rules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from autograd_tour.record.graph import Edge, Graph, Node, Saved
+from autograd_tour.rules.wording import short
+from autograd_tour.text import cut_text, one_line, rounded
+from autograd_tour.views.bundle import bundled
+from autograd_tour.views.mailbox import Mailbox
+from autograd_tour.views.naming import line_runs, output_name, saved_name, title_run
+from autograd_tour.views.nonfinite import NonFinite, nonfinites
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Card, Emphasis, Label, Link, Row, Run, Scene, within
+from autograd_tour.views.steps import Timeline
+from autograd_tour.views.sums import arrivals
+from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
+
+__all__ = ["cards_scene"]
+
+NAME_ROOM = 190.0
+"""Widest name of a card in px; a longer one ends in an ellipsis."""
+TEXT_ROOM = 220.0
+RULE_ROOM = 260.0
+SHORT_ROOM = 110.0
+GRADIENT_ROOM = 90.0
+OUTPUT_ROWS = 3
+SAVED_ROWS = 3
+
+_STATES = {
+    "freed": "  freed",
+    "modified": "  ✕ modified in place",
+    "hooked": "  behind a hook",
+    "recomputed": "  recomputed in backward",
+}
+
+
+@collector_paused()
+def cards_scene(graph: Graph, timeline: Timeline | None = None) -> Scene:
+    """Cards and links for a graph: all that was recorded; a ``timeline`` makes it a film."""
+    artist = _Artist(graph, timeline)
+    cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
+    folded = {node.id for node in graph.nodes if node.kind == "group"}
+    links = bundled(
+        (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
+    )
+    title = _title(graph)
+    return Scene(tuple(cards), tuple(links), title, describe_graph(graph), notes=graph.meta.remarks)
+
+
+def _title(graph: Graph) -> str:
+    names = [one_line(graph.node(node).name, 60) for node, _ in graph.outputs if graph.node(node).name]
+    return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
+
+
+class _Artist:
+    def __init__(self, graph: Graph, timeline: Timeline | None = None) -> None:
+        self.graph = graph
+        self.timeline = timeline
+        self.nodes = graph.by_id()
+        self.parts = arrivals(graph)
+        self.odd = nonfinites(graph)
+        self.mailbox = Mailbox(graph, timeline, self.parts, self.odd)
+
+    def card(self, node: Node) -> Card:
+        if node.kind == "leaf":
+            return self._leaf(node)
+        if node.kind == "constant":
+            return self._constant(node)
+        return self._group(node) if node.kind == "group" else self._operation(node)
+
+    # ---- cards ----------------------------------------------------------------------------
+
+    def _leaf(self, node: Node) -> Card:
+        name = title_run(self.graph, node, "paper", NAME_ROOM)
+        rows = [
+            Row((name,), (Run("leaf", "paper"),), fill="forward", height=25),
+            Row(tensor_runs(node.value, "forward", odd=self.odd.values.get((node.id, 0))), height=21),
+        ]
+        mailbox = self.mailbox.rows(node)
+        lane = sum(row.height for row in mailbox)
+        number, _ = self.graph.step(self.graph.accumulator_of(node.id))
+        when = number if self.timeline is not None else 0
+        title = f"leaf {self.graph.title(node.id)}"
+        return Card(node.id, "leaf", (*rows, *mailbox), lane=lane, title=title, runs_at=when)
+
+    def _constant(self, node: Node) -> Card:
+        name = title_run(self.graph, node, "ink", NAME_ROOM)
+        kind = "cut" if node.cut is not None else "constant"
+        mark: Literal["", "cut"] = "cut" if node.cut is not None else ""
+        rows = [
+            Row((name,), (Run(kind, "muted"),), fill="constant_fill", height=25, mark=mark),
+            Row(tensor_runs(node.value, "muted", odd=self.odd.values.get((node.id, 0))), height=22),
+        ]
+        if node.cut is not None:
+            rows.append(Row((Run(cut_text(node.cut), "muted", room=TEXT_ROOM),)))
+        return Card(node.id, "constant", tuple(rows), title=f"{kind} {self.graph.title(node.id)}")
+
+    def _operation(self, node: Node) -> Card:
+        name = title_run(self.graph, node, "ink", NAME_ROOM)
+        rows = [Row((name,), (Run(node.grad_fn, "muted", room=NAME_ROOM),), height=26)]
+        if node.where is not None:
+            runs = line_runs(self.graph.source[node.where], node.expression, TEXT_ROOM)
+            rows.append(Row(runs, height=18))
+        rows += self._values(node)
+        rows += [
+            replace(self._saved(item, node.grad_fn), fact=f"{node.id}.saved")
+            for item in node.saved[:SAVED_ROWS]
+        ]
+        if len(node.saved) > SAVED_ROWS:
+            more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
+            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
+        fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
+        notes = (*fused, *node.notes)
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        gradient = self._gradient(node)
+        lane = sum(row.height for row in gradient)
+        title = f"{self.graph.title(node.id)} ({node.grad_fn})"
+        return Card(
+            node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
+        )
+
+    def _runs_at(self, node: Node) -> int:
+        return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
+
+    def _group(self, node: Node) -> Card:
+        name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
+        other = node.group and node.group != node.op
+        path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
+        rows = [Row((name,), path, fill="constant_fill", height=26)]
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
+        gradient = self._gradient(node)
+        rows += self._values(node)
+        lane = sum(row.height for row in gradient)
+        title = f"{self.graph.title(node.id)}, folded"
+        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+
+    def _values(self, node: Node) -> list[Row]:
+        rows = []
+        for k, facts in enumerate(node.values[:OUTPUT_ROWS]):
+            if facts is not None:
+                odd = self.odd.values.get((node.id, k))
+                rows.append(Row(tensor_runs(facts, "forward", name=output_name(node, k), odd=odd)))
+        if len(node.values) > OUTPUT_ROWS:
+            rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
+        return rows
+
+    def _saved(self, item: Saved, grad_fn: str) -> Row:
+        origin = self.nodes.get(item.of)
+        nameless = origin is not None and origin.kind == "constant" and not origin.name
+        size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
+        name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
+        if origin is not None and origin.kind == "leaf":
+            name = replace(name, keep_end=True)
+        state = _STATES.get(item.state, "")
+        runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
+        mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
+        return Row(runs, fill="saved_fill", mark=mark)
+
+    def _gradient(self, node: Node) -> list[Row]:
+        if not self.graph.passes:
+            return []
+        _, step = self.graph.step(node.id)
+        if step is None:
+            absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
+            return [Row(absent, fill="accumulated_fill", height=22)]
+        received = step.received
+        rows = []
+        for k, facts in enumerate(received[:OUTPUT_ROWS]):
+            name = output_name(node, k) if len(received) > 1 else "in"
+            lead = within("grad ", name, "  ", "backward", GRADIENT_ROOM)
+            known = (
+                facts is not None and node.values and node.values[min(k, len(node.values) - 1)] is not None
+            )
+            odd = self.odd.received.get((node.id, k))
+            runs = (
+                tensor_runs(facts, "backward", shape=not known, odd=odd) if facts else (Run("none", "muted"),)
+            )
+            fact = f"{node.id}.grad.{k}"
+            row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
+            rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
+        if len(received) > OUTPUT_ROWS:
+            more = f"grad  … {len(received) - OUTPUT_ROWS} more"
+            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
+        return rows
+
+    # ---- links ----------------------------------------------------------------------------
+
+    def ends(self, link: Link) -> str:
+        """What a link joins."""
+        a, b = self.nodes[link.src], self.nodes[link.dst]
+        if link.flow == "backward":
+            return f"{a.grad_fn or a.op} → {b.grad_fn or b.op}"
+        return f"{a.op} → {b.op}"
+
+    def link(self, edge: Edge) -> Link | None:
+        src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
+        if src == dst:
+            return None  # leaf and accumulator share a card
+        if edge.kind == "forward":
+            constant = self.nodes[src].kind == "constant"
+            flow: Literal["forward", "constant"] = "constant" if constant else "forward"
+            plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
+            return replace(plain, title=self.ends(plain))
+        number, _ = self.graph.step(edge.src)
+        rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
+        runs: tuple[Run, ...] = (Run(rule, "backward", room=RULE_ROOM),) if rule else ()
+        runs = (*runs, *self._summand(edge), *_alarm(odd))
+        if "hooked" in edge.marks:
+            runs = (*runs, Run("  hook", "backward", bold=True))
+        label = Label(runs, number)
+        ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
+        since = number if self.timeline is not None else 0
+        emphasis: Emphasis = "alarm" if odd is not None else ""
+        link = Link(ident, src, dst, "backward", label, True, ("g", "g"), emphasis=emphasis, since=since)
+        return replace(link, title=f"{self.ends(link)}: {rule}")
+
+    def _summand(self, edge: Edge) -> tuple[Run, ...]:
+        """What an arrow brings to a sum: a reader adds up what the arrows say."""
+        parts = self.parts.get((edge.dst, edge.slot[1]), ())
+        part = next((part for part in parts if part.edge is edge), None)
+        if len(parts) < 2 or part is None or not part.facts.first:
+            return ()
+        text = rounded(part.facts.first[0])
+        return (Run(f"  = {text if part.facts.numel == 1 else f'[{text} …]'}", "backward", bold=True),)
+
+
+def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
+    """Where a gradient that is not finite begins."""
+    return (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None and odd.begins else ()
+
+
+def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Row:
+    """A row with an incoming gradient as a film shows it: empty until the gradient is complete."""
+    numbers = timeline.arrivals(node, slot)
+    if not numbers:
+        return row
+    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (replace(lead, text=lead.text.rstrip(), role="muted"),))]
+    stages += [(n, (lead, Run(told, "muted"))) for n, told in timeline.partial(numbers)]
+    return replace(row, since=numbers[-1], earlier=tuple(stages))

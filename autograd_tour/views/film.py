@@ -1,0 +1,116 @@
+"""A backward pass as frames: the cards with all that changes on them, and a caption for each step."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.trace import Trace
+from autograd_tour.rules.wording import short
+from autograd_tour.views.base import View
+from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.picture import Film, Run, Scene, within
+from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
+from autograd_tour.views.sums import added
+from autograd_tour.views.wording import tensor_text
+
+__all__ = ["film_scene", "view"]
+
+SIZE = 15.0
+ROOM = 330.0
+"""Widest single piece of a caption, px."""
+LINES = 3
+"""Most gradients whose way is told in one frame."""
+
+Line = tuple[Run, ...]
+
+
+class Steps(View):
+    """The whole run as a film: nodes keep their places while backward goes through them."""
+
+    name = "steps"
+    summary = "one frame for each step of backward, for slides"
+
+    def picture(self, trace: Trace) -> Film:
+        """A frame for the moment before backward, and one for each step."""
+        return Film(film_scene(trace.graph))
+
+
+class Animation(View):
+    """The same frames as ``steps``, one after the other without a hand on them."""
+
+    name = "animation"
+    summary = "the steps of backward as one SVG that plays by itself"
+
+    def picture(self, trace: Trace) -> Film:
+        """The frames of ``steps``."""
+        return Film(film_scene(trace.graph), plays=True)
+
+
+def film_scene(graph: Graph) -> Scene:
+    """The cards of ``graph`` with everything that changes from frame to frame, and what each frame says."""
+    told = frames(graph)
+    scene = cards_scene(graph, Timeline(graph))
+    return replace(scene, captions=tuple(_caption(frame, len(told) - 1, graph) for frame in told))
+
+
+# ---- what a frame says ------------------------------------------------------------------------
+
+
+def _caption(frame: Frame, count: int, graph: Graph) -> tuple[Line, ...]:
+    if not frame.node:
+        said = f"{count} steps follow" if count else "No backward was recorded"
+        return ((_bold(f"Before backward · {said}"),),)
+    node = graph.node(frame.node)
+    lines = [_head(frame, count, node, graph.title(node.id))]
+    if frame.deposit is not None:
+        return (*lines, _deposited(frame.deposit, graph))
+    if node.kind == "group" and node.notes:
+        lines.append((_plain(" · ".join(node.notes), 2 * ROOM),))
+    lines += [_sent(sent, graph) for sent in frame.sent[:LINES]]
+    if len(frame.sent) > LINES:
+        lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))
+    return tuple(lines)
+
+
+def _head(frame: Frame, count: int, node: Node, what: str) -> Line:
+    name = node.grad_fn if node.grad_fn != what else ""
+    head = (
+        _bold(f"Step {frame.number} of {count}   "),
+        Run(what, bold=True, size=SIZE, room=ROOM),
+    )
+    return (*head, within("   ", name, "", "muted", ROOM, size=SIZE)) if name else head
+
+
+def _sent(sent: Sent, graph: Graph) -> Line:
+    to = within("", graph.result_name(sent.edge.dst, sent.edge.slot[1]), "   ", "forward", ROOM, size=SIZE)
+    line = (Run("grad of ", "muted", size=SIZE), to)
+    if sent.worked:
+        shown = Run(sent.worked.text, "backward", bold=True, size=SIZE, room=2 * ROOM)
+        count = sent.facts.numel if sent.facts is not None else 1
+        which = "first" if not sent.worked.element else f"element {sent.worked.element + 1}"
+        return (*line, shown, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
+    text = short(sent.edge.rule)
+    rule = (Run(f"{text}   ", "backward", size=SIZE, room=ROOM),) if text else ()
+    return (*line, *rule, Run(tensor_text(sent.facts), "backward", bold=True, size=SIZE, room=ROOM))
+
+
+def _deposited(deposit: Deposit, graph: Graph) -> Line:
+    leaf = graph.title(deposit.leaf)
+    text, after = added(deposit.before, deposit.parts, deposit.contribution, deposit.after)
+    return (
+        within("", leaf, ".grad   ", "forward", ROOM, size=SIZE),
+        Run(text, "backward", size=SIZE, room=ROOM),
+        Run(after, "backward", bold=True, size=SIZE, room=ROOM),
+    )
+
+
+def _bold(text: str) -> Run:
+    return Run(text, bold=True, size=SIZE)
+
+
+def _plain(text: str, room: float = 0.0) -> Run:
+    return Run(text, "muted", size=SIZE, room=room)
+
+
+view = (Steps(), Animation())

@@ -1,0 +1,72 @@
+"""What cards call nodes, their outputs, their lines of code and what they saved."""
+
+from __future__ import annotations
+
+from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
+from autograd_tour.views.picture import Role, Run
+from autograd_tour.views.wording import elements, shape_text
+
+__all__ = ["line_runs", "output_name", "saved_name", "title_run"]
+
+
+CHARACTER = 6.2
+"""Usual width of a character of 12 px, px."""
+LEAST_CODE = 90.0
+"""The least room that a line of code gets, px."""
+
+_STATISTICS = {"1": "mean", "2": "1/std"}
+_OUTPUTS = {
+    "NativeBatchNormBackward0": _STATISTICS,
+    "CudnnBatchNormBackward0": _STATISTICS,
+    "NativeLayerNormBackward0": _STATISTICS,
+    "NativeGroupNormBackward0": _STATISTICS,
+    "NativeDropoutBackward0": {"1": "what is kept"},
+    "MaxPool2DWithIndicesBackward0": {"1": "indices"},
+    "MaxPool3DWithIndicesBackward0": {"1": "indices"},
+}
+"""What further results of a node are, by their number: torch calls them ``result1``, ``result2``."""
+
+
+def title_run(
+    graph: Graph, node: Node, role: Role, room: float, *, size: float = 14, bold: bool = True
+) -> Run:
+    """What heads the card of ``node``, in at most ``room`` px.
+
+    A path loses its beginning; an expression that has a shorter form takes that where room is short.
+    """
+    path = node.kind == "group" or (bool(node.name) and node.kind in ("leaf", "constant"))
+    return Run(graph.title(node.id), role, bold, size, room=room, brief=node.brief, keep_end=path)
+
+
+def line_runs(line: SourceLine, expression: str, room: float) -> tuple[Run, ...]:
+    """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
+    text = f"{line.file.rpartition('/')[2]}:{line.line}  "
+    place = Run(text, "muted", room=room, keep_end=True)
+    left = max(room - CHARACTER * len(text), LEAST_CODE)
+    return (place, Run(line.text, "muted", room=left, around=expression)) if line.text else (place,)
+
+
+def output_name(node: Node, slot: int) -> str:
+    """What an output is called: its variable, or of several outputs the function and the position."""
+    name = node.names[slot] if slot < len(node.names) else ""
+    several = max(len(node.values), len(node.names)) > 1
+    return name or (f"{node.call or node.op}[{slot}]" if several else "")
+
+
+def saved_name(item: Saved, origin: Node | None, grad_fn: str = "") -> str:
+    """What a saved tensor is called: as the node it came from, or what is known of it.
+
+    Torch's own word for it says nothing without torch's formula, so it is not used.
+    """
+    if origin is not None:
+        if origin.kind == "constant" and not origin.name and item.facts is not None and not item.facts.shape:
+            return f"{origin.expr} = {elements(item.facts)}" if elements(item.facts) else origin.expr
+        return origin.expr or origin.name or origin.op
+    facts = item.facts
+    if item.name.startswith(("result", "output")) or item.name == "out":
+        number = item.name.removeprefix("result").removeprefix("output")
+        several = number.isdigit() and number != "0"
+        return _OUTPUTS.get(grad_fn, {}).get(number, f"result {number}") if several else "the result"
+    if facts is not None and facts.numel == 1 and facts.first:
+        return elements(facts)
+    return f"tensor {shape_text(facts.shape)}" if facts is not None and facts.shape else "tensor"

@@ -1,0 +1,245 @@
+"""What a view returns: a picture without places. Cards and links, a film of them, or a chart.
+
+Everything here is plain data. Nothing has a place or a colour: :func:`autograd_tour.drawing.draw` gives
+it both, and it alone knows how wide a text is. A piece of text says how much room it may take.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from autograd_tour.errors import PictureError
+from autograd_tour.record.ledger import Ledger, Policy
+
+__all__ = [
+    "Bar",
+    "Card",
+    "Chart",
+    "ChartRow",
+    "Direction",
+    "Emphasis",
+    "Film",
+    "Label",
+    "Link",
+    "Part",
+    "Picture",
+    "Role",
+    "Row",
+    "Run",
+    "Scene",
+    "Shape",
+    "check",
+    "within",
+]
+
+Direction = Literal["LR", "TB"]
+Role = Literal[
+    "ink",
+    "forward",
+    "backward",
+    "saved",
+    "muted",
+    "error",
+    "paper",
+    "leaf_fill",
+    "constant_fill",
+    "saved_fill",
+    "accumulated_fill",
+]
+Shape = Literal["leaf", "constant", "operation", "group", "box"]
+Emphasis = Literal["", "strong", "faint", "alarm"]
+
+# ---- cards and links --------------------------------------------------------------------------
+
+
+class Run(Struct, frozen=True, gc=False):
+    """A piece of text in one style; sizes are px.
+
+    Where ``room`` is not 0 the text takes at most so many px. A longer one gives way to ``brief``, if there
+    is one, and ends in an ellipsis; or begins with it if ``keep_end``; or is cut at both ends so that
+    ``around`` stays in sight. With ``part`` that holds for the characters from the first number to before
+    the second; the rest stays.
+    """
+
+    text: str
+    role: Role = "ink"
+    bold: bool = False
+    size: float = 12.0
+    mono: bool = False
+    room: float = 0.0
+    part: tuple[int, int] | None = None
+    brief: str = ""
+    keep_end: bool = False
+    around: str = ""
+
+
+def within(
+    before: str, text: str, after: str, role: Role, room: float, *, bold: bool = False, size: float = 12.0
+) -> Run:
+    """A run of which only ``text`` may be shortened, to ``room`` px."""
+    return Run(
+        f"{before}{text}{after}", role, bold, size, room=room, part=(len(before), len(before) + len(text))
+    )
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One line of a card: text from the left, text to the right edge, maybe on a coloured band.
+
+    ``mark``: ``tab`` (a saved tensor), ``hatched`` (one that was freed), ``cut`` (scissors).
+    ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
+    ``port`` names a row from which links start. In a film the row stands there from frame ``since``
+    on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label.
+    """
+
+    left: tuple[Run, ...]
+    right: tuple[Run, ...] = ()
+    fill: Role | None = None
+    height: float = 20.0
+    mark: Literal["", "tab", "hatched", "cut"] = ""
+    step: int = 0
+    port: str = ""
+    since: int = 0
+    earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
+    fact: str = ""
+
+
+class Card(Struct, frozen=True, gc=False):
+    """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient.
+
+    ``minimum`` is its smallest width, px. ``emphasis``: a ``strong`` one has a thick border, a ``faint``
+    one a dashed grey border. ``runs_at`` is the frame of a film in which it runs, 0 for none.
+    """
+
+    id: str
+    shape: Shape
+    rows: tuple[Row, ...]
+    lane: float = 0.0
+    title: str = ""
+    minimum: float = 56.0
+    emphasis: Emphasis = ""
+    runs_at: int = 0
+
+
+class Label(Struct, frozen=True, gc=False):
+    """Text on a link, after the number of its step (0 for none)."""
+
+    runs: tuple[Run, ...] = ()
+    step: int = 0
+
+
+class Link(Struct, frozen=True, gc=False):
+    """An arrow from ``src`` to ``dst``, ids of cards.
+
+    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
+    against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
+    ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey, an ``alarm`` red. ``since`` is
+    the frame of a film in which something flows through it; before that it waits.
+    """
+
+    id: str
+    src: str
+    dst: str
+    flow: Literal["forward", "backward", "constant"]
+    label: Label = Label()
+    reverse: bool = False
+    ports: tuple[str, str] = ("f", "f")
+    title: str = ""
+    emphasis: Emphasis = ""
+    since: int = 0
+
+
+class Scene(Struct, frozen=True):
+    """Cards and links. ``title`` and ``desc`` say in words what it shows.
+
+    ``notes`` are lines below it. A film has ``captions``: for each of its frames lines of text.
+    ``direction`` is that of forward; drawing may be asked for another one.
+    """
+
+    cards: tuple[Card, ...] = ()
+    links: tuple[Link, ...] = ()
+    title: str = ""
+    desc: str = ""
+    direction: Direction = "LR"
+    notes: tuple[str, ...] = ()
+    captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
+
+
+class Film(Struct, frozen=True):
+    """A scene that is told in frames, as many as it has captions; it ``plays`` by itself or is paged."""
+
+    scene: Scene
+    plays: bool = False
+
+
+# ---- charts -----------------------------------------------------------------------------------
+
+
+class Part(Struct, frozen=True, gc=False):
+    """One segment of a bar: what ``call`` brought; 0 is what was there before, -1 several calls."""
+
+    value: float
+    text: str
+    call: int
+
+
+class Bar(Struct, frozen=True, gc=False):
+    """``.grad`` after one call. ``state`` is ``none`` for no gradient, ``odd`` for no number to draw.
+
+    ``before`` is ``None`` for an empty slot, ``gone`` what zeroing threw away, ``None`` for nothing.
+    The last of ``parts`` is what this call brought. ``level`` is ``after`` as a number.
+    """
+
+    call: int
+    before: str | None
+    gone: str | None
+    after: str
+    state: Literal["bar", "none", "odd"]
+    level: float = 0.0
+    parts: tuple[Part, ...] = ()
+
+
+class ChartRow(Struct, frozen=True, gc=False):
+    """One number through all calls, under each policy; ``index`` has the place of one element."""
+
+    leaf: str
+    index: str
+    norm: bool
+    stacked: bool
+    bars: tuple[tuple[Policy, tuple[Bar, ...]], ...]
+
+
+class Chart(Struct, frozen=True):
+    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out."""
+
+    ledger: Ledger
+    rows: tuple[ChartRow, ...] = ()
+    left_out: int = 0
+    title: str = ""
+
+
+Picture = Scene | Film | Chart
+
+
+def check(picture: object) -> Picture:
+    """``picture``, if it is one that can be drawn.
+
+    Raises:
+        PictureError: it is none, two cards have one id, a link joins no cards, or a film has no frame.
+    """
+    if isinstance(picture, Chart):
+        return picture
+    if not isinstance(picture, Scene | Film):
+        raise PictureError(f"a {type(picture).__name__} is no picture: a Scene, a Film or a Chart is")
+    scene = picture.scene if isinstance(picture, Film) else picture
+    if isinstance(picture, Film) and not scene.captions:
+        raise PictureError("a film without captions has no frames")
+    known = {card.id for card in scene.cards}
+    if len(known) < len(scene.cards):
+        raise PictureError("two cards have the same id")
+    for link in scene.links:
+        if link.src not in known or link.dst not in known:
+            raise PictureError(f"the link {link.id[:60]!r} does not join two cards of the picture")
+    return picture
