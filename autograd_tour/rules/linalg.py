@@ -60,7 +60,7 @@ def _is_vector(node: NodeView) -> bool:
 
 
 def _solve(node: NodeView, slot: int) -> Expression | None:
-    """``A X = B``, or ``X A = B``. First the system is solved with the transpose, then the product is taken."""
+    """``A X = B``, or ``X A = B``: the system is solved with the transpose, then the product is taken."""
     a, b = node.shape(0), node.operand(1).shape
     left = node.flag("left")
     if slot > 1 or a is None or b is None or left is None:
@@ -143,7 +143,7 @@ def _words(*texts: str) -> Definition:
     return define(*map(Words, texts))
 
 
-def _svd(node: NodeView, _: int) -> Rule | None:
+def _svd(_node: NodeView, _slot: int) -> Rule | None:
     return Words("U(diag(g of S) + the parts of U and Vᵀ, over the gaps of S²)Vᵀ")
 
 

@@ -71,7 +71,7 @@ def _convolution(node: NodeView, slot: int) -> Expression | None:
     return apply("conv_input", G, B, told="conv" if turned else "transposed conv", **options)
 
 
-def _grouped(node: NodeView, slot: int) -> Rule | None:
+def _grouped(node: NodeView, slot: int) -> Rule | Expression | None:
     """Batched or two-dimensional on both sides; with offsets, which cut a side into groups, in words."""
     if "offs" in node.saved:
         return Words(
