@@ -116,7 +116,12 @@ def _reduced(index: str, kind: str) -> Any:
         if slot > 1 or dim is None:
             return None
         where = node.kept(index, "the indices")
-        options = {"dim": dim, "kind": kind, "where": "the indices", "shape": node.operand(slot).shape}
+        options: dict[str, Any] = {
+            "dim": dim,
+            "kind": kind,
+            "where": "the indices",
+            "shape": node.operand(slot).shape,
+        }
         if how == "sum":
             if slot == 1:
                 return apply("taken_at", G, where, **options)

@@ -65,7 +65,7 @@ def _softplus(node: NodeView, slot: int) -> Expression | None:
     return G * a * (bend if threshold >= 20 else apply("where", linear, 0, bend))
 
 
-def _gelu(node: NodeView, slot: int) -> Rule | None:
+def _gelu(node: NodeView, slot: int) -> Expression | Words:
     a, b = node.input(0), node.input(1)
     if node.text("approximate") == "tanh":
         return (

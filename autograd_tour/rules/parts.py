@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from autograd_tour.record.rule import Expression, Words, apply
 from autograd_tour.rules.definition import Definition, G, by_slot, define
@@ -45,7 +46,7 @@ def _rotated(node: NodeView, _: int) -> Expression | None:
     return None if turns is None or dims is None else apply("rot90", G, turns=-turns, dims=dims)
 
 
-def _written(part: str) -> object:
+def _written(part: str) -> Any:
     """A part of a copy was replaced: it gets nothing back, what replaced it all of it."""
 
     def rule(node: NodeView, slot: int) -> Expression | None:
