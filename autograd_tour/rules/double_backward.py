@@ -65,7 +65,7 @@ def _softplus(node: NodeView, slot: int) -> Expression | None:
     return G * a * (bend if threshold >= 20 else apply("where", linear, 0, bend))
 
 
-def _gelu(node: NodeView, slot: int) -> Rule | Expression | None:
+def _gelu(node: NodeView, slot: int) -> Expression | Words:
     a, b = node.input(0), node.input(1)
     if node.text("approximate") == "tanh":
         return (
@@ -123,7 +123,7 @@ def _mse(node: NodeView, slot: int) -> Expression | None:
     return G * first * ((2 if slot == 1 else -2) / count)
 
 
-def _convolution(_: NodeView, slot: int) -> Rule | Expression | None:
+def _convolution(_: NodeView, slot: int) -> Rule | None:
     return Words(_CONVOLVED[slot]) if slot < 3 else None
 
 

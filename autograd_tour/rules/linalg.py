@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
+from autograd_tour.record.rule import Expression, Symbol, Words, apply
 from autograd_tour.rules.definition import Definition, G, X, Y, by_slot, define
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.normalisation import let
@@ -60,7 +60,7 @@ def _is_vector(node: NodeView) -> bool:
 
 
 def _solve(node: NodeView, slot: int) -> Expression | None:
-    """``A X = B``, or ``X A = B``: the system is solved with the transpose, then the product is taken."""
+    """``A X = B``, or ``X A = B``: solved with the transpose, and of that the product is taken."""
     a, b = node.shape(0), node.operand(1).shape
     left = node.flag("left")
     if slot > 1 or a is None or b is None or left is None:
@@ -143,10 +143,6 @@ def _words(*texts: str) -> Definition:
     return define(*map(Words, texts))
 
 
-def _svd(_node: NodeView, _slot: int) -> Rule | None:
-    return Words("U(diag(g of S) + the parts of U and Vᵀ, over the gaps of S²)Vᵀ")
-
-
 _INVERSE = Definition((-(transpose(Y) @ G @ transpose(Y)),), holomorphic=True)
 
 LINALG: Mapping[str, Definition] = {
@@ -161,7 +157,7 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": by_slot(_svd),
+    "LinalgSvdBackward0": _words("U(diag(g of S) + the parts of U and Vᵀ, over the gaps of S²)Vᵀ"),
     "LinalgQrBackward0": _words("solved with Rᵀ, from g of Q and R"),
     "LinalgEigBackward0": _words("V⁻ᴴ(diag(g of λ) + Vᴴ·(g of V) over the gaps of λ)Vᴴ"),
     "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),

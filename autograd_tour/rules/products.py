@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograd_tour.record.rule import Apply, Expression, Rule, Words, apply
+from autograd_tour.record.rule import Apply, Expression, Words, apply
 from autograd_tour.rules.definition import A, B, C, Definition, G, attribute, by_slot, define
 from autograd_tour.rules.node import NodeView
 
@@ -71,7 +71,7 @@ def _convolution(node: NodeView, slot: int) -> Expression | None:
     return apply("conv_input", G, B, told="conv" if turned else "transposed conv", **options)
 
 
-def _grouped(node: NodeView, slot: int) -> Rule | Expression | None:
+def _grouped(node: NodeView, slot: int) -> Expression | Words | None:
     """Batched or two-dimensional on both sides; with offsets, which cut a side into groups, in words."""
     if "offs" in node.saved:
         return Words(

@@ -102,7 +102,7 @@ def _vdot(node: NodeView, slot: int) -> Expression | None:
     return g * node.input(1 - slot)
 
 
-def _nextafter(_node: NodeView, slot: int) -> Expression:
+def _nextafter(_: NodeView, slot: int) -> Expression:
     return ZERO if slot else G * where(apply("equal", A, B), 0, 1)
 
 

@@ -93,8 +93,8 @@ def _weights(mode: str, size: int, out: int, scale: float | None, corners: bool)
             start = row + 0.5 if mode == "nearest-exact" else row
             matrix[row, min(math.floor(start * step), size - 1)] = 1
             continue
-        apart = (size - 1) / (out - 1) if out > 1 else 0.0
-        place = row * apart if corners else (row + 0.5) * step - 0.5
+        at_corner = row * (size - 1) / (out - 1) if out > 1 else 0.0
+        place = at_corner if corners else (row + 0.5) * step - 0.5
         if mode != "bicubic":
             place = max(place, 0.0)
         low = math.floor(place)

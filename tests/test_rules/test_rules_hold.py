@@ -25,7 +25,8 @@ from autograd_tour.rules.wording import short
 
 TOLERANCE = 1e-6
 LARGEST = 300.0
-"""Of larger numbers the exponential overflows where torch subtracts the maximum first."""
+"""Of larger numbers the exponential overflows where torch subtracts the maximum first; complex infinities
+have no phase."""
 
 
 @cache
@@ -35,7 +36,9 @@ def nodes(kind: str) -> tuple[LiveNode, ...]:
 
 def _moderate(node: LiveNode) -> bool:
     return all(
-        not bool((item.abs() > LARGEST).logical_and(item.abs().isfinite()).any())
+        not bool(
+            (item.abs() > LARGEST).logical_and(item.abs().isfinite() | torch.tensor(item.is_complex())).any()
+        )
         for item in node.inputs
         if isinstance(item, Tensor)
         and item.layout is torch.strided
