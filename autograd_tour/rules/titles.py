@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from autograd_tour.text import MINUS, one_line
 
-__all__ = ["BRIEF_LIMIT", "EXPRESSION_LIMIT", "TITLE_LIMIT", "WITHIN_LIMIT", "Expression", "expression", "shape_title"]
+__all__ = [
+    "BRIEF_LIMIT",
+    "EXPRESSION_LIMIT",
+    "TITLE_LIMIT",
+    "WITHIN_LIMIT",
+    "Expression",
+    "expression",
+    "shape_title",
+]
 
 TITLE_LIMIT = 40
 """Most characters of a title."""
