@@ -66,7 +66,7 @@ LIMITS = (
 def _pages() -> list[str]:
     from autograd_tour import accumulate, trace
     from autograd_tour.formats import Settings
-    from autograd_tour.formats.page import page
+    from autograd_tour.formats.page.document import page
     from autograd_tour.lessons.thermometer import thermometer
     from benchmarks.models import gpt_loss, make_gpt
 

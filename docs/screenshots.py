@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings
-from autograd_tour.formats.page import page
+from autograd_tour.formats.page.document import page
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
 

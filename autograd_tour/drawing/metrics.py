@@ -6,10 +6,10 @@ its width (``textLength``), so text stays in its box whatever font the reader ha
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
-from xml.sax.saxutils import escape as _escape
 
 from autograd_tour.text import clean
 
@@ -145,7 +145,7 @@ def escape_once(text: str) -> str:
     """``text`` for an XML text or a double-quoted attribute."""
     if _HARMLESS(text):
         return text
-    return _escape(clean(text), {'"': "&quot;"})
+    return html.escape(clean(text), quote=False).replace('"', "&quot;")
 
 
 @lru_cache(maxsize=4096)

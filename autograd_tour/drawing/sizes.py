@@ -28,6 +28,8 @@ _MARKS = {"": 0.0, "tab": 4.0, "hatched": 4.0 + HATCH, "cut": 16.0}
 """The room that a mark takes in its row, px."""
 ARROW = 9.0
 """Length of an arrow's head, px."""
+LEAST = 30.0
+"""A text that has to share its row is left out where it would get less, px."""
 BADGE = 8.5
 """Radius of the disc with a step number, px."""
 
@@ -92,7 +94,7 @@ def _fitted_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def _fitted_row(row: Row) -> Row:
-    left, right = _fitted(row.left), _fitted(row.right)
+    left, right = _fitted(_shared(row)), _fitted(row.right)
     earlier = row.earlier
     if earlier:
         stages = tuple([(frame, _fitted(runs)) for frame, runs in earlier])
@@ -100,6 +102,17 @@ def _fitted_row(row: Row) -> Row:
     if left is row.left and right is row.right and earlier is row.earlier:
         return row
     return replace(row, left=left, right=right, earlier=earlier)
+
+
+def _shared(row: Row) -> tuple[Run, ...]:
+    """The texts on the left, the last of which takes what the others leave of the row's room."""
+    if not row.room or len(row.left) < 2:
+        return row.left
+    *others, last = row.left
+    left = row.room - _width(_fitted(tuple(others)))
+    if left < LEAST:
+        return tuple(others)
+    return (*others, replace(last, room=left))
 
 
 def _fitted(runs: tuple[Run, ...]) -> tuple[Run, ...]:

@@ -18,7 +18,7 @@ class Html(Format):
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM.html``."""
-        from autograd_tour.formats.page import page  # jinja2 takes its time
+        from autograd_tour.formats.page.document import page  # jinja2 takes its time
 
         return {f"{stem}.html": page(stem, trace, settings)}
 

@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_tour.formats.base import Format, Settings, shown
-from autograd_tour.questions import Question, ask, read_number
 from autograd_tour.record.trace import Trace
+
+if TYPE_CHECKING:
+    from autograd_tour.questions import Question
 
 __all__ = ["writer"]
 
@@ -24,6 +26,8 @@ class Jupyterquiz(Format):
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-jupyterquiz.json``."""
+        from autograd_tour.questions import ask  # only questions need what they load
+
         questions = [_exported(question) for question in ask(shown(trace, settings))]
         # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
         return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
@@ -31,6 +35,8 @@ class Jupyterquiz(Format):
 
 def _exported(question: Question) -> dict[str, Any]:
     """One question for jupyterquiz."""
+    from autograd_tour.questions import read_number
+
     told = [(question.answer, True, question.right)]
     told += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
     if question.choices:

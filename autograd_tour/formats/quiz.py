@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import msgspec
 
 from autograd_tour.formats.base import Format, Settings, shown
-from autograd_tour.questions import ask
 from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
@@ -22,7 +21,9 @@ class Quiz(Format):
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-quiz.json``, ``STEM-question.svg`` and ``STEM-answer.svg``."""
+        # Every picture scans this folder: what only questions need is loaded when they are asked for.
         from autograd_tour.formats.worksheet import worksheets
+        from autograd_tour.questions import ask
 
         seen = shown(trace, settings)
         questions = ask(seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -11,10 +12,12 @@ from autograd_tour.drawing import ready
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.formats.base import Settings
-from autograd_tour.questions import Question
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.picture import Card, Row, Run, Scene
+
+if TYPE_CHECKING:
+    from autograd_tour.questions import Question
 
 __all__ = ["worksheets"]
 

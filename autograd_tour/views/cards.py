@@ -11,7 +11,7 @@ from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
 from autograd_tour.views.bundle import bundled
 from autograd_tour.views.mailbox import Mailbox
-from autograd_tour.views.naming import line_runs, output_name, saved_name, title_run
+from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
 from autograd_tour.views.nonfinite import NonFinite, nonfinites
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Emphasis, Label, Link, Row, Run, Scene, within
@@ -103,8 +103,7 @@ class _Artist:
         name = title_run(self.graph, node, "ink", NAME_ROOM)
         rows = [Row((name,), (Run(node.grad_fn, "muted", room=NAME_ROOM),), height=26)]
         if node.where is not None:
-            runs = line_runs(self.graph.source[node.where], node.expression, TEXT_ROOM)
-            rows.append(Row(runs, height=18))
+            rows.append(line_row(self.graph.source[node.where], node.expression, TEXT_ROOM))
         rows += self._values(node)
         rows += [
             replace(self._saved(item, node.grad_fn), fact=f"{node.id}.saved")

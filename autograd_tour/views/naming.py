@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
-from autograd_tour.views.picture import Role, Run
+from autograd_tour.views.picture import Role, Row, Run
 from autograd_tour.views.wording import elements, shape_text
 
-__all__ = ["line_runs", "output_name", "saved_name", "title_run"]
+__all__ = ["line_row", "output_name", "saved_name", "title_run"]
 
-
-CHARACTER = 6.2
-"""Usual width of a character of 12 px, px."""
-LEAST_CODE = 90.0
-"""The least room that a line of code gets, px."""
 
 _STATISTICS = {"1": "mean", "2": "1/std"}
 _OUTPUTS = {
@@ -38,12 +33,11 @@ def title_run(
     return Run(graph.title(node.id), role, bold, size, room=room, brief=node.brief, keep_end=path)
 
 
-def line_runs(line: SourceLine, expression: str, room: float) -> tuple[Run, ...]:
+def line_row(line: SourceLine, expression: str, room: float) -> Row:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
-    text = f"{line.file.rpartition('/')[2]}:{line.line}  "
-    place = Run(text, "muted", room=room, keep_end=True)
-    left = max(room - CHARACTER * len(text), LEAST_CODE)
-    return (place, Run(line.text, "muted", room=left, around=expression)) if line.text else (place,)
+    place = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
+    code = Run(line.text, "muted", room=room, around=expression)
+    return Row((place, code) if line.text else (place,), height=18, room=room)
 
 
 def output_name(node: Node, slot: int) -> str:

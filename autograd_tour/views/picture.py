@@ -91,7 +91,8 @@ class Row(Struct, frozen=True, gc=False):
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
-    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label.
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
+    text on the left gets what the others leave of so many px.
     """
 
     left: tuple[Run, ...]
@@ -104,6 +105,7 @@ class Row(Struct, frozen=True, gc=False):
     since: int = 0
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
+    room: float = 0.0
 
 
 class Card(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ import pytest
 
 from autograd_tour import accumulate, trace
 from autograd_tour.formats import Settings
-from autograd_tour.formats.page import page as page_of
+from autograd_tour.formats.page.document import page as page_of
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
 

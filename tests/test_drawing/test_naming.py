@@ -6,9 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_tour.drawing.metrics import fit, fit_around, text_width
-from autograd_tour.drawing.naming import line_name, output_name, saved_name, title_of
+from autograd_tour.drawing.sizes import fitted
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Node, Saved, SourceLine
+from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
+from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
+from autograd_tour.views.picture import Card, Row, Scene
+
+
+def drawn(row: Row) -> list[str]:
+    """The texts as drawing gives them room."""
+    scene = fitted(Scene((Card("n0", "box", (row,)),)))
+    return [run.text for run in scene.cards[0].rows[0].left]
+
+
+def title_of(node: Node, room: float, size: float, bold: bool = True) -> str:
+    return drawn(Row((title_run(Graph((node,)), node, "ink", room, size=size, bold=bold),)))[0]
+
+
+def line_name(line: SourceLine, expression: str, room: float, size: float) -> tuple[str, str]:
+    assert size == 12
+    place, *text = drawn(line_row(line, expression, room))
+    return place.strip(), text[0] if text else ""
+
 
 PATH = "transformer.encoder.layers.3.self_attn.out_proj.weight"
 LINE = "scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1]) + bias_of_the_position"

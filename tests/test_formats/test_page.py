@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
 from autograd_tour.formats.base import Settings
-from autograd_tour.formats.page import page
-from autograd_tour.formats.page.document import WEB
+from autograd_tour.formats.page.document import WEB, page
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph, Node, SourceLine

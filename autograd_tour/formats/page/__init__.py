@@ -1,5 +1,4 @@
-"""The page: one HTML file with the picture, its steps, the code, the ledger and the questions."""
+"""The page: one HTML file with the picture, its steps, the code, the ledger and the questions.
 
-from autograd_tour.formats.page.document import page
-
-__all__ = ["page"]
+Nothing is loaded here: the folder of formats is scanned for every picture, and jinja2 takes its time.
+"""
