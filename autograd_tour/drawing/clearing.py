@@ -22,6 +22,8 @@ NEAR = 12.0
 """Farther than this from its link, a label looks like that of another one, px."""
 HALF = 9.0
 """Half the height of a label, px."""
+MARGINS = (4.0, 1.0)
+"""Room around a label, px: in a crowd a little is enough."""
 FINE = 2.0
 """A piece of a line this small is as good as a point, px."""
 STATIONS = 16
@@ -45,11 +47,11 @@ def clear_of_links(
             _overlap(bounds[j], box) and _runs_through(lines[j], box) for j in range(len(lines)) if j != own
         )
 
-    def free(box: Box, own: int) -> bool:
+    def free(box: Box, own: int, margin: float) -> bool:
         left, top, right, bottom = box
         if left < 0 or top < 0 or right > size[0] or bottom > size[1]:
             return False
-        wide = (left - 4, top - 3, right + 4, bottom + 3)
+        wide = (left - margin, top - margin, right + margin, bottom + margin)
         if any(_overlap(card, wide) for card in cards):
             return False
         if any(other and _overlap(other, wide) for j, other in enumerate(boxes) if j != own):
@@ -63,10 +65,12 @@ def clear_of_links(
         if _distance(line, box) <= NEAR and not crossed(box, i):
             continue
         width = label_width(labels[i])
-        for place in _places(line, width, at):
-            if free(candidate := _box(place, width), i):
-                found[i], boxes[i] = place, candidate
-                break
+        places = _places(line, width, at)
+        room = next(
+            (place for margin in MARGINS for place in places if free(_box(place, width), i, margin)), None
+        )
+        if room is not None:
+            found[i], boxes[i] = room, _box(room, width)
     return found
 
 
@@ -141,8 +145,9 @@ def _places(line: Sequence[Point], width: float, at: Point) -> list[Point]:
         length = math.sqrt(dx * dx + dy * dy) or 1.0
         u, v = dx / length, dy / length
         # So far across the line that the box, seen from the line, begins 4 px away from it.
-        away = 4 + abs(v) * width / 2 + abs(u) * HALF
-        beside += [(x - v * away, y + u * away), (x + v * away, y - u * away)]
+        for gap in (3.0, 6.0, 10.0):
+            away = gap + abs(v) * width / 2 + abs(u) * HALF
+            beside += [(x - v * away, y + u * away), (x + v * away, y - u * away)]
         on.append((x, y))
 
     def by_distance(place: Point) -> float:

@@ -51,7 +51,7 @@ def layout_dot(scene: Scene) -> str:
         if link.reverse:
             attributes.append("dir=back")
         if label_width(link.label):
-            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="22"'
+            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="30"'
             attributes.append(f'label={_TABLE}<TR><TD FIXEDSIZE="TRUE" {size}></TD></TR></TABLE>>')
         start = f"c{places[a]}" + (f":{p}:{side[0]}" if p else "")
         end = f"c{places[b]}" + (f":{q}:{side[1]}" if q else "")

@@ -224,7 +224,7 @@ class _Artist:
         if len(parts) < 2 or part is None or not part.facts.first:
             return ()
         text = rounded(part.facts.first[0])
-        return (Run(f"  = {text if part.facts.numel == 1 else f'[{text} …]'}", "backward", bold=True),)
+        return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

@@ -93,7 +93,7 @@ def test_a_detached_tensor_has_scissors():
 def test_nan_and_infinity_are_called_out():
     facts = TensorFacts((3,), "float32", first=("nan", 1.0, "inf"), last="inf", stats=Stats(nan=1, inf=1))
     assert cards(Graph((Node("n0", "operation", op="op", values=(facts,)),)))["op ()"][-1] == (
-        "(3) nan, 1, inf  ✕ 1 NaN, 1 Inf"
+        "(3) nan, 1, inf  1 of 3 is NaN, 1 of 3 is inf, begins here"
     )
 
 

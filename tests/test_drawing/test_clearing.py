@@ -15,6 +15,7 @@ from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.rule import Words
 from autograd_tour.views.picture import Label, Run
 from tests.pictures import picture, scene_of
 
@@ -159,7 +160,7 @@ def test_a_crowd_of_links_is_placed_in_a_moment():
         for slot, j in enumerate(range(max(0, i - 4), i))
         for edge in (
             Edge(f"n{j}", f"n{i}", "forward", (0, slot)),
-            Edge(f"n{i}", f"n{j}", "gradient", (slot, 0), "× 2"),
+            Edge(f"n{i}", f"n{j}", "gradient", (slot, 0), Words("× 2")),
         )
     ]
     assert len(edges) >= CROWDED

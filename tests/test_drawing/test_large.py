@@ -10,6 +10,7 @@ from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.rule import Words
 from tests.pictures import picture, scene_of
 
 FACTS = TensorFacts((3,), "float32", first=(1.0, 2.0, 3.0))
@@ -26,7 +27,7 @@ def branching(count):
         before = {i - 1, max(0, i - chance.choice((2, 3, 40)))} if i else set()
         for slot, j in enumerate(sorted(before, reverse=True)):
             edges.append(Edge(f"n{j}", name, "forward", (0, slot)))
-            edges.append(Edge(name, f"n{j}", "gradient", (slot, 0), f"× x{j}"))
+            edges.append(Edge(name, f"n{j}", "gradient", (slot, 0), Words(f"× x{j}")))
     passes = (BackwardPass(tuple(reversed(steps))),)
     return Graph(tuple(nodes), tuple(edges), passes=passes, outputs=((f"n{count - 1}", 0),))
 
