@@ -167,6 +167,13 @@ def test_every_rule_has_a_text_without_a_hole():
             assert all(symbol.name or symbol.role == "gradient" for symbol in symbols(form)), form
 
 
+def test_no_text_names_a_function_as_the_package_does():
+    """``placed_at(…)`` is ours: a reader is told what happens, or a name that torch has."""
+    ours = {name for name in SIGNATURES if "_" in name} - {"logsumexp"}
+    for form in every_form():
+        assert not [name for name in ours if f"{name}(" in short(form)], short(form)
+
+
 def test_words_stand_only_where_it_is_said_why():
     spoken = {
         kind for kind in DEFINITIONS for _, _, form in forms(kind) if isinstance(form, Words)
