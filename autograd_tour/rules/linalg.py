@@ -168,9 +168,7 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": _words(
-        "U(…)Vᵀ: g of S on the diagonal, g of U and V over the gaps of S² beside it"
-    ),
+    "LinalgSvdBackward0": _words("U(…)Vᵀ: g of S on the diagonal, of U and V over the gaps of S² beside it"),
     "LinalgQrBackward0": _words("solved with Rᵀ, from g of Q and R"),
     "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: g of λ on the diagonal, g of V over the gaps of λ beside it"),
     "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),

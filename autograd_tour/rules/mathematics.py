@@ -35,7 +35,7 @@ def equation(rule: Rule, target: str, result: str | Sequence[str]) -> str:
 
 
 def latex(rule: Rule, target: str, result: str | Sequence[str]) -> str:
-    """The same for LaTeX's mathematics mode, without dollar signs; ``\\text`` needs amsmath."""
+    """The same for LaTeX's mathematics mode, without dollar signs; words in it need amsmath."""
     return to_latex(_equation(rule, target, result))
 
 
@@ -242,8 +242,8 @@ def _ties(sign: str) -> Writer:
     def write(_: _Typesetter, _node: Apply, parts: Parts) -> _Part:
         a, b = (_within(part, Level.SUM) for part in parts)
         inside = (_operator("1["), a, _operator(sign), b, _operator("]"))
-        half = (Fraction(Word("1", "number"), Word("2", "number")), _operator("·"), _operator("1["))
-        half = (*half, a, _operator("="), b)
+        one_half = Fraction(Word("1", "number"), Word("2", "number"))
+        half = (one_half, _operator("·"), _operator("1["), a, _operator("="), b)
         return _Part(Row((*inside, _operator("+"), *half, _operator("]"))), Level.SUM)
 
     return write
@@ -318,11 +318,9 @@ def _paired(signed: bool) -> Writer:
     def write(_: _Typesetter, _node: Apply, parts: Parts) -> _Part:
         g, a, b, *distance = parts
         difference: Box = Row((_within(a, Level.SUM), _operator("−"), _within(b, Level.PRODUCT)))
-        factor = (
-            _applied(Word("sign", "function"), difference)
-            if signed
-            else Fraction(difference, distance[0].box)
-        )
+        factor: Box = _applied(Word("sign", "function"), difference)
+        if not signed:
+            factor = Fraction(difference, distance[0].box)
         row = (_operator("Σ"), _text(" "), g.box, _operator("⊙"), factor, _text(" over the pairs"))
         return _Part(Row(row), Level.CHOICE)
 
