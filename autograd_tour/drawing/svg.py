@@ -58,7 +58,7 @@ def draw_scene(
 
 _UNSET = re.compile(
     r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
-    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\)))"
+    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
 

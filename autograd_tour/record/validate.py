@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.errors import GraphError
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.vocabulary import fault
 
 __all__ = ["LONGEST_ID", "validate"]
 
@@ -31,6 +32,7 @@ def validate(graph: Graph) -> None:
     - Slots count from 0, a forward edge into no differentiable input has -1. A gradient leaves through a
       slot that the operation has, and arrives at an output that received one.
     - A step has as many gradients sent as the node has slots, or none.
+    - A rule is made of functions that there are, with the arguments and options that they need.
     - Makers come before users. In a comparison they need not: what is gone and what is new may lie on
       a loop. Every node of a comparison has a state, and no node of another graph.
 
@@ -64,6 +66,8 @@ def _check_nodes(graph: Graph) -> dict[str, int]:
             raise GraphError("no such source line", f"nodes[{i}].inner")
         if node.slots < 0:
             raise GraphError("less than no slots", f"nodes[{i}].slots")
+        if node.fused is not None and (wrong := fault(node.fused)):
+            raise GraphError(wrong, f"nodes[{i}].fused")
         if node.kind == "accumulate" and node.slots:
             raise GraphError("an accumulator has no slots", f"nodes[{i}].slots")
         if bool(node.state) != compared:
@@ -100,6 +104,8 @@ def _check_edges(graph: Graph, places: dict[str, int], received: dict[str, int])
         if b is None:
             raise _missing(edge.dst, f"edges[{i}].dst")
         src, dst = nodes[a], nodes[b]
+        if edge.rule is not None and (wrong := fault(edge.rule)):
+            raise GraphError(wrong, f"edges[{i}].rule")
         if edge.slot[0] < 0 or edge.slot[1] < (-1 if edge.kind == "forward" else 0):
             raise GraphError("no such slot", f"edges[{i}].slot")
         if (edge.kind, src.kind, dst.kind) not in _ENDS:

@@ -1,7 +1,6 @@
 """The functions that derivative rules are made of, and what those that work on single numbers compute.
 
-A function that is not in :data:`ON_NUMBERS` looks at more than one element. ``SIGNATURES`` has the number
-of arguments of each (``None``: any), so that a rule from a file can be checked.
+A function that is not in :data:`ON_NUMBERS` looks at more than one element.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from autograd_tour.rules.special_numbers import (
     polygamma,
 )
 
-__all__ = ["CALLS", "ON_NUMBERS", "SIGNATURES"]
+__all__ = ["CALLS", "ON_NUMBERS"]
 
 
 def _sign(x: float) -> float:
@@ -159,119 +158,3 @@ CALLS: Mapping[str, str] = {
     "logsumexp": "logsumexp",
 }
 """Functions that are written as calls, and by which name."""
-
-_STRUCTURE: dict[str, int | None] = {
-    # products of matrices
-    "matmul": 2,
-    "outer": 2,
-    "transpose": 1,
-    # reductions: `dims` (none: all), `keepdim`
-    "sum": 1,
-    "mean": 1,
-    "softmax": 1,
-    "logsumexp": 1,
-    # shapes: `shape`; `dims` of an order
-    "sum_to": 1,
-    "expand": 1,
-    "reshape": 1,
-    "permute": 1,
-    "swap_dims": 1,
-    "cast": 1,
-    # parts and places
-    "element_gradient": 1,
-    "slice_gradient": 1,
-    "slice": 1,
-    "stack_all": 1,
-    "cat_all": 1,
-    "flip": 1,
-    "roll": 1,
-    "crop": 1,
-    "copies_summed": 1,
-    "windows_added": 1,
-    "diagonal": 1,
-    "diagonal_gradient": 1,
-    "trace_gradient": 1,
-    "upper": 1,
-    "lower": 1,
-    "cumulative_from_end": 1,
-    # places chosen by values or by an index: the index is an argument
-    "added_at": 2,
-    "zero_at": 2,
-    "taken_at": 2,
-    "rows_added": 2,
-    "placed_at": 2,
-    "inverse": 1,
-    "placed_at_mask": 2,
-    "placed_at_target": 3,
-    "at_target": 2,
-    "shared_by_equals": 3,
-    "windows_placed": 2,
-    "spread": 1,
-    "spread_unevenly": 1,
-    "product_of_others": 1,
-    "conv": 2,
-    "conv_input": 2,
-    "conv_weight": 2,
-    # rows: `dims` of a row, `groups` of channels; `kept`: all dimensions but these are summed
-    "let": 2,
-    "normalised": 1,
-    "deviation": 1,
-    "sum_but": 1,
-    "beside": 1,
-    "attention": 2,
-    "over_norm": 2,
-    # halves of a row; complex numbers and their parts
-    "half": 1,
-    "joined": 2,
-    "imaginary_unit": 0,
-    "as_complex": 1,
-    "as_real": 1,
-    # linear algebra: `left`: the matrix stands on the left
-    "cofactors": 1,
-    "solve": 2,
-    "solve_triangular": 2,
-    "mirrored": 1,
-    "skew": 1,
-    "inverse_gaps": 1,
-    "as_diagonal": 1,
-    "exp_block": 2,
-    "cross": 2,
-    "block": 1,
-    # Fourier transforms over `dims`
-    "fft": 1,
-    "ifft": 1,
-    "rfft": 1,
-    "zeros_behind": 1,
-    "inner_doubled": 1,
-    # pictures
-    "padding_added": 1,
-    "upsample_back": 1,
-    "patches_added": 1,
-    "patches": 1,
-    "pixel_shuffle": 1,
-    "pixel_unshuffle": 1,
-    "channel_shuffle": 1,
-    "windows_taken": 2,
-    "rot90": 1,
-    "zero_diagonal": 1,
-    "zero_slice": 1,
-    "windows": 1,
-    "rows_taken": 2,
-    # running products, pairs of rows, and what was written at a mask or an index
-    "later_products": 2,
-    "pairs_pulled": 4,
-    "pairs_signed": 3,
-    "taken_at_mask": 2,
-    "summed_at": 2,
-}
-
-
-def _signatures() -> dict[str, int | None]:
-    counts: dict[str, int | None] = dict.fromkeys(("add", "sub", "mul", "div", "pow", "both", "either"), 2)
-    counts |= {name: 2 for name in ON_NUMBERS if name.startswith(("less", "greater", "equal"))}
-    counts |= {"clamp": 3, "where": 3, "polygamma": 2}
-    return dict.fromkeys(ON_NUMBERS, 1) | counts | _STRUCTURE
-
-
-SIGNATURES: Mapping[str, int | None] = _signatures()
-"""How many arguments each function takes."""

@@ -13,6 +13,21 @@ from autograd_tour.record.graph import Graph, Node
 __all__ = ["NonFinite", "NonFinites", "nonfinites"]
 
 
+_ONLY_PUT = frozenset(
+    (
+        "MaskedFillBackward0",
+        "MaskedFillBackward1",
+        "WhereBackward0",
+        "IndexFillBackward0",
+        "ScatterBackward1",
+        "ConstantPadNdBackward0",
+        "FillBackward0",
+        "FillBackward2",
+    )
+)
+"""Nodes that compute nothing: an infinity that none of their tensors had is the number that was put there."""
+
+
 class NonFinite(Struct, frozen=True):
     """The elements of one tensor that are no finite numbers, of ``total``.
 
@@ -96,8 +111,7 @@ def _is_given(odd: NonFinite, node: Node, before: Iterable[NonFinite]) -> bool:
         mark.sign == odd.sign and math.isclose(mark.inf / mark.total, odd.inf / odd.total) for mark in marks
     ):
         return True
-    filled = dict(node.attributes).get("value")
-    return not marks and odd.sign != 0 and _sign_of(filled) == odd.sign
+    return not marks and node.grad_fn in _ONLY_PUT
 
 
 def _sign_of(value: object) -> int:

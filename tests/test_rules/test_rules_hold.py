@@ -16,10 +16,11 @@ from torch import Tensor
 from torch_evaluator import FUNCTIONS, Evaluator
 
 from autograd_tour.record.rule import Apply, Expression, Rule, Symbol, Words, apply
+from autograd_tour.record.vocabulary import SIGNATURES
 from autograd_tour.rules.evaluate import evaluate, is_elementwise, symbols
 from autograd_tour.rules.node import NodeView
 from autograd_tour.rules.table import DEFINITIONS, fused, rule, rules
-from autograd_tour.rules.vocabulary import ON_NUMBERS, SIGNATURES
+from autograd_tour.rules.vocabulary import ON_NUMBERS
 from autograd_tour.rules.wording import short
 
 TOLERANCE = 1e-6

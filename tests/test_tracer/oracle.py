@@ -22,6 +22,7 @@ import autograd_tour as tour
 from autograd_tour.record import codec
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.validate import validate
 
 Fn = Any
 
@@ -300,16 +301,9 @@ def check_statistics(graph: Graph) -> None:
 
 
 def check_form(graph: Graph) -> None:
-    """Ids are unique, inputs come before what uses them, and JSON gives back the same record."""
-    place = {node.id: i for i, node in enumerate(graph.nodes)}
-    assert len(place) == len(graph.nodes)
-    for edge in graph.edges:
-        assert edge.src in place and edge.dst in place
-        if edge.kind == "forward":
-            assert place[edge.src] < place[edge.dst]
-    for node in graph.nodes:
-        assert node.where is None or 0 <= node.where < len(graph.source)
-        assert all(not saved.of or saved.of in place for saved in node.saved)
+    """What holds for every graph holds, saved tensors are of nodes, and JSON gives back the same record."""
+    validate(graph)
+    assert all(not saved.of or saved.of in graph.by_id() for node in graph.nodes for saved in node.saved)
     text = codec.dumps(graph)
     assert codec.loads(text).graph == graph
     assert codec.dumps(codec.loads(text).graph) == text

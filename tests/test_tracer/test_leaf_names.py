@@ -110,7 +110,7 @@ def test_six_sigmoids_are_asked_about_their_own_leaf():
 
     graph = tour.trace(program)
     assert leaves(graph) == ["x"]
-    assert [node.op for node in graph.nodes if node.kind == "operation"][0] == "torch.sigmoid(h)"
+    assert next(node.op for node in graph.nodes if node.kind == "operation") == "torch.sigmoid(h)"
     assert [node.name for node in graph.nodes if node.kind == "operation"][:6] == ["h"] * 6
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -244,3 +247,25 @@ def test_a_custom_function_of_which_nothing_was_heard_stands_where_it_is_used_fi
     assert node.op == "Same"
     assert graph.source[node.where].text == "return (same * 3).sum()"
     assert node.names == ("same",)
+
+
+@pytest.mark.slow
+def test_a_lesson_gives_the_same_bytes_installed_and_from_a_checkout(tmp_path):
+    program = (
+        "import autograd_tour as tour; from autograd_tour.record.codec import dumps;"
+        "from autograd_tour.lessons.thermometer import thermometer; print(dumps(tour.trace(thermometer)))"
+    )
+    package, texts = Path(sys.modules["autograd_tour"].__file__).parent, []
+    for folder in (tmp_path / "checkout", tmp_path / "lib" / "site-packages"):
+        shutil.copytree(package, folder / "autograd_tour", ignore=shutil.ignore_patterns("__pycache__"))
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+        )
+        texts.append(done.stdout)
+    assert texts[0] == texts[1]
+    assert "autograd_tour/lessons/thermometer.py" in texts[0]

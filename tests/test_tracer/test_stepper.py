@@ -164,7 +164,7 @@ def test_a_gradient_for_what_is_no_scalar_can_be_given():
 
 def test_a_stop_is_a_line_to_read():
     lines = [str(stop) for stop in tour.stepper(thermometer)]
-    assert lines[1].startswith("2  (t_p − t_c)² (PowBackward0)  receives (11) 0.0909091")
+    assert lines[1].startswith("2  (t_p − t_c) ** 2 (PowBackward0)  receives (11) 0.0909091")
     assert lines[1].endswith("sends it × 2(t_p − t_c) to t_p − t_c")
     assert lines[4] == "5  b.grad  None + 82.6"
 

@@ -145,7 +145,8 @@ def test_a_rule_that_looks_at_more_than_one_element_is_not_worked_out():
     def soft() -> torch.Tensor:
         x = torch.tensor([1.0, 2.0], requires_grad=True)
         w = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-        return ((w @ x).softmax(0).norm() * x.prod()).logsumexp(0)
+        p = (w @ x).softmax(0)
+        return (p.norm() * x.prod()).logsumexp(0)
 
     told = {short(sent.edge.rule): sent.worked for frame in frames(trace(soft)) for sent in frame.sent}
     for rule, line in told.items():

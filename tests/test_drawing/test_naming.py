@@ -1,0 +1,65 @@
+"""What cards call nodes: paths keep their end, expressions what tells them apart, nothing leaves its room."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_tour.drawing.metrics import fit, fit_around, text_width
+from autograd_tour.drawing.naming import line_name, output_name, saved_name, title_of
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Node, Saved, SourceLine
+
+PATH = "transformer.encoder.layers.3.self_attn.out_proj.weight"
+LINE = "scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1]) + bias_of_the_position"
+
+
+def test_a_long_path_loses_its_beginning():
+    leaf = Node("n0", "leaf", PATH, PATH, names=(PATH,))
+    shown = title_of(leaf, 170, 14)
+    assert shown.startswith("…")
+    assert shown.endswith("out_proj.weight")
+    assert text_width(shown, 14, True) <= 170
+    assert title_of(Node("n0", "group", PATH), 170, 14).endswith("out_proj.weight")
+
+
+def test_an_expression_that_has_a_shorter_form_takes_it_where_it_must():
+    node = Node("n0", "operation", "Q @ K.transpose(-2, -1) / math.sqrt(d)", brief="… / math.sqrt(d)")
+    assert title_of(node, 170, 14) == "… / math.sqrt(d)"
+    assert title_of(node, 400, 14) == node.op
+
+
+def test_a_line_has_its_file_and_the_part_that_matters():
+    line = SourceLine("toolkit/models/net.py", 12, LINE)
+    assert line_name(line, "", 600, 12) == ("net.py:12", LINE)
+    place, text = line_name(line, "k.transpose(-2, -1)", 190, 12)
+    assert place == "net.py:12"
+    assert "k.transpose(-2, -1)" in text
+    assert text.startswith("…")
+    assert text_width(place + "  " + text, 12) <= 190
+
+
+@given(st.text(max_size=80), st.text(max_size=10), st.floats(30, 300))
+def test_what_is_cut_at_either_end_fits(text, part, room):
+    assert text_width(fit(text, room, 12, keep_end=True), 12) <= room + 0.01
+    assert text_width(fit_around(text + part + text, part, room, 12), 12) <= room + 0.01
+
+
+@given(st.text(max_size=60), st.integers(1, 10**6), st.text(max_size=80), st.floats(60, 300))
+def test_a_place_never_leaves_its_room(file, number, text, room):
+    place, shown = line_name(SourceLine(file, number, text), text[2:9], room, 12)
+    assert text_width(place, 12) <= room + 0.01
+    assert not shown or text_width(f"{place}  {shown}", 12) <= room + 0.01
+
+
+def test_outputs_and_saved_tensors_have_no_name_of_torch_alone():
+    facts = TensorFacts((2, 3), "float32", "cpu")
+    split = Node("n0", "operation", "x.split(2)", call="split", values=(facts, facts), names=("left", ""))
+    assert (output_name(split, 0), output_name(split, 1)) == ("left", "split[1]")
+    assert output_name(Node("n0", "operation", "x * 2", values=(facts,), names=("",)), 0) == ""
+    assert saved_name(Saved("other", facts), None) == "tensor (2, 3)"
+    assert saved_name(Saved("result1", facts), None) == "result 1"
+    assert saved_name(Saved("result", facts), None) == "the result"
+    assert saved_name(Saved("other", TensorFacts((), "float32", "cpu", first=(0.5,))), None) == "0.5"
+    origin = Node("n1", "constant", "torch.ones(6, 1)", "torch.ones(6, 1)")
+    assert saved_name(Saved("mat2", facts), origin) == "torch.ones(6, 1)"
