@@ -61,6 +61,10 @@ def _finite(_: Apply, parts: Parts) -> Piece:
     return Piece(f"{bracket(parts[0], Level.RELATION)} finite", Level.RELATION)
 
 
+def _is_nan(_: Apply, parts: Parts) -> Piece:
+    return Piece(f"{bracket(parts[0], Level.RELATION)} is NaN", Level.RELATION)
+
+
 def _constant(text: str) -> Callable[[Apply, Parts], Piece]:
     return lambda _node, _parts: Piece(text, Level.PRODUCT if "/" in text else Level.ATOM)
 
@@ -77,6 +81,7 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "pairs_signed": _pairs_signed,
     "shared_by_equals": _shared,
     "finite": _finite,
+    "is_nan": _is_nan,
     "imaginary_unit": _constant("i"),
     "inverse_gaps": _constant("1/(λⱼ − λᵢ)"),
 }

@@ -128,6 +128,9 @@ def _tidy(item: Apply) -> Expression:
             inner = item.arguments[1]
             assert isinstance(inner, Apply)
             return _tidy(Apply("mul", (_product(inner.arguments[0], item.arguments[0]), inner.arguments[1])))
+        case "add" | "sub" if None not in values:
+            one, two = float(values[0]), float(values[1])  # type: ignore[arg-type]
+            return Constant(one + two if item.function == "add" else one - two)
         case "div" if values[1] == 1:
             return item.arguments[0]
         case "pow" if values[1] == 1:

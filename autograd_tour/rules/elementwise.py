@@ -41,8 +41,8 @@ def _power(node: NodeView, _: int) -> Expression | None:
     exponent = node.number("exponent")
     if exponent is None:
         return None
-    if exponent == 0:
-        return ZERO
+    if exponent in (0, 1):
+        return G if exponent else ZERO
     if exponent >= 1:
         return G * (exponent * X ** (exponent - 1))
     if exponent == 0.5:

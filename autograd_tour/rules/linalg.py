@@ -108,6 +108,17 @@ def _cholesky(node: NodeView, _: int) -> Expression | None:
     return 0.5 * (inverse(turned) @ apply("mirrored", turned @ G) @ inverse(y))
 
 
+def _cholesky_inverse(node: NodeView, _: int) -> Expression | None:
+    upper, y, factor = node.flag("upper"), node.result(), node.input(0)
+    if upper is None:
+        return None
+    turned = transpose(G)
+    if "complex" in node.operand(0).dtype:
+        turned = apply("conj", turned)
+    common = y @ (G + turned) @ y
+    return -(factor @ common) if upper else -(common @ factor)
+
+
 def _eigh(node: NodeView, _: int) -> Expression:
     """Output 0 are the eigenvalues, 1 the eigenvectors: those mix by the gaps between the eigenvalues."""
     vectors = node.result(1)
@@ -157,9 +168,9 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": _words("U(diag(g of S) + the parts of U and Vᵀ, over the gaps of S²)Vᵀ"),
+    "LinalgSvdBackward0": _words("U(…)Vᵀ: g of S on the diagonal, of U and V over the gaps of S² beside it"),
     "LinalgQrBackward0": _words("solved with Rᵀ, from g of Q and R"),
-    "LinalgEigBackward0": _words("V⁻ᴴ(diag(g of λ) + Vᴴ·(g of V) over the gaps of λ)Vᴴ"),
+    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: g of λ on the diagonal, g of V over the gaps of λ beside it"),
     "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),
     "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of g"),
     "LuUnpackBackward0": _words("g of L below the diagonal, g of U on and above it"),
@@ -173,7 +184,7 @@ LINALG: Mapping[str, Definition] = {
     "CholeskySolveBackward0": _words(
         "solved with L Lᵀ", "both triangles, from the solution and the solved g"
     ),
-    "CholeskyInverseBackward0": _words("−Y(g + gᵀ)Y @ L"),
+    "CholeskyInverseBackward0": by_slot(_cholesky_inverse, any_numbers=True),
     "TriangularSolveBackward0": _words("solved with Aᵀ", "solved with Aᵀ, @ Xᵀ, on the triangle"),
     "LinalgHouseholderProductBackward0": _words(
         "through each reflection, from the last to the first",

@@ -139,8 +139,8 @@ SPECIAL: Mapping[str, Definition] = {
     "SincBackward0": _pointwise(
         G * where(compared("equal", X, 0), 0, (apply("cos", PI * X) - Y) / X), holomorphic=True
     ),
-    "SpecialNdtriBackward0": _pointwise(G * (root(2 * PI) * exp(Y**2 / 2))),
-    "SpecialLogNdtrBackward0": _pointwise(G * (exp(-(Y + X**2 / 2)) / root(2 * PI))),
+    "SpecialNdtriBackward0": _pointwise(G * (root(Constant(2)) * root(PI) * exp(Y**2 / 2))),
+    "SpecialLogNdtrBackward0": _pointwise(G * (exp(-(Y + X**2 / 2)) / (root(Constant(2)) * root(PI)))),
     "SpecialErfcxBackward0": _pointwise(G * (2 * X * Y - 2 / root(PI))),
     "SpecialEntrBackward0": _pointwise(G * (-1 - ln(X))),
     "SpecialXlog1PyBackward0": _pointwise(

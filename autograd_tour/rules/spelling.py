@@ -268,6 +268,7 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "sum": _sum,
     "norm": _norm,
     "sum_but": _sum,
+    "sum_to": _sum,
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,

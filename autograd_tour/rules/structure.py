@@ -57,7 +57,7 @@ def _nansum(node: NodeView, _: int) -> Expression | None:
     dims = places(node)
     if dims is None:
         return None
-    return spread(node, G, dims) * apply("where", apply("equal", X, X), 1, 0)
+    return spread(node, G, dims) * apply("where", apply("not", apply("is_nan", X)), 1, 0)
 
 
 def _to_shape(function: str) -> Any:

@@ -190,6 +190,13 @@ def _swapped(printer: Printer, node: Apply) -> str:
     return _after(printer, node, f"swap dims {', '.join(map(str, node.option('dims')))}")
 
 
+def _real_part(printer: Printer, node: Apply) -> str:
+    """Words, behind a deed in words; a formula takes its real part itself."""
+    inner = node.arguments[0]
+    in_words = isinstance(inner, Apply) and (inner.function in PHRASES or inner.function in _IN_WORDS)
+    return _after(printer, node, "real part") if in_words else ""
+
+
 def _place(lead: str) -> Callable[[Printer, Apply], str]:
     def write(printer: Printer, node: Apply) -> str:
         index = f"[{':, ' * node.option('dim')}{node.option('inside')}]"
@@ -197,6 +204,12 @@ def _place(lead: str) -> Callable[[Printer, Apply], str]:
 
     return write
 
+
+_IN_WORDS = frozenset(
+    {"element_gradient", "expand", "permute", "reshape", "slice", "slice_gradient", "sum_to", "swap_dims"}
+    | {"transpose", "zero_slice"}
+)
+"""Functions that are deeds in words, though they are no mere phrase."""
 
 _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "mul": _multiplied,
@@ -214,4 +227,5 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "slice_gradient": _place("to slice "),
     "slice": _place("slice g"),
     "zero_slice": _place("0 at "),
+    "real": _real_part,
 }

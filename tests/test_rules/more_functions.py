@@ -236,6 +236,7 @@ MORE: dict[str, Callable[..., Any]] = {
     "bessel_i0e": torch.special.i0e,
     "bessel_i1": torch.special.i1,
     "bessel_i1e": torch.special.i1e,
+    "is_nan": lambda x: torch.isnan(_number(x)),
     "finite": lambda x: torch.isfinite(_number(x)),
     "imag": lambda x: torch.imag(x) if x.is_complex() else torch.zeros_like(x),
     "imaginary_unit": lambda: 1j,

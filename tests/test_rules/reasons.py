@@ -18,7 +18,6 @@ WORDS: dict[str, str] = {
     "AvgPool2DBackwardBackward0": _LINEAR,
     "AvgPool3DBackwardBackward0": _LINEAR,
     "CdistBackward0": "norms other than 1 and 2 have a product of powers for every pair",
-    "CholeskyInverseBackward0": _FACTORS,
     "CholeskySolveBackward0": _FACTORS,
     "ConvolutionBackwardBackward0": "three gradients come in, each through another convolution",
     "CopySlices": "the rule is that of the operation that wrote to the view",
