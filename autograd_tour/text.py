@@ -9,8 +9,9 @@ from decimal import Decimal
 from functools import lru_cache
 
 from autograd_tour.record.facts import Number
+from autograd_tour.record.graph import Attribute, Cut
 
-__all__ = ["MINUS", "clean", "friendly_name", "number", "one_line"]
+__all__ = ["MINUS", "attribute_text", "clean", "cut_text", "friendly_name", "number", "one_line"]
 
 MINUS = "\u2212"
 """The minus sign. A hyphen is shorter and easily lost in front of a digit."""
@@ -66,6 +67,22 @@ def _real(value: int | float, digits: int) -> str:
             mantissa = mantissa.rstrip("0").rstrip(".")
         text = f"{mantissa}e{int(exponent)}"
     return "0" if text == "-0" else text.replace("-", MINUS)
+
+
+def attribute_text(value: Attribute) -> str:
+    """A node's attribute as people read it.
+
+    >>> attribute_text((1, -1)), attribute_text("mean"), attribute_text(0.1)
+    ('(1, −1)', 'mean', '0.1')
+    """
+    if isinstance(value, tuple):
+        return f"({', '.join(map(attribute_text, value))})"
+    return value if isinstance(value, str) and value != "-inf" else number(value)
+
+
+def cut_text(cut: Cut) -> str:
+    """What cut a constant off: ``detach of y``."""
+    return f"{cut.function} of {cut.name}" if cut.name else cut.function
 
 
 _DIGITS = {digits: f".{digits}g" for digits in range(1, 10)}

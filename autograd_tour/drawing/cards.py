@@ -20,7 +20,7 @@ from autograd_tour.drawing.wording import (
 )
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph, Node, Saved, Step
-from autograd_tour.text import one_line
+from autograd_tour.text import cut_text, one_line
 from autograd_tour.views.steps import Timeline
 
 __all__ = ["cards_scene"]
@@ -115,7 +115,7 @@ class _Artist:
         return (lead, Run(sum_text, "backward"), Run(_content(step.after), "backward", bold=True))
 
     def _constant(self, node: Node) -> Card:
-        cut = next((note for note in node.notes if note.startswith("cut")), "")
+        cut = node.cut
         name = fit(node.name or ("detached" if cut else "unnamed"), NAME_ROOM, 14, bold=True)
         kind = "cut" if cut else "constant"
         rows = [
@@ -129,7 +129,7 @@ class _Artist:
             Row(tensor_runs(node.value, "muted"), height=22),
         ]
         if cut:
-            rows.append(Row((Run(fit(cut.removeprefix("cut: "), TEXT_ROOM, 12), "muted"),)))
+            rows.append(Row((Run(fit(cut_text(cut), TEXT_ROOM, 12), "muted"),)))
         return Card(node.id, "constant", tuple(rows), title=f"{kind} {node.name}")
 
     def _operation(self, node: Node) -> Card:

@@ -56,7 +56,7 @@ class _Artist:
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
         ink: Role = "muted" if gone else "ink"
-        cut = any(note.startswith("cut") for note in node.notes)
+        cut = node.cut is not None
         name = node.op or node.name or node.grad_fn or node.kind
         if node.kind in ("leaf", "constant"):
             name = node.name or ("detached" if cut else "unnamed")

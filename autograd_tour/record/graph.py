@@ -12,11 +12,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.facts import Number, TensorFacts
 
 __all__ = [
+    "Attribute",
     "BackwardPass",
     "Change",
+    "Cut",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -37,6 +39,10 @@ Style = Literal["cards", "chain", "skeleton", "diff", "steps", "animation"]
 State = Literal["", "same", "added", "gone", "changed"]
 Change = tuple[str, str, str]
 """What it is that changed, how it was before, how it is now."""
+
+Attribute = Number | tuple[Number | tuple[Number, ...], ...]
+"""A plain value: a number, a truth value, text (``"mean"``, ``"float32"``), or a tuple of such. Numbers are
+as in :data:`autograd_tour.record.facts.Number`, those below zero signed."""
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -70,6 +76,19 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
     state: SavedState = "kept"
 
 
+class Cut(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Why a tensor is a constant although it was computed from one with a gradient.
+
+    ``function`` is what cut it off (``detach``; whatever ran under ``no_grad``). ``of`` is the id of the
+    node whose result that function was given, ``""`` if it is not in this graph; ``name`` is what the
+    program calls that result, ``""`` if it has no name.
+    """
+
+    function: str
+    of: str = ""
+    name: str = ""
+
+
 class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     """A leaf, a constant, an operation (its ``grad_fn``), the accumulator of a leaf, or a folded group.
 
@@ -81,6 +100,11 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     program called, which may have made several nodes. A ``group`` stands for ``folded`` operations;
     its slots are the tensors that cross its border. ``state`` and ``changes`` compare two runs, see
     :func:`autograd_tour.views.diff.diff`.
+
+    ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
+    by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``
+    for a node of a custom ``autograd.Function``, ``compiled`` for one that stands for all that
+    ``torch.compile`` made. ``notes`` are remarks for the reader and mean nothing else.
     """
 
     id: str
@@ -95,12 +119,15 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     formula: tuple[str, ...] = ()
     where: int | None = None
     group: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, Attribute], ...] = ()
     saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
     folded: int = 0
     state: State = ""
     changes: tuple[Change, ...] = ()
+    cut: Cut | None = None
+    custom: bool = False
+    compiled: bool = False
 
     @property
     def name(self) -> str:

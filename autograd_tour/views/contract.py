@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
 from autograd_tour.views.quotient import flow, topological
-from autograd_tour.views.totals import add, remarks, totals
+from autograd_tour.views.totals import add, attributes, remarks, totals
 
 __all__ = ["Homes", "Title", "contract", "operations_in"]
 
@@ -206,7 +206,7 @@ class _Contraction:
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            attributes=tuple((key, repr(value)) for key, value in inside.items()),
+            attributes=attributes(inside),
             notes=(*title.notes, *remarks(operations, inside)),
             folded=operations,
         )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Change, Edge, Graph, Node, SourceLine, State, Step
-from autograd_tour.text import number
+from autograd_tour.text import attribute_text, number
 from autograd_tour.views.matching import matches
 from autograd_tour.views.quotient import flow, topological
 
@@ -169,7 +169,7 @@ def _structure(was: Node, now: Node, old_line: str, line: str) -> Iterator[Chang
             yield what, before or NONE, after or NONE
     if was.folded != now.folded:
         yield "operations inside", str(was.folded), str(now.folded)
-    mine, yours = dict(was.attributes), dict(now.attributes)
+    mine, yours = ({key: attribute_text(value) for key, value in node.attributes} for node in (was, now))
     for key in sorted(mine.keys() | yours.keys()) if now.kind == "operation" else ():
         if mine.get(key) != yours.get(key):
             yield key, mine.get(key, NONE), yours.get(key, NONE)

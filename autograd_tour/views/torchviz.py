@@ -11,8 +11,6 @@ from autograd_tour.views.base import View
 
 __all__ = ["view"]
 
-CUSTOM = "custom Function"
-"""The note on a node that the program's own ``torch.autograd.Function`` made."""
 
 KEPT = ("operation", "accumulate", "leaf", "group")
 
@@ -52,7 +50,7 @@ class Torchviz(View):
             if node_id not in others:
                 edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
         for node in nodes[:]:
-            if CUSTOM in node.notes:
+            if node.custom:
                 for number, item in enumerate(item for item in node.saved if item.facts is not None):
                     box = by_id.get(item.of)
                     if box is None or box.kind != "leaf":

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
-from autograd_tour.record.graph import Node
+from autograd_tour.record.graph import Attribute, Node
 from autograd_tour.text import number
 
-__all__ = ["add", "remarks", "totals"]
+__all__ = ["add", "attributes", "remarks", "totals"]
 
 _LEAVES, _NORM, _SAVED = "leaves", "norm of .grad", "saved bytes"
 
@@ -60,10 +60,10 @@ def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -
     for node in members:
         if node.kind == "group":
             for key, value in node.attributes:
-                if key == _NORM:
+                if key == _NORM and not isinstance(value, tuple):
                     norms.append(float(value))
-                else:
-                    found[key] = found.get(key, 0) + int(value)
+                elif isinstance(value, int):
+                    found[key] = found.get(key, 0) + value
         if node.kind == "leaf":
             found[_LEAVES] = found.get(_LEAVES, 0) + 1
             after = grad(node.id)
@@ -80,6 +80,11 @@ def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -
     if kept:
         found[_SAVED] = found.get(_SAVED, 0) + sum(kept.values())
     return found
+
+
+def attributes(inside: Mapping[str, float]) -> tuple[tuple[str, Attribute], ...]:
+    """Totals as the attributes of a card, from which :func:`totals` takes them for a card around it."""
+    return tuple((key, value if math.isfinite(value) else str(value)) for key, value in inside.items())
 
 
 def remarks(operations: int, inside: Mapping[str, float]) -> list[str]:

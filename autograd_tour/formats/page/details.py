@@ -9,7 +9,7 @@ from msgspec import Struct
 from autograd_tour.drawing.wording import tensor_text
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Graph, Node
-from autograd_tour.text import clean, number, one_line
+from autograd_tour.text import attribute_text, clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline
 
 __all__ = ["CardDetails", "DetailRow", "Details"]
@@ -91,7 +91,7 @@ class Details:
             state = "" if item.state == "kept" else f" ({item.state})"
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")
         if node.kind != "group":
-            yield from (_row(name, value) for name, value in node.attributes)
+            yield from (_row(name, attribute_text(value)) for name, value in node.attributes)
         yield from (_row("note", note) for note in node.notes)
 
     def _gradients(self, node: Node) -> Iterator[DetailRow]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Operands", "Rule", "Shape", "Term", "show", "template", "times"]
+from autograd_tour.record.graph import Attribute
+
+__all__ = ["Operands", "Rule", "Shape", "Term", "attribute_texts", "show", "template", "times"]
 
 Shape = tuple[int, ...]
 Rule = Callable[["Operands", int], str]
@@ -69,6 +71,17 @@ class Operands:
         """How many elements the first input has."""
         shape = self.shape(0)
         return math.prod(shape) if shape is not None else None
+
+
+def attribute_texts(attributes: Iterable[tuple[str, Attribute]]) -> dict[str, str]:
+    """The attributes of a node as :class:`Operands` wants them."""
+    return {name: _attribute_text(value) for name, value in attributes}
+
+
+def _attribute_text(value: Attribute) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_attribute_text, value))})"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 class Term(str):

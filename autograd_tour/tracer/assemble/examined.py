@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograd_tour.record.graph import Attribute
 from autograd_tour.tracer.assemble.kept import Kept, measure_saved
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.operands import Operands, place_operands
@@ -25,7 +26,7 @@ class Examined:
     """What the passes wrote. ``rules`` is empty where they were not read."""
 
     material: Material
-    attributes: Sequence[Sequence[tuple[str, str]]]
+    attributes: Sequence[tuple[tuple[str, Attribute], ...]]
     values: Values
     operands: Sequence[Operands]
     kept: Sequence[Sequence[Kept]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autograd_tour.record.graph import Attribute
 from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.saved import SavedTensorView, read_attributes, read_saved
@@ -18,7 +19,7 @@ class Reading(NamedTuple):
     """One node. ``arguments`` has torch's name for each entry of ``next_functions``, if they are known."""
 
     saved: Sequence[SavedTensorView] = ()
-    attributes: Sequence[tuple[str, str]] = ()
+    attributes: tuple[tuple[str, Attribute], ...] = ()
     arguments: tuple[str, ...] = ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd_tour.rules import formulas
+from autograd_tour.rules.texts.operands import attribute_texts
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.readings import Reading
 from autograd_tour.tracer.assemble.saved import SavedTensorView
@@ -47,7 +48,7 @@ def _rules(
     operands = formulas.Operands(
         title.operands,
         values.name(i),
-        {**dict(reading.attributes), **_saved_texts(reading.saved)},
+        {**attribute_texts(reading.attributes), **_saved_texts(reading.saved)},
         tuple(item.shape if item else None for item in facts),
         output.shape if output is not None else None,
         tuple(item.dtype if item else "" for item in facts),

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from autograd_tour.record.graph import SavedState
+from autograd_tour.record.facts import Number
+from autograd_tour.record.graph import Attribute, SavedState
+from autograd_tour.tracer.measure import bare, plain
 
 __all__ = ["SavedTensorView", "read_attributes", "read_saved"]
 
 PREFIX = "_saved_"
 RAW = "_raw_saved_"
 TEXT_LIMIT = 40
+MOST_ITEMS = 16
+"""A longer tuple is left out: nobody reads it."""
 
 
 class SavedTensorView(NamedTuple):
@@ -74,40 +77,51 @@ def _unpack_all(fn: Any, attribute: str) -> list[tuple[Tensor | None, SavedState
     return [(item, "kept") if isinstance(item, Tensor) else (None, "none") for item in items]
 
 
-def read_attributes(fn: Any) -> tuple[tuple[str, str], ...]:
-    """The plain values a node keeps (``exponent``, ``dim``, sizes) as text, sorted by name."""
-    found: list[tuple[str, str]] = []
+def read_attributes(fn: Any) -> tuple[tuple[str, Attribute], ...]:
+    """The plain values a node keeps (``exponent``, ``dim``, sizes), sorted by name."""
+    found: list[tuple[str, Attribute]] = []
     kind: Any = type(fn)
     for name in _fields(kind)[1]:
         try:
-            value = getattr(fn, PREFIX + name)
+            value = _typed(getattr(fn, PREFIX + name))
         except (RuntimeError, TypeError):
             continue
-        text = _text(value)
-        if text and len(text) <= TEXT_LIMIT:
-            found.append((name, text))
+        if value is not None:
+            found.append((name, value))
     return tuple(found)
 
 
-def _text(value: object) -> str:
-    if value is None or isinstance(value, Tensor):
-        return ""
+def _typed(value: object) -> Attribute | None:
+    """``None`` for what is missing, no plain value, or too long to read."""
+    if not isinstance(value, (tuple, list)):
+        return _scalar(value)
+    items: list[Number | tuple[Number, ...]] = []
+    count = 0
+    for item in value:
+        inner = item if isinstance(item, (tuple, list)) else (item,)
+        scalars = tuple(scalar for part in inner if (scalar := _scalar(part)) is not None)
+        count += len(scalars)
+        if len(scalars) < len(inner) or count > MOST_ITEMS:
+            return None
+        items.append(scalars if inner is item else scalars[0])
+    return tuple(items)
+
+
+def _scalar(value: object) -> Number | None:
     if isinstance(value, bool):
-        return str(value)
+        return value
     if isinstance(value, int):
-        return str(_signed(value))
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, torch.dtype):
-        return str(value).removeprefix("torch.")
-    if isinstance(value, (tuple, list)):
-        texts = [_text(item) for item in value]
-        return "(" + ", ".join(texts) + ")" if all(texts) else ""
-    if isinstance(value, (str, complex)):
-        return str(value)
-    if type(value).__module__.partition(".")[0] == "torch" and " at 0x" not in (text := str(value)):
-        return text
-    return ""  # an object whose text might hold an address, different in every run
+        return _signed(value)
+    if isinstance(value, (float, complex)):
+        return plain(value)
+    if isinstance(value, str):
+        text = value
+    elif type(value).__module__.partition(".")[0] == "torch" and not isinstance(value, Tensor):
+        text = bare(value)
+    else:
+        return None
+    # The text of an object might hold an address, different in every run.
+    return text if 0 < len(text) <= TEXT_LIMIT and " at 0x" not in text else None
 
 
 def _signed(value: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd_tour.rules.labels import describe
+from autograd_tour.rules.texts.operands import attribute_texts
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.operands import Constant, Input, Number, Operand, Operands
 from autograd_tour.tracer.assemble.readings import Reading
@@ -51,7 +52,7 @@ def _title(material: Material, reading: Reading, i: int, texts: tuple[str, ...])
     if hasattr(fn, "_forward_cls"):
         return fn._forward_cls.__name__.removesuffix("Backward"), ""
     function = call.function if call is not None and call.stop - call.start == 1 else ""
-    return describe(material.skeleton.names[i], function, texts, dict(reading.attributes))
+    return describe(material.skeleton.names[i], function, texts, attribute_texts(reading.attributes))
 
 
 def _text(
