@@ -17,7 +17,18 @@ from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, Node, Saved, SourceLine, Step
+from autograd_tour.record.graph import (
+    BackwardPass,
+    Cut,
+    Edge,
+    Graph,
+    Group,
+    Meta,
+    Node,
+    Saved,
+    SourceLine,
+    Step,
+)
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 from autograd_tour.record.rule import Constant, Symbol, Words, apply
 from autograd_tour.record.trace import Trace
@@ -163,6 +174,11 @@ NUMBERS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["nan", "inf", "-inf", "(1+2j)", "(nan-infj)", 10**300, -(2**63) - 1, 2**64])
 )
+ATTRIBUTES = (
+    NUMBERS
+    | TEXTS
+    | st.lists(NUMBERS | TEXTS | st.lists(NUMBERS, max_size=2).map(tuple), max_size=2).map(tuple)
+)
 EXTENTS = st.lists(st.integers(-1, 2**62), max_size=3).map(tuple)
 STATS = st.builds(Stats, *[st.none() | NUMBERS] * 4, *[st.none() | st.integers(0)] * 3)
 SYMBOLS = st.builds(
@@ -211,7 +227,10 @@ def graphs(draw):
                 values=st.lists(MAYBE, max_size=2).map(tuple),
                 names=st.lists(TEXTS, max_size=2).map(tuple),
                 where=where,
-                attributes=st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
+                attributes=st.lists(st.tuples(TEXTS, ATTRIBUTES), max_size=2).map(tuple),
+                cut=st.none() | st.builds(Cut, TEXTS, TEXTS, TEXTS),
+                custom=st.booleans(),
+                compiled=st.booleans(),
                 saved=st.lists(
                     st.builds(Saved, TEXTS, MAYBE, state=st.sampled_from(["kept", "freed"])), max_size=2
                 ).map(tuple),

@@ -10,7 +10,7 @@ from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
 from autograd_tour.rules.evaluate import symbols
 from autograd_tour.rules.wording import short
-from autograd_tour.text import one_line
+from autograd_tour.text import cut_text, one_line
 from autograd_tour.views.node_view import node_view
 
 __all__ = ["cut", "kept"]
@@ -138,15 +138,15 @@ def _why(run: Run, needs: _Needs, item: str, answer: str) -> str:
 def cut(run: Run) -> Iterator[Question]:
     """What goes back through a tensor that was cut off."""
     for node in run.graph.nodes:
-        notes = [one_line(note, 80) for note in node.notes if note.startswith("cut: ")]
-        if node.kind != "constant" or not notes:
+        if node.kind != "constant" or node.cut is None:
             continue
         name = run.called(node.id) if node.name else "the detached tensor"
+        made_by = one_line(cut_text(node.cut), 80)
         nothing, zeros, same = "nothing at all", "a gradient of zeros", "the gradient as if nothing were cut"
         yield Question(
             f"cut-{node.id}",
             "cut",
-            f"{name} was made by {notes[0].removeprefix('cut: ')}. What does backward send back through it?",
+            f"{name} was made by {made_by}. What does backward send back through it?",
             nothing,
             "It has no grad_fn: to autograd it is a constant, and there is no edge to send anything along.",
             (

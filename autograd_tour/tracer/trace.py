@@ -141,8 +141,8 @@ def record_of(
             del begun
         built = assemble(material, examined, heard.hooked if heard is not None else frozenset())
         return Graph(
-            nodes=tuple(built.nodes),
-            edges=tuple(built.edges),
+            nodes=built.nodes,
+            edges=built.edges,
             groups=_groups(record),
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),

@@ -16,8 +16,6 @@ from autograd_tour.views.wording import shape_text
 
 __all__ = ["arrows", "view"]
 
-CUSTOM = "custom Function"
-"""The note on a node that the program's own ``torch.autograd.Function`` made."""
 
 ROOM = 260.0
 _FILLS: dict[str, Role] = {"leaf": "leaf_fill", "saved": "saved_fill"}
@@ -69,7 +67,7 @@ def arrows(graph: Graph) -> Graph:
         if node_id not in others:
             edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
     for node in nodes[:]:
-        if CUSTOM in node.notes:
+        if node.custom:
             for number, item in enumerate(item for item in node.saved if item.facts is not None):
                 box = by_id.get(item.of)
                 if box is None or box.kind != "leaf":

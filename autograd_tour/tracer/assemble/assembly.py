@@ -18,8 +18,8 @@ __all__ = ["Assembled", "assemble"]
 class Assembled(NamedTuple):
     """The structure of one Graph; ``ids`` are those of the skeleton's nodes."""
 
-    nodes: list[Node]
-    edges: list[Edge]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
     ids: list[str]
 
 
@@ -34,4 +34,5 @@ def assemble(
     if examined is None:
         return Assembled(*bare_structure(material, hooked))
     ids = number_nodes(examined)
-    return Assembled(make_nodes(examined, ids), make_edges(examined, ids, hooked), ids.nodes)
+    nodes = tuple(make_nodes(examined, ids))
+    return Assembled(nodes, tuple(make_edges(examined, ids, hooked)), ids.nodes)

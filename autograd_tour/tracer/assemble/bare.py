@@ -8,7 +8,7 @@ from autograd_tour.record.graph import Edge, Node
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.edges import leaf_edges, slots_of
 from autograd_tour.tracer.assemble.material import Material
-from autograd_tour.tracer.assemble.nodes import formulas_of, leaf_nodes, notes_of
+from autograd_tour.tracer.assemble.nodes import formulas_of, is_compiled, is_custom, leaf_nodes, notes_of
 from autograd_tour.tracer.assemble.values import outline, read_result, unnamed
 
 __all__ = ["bare_structure"]
@@ -16,7 +16,7 @@ __all__ = ["bare_structure"]
 
 def bare_structure(
     material: Material, hooked: Set[tuple[int, int]]
-) -> tuple[list[Node], list[Edge], list[str]]:
+) -> tuple[tuple[Node, ...], tuple[Edge, ...], list[str]]:
     """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``next`` is used up by it."""
     skeleton, recorder = material.skeleton, material.recorder
     returned: dict[int, list[int]] = {}
@@ -27,7 +27,7 @@ def bare_structure(
     nodes: list[Node] = []
     edges: list[Edge] = []
     connect = edges.append
-    kinds: dict[tuple[type, str, int], tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
+    kinds: dict[tuple[type, str, int], tuple[str, tuple[str, ...], tuple[str, ...], bool, bool]] = {}
     for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
         if name == "AccumulateGrad":
             leaf_ids[i], ids[i] = f"n{len(nodes)}", f"n{len(nodes) + 1}"
@@ -48,8 +48,14 @@ def bare_structure(
             expr = next(filter(None, names), "")
         kind = type(fn), name, len(inputs)
         if kind not in kinds:
-            kinds[kind] = friendly_name(name), formulas_of(name, len(inputs)), notes_of(fn, name)
-        op, formula, notes = kinds[kind]
+            kinds[kind] = (
+                friendly_name(name),
+                formulas_of(name, len(inputs)),
+                notes_of(fn, name),
+                is_custom(fn, name),
+                is_compiled(name),
+            )
+        op, formula, notes, custom, compiled = kinds[kind]
         node_id = ids[i] = f"n{len(nodes)}"
         nodes.append(
             Node(
@@ -63,6 +69,8 @@ def bare_structure(
                 names=names,
                 formula=formula,
                 notes=notes,
+                custom=custom,
+                compiled=compiled,
             )
         )
         for slot, (j, k) in enumerate(inputs):
@@ -73,4 +81,6 @@ def bare_structure(
                 marks = ("hooked",) if (j, k) in hooked else ()
                 connect(Edge(node_id, ids[j], "gradient", slots_of(slot, k), None, marks))
         skeleton.next[i] = ()  # the edges take its place in memory
-    return nodes, edges, ids
+    del connect
+    fixed, nodes = tuple(nodes), []  # one list after the other: both copies of all would be too much
+    return fixed, tuple(edges), ids

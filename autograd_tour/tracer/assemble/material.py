@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -33,8 +33,8 @@ class Result(NamedTuple):
 class Material:
     """``calls`` has the call that made each node of ``skeleton``, ``None`` where it is not known.
 
-    ``leaf_names`` is by ``id`` of the leaf. Nodes are spoken of by their index in ``skeleton``,
-    constants by their index in ``record.constants``.
+    It is empty where only the structure is read. ``leaf_names`` is by ``id`` of the leaf. Nodes are
+    spoken of by their index in ``skeleton``, constants by their index in ``record.constants``.
     """
 
     skeleton: Skeleton
@@ -55,10 +55,13 @@ class Material:
     ) -> Material:
         """The material, with the calls attributed to the nodes."""
         results = tuple(results)
+        material = cls(skeleton, record, recorder, leaf_names, (), results)
+        if material.structure_only:
+            return material
         calls = attribute(skeleton, record, [(result.node, result.tensor) for result in results])
         if record is not None:
             record.settle(calls)
-        return cls(skeleton, record, recorder, leaf_names, calls, results)
+        return replace(material, calls=calls)
 
     def __len__(self) -> int:
         return len(self.skeleton)

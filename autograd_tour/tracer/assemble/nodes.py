@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from autograd_tour.record.graph import Node, Saved
+from autograd_tour.record.graph import Cut, Node, Saved
 from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.naming import place_of_backward
-from autograd_tour.tracer.assemble.titles import Title, Titles
+from autograd_tour.tracer.assemble.titles import Title
 
-__all__ = ["Ids", "formulas_of", "leaf_nodes", "make_nodes", "notes_of", "number_nodes"]
+__all__ = [
+    "Ids",
+    "formulas_of",
+    "is_compiled",
+    "is_custom",
+    "leaf_nodes",
+    "make_nodes",
+    "notes_of",
+    "number_nodes",
+]
 
 
 class Ids(NamedTuple):
@@ -55,6 +65,7 @@ def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
     material, values, titles = examined.material, examined.values, examined.titles
     skeleton = material.skeleton
     nodes: list[Node] = []
+    makers = _makers(material)
     placed: set[int] = set()
     for i, (fn, name) in enumerate(zip(skeleton.fns, skeleton.names, strict=True)):
         if name == "AccumulateGrad":
@@ -63,7 +74,7 @@ def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
         for constant in examined.operands[i].constants:
             if constant.number not in placed:
                 placed.add(constant.number)
-                nodes.append(_constant(material, ids.constants[constant.number], constant.number, titles))
+                nodes.append(_constant(examined, ids, constant.number, makers))
         call, slots, title = material.calls[i], len(skeleton.next[i]), titles.nodes[i]
         nodes.append(
             Node(
@@ -86,6 +97,8 @@ def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
                 saved=tuple([_saved(item, ids) for item in examined.kept[i]]),
                 notes=notes_of(fn, name),
                 fused=examined.rules[i].fused if examined.rules else None,
+                custom=is_custom(fn, name),
+                compiled=is_compiled(name),
             )
         )
     return nodes
@@ -115,32 +128,53 @@ def leaf_nodes(
     )
 
 
-def _constant(material: Material, node_id: str, number: int, titles: Titles) -> Node:
-    title = titles.constants[number]
+def _constant(examined: Examined, ids: Ids, number: int, makers: Mapping[int, int]) -> Node:
+    material, title = examined.material, examined.titles.constants[number]
     constant, name = material.constant(number), material.constant_name(number)
-    notes: tuple[str, ...] = ()
+    cut: Cut | None = None
     if constant.cut_from is not None:
         function, call, leaf = constant.cut_from
         source = material.leaf_names.get(id(leaf), "") if leaf is not None else ""
         source = source or next(iter(call.names if call else ()), "")
-        notes = (f"cut: {function} of {source}" if source else f"cut: {function}",)
-    values = (constant.facts,)
+        maker = makers.get(id(leaf if leaf is not None else call), -1)
+        cut = Cut(function, ids.source(maker) if maker >= 0 else "", source)
     return Node(
-        node_id,
+        ids.constants[number],
         "constant",
         title.op,
         title.name,
-        values=values,
+        values=(constant.facts,),
         names=(name,),
-        notes=notes,
+        cut=cut,
         expression=title.expression,
         brief=title.brief,
     )
 
 
+def _makers(material: Material) -> dict[int, int]:
+    """Id of a leaf or of a call -> the node that stands for it; for a call the one that made its result."""
+    makers: dict[int, int] = {}
+    for i, (fn, call) in enumerate(zip(material.skeleton.fns, material.calls, strict=True)):
+        if material.is_leaf(i):
+            makers[id(fn.variable)] = i
+        elif call is not None and call.one_node_made_all and fn._sequence_nr() == call.stop - 1:
+            makers[id(call)] = i
+    return makers
+
+
 def _saved(item: Kept, ids: Ids) -> Saved:
     of = ids.source(item.node) if item.node >= 0 else ids.constants.get(item.constant, "")
     return Saved(item.name, item.facts, of, item.state)
+
+
+def is_compiled(name: str) -> bool:
+    """Whether a node of that name stands for all that ``torch.compile`` made."""
+    return name.startswith("CompiledFunction")
+
+
+def is_custom(fn: Any, name: str) -> bool:
+    """Whether the program wrote this node's forward and backward itself."""
+    return hasattr(fn, "_forward_cls") and not is_compiled(name)
 
 
 @cache
@@ -152,9 +186,9 @@ def formulas_of(name: str, slots: int) -> tuple[str, ...]:
 def notes_of(fn: Any, name: str) -> tuple[str, ...]:
     """What a reader has to know about a kind of node."""
     notes: list[str] = []
-    if name.startswith("CompiledFunction"):
+    if is_compiled(name):
         notes.append("opaque: torch.compile keeps what happens inside to itself")
-    elif hasattr(fn, "_forward_cls"):
+    elif is_custom(fn, name):
         notes.append("custom Function")
         if place := place_of_backward(fn._forward_cls):
             notes.append(f"its backward() is at {place}")
