@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hooks
 import pytest
 import torch
-from compiled import compiled
 
 import autograd_tour as tour
 from autograd_tour.record.graph import Cut, Graph, Node
 from autograd_tour.text import attribute_text, cut_text
+from tests.programs import hooks
+from tests.programs.compiled import compiled
 
 
 def one(graph: Graph, grad_fn: str) -> Node:
