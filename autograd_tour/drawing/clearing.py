@@ -36,7 +36,7 @@ def clear_of_links(
     size: Point,
 ) -> list[Point | None]:
     """New centres for the labels of links whose Bézier points are ``lines``; ``size`` is the picture's."""
-    found = list(centres)
+    new_centres = list(centres)
     bounds = [_bounds(line) for line in lines]
     boxes = [_box(at, label_width(label)) if at else None for at, label in zip(centres, labels, strict=True)]
 
@@ -63,11 +63,11 @@ def clear_of_links(
         if _distance(line, box) <= NEAR and not crossed(box, i):
             continue
         width = label_width(labels[i])
-        for place in _places(line, width, at):
-            if free(candidate := _box(place, width), i):
-                found[i], boxes[i] = place, candidate
+        for centre in _candidate_centres(line, width, at):
+            if free(candidate := _box(centre, width), i):
+                new_centres[i], boxes[i] = centre, candidate
                 break
-    return found
+    return new_centres
 
 
 def _box(centre: Point, width: float) -> Box:
@@ -133,7 +133,7 @@ def _distance(line: Sequence[Point], box: Box) -> float:
     )
 
 
-def _places(line: Sequence[Point], width: float, at: Point) -> list[Point]:
+def _candidate_centres(line: Sequence[Point], width: float, at: Point) -> list[Point]:
     """Where a label could stand: beside its line, closest to ``at`` first; then on it."""
     beside: list[Point] = []
     on: list[Point] = []
@@ -145,12 +145,12 @@ def _places(line: Sequence[Point], width: float, at: Point) -> list[Point]:
         beside += [(x - v * away, y + u * away), (x + v * away, y - u * away)]
         on.append((x, y))
 
-    def by_distance(place: Point) -> float:
-        return (place[0] - at[0]) ** 2 + (place[1] - at[1]) ** 2
+    def by_distance(centre: Point) -> float:
+        return (centre[0] - at[0]) ** 2 + (centre[1] - at[1]) ** 2
 
     middle = on[len(on) // 2]
-    on.sort(key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
+    on.sort(key=lambda centre: (centre[0] - middle[0]) ** 2 + (centre[1] - middle[1]) ** 2)
     clear = [
-        place for place in sorted(beside, key=by_distance) if not _runs_through(line, _box(place, width))
+        centre for centre in sorted(beside, key=by_distance) if not _runs_through(line, _box(centre, width))
     ]
     return [(round(x, 1), round(y, 1)) for x, y in clear + on]
