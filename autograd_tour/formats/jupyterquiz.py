@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from autograd_tour.formats.base import Format, Settings, shown
+from autograd_tour.formats.base import Format, Settings, simplified
 from autograd_tour.questions import Question, ask, read_number
 from autograd_tour.record.trace import Trace
 
@@ -24,17 +24,17 @@ class Jupyterquiz(Format):
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-jupyterquiz.json``."""
-        questions = [_exported(question) for question in ask(shown(trace, settings))]
+        questions = [_exported(question) for question in ask(simplified(trace, settings))]
         # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
         return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
 
 
 def _exported(question: Question) -> dict[str, Any]:
     """One question for jupyterquiz."""
-    told = [(question.answer, True, question.right)]
-    told += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
+    replies = [(question.answer, True, question.right)]
+    replies += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
     if question.choices:
-        feedback = {answer: (right, said) for answer, right, said in told}
+        feedback = {answer: (right, remark) for answer, right, remark in replies}
         answers = [
             {
                 "answer": _plain(choice),
@@ -45,10 +45,10 @@ def _exported(question: Question) -> dict[str, Any]:
         ]
         return {"question": _plain(question.prompt), "type": "multiple_choice", "answers": answers}
     answers = []
-    for answer, right, said in told:
+    for answer, right, remark in replies:
         value = read_number(answer)
         if isinstance(value, float) and math.isfinite(value):
-            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": _plain(said)})
+            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": _plain(remark)})
     answers.append({"type": "default", "feedback": "Not yet."})
     return {"question": _plain(question.prompt), "type": "numeric", "answers": answers}
 
