@@ -41,9 +41,9 @@ def title_run(
 def line_runs(line: SourceLine, expression: str, room: float) -> tuple[Run, ...]:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
     text = f"{line.file.rpartition('/')[2]}:{line.line}  "
-    place = Run(text, "muted", room=room, keep_end=True)
+    location = Run(text, "muted", room=room, keep_end=True)
     left = max(room - CHARACTER * len(text), LEAST_CODE)
-    return (place, Run(line.text, "muted", room=left, around=expression)) if line.text else (place,)
+    return (location, Run(line.text, "muted", room=left, around=expression)) if line.text else (location,)
 
 
 def output_name(node: Node, slot: int) -> str:
