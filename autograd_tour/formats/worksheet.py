@@ -47,7 +47,7 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
         asked,
         captions=(_listed(questions, answered=False),),
         title=f"{title}: questions",
-        desc=" ".join(f"{number}. {one.prompt}" for number, one in enumerate(questions, start=1)),
+        desc=" ".join(f"{number}. {question.prompt}" for number, question in enumerate(questions, start=1)),
         links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
     )
     layout = place(full, settings.engine, settings.timeout)
