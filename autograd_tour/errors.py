@@ -74,9 +74,9 @@ class PictureError(TourError, TypeError):
     exit_code = 1
 
 
-def suggestion(name: str, known: Sequence[str], most: int | None = None) -> str:
+def suggestion(name: str, names: Sequence[str], most: int | None = None) -> str:
     """A hint for a name that is not there: the closest one, then all of them if they are ``most`` or less."""
-    close = difflib.get_close_matches(name[:60], known, 1)
+    close = difflib.get_close_matches(name[:60], names, 1)
     start = f"Did you mean {close[0]!r}? " if close else ""
-    listed = bool(known) and (most is None or len(known) <= most)
-    return f"{start}Known: {', '.join(known)}" if listed else start.strip()
+    listed = bool(names) and (most is None or len(names) <= most)
+    return f"{start}Known: {', '.join(names)}" if listed else start.strip()

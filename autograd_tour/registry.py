@@ -23,33 +23,33 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
     Raises:
         UsageError: an entry point cannot be loaded, or what it loads has no name.
     """
-    found: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     for module in pkgutil.iter_modules(import_module(package).__path__, package + "."):
         item = getattr(import_module(module.name), attribute, ())
-        found |= {one.name: one for one in _several(item)}
+        objects |= {member.name: member for member in _several(item)}
     for entry in metadata.entry_points(group=package):
         try:
-            for one in _several(entry.load()):
-                found.setdefault(one.name, one)
+            for member in _several(entry.load()):
+                objects.setdefault(member.name, member)
         except Exception as error:
             raise UsageError(
                 f"the plugin {entry.name!r} ({entry.value}) cannot be loaded: {error}",
                 f"Update or uninstall {entry.dist.name if entry.dist else 'the package it comes from'}",
             ) from error
-    return dict(sorted(found.items()))
+    return dict(sorted(objects.items()))
 
 
 def _several(item: Any) -> tuple[Any, ...]:
     return item if isinstance(item, tuple) else (item,)
 
 
-def pick(kind: str, name: str, known: Iterable[str]) -> str:
-    """``name`` if it is known.
+def pick(kind: str, name: str, choices: Iterable[str]) -> str:
+    """``name`` if it is one of ``choices``.
 
     Raises:
-        UsageError: it is not; the message has the known ones and the closest.
+        UsageError: it is not; the message has all of them and the closest.
     """
-    names = sorted(known)
+    names = sorted(choices)
     if name in names:
         return name
     raise UsageError(f"unknown {kind} {name[:60]!r}", suggestion(name, names))

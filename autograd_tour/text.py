@@ -116,10 +116,10 @@ def closing(terms: Sequence[float], total: float, digits: int = 6) -> tuple[list
     largest = max(map(abs, values), default=0.0)
     natural = digits - 1 - (math.floor(math.log10(largest)) if largest else 0)
     for shift in (0, -1, 1, -2, 2, 3, 4, 5, 6):
-        place = natural + shift
-        if place < 0 and largest < 10**9:
+        decimal_place = natural + shift
+        if decimal_place < 0 and largest < 10**9:
             continue
-        texts = [number(round(value, place), 15) for value in values]
+        texts = [number(round(value, decimal_place), 15) for value in values]
         decimals = [Decimal(text.replace(MINUS, "-")) for text in texts]
         pairs = zip(values, decimals, strict=True)
         lost = any(abs(value - float(decimal)) > _MOST_LOST * abs(value) for value, decimal in pairs)

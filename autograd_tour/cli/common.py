@@ -99,9 +99,9 @@ class TourGroup(_ExamplesFirst, click.Group):
             sys.exit(error.exit_code)
         sys.exit(code if isinstance(code, int) else 0)
 
-    def no_such_command(self, ctx: click.Context, name: str, known: Iterable[str]) -> NoReturn:
+    def no_such_command(self, ctx: click.Context, name: str, names: Iterable[str]) -> NoReturn:
         """Refuse ``name`` and tell what there is."""
-        hint = suggestion(name, list(known))
+        hint = suggestion(name, list(names))
         if ":" in name or name.endswith((".py", ".json")):
             hint = f"To draw it: {ctx.command_path} render {name}"
         error = click.UsageError(f"there is no command {name}", ctx)

@@ -78,7 +78,7 @@ def _alarm(seconds: float, where: list[str]) -> Iterator[None]:
         return
 
     def ring(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        where.append(_place(frame))
+        where.append(_user_line(frame))
         raise _TimeUpError
 
     before = signal.signal(signal.SIGALRM, ring)
@@ -97,12 +97,12 @@ def _watch(seconds: float, done: threading.Event, thread: int) -> None:
         return
     from autograd_tour.cli.common import report_error
 
-    error = _late(seconds, _place(sys._current_frames().get(thread)))
+    error = _late(seconds, _user_line(sys._current_frames().get(thread)))
     report_error(error.message, error.hint)
     end_with(error.exit_code)
 
 
-def _place(frame: FrameType | None) -> str:
+def _user_line(frame: FrameType | None) -> str:
     """``, at net.py:3 in loss()``: the innermost line that is the user's."""
     while frame is not None:
         name = frame.f_code.co_filename

@@ -42,8 +42,8 @@ def command(as_json: bool) -> None:
     click.echo("\nlayout engines:")
     for engine in facts["engines"]:
         mark = "*" if engine["name"] == facts["engine"] else " "
-        told = f"{engine['version']:<10}{engine['why']}" if engine["path"] else engine["why"]
-        click.echo(f"{mark} {engine['name']:<{width - 2}}{told}")
+        description = f"{engine['version']:<10}{engine['why']}" if engine["path"] else engine["why"]
+        click.echo(f"{mark} {engine['name']:<{width - 2}}{description}")
         if engine["path"]:
             click.echo(f"  {'':<{width - 2}}{engine['path']}")
     click.echo(f"\n{facts['engine'] or 'none'} is used: {facts['reason']}")

@@ -53,7 +53,7 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.formats import Settings
-    from autograd_tour.formats.base import shown
+    from autograd_tour.formats.base import simplified
 
     if target == "-" and not as_json:
         raise UsageError("stdin is where answers come from", "Save the trace to a file, or add --json")
@@ -62,12 +62,12 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
 
     settings = Settings(formats=("quiz",))
     seconds = PROGRAM_SECONDS if timeout is None else timeout
-    found = find(target, settings, seconds, ledger=True)
-    for note in found.notes:
+    record = find(target, settings, seconds, ledger=True)
+    for note in record.notes:
         say(f"note: {note}")
     from autograd_tour.questions import ask
 
-    questions = ask(shown(found.trace, settings))[:most]
+    questions = ask(simplified(record.trace, settings))[:most]
     if as_json:
         import msgspec
 
@@ -83,8 +83,8 @@ def _ask_all(questions: Sequence[Question]) -> None:
     try:
         for number, question in enumerate(questions, start=1):
             click.echo(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
-            for place, choice in enumerate(question.choices, start=1):
-                click.echo(f"   {place}) {printable(choice)}")
+            for position, choice in enumerate(question.choices, start=1):
+                click.echo(f"   {position}) {printable(choice)}")
             asked = number
             right += _ask(question)
     except (EOFError, KeyboardInterrupt):

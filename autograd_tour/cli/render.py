@@ -170,7 +170,7 @@ def command(
         targets = (*builtin_names(), *targets)
     drawn = [draw(target, settings, seconds) for target in targets or (DEFAULT_TARGET,)]
     files = _together(drawn)
-    for note in [note for one in drawn for note in one.notes]:
+    for note in [note for drawing in drawn for note in drawing.notes]:
         say(f"note: {note}")
     if output == "-":
         to_stdout(files)
@@ -179,7 +179,7 @@ def command(
 
     write_all(folder, files)
     if not quiet:
-        tell([str(Path(output) / name) for name in files], [one.name for one in drawn], as_json)
+        tell([str(Path(output) / name) for name in files], [drawing.name for drawing in drawn], as_json)
 
 
 def _check_names(settings: Settings) -> None:
@@ -195,13 +195,13 @@ def _check_names(settings: Settings) -> None:
 def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:
     files: dict[str, str | bytes] = {}
     owner: dict[str, str] = {}
-    for one in drawn:
-        for name, content in one.files.items():
+    for drawing in drawn:
+        for name, content in drawing.files.items():
             if name in files:
                 raise UsageError(
-                    f"{owner[name]} and {one.target} would both write {name}",
+                    f"{owner[name]} and {drawing.target} would both write {name}",
                     "Render them into two folders with -o",
                 )
             files[name] = content
-            owner[name] = one.target
+            owner[name] = drawing.target
     return files

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autograd_tour.lessons import Lesson
     from autograd_tour.record.trace import Trace
 
-__all__ = ["LARGEST_TRACE", "Drawn", "Found", "builtin_names", "draw", "find"]
+__all__ = ["LARGEST_TRACE", "Drawn", "TargetRecord", "builtin_names", "draw", "find"]
 
 LARGEST_TRACE = 512 * 1024**2
 """Bytes; a larger file is refused before it is read."""
@@ -34,7 +34,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Found:
+class TargetRecord:
     """The record of one target: traced now, or read from a file."""
 
     name: str
@@ -62,12 +62,12 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
             return Drawn(target, target, dict(lesson.files(settings)))
     from autograd_tour.formats.produce import files_of_trace
 
-    found = _record(target, settings, seconds)
-    files = files_of_trace(found.name, found.trace, settings)
-    return Drawn(target, found.name, dict(files), found.notes)
+    record = _record(target, settings, seconds)
+    files = files_of_trace(record.name, record.trace, settings)
+    return Drawn(target, record.name, dict(files), record.notes)
 
 
-def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> Found:
+def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
     """The trace of ``target``, with its ``ledger`` if that is asked for; nothing is drawn.
 
     Raises:
@@ -83,7 +83,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
     from autograd_tour.lessons.produce import traced
 
     with stdout_to_stderr():
-        return Found(target, traced(lesson.program, settings, ledger=ledger))
+        return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
 def _is_record(target: str) -> bool:
@@ -91,7 +91,7 @@ def _is_record(target: str) -> bool:
     return target == "-" or ":" in target or target.lower().endswith(".json")
 
 
-def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> Found:
+def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
     if target == "-":
         return _of_trace("stdin", "trace", _read_stdin())
     if ":" in target:
@@ -121,21 +121,21 @@ def _builtin(target: str) -> Lesson:
     return registry[target]
 
 
-def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> Found:
+def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> TargetRecord:
     _before_torch()
     from autograd_tour.lessons.produce import traced
     from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
-        found = resolve(target)
-        trace = traced(found.program, settings, ledger=ledger)
-    return Found(found.name, trace, tuple(found.notes))
+        named_program = resolve(target)
+        trace = traced(named_program.program, settings, ledger=ledger)
+    return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
 
-def _of_trace(source: str, stem: str, text: bytes) -> Found:
+def _of_trace(source: str, stem: str, text: bytes) -> TargetRecord:
     from autograd_tour.record import codec
 
-    return Found(stem or "trace", codec.loads(text, source=source))
+    return TargetRecord(stem or "trace", codec.loads(text, source=source))
 
 
 def _read_file(path: Path) -> bytes:
@@ -161,17 +161,17 @@ def _read_stdin() -> bytes:
     return _read(sys.stdin.buffer, "stdin")
 
 
-def _read(file: BinaryIO, shown: str) -> bytes:
+def _read(file: BinaryIO, name: str) -> bytes:
     # Pipes have no size: one byte past the ceiling is enough to know.
     text = file.read(LARGEST_TRACE + 1)
-    _check_size(len(text), shown)
+    _check_size(len(text), name)
     return text
 
 
-def _check_size(size: int, shown: str) -> None:
+def _check_size(size: int, name: str) -> None:
     if size > LARGEST_TRACE:
         raise TraceFileError(
-            f"{shown} is larger than {LARGEST_TRACE // 1024**2} MB, too large for a trace",
+            f"{name} is larger than {LARGEST_TRACE // 1024**2} MB, too large for a trace",
             "Trace again and keep less of each tensor: --keep 16, or less in all: --ceiling 64",
         )
 

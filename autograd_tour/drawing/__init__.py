@@ -46,8 +46,8 @@ def draw(
     scene = ready(picture, direction)
     if isinstance(picture, Scene):
         return draw_scene(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)
-    told = animated if picture.plays else fragments
-    return told(scene, theme=theme, engine=engine, timeout=timeout)
+    draw_film = animated if picture.plays else fragments
+    return draw_film(scene, theme=theme, engine=engine, timeout=timeout)
 
 
 def frames(

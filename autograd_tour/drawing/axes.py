@@ -33,8 +33,8 @@ def label(
     """One ``<text>`` with its baseline at ``y``. ``extra`` is put among the attributes as it is."""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     weight = ' font-weight="bold"' if bold else ""
-    place = f'x="{n(x)}" y="{n(y)}" font-size="{size:g}"'
-    return f'<text {place} fill="{fill}"{where}{weight}{extra}>{escape(text)}</text>\n'
+    position = f'x="{n(x)}" y="{n(y)}" font-size="{size:g}"'
+    return f'<text {position} fill="{fill}"{where}{weight}{extra}>{escape(text)}</text>\n'
 
 
 def line(

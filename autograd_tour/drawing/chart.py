@@ -49,9 +49,9 @@ class _Chart:
     def __init__(self, calls: int, rows: tuple[ChartRow, ...], left_out: int) -> None:
         self.rows, self.left_out, self.calls = rows, left_out, calls
         many = calls > MOST_CALLS
-        self.shown = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
+        self.bar_calls = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
         self.slot = min(108.0, max(64.0, 16 + max(self._widths())))
-        bars = self.slot * len(self.shown)
+        bars = self.slot * len(self.bar_calls)
         self.whose = 52.0 if calls > 1 else 0.0  # beside the last bar: which call brought which segment
         widths = [max(text_width(a, 14, True), text_width(b, 12), bars) for a, b in _HEADINGS.values()]
         widths[0] = max(widths[0], bars + self.whose)
@@ -114,12 +114,12 @@ class _Chart:
         names = (("thrown away", foot + 46), (".grad before", foot + 72))
         body += [label(self.left - 10, y, text, LIGHT.muted, anchor="end") for text, y in names]
         for (_, bars), column in zip(row.bars, self.starts, strict=True):
-            right = column + self.slot * len(self.shown)
+            right = column + self.slot * len(self.bar_calls)
             body += [
                 line(column, scale(t), right, scale(t), LIGHT.muted, extra=' stroke-opacity="0.2"')
                 for t in ticks
             ]
-            for i, call in enumerate(self.shown):
+            for i, call in enumerate(self.bar_calls):
                 x = column + (i + 0.5) * self.slot
                 if call is None:
                     body.append(label(x, scale(0) - 8, "…", LIGHT.muted, size=16, anchor="middle"))
@@ -254,9 +254,9 @@ def _range(row: ChartRow) -> tuple[float, float]:
 
 def _words(row: ChartRow) -> str:
     name = f"norm of {row.leaf[:60]}.grad" if row.norm else f"{row.leaf[:60]}.grad{row.index}"
-    said = []
+    parts = []
     for policy, bars in row.bars:
         after = [bar.after for bar in bars]
         text = ", ".join(after if len(after) <= MOST_CALLS else [*after[:3], "…", *after[-2:]])
-        said.append(f"{_HEADINGS[policy][0]}: {text}")
-    return f"{name}: {'; '.join(said)}."
+        parts.append(f"{_HEADINGS[policy][0]}: {text}")
+    return f"{name}: {'; '.join(parts)}."

@@ -38,7 +38,7 @@ def clear_of_links(
     size: Point,
 ) -> list[Point | None]:
     """New centres for the labels of links whose Bézier points are ``lines``; ``size`` is the picture's."""
-    found = list(centres)
+    new_centres = list(centres)
     bounds = [_bounds(line) for line in lines]
     boxes = [_box(at, label_width(label)) if at else None for at, label in zip(centres, labels, strict=True)]
 
@@ -65,13 +65,14 @@ def clear_of_links(
         if _distance(line, box) <= NEAR and not crossed(box, i):
             continue
         width = label_width(labels[i])
-        places = _places(line, width, at)
-        room = next(
-            (place for margin in MARGINS for place in places if free(_box(place, width), i, margin)), None
+        centres_nearby = _candidate_centres(line, width, at)
+        candidates = ((centre, margin) for margin in MARGINS for centre in centres_nearby)
+        free_centre = next(
+            (centre for centre, margin in candidates if free(_box(centre, width), i, margin)), None
         )
-        if room is not None:
-            found[i], boxes[i] = room, _box(room, width)
-    return found
+        if free_centre is not None:
+            new_centres[i], boxes[i] = free_centre, _box(free_centre, width)
+    return new_centres
 
 
 def _box(centre: Point, width: float) -> Box:
@@ -137,7 +138,7 @@ def _distance(line: Sequence[Point], box: Box) -> float:
     )
 
 
-def _places(line: Sequence[Point], width: float, at: Point) -> list[Point]:
+def _candidate_centres(line: Sequence[Point], width: float, at: Point) -> list[Point]:
     """Where a label could stand: beside its line, closest to ``at`` first; then on it."""
     beside: list[Point] = []
     on: list[Point] = []
@@ -150,12 +151,12 @@ def _places(line: Sequence[Point], width: float, at: Point) -> list[Point]:
             beside += [(x - v * away, y + u * away), (x + v * away, y - u * away)]
         on.append((x, y))
 
-    def by_distance(place: Point) -> float:
-        return (place[0] - at[0]) ** 2 + (place[1] - at[1]) ** 2
+    def by_distance(centre: Point) -> float:
+        return (centre[0] - at[0]) ** 2 + (centre[1] - at[1]) ** 2
 
     middle = on[len(on) // 2]
-    on.sort(key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
+    on.sort(key=lambda centre: (centre[0] - middle[0]) ** 2 + (centre[1] - middle[1]) ** 2)
     clear = [
-        place for place in sorted(beside, key=by_distance) if not _runs_through(line, _box(place, width))
+        centre for centre in sorted(beside, key=by_distance) if not _runs_through(line, _box(centre, width))
     ]
     return [(round(x, 1), round(y, 1)) for x, y in clear + on]

@@ -56,8 +56,8 @@ def curves(
     are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
     """
     prefix = prefix or prefix_for(repr((title, desc, x_label, y_label, log_x, log_y, tuple(series))))
-    kept = [Series(one.name, [p for p in one.points if _shown(p, log_x, log_y)]) for one in series]
-    every = [point for one in kept for point in one.points]
+    kept = [Series(curve.name, [p for p in curve.points if _drawable(p, log_x, log_y)]) for curve in series]
+    every = [point for curve in kept for point in curve.points]
     width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, text_width(s.name, 13, True)) for s in kept)])
     height = TOP + PLOT[1] + BELOW
     body = [label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)]
@@ -69,28 +69,28 @@ def curves(
     y_scale = _scale([y for _, y in every], TOP + PLOT[1], TOP, log_y, pad=0.05)
     body += _grid(x_scale, y_scale, x_label)
     ends: list[tuple[float, str, str]] = []
-    pieces = [list(_pieces(one.points, x_scale, y_scale)) for one in series]
+    pieces = [list(_pieces(curve.points, x_scale, y_scale)) for curve in series]
     # Bands lie below all lines: they would hide them.
     for _, (stretch, colour) in _coloured(pieces):
         if stretch.lower:
             body.append(_band(stretch, colour))
-    if any(stretch.lower for found in pieces for stretch in found):
+    if any(stretch.lower for line_stretches in pieces for stretch in line_stretches):
         note = "Shaded: the line goes up and down faster than can be drawn."
         body.append(label(LEFT, height - 18, note, LIGHT.muted))
     for i, (stretch, colour) in _coloured(pieces):
         if not stretch.lower:
             body.append(_path(stretch.points, colour, DASHES[i % len(DASHES)]))
-    for i, shown in enumerate(kept):
-        if shown.points:
+    for i, curve in enumerate(kept):
+        if curve.points:
             colour = COLOURS[i % len(COLOURS)]
-            last = (x_scale(shown.points[-1][0]), y_scale(shown.points[-1][1]))
+            last = (x_scale(curve.points[-1][0]), y_scale(curve.points[-1][1]))
             body += [_mark(i, x, y, colour) for x, y in [*_marked(pieces[i]), last]]
-            ends.append((y_scale(shown.points[-1][1]), shown.name, colour))
+            ends.append((y_scale(curve.points[-1][1]), curve.name, colour))
     body += _names(ends)
     return frame("".join(body), width, height, title=title, desc=desc, prefix=prefix, theme=theme)
 
 
-def _shown(point: Point, log_x: bool, log_y: bool) -> bool:
+def _drawable(point: Point, log_x: bool, log_y: bool) -> bool:
     x, y = point
     return math.isfinite(x) and math.isfinite(y) and (x > 0 or not log_x) and (y > 0 or not log_y)
 
@@ -125,14 +125,14 @@ def _grid(x_scale: Scale, y_scale: Scale, x_label: str) -> Iterator[str]:
 
 def _pieces(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> Iterator[Stretch]:
     """The unbroken stretches of a line, in px."""
-    for fine, group in groupby(points, key=lambda p: _shown(p, x_scale.log, y_scale.log)):
+    for fine, group in groupby(points, key=lambda p: _drawable(p, x_scale.log, y_scale.log)):
         if fine:
             yield from stretches([(x_scale(x), y_scale(y)) for x, y in group])
 
 
 def _coloured(pieces: list[list[Stretch]]) -> Iterator[tuple[int, tuple[Stretch, str]]]:
-    for i, found in enumerate(pieces):
-        yield from ((i, (stretch, COLOURS[i % len(COLOURS)])) for stretch in found)
+    for i, line_stretches in enumerate(pieces):
+        yield from ((i, (stretch, COLOURS[i % len(COLOURS)])) for stretch in line_stretches)
 
 
 def _path(points: Sequence[Point], colour: str, dashes: str) -> str:

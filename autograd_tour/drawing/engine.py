@@ -70,14 +70,14 @@ _FINDERS: dict[str, Callable[[], str | None]] = {
 @cache
 def available() -> tuple[EngineInfo, ...]:
     """All engines, those that are there first, in the order of preference."""
-    found: list[EngineInfo] = []
+    engines: list[EngineInfo] = []
     for name in ENGINES:
         path = _FINDERS[name]()
         why = "installed with autograd-tour" if name == "graphviz-pure" else "found on this machine"
-        found.append(
+        engines.append(
             EngineInfo(name, path, _version(name, path) if path else "", why if path else "not found")
         )
-    return tuple(sorted(found, key=lambda engine: engine.path is None))
+    return tuple(sorted(engines, key=lambda engine: engine.path is None))
 
 
 def _version(name: str, path: str) -> str:
@@ -138,9 +138,10 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
             f"the layout engine {name} cannot be started: {error.strerror}", f"Look at {path}"
         ) from None
     if done.returncode != 0 or not done.stdout.strip():
-        said = one_line(done.stderr.decode(errors="replace").strip().partition("\n")[0], 200)
+        message = one_line(done.stderr.decode(errors="replace").strip().partition("\n")[0], 200)
         raise EngineError(
-            f"the layout engine {name} failed" + (f": {said}" if said else f" (exit code {done.returncode})"),
+            f"the layout engine {name} failed"
+            + (f": {message}" if message else f" (exit code {done.returncode})"),
             "Try another one with --engine, or see: autograd-tour info",
         )
     return done.stdout

@@ -32,9 +32,11 @@ def film(
     layout = place(scene, engine, timeout)
     title = scene.title
     for number, caption in enumerate(scene.captions):
-        said = ". ".join("".join(run.text for run in line) for line in caption)
-        one = replace(scene, title=f"{title}, frame {number} of {len(scene.captions) - 1}", desc=said)
-        yield draw_scene(one, theme=theme, layout=layout, moment=number)
+        description = ". ".join("".join(run.text for run in line) for line in caption)
+        frame_scene = replace(
+            scene, title=f"{title}, frame {number} of {len(scene.captions) - 1}", desc=description
+        )
+        yield draw_scene(frame_scene, theme=theme, layout=layout, moment=number)
 
 
 def fragments(

@@ -63,9 +63,9 @@ def _gap(scene: Scene) -> float:
     return max((label_width(link.label) for link in scene.links), default=0.0) + 2 * ROOM
 
 
-def beside(points: Sequence[Point], place: int, count: int, direction: str) -> tuple[Point, ...]:
-    """The course of link ``place`` of ``count`` that share one course."""
-    shift = _shift(place, count)
+def beside(points: Sequence[Point], index: int, count: int, direction: str) -> tuple[Point, ...]:
+    """The course of link ``index`` of ``count`` that share one course."""
+    shift = _shift(index, count)
     if not shift:
         return tuple(points)
     if direction == "LR":
@@ -73,8 +73,8 @@ def beside(points: Sequence[Point], place: int, count: int, direction: str) -> t
     return tuple([(x + shift, y) for x, y in points])
 
 
-def _shift(place: int, count: int) -> float:
-    return (place - (count - 1) / 2) * BESIDE
+def _shift(index: int, count: int) -> float:
+    return (index - (count - 1) / 2) * BESIDE
 
 
 def labels(
@@ -90,20 +90,22 @@ def labels(
     """
     along = 0 if scene.direction == "LR" else 1
     starts: dict[int, float] = {}
-    for size, place in zip(sizes, centres, strict=True):
-        start = place[along] - size[along] / 2
-        rank = round(place[along])
+    for size, middle in zip(sizes, centres, strict=True):
+        start = middle[along] - size[along] / 2
+        rank = round(middle[along])
         starts[rank] = min(starts.get(rank, start), start)
     half = _gap(scene) / 2
     gaps: dict[int, list[tuple[float, int]]] = {}
     for ((_, b), members), course in zip(pairs.items(), courses, strict=True):
-        told = [k for k, i in enumerate(members) if scene.links[i].label.runs or scene.links[i].label.step]
-        if told and course:
+        labelled = [
+            k for k, i in enumerate(members) if scene.links[i].label.runs or scene.links[i].label.step
+        ]
+        if labelled and course:
             rank = round(centres[b][along])
             across = _across(course, starts[rank] - half, along)
             row = gaps.setdefault(rank, [])
-            row += [(across + _shift(k, len(members)), members[k]) for k in told]
-    found: dict[int, Point] = {}
+            row += [(across + _shift(k, len(members)), members[k]) for k in labelled]
+    positions: dict[int, Point] = {}
     for rank, row in gaps.items():
         row.sort()
         end = -float("inf")
@@ -111,8 +113,8 @@ def labels(
             extent = _extent(scene.links[i], along)
             centre = max(across, end + extent / 2)
             end = centre + extent / 2
-            found[i] = (starts[rank] - half, centre) if along == 0 else (centre, starts[rank] - half)
-    return found
+            positions[i] = (starts[rank] - half, centre) if along == 0 else (centre, starts[rank] - half)
+    return positions
 
 
 def _extent(link: Link, along: int) -> float:

@@ -85,11 +85,11 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
                 centres[cards[-1]] = (x, height - y)
         courses: list[Course | None] = [None] * len(scene.links)
         if pairs is not None:
-            found = {
+            lines_of = {
                 (cards[edge.tail], cards[edge.head]): tuple(_points(edge.pos, height))
                 for edge in answer.edges
             }
-            lines = [found.get(pair, ()) for pair in pairs]
+            lines = [lines_of.get(pair, ()) for pair in pairs]
             places = labels(scene, pairs, centres, sizes, lines)
             return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))
         for edge in answer.edges:
@@ -124,8 +124,8 @@ def _cleared(
         size,
     )
     return tuple(
-        replace(course, label=place) if course else None
-        for course, place in zip(courses, places, strict=True)
+        replace(course, label=centre) if course else None
+        for course, centre in zip(courses, places, strict=True)
     )
 
 
@@ -135,10 +135,10 @@ def _side_by_side(
     """A course for every link, from one line for each pair of cards; ``places`` are those of labels."""
     courses: list[Course | None] = [None] * len(scene.links)
     for members, line in zip(pairs.values(), lines, strict=True):
-        for place, i in enumerate(members):
+        for index, i in enumerate(members):
             if not line:
                 continue
-            points = beside(line, place, len(members), scene.direction)
+            points = beside(line, index, len(members), scene.direction)
             if scene.links[i].reverse:
                 points = points[::-1]
             (x, y), tip = points[-2], points[-1]

@@ -62,12 +62,12 @@ class Painter:
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
         height = CAPTION * len(notes)
         for number, lines in enumerate(scene.captions):
-            said = []
+            elements = []
             for line, runs in enumerate(lines):
                 x, y = MARGIN, top + height + SAYING * (line + 1)
-                said.append(texts(runs, x, y))
+                elements.append(texts(runs, x, y))
                 widths.append(sum(run_width(run) for run in runs))
-            pieces.append(self.during("".join(said) + "\n", number, number))
+            pieces.append(self.during("".join(elements) + "\n", number, number))
         height += SAYING * max(map(len, scene.captions), default=0)
         return "".join(pieces), (max(widths), height)
 
@@ -190,8 +190,8 @@ class Painter:
         stages = [*row.earlier, (row.since, row.left)]
         for stage, (first, runs) in enumerate(stages):
             last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
-            shown = row if last is None else replace(row, left=runs, step=0)
-            drawn = self.row(shown, left, top, width, upper, lower)
+            stage_row = row if last is None else replace(row, left=runs, step=0)
+            drawn = self.row(stage_row, left, top, width, upper, lower)
             if callable(self.moment) and row.mark in ("tab", "hatched"):
                 drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
             yield self.during(drawn, first, last)

@@ -25,7 +25,7 @@ def texts(runs: Sequence[Run], x: float, middle: float, drop: float = 0.0) -> st
     """Pieces of text one after the other from ``x``; the baseline lies ``drop`` em below ``middle``."""
     drawn = ""
     for run in runs:
-        lead, width, element = _placeless(run)
+        lead, width, element = _unplaced(run)
         if element:
             drawn += f'<text x="{n(x + lead)}" y="{n(middle + run.size * drop)}"{element}'
         x += width
@@ -33,7 +33,7 @@ def texts(runs: Sequence[Run], x: float, middle: float, drop: float = 0.0) -> st
 
 
 @lru_cache(maxsize=4096)
-def _placeless(run: Run) -> tuple[float, float, str]:
+def _unplaced(run: Run) -> tuple[float, float, str]:
     """How far right a text starts, how far it goes, and its element but for the place.
 
     Many cards have the same texts.

@@ -76,10 +76,10 @@ def fitted(scene: Scene) -> Scene:
     rows: dict[int, tuple[Row, ...]] = {}  # many cards of a long chain share their rows
     cards = []
     for card in scene.cards:
-        found = rows.get(id(card.rows))
-        if found is None:
-            found = rows[id(card.rows)] = _fitted_rows(card.rows)
-        cards.append(card if found is card.rows else replace(card, rows=found))
+        fitted_rows = rows.get(id(card.rows))
+        if fitted_rows is None:
+            fitted_rows = rows[id(card.rows)] = _fitted_rows(card.rows)
+        cards.append(card if fitted_rows is card.rows else replace(card, rows=fitted_rows))
     links = []
     for link in scene.links:
         runs = _fitted(link.label.runs) if link.label.runs else link.label.runs

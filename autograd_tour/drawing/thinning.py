@@ -44,9 +44,9 @@ def stretches(run: Sequence[Point]) -> Iterator[Stretch]:
     swinging = [_turns_near(columns, i) > TURNS_PER_PX * (2 * WINDOW + 1) for i in range(len(columns))]
     ahead: list[Point] = []
     for band, group in groupby(zip(columns, swinging, range(len(columns)), strict=True), key=lambda c: c[1]):
-        found = list(group)
-        if band and len(found) > 2:
-            places = [i for _, _, i in found]
+        members = list(group)
+        if band and len(members) > 2:
+            places = [i for _, _, i in members]
             near = [columns[max(places[0], i - 2) : min(places[-1], i + 2) + 1] for i in places]
             upper = tuple(
                 (columns[i].x, min(c.top for c in c_s)) for i, c_s in zip(places, near, strict=True)
@@ -55,9 +55,9 @@ def stretches(run: Sequence[Point]) -> Iterator[Stretch]:
                 (columns[i].x, max(c.bottom for c in c_s)) for i, c_s in zip(places, near, strict=True)
             )
             yield Stretch(upper, lower)
-            ahead = [found[-1][0].points[-1]]
+            ahead = [members[-1][0].points[-1]]
         else:
-            points = tuple(ahead + [point for column, _, _ in found for point in column.points])
+            points = tuple(ahead + [point for column, _, _ in members for point in column.points])
             ahead = [points[-1]]
             yield Stretch(points)
 
@@ -70,11 +70,11 @@ def _columns(run: Sequence[Point]) -> list[_Column]:
     }
     columns = []
     for _, group in groupby(enumerate(run), key=lambda item: math.floor(item[1][0])):
-        found = list(group)
-        points = [point for _, point in found]
+        members = list(group)
+        points = [point for _, point in members]
         ys = [y for _, y in points]
         chosen = sorted({0, ys.index(min(ys)), ys.index(max(ys)), len(ys) - 1})
-        turns = sum(i in turning for i, _ in found)
+        turns = sum(i in turning for i, _ in members)
         columns.append(_Column(points[0][0], tuple(points[i] for i in chosen), min(ys), max(ys), turns))
     return columns
 

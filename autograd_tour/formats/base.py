@@ -27,7 +27,7 @@ __all__ = [
     "Settings",
     "chosen_views",
     "pick_view",
-    "shown",
+    "simplified",
 ]
 
 ACCUMULATION = "accumulation"
@@ -99,13 +99,13 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
         yield DIFF, picture_of(trace, DIFF)
         return
-    seen = shown(trace, settings)
+    seen = simplified(trace, settings)
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or name != ACCUMULATION or trace.ledger is not None:
             yield name, picture_of(seen, pick_view(name))
 
 
-def shown(trace: Trace, settings: Settings) -> Trace:
+def simplified(trace: Trace, settings: Settings) -> Trace:
     """The trace as its pictures show it: in focus, folded, or as it is.
 
     Raises:
@@ -125,4 +125,4 @@ def pick_view(name: str) -> str:
     """
     if name == DIFF:
         raise UsageError("a diff needs two graphs, and this is one", "autograd-tour diff A B compares two")
-    return pick("view", name, [known for known in views() if known != DIFF])
+    return pick("view", name, [view for view in views() if view != DIFF])

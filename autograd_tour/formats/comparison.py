@@ -42,8 +42,8 @@ def files_of_diff(
     check_diff(wanted)
     whole = diff(a, b)
     files: dict[str, str | bytes] = {}
-    shown = _shown(a, b, whole, settings) if (PICTURES | {"dot"}) & set(wanted) else whole
-    picture = diff_scene(shown)
+    compared = _compared(a, b, whole, settings) if (PICTURES | {"dot"}) & set(wanted) else whole
+    picture = diff_scene(compared)
     for choice in wanted:
         if choice == "svg":
             files[f"{stem}.svg"] = drawn(picture, settings)
@@ -72,7 +72,7 @@ def check_diff(formats: Collection[str]) -> None:
     check(formats)
 
 
-def _shown(a: Graph, b: Graph, whole: Graph, settings: Settings) -> Graph:
+def _compared(a: Graph, b: Graph, whole: Graph, settings: Settings) -> Graph:
     if settings.focus is not None:
         return diff(focus(a, settings.focus), focus(b, settings.focus))
     if not settings.fold or (settings.depth is None and max(visible(a), visible(b)) <= SCREEN):

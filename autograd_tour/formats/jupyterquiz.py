@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from autograd_tour.formats.base import Format, Settings, shown
+from autograd_tour.formats.base import Format, Settings, simplified
 from autograd_tour.record.trace import Trace
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Jupyterquiz(Format):
         """``STEM-jupyterquiz.json``."""
         from autograd_tour.questions import ask  # only questions need what they load
 
-        questions = [_exported(question) for question in ask(shown(trace, settings))]
+        questions = [_exported(question) for question in ask(simplified(trace, settings))]
         # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
         return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
 
@@ -37,10 +37,10 @@ def _exported(question: Question) -> dict[str, Any]:
     """One question for jupyterquiz."""
     from autograd_tour.questions import read_number
 
-    told = [(question.answer, True, question.right)]
-    told += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
+    replies = [(question.answer, True, question.right)]
+    replies += [(wrong.answer, False, wrong.feedback) for wrong in question.wrong]
     if question.choices:
-        feedback = {answer: (right, said) for answer, right, said in told}
+        feedback = {answer: (right, remark) for answer, right, remark in replies}
         answers = [
             {
                 "answer": _plain(choice),
@@ -51,10 +51,10 @@ def _exported(question: Question) -> dict[str, Any]:
         ]
         return {"question": _plain(question.prompt), "type": "multiple_choice", "answers": answers}
     answers = []
-    for answer, right, said in told:
+    for answer, right, remark in replies:
         value = read_number(answer)
         if isinstance(value, float) and math.isfinite(value):
-            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": _plain(said)})
+            answers.append(_near(value, question.tolerance) | {"correct": right, "feedback": _plain(remark)})
     answers.append({"type": "default", "feedback": "Not yet."})
     return {"question": _plain(question.prompt), "type": "numeric", "answers": answers}
 

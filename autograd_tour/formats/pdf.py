@@ -47,11 +47,11 @@ class Pdf(Format):
 
 def _beamer(names: Sequence[str]) -> str:
     """A slide of LaTeX's Beamer that shows one file after the other."""
-    shown = "\n".join(
+    overlays = "\n".join(
         rf"  \only<{number}>{{\includegraphics[width=\textwidth]{{{name}}}}}%"
         for number, name in enumerate(names, start=1)
     )
-    return f"% A slide for Beamer, from autograd-tour\n\\begin{{frame}}\n{shown}\n\\end{{frame}}\n"
+    return f"% A slide for Beamer, from autograd-tour\n\\begin{{frame}}\n{overlays}\n\\end{{frame}}\n"
 
 
 writer = Pdf()

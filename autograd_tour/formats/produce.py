@@ -17,9 +17,9 @@ def files_of_trace(name: str, trace: Trace, settings: Settings) -> dict[str, str
         UsageError: an unknown format or view.
         EngineError: the layout failed.
     """
-    known = registry()
-    wanted = [pick("format", choice, known) for choice in settings.formats or DEFAULT_FORMATS]
+    formats = registry()
+    wanted = [pick("format", choice, formats) for choice in settings.formats or DEFAULT_FORMATS]
     files: dict[str, str | bytes] = {}
     for choice in dict.fromkeys(wanted):
-        files |= known[choice].files(name, trace, settings)
+        files |= formats[choice].files(name, trace, settings)
     return files

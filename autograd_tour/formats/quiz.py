@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from autograd_tour.formats.base import Format, Settings, shown
+from autograd_tour.formats.base import Format, Settings, simplified
 from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
@@ -25,7 +25,7 @@ class Quiz(Format):
         from autograd_tour.formats.worksheet import worksheets
         from autograd_tour.questions import ask
 
-        seen = shown(trace, settings)
+        seen = simplified(trace, settings)
         questions = ask(seen)
         listed = [
             {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}

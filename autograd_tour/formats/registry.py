@@ -21,6 +21,6 @@ def check(names: Iterable[str]) -> None:
     Raises:
         UsageError: one is unknown, or needs what is not installed.
     """
-    known = registry()
+    formats = registry()
     for name in names:
-        known[pick("format", name, known)].check()
+        formats[pick("format", name, formats)].check()

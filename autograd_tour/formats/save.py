@@ -79,9 +79,9 @@ def _format_of(name: str) -> str:
     every = [(ending, writer.name) for writer in registry().values() for ending in _endings(writer)]
     fitting = [pair for pair in every if name.endswith(pair[0])]
     if not fitting:
-        known = ", ".join(ending for ending, _ in every)
+        endings = ", ".join(ending for ending, _ in every)
         suffix = Path(name).suffix
-        raise UsageError(f"cannot tell the format from the ending {suffix!r}", f"Use one of: {known}")
+        raise UsageError(f"cannot tell the format from the ending {suffix!r}", f"Use one of: {endings}")
     return max(fitting, key=lambda pair: len(pair[0]))[1]
 
 

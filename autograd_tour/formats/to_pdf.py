@@ -47,14 +47,14 @@ def pdf(pages: Sequence[str], title: str = "") -> bytes:
         root = ET.fromstring(svg)  # noqa: S314 (of our own making)
         title = title or root.findtext(f"{_SVG}title", "")
         sheets.append(_sheet(root))
-    said = "".join(text["text"] for sheet in sheets for text in sheet["texts"])
+    all_text = "".join(text["text"] for sheet in sheets for text in sheet["texts"])
     fonts = typst.Fonts(
-        include_system_fonts=bool(uncovered(said)), include_embedded_fonts=False, font_paths=[str(FOLDER)]
+        include_system_fonts=bool(uncovered(all_text)), include_embedded_fonts=False, font_paths=[str(FOLDER)]
     )
     given = {"title": title, "sheets": json.dumps(sheets)}
-    made = typst.compile(_DOCUMENT.read_bytes(), font_paths=fonts, sys_inputs=given, format="pdf")
-    assert isinstance(made, bytes)
-    return made
+    document = typst.compile(_DOCUMENT.read_bytes(), font_paths=fonts, sys_inputs=given, format="pdf")
+    assert isinstance(document, bytes)
+    return document
 
 
 def check_pdf() -> None:

@@ -42,18 +42,19 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
     numbers.pop("", None)
     scene = ready(cards_scene(graph), settings.direction)
     title = scene.title
-    full = _with_rows(scene, {fact: _mark(found) for fact, found in numbers.items()}, blank=False)
+    marks = {fact: _mark(fact_numbers) for fact, fact_numbers in numbers.items()}
+    full = _with_rows(scene, marks, blank=False)
     answers = replace(full, captions=(_listed(questions, answered=True),), title=f"{title}: answers")
-    asked = _with_rows(scene, {fact: _mark(found) for fact, found in numbers.items()}, blank=True)
+    asked = _with_rows(scene, marks, blank=True)
     asked = replace(
         asked,
         captions=(_listed(questions, answered=False),),
         title=f"{title}: questions",
-        desc=" ".join(f"{number}. {one.prompt}" for number, one in enumerate(questions, start=1)),
+        desc=" ".join(f"{number}. {question.prompt}" for number, question in enumerate(questions, start=1)),
         links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
     )
     layout = place(full, settings.engine, settings.timeout)
-    sheets = [draw_scene(one, theme=settings.theme, layout=layout, moment=0) for one in (asked, answers)]
+    sheets = [draw_scene(sheet, theme=settings.theme, layout=layout, moment=0) for sheet in (asked, answers)]
     return sheets[0], sheets[1]
 
 
@@ -64,19 +65,19 @@ def _mark(numbers: Sequence[int]) -> Run:
 def _with_rows(scene: Scene, marks: Mapping[str, Run], *, blank: bool) -> Scene:
     """The scene with the numbers of questions in its rows, and with ``?`` for what they tell."""
 
-    def row(one: Row) -> Row:
-        if not one.fact:
-            return one
-        mark = (marks[one.fact],) if one.fact in marks else ()
+    def row(original: Row) -> Row:
+        if not original.fact:
+            return original
+        mark = (marks[original.fact],) if original.fact in marks else ()
         if not blank:
-            return replace(one, left=(*one.left, *mark))
-        label = Run("saved", "saved") if one.fact.endswith(".saved") else one.left[0]
-        return replace(one, left=(label, Run("  ?", label.role, bold=True), *mark), step=0, mark="")
+            return replace(original, left=(*original.left, *mark))
+        label = Run("saved", "saved") if original.fact.endswith(".saved") else original.left[0]
+        return replace(original, left=(label, Run("  ?", label.role, bold=True), *mark), step=0, mark="")
 
-    def card(one: Card) -> Card:
-        return replace(one, rows=tuple(row(item) for item in one.rows))
+    def card(original: Card) -> Card:
+        return replace(original, rows=tuple(row(item) for item in original.rows))
 
-    return replace(scene, cards=tuple(card(one) for one in scene.cards))
+    return replace(scene, cards=tuple(card(original) for original in scene.cards))
 
 
 def _listed(questions: Sequence[Question], *, answered: bool) -> tuple[tuple[Run, ...], ...]:

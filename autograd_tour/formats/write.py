@@ -29,11 +29,11 @@ def write_all(folder: str | os.PathLike[str], files: Mapping[str, str | bytes]) 
             file's place, the disk is full, or a name is not a plain file name. What stood there
             before still stands there.
     """
-    place = Path(folder)
+    directory = Path(folder)
     for name in files:
         _check_name(name)
-    contents = {place / name: _as_bytes(content) for name, content in files.items()}
-    made = _make_folder(place)
+    contents = {directory / name: _as_bytes(content) for name, content in files.items()}
+    new_folders = _make_folder(directory)
     staged: dict[Path, Path] = {}
     try:
         for path, content in contents.items():
@@ -44,10 +44,10 @@ def write_all(folder: str | os.PathLike[str], files: Mapping[str, str | bytes]) 
             _write_new(staged[path], content, _mode(path))
         _replace_all(staged)
     except OSError as error:
-        _remove_folders(made, staged.values())
-        raise UsageError(f"cannot write in {place}: {_reason(error)}", _HINT) from error
+        _remove_folders(new_folders, staged.values())
+        raise UsageError(f"cannot write in {directory}: {_reason(error)}", _HINT) from error
     except BaseException:
-        _remove_folders(made, staged.values())
+        _remove_folders(new_folders, staged.values())
         raise
     return list(contents)
 
@@ -62,18 +62,18 @@ def _as_bytes(content: str | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.encode("utf-8", "replace")
 
 
-def _make_folder(place: Path) -> list[Path]:
-    """Make ``place``; the folders that were not there before, outermost first."""
+def _make_folder(folder: Path) -> list[Path]:
+    """Make ``folder``; the folders that were not there before, outermost first."""
     try:
-        missing = [part for part in (place, *place.parents) if not part.exists()][::-1]
-        place.mkdir(parents=True, exist_ok=True)
+        missing = [part for part in (folder, *folder.parents) if not part.exists()][::-1]
+        folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         inside = next(
-            (part for part in (place, *place.parents) if part.exists() and not part.is_dir()), place
+            (part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), folder
         )
-        raise UsageError(f"cannot write in {place}: {inside} is not a folder", _HINT) from None
+        raise UsageError(f"cannot write in {folder}: {inside} is not a folder", _HINT) from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot make the folder {place}: {_reason(error)}", _HINT) from error
+        raise UsageError(f"cannot make the folder {folder}: {_reason(error)}", _HINT) from error
     return missing
 
 
@@ -125,11 +125,11 @@ def _second_name(path: Path) -> Path | None:
     return backup
 
 
-def _remove_folders(made: list[Path], temporaries: Iterable[Path]) -> None:
+def _remove_folders(folders: list[Path], temporaries: Iterable[Path]) -> None:
     for temporary in temporaries:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    for folder in reversed(made):
+    for folder in reversed(folders):
         with suppress(OSError):
             folder.rmdir()
 

@@ -42,7 +42,7 @@ class Outcome:
         return self.mean_loss if self.jumps else self.losses[-1] if self.losses else math.nan
 
     @property
-    def place(self) -> tuple[float, ...]:
+    def end_params(self) -> tuple[float, ...]:
         """[w, b] where the run ended: averages, if it jumps."""
         return self.mean_params if self.jumps else self.params
 
@@ -88,8 +88,8 @@ def train_with(
             optimizer.step()
             path.append(params.detach().clone())
     except Exception as error:  # any optimizer may refuse in its own way: the reason is the result
-        said = " ".join(str(error).split())[:200]
-        return Outcome(name, reason=f"{stage}: {type(error).__name__}: {said}")
+        message = " ".join(str(error).split())[:200]
+        return Outcome(name, reason=f"{stage}: {type(error).__name__}: {message}")
     if not path:
         return Outcome(name, params=tuple(params.tolist()))
     end, end_losses = torch.stack(path[-LAST:]), torch.stack(losses[-LAST:])
@@ -117,5 +117,5 @@ def best_fit(t_u: Tensor, t_c: Tensor) -> Outcome:
     columns = torch.stack([t_u, torch.ones_like(t_u)], dim=1)
     params = torch.linalg.lstsq(columns, t_c.unsqueeze(1)).solution.flatten()
     loss = loss_fn(model(t_u, *params), t_c).item()
-    found = tuple(params.tolist())
-    return Outcome("least squares", (loss,), found, 0.0, loss, found)
+    optimum = tuple(params.tolist())
+    return Outcome("least squares", (loss,), optimum, 0.0, loss, optimum)

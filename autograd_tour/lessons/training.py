@@ -88,8 +88,8 @@ def training_loop(
         losses.append(loss.detach())
         with torch.no_grad():
             params -= learning_rate * params.grad  # type: ignore[operator]
-    found = torch.stack(losses).tolist() if losses else []
-    return Run(tuple(found), tuple(params.tolist()))
+    loss_values = torch.stack(losses).tolist() if losses else []
+    return Run(tuple(loss_values), tuple(params.tolist()))
 
 
 def sgd_step(
@@ -127,9 +127,9 @@ def study(
         return torch.tensor([1.0, 0.0], dtype=dtype, requires_grad=True)
 
     def remedy(name: str, **options: float) -> Outcome:
-        said = ", ".join(f"{key}={value:g}" for key, value in options.items())
+        arguments = ", ".join(f"{key}={value:g}" for key, value in options.items())
         make = getattr(torch.optim, name)
-        return train_with(f"{name}({said})", make, n_epochs, scaled, truth, **options)
+        return train_with(f"{name}({arguments})", make, n_epochs, scaled, truth, **options)
 
     usual: tuple[Act, ...] = ("zero_grad", "backward", "step", "zero_grad")
     early: tuple[Act, ...] = ("backward", "zero_grad", "step")
@@ -193,8 +193,8 @@ class Training(Lesson):
 
         wanted = [choice for choice in dict.fromkeys(settings.formats or ("txt", "svg")) if choice in FORMATS]
         if not wanted:
-            known = " or ".join(f"-f {choice}" for choice in FORMATS)
-            raise UsageError("the training lesson has no trace to write", f"Choose {known}")
+            choices = " or ".join(f"-f {choice}" for choice in FORMATS)
+            raise UsageError("the training lesson has no trace to write", f"Choose {choices}")
         result = study()
         still = paper_theme(settings.theme)
         write: dict[str, Callable[[], str | bytes]] = {

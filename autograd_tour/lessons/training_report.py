@@ -51,8 +51,8 @@ def _loops(result: Study) -> list[str]:
     table = [("epoch", "zeroed", "without zeroing")]
     table += [(str(e), f"{result.zeroed.at(e):.5f}", number(result.not_zeroed.at(e), 3)) for e in epochs]
     first = [("epoch", "zeroed", "without zeroing")]
-    shown = range(1, min(6, result.epochs) + 1)
-    first += [(str(e), f"{result.zeroed.at(e):.1f}", f"{result.not_zeroed.at(e):.1f}") for e in shown]
+    first_epochs = range(1, min(6, result.epochs) + 1)
+    first += [(str(e), f"{result.zeroed.at(e):.1f}", f"{result.not_zeroed.at(e):.1f}") for e in first_epochs]
     ends = (("zeroed", result.zeroed), ("without zeroing", result.not_zeroed))
     same = len(result.momentum.losses) == len(result.not_zeroed.losses) and all(
         math.isclose(a, b, rel_tol=1e-6)
@@ -158,7 +158,7 @@ def _outcome(outcome: Outcome, remark: str) -> tuple[str, str, str, str, str]:
     # An average over jumps has a digit less that holds.
     loss = f"{outcome.loss:.4f} " if outcome.jumps else f"{outcome.loss:.5f}"
     spread = f"± {number(outcome.jumps, 2)}  " if outcome.jumps else ""
-    w, b = (_four(value) for value in outcome.place)
+    w, b = (_four(value) for value in outcome.end_params)
     return outcome.name, loss, w, b, f"{spread}{remark}"
 
 

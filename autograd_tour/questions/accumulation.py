@@ -56,20 +56,24 @@ def _begin(run: Run, account: LeafAccount) -> str:
     name, facts = one_line(account.name, 60), account.keep[0].after
     if facts is None or run.graph.accumulator_of(leaf) in run.asked:
         return f"After the first backward(), {name}.grad is what arrived there, as an earlier question asks"
-    return f"After the first backward(), {name}.grad is {_told(first(facts))}{where(facts)}"
+    return f"After the first backward(), {name}.grad is {_grad_text(first(facts))}{where(facts)}"
 
 
 def _brings(account: LeafAccount) -> str:
-    one, two = first(account.keep[0].contribution), first(account.keep[1].contribution)
-    same = one is not None and two is not None and math.isclose(one, two, rel_tol=TOLERANCE / 10)
-    return "the same gradient again" if same else f"the gradient {_told(two)}"
+    earlier, later = first(account.keep[0].contribution), first(account.keep[1].contribution)
+    same = earlier is not None and later is not None and math.isclose(earlier, later, rel_tol=TOLERANCE / 10)
+    return "the same gradient again" if same else f"the gradient {_grad_text(later)}"
 
 
 def _again(run: Run, account: LeafAccount) -> Question:
-    one, two = account.keep[0], account.keep[1]
-    before, contribution, after = first(one.after), first(two.contribution), first(two.after)
+    first_call, second_call = account.keep[0], account.keep[1]
+    before, contribution, after = (
+        first(first_call.after),
+        first(second_call.contribution),
+        first(second_call.after),
+    )
     assert after is not None
-    assert two.after is not None
+    assert second_call.after is not None
     name = one_line(account.name, 60)
     wrong = numeric(
         after,
@@ -90,7 +94,7 @@ def _again(run: Run, account: LeafAccount) -> Question:
         f"again-{name}",
         "accumulation",
         f"{_begin(run, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
-        f"{_brings(account)}. What is {name}.grad now{where(two.after)}?",
+        f"{_brings(account)}. What is {name}.grad now{where(second_call.after)}?",
         number(after),
         f"backward adds to .grad: {_sum_text(before, contribution, after)}.",
         wrong,
@@ -127,12 +131,12 @@ def _sum_text(before: float | None, contribution: float | None, after: float) ->
     """The sum with digits such that it closes as printed."""
     given = [value for value in (before, contribution) if value is not None]
     texts, total = closing(given, after)
-    told = iter(texts)
-    parts = [next(told) if value is not None else "None" for value in (before, contribution)]
+    printed = iter(texts)
+    parts = [next(printed) if value is not None else "None" for value in (before, contribution)]
     return f"{' + '.join(parts)} {'=' if total is not None else '≈'} {total or number(after)}"
 
 
-def _told(value: float | None) -> str:
+def _grad_text(value: float | None) -> str:
     return number(value) if value is not None else "None"
 
 
@@ -158,12 +162,12 @@ def _is_plain_sum(edge: Edge) -> bool:
 def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
     """What arrives at the leaf, ``None`` if the sum cannot be told from its first part and from the mean."""
     incoming = next((facts for facts in frame.received if facts is not None), None)
-    one, total = first(incoming), first(sent.facts)
-    if incoming is None or sent.facts is None or one is None or not total or sent.facts.numel == 0:
+    part, total = first(incoming), first(sent.facts)
+    if incoming is None or sent.facts is None or part is None or not total or sent.facts.numel == 0:
         return None
     many = incoming.numel // sent.facts.numel
     mean = total / many
-    if many < 2 or not all(numeric(total, ((value, ""),)) for value in (one, mean)):
+    if many < 2 or not all(numeric(total, ((value, ""),)) for value in (part, mean)):
         return None
     leaf = run.called(sent.edge.dst)
     each = f"each element of {leaf}" if sent.facts.numel > 1 else leaf
@@ -172,7 +176,7 @@ def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
             "all of them, side by side",
             f"A gradient has the shape of its tensor; the {many} that come back belong to the same number.",
         ),
-        Wrong("the first of them", f"You took the first of the {many}, {number(one)}; all of them count."),
+        Wrong("the first of them", f"You took the first of the {many}, {number(part)}; all of them count."),
         Wrong("their mean", f"You took the mean, {number(mean)}; broadcasting is undone by a sum."),
     )
     return Question(

@@ -61,7 +61,7 @@ class Run:
         self.received = {frame.node: frame.received for frame in self.frames}
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""
-        self._names, self._vague = _told_apart(graph)
+        self._names, self._vague = _distinct_names(graph)
 
     def called(self, node_id: str) -> str:
         """What a person calls a node: a leaf for its accumulator, and what its card is headed with.
@@ -79,7 +79,7 @@ class Run:
         return one_line(self.graph.result_name(node.id, None), 60)
 
 
-def _told_apart(graph: Graph) -> tuple[dict[str, str], set[str]]:
+def _distinct_names(graph: Graph) -> tuple[dict[str, str], set[str]]:
     """The name of each node, and those that share theirs even with all that their cards say."""
     nodes = [node for node in graph.nodes if node.kind != "accumulate"]
     names = {node.id: one_line(graph.title(node.id), 60) for node in nodes}
@@ -119,12 +119,12 @@ def where(facts: TensorFacts) -> str:
 
 def numeric(answer: float, candidates: Iterable[tuple[float | None, str]]) -> tuple[Wrong, ...]:
     """The candidates that can be told from the answer and from each other, each with its feedback."""
-    told = [answer]
-    found = []
+    values = [answer]
+    wrong = []
     for value, assumed in candidates:
         if value is None or not math.isfinite(value):
             continue
-        if all(abs(value - other) > 3 * TOLERANCE * max(abs(value), abs(other)) for other in told):
-            told.append(value)
-            found.append(Wrong(number(value), f"You said {number(value)}: {assumed}"))
-    return tuple(found)
+        if all(abs(value - other) > 3 * TOLERANCE * max(abs(value), abs(other)) for other in values):
+            values.append(value)
+            wrong.append(Wrong(number(value), f"You said {number(value)}: {assumed}"))
+    return tuple(wrong)

@@ -24,7 +24,7 @@ def questions(run: Run) -> Iterator[Question]:
         for frame in run.frames
         for sent in frame.sent
         if sent.worked is not None and not sent.worked.terms and not sent.worked.element
-        if _changes(frame, sent) and _told(run, frame, sent)
+        if _changes(frame, sent) and _is_unambiguous(run, frame, sent)
     ]
     for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
         yield _question(run, frame, sent)
@@ -39,7 +39,7 @@ def _changes(frame: Frame, sent: Sent) -> bool:
     return bool(incoming) and bool(sent_on) and incoming != sent_on
 
 
-def _told(run: Run, frame: Frame, sent: Sent) -> bool:
+def _is_unambiguous(run: Run, frame: Frame, sent: Sent) -> bool:
     """Whether words can say which edge is meant."""
     names = [_target(run, other) for other in frame.sent]
     return not run.vague(frame.node) and names.count(_target(run, sent)) == 1
@@ -89,7 +89,7 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
 
 def _mistakes(run: Run, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
     """What a changed rule would give, and what whoever says so has done."""
-    rule, known = sent.edge.rule, run.operands.get(frame.node, {})
+    rule, operands = sent.edge.rule, run.operands.get(frame.node, {})
     if rule is None or isinstance(rule, Words):
         return []
 
@@ -97,7 +97,7 @@ def _mistakes(run: Run, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
         if symbol.role == "gradient":
             return _incoming(frame)
         key = symbol.name if symbol.role == "saved" else symbol.slot
-        facts = known.get((symbol.role, key))
+        facts = operands.get((symbol.role, key))
         return first(facts)
 
     return list(mistakes(on_first_elements(rule), value))

@@ -25,7 +25,9 @@ def kept(run: Run) -> Iterator[Question]:
     for edge in run.graph.select("forward"):
         makers.setdefault(edge.dst, {})[edge.src] = run.result(run.nodes[edge.src])
     # Of what keeps nothing that was seen only a known rule tells that it keeps nothing.
-    unruled = {edge.src for edge in run.graph.select("gradient") if edge.rule is None}
+    unruled = {
+        edge.src for edge in run.graph.select("gradient") if edge.rule is None or isinstance(edge.rule, Words)
+    }
     ruled = {edge.src for edge in run.graph.select("gradient")} - unruled
     asked: set[str] = set()
     for node in run.graph.nodes:

@@ -17,28 +17,28 @@ def questions(run: Run) -> Iterator[Question]:
     """Moments in which the engine has a choice."""
     senders: dict[str, set[str]] = {}
     ran = [frame.node for frame in run.frames[1:]]
-    known = set(ran)
+    node_ids = set(ran)
     for edge in run.graph.select("gradient"):
-        if edge.src in known and edge.dst in known:
+        if edge.src in node_ids and edge.dst in node_ids:
             senders.setdefault(edge.dst, set()).add(edge.src)
     done: set[str] = set()
-    found = 0
-    accumulators = {node for node in known if run.nodes[node].kind == "accumulate"}
+    count = 0
+    accumulators = {node for node in node_ids if run.nodes[node].kind == "accumulate"}
     # A folded card is many nodes: beside it only accumulators, which always go first, are sure to be next.
-    folded = {node for node in known if run.nodes[node].kind == "group"}
-    for place, node in enumerate(ran[:-1]):
+    folded = {node for node in node_ids if run.nodes[node].kind == "group"}
+    for index, node in enumerate(ran[:-1]):
         done.add(node)
-        following = ran[place + 1]
+        following = ran[index + 1]
         if run.vague(node) or run.vague(following) or (folded and following not in accumulators):
             continue
         if senders.get(following, set()) & folded:
             continue
-        waiting = ran[place + 1 :]
+        waiting = ran[index + 1 :]
         ready = [other for other in waiting if senders.get(other, set()) <= done]
         near = [
             other for other in waiting if other not in ready and senders.get(other, set()) & {node, *ready}
         ]
-        if len(ready) < 2 or found == MOST:
+        if len(ready) < 2 or count == MOST:
             continue
         # Which of two accumulators goes first, nobody can know.
         tied = {following} | (accumulators & set(ready) if following in accumulators else set())
@@ -47,7 +47,7 @@ def questions(run: Run) -> Iterator[Question]:
         names = [_named(run, other) for other in offered]
         if len(set(names)) < len(names) or len(names) < 2:
             continue
-        found += 1
+        count += 1
         answer = names[0]
         wrong = [
             Wrong(name, _why(run, other in ready, senders.get(other, set()) - done))
@@ -62,14 +62,14 @@ def questions(run: Run) -> Iterator[Question]:
         yield Question(
             f"next-after-{node}",
             "order",
-            f"Step {place + 1} of backward was {run.called(node)}. Which node runs next?",
+            f"Step {index + 1} of backward was {run.called(node)}. Which node runs next?",
             answer,
             why,
             tuple(wrong),
             tuple(sorted(names)),
             0.0,
             run.graph.card_of(offered[0]),
-            place + 2,
+            index + 2,
         )
 
 

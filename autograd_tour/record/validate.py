@@ -13,7 +13,7 @@ LONGEST_ID = 60
 _MADE = ("leaf", "constant", "operation", "group")
 _RUN = ("operation", "group")
 _ENDS = frozenset(
-    [("forward", made, used) for made in _MADE for used in (*_RUN, "constant")]
+    [("forward", maker, user) for maker in _MADE for user in (*_RUN, "constant")]
     + [("forward", "leaf", "accumulate")]
     + [("gradient", ran, onto) for ran in _RUN for onto in (*_RUN, "accumulate")]
     + [("gradient", "accumulate", "leaf")]

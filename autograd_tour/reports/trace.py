@@ -55,8 +55,8 @@ def _source(graph: Graph) -> str | None:
 
 def _forward(graph: Graph) -> str:
     rows = []
-    shown = [node for node in graph.nodes if node.kind != "accumulate"]
-    for node in shown[:ROWS]:
+    listed = [node for node in graph.nodes if node.kind != "accumulate"]
+    for node in listed[:ROWS]:
         where = (
             f"{graph.source[node.where].file}:{graph.source[node.where].line}"
             if node.where is not None
@@ -78,7 +78,7 @@ def _forward(graph: Graph) -> str:
                 ]
             )
     header = ["id", "kind", "operation", "name", "shape", "dtype", "value", "where"]
-    return heading("Forward") + table(header, rows) + _more(len(shown))
+    return heading("Forward") + table(header, rows) + _more(len(listed))
 
 
 def _shape(facts: TensorFacts | None) -> str:
@@ -150,15 +150,15 @@ def _origin(graph: Graph, node_id: str) -> str:
 
 
 def _formulas(graph: Graph) -> str | None:
-    known: dict[str, list[str]] = {}
+    by_grad_fn: dict[str, list[str]] = {}
     for node in graph.nodes:
-        if node.grad_fn not in known and any(node.formula):
-            known[node.grad_fn] = list(node.formula)
-    if not known:
+        if node.grad_fn not in by_grad_fn and any(node.formula):
+            by_grad_fn[node.grad_fn] = list(node.formula)
+    if not by_grad_fn:
         return None
     rows = [
         [name if slot == 0 else "", f"[{slot}]", formula]
-        for name, formulas in sorted(known.items())
+        for name, formulas in sorted(by_grad_fn.items())
         for slot, formula in enumerate(formulas)
         if formula
     ]

@@ -39,8 +39,8 @@ def tree(graph: Graph) -> str:
         seen.add(node_id)
         inner = min(depth + 1, DEEPEST)
         # More slots than lines are left are not worth a look.
-        shown = min(node.slots, LINES + 1 - len(lines))
-        for slot in reversed(range(shown)):
+        slot_count = min(node.slots, LINES + 1 - len(lines))
+        for slot in reversed(range(slot_count)):
             edge = edges.get((node_id, slot))
             output = f"output {edge.slot[1]} of " if edge is not None and edge.slot[1] else ""
             pending.append((edge.dst if edge is not None else None, f"[{slot}] {output}", inner))

@@ -81,9 +81,9 @@ def _aminmax(node: NodeView, _: int) -> Expression | None:
             shape=shape,
             dims=dims,
             reduced=() if kept else dims,
-            where=f"to the {told}",
+            where=f"to the {extreme}",
         )
-        for slot, told in enumerate(("minimum", "maximum"))
+        for slot, extreme in enumerate(("minimum", "maximum"))
     )
     return low + high
 

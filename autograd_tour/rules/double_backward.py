@@ -165,10 +165,10 @@ def _sliced(node: NodeView, _: int) -> Expression | None:
 
 
 def _diagonal(node: NodeView, _: int) -> Expression | None:
-    rank, one, two = len(node.output_shape or ()), node.integer("dim1"), node.integer("dim2")
-    if one is None or two is None or not rank:
+    rank, dim1, dim2 = len(node.output_shape or ()), node.integer("dim1"), node.integer("dim2")
+    if dim1 is None or dim2 is None or not rank:
         return None
-    return apply("diagonal", G, offset=node.integer("offset") or 0, dims=(one % rank, two % rank))
+    return apply("diagonal", G, offset=node.integer("offset") or 0, dims=(dim1 % rank, dim2 % rank))
 
 
 def _embedding(node: NodeView, _: int) -> Expression | None:

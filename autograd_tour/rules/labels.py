@@ -67,11 +67,11 @@ def describe(
 def _call(function: str, grad_fn: str, texts: Sequence[str]) -> tuple[str, str]:
     """``exp(x)``, or ``exp`` where that would be long."""
     name = function if function and not function.startswith("_") else friendly_name(grad_fn)
-    known = [text for text in texts if text]
-    if any("…" in text for text in known):
+    operands = [text for text in texts if text]
+    if any("…" in text for text in operands):
         return name, f"{name}(…)"
-    if known and len(known) == len(texts):
-        call = f"{name}({', '.join(known)})"
+    if operands and len(operands) == len(texts):
+        call = f"{name}({', '.join(operands)})"
         if len(call) <= EXPRESSION_LIMIT:
             return call, call
     return name, ""
@@ -80,10 +80,10 @@ def _call(function: str, grad_fn: str, texts: Sequence[str]) -> tuple[str, str]:
 def _power(texts: Sequence[str], attributes: Mapping[str, str]) -> tuple[str, str]:
     base = texts[0] if texts else ""
     exponent = texts[1] if len(texts) > 1 and texts[1] else attributes.get("exponent", "")
-    shown = _inner(base) if base else _UNKNOWN
+    base_text = _inner(base) if base else _UNKNOWN
     if re.fullmatch(r"[-−]?\d{1,3}", exponent):
-        return _both(shown + exponent.translate(_SUPERSCRIPT), bool(base))
-    return _both(f"{shown}^{_inner(exponent) if exponent else _UNKNOWN}", bool(base and exponent))
+        return _both(base_text + exponent.translate(_SUPERSCRIPT), bool(base))
+    return _both(f"{base_text}^{_inner(exponent) if exponent else _UNKNOWN}", bool(base and exponent))
 
 
 def _infix(sign: str, left: str, right: str) -> tuple[str, str]:

@@ -41,19 +41,19 @@ def mistakes(rule: Expression, numbers: Numbers) -> Iterator[Mistake]:
 
 def _factor(rule: Expression) -> tuple[Expression, Expression] | None:
     """What the gradient is multiplied and divided by; ``None`` if the rule is no such product."""
-    one = Constant(1)
+    unit = Constant(1)
     if isinstance(rule, Symbol) and rule.role == "gradient":
-        return one, one
+        return unit, unit
     if not isinstance(rule, Apply):
         return None
     if rule.function == "neg" and rule.arguments == (Symbol("gradient"),):
-        return Constant(-1), one
+        return Constant(-1), unit
     if rule.function not in ("mul", "div") or rule.arguments[0] != Symbol("gradient"):
         return None
     other = rule.arguments[1]
     if has_gradient(other):
         return None
-    return (other, one) if rule.function == "mul" else (one, other)
+    return (other, unit) if rule.function == "mul" else (unit, other)
 
 
 def _changes(above: Expression, below: Expression) -> Iterator[tuple[Expression, str]]:

@@ -13,8 +13,8 @@ __all__ = ["PARTS"]
 
 
 def _dims(node: NodeView, rank: int) -> Shape | None:
-    one, two = node.integer("dim1"), node.integer("dim2")
-    return None if one is None or two is None or not rank else (one % rank, two % rank)
+    dim1, dim2 = node.integer("dim1"), node.integer("dim2")
+    return None if dim1 is None or dim2 is None or not rank else (dim1 % rank, dim2 % rank)
 
 
 def _embedded(node: NodeView, _: int) -> Expression | None:

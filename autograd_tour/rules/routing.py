@@ -56,7 +56,7 @@ def _scatter_add(node: NodeView, slot: int) -> Expression | None:
     return G if slot == 0 else _written("index", "gather")(node, slot)
 
 
-def _chosen(index: str, told: str) -> Any:
+def _chosen(index: str, destination: str) -> Any:
     """Handed to the elements that were chosen, whose places the node keeps."""
 
     def rule(node: NodeView, slot: int) -> Expression | None:
@@ -67,12 +67,14 @@ def _chosen(index: str, told: str) -> Any:
         if index not in node.saved or dim is None:
             return None
         kept = node.output_shape is not None and len(node.output_shape) == len(shape)
-        return apply("placed_at", G, where, shape=shape, dim=dim, dims=() if kept else (dim,), where=told)
+        return apply(
+            "placed_at", G, where, shape=shape, dim=dim, dims=() if kept else (dim,), where=destination
+        )
 
     return rule
 
 
-def _extreme(told: str) -> Any:
+def _extreme(destination: str) -> Any:
     """Shared by all elements that are equal to the extreme: what ``max()`` without a dimension does."""
 
     def rule(node: NodeView, _: int) -> Expression | None:
@@ -90,7 +92,7 @@ def _extreme(told: str) -> Any:
             shape=shape,
             dims=places,
             reduced=() if kept else places,
-            where=told,
+            where=destination,
         )
 
     return rule
@@ -144,13 +146,19 @@ def _sorted(node: NodeView, slot: int) -> Expression | None:
     return _chosen("indices", "back to the old order")(node, slot)  # type: ignore[no-any-return]
 
 
-def _cumulative(told: str) -> Any:
+def _cumulative(destination: str) -> Any:
     def rule(node: NodeView, slot: int) -> Expression | None:
         shape, dim = node.shape(0), _dim(node)
         if slot != 0 or shape is None or dim is None or "indices" not in node.saved:
             return None
         return apply(
-            "placed_at", G, node.kept("indices", "the places"), shape=shape, dim=dim, dims=(), where=told
+            "placed_at",
+            G,
+            node.kept("indices", "the places"),
+            shape=shape,
+            dim=dim,
+            dims=(),
+            where=destination,
         )
 
     return rule

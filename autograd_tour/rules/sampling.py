@@ -29,8 +29,8 @@ def _upsampled(mode: str) -> Any:
         shape, outer = node.shape(0), node.output_shape
         if slot or shape is None or outer is None:
             return None
-        scales = tuple(_scale(node, place) for place in range(len(shape) - 2))
-        options: dict[str, Any] = {f"scale{place}": scale for place, scale in enumerate(scales)}
+        scales = tuple(_scale(node, axis) for axis in range(len(shape) - 2))
+        options: dict[str, Any] = {f"scale{axis}": scale for axis, scale in enumerate(scales)}
         where = "Σ over the copies" if "nearest" in mode else f"spread by the {mode} weights"
         corners = bool(node.flag("align_corners"))
         return apply("upsample_back", G, shape=shape, mode=mode, corners=corners, where=where, **options)
@@ -38,10 +38,10 @@ def _upsampled(mode: str) -> Any:
     return rule
 
 
-def _scale(node: NodeView, place: int) -> float | None:
+def _scale(node: NodeView, axis: int) -> float | None:
     """The factor that the program gave for a dimension, if it gave one."""
     rank = len(node.shape(0) or ()) - 2
-    name = {1: ("scales",), 2: ("scales_h", "scales_w"), 3: ("scales_d", "scales_h", "scales_w")}[rank][place]
+    name = {1: ("scales",), 2: ("scales_h", "scales_w"), 3: ("scales_d", "scales_h", "scales_w")}[rank][axis]
     return node.number(name)
 
 

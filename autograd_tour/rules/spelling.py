@@ -59,12 +59,16 @@ class Printer:
         called = CALLS.get(node.function, node.function)
         return Piece(f"{called}({', '.join(part.text for part in parts)})")
 
-    def _both(self, one: Expression, two: Expression) -> Piece:
-        chained = isinstance(one, Apply) and isinstance(two, Apply) and one.arguments[1:] == two.arguments[:1]
-        if chained and isinstance(two, Apply) and two.function in _RELATIONS:
-            last = bracket(self.piece(two.arguments[1]), Level.RELATION)
-            return Piece(f"{self.piece(one).text} {_RELATIONS[two.function]} {last}", Level.RELATION)
-        return Piece(f"{self.piece(one).text} and {self.piece(two).text}", Level.CHOICE)
+    def _both(self, first: Expression, second: Expression) -> Piece:
+        chained = (
+            isinstance(first, Apply)
+            and isinstance(second, Apply)
+            and first.arguments[1:] == second.arguments[:1]
+        )
+        if chained and isinstance(second, Apply) and second.function in _RELATIONS:
+            last = bracket(self.piece(second.arguments[1]), Level.RELATION)
+            return Piece(f"{self.piece(first).text} {_RELATIONS[second.function]} {last}", Level.RELATION)
+        return Piece(f"{self.piece(first).text} and {self.piece(second).text}", Level.CHOICE)
 
 
 def _add(_: Apply, parts: list[Piece]) -> Piece:
@@ -174,10 +178,10 @@ def _relation(node: Apply, parts: list[Piece]) -> Piece:
 
 
 def _where(node: Apply, parts: list[Piece]) -> Piece:
-    condition, one, other = parts
+    condition, when_true, when_false = parts
     if node.arguments[1:] == (Constant(1), Constant(0)):
         return Piece(f"1[{condition.text}]")
-    text = f"{bracket(one, Level.SUM)} if {condition.text} else {bracket(other, Level.SUM)}"
+    text = f"{bracket(when_true, Level.SUM)} if {condition.text} else {bracket(when_false, Level.SUM)}"
     return Piece(text, Level.CHOICE)
 
 

@@ -85,7 +85,7 @@ def _repeated(node: NodeView, _: int) -> Expression | None:
     )
 
 
-def _place(dim: int | None, rank: int | None) -> int | None:
+def _dim_index(dim: int | None, rank: int | None) -> int | None:
     if dim is None or (dim < 0 and rank is None):
         return None
     return dim + (rank or 0) if dim < 0 else dim
@@ -93,7 +93,7 @@ def _place(dim: int | None, rank: int | None) -> int | None:
 
 def _select(node: NodeView, _: int) -> Expression | None:
     shape, index = node.shape(0), node.integer("index")
-    dim = _place(node.integer("dim"), len(shape) if shape is not None else None)
+    dim = _dim_index(node.integer("dim"), len(shape) if shape is not None else None)
     if shape is None or index is None or dim is None:
         return None
     return apply("element_gradient", G, dim=dim, inside=str(index), index=index, shape=shape)
@@ -101,7 +101,7 @@ def _select(node: NodeView, _: int) -> Expression | None:
 
 def _slice(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
-    dim = _place(node.integer("dim"), len(shape) if shape is not None else None)
+    dim = _dim_index(node.integer("dim"), len(shape) if shape is not None else None)
     if shape is None or dim is None or dim >= len(shape):
         return None
     start, end, step = node.integer("start"), node.integer("end"), node.integer("step")
@@ -114,15 +114,15 @@ def _slice(node: NodeView, _: int) -> Expression | None:
 
 def _cat(node: NodeView, slot: int) -> Expression | None:
     dim, shapes = node.integer("dim"), [operand.shape for operand in node.inputs[: slot + 1]]
-    known = [shape for shape in shapes if shape is not None]
-    if dim is None or not shapes or len(known) != len(shapes):
+    known_shapes = [shape for shape in shapes if shape is not None]
+    if dim is None or not shapes or len(known_shapes) != len(shapes):
         return None
     # torch lets an empty one-dimensional tensor through next to tensors of any rank.
-    rank = len(node.output_shape) if node.output_shape is not None else max(map(len, known))
+    rank = len(node.output_shape) if node.output_shape is not None else max(map(len, known_shapes))
     dim = dim % rank if rank else 0
-    if len(known[-1]) != rank:
+    if len(known_shapes[-1]) != rank:
         return Constant(0)
-    sizes = [shape[dim] if len(shape) == rank else 0 for shape in known]
+    sizes = [shape[dim] if len(shape) == rank else 0 for shape in known_shapes]
     start, end = sum(sizes[:-1]), sum(sizes)
     return apply("slice", G, dim=dim, inside=f"{start}:{end}", start=start, end=end)
 
@@ -136,23 +136,23 @@ def _stack(node: NodeView, slot: int) -> Expression | None:
 
 def _unbound(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
-    dim = _place(node.integer("dim"), len(shape) if shape is not None else None)
+    dim = _dim_index(node.integer("dim"), len(shape) if shape is not None else None)
     return None if dim is None else apply("stack_all", ALL, dim=dim)
 
 
 def _split(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
-    dim = _place(node.integer("dim"), len(shape) if shape is not None else None)
+    dim = _dim_index(node.integer("dim"), len(shape) if shape is not None else None)
     return None if dim is None else apply("cat_all", ALL, dim=dim)
 
 
 def _transpose(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
     rank = len(shape) if shape is not None else None
-    one, two = _place(node.integer("dim0"), rank), _place(node.integer("dim1"), rank)
-    if one is None or two is None or rank is None:
+    dim0, dim1 = _dim_index(node.integer("dim0"), rank), _dim_index(node.integer("dim1"), rank)
+    if dim0 is None or dim1 is None or rank is None:
         return None
-    low, high = sorted((one, two))
+    low, high = sorted((dim0, dim1))
     if low == high:
         return G
     return (
@@ -210,7 +210,7 @@ def _crop(node: NodeView, _: int) -> Expression | None:
 
 def _unfolded(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
-    dim = _place(node.integer("dimension"), len(shape) if shape is not None else None)
+    dim = _dim_index(node.integer("dimension"), len(shape) if shape is not None else None)
     if shape is None or dim is None:
         return None
     return apply(
@@ -230,9 +230,9 @@ def _diagonal(node: NodeView, _: int) -> Expression | None:
     shape = node.shape(0)
     if shape is None:
         return None
-    one, two = _place(node.integer("dim1"), len(shape)), _place(node.integer("dim2"), len(shape))
+    dim1, dim2 = _dim_index(node.integer("dim1"), len(shape)), _dim_index(node.integer("dim2"), len(shape))
     return apply(
-        "diagonal_gradient", G, shape=shape, offset=node.integer("offset") or 0, dims=(one or 0, two or 0)
+        "diagonal_gradient", G, shape=shape, offset=node.integer("offset") or 0, dims=(dim1 or 0, dim2 or 0)
     )
 
 

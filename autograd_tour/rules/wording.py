@@ -197,7 +197,7 @@ def _real_part(printer: Printer, node: Apply) -> str:
     return _after(printer, node, "real part") if in_words else ""
 
 
-def _place(lead: str) -> Callable[[Printer, Apply], str]:
+def _indexed(lead: str) -> Callable[[Printer, Apply], str]:
     def write(printer: Printer, node: Apply) -> str:
         index = f"[{':, ' * node.option('dim')}{node.option('inside')}]"
         return _after(printer, node, f"{lead}{index}")
@@ -223,9 +223,9 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "transpose": _transposed,
     "permute": _ordered,
     "swap_dims": _swapped,
-    "element_gradient": _place("to element "),
-    "slice_gradient": _place("to slice "),
-    "slice": _place("slice g"),
-    "zero_slice": _place("0 at "),
+    "element_gradient": _indexed("to element "),
+    "slice_gradient": _indexed("to slice "),
+    "slice": _indexed("slice g"),
+    "zero_slice": _indexed("0 at "),
     "real": _real_part,
 }

@@ -25,10 +25,10 @@ def picture_of(trace: Trace, name: str = "graph") -> Picture:
         UsageError: there is no such view, or the trace has not what it shows.
         PictureError: a view of another package returned what is no picture.
     """
-    known = registry()
-    made = known[pick("view", name, known)].picture(trace)
+    registered = registry()
+    picture = registered[pick("view", name, registered)].picture(trace)
     try:
-        return check(made)
+        return check(picture)
     except PictureError as error:
         raise PictureError(
             f"the view {name!r} cannot be drawn: {error.message}", "Update the package it is from"

@@ -20,13 +20,13 @@ def bundled(links: Iterable[Link], folded: set[str], ends: Callable[[Link], str]
         return list(links)
     together: dict[tuple[object, ...], list[Link]] = {}
     for number, link in enumerate(links):
-        one = link.src in folded or link.dst in folded
-        key = (link.src, link.dst, link.flow) if one else (number,)
+        at_fold = link.src in folded or link.dst in folded
+        key = (link.src, link.dst, link.flow) if at_fold else (number,)
         together.setdefault(key, []).append(link)
-    return [several[0] if len(several) == 1 else _one(several, ends) for several in together.values()]
+    return [several[0] if len(several) == 1 else _merged(several, ends) for several in together.values()]
 
 
-def _one(several: list[Link], ends: Callable[[Link], str]) -> Link:
+def _merged(several: list[Link], ends: Callable[[Link], str]) -> Link:
     backward = several[0].flow == "backward"
     text = f"{len(several)} {'gradients' if backward else 'tensors'}"
     role = {"forward": "forward", "backward": "backward", "constant": "muted"}[several[0].flow]

@@ -36,8 +36,8 @@ class Modules:
         """The modules around ``path``, outermost first. Containers that are never called do not count."""
         words = path.split(".")
         above = [".".join(words[:i]) for i in range(1, len(words))]
-        known = [prefix for prefix in above if prefix in self.types] if self.types else above
-        return [*known, path]
+        called_modules = [prefix for prefix in above if prefix in self.types] if self.types else above
+        return [*called_modules, path]
 
     def parts(self, depth: int) -> Parts:
         """Node -> part, and the title of each part, with modules folded at ``depth`` levels."""
@@ -114,9 +114,9 @@ def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, str]:
     """Node -> module path. A constant that was computed belongs to the module that computed it."""
     home = {node.id: node.group for node in graph.nodes if node.kind in ("operation", "group") and node.group}
     constants = {node.id for node in graph.nodes if node.kind == "constant"}
-    for made, used in pairs:
-        if used in constants and made in home:
-            home[used] = home[made]
+    for maker, user in pairs:
+        if user in constants and maker in home:
+            home[user] = home[maker]
     return home
 
 

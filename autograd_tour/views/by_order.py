@@ -37,9 +37,9 @@ def in_program_order(graph: Graph, pairs: list[Pair]) -> list[Node]:
 def _through_cuts(graph: Graph, pairs: list[Pair]) -> Iterator[Pair]:
     """The pairs, and those that a constant hides: its maker comes before its users."""
     constants = {node.id for node in graph.nodes if node.kind == "constant"}
-    makers = {used: made for made, used in pairs if used in constants}
-    for made, used in pairs:
-        yield makers.get(made, made), used
+    makers = {user: maker for maker, user in pairs if user in constants}
+    for maker, user in pairs:
+        yield makers.get(maker, maker), user
 
 
 def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
@@ -64,12 +64,12 @@ def _repeated(graph: Graph, unit: Sequence[Node], times: int) -> Title:
 
 def _lines(graph: Graph, members: Sequence[Node]) -> tuple[str, ...]:
     """Where in the program: ``lines 4–9 in cell()``, if that is one file."""
-    found = [graph.source[node.where] for node in members if node.where is not None]
-    if not found or len({line.file for line in found}) > 1:
+    lines = [graph.source[node.where] for node in members if node.where is not None]
+    if not lines or len({line.file for line in lines}) > 1:
         return ()
-    first, last = min(line.line for line in found), max(line.line for line in found)
-    functions = {line.function for line in found}
-    within = f" in {functions.pop()}()" if len(functions) == 1 and found[0].function.isidentifier() else ""
+    first, last = min(line.line for line in lines), max(line.line for line in lines)
+    functions = {line.function for line in lines}
+    within = f" in {functions.pop()}()" if len(functions) == 1 and lines[0].function.isidentifier() else ""
     return (f"line {first}{within}" if first == last else f"lines {first}–{last}{within}",)
 
 
@@ -84,7 +84,7 @@ def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:
         if sign in last:
             gaps[i - last[sign]] += 1
         last[sign] = i
-    found: list[tuple[int, int, int]] = []
+    candidates: list[tuple[int, int, int]] = []
     for period, _ in gaps.most_common(8):
         if period > LONGEST_PERIOD:
             continue
@@ -94,11 +94,11 @@ def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:
                 continue
             times = (i - start) // period
             if times >= FEWEST_REPEATS and times * period >= max(SHORTEST_CHAIN, len(signs) // 100):
-                found.append((start, start + times * period, period))
+                candidates.append((start, start + times * period, period))
             start = i - period + 1
     taken = bytearray(len(signs))
     chosen = []
-    for start, stop, period in sorted(found, key=lambda item: (item[0] - item[1], item[2], item[0])):
+    for start, stop, period in sorted(candidates, key=lambda item: (item[0] - item[1], item[2], item[0])):
         if not (taken[start] or taken[stop - 1] or any(taken[start:stop])):
             taken[start:stop] = b"\1" * (stop - start)
             chosen.append((start, stop, period))
@@ -110,10 +110,10 @@ def chains(graph: Graph, pairs: list[Pair]) -> Parts:
     nodes = graph.by_id()
     before: dict[str, set[str]] = {}
     behind: dict[str, set[str]] = {}
-    for made, used in pairs:
-        if nodes[made].kind in _OPERATIONS and nodes[used].kind in _OPERATIONS:
-            before.setdefault(used, set()).add(made)
-            behind.setdefault(made, set()).add(used)
+    for maker, user in pairs:
+        if nodes[maker].kind in _OPERATIONS and nodes[user].kind in _OPERATIONS:
+            before.setdefault(user, set()).add(maker)
+            behind.setdefault(maker, set()).add(user)
     results = {node for node, _ in graph.outputs}
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
@@ -163,11 +163,11 @@ def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = Fals
 def inputs(graph: Graph, pairs: list[Pair], *, alike: bool) -> Parts:
     """Leaves, and constants, as one part each; with ``alike`` only such as go to the same operations."""
     kinds = {node.id: node.kind for node in graph.nodes}
-    entered = {used for _, used in pairs}
+    entered = {user for _, user in pairs}
     users: dict[str, set[str]] = {}
-    for made, used in pairs:
-        if kinds[made] in ("leaf", "constant") and made not in entered:
-            users.setdefault(made, set()).add(used)
+    for maker, user in pairs:
+        if kinds[maker] in ("leaf", "constant") and maker not in entered:
+            users.setdefault(maker, set()).add(user)
     together: dict[tuple[object, ...], list[str]] = {}
     for node in graph.nodes:
         if node.kind in ("leaf", "constant") and node.id not in entered:

@@ -171,12 +171,14 @@ class _Artist:
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
             name = output_name(node, k) if len(received) > 1 else "in"
             lead = within("grad ", name, "  ", "backward", GRADIENT_ROOM)
-            known = (
+            has_value = (
                 facts is not None and node.values and node.values[min(k, len(node.values) - 1)] is not None
             )
             odd = self.odd.received.get((node.id, k))
             runs = (
-                tensor_runs(facts, "backward", shape=not known, odd=odd) if facts else (Run("none", "muted"),)
+                tensor_runs(facts, "backward", shape=not has_value, odd=odd)
+                if facts
+                else (Run("none", "muted"),)
             )
             fact = f"{node.id}.grad.{k}"
             row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
@@ -238,5 +240,5 @@ def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Ro
     if not numbers:
         return row
     stages: list[tuple[int, tuple[Run, ...]]] = [(0, (replace(lead, text=lead.text.rstrip(), role="muted"),))]
-    stages += [(n, (lead, Run(told, "muted"))) for n, told in timeline.partial(numbers)]
+    stages += [(n, (lead, Run(text, "muted"))) for n, text in timeline.partial(numbers)]
     return replace(row, since=numbers[-1], earlier=tuple(stages))

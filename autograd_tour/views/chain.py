@@ -100,11 +100,11 @@ def _describe(graph: Graph) -> str:
     edges = sum(not graph.leaf_of(edge.src) for edge in graph.select("gradient"))
     stubs = sum(node.slots for node in graph.nodes) - edges
     names = [one_line(node.name, 60) for node in graph.nodes if node.kind == "leaf" and node.name]
-    said = (
+    text = (
         f"The {count} backward nodes behind {start or 'the result'}, linked by {edges} next_functions entries"
     )
-    said += f"; {stubs} more entries are None" if stubs else ""
-    return said + (f". They end in AccumulateGrad of {', '.join(names[:8])}." if names else ".")
+    text += f"; {stubs} more entries are None" if stubs else ""
+    return text + (f". They end in AccumulateGrad of {', '.join(names[:8])}." if names else ".")
 
 
 view = Chain()

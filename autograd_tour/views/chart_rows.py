@@ -40,11 +40,11 @@ def rows_of(ledger: Ledger) -> tuple[tuple[ChartRow, ...], int]:
 
 
 def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    place: list[int] = []
+    index: list[int] = []
     for extent in reversed(shape):
         flat, here = divmod(flat, extent)
-        place.insert(0, here)
-    return tuple(place)
+        index.insert(0, here)
+    return tuple(index)
 
 
 def _any_complex(account: LeafAccount) -> bool:
@@ -64,8 +64,8 @@ def _speller(account: LeafAccount, read: Read) -> Spell:
     Else 4517.3 and 9034.59 would stand side by side. The largest number has six digits.
     """
     calls = [call for policy in POLICIES for call in account.under(policy)]
-    found = [_value(facts, read) for call in calls for facts in (call.contribution, call.after)]
-    sizes = [abs(value) for value in found if value and math.isfinite(value)]
+    values = [_value(facts, read) for call in calls for facts in (call.contribution, call.after)]
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
     decimals = 5 - math.floor(math.log10(max(sizes))) if sizes else 0
     if not sizes or not 0 <= decimals <= 9 or min(sizes) < 10.0 ** (3 - decimals):
         return number
@@ -134,8 +134,8 @@ def _bars(
         elif after is None or not abs(after) <= LARGEST:
             bars.append(Bar(k, before, gone, _text(call.after, read, spell), "odd"))
         else:
-            shown = parts if adds_up and fine else ()
-            bars.append(Bar(k, before, gone, _text(call.after, read, spell), "bar", after, shown))
+            segments = parts if adds_up and fine else ()
+            bars.append(Bar(k, before, gone, _text(call.after, read, spell), "bar", after, segments))
     return tuple(bars)
 
 

@@ -169,14 +169,14 @@ def _describe(graph: Graph) -> str:
     if counts["same"] == len(cards):
         return f"Two runs with the same {len(cards)} nodes and the same numbers."
     parts = [f"{counts[state]} {state}" for state in ("added", "gone", "changed", "same") if counts[state]]
-    said = [f"Two runs as one graph. Of its {len(cards)} nodes {', '.join(parts)}."]
+    sentences = [f"Two runs as one graph. Of its {len(cards)} nodes {', '.join(parts)}."]
     for node in [node for node in cards if node.state in ("added", "gone")][:8]:
         word = "New" if node.state == "added" else "Gone"
-        said.append(f"{word}: {node.kind} {_said(node)}.")
+        sentences.append(f"{word}: {node.kind} {_short_title(node)}.")
     for node in [node for node in cards if node.changes][:8]:
         changes = "; ".join(map(_in_words, node.changes[:3]))
-        said.append(f"{_said(node)}: {changes}.")
-    return " ".join(said)
+        sentences.append(f"{_short_title(node)}: {changes}.")
+    return " ".join(sentences)
 
 
 def _in_words(change: Change) -> str:
@@ -184,7 +184,7 @@ def _in_words(change: Change) -> str:
     return f"{what} {before} → {after}"
 
 
-def _said(node: Node) -> str:
+def _short_title(node: Node) -> str:
     return one_line(node.name or node.op or node.grad_fn, 60)
 
 

@@ -132,12 +132,12 @@ class _Contraction:
             passes=tuple(self._pass(run, gradient) for run in self.graph.passes[-1:]),
             outputs=tuple(self._output(*output) for output in self.graph.outputs),
         )
-        return replace(folded, nodes=tuple(nodes[place] for place in _ordered(folded)))
+        return replace(folded, nodes=tuple(nodes[name] for name in _ordered(folded)))
 
     # ---- edges ----------------------------------------------------------------------------
 
     def _forward(self) -> list[Edge]:
-        found: dict[tuple[str, str, tuple[int, int]], Edge] = {}
+        edges: dict[tuple[str, str, tuple[int, int]], Edge] = {}
         for edge in self.graph.select("forward"):
             a, b = self.card(edge.src), self.card(edge.dst)
             if a is not None and a is b:
@@ -149,8 +149,8 @@ class _Contraction:
                 differentiable = self.nodes[edge.src].kind != "constant"
                 into = b.ins.setdefault(tensor, len(b.ins)) if differentiable else -1
             src, dst = a.id if a else edge.src, b.id if b else edge.dst
-            found.setdefault((src, dst, (out, into)), replace(edge, src=src, dst=dst, slot=(out, into)))
-        return list(found.values())
+            edges.setdefault((src, dst, (out, into)), replace(edge, src=src, dst=dst, slot=(out, into)))
+        return list(edges.values())
 
     def _gradient(self) -> list[Edge]:
         crossing: dict[tuple[str, str, tuple[int, int]], list[Edge]] = {}
@@ -173,11 +173,11 @@ class _Contraction:
             key = (a.id if a else edge.src, b.id if b else edge.dst, (slot, out))
             crossing.setdefault(key, []).append(edge)
         result = []
-        for (src, dst, place), edges in crossing.items():
+        for (src, dst, ends), edges in crossing.items():
             rule: Rule | None = Words(f"Σ of {len(edges)} gradients")
             if len(edges) == 1:  # a rule belongs to an operation, not to a fold
                 rule = edges[0].rule if self.card(edges[0].src) is None else None
-            result.append(Edge(src, dst, "gradient", place, rule, edges[0].marks))
+            result.append(Edge(src, dst, "gradient", ends, rule, edges[0].marks))
         return result
 
     def _output(self, node: str, slot: int) -> tuple[str, int]:

@@ -45,9 +45,9 @@ def differs(graph: Graph) -> bool:
 class _Merge:
     def __init__(self, a: Graph, b: Graph) -> None:
         self.a, self.b = a, b
-        self.found = matches(a, b)
+        self.partners = matches(a, b)
         taken = {node.id for node in b.nodes}
-        self.names = dict(self.found)
+        self.names = dict(self.partners)
         count = 0
         for node in a.nodes:
             if node.id not in self.names:
@@ -59,7 +59,7 @@ class _Merge:
         self.lines = {line: i for i, line in enumerate(b.source)}
 
     def result(self) -> Graph:
-        back = {now: was for was, now in self.found.items()}
+        back = {now: was for was, now in self.partners.items()}
         old = self.a.by_id()
         merged: dict[str, Node] = {}
         for node in self.b.nodes:
@@ -71,13 +71,13 @@ class _Merge:
             state: State = "changed" if changes else "same"
             merged[node.id] = replace(node, state=state, changes=changes)
         for node in self.a.nodes:
-            if node.id not in self.found:
+            if node.id not in self.partners:
                 merged[self.names[node.id]] = self._gone(node)
         edges = tuple(self._edges())
         # What is gone stands where its makers and users leave it a place.
-        place = {self.names[node.id]: i / (len(self.a.nodes) or 1) for i, node in enumerate(self.a.nodes)}
-        place |= {node.id: i / (len(self.b.nodes) or 1) for i, node in enumerate(self.b.nodes)}
-        order = sorted(merged, key=lambda name: (place[name], name))
+        position = {self.names[node.id]: i / (len(self.a.nodes) or 1) for i, node in enumerate(self.a.nodes)}
+        position |= {node.id: i / (len(self.b.nodes) or 1) for i, node in enumerate(self.b.nodes)}
+        order = sorted(merged, key=lambda name: (position[name], name))
         nodes = tuple(merged[name] for name in order)
         graph = Graph(
             nodes,
@@ -126,7 +126,7 @@ class _Merge:
         gone = [
             replace(step, node=self.names[step.node])
             for _, step in self.a.numbered_steps()
-            if step.node not in self.found
+            if step.node not in self.partners
         ]
         steps = (*(step for _, step in self.b.numbered_steps()), *gone)
         return (BackwardPass(steps),) if self.a.passes or self.b.passes else ()
@@ -140,15 +140,15 @@ class _Merge:
         for slot in range(max(len(was.values), len(now.values))):
             before, after = (n.values[slot] if slot < len(n.values) else None for n in (was, now))
             if before is not None and after is not None:
-                yield from _told("value", f"value [{slot}]" if slot else "value", before, after)
+                yield from _tensor_changes("value", f"value [{slot}]" if slot else "value", before, after)
         if not (self.a.passes and self.b.passes):
             if self.a.passes or self.b.passes:
-                said = ["recorded" if graph.passes else "not recorded" for graph in (self.a, self.b)]
-                yield Change("structure", "backward", said[0], said[1])
+                records = ["recorded" if graph.passes else "not recorded" for graph in (self.a, self.b)]
+                yield Change("structure", "backward", records[0], records[1])
             return
         if was.kind == "leaf":
             steps = [g.step(g.accumulator_of(n.id))[1] for g, n in ((self.a, was), (self.b, now))]
-            yield from _told("grad", ".grad", *(step.after if step else None for step in steps))
+            yield from _tensor_changes("grad", ".grad", *(step.after if step else None for step in steps))
         elif was.kind != "constant":
             yield from self._gradients(self.a.step(was.id)[1], self.b.step(now.id)[1])
 
@@ -158,12 +158,12 @@ class _Merge:
         if arrived != arrives:
             first = next(facts for facts in (*before, *after) if facts is not None)
             words = "none arrives any more" if arrived else "none arrived"
-            told = (tell(first), words) if arrived else (words, tell(first))
-            yield Change("gradient", "gradient", *told)
+            texts = (tell(first), words) if arrived else (words, tell(first))
+            yield Change("gradient", "gradient", *texts)
             return
         for slot in range(max(len(before), len(after))):
             facts = [received[slot] if slot < len(received) else None for received in (before, after)]
-            yield from _told("gradient", f"gradient [{slot}]" if slot else "gradient", *facts)
+            yield from _tensor_changes("gradient", f"gradient [{slot}]" if slot else "gradient", *facts)
 
 
 def _structure(was: Node, now: Node, old_line: str, line: str) -> Iterator[Change]:
@@ -195,7 +195,7 @@ def _where(graph: Graph, node: Node) -> str:
     return "" if node.where is None else graph.source[node.where].text
 
 
-def _told(
+def _tensor_changes(
     kind: ChangeKind, what: str, before: TensorFacts | None, after: TensorFacts | None
 ) -> Iterator[Change]:
     """A change of a tensor: of its shape or type if these differ, else of its numbers."""

@@ -49,9 +49,11 @@ class Animation(View):
 
 def film_scene(graph: Graph) -> Scene:
     """The cards of ``graph`` with everything that changes from frame to frame, and what each frame says."""
-    told = frames(graph)
+    film_frames = frames(graph)
     scene = cards_scene(graph, Timeline(graph))
-    return replace(scene, captions=tuple(_caption(frame, len(told) - 1, graph) for frame in told))
+    return replace(
+        scene, captions=tuple(_caption(frame, len(film_frames) - 1, graph) for frame in film_frames)
+    )
 
 
 # ---- what a frame says ------------------------------------------------------------------------
@@ -59,8 +61,8 @@ def film_scene(graph: Graph) -> Scene:
 
 def _caption(frame: Frame, count: int, graph: Graph) -> tuple[Line, ...]:
     if not frame.node:
-        said = f"{count} steps follow" if count else "No backward was recorded"
-        return ((_bold(f"Before backward · {said}"),),)
+        summary = f"{count} steps follow" if count else "No backward was recorded"
+        return ((_bold(f"Before backward · {summary}"),),)
     node = graph.node(frame.node)
     lines = [_head(frame, count, node, graph.title(node.id))]
     if frame.deposit is not None:
@@ -86,10 +88,10 @@ def _sent(sent: Sent, graph: Graph) -> Line:
     to = within("", graph.result_name(sent.edge.dst, sent.edge.slot[1]), "   ", "forward", ROOM, size=SIZE)
     line = (Run("grad of ", "muted", size=SIZE), to)
     if sent.worked:
-        shown = Run(sent.worked.text, "backward", bold=True, size=SIZE, room=2 * ROOM)
+        arithmetic = Run(sent.worked.text, "backward", bold=True, size=SIZE, room=2 * ROOM)
         count = sent.facts.numel if sent.facts is not None else 1
         which = "first" if not sent.worked.element else f"element {sent.worked.element + 1}"
-        return (*line, shown, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
+        return (*line, arithmetic, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
     text = short(sent.edge.rule)
     rule = (Run(f"{text}   ", "backward", size=SIZE, room=ROOM),) if text else ()
     return (*line, *rule, Run(tensor_text(sent.facts), "backward", bold=True, size=SIZE, room=ROOM))

@@ -29,9 +29,9 @@ def focus(graph: Graph, name: str) -> Graph:
     """
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
     if not chosen:
-        known = sorted({text for node in graph.nodes for text in _names(node)} | _paths(graph.nodes))
+        names = sorted({text for node in graph.nodes for text in _names(node)} | _paths(graph.nodes))
         raise UsageError(
-            f"nothing in this graph is called {name[:60]!r}", suggestion(name, known, MOST_LISTED)
+            f"nothing in this graph is called {name[:60]!r}", suggestion(name, names, MOST_LISTED)
         )
     part = graph.only(with_neighbours(graph, chosen))
     left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))

@@ -93,7 +93,7 @@ def _apply(
     inside = _with_inputs(graph, members, pairs)
     del parts, members  # with a million nodes each table counts
     leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
-    uses = Counter(made for made, _ in set(pairs) if made in leaves)
+    uses = Counter(maker for maker, _ in set(pairs) if maker in leaves)
     for fewest in (1, 2) if every_leaf else (2,):
         kept = {node: part for node, part in inside.items() if node not in leaves or uses[node] < fewest}
         if len(kept) < len(inside) and _cards(graph, kept) <= limit:
@@ -106,8 +106,8 @@ def as_cards(
 ) -> Graph:
     """The parts as cards, one that would stand on a loop (through a chain of cuts) as several."""
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
-    names = {place: f"{place[0]}#{place[1]}" for place in set(split.values())}
-    places = {node: names[place] for node, place in split.items()}
+    names = {(part, level): f"{part}#{level}" for part, level in set(split.values())}
+    places = {node: names[part_and_level] for node, part_and_level in split.items()}
     del split
     return contract(graph, places, {name: titles[part] for (part, _), name in names.items()}, homes)
 
@@ -117,17 +117,17 @@ def _with_inputs(graph: Graph, parts: dict[str, str], pairs: list[Pair]) -> dict
     inputs = {node.id for node in graph.nodes if node.kind in ("leaf", "constant")}
     results = {node for node, _ in graph.outputs}
     users: dict[str, set[str]] = {}
-    for made, used in pairs:
-        if made in inputs and made not in results:
-            users.setdefault(made, set()).add(parts.get(used, ""))
+    for maker, user in pairs:
+        if maker in inputs and maker not in results:
+            users.setdefault(maker, set()).add(parts.get(user, ""))
     makers: dict[str, set[str]] = {}
-    for made, used in pairs:
-        if used in users:
-            makers.setdefault(used, set()).add(parts.get(made, ""))
+    for maker, user in pairs:
+        if user in users:
+            makers.setdefault(user, set()).add(parts.get(maker, ""))
     inside: dict[str, str] = {}
-    for node, found in users.items():
+    for node, user_parts in users.items():
         # A constant that was computed (a cut) stays in sight between two cards.
-        homes = found & makers[node] if node in makers else found if len(found) == 1 else set()
+        homes = user_parts & makers[node] if node in makers else user_parts if len(user_parts) == 1 else set()
         if len(homes) == 1 and "" not in homes:
             (inside[node],) = homes
     return inside | parts

@@ -90,8 +90,8 @@ class Mailbox:
         holds = (Run(".grad  ", "backward"), Run(content(step.before), "backward", bold=True))
         numbers = timeline.arrivals(self.graph.node(step.node), 0)
         stages: list[tuple[int, tuple[Run, ...]]] = [(0, holds)]
-        for number, told in timeline.partial(numbers):
-            stages.append((number, (*holds, Run(f"  ← {told}", "backward"))))
+        for number, text in timeline.partial(numbers):
+            stages.append((number, (*holds, Run(f"  ← {text}", "backward"))))
         contribution = step.received[0] if step.received else None
         if numbers and numbers[-1] < timeline.ran[step.node]:
             stages.append((numbers[-1], (*holds, Run(f"  ← {content(contribution)}", "backward"))))

@@ -67,19 +67,19 @@ class _Side:
 
     def __post_init__(self) -> None:
         self.nodes = {node.id: node for node in self.graph.nodes if node.kind != "accumulate"}
-        known: set[tuple[str, str]] = set()
+        joined: set[tuple[str, str]] = set()
         for edge in self.graph.select("forward"):
             if edge.src in self.nodes and edge.dst in self.nodes:
-                known.add((edge.src, edge.dst))
+                joined.add((edge.src, edge.dst))
                 self._link(edge.src, edge.dst, edge.slot)
         for edge in self.graph.select("gradient"):  # a graph that was read later may have only these
-            made = self.graph.card_of(edge.dst)
-            if edge.src in self.nodes and made in self.nodes and (made, edge.src) not in known:
-                self._link(made, edge.src, (edge.slot[1], edge.slot[0]))
+            maker = self.graph.card_of(edge.dst)
+            if edge.src in self.nodes and maker in self.nodes and (maker, edge.src) not in joined:
+                self._link(maker, edge.src, (edge.slot[1], edge.slot[0]))
 
-    def _link(self, made: str, used: str, slot: Slot) -> None:
-        self.makers.setdefault(used, []).append((slot, made))
-        self.users.setdefault(made, []).append((slot, used))
+    def _link(self, maker: str, user: str, slot: Slot) -> None:
+        self.makers.setdefault(user, []).append((slot, maker))
+        self.users.setdefault(maker, []).append((slot, user))
 
     def hashes(self, label: Label, table: dict[Hashable, int], *, forward: bool) -> dict[str, int]:
         """A number for each node: the same for the same label and the same past (or future)."""
@@ -95,11 +95,11 @@ class _Side:
 class _Pairs:
     def __init__(self, left: _Side, right: _Side) -> None:
         self.sides = (left, right)
-        self.found: dict[str, str] = {}
+        self.partners: dict[str, str] = {}
         self.taken: set[str] = set()
 
     def add(self, a: str, b: str) -> None:
-        self.found[a] = b
+        self.partners[a] = b
         self.taken.add(b)
 
     def equal(self, keys: list[dict[str, Hashable]]) -> None:
@@ -110,7 +110,7 @@ class _Pairs:
                 free.setdefault(keys[1][name], []).append(name)
         waiting = {key: iter(names) for key, names in free.items()}
         for name in self.sides[0].nodes:
-            if name not in self.found and name in keys[0]:
+            if name not in self.partners and name in keys[0]:
                 partner = next(waiting.get(keys[0][name], iter(())), None)
                 if partner is not None:
                     self.add(name, partner)
@@ -119,14 +119,14 @@ class _Pairs:
         """The first result of one side and the first of the other, if they have one label, and so on."""
         left, right = self.sides
         for (a, _), (b, _) in zip(left.graph.outputs, right.graph.outputs, strict=False):
-            free = a in left.nodes and b in right.nodes and a not in self.found and b not in self.taken
+            free = a in left.nodes and b in right.nodes and a not in self.partners and b not in self.taken
             if free and label(left, left.nodes[a]) == label(right, right.nodes[b]):
                 self.add(a, b)
 
     def spread(self, label: Label, *, by_slot: bool) -> None:
         """Free neighbours of partners, in the same direction and of one label, become partners."""
         left, right = self.sides
-        work = list(self.found.items())
+        work = list(self.partners.items())
         while work:
             a, b = work.pop()
             for ours, theirs in ((left.makers, right.makers), (left.users, right.users)):
@@ -136,7 +136,7 @@ class _Pairs:
                         key = (slot if by_slot else (), label(right, right.nodes[name]))
                         free.setdefault(key, []).append(name)
                 for slot, name in ours.get(a, ()) if free else ():
-                    if name in self.found:
+                    if name in self.partners:
                         continue
                     options = free.get((slot if by_slot else (), label(left, left.nodes[name])), [])
                     partner = next((option for option in options if option not in self.taken), None)
@@ -150,13 +150,15 @@ class _Pairs:
         free: dict[tuple[str, str], list[str]] = {}
         for name in right.nodes:
             if name not in self.taken:
-                for place in _places(right, name, dict.fromkeys):
-                    free.setdefault(place, []).append(name)
+                for neighbours in _neighbours(right, name, dict.fromkeys):
+                    free.setdefault(neighbours, []).append(name)
         for name, node in left.nodes.items():
-            if name in self.found or not free:
+            if name in self.partners or not free:
                 continue
-            for place in _places(left, name, lambda names: [self.found[n] for n in names if n in self.found]):
-                options = (o for o in free.get(place, ()) if o not in self.taken)
+            for neighbours in _neighbours(
+                left, name, lambda names: [self.partners[n] for n in names if n in self.partners]
+            ):
+                options = (o for o in free.get(neighbours, ()) if o not in self.taken)
                 partner = next((o for o in options if _comparable(right.nodes[o], node)), None)
                 if partner is not None:
                     self.add(name, partner)
@@ -164,9 +166,9 @@ class _Pairs:
 
     def with_accumulators(self) -> dict[str, str]:
         left, right = (side.graph for side in self.sides)
-        partners = dict(self.found)
+        partners = dict(self.partners)
         for node in left.nodes:
-            partner = right.accumulator_of(self.found.get(left.leaf_of(node.id), ""))
+            partner = right.accumulator_of(self.partners.get(left.leaf_of(node.id), ""))
             if partner:
                 partners[node.id] = partner
         return partners
@@ -177,12 +179,12 @@ def _comparable(a: Node, b: Node) -> bool:
     return kinds <= {"operation", "group"} or len(kinds) == 1
 
 
-def _places(side: _Side, name: str, known: Callable[[list[str]], object]) -> list[tuple[str, str]]:
+def _neighbours(side: _Side, name: str, translate: Callable[[list[str]], object]) -> list[tuple[str, str]]:
     """(maker, user) around a node, ``""`` where it has none, the first few of them."""
     makers = [other for _, other in islice(side.makers.get(name, ()), 8)]
     users = [other for _, other in islice(side.users.get(name, ()), 8)]
-    before = list(known(makers)) if makers else [""]  # type: ignore[call-overload]
-    after = list(known(users)) if users else [""]  # type: ignore[call-overload]
+    before = list(translate(makers)) if makers else [""]  # type: ignore[call-overload]
+    after = list(translate(users)) if users else [""]  # type: ignore[call-overload]
     if not makers and not users:
         return []
     return [(maker, user) for maker in before for user in after]

@@ -35,9 +35,9 @@ def title_run(
 
 def line_row(line: SourceLine, expression: str, room: float) -> Row:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
-    place = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
+    location = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
     code = Run(line.text, "muted", room=room, around=expression)
-    return Row((place, code) if line.text else (place,), height=18, room=room)
+    return Row((location, code) if line.text else (location,), height=18, room=room)
 
 
 def output_name(node: Node, slot: int) -> str:

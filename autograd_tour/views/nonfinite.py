@@ -87,7 +87,7 @@ def _values(graph: Graph) -> dict[tuple[str, int], NonFinite]:
         makers.setdefault(edge.dst, []).append((edge.src, edge.slot[0]))
     marks: dict[tuple[str, int], NonFinite] = {}
     for node in graph.nodes:
-        before = [mark for place in makers.get(node.id, ()) if (mark := marks.get(place)) is not None]
+        before = [mark for output in makers.get(node.id, ()) if (mark := marks.get(output)) is not None]
         for slot, facts in enumerate(node.values):
             odd = _odd(facts)
             if odd is None:

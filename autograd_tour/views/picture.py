@@ -238,10 +238,10 @@ def check(picture: object) -> Picture:
     scene = picture.scene if isinstance(picture, Film) else picture
     if isinstance(picture, Film) and not scene.captions:
         raise PictureError("a film without captions has no frames")
-    known = {card.id for card in scene.cards}
-    if len(known) < len(scene.cards):
+    ids = {card.id for card in scene.cards}
+    if len(ids) < len(scene.cards):
         raise PictureError("two cards have the same id")
     for link in scene.links:
-        if link.src not in known or link.dst not in known:
+        if link.src not in ids or link.dst not in ids:
             raise PictureError(f"the link {link.id[:60]!r} does not join two cards of the picture")
     return picture

@@ -20,31 +20,31 @@ def flow(graph: Graph) -> list[Pair]:
     for edge in graph.edges:
         if edge.src in skipped or edge.kind == "saved":
             continue
-        made, used = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
-        made = leaf_of.get(made, made)
-        if made not in skipped and used not in skipped:
-            pairs[made, used] = None
+        maker, user = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
+        maker = leaf_of.get(maker, maker)
+        if maker not in skipped and user not in skipped:
+            pairs[maker, user] = None
     return list(pairs)
 
 
 def is_topological(order: Sequence[str], pairs: Iterable[Pair]) -> bool:
     """Whether in ``order`` no user comes before its maker (pairs outside of it do not count)."""
-    place = {item: i for i, item in enumerate(order)}
-    return all(place[a] < place[b] for a, b in pairs if a in place and b in place)
+    position = {item: i for i, item in enumerate(order)}
+    return all(position[a] < position[b] for a, b in pairs if a in position and b in position)
 
 
 def topological(order: Sequence[str], pairs: Iterable[Pair]) -> list[str]:
     """``order``, changed where a user came before its maker; a loop is cut at its earliest item."""
-    place = {item: i for i, item in enumerate(order)}
+    position = {item: i for i, item in enumerate(order)}
     users, waiting = _tables(order, pairs)
-    ready = [place[item] for item in order if not waiting[item]]
+    ready = [position[item] for item in order if not waiting[item]]
     heapq.heapify(ready)
     result: list[str] = []
     done: set[str] = set()
     rest = iter(order)
     while len(result) < len(order):
         if not ready:
-            ready.append(place[next(item for item in rest if item not in done)])
+            ready.append(position[next(item for item in rest if item not in done)])
         item = order[heapq.heappop(ready)]
         if item in done:
             continue
@@ -53,31 +53,31 @@ def topological(order: Sequence[str], pairs: Iterable[Pair]) -> list[str]:
         for user in users[item]:
             waiting[user] -= 1
             if not waiting[user] and user not in done:
-                heapq.heappush(ready, place[user])
+                heapq.heappush(ready, position[user])
     return result
 
 
 def _tables(order: Sequence[str], pairs: Iterable[Pair]) -> tuple[dict[str, list[str]], dict[str, int]]:
     users: dict[str, list[str]] = {item: [] for item in order}
     waiting = dict.fromkeys(order, 0)
-    for made, used in dict.fromkeys(pairs):
-        if made != used and made in users and used in users:
-            users[made].append(used)
-            waiting[used] += 1
+    for maker, user in dict.fromkeys(pairs):
+        if maker != user and maker in users and user in users:
+            users[maker].append(user)
+            waiting[user] += 1
     return users, waiting
 
 
 def on_loops(pairs: Iterable[Pair]) -> dict[str, int]:
     """Every item that lies on a loop -> the number of its strongly connected component (Tarjan)."""
     users: dict[str, list[str]] = {}
-    for made, used in dict.fromkeys(pairs):
-        if made != used:
-            users.setdefault(made, []).append(used)
+    for maker, used in dict.fromkeys(pairs):
+        if maker != used:
+            users.setdefault(maker, []).append(used)
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
     open_: set[str] = set()
-    found: dict[str, int] = {}
+    component_of: dict[str, int] = {}
     for root, first in users.items():
         if root in index:
             continue
@@ -93,7 +93,7 @@ def on_loops(pairs: Iterable[Pair]) -> dict[str, int]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[item])
                 if low[item] == index[item]:
-                    _close(item, stack, open_, found)
+                    _close(item, stack, open_, component_of)
             elif user not in index:
                 index[user] = low[user] = len(index)
                 stack.append(user)
@@ -101,10 +101,10 @@ def on_loops(pairs: Iterable[Pair]) -> dict[str, int]:
                 work.append((user, iter(users.get(user, ()))))
             elif user in open_:
                 low[item] = min(low[item], index[user])
-    return found
+    return component_of
 
 
-def _close(item: str, stack: list[str], open_: set[str], found: dict[str, int]) -> None:
+def _close(item: str, stack: list[str], open_: set[str], component_of: dict[str, int]) -> None:
     component = []
     while True:
         last = stack.pop()
@@ -113,8 +113,8 @@ def _close(item: str, stack: list[str], open_: set[str], found: dict[str, int]) 
         if last == item:
             break
     if len(component) > 1:
-        number = len(found)
-        found.update(dict.fromkeys(component, number))
+        number = len(component_of)
+        component_of.update(dict.fromkeys(component, number))
 
 
 def split_loops(
@@ -131,10 +131,10 @@ def split_loops(
         return {item: whole[part] for item, part in parts.items()}
     makers: dict[str, list[str]] = {}
     users: dict[str, list[str]] = {}
-    for made, used in pairs:
-        if loops.get(parts.get(made, made), -1) == loops.get(parts.get(used, used), -2):
-            makers.setdefault(used, []).append(made)
-            users.setdefault(made, []).append(used)
+    for maker, user in pairs:
+        if loops.get(parts.get(maker, maker), -1) == loops.get(parts.get(user, user), -2):
+            makers.setdefault(user, []).append(maker)
+            users.setdefault(maker, []).append(user)
 
     def apart(a: str, b: str) -> bool:
         return parts.get(a, a) != parts.get(b, b)
@@ -143,10 +143,10 @@ def split_loops(
     free: set[str] = set()  # what needs nothing of the loop, like the transpose of a weight
     for item in order:
         before = makers.get(item, [])
-        level[item] = max((level.get(made, 0) + apart(made, item) for made in before), default=0)
-        if all(made in free for made in before):
+        level[item] = max((level.get(maker, 0) + apart(maker, item) for maker in before), default=0)
+        if all(maker in free for maker in before):
             free.add(item)
     for item in reversed(order):
         if item in free and item in users:  # it goes where it is used first
-            level[item] = min(level[used] - apart(item, used) for used in users[item])
+            level[item] = min(level[user] - apart(item, user) for user in users[item])
     return {item: (part, level.get(item, 0)) for item, part in parts.items()}

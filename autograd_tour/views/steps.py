@@ -67,9 +67,9 @@ def frames(graph: Graph) -> tuple[Frame, ...]:
             brought = () if hooked else tuple(part.facts for part in arrived)
             deposit = Deposit(leaf, step.before, contribution, step.after, brought)
             return Frame(number, node.id, step.received, (), deposit)
-        known = values.get(node.id, {})
+        operands = values.get(node.id, {})
         sent = tuple(
-            Sent(edge, facts, worked(edge, node, step.received, facts, known))
+            Sent(edge, facts, worked(edge, node, step.received, facts, operands))
             for edge in edges
             if (facts := _at(step.sent, edge.slot[0])) is not None
         )
@@ -100,8 +100,8 @@ class Timeline:
 
         The gradient that backward starts from arrives as its node runs.
         """
-        found = self._arrivals.get((node.id, slot))
-        return found or ([self.ran[node.id]] if node.id in self.ran else [])
+        numbers = self._arrivals.get((node.id, slot))
+        return numbers or ([self.ran[node.id]] if node.id in self.ran else [])
 
     def partial(self, numbers: list[int]) -> Iterator[tuple[int, str]]:
         """(frame, what to say from then on) until the last part is there: ``1 of 3 arrived``."""

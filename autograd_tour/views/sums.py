@@ -103,9 +103,9 @@ def _elements(facts: TensorFacts | None) -> list[float] | None:
     """The elements that stand for a tensor in a sum, ``None`` if they are no real numbers."""
     if facts is None or not facts.first:
         return None
-    shown = facts.first if facts.numel <= WRITTEN_OUT else facts.first[:1]
+    numbers = facts.first if facts.numel <= WRITTEN_OUT else facts.first[:1]
     try:
-        return [float(value) for value in shown]
+        return [float(value) for value in numbers]
     except ValueError:
         return None
 
@@ -127,11 +127,11 @@ def content(facts: TensorFacts | None, first: str = "") -> str:
         return facts.dtype
     if facts.numel == 1:
         return number(facts.first[0])
-    shown = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
+    texts = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
     if len(facts.first) == facts.numel <= 4:
-        return f"[{', '.join(shown)}]"
+        return f"[{', '.join(texts)}]"
     last: Number = facts.last if facts.last is not None else facts.first[-1]
-    return f"[{', '.join(shown[:2])} … {rounded(last)}]"
+    return f"[{', '.join(texts[:2])} … {rounded(last)}]"
 
 
 def row(
@@ -152,26 +152,26 @@ def row(
     texts = [
         "None"
         if facts is None
-        else lead + ", ".join(column[place] for column in columns)
+        else lead + ", ".join(column[index] for column in columns)
         if columns
         else tensor_text(facts, shape=shape, digits=6)
-        for place, facts in enumerate(cells)
+        for index, facts in enumerate(cells)
     ]
     return texts[0], texts[1], texts[2]
 
 
 def _columns(cells: Sequence[TensorFacts | None]) -> list[list[str]]:
     """The texts of before, contribution and after for each element; none if they cannot be made to close."""
-    known = [facts for facts in cells if facts is not None]
+    recorded = [facts for facts in cells if facts is not None]
     after = cells[-1]
-    if after is None or len(known) < 2 or len({facts.numel for facts in known}) > 1:
+    if after is None or len(recorded) < 2 or len({facts.numel for facts in recorded}) > 1:
         return []
-    if after.numel > WRITTEN_IN_ROWS or any(len(facts.first) != facts.numel for facts in known):
+    if after.numel > WRITTEN_IN_ROWS or any(len(facts.first) != facts.numel for facts in recorded):
         return []
     columns = []
     for i in range(after.numel):
         try:
-            texts, total = closing([float(facts.first[i]) for facts in known[:-1]], float(after.first[i]))
+            texts, total = closing([float(facts.first[i]) for facts in recorded[:-1]], float(after.first[i]))
         except ValueError:
             return []  # complex numbers
         if total is None:

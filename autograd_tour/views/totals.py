@@ -17,24 +17,24 @@ _BYTES |= dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"
 
 def add(parts: list[TensorFacts | None]) -> TensorFacts | None:
     """Facts of the sum of tensors of one shape: elements and mean add up, the other numbers do not."""
-    known = [part for part in parts if part is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    start = known[0]
-    if any(part.shape != start.shape for part in known):
+    summands = [part for part in parts if part is not None]
+    if len(summands) < 2:
+        return summands[0] if summands else None
+    start = summands[0]
+    if any(part.shape != start.shape for part in summands):
         return None
-    count = min(len(part.first) for part in known)
-    first = tuple(_total([part.first[i] for part in known]) for i in range(count))
-    lasts = [part.last for part in known if part.last is not None]
-    means = [part.stats.mean for part in known if part.stats is not None and part.stats.mean is not None]
+    count = min(len(part.first) for part in summands)
+    first = tuple(_total([part.first[i] for part in summands]) for i in range(count))
+    lasts = [part.last for part in summands if part.last is not None]
+    means = [part.stats.mean for part in summands if part.stats is not None and part.stats.mean is not None]
     return TensorFacts(
         start.shape,
         start.dtype,
         start.device,
         start.layout,
         first=first,
-        last=_total(lasts) if len(lasts) == len(known) else None,
-        stats=Stats(mean=_total(means)) if len(means) == len(known) else None,
+        last=_total(lasts) if len(lasts) == len(summands) else None,
+        stats=Stats(mean=_total(means)) if len(means) == len(summands) else None,
     )
 
 

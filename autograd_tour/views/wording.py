@@ -89,33 +89,35 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     if not (operations or leaves or folded):
         return "An empty graph."
     operations += sum(node.folded for node in folded)
-    said = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
+    sentences = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
     if folded:
-        names = ", ".join(_said(node.op) for node in folded[:limit])
+        names = ", ".join(_short_name(node.op) for node in folded[:limit])
         names += " and more" if len(folded) > limit else ""
         inside = sum(node.folded for node in folded)
-        said.append(f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}.")
+        sentences.append(
+            f"Of the operations {inside} are folded into {_count(len(folded), 'card')}: {names}."
+        )
     for node_id, slot in graph.outputs[:3]:
         node = nodes[graph.card_of(node_id)]
         facts = node.values[slot] if slot < len(node.values) else None
         value = f" = {tensor_text(facts)}" if facts else ""
-        said.append(f"Its result is {_said(graph.result_name(node_id, slot))}{value}.")
+        sentences.append(f"Its result is {_short_name(graph.result_name(node_id, slot))}{value}.")
     steps = list(graph.numbered_steps())
     if steps:
         ran = [nodes[step.node] for _, step in steps]
         order = [node.grad_fn for node in ran if node.kind != "accumulate"]
         more = f" and {len(order) - limit} more" if len(order) > limit else ""
-        shown = ", ".join(map(_said, order[:limit])) + more
-        said.append(f"Backward runs {shown}.")
+        names_in_order = ", ".join(map(_short_name, order[:limit])) + more
+        sentences.append(f"Backward runs {names_in_order}.")
     else:
-        said.append("No backward was recorded.")
+        sentences.append("No backward was recorded.")
     for _, step in [item for item in steps if graph.leaf_of(item[1].node)][:limit]:
-        name = _said(nodes[graph.leaf_of(step.node)].name) or "a leaf"
-        said.append(f".grad of {name} becomes {tensor_text(step.after)}.")
-    return " ".join(said)
+        name = _short_name(nodes[graph.leaf_of(step.node)].name) or "a leaf"
+        sentences.append(f".grad of {name} becomes {tensor_text(step.after)}.")
+    return " ".join(sentences)
 
 
-def _said(name: str) -> str:
+def _short_name(name: str) -> str:
     """A name as it may stand in a sentence."""
     return one_line(name, 60)
 

@@ -59,14 +59,18 @@ def operand_values(graph: Graph) -> dict[str, dict[tuple[str, int | str], Tensor
 
 
 def worked(
-    edge: Edge, node: Node, received: Iterable[TensorFacts | None], sent: TensorFacts | None, known: Operands
+    edge: Edge,
+    node: Node,
+    received: Iterable[TensorFacts | None],
+    sent: TensorFacts | None,
+    operands: Operands,
 ) -> Worked | None:
     """The arithmetic of one element sent along ``edge``, ``None`` where one element cannot tell it.
 
-    ``received`` is what came into ``node`` and ``known`` comes from :func:`operand_values`. It is the first
-    element that is not finite, if there is one, or else the first. Of a sum over a broadcast the terms are
-    shown. A hook on the way, a rule that looks at more than one element, an operand whose value was not
-    recorded, and numbers that do not agree as they are printed have no such line.
+    ``received`` is what came into ``node`` and ``operands`` comes from :func:`operand_values`. It is the
+    first element that is not finite, if there is one, or else the first. Of a sum over a broadcast the
+    terms are shown. A hook on the way, a rule that looks at more than one element, an operand whose value
+    was not recorded, and numbers that do not agree as they are printed have no such line.
     """
     arrived = [facts for facts in received if facts is not None]
     rule = edge.rule
@@ -85,15 +89,15 @@ def worked(
     if not is_elementwise(plain) or not has_gradient(plain):
         return None
     if terms:
-        return _sum(plain, incoming, sent, known, terms)
-    place = _first_odd(sent)
-    factors = _line(plain, incoming, known, place, sent.numel)
-    result = element(sent, place, sent.numel)
+        return _sum(plain, incoming, sent, operands, terms)
+    index = _first_odd(sent)
+    factors = _line(plain, incoming, operands, index, sent.numel)
+    result = element(sent, index, sent.numel)
     if factors is None or result is None:
         return None
     text, value = factors
-    shown = number(result) if sent.numel == 1 else rounded(result)
-    return Worked(f"{text} = {shown}", place) if _agree(value, result) else None
+    result_text = number(result) if sent.numel == 1 else rounded(result)
+    return Worked(f"{text} = {result_text}", index) if _agree(value, result) else None
 
 
 def on_first_elements(rule: Expression) -> Expression:
@@ -106,11 +110,11 @@ def on_first_elements(rule: Expression) -> Expression:
     return Apply(rule.function, arguments, rule.options)  # type: ignore[arg-type]
 
 
-def element(facts: TensorFacts, place: int, count: int) -> float | None:
-    """Element ``place`` of ``count`` as a real number, if it was kept; one element stands beside them all."""
-    if facts.numel not in (count, 1) and place:
+def element(facts: TensorFacts, position: int, count: int) -> float | None:
+    """Element ``position`` of ``count`` as a real number, if it was kept; a lone element stands for all."""
+    if facts.numel not in (count, 1) and position:
         return None
-    index = 0 if facts.numel == 1 else place
+    index = 0 if facts.numel == 1 else position
     if index < len(facts.first):
         return _real(facts.first[index])
     return None
@@ -124,22 +128,22 @@ def _real(value: Number) -> float | None:
 
 
 def _first_odd(facts: TensorFacts) -> int:
-    """The place of the first element that is not finite, or 0."""
-    for place, value in enumerate(facts.first):
+    """The index of the first element that is not finite, or 0."""
+    for index, value in enumerate(facts.first):
         real = _real(value)
         if real is not None and not math.isfinite(real):
-            return place
+            return index
     return 0
 
 
 def _line(
-    rule: Expression, incoming: TensorFacts, known: Operands, place: int, count: int
+    rule: Expression, incoming: TensorFacts, operands: Operands, index: int, count: int
 ) -> tuple[str, float] | None:
     """``incoming × factor`` with numbers, and what the numbers come to as they are printed."""
     numbers: dict[Symbol, float] = {}
     for symbol in symbols(rule):
-        facts = incoming if symbol.role == "gradient" else known.get(_key(symbol))
-        value = element(facts, place, count) if facts is not None else None
+        facts = incoming if symbol.role == "gradient" else operands.get(_key(symbol))
+        value = element(facts, index, count) if facts is not None else None
         if value is None:
             return None
         numbers[symbol] = value
@@ -180,7 +184,7 @@ def _agree(a: float, b: float) -> bool:
 
 
 def _sum(
-    rule: Expression, incoming: TensorFacts, sent: TensorFacts, known: Operands, terms: int
+    rule: Expression, incoming: TensorFacts, sent: TensorFacts, operands: Operands, terms: int
 ) -> Worked | None:
     """``g₁·x₁ + … = total``: all terms if they are few, else those that show how it goes."""
     total = element(sent, 0, 1)
@@ -188,11 +192,11 @@ def _sum(
         return None
     if isinstance(rule, Symbol):
         return _plain_sum(incoming, total, terms)
-    place = _first_odd(incoming) if not math.isfinite(total) else 0
-    line = _line(rule, incoming, known, place, incoming.numel)
+    index = _first_odd(incoming) if not math.isfinite(total) else 0
+    line = _line(rule, incoming, operands, index, incoming.numel)
     if line is None:
         return None
-    return Worked(f"{line[0]} + … ({terms} terms) = {number(total)}", place, terms, whole=False)
+    return Worked(f"{line[0]} + … ({terms} terms) = {number(total)}", index, terms, whole=False)
 
 
 def _plain_sum(facts: TensorFacts, total: float, terms: int) -> Worked | None:

@@ -195,7 +195,7 @@ def test_which_optimizers_are_at_the_optimum(result):
     assert away == {"Adadelta", "Adafactor", "Adagrad", "AdamW"}
     assert {o.name for o in result.outcomes if o.jumps} == {"Adafactor", "RMSprop"}
     jumping = next(o for o in result.outcomes if o.name == "Adafactor")
-    assert jumping.place == pytest.approx(best.params, rel=1e-4)
+    assert jumping.end_params == pytest.approx(best.params, rel=1e-4)
     sgd = next(o for o in result.outcomes if o.name == "SGD")
     assert {epoch: sgd.losses[epoch - 1] for epoch in TEN_LOSSES} == pytest.approx(TEN_LOSSES, rel=NEAR)
 

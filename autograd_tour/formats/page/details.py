@@ -45,13 +45,13 @@ class CardDetails(Struct, frozen=True, omit_defaults=True):
 class Details:
     """Finds the details of the cards of one graph; ``told`` are its frames."""
 
-    def __init__(self, graph: Graph, told: tuple[Frame, ...]) -> None:
+    def __init__(self, graph: Graph, frames: tuple[Frame, ...]) -> None:
         self.graph = graph
         self.timeline = Timeline(graph)
-        self.frames = {frame.node: frame for frame in told if frame.node}
+        self.frames = {frame.node: frame for frame in frames if frame.node}
         self.types = {group.path: group.type for group in graph.groups}
         self.nodes = graph.by_id()
-        self.deposits = {frame.deposit.leaf: frame for frame in told if frame.deposit is not None}
+        self.deposits = {frame.deposit.leaf: frame for frame in frames if frame.deposit is not None}
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
@@ -100,11 +100,13 @@ class Details:
     def _gradients(self, node: Node) -> Iterator[DetailRow]:
         deposit = self.deposits.get(node.id)
         if deposit is not None and deposit.deposit is not None:
-            one, when = deposit.deposit, deposit.number
-            before, contribution, after = sum_row(one.before, one.contribution, one.after, shape=True)
+            contents, when = deposit.deposit, deposit.number
+            before, contribution, after = sum_row(
+                contents.before, contents.contribution, contents.after, shape=True
+            )
             yield _row(".grad before", before)
-            yield from _tensor("contribution", one.contribution, when, contribution)
-            yield from _tensor(".grad after", one.after, when, after)
+            yield from _tensor("contribution", contents.contribution, when, contribution)
+            yield from _tensor(".grad after", contents.after, when, after)
         frame = self.frames.get(node.id)
         if frame is None:
             return
@@ -115,8 +117,8 @@ class Details:
                 yield from _tensor(lead, facts, arrived[-1] if arrived else frame.number)
         for sent in frame.sent:
             to = one_line(self.graph.result_name(sent.edge.dst, sent.edge.slot[1]), 60)
-            said = short(sent.edge.rule)
-            rule = f"{said}: " if said else ""
+            rule_text = short(sent.edge.rule)
+            rule = f"{rule_text}: " if rule_text else ""
             yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
             if sent.worked is not None:
                 many = sent.facts is not None and sent.facts.numel > 1
@@ -137,14 +139,14 @@ def _tensor(label: str, facts: TensorFacts | None, since: int, text: str = "") -
 
 
 def _statistics(stats: Stats) -> str:
-    said = [
+    parts = [
         f"{name} {number(value)}"
         for name in ("min", "max", "mean", "norm")
         if (value := getattr(stats, name)) is not None
     ]
-    said += [
+    parts += [
         f"{count} {name}"
         for name, count in (("NaN", stats.nan), ("Inf", stats.inf), ("zeros", stats.zero))
         if count
     ]
-    return ", ".join(said)
+    return ", ".join(parts)

@@ -60,16 +60,16 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         EngineError: the layout failed.
     """
     graph, ledger = trace.graph, trace.ledger
-    shown = outermost(graph, settings)
-    first, *others = pictures(shown, settings)
+    outer_view = outermost(graph, settings)
+    first, *others = pictures(outer_view, settings)
     packed = _packed(others)
     script = bundled(WEB)
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
-    questions = ask(Trace(shown.graph, ledger))
-    book = _seen(ledger, shown.graph) if ledger is not None else None
-    twin = report(shown.graph, book, title=name)
+    questions = ask(Trace(outer_view.graph, ledger))
+    book = _seen(ledger, outer_view.graph) if ledger is not None else None
+    twin = report(outer_view.graph, book, title=name)
     if len(twin) > LONGEST_TWIN:
         twin = twin[:LONGEST_TWIN].rpartition("\n")[0] + "\n… the rest is in the report: -f txt\n"
     return template.render(
@@ -79,8 +79,8 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         "base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
-        summary=describe_graph(shown.graph, 5),
-        notices=_notices(shown.graph),
+        summary=describe_graph(outer_view.graph, 5),
+        notices=_notices(outer_view.graph),
         svg=first.svg,
         has_code=bool(graph.source),
         questions=questions,
@@ -129,29 +129,29 @@ def _data(
 
 def _packed(others: Sequence[Picture]) -> dict[str, str]:
     """The pictures that are not shown at first, compressed: a tenth of the size. As many as have room."""
-    found: dict[str, str] = {}
+    packed: dict[str, str] = {}
     room = ROOM
     for picture in others:
         above = picture.key.rpartition("/")[0]
         text = base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
-        if len(text) <= room and (not above or above in found):
-            found[picture.key] = text
+        if len(text) <= room and (not above or above in packed):
+            packed[picture.key] = text
             room -= len(text)
-    return found
+    return packed
 
 
 def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:
     """(text, picture, card) for each card, in the outermost picture that shows it."""
     nodes = graph.by_id()  # the id of a node is the same in all pictures, that of a folded card is not
-    found: dict[tuple[str, str], tuple[str, str, str]] = {}
+    entries: dict[tuple[str, str], tuple[str, str, str]] = {}
     for picture in every:
         for card, details in picture.cards.items():
-            known = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
-            words = (details.title, known.get("grad_fn", ""), known.get("module", ""))
+            values = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
+            words = (details.title, values.get("grad_fn", ""), values.get("module", ""))
             text = " · ".join(word for word in words if word)
-            identity = ("", card) if card in nodes else (details.title, known.get("module", ""))
-            found.setdefault(identity, (text, picture.key, card))
-    return list(found.values())
+            identity = ("", card) if card in nodes else (details.title, values.get("module", ""))
+            entries.setdefault(identity, (text, picture.key, card))
+    return list(entries.values())
 
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:

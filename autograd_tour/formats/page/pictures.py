@@ -66,20 +66,20 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
     waiting: deque[_Waiting] = deque([_Waiting("", "", first, {})])
     promised = 1
     while waiting:
-        one = waiting.popleft()
+        picture = waiting.popleft()
         doors: dict[str, str] = {}
-        known = dict(one.doors)
-        for card, members in _inside(one.shown).items():
+        all_doors = dict(picture.doors)
+        for card, members in _inside(picture.view).items():
             inside = None
-            if members not in known and promised < MOST and len(first.whole.nodes) <= LARGE:
-                inside = opened(one.shown, card)
+            if members not in all_doors and promised < MOST and len(first.whole.nodes) <= LARGE:
+                inside = opened(picture.view, card)
             if inside is not None and len(inside.graph.nodes) <= CROWDED:
-                known[members] = f"{one.key}/{card}".lstrip("/")
-                title = one.shown.graph.by_id()[card].op
-                waiting.append(_Waiting(known[members], title, inside, known))
+                all_doors[members] = f"{picture.key}/{card}".lstrip("/")
+                title = picture.view.graph.by_id()[card].op
+                waiting.append(_Waiting(all_doors[members], title, inside, all_doors))
                 promised += 1
-            doors[card] = known.get(members, "")
-        yield _picture(one, doors, ran, settings)
+            doors[card] = all_doors.get(members, "")
+        yield _picture(picture, doors, ran, settings)
 
 
 @dataclass(frozen=True)
@@ -88,43 +88,43 @@ class _Waiting:
 
     key: str
     title: str
-    shown: Opened
+    view: Opened
     doors: dict[frozenset[str], str]
 
 
-def _inside(shown: Opened) -> dict[str, frozenset[str]]:
+def _inside(view: Opened) -> dict[str, frozenset[str]]:
     """The folded cards and what is in them."""
-    found: dict[str, list[str]] = {node.id: [] for node in shown.graph.nodes if node.kind == "group"}
-    for node, card in shown.homes.card.items():
-        if card in found:
-            found[card].append(node)
-    return {card: frozenset(members) for card, members in found.items() if members}
+    contents: dict[str, list[str]] = {node.id: [] for node in view.graph.nodes if node.kind == "group"}
+    for node, card in view.homes.card.items():
+        if card in contents:
+            contents[card].append(node)
+    return {card: frozenset(members) for card, members in contents.items() if members}
 
 
-def _picture(one: _Waiting, doors: dict[str, str], ran: dict[str, int], settings: Settings) -> Picture:
-    graph = one.shown.graph
-    told = frames(graph)
+def _picture(picture: _Waiting, doors: dict[str, str], ran: dict[str, int], settings: Settings) -> Picture:
+    graph = picture.view.graph
+    film_frames = frames(graph)
     scene = ready(film_scene(graph), settings.direction)
-    prefix = prefix_for(f"{one.key} {scene.title} {scene.desc}")
+    prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
     drawn = replace(scene, captions=(), notes=())  # the page has its own places for them
     svg = draw_scene(
         drawn, theme="light", prefix=prefix, engine=settings.engine, timeout=settings.timeout, moment=_timed
     )
-    members = _inside(one.shown)
-    where = {node.id: node.where for node in one.shown.whole.nodes if node.where is not None}
-    details = Details(graph, told)
+    members = _inside(picture.view)
+    where = {node.id: node.where for node in picture.view.whole.nodes if node.where is not None}
+    details = Details(graph, film_frames)
     cards = {}
     for node in graph.nodes:
         if node.kind != "accumulate":
             lines = sorted({where[item] for item in members.get(node.id, (node.id,)) if item in where})
             cards[node.id] = details.card(node, tuple(lines), doors.get(node.id, ""))
     engine = [0]
-    for frame in told[1:]:
+    for frame in film_frames[1:]:
         inside = members.get(frame.node, (frame.node,))
         first = min((ran[item] for item in inside if item in ran), default=0)
         engine.append(max(engine[-1], first))  # a card may run later than its first node
     captions = tuple(tuple(tuple(map(_piece, line)) for line in caption) for caption in scene.captions)
-    return Picture(one.key, one.title, svg, prefix, captions, tuple(engine), cards)
+    return Picture(picture.key, picture.title, svg, prefix, captions, tuple(engine), cards)
 
 
 def _piece(run: Run) -> tuple[str, int, str]:
