@@ -34,6 +34,7 @@ SIGNATURES: Mapping[str, int] = {
             "bessel_i1",
             "bessel_i1e",
             "finite",
+            "is_nan",
             "floor",
             "truncated",
             "conj",
@@ -190,6 +191,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "spread": ("count",),
     "conv_input": ("told",),
     "block": ("inside",),
+    "zero_slice": ("dim", "inside"),
+    "zeros_behind": ("size",),
     "let": ("name",),
 }
 """The options without which a function cannot be written."""
@@ -230,5 +233,5 @@ def fault(rule: Rule | None) -> str:
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("shape", "dims"), tuple),
     **dict.fromkeys(("inside", "where", "told", "dtype", "name"), str),
-    **dict.fromkeys(("dim", "count"), (int, float)),
+    **dict.fromkeys(("dim", "count", "size"), (int, float)),
 }

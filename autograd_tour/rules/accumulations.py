@@ -232,6 +232,10 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "MultilabelMarginLossBackward0": define(
         Words("−1 and +1 where the margin is not kept, by the reduction")
     ),
+    "SparseMmReduceImplBackward0": define(
+        Words("at the stored elements: the row of g · the row of the other, as reduced"),
+        Words("the sparse matrix, transposed, @ g, as reduced"),
+    ),
     **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
 }
 """These rules, by the name of the grad_fn."""

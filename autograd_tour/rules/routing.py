@@ -205,6 +205,8 @@ ROUTING: Mapping[str, Definition] = {
             "MaxPool3DWithIndicesBackward0",
             "AdaptiveMaxPool2DBackward0",
             "AdaptiveMaxPool3DBackward0",
+            "FractionalMaxPool2DBackward0",
+            "FractionalMaxPool3DBackward0",
         ),
         _routed(_pooled),
     ),

@@ -54,6 +54,7 @@ WORDS: dict[str, str] = {
     "ReplicationPad3DBackwardBackward0": _LINEAR,
     "ScatterReduceBackward0": _MET,
     "SegmentReduceBackward0": _MET,
+    "SparseMmReduceImplBackward0": _STORED,
     "SparseSampledAddmmBackward0": _STORED,
     "ToSparseBackward0": _STORED,
     "ToSparseBackward1": _STORED,

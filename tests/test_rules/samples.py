@@ -144,7 +144,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.kl_div(r(2, 3), torch.rand(2, 3).double()), F.ctc_loss(r(5, 2, 4).log_softmax(-1), torch.tensor([[1, 2], [3, 1]]), (5, 5), (2, 2))],
     # pooling
     lambda: [F.max_pool2d(r(1, 2, 5, 6), 2, 1, 1), F.max_pool2d(r(2, 5, 6), 3), F.max_pool3d(r(1, 2, 4, 4, 4), 2), F.max_pool3d(r(2, 4, 4, 4), 2), F.max_pool1d(r(1, 2, 5), 2)],
-    lambda: [F.adaptive_max_pool2d(r(1, 2, 5, 6), (2, 3)), F.adaptive_max_pool2d(r(2, 5, 6), 2), F.adaptive_max_pool3d(r(2, 4, 5, 4), 2), F.fractional_max_pool2d(r(1, 2, 6, 6), 2, 3)],
+    lambda: [F.adaptive_max_pool2d(r(1, 2, 5, 6), (2, 3)), F.adaptive_max_pool2d(r(2, 5, 6), 2), F.adaptive_max_pool3d(r(2, 4, 5, 4), 2), F.fractional_max_pool2d(r(1, 2, 6, 6), 2, 3), F.fractional_max_pool3d(r(1, 2, 4, 4, 4), 2, 2)],
     lambda: [F.avg_pool2d(r(1, 2, 5, 6), 2, padding=1), F.avg_pool2d(r(2, 5, 6), 3, 2, 1, True, False), F.avg_pool2d(r(1, 1, 4, 4), 2, divisor_override=3), F.avg_pool3d(r(1, 2, 4, 4, 4), 2, 1, 1)],
     lambda: [F.adaptive_avg_pool2d(r(1, 2, 4, 6), (2, 3)), F.adaptive_avg_pool2d(r(1, 2, 5, 7), (2, 3)), F.adaptive_avg_pool3d(r(1, 1, 4, 4, 4), 2), F.adaptive_avg_pool3d(r(1, 1, 5, 4, 4), 2)],
     # special functions and chance
