@@ -1,0 +1,201 @@
+"""The recipes of CONTRIBUTING.md, done as they are written, in a copy of the package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+BLOCKS = [
+    (language, *body.split("\n", 1))
+    for language, body in re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+]
+CODE = [(head.removeprefix("# "), body) for language, head, body in BLOCKS if language == "python"]
+COMMANDS = [
+    (head.split()[2:], body.split())
+    for language, head, body in BLOCKS
+    if language == "console" and head.startswith("$ autograd-tour")
+]
+
+
+def put(folder: Path, head: str, body: str) -> None:
+    """Write a block where its first line says: a file of its own, or a place in one."""
+    name, _, place = head.partition(", ")
+    path = folder / name
+    if not place:
+        assert not path.exists(), f"{name} exists by now: the recipe needs another name"
+        path.write_text(body, encoding="utf-8")
+        return
+    text = path.read_text(encoding="utf-8")
+    where, _, table = place.partition(" ")
+    patterns = {
+        "with": r"^(?=from autograd_tour)",
+        "above": rf"^(?={table}\b)",
+        "in": rf"^{table}\b.*= [({{]",
+    }
+    changed, count = re.subn(
+        patterns[where],
+        lambda match: match[0] + "\n" * (where == "in") + body,
+        text,
+        count=1,
+        flags=re.MULTILINE,
+    )
+    assert count == 1, f"{name} has no such place: {place}"
+    path.write_text(changed, encoding="utf-8")
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """``command`` in the copy; another package beside it is in sight too."""
+    paths = os.pathsep.join([str(folder), str(folder / "site")])
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def copy_of_package(folder: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "autograd_tour", folder / "autograd_tour", ignore=ignored)
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """A copy of the package with all recipes in it."""
+    folder = copy_of_package(tmp_path_factory.mktemp("copy"))
+    for head, body in CODE:
+        put(folder, head, body)
+    return folder
+
+
+def test_there_are_five_recipes():
+    assert re.findall(r"^## (A .*)$", TEXT, re.MULTILINE) == [
+        "A lesson",
+        "A view",
+        "A format",
+        "A question",
+        "A derivative rule",
+    ]
+    assert len(CODE) == 9
+    assert len(COMMANDS) == 4
+
+
+@pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
+def test_a_command_writes_what_stands_below_it(changed, arguments, written):
+    done = run(changed, "autograd_tour", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == written
+    for name in written:
+        assert (changed / name).stat().st_size
+
+
+def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed):
+    outline = (changed / "outputs/thermometer-outline.svg").read_text()
+    assert all(title in outline for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
+    table = (changed / "outputs/thermometer-grad.csv").read_text().splitlines()
+    assert table[0] == "leaf,elements,norm of .grad"
+    assert {row.split(",")[0]: round(float(row.split(",")[2]), 1) for row in table[1:]} == {
+        "w": 4517.3,
+        "b": 82.6,
+    }
+
+
+def test_the_question_is_asked(changed):
+    questions = (changed / "outputs/thermometer-quiz.json").read_text()
+    assert "w is used in w * t_u. What shape has w.grad?" in questions
+
+
+RULE = """
+import torch, autograd_tour as tour
+from autograd_tour.questions import ask
+from autograd_tour.record.trace import Trace
+from autograd_tour.rules.wording import short
+from autograd_tour.views.steps import frames
+
+def program():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    return torch.special.xlog1py(x, 1.5).sum()
+
+graph = tour.trace(program)
+for frame in frames(graph):
+    for sent in frame.sent:
+        if "Xlog1Py" in graph.node(frame.node).grad_fn:
+            print(short(sent.edge.rule), "|", sent.worked.text)
+(question,) = (question for question in ask(Trace(graph)) if "Xlog1Py" in question.right)
+print(*(wrong.answer for wrong in question.wrong))
+"""
+
+
+def test_the_rule_is_written_worked_out_and_asked_about(changed):
+    (changed / "rule.py").write_text(RULE)
+    done = run(changed, "rule")
+    assert done.returncode == 0, done.stderr
+    arrow, worked, wrong = re.split(r" \| |\n", done.stdout.strip())
+    assert f"`{arrow}`" in TEXT
+    assert f"`{worked}`" in TEXT
+    assert "1" in wrong.split(), "handed on as it came in"
+
+
+def test_a_lesson_of_another_package_is_found_through_its_entry_point(changed):
+    (declared,) = (body for language, _, body in BLOCKS if language == "toml")
+    ((group, entries),) = tomllib.loads(declared)["project"]["entry-points"].items()
+    site = changed / "site"
+    (site / "my_package").mkdir(parents=True)
+    (lesson,) = (body for head, body in CODE if head == "autograd_tour/lessons/newton.py")
+    # The copy has a lesson of that name by now, and ours win.
+    (site / "my_package/newton.py").write_text(lesson.replace('"newton", "', '"theirs", "'))
+    metadata = site / "my_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n")
+    lines = "".join(f"{name} = {thing}\n" for name, thing in entries.items())
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{lines}")
+    done = run(changed, "autograd_tour", "render", "theirs", "-f", "json")
+    assert done.stdout.split() == ["outputs/theirs.json"], done.stderr
+
+
+@pytest.mark.slow
+def test_a_rule_is_missed_until_a_sample_reaches_it_and_holds_then(changed, tmp_path):
+    (command,) = re.findall(r'^\$ make test ARGS="(tests/test_rules .*)"$', TEXT, re.MULTILINE)
+    bare = copy_of_package(tmp_path)
+    for head, body in CODE:
+        if "rules/special.py" in head:
+            put(bare, head, body)
+    before = run(bare, "pytest", *command.split())
+    assert before.returncode == 1
+    assert "no sample reaches it" in before.stdout
+    after = run(changed, "pytest", *command.split())
+    assert after.returncode == 0, after.stdout
+    assert "1 passed" in after.stdout
+
+
+@pytest.mark.slow
+def test_what_is_added_keeps_the_contract(changed):
+    done = run(changed, "pytest", "tests/test_contract.py", "-k", "newton or outline or csv")
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+    questions = run(changed, "pytest", "tests/test_questions", "-k", "sound or every")
+    assert questions.returncode == 0, questions.stdout
+
+
+@pytest.mark.slow
+def test_what_is_added_is_clean(changed):
+    files = [head.partition(", ")[0] for head, _ in CODE]
+    new = [name for name in dict.fromkeys(files) if not (ROOT / name).exists()]
+    for command in (["ruff", "check", *new], ["ruff", "format", "--check", *new], ["mypy", *new]):
+        done = run(changed, *command)
+        assert done.returncode == 0, done.stdout
