@@ -194,9 +194,7 @@ class _Artist:
         text = fit(name or item.name, 110, 12)
         if not name and item.facts is not None and item.facts.shape:
             text += f" {shape_text(item.facts.shape)}"
-        state = {"freed": "  freed", "modified": "  ✕ modified in place", "hooked": "  behind a hook"}.get(
-            item.state, ""
-        )
+        state = _STATES.get(item.state, "")
         runs = (Run(f"saved  {text}", "saved"), *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark)
@@ -258,6 +256,14 @@ class _Artist:
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         return Link(ident, src, dst, "backward", label, True, ("g", "g"), name, since=since)
+
+
+_STATES = {
+    "freed": "  freed",
+    "modified": "  ✕ modified in place",
+    "hooked": "  behind a hook",
+    "recomputed": "  recomputed in backward",
+}
 
 
 def _timed(row: Row, lead: str, node: Node, slot: int, timeline: Timeline) -> Row:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hooks
 import pytest
 import torch
-from compiled import compiled
+from programs import hooks
+from programs.compiled import compiled
 
 import autograd_tour as tour
 from autograd_tour.record.graph import Cut, Graph, Node
@@ -20,7 +20,7 @@ def one(graph: Graph, grad_fn: str) -> Node:
 def test_attributes_are_values_of_their_own_type():
     x = torch.randn(1, 2, 8, 8, requires_grad=True)
     layer = torch.nn.Conv2d(2, 3, 3, padding=1)
-    graph = tour.trace(lambda: (layer(x).softmax(dim=-1) * 0.1).leaky_relu(0.1).sum(dtype=torch.float64))
+    graph = tour.trace(lambda: torch.nn.functional.leaky_relu(layer(x).softmax(dim=-1), 0.1).sum())
     convolution = dict(one(graph, "ConvolutionBackward0").attributes)
     assert convolution["padding"] == (1, 1)
     assert convolution["transposed"] is False

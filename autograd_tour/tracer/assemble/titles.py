@@ -51,7 +51,7 @@ def _title(material: Material, reading: Reading, i: int, texts: tuple[str, ...])
     fn, call = material.skeleton.fns[i], material.calls[i]
     if hasattr(fn, "_forward_cls"):
         return fn._forward_cls.__name__.removesuffix("Backward"), ""
-    function = call.function if call is not None and call.stop - call.start == 1 else ""
+    function = call.function if call is not None and call.made_one_node else ""
     return describe(material.skeleton.names[i], function, texts, attribute_texts(reading.attributes))
 
 

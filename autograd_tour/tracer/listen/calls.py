@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 
-__all__ = ["CallRecord", "Constant", "Operand"]
+__all__ = ["CallRecord", "Constant", "Operand", "differentiates", "function_name"]
+
+_DIFFERENTIATING = (torch.autograd.grad, torch.autograd.backward, Tensor.backward)
+
+
+def function_name(func: Any) -> str:
+    """What a person calls a torch function; of an attribute such as ``x.T`` its name."""
+    name: str = getattr(func, "__name__", str(func))
+    return (func.__self__.__name__ if name == "__get__" else name).strip("_")
+
+
+def differentiates(func: Any) -> bool:
+    """Whether ``func`` runs a backward: the nodes that it makes belong to a double backward."""
+    return any(func is known for known in _DIFFERENTIATING)
 
 
 class Operand:
@@ -39,6 +54,11 @@ class Operand:
         self.position = position
 
     @property
+    def is_number(self) -> bool:
+        """Whether it is no tensor."""
+        return not self.differentiable and self.constant < 0
+
+    @property
     def unknown(self) -> bool:
         """Made where nobody listened: before the trace, in another thread, by a custom Function."""
         return self.differentiable and self.source is None
@@ -48,10 +68,21 @@ class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
     ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
-    one without a gradient.
+    one without a gradient. ``second_order``: it ran a backward, and its nodes are what that made.
     """
 
-    __slots__ = ("function", "group", "names", "operands", "outputs", "places", "start", "stop", "where")
+    __slots__ = (
+        "function",
+        "group",
+        "names",
+        "operands",
+        "outputs",
+        "places",
+        "second_order",
+        "start",
+        "stop",
+        "where",
+    )
 
     def __init__(
         self, function: str, start: int, stop: int, where: int | None, group: tuple[int, str] | None
@@ -65,6 +96,12 @@ class CallRecord:
         self.outputs: tuple[TensorFacts, ...] = ()
         self.places: tuple[int, ...] = ()
         self.operands: list[Operand] = []
+        self.second_order = False
+
+    @property
+    def made_one_node(self) -> bool:
+        """Whether its operands are those of one node. What a backward was given are operands of none."""
+        return self.stop - self.start == 1 and not self.second_order
 
     @property
     def one_node_made_all(self) -> bool:

@@ -19,9 +19,10 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from autograd_tour.record.graph import SourceLine
-from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand
+from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand, differentiates, function_name
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, user_frame, user_frames
+from autograd_tour.tracer.listen.updates import updated_buffers
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["ForwardRecord", "sequence_nr"]
@@ -72,23 +73,31 @@ class ForwardRecord:
         names[position] = names[position] or name
         call.names = tuple(names)
 
-    def add(self, frame: FrameType, function: str, start: int, args: Any, kwargs: Any, result: Any) -> None:
+    def add(self, frame: FrameType, func: Any, start: int, args: Any, kwargs: Any, result: Any) -> None:
         """Take note of one finished call."""
-        stop = sequence_nr()
+        stop, function = sequence_nr(), function_name(func)
         if stop == start:
             self._note_cut(function, args, kwargs, result)
             return
         user = user_frame(frame, self.stop)
         where, group = self._where(user), self.modules.current
         if len(self.calls) >= DETAILED:
+            plain = self._plain_call(function, where, group)
+            plain.second_order = differentiates(func)
             for seq in range(start, stop):
-                self._owner[seq] = self._plain_call(function, where, group)
+                self._owner[seq] = plain
             return
         call = CallRecord(function, start, stop, where, group)
+        call.second_order = differentiates(func)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
+        updated = updated_buffers(func, args, kwargs)
+        for buffer in updated:
+            self._constant_of.pop(id(buffer), None)  # what was measured before holds no more
         with torch._C.DisableTorchFunction():
             call.operands = [
-                operand for item in _flatten((args, kwargs)) if (operand := self._operand(item, user))
+                operand
+                for item in _flatten((args, kwargs))
+                if not any(item is buffer for buffer in updated) and (operand := self._operand(item, user))
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
