@@ -19,7 +19,8 @@ class Stats(Struct, frozen=True, gc=False, omit_defaults=True):
     """Numbers about all elements of a tensor; ``None`` where one was not computed.
 
     ``min``, ``max`` and ``mean`` leave out nothing: one NaN makes them ``"nan"``. ``norm`` is the
-    Euclidean norm. ``nan``, ``inf`` and ``zero`` count elements.
+    Euclidean norm. ``nan``, ``inf`` and ``zero`` count elements; ``neg_inf`` says how many of ``inf`` are
+    below zero.
     """
 
     min: Number | None = None
@@ -29,6 +30,7 @@ class Stats(Struct, frozen=True, gc=False, omit_defaults=True):
     nan: int | None = None
     inf: int | None = None
     zero: int | None = None
+    neg_inf: int = 0
 
 
 class TensorFacts(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -39,7 +39,7 @@ __all__ = [
 
 NodeKind = Literal["leaf", "constant", "operation", "accumulate", "output", "saved", "group"]
 EdgeKind = Literal["forward", "gradient", "saved"]
-SavedState = Literal["kept", "freed", "modified", "hooked", "none"]
+SavedState = Literal["kept", "freed", "modified", "hooked", "recomputed", "none"]
 State = Literal["", "same", "added", "gone", "changed"]
 ChangeKind = Literal["structure", "value", "gradient", "grad"]
 """What differs: how the program is built; a result; a gradient on its way; what ``.grad`` holds."""
@@ -93,7 +93,8 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
     ``name`` is torch's name for it (``self``, ``other``, ``result``), ``of`` the id of the node
     that produced it, or ``""`` if that is not known. ``state``: ``kept``; ``freed`` by an earlier
     backward; ``modified`` in place since it was saved; ``hooked``, held by a pack hook and never
-    unpacked by looking; ``none``, a place that this run did not need.
+    unpacked by looking; ``recomputed``, the same of ``torch.utils.checkpoint``: backward runs the forward
+    again to have it; ``none``, a place that this run did not need.
     """
 
     name: str
@@ -130,9 +131,12 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     cross its border. ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
 
     ``attributes`` are the plain values that an operation keeps for its backward, by torch's names, sorted
-    by them; what is ``None`` is left out. ``cut`` is set for a constant that was cut off, ``custom``
-    for a node of a custom ``autograd.Function``, ``compiled`` for one that stands for all that
-    ``torch.compile`` made. ``notes`` are remarks for the reader and mean nothing else.
+    by them; what is ``None`` is left out. ``numbers`` are the plain numbers that the program gave to the
+    call whose result this node made, in its order: the −inf of a ``masked_fill``. ``cut`` is set for a
+    constant that was cut off, ``custom`` for a node of a custom ``autograd.Function``, ``compiled`` for
+    one that stands for all that ``torch.compile`` made, ``second_order`` for one that a backward made
+    which the program ran itself (``torch.autograd.grad(..., create_graph=True)``). ``notes`` are remarks
+    for the reader and mean nothing else.
     """
 
     id: str
@@ -161,6 +165,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     cut: Cut | None = None
     custom: bool = False
     compiled: bool = False
+    second_order: bool = False
+    numbers: tuple[Number, ...] = ()
 
     @property
     def name(self) -> str:

@@ -222,10 +222,10 @@ def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:
 
 
 def _not_finite(reals: Sequence[float], zero: int) -> Stats:
-    nan, inf = sum(map(math.isnan, reals)), sum(map(math.isinf, reals))
+    nan, inf, below = sum(map(math.isnan, reals)), sum(map(math.isinf, reals)), reals.count(-math.inf)
     if nan:
-        return Stats("nan", "nan", "nan", "nan", nan=nan, inf=inf, zero=zero)
-    return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan=nan, inf=inf, zero=zero)
+        return Stats("nan", "nan", "nan", "nan", nan, inf, zero, below)
+    return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan, inf, zero, below)
 
 
 def _torch_stats(tensor: Tensor) -> Stats:
@@ -255,6 +255,7 @@ def _torch_stats(tensor: Tensor) -> Stats:
         nan=0 if finite else int(torch.isnan(tensor).sum()),
         inf=0 if finite else int(torch.isinf(tensor).sum()),
         zero=tensor.numel() - int(torch.count_nonzero(tensor)),
+        neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
     )
 
 

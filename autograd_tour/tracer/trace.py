@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph, Group, Meta
-from autograd_tour.tracer.assemble.assembly import assemble
-from autograd_tour.tracer.assemble.examined import examine
-from autograd_tour.tracer.assemble.material import LARGE, Material, Result
+from autograd_tour.tracer.assemble.assembly import Assembled, assemble
+from autograd_tour.tracer.assemble.examined import Examined, examine
+from autograd_tour.tracer.assemble.material import LARGE, InnerLeaf, Material, Result
+from autograd_tour.tracer.assemble.nodes import listed
 from autograd_tour.tracer.assemble.walk import root_of, walk
 from autograd_tour.tracer.engine.backward import Backward, record_backward, start_gradients
 from autograd_tour.tracer.listen.forward import ForwardRecord
@@ -139,7 +140,7 @@ def record_of(
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
             heard = record_backward(skeleton, begun, request.recorder, fresh=record is not None)
             del begun
-        built = assemble(material, examined, heard.hooked if heard is not None else frozenset())
+        built = _assembled(request, material, examined, heard)
         return Graph(
             nodes=built.nodes,
             edges=built.edges,
@@ -147,7 +148,7 @@ def record_of(
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),
             outputs=tuple((built.ids[i], k) for i, k in places),
-            meta=_meta(request.recorder.keep, _remarks(material, backward=heard is not None)),
+            meta=_meta(request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks())),
         )
     finally:
         outputs.clear()
@@ -175,22 +176,59 @@ def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
     return Meta(torch.__version__.partition("+")[0], keep, notes)
 
 
-def _remarks(material: Material, *, backward: bool) -> tuple[str, ...]:
+def _assembled(
+    request: Request, material: Material, examined: Examined | None, heard: Backward | None
+) -> Assembled:
+    if heard is None:
+        return assemble(material, examined)
+    leaves = [item.leaf for item in heard.inner]
+    names = request.leaf_names(leaves, material.record) if leaves else {}
+    inner = [
+        InnerLeaf(
+            item.parent,
+            request.recorder.measure(item.leaf),
+            material.leaf_names.get(id(item.leaf)) or names[id(item.leaf)],
+        )
+        for item in heard.inner
+    ]
+    return assemble(material, examined, heard.hooked, inner)
+
+
+def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:
     record, recorder = material.record, material.recorder
-    remarks = []
     if recorder.keep == 0:
-        remarks.append("only the structure was read")
+        yield "only the structure was read"
     elif not material.thorough:
         count = len(material)
-        remarks.append(f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read")
+        yield f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read"
     if record is not None and record.abridged:
-        remarks.append(f"values and names were recorded for the first {len(record.calls)} calls only")
+        yield f"values and names were recorded for the first {len(record.calls)} calls only"
     if record is not None and record.threads:
-        remarks.append("several threads ran: values and source lines are shown where they are sure")
+        yield "several threads ran: values and source lines are shown where they are sure"
     if record is None:
-        remarks.append("traced from an existing tensor: source lines and some values are not known")
-    if not backward:
-        remarks.append("no backward was recorded")
+        yield "traced from an existing tensor: source lines and some values are not known"
+    if heard is None:
+        yield "no backward was recorded"
     if not material.structure_only and all(map(material.is_leaf, range(len(material)))):
-        remarks.append("the result is itself a leaf: nothing that autograd follows was computed")
-    return (*remarks, *recorder.remarks())
+        yield "the result is itself a leaf: nothing that autograd follows was computed"
+    if heard is not None and heard.written:
+        names = [material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in heard.written]
+        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {listed(names, 6)}"
+    if unreached := _unreached(material, heard):
+        grads = "its .grad stays as it is" if len(unreached) == 1 else "their .grad stays as it is"
+        yield f"not reached by the loss: {listed(unreached, 6)} ({grads})"
+
+
+def _unreached(material: Material, heard: Backward | None) -> list[str]:
+    """Parameters of modules that ran that get no gradient from this loss."""
+    used = list(material.record.modules.parameters()) if material.record is not None else []
+    if not used or (heard is None and any(hasattr(fn, "_forward_cls") for fn in material.skeleton.fns)):
+        return []  # only a backward shows what a custom Function leads to
+    reached = {id(leaf) for leaf in material.skeleton.leaves()}
+    if heard is not None:
+        reached |= {id(item.leaf) for item in heard.inner} | {id(leaf) for leaf in heard.written}
+    return [
+        material.leaf_names.get(id(parameter)) or path
+        for path, parameter in used
+        if parameter.requires_grad and id(parameter) not in reached
+    ]

@@ -39,8 +39,8 @@ def _has_stranger(skeleton: Skeleton, calls: Sequence[CallRecord | None]) -> boo
     """Whether a node has a leaf that its call was not given."""
     for i, inputs in enumerate(skeleton.next):
         call = calls[i]
-        if call is None or not call.stop:
-            continue
+        if call is None or not call.stop or call.second_order:
+            continue  # what a backward makes has leaves that the call was not given
         for j, _ in inputs:
             if j >= 0 and skeleton.names[j] == "AccumulateGrad":
                 leaf = skeleton.fns[j].variable
@@ -63,7 +63,7 @@ def _followed(
             continue
         edges = [j for j, _ in skeleton.next[i] if j >= 0]
         given = [operand for operand in call.operands if operand.differentiable]
-        alone = call.stop - call.start == 1
+        alone = call.made_one_node
         if alone and len(edges) == len(given):
             candidates = [[operand.source] for operand in given]
         elif any(operand.unknown for operand in given):

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.tracer.assemble.attribution import attribute
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord, Constant
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.measure import Recorder
 
-__all__ = ["LARGE", "Material", "Result"]
+__all__ = ["LARGE", "InnerLeaf", "Material", "Result"]
 
 LARGE = 20_000
 """From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
@@ -26,6 +27,14 @@ class Result(NamedTuple):
     node: int
     slot: int
     tensor: Tensor
+    name: str
+
+
+class InnerLeaf(NamedTuple):
+    """A leaf that the graph does not lead to: a backward inside node ``parent`` gave it its gradient."""
+
+    parent: int
+    facts: TensorFacts
     name: str
 
 
@@ -93,6 +102,14 @@ class Material:
         """Its name in the program, or its path if it is a module's buffer."""
         constant = self.constant(number)
         return constant.name or self.leaf_names.get(id(constant.ref()), "")
+
+    def makes_result(self, i: int) -> bool:
+        """Whether node ``i`` is the last that its call made, and so made its result."""
+        call = self.calls[i]
+        if call is None or call.second_order or self.is_leaf(i):
+            return False
+        number: int = self.skeleton.fns[i]._sequence_nr()
+        return number == call.stop - 1
 
     def group(self, i: int) -> str:
         """The path of the module in which node ``i`` was made."""

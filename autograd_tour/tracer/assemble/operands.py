@@ -12,12 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from autograd_tour.record.facts import Number as Plain
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.readings import Reading, position
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.calls import Operand as Heard
+from autograd_tour.tracer.measure import plain
 
 __all__ = ["Constant", "Input", "Number", "Operand", "Operands", "Other", "constant_at", "place_operands"]
 
@@ -55,18 +57,21 @@ class Operands(NamedTuple):
 
     ``given``: those of the call in the program's order, if the call made this node alone, else
     ``None``. ``slots``: what is known to have come in at each slot of ``next_functions``.
-    ``constants``: all of them, with a slot or without.
+    ``constants``: all of them, with a slot or without. ``numbers``: those that the program gave to the
+    call whose result this node made.
     """
 
     given: tuple[Operand, ...] | None = None
     slots: tuple[Operand | None, ...] = ()
     constants: tuple[Constant, ...] = ()
+    numbers: tuple[Plain, ...] = ()
 
 
 def place_operands(material: Material, readings: Sequence[Reading]) -> list[Operands]:
     """The operands of every node."""
     given: dict[int, tuple[Operand, ...]] = {}
     constants: dict[int, list[Constant]] = {}
+    numbers: dict[int, tuple[Plain, ...]] = {}
     members: dict[int, list[int]] = {}
     for i, call in enumerate(material.calls):
         if call is not None:
@@ -74,14 +79,21 @@ def place_operands(material: Material, readings: Sequence[Reading]) -> list[Oper
     for indices in members.values():
         call = material.calls[indices[0]]
         assert call is not None
-        if len(indices) == 1 and call.stop - call.start == 1:
+        last = indices[-1]
+        if any(heard.is_number for heard in call.operands) and material.makes_result(last):
+            numbers[last] = tuple(plain(heard.number) for heard in call.operands if heard.is_number)
+        if len(indices) == 1 and call.made_one_node:
             given[indices[0]] = _align(material, indices[0], call)
             continue
         for heard in call.operands:
             if heard.constant >= 0:
-                i, slot = _home(material, readings, constants, indices, heard)
-                constants.setdefault(i, []).append(Constant(heard.constant, slot))
-    return [_operands(material, i, given.get(i), constants.get(i, ())) for i in range(len(material.skeleton))]
+                home = _home(material, readings, constants, indices, heard)
+                if home is not None:
+                    constants.setdefault(home[0], []).append(Constant(heard.constant, home[1]))
+    placed = [_operands(material, i, given.get(i), constants.get(i, ())) for i in range(len(material))]
+    for i, items in numbers.items():
+        placed[i] = placed[i]._replace(numbers=items)
+    return placed
 
 
 def _operands(
@@ -135,8 +147,11 @@ def _home(
     constants: dict[int, list[Constant]],
     indices: Sequence[int],
     heard: Heard,
-) -> tuple[int, int]:
-    """The (node, slot) of a composite call that took a constant: the node that saved it, else the last."""
+) -> tuple[int, int] | None:
+    """The (node, slot) of a call that took a constant: the node that saved it, else the last.
+
+    Of what a backward was given it is not known which of its nodes took it, unless one saved it.
+    """
     facts, inputs = material.constant(heard.constant).facts, material.skeleton.next
     for i in indices:
         for view in readings[i].saved:
@@ -144,6 +159,9 @@ def _home(
                 slot = position(readings[i].arguments, view.name)
                 stub = 0 <= slot < len(inputs[i]) and inputs[i][slot][0] < 0
                 return i, slot if stub else -1
+    call = material.calls[indices[0]]
+    if call is not None and call.second_order:
+        return None
     for i in reversed(indices):
         taken = {constant.slot for constant in constants.get(i, ())}
         for slot, (j, _) in enumerate(inputs[i]):

@@ -40,8 +40,8 @@ def _fields(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def read_saved(fn: Any) -> list[SavedTensorView]:
     """The saved tensors of ``fn`` as they stand now.
 
-    A tensor behind an unpack hook (checkpointing, offloading) is reported as ``hooked`` and not
-    touched: reading it would run the user's code.
+    A tensor behind an unpack hook is reported as ``recomputed`` (checkpointing) or ``hooked`` (any other,
+    such as offloading) and not touched: reading it would run the user's code.
     """
     kind: Any = type(fn)
     names = _fields(kind)[0]
@@ -56,15 +56,21 @@ def _read(fn: Any, name: str) -> list[SavedTensorView]:
     if isinstance(raw, (tuple, list)):
         whole = name == "tensors"  # a custom Function: `saved_tensors`, whatever the user put there
         if any(item is not None and item.unpack_hook is not None for item in raw):
-            return [SavedTensorView(f"{name}[{i}]", None, "hooked") for i in range(len(raw))]
+            return [SavedTensorView(f"{name}[{i}]", None, _held(item)) for i, item in enumerate(raw)]
         return [
             SavedTensorView(f"{'saved' if whole else name}[{i}]", tensor, state)
             for i, (tensor, state) in enumerate(_unpack_all(fn, "saved_tensors" if whole else PREFIX + name))
         ]
     if raw is not None and raw.unpack_hook is not None:
-        return [SavedTensorView(name, None, "hooked")]
+        return [SavedTensorView(name, None, _held(raw))]
     (tensor, state), *_ = _unpack_all(fn, PREFIX + name)
     return [SavedTensorView(name, tensor, state)]
+
+
+def _held(raw: Any) -> SavedState:
+    """Who holds a tensor that was packed: a checkpoint, which has thrown it away, or another hook."""
+    hook = raw.unpack_hook if raw is not None else None
+    return "recomputed" if getattr(hook, "__module__", "") == "torch.utils.checkpoint" else "hooked"
 
 
 def _unpack_all(fn: Any, attribute: str) -> list[tuple[Tensor | None, SavedState]]:

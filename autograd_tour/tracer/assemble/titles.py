@@ -89,7 +89,7 @@ def _operation(
     custom = function.__name__.removesuffix("Backward") if function is not None else ""
 
     def without_source() -> tuple[str, str]:
-        alone = call.function if call is not None and call.stop - call.start == 1 else ""
+        alone = call.function if call is not None and call.made_one_node else ""
         attributes = {name: attribute_text(value) for name, value in reading.attributes}
         return (custom, "") if custom else describe(grad_fn, alone, texts, attributes)
 

@@ -65,7 +65,7 @@ def read_values(material: Material, readings: Sequence[Reading]) -> Values:
             facts, name = read_result(material.recorder, result, values.of(result.node, result.slot))
             values.learn(result.node, result.slot, facts, values.names[result.node][result.slot] or name)
     for i, call in enumerate(material.calls):
-        if call is not None and call.stop - call.start == 1:
+        if call is not None and call.made_one_node:
             _from_use(material, values, i, call)
     _from_saved(material, readings, values)
     return values

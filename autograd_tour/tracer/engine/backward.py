@@ -6,7 +6,7 @@ hooks return nothing, so they change nothing, hold no node, and are removed what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 import torch
@@ -16,35 +16,30 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
-from autograd_tour.tracer.engine.arrivals import Arrivals, Place
+from autograd_tour.tracer.engine.arrivals import Place
+from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import grads_restored
 
-__all__ = ["Backward", "NodeRun", "record_backward", "run_backward", "start_gradients"]
+__all__ = ["Backward", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
-
-
-class NodeRun(NamedTuple):
-    """Node number ``node`` of the skeleton as the engine ran it; the rest is as in :class:`Step`."""
-
-    node: int
-    received: Facts = ()
-    sent: Facts = ()
-    before: TensorFacts | None = None
-    after: TensorFacts | None = None
 
 
 class Backward(NamedTuple):
     """What was heard of one backward, in the engine's order.
 
     ``hooked`` are the places that received something else than was sent there: a hook of the program
-    changed the gradient on its way.
+    changed the gradient on its way. ``inner`` are leaves that the graph does not lead to and that got a
+    gradient all the same: their accumulators are numbered after the nodes of the skeleton, in this order.
+    ``written`` are such leaves whose ``.grad`` was changed without an accumulator.
     """
 
     runs: list[NodeRun]
     hooked: Set[Place]
+    inner: Sequence[Inner] = ()
+    written: Sequence[Tensor] = ()
 
     def recorded(self, ids: Sequence[str]) -> BackwardPass:
         """The backward as the record has it. ``ids`` names the skeleton's nodes."""
@@ -68,7 +63,7 @@ def record_backward(
     Raises:
         ProgramError: the engine or a hook of the program raised.
     """
-    listener = _Listener(skeleton, recorder)
+    listener = Listener(skeleton, recorder)
     for output, gradient, place in starts:
         begun = torch.ones_like(output) if gradient is None else gradient
         listener.arrivals.add(place, recorder.measure(begun, gradient=True))
@@ -77,88 +72,16 @@ def record_backward(
         for i, fn in enumerate(skeleton.fns):
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
         own = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
-        with grads_restored(listener.leaves.values(), beyond=own):
+        with grads_restored(listener.leaves.values(), beyond=own) as watched:
+            inner = InnerLeaves(listener, watched if own else ())
+            handles += inner.handles
             run_backward([tensor for tensor, _, _ in starts], [item for _, item, _ in starts], fresh=fresh)
+            written = inner.written()
     finally:
         for handle in handles:
             handle.remove()
-    return Backward([step for step in listener.steps if step is not None], listener.arrivals.changed)
-
-
-class _Listener:
-    """Makes the hooks of all nodes and gathers what they hear. It holds leaves, but no node."""
-
-    def __init__(self, skeleton: Skeleton, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.next = skeleton.next
-        self.leaves: dict[int, Tensor] = {
-            i: fn.variable for i, fn in enumerate(skeleton.fns) if skeleton.names[i] == "AccumulateGrad"
-        }
-        self.steps: list[NodeRun | None] = []
-        self.arrivals = Arrivals()
-        self._running: dict[int, list[tuple[int, Facts, TensorFacts | None]]] = {}
-
-    def enter(self, i: int) -> Callable[[Gradients], None]:
-        """The prehook of node ``i``."""
-
-        def hook(received: Gradients) -> None:
-            facts = tuple(map(self._facts, received))
-            # Inside another node a second backward runs (reentrant checkpoints): its gradients came
-            # along edges of another graph.
-            if not self._running:
-                for k, item in enumerate(facts):
-                    self.arrivals.compare((i, k), item)
-            leaf = self.leaves.get(i)
-            before = None if leaf is None else self._facts(leaf.grad)
-            self._running.setdefault(i, []).append((len(self.steps), facts, before))
-            self.steps.append(None)
-
-        return hook
-
-    def leave(self, i: int) -> Callable[[Gradients, Gradients], None]:
-        """The post-hook of node ``i``."""
-
-        def hook(sent: Gradients, received: Gradients) -> None:
-            place, facts, before = self._running[i].pop()
-            if not self._running[i]:
-                del self._running[i]
-            if i in self.leaves:
-                after = self._after(self.leaves[i], received, facts, before)
-                self.steps[place] = NodeRun(i, facts, (), before, after)
-                return
-            # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
-            left = tuple(
-                self._facts(item) if to[0] >= 0 else None for item, to in zip(sent, self.next[i], strict=True)
-            )
-            for item, to in zip(left, self.next[i], strict=True):
-                if item is not None:
-                    self.arrivals.add(to, item)
-            self.steps[place] = NodeRun(i, facts, left)
-
-        return hook
-
-    def _facts(self, item: Tensor | None) -> TensorFacts | None:
-        return None if item is None else self.recorder.measure(item, gradient=True)
-
-    def _after(
-        self, leaf: Tensor, received: Gradients, facts: Facts, before: TensorFacts | None
-    ) -> TensorFacts | None:
-        """``.grad`` after a step. A first gradient is taken over as it is, so it need not be read again."""
-        grad, came = leaf.grad, received[0]
-        first = before is None and not getattr(leaf, "_post_accumulate_grad_hooks", None)
-        if first and grad is not None and came is not None and _is_same_memory(grad, came):
-            return facts[0]
-        return self._facts(grad)
-
-
-def _is_same_memory(a: Tensor, b: Tensor) -> bool:
-    strided = a.layout == b.layout == torch.strided and not a.is_nested and not b.is_nested
-    if not strided or a.dtype != b.dtype or a.shape != b.shape or a.stride() != b.stride():
-        return False
-    try:
-        return a.data_ptr() == b.data_ptr()
-    except RuntimeError:
-        return False  # nothing behind it
+    runs = [step for step in listener.steps if step is not None]
+    return Backward(runs, listener.arrivals.changed, listener.inner, written)
 
 
 def run_backward(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 
-__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site"]
+__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
 
 Path = tuple[int | str, ...]
 """Which argument of a call: its position or keyword, and the position in it if it is a list."""
@@ -30,6 +31,20 @@ class Site(NamedTuple):
     visit: int = 0
     frame: int = 0
     near: bool = False
+
+
+_DIFFERENTIATING = (torch.autograd.grad, torch.autograd.backward, Tensor.backward)
+
+
+def function_name(func: Any) -> str:
+    """What a person calls a torch function; of an attribute such as ``x.T`` its name."""
+    name: str = getattr(func, "__name__", str(func))
+    return (func.__self__.__name__ if name == "__get__" else name).strip("_")
+
+
+def differentiates(func: Any) -> bool:
+    """Whether ``func`` runs a backward: the nodes that it makes belong to a double backward."""
+    return any(func is known for known in _DIFFERENTIATING)
 
 
 class Operand:
@@ -65,6 +80,11 @@ class Operand:
         self.path = path
 
     @property
+    def is_number(self) -> bool:
+        """Whether it is no tensor."""
+        return not self.differentiable and self.constant < 0
+
+    @property
     def unknown(self) -> bool:
         """Made where nobody listened: before the trace, in another thread, by a custom Function."""
         return self.differentiable and self.source is None
@@ -76,7 +96,7 @@ class CallRecord:
     ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
     one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
     the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
-    be an inner part.
+    be an inner part. ``second_order``: it ran a backward, and its nodes are what that made.
     """
 
     __slots__ = (
@@ -88,6 +108,7 @@ class CallRecord:
         "operands",
         "outputs",
         "places",
+        "second_order",
         "site",
         "start",
         "stop",
@@ -109,6 +130,12 @@ class CallRecord:
         self.outputs: tuple[TensorFacts, ...] = ()
         self.places: tuple[int, ...] = ()
         self.operands: list[Operand] = []
+        self.second_order = False
+
+    @property
+    def made_one_node(self) -> bool:
+        """Whether its operands are those of one node. What a backward was given are operands of none."""
+        return self.stop - self.start == 1 and not self.second_order
 
     @property
     def one_node_made_all(self) -> bool:

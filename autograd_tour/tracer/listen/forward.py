@@ -15,11 +15,20 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
-from autograd_tour.tracer.listen.calls import CallRecord, Constant, Operand, Path, Site
+from autograd_tour.tracer.listen.calls import (
+    CallRecord,
+    Constant,
+    Operand,
+    Path,
+    Site,
+    differentiates,
+    function_name,
+)
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
 from autograd_tour.tracer.listen.sites import Sites
+from autograd_tour.tracer.listen.updates import updated_buffers
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["ForwardRecord", "sequence_nr"]
@@ -70,18 +79,9 @@ class ForwardRecord:
         names[position] = names[position] or name
         call.names = tuple(names)
 
-    def add(
-        self,
-        frame: FrameType,
-        function: str,
-        start: int,
-        args: Any,
-        kwargs: Any,
-        result: Any,
-        method: bool = False,
-    ) -> None:
-        """Take note of one finished call. ``method``: it is one of tensors, its first argument."""
-        stop = sequence_nr()
+    def add(self, frame: FrameType, func: Any, start: int, args: Any, kwargs: Any, result: Any) -> None:
+        """Take note of one finished call."""
+        stop, function = sequence_nr(), function_name(func)
         if stop == start:
             if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
@@ -89,17 +89,24 @@ class ForwardRecord:
             return
         (site, user), group = self.sites.of_call(frame), self.modules.current
         if len(self.calls) >= DETAILED:
+            plain = self._plain_call(function, site, group)
+            plain.second_order = differentiates(func)
             for seq in range(start, stop):
-                self._owner[seq] = self._plain_call(function, site, group)
+                self._owner[seq] = plain
             return
         call = CallRecord(function, start, stop, site, group)
-        call.method, call.given = method, len(args)
+        call.method, call.given = "Tensor" in getattr(func, "__qualname__", ""), len(args)
+        call.second_order = differentiates(func)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
+        updated = updated_buffers(func, args, kwargs)
+        for buffer in updated:
+            self._constant_of.pop(id(buffer), None)  # what was measured before holds no more
         with torch._C.DisableTorchFunction():
             call.operands = [
                 operand
                 for path, item in _arguments(args, kwargs)
-                if (operand := self._operand(item, path, user))
+                if not any(item is buffer for buffer in updated)
+                and (operand := self._operand(item, path, user))
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
             call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)

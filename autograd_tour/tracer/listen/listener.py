@@ -36,13 +36,11 @@ class _Listener(TorchFunctionMode):
             return func(*args, **kwargs)
         start = sequence_nr()
         result = func(*args, **kwargs)
-        name = getattr(func, "__name__", str(func))
-        if name == "__get__":  # an attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing
-            name = func.__self__.__name__
-            if name != "data" and start == sequence_nr():
-                return result
-        method = "Tensor" in getattr(func, "__qualname__", "")
-        self.record.add(sys._getframe(1), name.strip("_"), start, args, kwargs, result, method)
+        # An attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing.
+        attribute = getattr(func, "__name__", "") == "__get__" and func.__self__.__name__ != "data"
+        if attribute and start == sequence_nr():
+            return result
+        self.record.add(sys._getframe(1), func, start, args, kwargs, result)
         return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from torch import Tensor, nn
@@ -155,6 +156,14 @@ class ModuleRecord:
                 alone = name if name and taken[name] == 1 else f"{name or type(root).__name__} {number}"
                 self._prefixes[key] = alone if several else ""
         return f"{self._prefixes[place[0]]}.{place[1]}".strip(".")
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """(path, parameter) of every parameter that belongs to a module that ran."""
+        for root, (_, outermost) in self.roots.items():
+            for path, module in outermost.named_modules():
+                if (root, path) in self._kinds:
+                    for name, parameter in module.named_parameters(recurse=False):
+                        yield f"{self.path((root, path))}.{name}".strip("."), parameter
 
     def types(self) -> dict[str, str]:
         """Path -> class name of all modules that ran."""
