@@ -161,7 +161,7 @@ def _attention(
 
 def _softmax(x: Tensor, *, dims: tuple[int, ...]) -> Tensor:
     if x.dim() == 0:
-        return torch.ones_like(x)
+        return torch.exp(x - x)  # NaN of an infinite one
     powers = torch.exp(x - x.real.amax(dims, keepdim=True))
     return powers / powers.sum(dims, keepdim=True)
 
