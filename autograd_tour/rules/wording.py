@@ -8,7 +8,7 @@ from typing import Any
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words
 from autograd_tour.rules.spelling import Level, Printer, Speller, bracket, numeral, plain_name
 
-__all__ = ["PHRASES", "has_gradient", "shape_text", "short"]
+__all__ = ["PHRASES", "follows_gradient", "has_gradient", "shape_text", "short"]
 
 PHRASES: dict[str, str] = {
     "cast": "cast to {dtype}",
@@ -82,6 +82,17 @@ def has_gradient(node: Expression) -> bool:
     if isinstance(node, Apply):
         return any(map(has_gradient, node.arguments))
     return _is_gradient(node)
+
+
+def follows_gradient(rule: Expression) -> bool:
+    """Whether ``rule`` is written as what is done to the gradient in front of it: ``× 2x``, ``÷ 11``."""
+    if isinstance(rule, Symbol):
+        return rule.role == "gradient"
+    if not isinstance(rule, Apply) or not rule.arguments or not _is_gradient(rule.arguments[0]):
+        return False
+    return rule.function == "neg" or (
+        rule.function in ("mul", "div") and not any(map(has_gradient, rule.arguments[1:]))
+    )
 
 
 def _is_gradient(node: Expression) -> bool:

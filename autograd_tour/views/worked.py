@@ -12,7 +12,7 @@ from autograd_tour.record.graph import Edge, Graph, Node
 from autograd_tour.record.rule import Apply, Expression, Symbol, Words
 from autograd_tour.rules.evaluate import evaluate, is_elementwise, symbols
 from autograd_tour.rules.spelling import Level, Piece, spell
-from autograd_tour.rules.wording import has_gradient, short
+from autograd_tour.rules.wording import follows_gradient, has_gradient, short
 from autograd_tour.text import closing, number, rounded
 
 __all__ = ["Operands", "Worked", "element", "on_first_elements", "operand_values", "worked"]
@@ -167,9 +167,8 @@ def _written(rule: Expression, texts: Mapping[Symbol, str]) -> str:
         text = texts[symbol]
         return Piece(text, Level.NEGATIVE if text.startswith("−") else Level.ATOM, numeral=True)
 
-    deed = short(rule, name)
     first = next((texts[symbol] for symbol in texts if symbol.role == "gradient"), "")
-    return f"{first} {deed}" if deed.startswith(("× ", "÷ ")) else spell(rule, name)
+    return f"{first} {short(rule, name)}" if follows_gradient(rule) else spell(rule, name)
 
 
 def _read(text: str) -> float:
