@@ -177,6 +177,6 @@ _PLAIN = {"t": "transpose", "unsafe_view": "view", "to_copy": "to", "native_laye
 @lru_cache(maxsize=4096)
 def friendly_name(grad_fn: str) -> str:
     """``NllLossBackward0`` -> ``nll_loss``."""
-    bare = re.sub(r"Backward\d*$", "", grad_fn)
+    bare = re.sub(r"(?<=\d)D", "d", re.sub(r"Backward\d*$", "", grad_fn))
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower().strip("_")
     return _PLAIN.get(snake, snake) or grad_fn

@@ -15,6 +15,8 @@ import autograd_tour
 
 ROOT = Path(autograd_tour.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
+NO_NOUNS = {"found", "place", "known", "made", "shown", "said", "told", "one"}
+"""Words that say what was done with a value, or nothing, where a name is to say what the value is."""
 
 
 def test_importing_the_package_loads_no_torch() -> None:
@@ -65,6 +67,45 @@ def test_every_file_has_a_docstring_and_says_what_is_public(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_is_one_room(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    """The names of all variables, parameters and attributes that a file binds."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            names.add(node.name)
+    return names
+
+
+def test_every_way_to_bind_a_name_is_seen() -> None:
+    program = """
+def f(a, *b, c=0, **d):
+    e = [g for g in a]
+    for h, (i, *j) in a: self.k = h
+    with a as l: (m := 1)
+    try: n: int = 1
+    except ValueError as o: pass
+    match a:
+        case [p, *q]: pass
+lambda r: r
+"""
+    assert _bound(ast.parse(program)) == set("abcdeghijklmnopqr")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.relative_to(ROOT).parts[0] != "tracer"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_name_is_a_noun_that_says_what_it_holds(path: Path) -> None:
+    assert not _bound(ast.parse(path.read_text())) & NO_NOUNS
 
 
 def test_every_module_can_be_imported_and_keeps_its_promises() -> None:

@@ -82,7 +82,7 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "shared_by_equals": _shared,
     "finite": _finite,
     "is_nan": _is_nan,
-    "imaginary_unit": _constant("i"),
+    "imaginary_unit": _constant("1j"),
     "inverse_gaps": _constant("1/(λⱼ − λᵢ)"),
 }
 """The text of each function, from the texts of its arguments."""

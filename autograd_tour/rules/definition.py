@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.node import NodeView
@@ -88,13 +89,17 @@ def bind(source: Source, node: NodeView, slot: int) -> tuple[Rule, ...]:
 
 def _bound(item: Any, node: NodeView, slot: int) -> Any:
     if isinstance(item, Symbol):
-        if item.name or item.role == "gradient":
+        if item.role == "gradient":
+            return replace(item, name=GRADIENT) if "g" in node.taken else item
+        if item.name:
             return item
         if item.role == "input":
             return node.input(slot if item.slot == -1 else item.slot)
         return node.result(item.slot) if item.role == "result" else item
     if not isinstance(item, Apply):
         return item
+    if item.function == "let" and item.option("name") in node.taken:
+        item = _renamed(item, item.option("name"), f"{item.option('name')}′")
     if item.function == "attribute":
         name = item.option("name")
         value = node.number(name)
@@ -114,6 +119,17 @@ def _complex_number(value: complex | None) -> Expression:
         raise _MissingError
     times_i = _tidy(Apply("mul", (Constant(value.imag), apply("imaginary_unit"))))
     return times_i if value.real == 0 else apply("add", value.real, times_i)
+
+
+def _renamed(item: Any, name: str, other: str) -> Any:
+    """``item`` with another name for what a ``let`` names, since the program uses that name itself."""
+    if isinstance(item, Symbol):
+        return replace(item, name=other) if item.role == "saved" and item.name == name else item
+    if not isinstance(item, Apply):
+        return item
+    arguments = tuple(_renamed(argument, name, other) for argument in item.arguments)
+    options = tuple((key, other if key == "name" and value == name else value) for key, value in item.options)
+    return Apply(item.function, arguments, options)
 
 
 def _tidy(item: Apply) -> Expression:

@@ -46,9 +46,9 @@ def _factor(rule: Expression) -> tuple[Expression, Expression] | None:
         return unit, unit
     if not isinstance(rule, Apply):
         return None
-    if rule.function == "neg" and rule.arguments == (Symbol("gradient"),):
+    if rule.function == "neg" and is_gradient(rule.arguments[0]):
         return Constant(-1), unit
-    if rule.function not in ("mul", "div") or rule.arguments[0] != Symbol("gradient"):
+    if rule.function not in ("mul", "div") or not is_gradient(rule.arguments[0]):
         return None
     other = rule.arguments[1]
     if has_gradient(other):

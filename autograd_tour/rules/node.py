@@ -28,7 +28,8 @@ def is_compound(name: str) -> bool:
     try:
         return not isinstance(ast.parse(name, mode="eval").body, _ATOMS)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return " " in name  # a path such as encoder.0.weight is no Python
+        # A path such as encoder.0.weight is no Python; what was shortened by dots is none either.
+        return any(sign in name for sign in " +−-*/@^%<>=|&")
 
 
 class Operand(Struct, frozen=True):
@@ -56,7 +57,8 @@ class NodeView(Struct, frozen=True):
 
     ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result.
     ``attributes`` are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's
-    name, with the program's name for each, ``""`` if it has none.
+    name, with the program's name for each, ``""`` if it has none. ``taken`` are names that something in the
+    program has, so that no rule may use them for something else.
     """
 
     grad_fn: str
@@ -64,6 +66,7 @@ class NodeView(Struct, frozen=True):
     outputs: tuple[Operand, ...] = ()
     attributes: Mapping[str, Attribute] = {}
     saved: Mapping[str, str] = {}
+    taken: frozenset[str] = frozenset()
 
     def operand(self, slot: int) -> Operand:
         """Input ``slot``; one of which nothing is known if there is none."""

@@ -12,6 +12,15 @@ from autograd_tour.rules.node import NodeView
 __all__ = ["POOLING"]
 
 
+def _share(node: NodeView, window: tuple[int, ...]) -> str:
+    """What each element of a window gets: at a border a window may have fewer elements than elsewhere."""
+    given = node.integer("divisor_override")
+    fewer = any(node.integers("padding") or ()) and not node.flag("count_include_pad")
+    if given is None and (fewer or node.flag("ceil_mode")):
+        return "÷ the elements in each window"
+    return f"÷ {given or math.prod(window)} over the window"
+
+
 def _average(node: NodeView, _: int) -> Expression | None:
     shape, window = node.shape(0), node.integers("kernel_size")
     if shape is None or window is None:
@@ -25,7 +34,7 @@ def _average(node: NodeView, _: int) -> Expression | None:
         window=window,
         stride=stride,
         padding=node.integers("padding"),
-        count=given or math.prod(window),
+        told=_share(node, window),
         divisor=given,
         ceil_mode=bool(node.flag("ceil_mode")),
         count_include_pad=bool(node.flag("count_include_pad")),
@@ -42,7 +51,7 @@ def _adaptive(node: NodeView, _: int) -> Expression | None:
         return apply("spread_unevenly", G, shape=shape, rank=rank)
     window = tuple(size // cut for size, cut in zip(inside, out, strict=True))
     return apply(
-        "spread", G, shape=shape, window=window, stride=window, count=math.prod(window), padding=None
+        "spread", G, shape=shape, window=window, stride=window, told=f"÷ {math.prod(window)} over the window", padding=None
     )
 
 

@@ -114,6 +114,14 @@ def _pooled(node: NodeView, slot: int) -> Expression | None:
     )
 
 
+def _rows_text(node: NodeView) -> str:
+    """Which rows get something, and how much of it."""
+    skipped = node.integer("padding_idx")
+    except_one = f", not to row {skipped}" if skipped is not None and skipped >= 0 else ""
+    shared = ", ÷ how often each is" if node.flag("scale_grad_by_freq") else ""
+    return f"added to the rows used{shared}{except_one}"
+
+
 def _embedding(node: NodeView, slot: int) -> Expression | None:
     shape = node.shape(0)
     if slot != 0 or shape is None:
@@ -125,6 +133,7 @@ def _embedding(node: NodeView, slot: int) -> Expression | None:
         shape=shape,
         padding_idx=node.integer("padding_idx"),
         scale=bool(node.flag("scale_grad_by_freq")),
+        where=_rows_text(node),
     )
 
 

@@ -108,8 +108,10 @@ def _between(first: str, second: str, left: Piece, right: Piece) -> str:
         return "·"
     if second.startswith("("):
         called = first.endswith(")") and not (left.quoted and first == left.text)
-        touching = left.numeral or called or (len(first) == 1 and first != "g")
+        touching = left.numeral or called or (len(first) == 1 and first.islower() and first != "g")
         return "" if touching else "·"  # g(x) would look like a call
+    if second[:1].isdigit():
+        return "·"  # 3·2²: a number with an exponent
     if left.numeral:
         return "" if len(second.rstrip("²³")) == 1 or second.startswith("√") else "·"
     return "·"
