@@ -107,7 +107,7 @@ def closing(terms: Sequence[float], total: float, digits: int = 6) -> tuple[list
     >>> closing([3.0, 3.0, 1.0], 7.0)
     (['3', '3', '1'], '7')
     >>> closing([1e8, 1.0], 1e8)
-    (['100000000', '1'], None)
+    (['1e8', '1'], None)
     """
     values = [*terms, total]
     if not all(map(math.isfinite, values)):

@@ -66,13 +66,26 @@ def to_python(text: str) -> str:
     text = re.sub(r"‖(.+?)‖", r"norm(\1)", text)
     text = re.sub(r"√([\w.]+)", r"sqrt(\1)", text).replace("√(", "sqrt(")
     text = re.sub(r"1\[(.+?) (<=?) (.+?) \2 (.+?)\]", _both, text)
-    text = re.sub(r"1\[(.+?)\](?:, ties ½)?", r"one_if(\1)", text)
+    text = re.sub(r"1\[([^\]]+?) = ([^\]]+?)\]", r"one_if(\1 == \2)", text).replace("½·", "0.5*")
+    text = re.sub(r"1\[(.+?)\]", r"one_if(\1)", text)
+    if " if " in text and _bracketed(text):
+        text = text[1:-1]
     text = re.sub(r"^(.*) if (\S+) < (.+) < (\S+) else (.*)$", r"(\1)*one_if(both(\2, \3, \4, True))", text)
     text = re.sub(r"^(.*) if (.+) else (.*)$", r"(\1)*one_if(\2) + (\3)*(1 - one_if(\2))", text)
     text = re.sub(r"\)\(", ")*(", text)
     # 2x, 2(x + 1), y(1 − y): a number, or a single letter, stands against what it multiplies.
     text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[a-df-zA-Z(])", r"\1*", text)
     return re.sub(r"(?<![\w.])([a-z])\(", r"\1*(", text)
+
+
+def _bracketed(text: str) -> bool:
+    """Whether one pair of brackets is around all of ``text``."""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0 and at < len(text) - 1:
+            return False
+    return text.startswith("(")
 
 
 def _both(match: re.Match[str]) -> str:

@@ -56,6 +56,19 @@ def _celu(node: NodeView, _: int) -> Expression:
     return G * apply("where", X_POSITIVE, 1, exp(X if alpha is None else X / alpha))
 
 
+def _elu_of_result(node: NodeView, _: int) -> Expression | None:
+    """In place only the result is kept; where it is negative it says what the exponential was."""
+    alpha, scale, inner = (node.number(name) for name in ("alpha", "scale", "input_scale"))
+    if alpha is None or scale is None or inner is None:
+        return None
+    return G * apply("where", compared("greater", Y, 0), scale, inner * (Y + alpha * scale))
+
+
+def _celu_of_result(node: NodeView, _: int) -> Expression | None:
+    alpha = node.number("alpha")
+    return None if not alpha else G * apply("where", compared("greater", Y, 0), 1, Y / alpha + 1)
+
+
 def _softplus(node: NodeView, _: int) -> Expression:
     """As torch computes it: above the threshold the function is the identity.
 
@@ -130,6 +143,11 @@ ACTIVATIONS: Mapping[str, Definition] = {
     "ReluBackward0": _pointwise(G * indicator(X_POSITIVE)),
     "ThresholdBackward0": _pointwise(G * indicator(compared("greater", X, attribute("threshold")))),
     "LeakyReluBackward0": _pointwise(G * apply("where", X_POSITIVE, 1, _SLOPE)),
+    # in place: mostly of the result, since the input is gone
+    "ThresholdBackward1": _pointwise(G * indicator(compared("greater", X, attribute("threshold")))),
+    "LeakyReluBackward1": _pointwise(G * apply("where", compared("greater", Y, 0), 1, _SLOPE)),
+    "EluBackward1": _pointwise(_elu_of_result),
+    "CeluBackward1": _pointwise(_celu_of_result),
     "PreluKernelBackward0": _pointwise(
         G * apply("where", compared("greater", A, 0), 1, B),
         G * apply("where", compared("greater", A, 0), 0, A),

@@ -83,6 +83,6 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "finite": _finite,
     "is_nan": _is_nan,
     "imaginary_unit": _constant("1j"),
-    "inverse_gaps": _constant("1/(λⱼ − λᵢ)"),
+    "inverse_gaps": _constant("1/(λ of the column − λ of the row)"),
 }
 """The text of each function, from the texts of its arguments."""

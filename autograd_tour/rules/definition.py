@@ -19,6 +19,8 @@ A, B, C = Symbol("input", 0), Symbol("input", 1), Symbol("input", 2)
 X = Symbol("input", -1)
 """The input that the rule is about."""
 Y = Symbol("result")
+GRADIENT = "grad"
+"""What a rule calls the gradient in a program that has a ``g`` of its own."""
 
 Source = (
     Expression | Words | Callable[[NodeView, int], Rule | Expression | None] | tuple["Source", ...] | None
@@ -145,8 +147,8 @@ def _tidy(item: Apply) -> Expression:
             assert isinstance(inner, Apply)
             return _tidy(Apply("mul", (_product(inner.arguments[0], item.arguments[0]), inner.arguments[1])))
         case "add" | "sub" if None not in values:
-            one, two = float(values[0]), float(values[1])  # type: ignore[arg-type]
-            return Constant(one + two if item.function == "add" else one - two)
+            left, right = float(values[0]), float(values[1])  # type: ignore[arg-type]
+            return Constant(left + right if item.function == "add" else left - right)
         case "div" if values[1] == 1:
             return item.arguments[0]
         case "pow" if values[1] == 1:

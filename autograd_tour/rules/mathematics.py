@@ -29,7 +29,7 @@ def equation(rule: Rule, target: str, result: str | Sequence[str]) -> str:
     """``rule`` as an equation in plain text: ``∂L/∂W = xᵀ · ∂L/∂y``.
 
     ``target`` is the name of the input that the gradient goes to, ``result`` that of what the node made: one
-    name, or one for each output. ``·`` is a product of matrices or one with a number, ``⊙`` one of elements.
+    name, or one for each output. ``·`` is a product of matrices or one with a number, a circled dot one of elements.
     """
     return to_plain(_equation(rule, target, result))
 
@@ -101,7 +101,7 @@ class _Typesetter:
     def gradient(self, slot: int) -> Box:
         if slot < 0:
             every = (_derivative(name) for name in self._names)
-            return Row(tuple(box for one in every for box in (one, _text(", ")))[:-1])
+            return Row(tuple(box for derivative in every for box in (derivative, _text(", ")))[:-1])
         return _derivative(self._names[slot] if slot < len(self._names) else f"output {slot + 1}")
 
     def part(self, node: Expression) -> _Part:
@@ -162,7 +162,7 @@ def _infix(sign: str, level: int, left: int, right: int) -> Writer:
 
 def _multiplied(_: _Typesetter, node: Apply, parts: Parts) -> _Part:
     scaled = any(isinstance(item, Constant) or _is_number(item) for item in node.arguments)
-    sign = "·" if scaled else "⊙"
+    sign = "·" if scaled else ELEMENTWISE
     box = Row((_within(parts[0], Level.NEGATIVE), _operator(sign), _within(parts[1], Level.PRODUCT)))
     return _Part(box, Level.NEGATIVE if parts[0].level == Level.NEGATIVE else Level.PRODUCT)
 
@@ -223,16 +223,16 @@ def _summed_over(setter: _Typesetter, node: Apply, parts: Parts) -> _Part:
 
 
 def _chosen(_: _Typesetter, node: Apply, parts: Parts) -> _Part:
-    condition, one, other = parts
+    condition, when_true, when_false = parts
     if node.arguments[1:] == (Constant(1), Constant(0)):
         return _Part(Row((_operator("1["), condition.box, _operator("]"))))
     row = Row(
         (
-            _within(one, Level.SUM),
+            _within(when_true, Level.SUM),
             _operator("if"),
             condition.box,
             _operator("else"),
-            _within(other, Level.SUM),
+            _within(when_false, Level.SUM),
         )
     )
     return _Part(row, Level.CHOICE)
@@ -321,7 +321,7 @@ def _paired(signed: bool) -> Writer:
         factor: Box = _applied(Word("sign", "function"), difference)
         if not signed:
             factor = Fraction(difference, distance[0].box)
-        row = (_operator("Σ"), _text(" "), g.box, _operator("⊙"), factor, _text(" over the pairs"))
+        row = (_operator("Σ"), _text(" "), g.box, _operator(ELEMENTWISE), factor, _text(" over the pairs"))
         return _Part(Row(row), Level.CHOICE)
 
     return write

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
 from autograd_tour.rules.evaluate import evaluate
 from autograd_tour.rules.spelling import numeral, plain_name, spell
-from autograd_tour.rules.wording import has_gradient
+from autograd_tour.rules.wording import has_gradient, is_gradient
 
 __all__ = ["mistakes"]
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
-__all__ = ["NodeView", "Operand", "Shape", "is_compound"]
+__all__ = ["LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
 
 Shape = tuple[int, ...]
 Attribute = Option | tuple[object, ...]
@@ -30,6 +30,10 @@ def is_compound(name: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # A path such as encoder.0.weight is no Python; what was shortened by dots is none either.
         return any(sign in name for sign in " +−-*/@^%<>=|&")
+
+
+LETTERS = frozenset("guP")
+"""What rules call something themselves: the gradient, and what a ``let`` names."""
 
 
 class Operand(Struct, frozen=True):

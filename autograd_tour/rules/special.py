@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from autograd_tour.record.rule import Constant, Expression, Symbol, apply
 from autograd_tour.rules.activations import compared, indicator
@@ -55,13 +55,18 @@ def _logit(node: NodeView, _: int) -> Expression:
     return G * where(inside, slope, Constant("nan") if eps is None else 0)
 
 
-def _rrelu(node: NodeView, _: int) -> Expression | None:
+def _rrelu(kept: Expression) -> Callable[[NodeView, int], Expression | None]:
+    """``kept``: the input, or the result of what worked in place; both have the same sign."""
+    return lambda node, _: _rrelu_of(node, kept)
+
+
+def _rrelu_of(node: NodeView, kept: Expression) -> Expression | None:
     lower, upper = node.number("lower"), node.number("upper")
     if lower is None or upper is None or node.flag("training") is None:
         return None
     if node.flag("training") and upper - lower > 1e-6:
         return G * node.kept("noise", "slopes")
-    return G * where(compared("greater", X, 0), 1, (lower + upper) / 2)
+    return G * where(compared("greater", kept, 0), 1, (lower + upper) / 2)
 
 
 def _glu(node: NodeView, _: int) -> Expression | None:
@@ -160,7 +165,8 @@ SPECIAL: Mapping[str, Definition] = {
         let(apply("tanh", _SOFTPLUS), G * (U + X * (1 - U**2) * _sigmoid(X))),
     ),
     "GluBackward0": by_slot(_glu),
-    **dict.fromkeys(("RreluWithNoiseBackward0", "RreluWithNoiseFunctionalBackward0"), _pointwise(_rrelu)),
+    **dict.fromkeys(("RreluWithNoiseBackward0", "RreluWithNoiseFunctionalBackward0"), _pointwise(_rrelu(X))),
+    "RreluWithNoiseBackward1": _pointwise(_rrelu(Y)),
     "NanToNumBackward0": _pointwise(G * indicator(apply("finite", X))),
     "CopysignBackward0": _pointwise(G * where(compared("equal", A, 0), 0, Y / A), ZERO),
     "CopysignBackward1": _pointwise(G * where(compared("equal", X, 0), 0, Y / X)),

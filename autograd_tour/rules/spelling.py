@@ -23,6 +23,8 @@ _GRADIENTS = ("g", "g₀", "g₁", "g₂", "g₃", "g₄")
 def plain_name(symbol: Symbol) -> Piece:
     """The name of a symbol in the program; of a gradient ``g``; of what has no name what it is."""
     if symbol.role == "gradient":
+        if symbol.name:
+            return Piece(symbol.name)
         return Piece(_GRADIENTS[symbol.slot + 1] if 0 < symbol.slot < len(_GRADIENTS) - 1 else "g")
     name = symbol.alias or symbol.name or ("result" if symbol.role == "result" else "input")
     level = Level.RELATION if symbol.compound else Level.ATOM
@@ -107,6 +109,8 @@ def _between(first: str, second: str, left: Piece, right: Piece) -> str:
     if right.numeral and not second.startswith("("):
         return "·"
     if second.startswith("("):
+        if right.quoted and second == right.text:
+            return "·"  # 2·(s * 2 + 1).softmax(-1): the bracket is only the beginning of a name
         called = first.endswith(")") and not (left.quoted and first == left.text)
         touching = left.numeral or called or (len(first) == 1 and first.islower() and first != "g")
         return "" if touching else "·"  # g(x) would look like a call
@@ -198,7 +202,7 @@ def _not(_: Apply, parts: list[Piece]) -> Piece:
 def _ties(sign: str) -> Callable[[Apply, list[Piece]], Piece]:
     def write(_: Apply, parts: list[Piece]) -> Piece:
         a, b = (bracket(part, Level.RELATION) for part in parts)
-        return Piece(f"1[{a} {sign} {b}], ties ½", Level.CHOICE)
+        return Piece(f"1[{a} {sign} {b}] + ½·1[{a} = {b}]", Level.SUM)
 
     return write
 
@@ -245,11 +249,17 @@ def _attention(node: Apply, parts: list[Piece]) -> Piece:
 
 
 def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"{bracket(parts[0], Level.PRODUCT)}/{bracket(parts[1], Level.POWER)}", Level.PRODUCT)
+    text = f"{bracket(parts[0], Level.PRODUCT)}/{bracket(parts[1], Level.POWER)}"
+    return Piece(f"({text}; 0 at 0)")
 
 
 def _product_of_others(_: Apply, parts: list[Piece]) -> Piece:
     return Piece(f"(the product of the others in {parts[0].text})")
+
+
+def _convolution(node: Apply, parts: list[Piece]) -> Piece:
+    called = "conv_transpose" if node.option("transposed") else "conv"
+    return Piece(f"{called}({', '.join(part.text for part in parts)})")
 
 
 _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
@@ -264,6 +274,7 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "outer": _outer,
     "transpose": _transpose,
     "conj": _conjugate,
+    "conv": _convolution,
     **dict.fromkeys(_RELATIONS, _relation),
     "where": _where,
     "not": _not,

@@ -8,7 +8,7 @@ from typing import Any
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words
 from autograd_tour.rules.spelling import Level, Printer, Speller, bracket, numeral, plain_name
 
-__all__ = ["PHRASES", "follows_gradient", "has_gradient", "shape_text", "short"]
+__all__ = ["PHRASES", "follows_gradient", "has_gradient", "is_gradient", "shape_text", "short"]
 
 PHRASES: dict[str, str] = {
     "cast": "cast to {dtype}",
@@ -81,24 +81,24 @@ def has_gradient(node: Expression) -> bool:
     """Whether the gradient that comes in stands anywhere in ``node``."""
     if isinstance(node, Apply):
         return any(map(has_gradient, node.arguments))
-    return _is_gradient(node)
+    return is_gradient(node)
 
 
 def follows_gradient(rule: Expression) -> bool:
     """Whether ``rule`` is written as what is done to the gradient in front of it: ``× 2x``, ``÷ 11``."""
     if isinstance(rule, Symbol):
         return rule.role == "gradient"
-    if not isinstance(rule, Apply) or not rule.arguments or not _is_gradient(rule.arguments[0]):
+    if not isinstance(rule, Apply) or not rule.arguments or not is_gradient(rule.arguments[0]):
         return False
     return rule.function == "neg" or (
         rule.function in ("mul", "div") and not any(map(has_gradient, rule.arguments[1:]))
     )
 
 
-def _is_gradient(node: Expression) -> bool:
+def is_gradient(node: Expression) -> bool:
     """Whether ``node`` is the gradient, maybe repeated over the elements that a sum was made of."""
     if isinstance(node, Apply) and node.function == "expand":
-        return _is_gradient(node.arguments[0])
+        return is_gradient(node.arguments[0])
     return isinstance(node, Symbol) and node.role == "gradient"
 
 
@@ -138,7 +138,7 @@ def _multiplied(printer: Printer, node: Apply) -> str:
     left, right = node.arguments
     if has_gradient(right):
         return ""
-    if _is_gradient(left):
+    if is_gradient(left):
         return f"× {_factor(printer, right)}"
     if isinstance(left, Apply) and left.function in ("matmul", "outer"):
         return f"{_deed(printer, left)} × {_factor(printer, right)}"
@@ -146,33 +146,31 @@ def _multiplied(printer: Printer, node: Apply) -> str:
 
 
 def _factor(printer: Printer, node: Expression) -> str:
-    """A factor behind ×: a choice says its own condition, so it needs no brackets."""
-    piece = printer.piece(node)
-    choice = isinstance(node, Apply) and node.function in ("where", "greater_ties_half", "less_ties_half")
-    return piece.text if choice else bracket(piece, Level.NEGATIVE)
+    """A factor behind ×."""
+    return bracket(printer.piece(node), Level.NEGATIVE)
 
 
 def _divided(printer: Printer, node: Apply) -> str:
     above, below = node.arguments
-    return f"÷ {bracket(printer.piece(below), Level.POWER)}" if _is_gradient(above) else ""
+    return f"÷ {bracket(printer.piece(below), Level.POWER)}" if is_gradient(above) else ""
 
 
 def _negated(_: Printer, node: Apply) -> str:
-    return "× −1" if _is_gradient(node.arguments[0]) else ""
+    return "× −1" if is_gradient(node.arguments[0]) else ""
 
 
 def _matrix(printer: Printer, node: Apply) -> str:
     left, right = node.arguments
-    if _is_gradient(left) and not has_gradient(right):
+    if is_gradient(left) and not has_gradient(right):
         return f"@ {bracket(printer.piece(right), Level.POWER)}"
-    if _is_gradient(right) and not has_gradient(left):
+    if is_gradient(right) and not has_gradient(left):
         return f"{bracket(printer.piece(left), Level.POWER)} @"
     return ""
 
 
 def _outer(printer: Printer, node: Apply) -> str:
     left, right = node.arguments
-    return f"⊗ {bracket(printer.piece(right), Level.POWER)}" if _is_gradient(left) else ""
+    return f"⊗ {bracket(printer.piece(right), Level.POWER)}" if is_gradient(left) else ""
 
 
 def _summed(printer: Printer, node: Apply) -> str:
@@ -190,7 +188,7 @@ def _reshaped(printer: Printer, node: Apply) -> str:
 
 
 def _transposed(printer: Printer, node: Apply) -> str:
-    return _after(printer, node, "transpose") if _is_gradient(node.arguments[0]) else ""
+    return _after(printer, node, "transpose") if is_gradient(node.arguments[0]) else ""
 
 
 def _ordered(printer: Printer, node: Apply) -> str:

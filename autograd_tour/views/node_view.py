@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, Node
-from autograd_tour.rules.node import NodeView, Operand, is_compound
+from autograd_tour.rules.node import LETTERS, NodeView, Operand, is_compound
 
 __all__ = ["node_view"]
 
@@ -30,7 +30,8 @@ def node_view(graph: Graph, node: Node) -> NodeView:
     saved = {
         item.name.partition("[")[0]: nodes[item.of].expr if item.of in nodes else "" for item in node.saved
     }
-    return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved)
+    taken = LETTERS & {name for each in graph.nodes for name in (each.expr, *each.names)}
+    return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved, taken)
 
 
 def _operand(name: str, facts: TensorFacts | None) -> Operand:

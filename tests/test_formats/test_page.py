@@ -117,7 +117,7 @@ def test_the_ledger_has_every_call_under_every_policy(thermometer_page):
     ledger = data_of(thermometer_page)["ledger"]
     assert ledger["calls"] == 4
     w = ledger["accounts"][0]
-    assert [w["keep"][k][2] for k in range(4)] == ["4517.3", "9034.59", "13551.9", "18069.2"]
+    assert [w["keep"][k][2] for k in range(4)] == ["4517.3", "9034.6", "13551.9", "18069.2"]
     assert {w["zero_"][k][2] for k in range(4)} == {"4517.3"}
 
 

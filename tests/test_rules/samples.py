@@ -73,6 +73,8 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.softplus(v(*KINKS), 2.0, 3.0), F.softplus(v(*KINKS)), F.gelu(r(5)), F.gelu(r(5), approximate="tanh")],
     lambda: [F.silu(r(5)), F.mish(r(5)), F.logsigmoid(r(5)), F.glu(r(2, 6, 3), 1), F.rrelu(r(5)), F.softsign(r(5))],
     lambda: [F.rrelu(r(9), 0.1, 0.3, training=True), ops.rrelu_with_noise_functional(r(9), torch.rand(9).double(), 0.1, 0.3, True)[0]],
+    lambda: [F.threshold(v(*KINKS) * 1, 0.5, 7.0, inplace=True), F.leaky_relu(v(*KINKS) * 1, 0.2, inplace=True), F.elu(v(*KINKS) * 1, 0.7, inplace=True)],
+    lambda: [F.selu(v(*KINKS) * 1, inplace=True), F.celu(v(*KINKS) * 1, 0.7, inplace=True), F.rrelu(v(*KINKS) * 1, inplace=True), F.rrelu(r(9) * 1, 0.1, 0.3, True, True)],
     lambda: [F.dropout(r(9), 0.3, training=True), ops.native_dropout(r(9), 0.3, True)[0], ops.native_dropout(r(9), 1.0, True)[0]],
     lambda: [torch.clamp(v(*KINKS), -1, 1), torch.clamp(v(*KINKS), min=-1), torch.clamp(v(*KINKS), max=1)],
     lambda: [torch.clamp_max(v(*KINKS), 1), torch.clamp_min(v(*KINKS), 1), torch.clamp_max(r(5), r(5)), torch.clamp_min(r(5), r(5))],

@@ -55,7 +55,7 @@ def test_the_thermometer() -> None:
         ("÷ (a * b)", "DivBackward0", 0, ["c", "a * b"], {}),
         ("× 20", "MulBackward1", 0, ["x"], {"other": 20.0}),
         ("× −0.5", "SubBackward0", 1, ["a", "b"], {"alpha": 0.5}),
-        ("× 1 if x > 0 else 0.01", "LeakyReluBackward0", 0, ["x"], {"negative_slope": 0.01}),
+        ("× (1 if x > 0 else 0.01)", "LeakyReluBackward0", 0, ["x"], {"negative_slope": 0.01}),
         ("× 1[−1 < x < 1]", "HardtanhBackward0", 0, ["x"], {"min_val": -1.0, "max_val": 1.0}),
         ("× 1[x ≥ 0]", "ClampBackward1", 0, ["x"], {"min": 0.0}),
         ("× σ(x)(1 − σ(x))", "SigmoidBackward0", 0, ["x"], {}),

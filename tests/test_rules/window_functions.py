@@ -118,7 +118,7 @@ def _taken_at(g: Tensor, index: Any, *, dim: int | None, kind: str, shape: Shape
     return taken.sum_to_size(shape) if taken.dim() >= len(shape) else taken.reshape(shape)
 
 
-def _rows_added(g: Tensor, index: Tensor, *, shape: Shape, padding_idx: int | None, scale: bool) -> Tensor:
+def _rows_added(g: Tensor, index: Tensor, *, shape: Shape, padding_idx: int | None, scale: bool, where: str) -> Tensor:
     out = g.new_zeros(shape)
     rows = index.reshape(-1).tolist()
     for row, value in zip(rows, g.reshape(-1, shape[-1]), strict=True):
@@ -220,7 +220,7 @@ def _spread(
     window: Shape,
     stride: Shape,
     padding: Shape | None,
-    count: int,
+    told: str,
     divisor: int | None = None,
     ceil_mode: bool = False,
     count_include_pad: bool = True,

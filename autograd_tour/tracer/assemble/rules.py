@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
-from autograd_tour.rules.node import NodeView, is_compound
+from autograd_tour.rules.node import LETTERS, NodeView, is_compound
 from autograd_tour.rules.node import Operand as Seen
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
@@ -81,6 +81,8 @@ class _Views:
         self.operands = operands
         self.kept = kept
         self.titles = titles
+        named = {name for one in values.names for name in one} | {title.name for title in titles.nodes}
+        self.taken = frozenset(LETTERS & (named | {title.name for title in titles.constants.values()}))
 
     def node(self, i: int) -> NodeView:
         """Node ``i``."""
@@ -102,7 +104,7 @@ class _Views:
         inputs = tuple(
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
-        return NodeView(self.material.skeleton.names[i], inputs, outputs, attributes, saved)
+        return NodeView(self.material.skeleton.names[i], inputs, outputs, attributes, saved, self.taken)
 
     def _name_of(self, item: Kept) -> str:
         """How the program calls a saved tensor."""
