@@ -22,14 +22,18 @@ from autograd_tour.rules.spelling import Printer, plain_name
 from autograd_tour.rules.vocabulary import CALLS
 from autograd_tour.rules.wording import has_gradient, shape_text, short
 
-__all__ = ["equation", "latex", "mathml"]
+__all__ = ["ELEMENTWISE", "equation", "latex", "mathml"]
+
+ELEMENTWISE = "\N{CIRCLED DOT OPERATOR}"
+"""The sign of a product element by element."""
 
 
 def equation(rule: Rule, target: str, result: str | Sequence[str]) -> str:
     """``rule`` as an equation in plain text: ``∂L/∂W = xᵀ · ∂L/∂y``.
 
     ``target`` is the name of the input that the gradient goes to, ``result`` that of what the node made: one
-    name, or one for each output. ``·`` is a product of matrices or one with a number, a circled dot one of elements.
+    name, or one for each output. ``·`` is a product of matrices or one with a number, a circled dot
+    one of elements.
     """
     return to_plain(_equation(rule, target, result))
 

@@ -51,7 +51,13 @@ def _adaptive(node: NodeView, _: int) -> Expression | None:
         return apply("spread_unevenly", G, shape=shape, rank=rank)
     window = tuple(size // cut for size, cut in zip(inside, out, strict=True))
     return apply(
-        "spread", G, shape=shape, window=window, stride=window, told=f"÷ {math.prod(window)} over the window", padding=None
+        "spread",
+        G,
+        shape=shape,
+        window=window,
+        stride=window,
+        told=f"÷ {math.prod(window)} over the window",
+        padding=None,
     )
 
 

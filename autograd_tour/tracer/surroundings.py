@@ -6,8 +6,8 @@ import gc
 import random
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import compress
 from typing import Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "grads_restored",
     "random_state_restored",
     "switches_restored",
+    "thread_switches",
 ]
 
 
@@ -73,6 +74,23 @@ def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
             module.training = mode
         torch.set_grad_enabled(enabled)
         torch.set_default_dtype(dtype)
+
+
+def thread_switches() -> Callable[[], Any]:
+    """What of this thread a backward depends on, to be set in the thread where it will run."""
+    enabled = torch.is_grad_enabled()
+    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
+    dtypes = {kind: torch.get_autocast_dtype(kind) for kind in kinds}
+
+    @contextmanager
+    def switched() -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(torch.set_grad_enabled(enabled))
+            for kind, dtype in dtypes.items():
+                stack.enter_context(torch.autocast(kind, dtype=dtype))
+            yield
+
+    return switched
 
 
 class Buffers:

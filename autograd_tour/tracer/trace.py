@@ -11,9 +11,10 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph, Group, Meta
-from autograd_tour.tracer.assemble.assembly import Assembled, assemble
+from autograd_tour.tracer.assemble.assembly import assemble
 from autograd_tour.tracer.assemble.examined import Examined, examine
-from autograd_tour.tracer.assemble.material import LARGE, InnerLeaf, Material, Result
+from autograd_tour.tracer.assemble.inner import Assembled, InnerLeaf
+from autograd_tour.tracer.assemble.material import LARGE, Material, Result
 from autograd_tour.tracer.assemble.nodes import listed
 from autograd_tour.tracer.assemble.walk import root_of, walk
 from autograd_tour.tracer.engine.backward import Backward, record_backward, start_gradients

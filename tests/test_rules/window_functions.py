@@ -118,7 +118,9 @@ def _taken_at(g: Tensor, index: Any, *, dim: int | None, kind: str, shape: Shape
     return taken.sum_to_size(shape) if taken.dim() >= len(shape) else taken.reshape(shape)
 
 
-def _rows_added(g: Tensor, index: Tensor, *, shape: Shape, padding_idx: int | None, scale: bool, where: str) -> Tensor:
+def _rows_added(
+    g: Tensor, index: Tensor, *, shape: Shape, padding_idx: int | None, scale: bool, where: str
+) -> Tensor:
     out = g.new_zeros(shape)
     rows = index.reshape(-1).tolist()
     for row, value in zip(rows, g.reshape(-1, shape[-1]), strict=True):

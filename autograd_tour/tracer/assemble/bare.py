@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 
 from autograd_tour.record.graph import Edge, Node
 from autograd_tour.text import friendly_name
-from autograd_tour.tracer.assemble.edges import inner_edges, leaf_edges, slots_of
-from autograd_tour.tracer.assemble.material import InnerLeaf, Material
+from autograd_tour.tracer.assemble.edges import leaf_edges, slots_of
+from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.nodes import (
-    by_parent,
     formulas_of,
-    inner_nodes,
-    inside_note,
     is_compiled,
     is_custom,
     leaf_nodes,
@@ -24,15 +21,14 @@ __all__ = ["bare_structure"]
 
 
 def bare_structure(
-    material: Material, hooked: Set[tuple[int, int]], inner: Sequence[InnerLeaf]
+    material: Material, hooked: Set[tuple[int, int]]
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...], list[str]]:
     """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``next`` is used up by it."""
     skeleton, recorder = material.skeleton, material.recorder
     returned: dict[int, list[int]] = {}
     for number, result in enumerate(material.results):
         returned.setdefault(result.node, []).append(number)
-    ids = [""] * (len(skeleton) + len(inner))
-    inside = by_parent(inner)
+    ids = [""] * len(skeleton)
     leaf_ids: dict[int, str] = {}
     nodes: list[Node] = []
     edges: list[Edge] = []
@@ -66,14 +62,6 @@ def bare_structure(
                 is_compiled(name),
             )
         op, formula, notes, custom, compiled = kinds[kind]
-        if i in inside:
-            notes = (*notes, inside_note([inner[position] for position in inside[i]]))
-            node_id = f"n{len(nodes) + 2 * len(inside[i])}"
-            for position in inside[i]:
-                leaf_id, accumulator = f"n{len(nodes)}", f"n{len(nodes) + 1}"
-                ids[len(skeleton) + position] = accumulator
-                nodes += inner_nodes(leaf_id, accumulator, inner[position], name)
-                edges += inner_edges(leaf_id, accumulator, node_id)
         node_id = ids[i] = f"n{len(nodes)}"
         nodes.append(
             Node(

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from functools import cache
 
 from autograd_tour.record.graph import Edge
 from autograd_tour.tracer.assemble.examined import Examined
-from autograd_tour.tracer.assemble.material import InnerLeaf
-from autograd_tour.tracer.assemble.nodes import Ids, by_parent
+from autograd_tour.tracer.assemble.nodes import Ids
 
-__all__ = ["inner_edges", "leaf_edges", "make_edges", "slots_of"]
+__all__ = ["leaf_edges", "make_edges", "slots_of"]
 
 
-def make_edges(
-    examined: Examined, ids: Ids, hooked: Set[tuple[int, int]], inner: Sequence[InnerLeaf]
-) -> list[Edge]:
+def make_edges(examined: Examined, ids: Ids, hooked: Set[tuple[int, int]]) -> list[Edge]:
     """All edges, those of one node together. ``hooked``: see :func:`~.assembly.assemble`."""
     material, operands, rules = examined.material, examined.operands, examined.rules
     edges: list[Edge] = []
-    inside = by_parent(inner)
     for i, inputs in enumerate(material.skeleton.next):
         if material.is_leaf(i):
             edges += leaf_edges(ids.leaves[i], ids.nodes[i])
             continue
         node_id = ids.nodes[i]
-        for position in inside.get(i, ()):
-            edges += inner_edges(*ids.inner[position], node_id)
         for slot, (j, k) in enumerate(inputs):
             if j >= 0:
                 edges.append(Edge(ids.source(j), node_id, "forward", slots_of(k, slot)))
@@ -45,11 +39,6 @@ def make_edges(
 def leaf_edges(leaf: str, accumulator: str) -> tuple[Edge, Edge]:
     """A leaf's value goes into the graph by its accumulator; the gradient comes back from there."""
     return Edge(leaf, accumulator, "forward"), Edge(accumulator, leaf, "gradient")
-
-
-def inner_edges(leaf: str, accumulator: str, parent: str) -> tuple[Edge, Edge, Edge]:
-    """The node ``parent`` uses the leaf, but no edge of its own leads the gradient there."""
-    return (*leaf_edges(leaf, accumulator), Edge(leaf, parent, "forward", slots_of(0, -1)))
 
 
 @cache

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from autograd_tour.record.facts import TensorFacts
 from autograd_tour.tracer.assemble.attribution import attribute
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.listen.calls import CallRecord, Constant
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.measure import Recorder
 
-__all__ = ["LARGE", "InnerLeaf", "Material", "Result"]
+__all__ = ["LARGE", "Material", "Result"]
 
 LARGE = 20_000
 """From this many nodes on only the structure is read: nobody looks at a million saved tensors."""
@@ -27,14 +26,6 @@ class Result(NamedTuple):
     node: int
     slot: int
     tensor: Tensor
-    name: str
-
-
-class InnerLeaf(NamedTuple):
-    """A leaf that the graph does not lead to: a backward inside node ``parent`` gave it its gradient."""
-
-    parent: int
-    facts: TensorFacts
     name: str
 
 

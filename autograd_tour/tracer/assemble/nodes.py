@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
-
-from msgspec.structs import replace
 
 from autograd_tour.record.graph import Cut, Node, Saved
 from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.kept import Kept
-from autograd_tour.tracer.assemble.material import InnerLeaf, Material
+from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.naming import place_of_backward
 from autograd_tour.tracer.assemble.titles import Title
-from autograd_tour.tracer.listen.calls import CallRecord
 
 __all__ = [
     "Ids",
-    "by_parent",
     "formulas_of",
-    "inner_nodes",
-    "inside_note",
     "is_compiled",
     "is_custom",
     "leaf_nodes",
@@ -35,23 +29,21 @@ __all__ = [
 
 class Ids(NamedTuple):
     """Ids of the skeleton's nodes by index, of the leaves by the index of their accumulator, of the
-    constants by number. ``inner`` has (leaf, accumulator) of the leaves that got a gradient inside a node.
+    constants by number.
     """
 
     nodes: list[str]
     leaves: dict[int, str]
     constants: dict[int, str]
-    inner: list[tuple[str, str]]
 
     def source(self, i: int) -> str:
         """What a forward edge from node ``i`` starts at: a leaf, not its accumulator."""
         return self.leaves.get(i) or self.nodes[i]
 
 
-def number_nodes(examined: Examined, inner: Sequence[InnerLeaf]) -> Ids:
+def number_nodes(examined: Examined) -> Ids:
     """Ids in the order of the nodes: inputs before what uses them, a constant right before its first use."""
-    ids = Ids([], {}, {}, [("", "")] * len(inner))
-    inside = by_parent(inner)
+    ids = Ids([], {}, {})
     count = 0
 
     def fresh() -> str:
@@ -65,18 +57,16 @@ def number_nodes(examined: Examined, inner: Sequence[InnerLeaf]) -> Ids:
         for constant in operands.constants:
             if constant.number not in ids.constants:
                 ids.constants[constant.number] = fresh()
-        for position in inside.get(i, ()):
-            ids.inner[position] = fresh(), fresh()
         ids.nodes.append(fresh())
     return ids
 
 
-def make_nodes(examined: Examined, ids: Ids, inner: Sequence[InnerLeaf]) -> list[Node]:
+def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
     """All nodes: leaves with their accumulators, constants, operations."""
     material, values, titles = examined.material, examined.values, examined.titles
     skeleton = material.skeleton
     nodes: list[Node] = []
-    makers, inside = _makers(material), by_parent(inner)
+    makers = _makers(material)
     placed: set[int] = set()
     for i, (fn, name) in enumerate(zip(skeleton.fns, skeleton.names, strict=True)):
         if name == "AccumulateGrad":
@@ -86,11 +76,8 @@ def make_nodes(examined: Examined, ids: Ids, inner: Sequence[InnerLeaf]) -> list
             if constant.number not in placed:
                 placed.add(constant.number)
                 nodes.append(_constant(examined, ids, constant.number, makers))
-        leaves = [inner[position] for position in inside.get(i, ())]
-        for position in inside.get(i, ()):
-            nodes += inner_nodes(*ids.inner[position], inner[position], name)
         call, slots, title = material.calls[i], len(skeleton.next[i]), titles.nodes[i]
-        second_order = call is not None and call.second_order
+        made_inside = (f"double backward: autograd.{call.function}",) if call and call.second_order else ()
         nodes.append(
             Node(
                 ids.nodes[i],
@@ -110,11 +97,11 @@ def make_nodes(examined: Examined, ids: Ids, inner: Sequence[InnerLeaf]) -> list
                 group=material.group(i),
                 attributes=examined.attributes[i],
                 saved=tuple([_saved(item, ids) for item in examined.kept[i]]),
-                notes=(*notes_of(fn, name), *_notes(call, leaves)),
+                notes=(*notes_of(fn, name), *made_inside),
                 fused=examined.rules[i].fused if examined.rules else None,
                 custom=is_custom(fn, name),
                 compiled=is_compiled(name),
-                second_order=second_order,
+                second_order=bool(made_inside),
                 numbers=examined.operands[i].numbers,
             )
         )
@@ -143,33 +130,6 @@ def leaf_nodes(
         ),
         Node(accumulator, "accumulate", "accumulate", grad_fn="AccumulateGrad", group=group),
     )
-
-
-def inner_nodes(leaf: str, accumulator: str, item: InnerLeaf, parent: str) -> tuple[Node, Node]:
-    """A leaf and its accumulator that a backward inside the node ``parent`` (its ``grad_fn``) leads to."""
-    nodes = leaf_nodes(leaf, accumulator, (item.facts,), item.name)
-    return replace(nodes[0], notes=(f"its gradient comes from a backward inside {parent}",)), nodes[1]
-
-
-def by_parent(inner: Sequence[InnerLeaf]) -> dict[int, list[int]]:
-    """Node -> positions of the leaves that got their gradient inside it."""
-    positions: dict[int, list[int]] = {}
-    for position, item in enumerate(inner):
-        positions.setdefault(item.parent, []).append(position)
-    return positions
-
-
-def _notes(call: CallRecord | None, inside: Sequence[InnerLeaf]) -> Iterator[str]:
-    if call is not None and call.second_order:
-        yield f"double backward: autograd.{call.function}"
-    if inside:
-        yield inside_note(inside)
-
-
-def inside_note(inside: Sequence[InnerLeaf]) -> str:
-    """What a node does to the leaves that got their gradient inside it."""
-    names = listed([item.name or "a leaf without a name" for item in inside], 3)
-    return f"a backward inside adds to .grad of {names}"
 
 
 def listed(names: Sequence[str], most: int) -> str:

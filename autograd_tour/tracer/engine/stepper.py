@@ -11,7 +11,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from contextvars import copy_context
 from typing import Any
 
@@ -24,6 +24,7 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import number
+from autograd_tour.tracer.assemble.inner import inner_leaf_nodes
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
@@ -36,6 +37,7 @@ from autograd_tour.tracer.surroundings import (
     grads_restored,
     random_state_restored,
     switches_restored,
+    thread_switches,
 )
 from autograd_tour.tracer.trace import Request, outputs_of, record_of
 
@@ -125,6 +127,8 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
         engine = _Engine(graph, walk(root_of(tensor)[0] for tensor in results), request.recorder)
         stack.callback(engine.release)
         with grads_restored(engine.leaves.values(), beyond=engine.beyond) as tensors:
+            if engine.beyond:
+                engine.watch(tensors, lambda leaf: request.leaf_names([leaf], record)[id(leaf)])
             yield from engine.run(start, fresh=record is not None)
             final = [tensor.grad for tensor in tensors]
         # All of it has run: .grad is what backward made of it.
@@ -144,6 +148,8 @@ class _Engine:
         self.recorder = recorder
         # The walk is the one that the record was made by, so its nodes come in the same order.
         self.nodes = [node for node in graph.nodes if node.kind in ("operation", "accumulate")]
+        self.size = len(graph.nodes)
+        self.accumulators: list[Any] = []
         self.names = _names(graph)
         self.rules = _rules(graph, self.names)
         self.leaves: dict[int, Tensor] = {
@@ -157,6 +163,36 @@ class _Engine:
         self.reader = threading.get_ident()
         self.handles = [fn.register_prehook(self._hook(i)) for i, fn in enumerate(skeleton.fns)]
 
+    def watch(self, tensors: Sequence[Tensor], name: Callable[[Tensor], str]) -> None:
+        """Stop at the accumulators of these leaves too, to which a Function's own backward may lead."""
+        inside = {id(leaf) for leaf in self.leaves.values()}
+        for leaf in tensors:
+            if leaf.is_leaf and id(leaf) not in inside:
+                with torch._C.DisableTorchFunction():
+                    fn, _ = root_of(leaf)
+                self.accumulators.append(fn)  # nothing else holds it before the backward does
+                self.handles.append(fn.register_prehook(self._inner_hook(leaf, name)))
+
+    def _inner_hook(self, leaf: Tensor, name: Callable[[Tensor], str]) -> Callable[[Gradients], None]:
+        numbers: list[int] = []
+
+        def hook(received: Gradients) -> None:
+            if threading.get_ident() == self.reader:
+                return
+            if not numbers:
+                numbers.append(len(self.nodes))
+                self._take_inner(leaf, name(leaf))
+            self._hook(numbers[0])(received)
+
+        return hook
+
+    def _take_inner(self, leaf: Tensor, name: str) -> None:
+        """Give a leaf a node as the record does, which knows the backward when it numbers them."""
+        _, accumulator = inner_leaf_nodes(self.size, len(self.nodes) - len(self.skeleton), None, name)
+        self.leaves[len(self.nodes)] = leaf
+        self.nodes.append(accumulator)
+        self.names[accumulator.id] = name
+
     def release(self) -> None:
         """Take the hooks away, and forget the nodes."""
         for handle in self.handles:
@@ -166,7 +202,7 @@ class _Engine:
     def run(self, start: Start, *, fresh: bool) -> Generator[Stop, None, None]:
         """The stops, in the engine's order."""
         thread = threading.Thread(
-            target=copy_context().run, args=(self._work, start, fresh, _switches()), daemon=True
+            target=copy_context().run, args=(self._work, start, fresh, thread_switches()), daemon=True
         )
         thread.start()
         try:
@@ -252,23 +288,6 @@ def _rules(graph: Graph, names: Mapping[str, str]) -> dict[str, tuple[tuple[str,
     for edge in graph.select("gradient"):
         found.setdefault(edge.src, []).append((names[edge.dst], short(edge.rule)))
     return {node: tuple(rules) for node, rules in found.items()}
-
-
-def _switches() -> Callable[[], Any]:
-    """What of the reader's thread a backward depends on, to be set in the engine's thread too."""
-    enabled = torch.is_grad_enabled()
-    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
-    dtypes = {kind: torch.get_autocast_dtype(kind) for kind in kinds}
-
-    @contextmanager
-    def switched() -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(torch.set_grad_enabled(enabled))
-            for kind, dtype in dtypes.items():
-                stack.enter_context(torch.autocast(kind, dtype=dtype))
-            yield
-
-    return switched
 
 
 def _said(facts: TensorFacts | None) -> str:
