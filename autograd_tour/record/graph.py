@@ -91,16 +91,17 @@ class Saved(Struct, frozen=True, gc=False, omit_defaults=True):
     """A tensor that an operation keeps for its backward.
 
     ``name`` is torch's name for it (``self``, ``other``, ``result``), ``of`` the id of the node
-    that produced it, or ``""`` if that is not known. ``state``: ``kept``; ``freed`` by an earlier
-    backward; ``modified`` in place since it was saved; ``hooked``, held by a pack hook and never
-    unpacked by looking; ``recomputed``, the same of ``torch.utils.checkpoint``: backward runs the forward
-    again to have it; ``none``, a place that this run did not need.
+    that produced it, or ``""`` if that is not known, ``slot`` which of its outputs it is. ``state``:
+    ``kept``; ``freed`` by an earlier backward; ``modified`` in place since it was saved; ``hooked``, held
+    by a pack hook and never unpacked by looking; ``recomputed``, the same of ``torch.utils.checkpoint``:
+    backward runs the forward again to have it; ``none``, a place that this run did not need.
     """
 
     name: str
     facts: TensorFacts | None = None
     of: str = ""
     state: SavedState = "kept"
+    slot: int = 0
 
 
 class Cut(Struct, frozen=True, gc=False, omit_defaults=True):

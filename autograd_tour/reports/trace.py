@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, Saved
 from autograd_tour.record.ledger import POLICIES, Ledger
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
@@ -134,7 +134,7 @@ def _leaves(graph: Graph) -> str | None:
 
 def _saved(graph: Graph) -> str | None:
     rows = [
-        [node.id, node.grad_fn, item.name, _origin(graph, item.of), _shape(item.facts), item.state]
+        [node.id, node.grad_fn, item.name, _origin(graph, item), _shape(item.facts), item.state]
         for node in graph.nodes
         for item in node.saved
     ]
@@ -144,9 +144,9 @@ def _saved(graph: Graph) -> str | None:
     return heading("Kept in memory for backward") + table(header, rows[:ROWS]) + _more(len(rows))
 
 
-def _origin(graph: Graph, node_id: str) -> str:
+def _origin(graph: Graph, item: Saved) -> str:
     """What a saved tensor is called where it is a result; ``""`` if that is unknown, or left out."""
-    return graph.result_name(node_id, None) if node_id in graph.by_id() else ""
+    return graph.result_name(item.of, item.slot) if item.of in graph.by_id() else ""
 
 
 def _formulas(graph: Graph) -> str | None:

@@ -55,6 +55,8 @@ def saved_name(item: Saved, origin: Node | None, grad_fn: str = "") -> str:
     if origin is not None:
         if origin.kind == "constant" and not origin.name and item.facts is not None and not item.facts.shape:
             return f"{origin.expr} = {elements(item.facts)}" if elements(item.facts) else origin.expr
+        if len(origin.names) > 1:
+            return output_name(origin, item.slot)
         return origin.expr or origin.name or origin.op
     facts = item.facts
     if item.name.startswith(("result", "output")) or item.name == "out":

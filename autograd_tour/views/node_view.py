@@ -19,19 +19,25 @@ def node_view(graph: Graph, node: Node) -> NodeView:
     for edge in graph.select("forward"):
         if edge.dst == node.id and 0 <= edge.slot[1] < node.slots:
             maker, slot = nodes[edge.src], edge.slot[0]
-            name = (
-                maker.expr if len(maker.names) < 2 else maker.names[slot] if slot < len(maker.names) else ""
-            )
+            name = _result(maker, slot)
             inputs[edge.slot[1]] = _operand(name, maker.values[slot] if slot < len(maker.values) else None)
     outputs = tuple(
         _operand(node.names[slot] if slot < len(node.names) else "", facts)
         for slot, facts in enumerate(node.values)
     )
     saved = {
-        item.name.partition("[")[0]: nodes[item.of].expr if item.of in nodes else "" for item in node.saved
+        item.name.partition("[")[0]: _result(nodes[item.of], item.slot) if item.of in nodes else ""
+        for item in node.saved
     }
     taken = LETTERS & {name for each in graph.nodes for name in (each.expr, *each.names)}
     return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved, taken)
+
+
+def _result(maker: Node, slot: int) -> str:
+    """What rules call an output of ``maker``; ``""`` for one of several without a name."""
+    if len(maker.names) < 2:
+        return maker.expr
+    return maker.names[slot] if slot < len(maker.names) else ""
 
 
 def _operand(name: str, facts: TensorFacts | None) -> Operand:

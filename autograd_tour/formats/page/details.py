@@ -87,7 +87,7 @@ class Details:
                 yield _row(lead, formula)
         for item in node.saved:
             origin = self.nodes.get(item.of)
-            name = self.graph.result_name(origin.id, None) if origin is not None else ""
+            name = self.graph.result_name(origin.id, item.slot) if origin is not None else ""
             what = f"{name} " if name else ""
             state = "" if item.state == "kept" else f" ({item.state})"
             yield _row(f"saved {item.name}", f"{what}{tensor_text(item.facts, digits=6)}{state}")

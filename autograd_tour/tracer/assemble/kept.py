@@ -17,12 +17,16 @@ __all__ = ["Kept", "measure_saved"]
 
 
 class Kept(NamedTuple):
-    """A saved tensor. ``node`` made it, or it is the constant with the number ``constant``; -1: unknown."""
+    """A saved tensor.
+
+    It is output ``output`` of ``node``, or the constant with the number ``constant``; -1: unknown.
+    """
 
     name: str
     facts: TensorFacts | None
     state: SavedState
     node: int = -1
+    output: int = 0
     constant: int = -1
 
 
@@ -53,7 +57,7 @@ def _measure(
     home = origin(material, readings, i, view)
     facts = _facts(material, values, home, view)
     if home is not None:
-        return Kept(view.name, facts, view.state, node=home[0])
+        return Kept(view.name, facts, view.state, node=home[0], output=home[1])
     slot = position(readings[i].arguments, view.name)
     of = [constant.number for constant in operands.constants if constant.slot == slot >= 0]
     if not of and view.tensor is not None:

@@ -174,7 +174,7 @@ def _makers(material: Material) -> dict[int, int]:
 
 def _saved(item: Kept, ids: Ids) -> Saved:
     of = ids.source(item.node) if item.node >= 0 else ids.constants.get(item.constant, "")
-    return Saved(item.name, item.facts, of, item.state)
+    return Saved(item.name, item.facts, of, item.state, item.output)
 
 
 def is_compiled(name: str) -> bool:

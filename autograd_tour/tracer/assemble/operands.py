@@ -150,7 +150,8 @@ def _home(
 ) -> tuple[int, int] | None:
     """The (node, slot) of a call that took a constant: the node that saved it, else the last.
 
-    Of what a backward was given it is not known which of its nodes took it, unless one saved it.
+    Of what a backward was given it is not known which of its nodes took it, unless one saved it. Otherwise
+    the only free slot takes the only constant that nobody saved; among several there is no telling.
     """
     facts, inputs = material.constant(heard.constant).facts, material.skeleton.next
     for i in indices:
@@ -162,12 +163,37 @@ def _home(
     call = material.calls[indices[0]]
     if call is not None and call.second_order:
         return None
-    for i in reversed(indices):
+    free = _free_slots(material, readings, constants, indices)
+    others = [x for x in call.operands if not x.differentiable and x is not heard] if call is not None else []
+    unsaved = [x for x in others if not any(_keeps(readings[i], x, material) for i in indices)]
+    return free[0] if len(free) == 1 and not unsaved else (indices[-1], -1)
+
+
+def _free_slots(
+    material: Material,
+    readings: Sequence[Reading],
+    constants: dict[int, list[Constant]],
+    indices: Sequence[int],
+) -> list[tuple[int, int]]:
+    """The (node, slot) without a gradient edge, of which nothing was saved and no constant is known."""
+    free = []
+    for i in indices:
         taken = {constant.slot for constant in constants.get(i, ())}
-        for slot, (j, _) in enumerate(inputs[i]):
-            if j < 0 and slot not in taken:
-                return i, slot
-    return indices[-1], -1
+        taken |= {position(readings[i].arguments, view.name) for view in readings[i].saved}
+        free += [
+            (i, slot) for slot, (j, _) in enumerate(material.skeleton.next[i]) if j < 0 and slot not in taken
+        ]
+    return free
+
+
+def _keeps(reading: Reading, heard: Heard, material: Material) -> bool:
+    """Whether a node saved this constant."""
+    if heard.constant < 0:
+        return False
+    facts = material.constant(heard.constant).facts
+    return any(
+        view.tensor is not None and _same_place(view.tensor, heard.pointer, facts) for view in reading.saved
+    )
 
 
 def _is_its_own_call(material: Material, i: int) -> bool:

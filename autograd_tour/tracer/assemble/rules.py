@@ -109,6 +109,9 @@ class _Views:
     def _name_of(self, item: Kept) -> str:
         """How the program calls a saved tensor."""
         if item.node >= 0:
+            outputs = self.values.names[item.node]
+            if len(outputs) > 1:
+                return outputs[item.output] if item.output < len(outputs) else ""
             return self.titles.nodes[item.node].name
         title = self.titles.constants.get(item.constant)
         return title.name if title is not None else ""
