@@ -7,6 +7,7 @@ parallel from the outputs, so nothing depends on how the tracer numbers its node
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -149,16 +150,24 @@ def untraced(program: Callable[[], Any], *, clone: bool = False, gradient: Tenso
     handles = []
 
     def listen(fn: Fn) -> None:
+        running: list[int] = []  # another node may run inside this one
+
         def before(received: Any) -> None:
+            running.append(len(run.order))
             run.order.append(fn)
+            run.sent.append(())
             run.received.append(tuple(None if g is None else g.detach().clone() for g in received))
 
         def after(sent: Any, _: Any) -> None:
-            run.sent.append(tuple(None if g is None else g.detach().clone() for g in sent))
+            run.sent[running.pop()] = tuple(None if g is None else g.detach().clone() for g in sent)
 
         handles.extend([fn.register_prehook(before), fn.register_hook(after)])
 
-    for fn in nodes_of(roots):
+    known = dict.fromkeys(nodes_of(roots))
+    # A node may run a backward of its own, which ends at leaves that the graph does not lead to.
+    leaves = [item for item in gc.get_objects() if issubclass(type(item), Tensor) and item.is_leaf]
+    beyond = [torch.autograd.graph.get_gradient_edge(leaf).node for leaf in leaves if leaf.requires_grad]
+    for fn in {**known, **dict.fromkeys(beyond)}:
         listen(fn)
     start = outputs if gradient is not None else [item for item in outputs if item.numel() == 1]
     torch.autograd.backward(start, None if gradient is None else [gradient], retain_graph=True)
@@ -206,13 +215,34 @@ def pair(graph: Graph, outputs: list[Tensor]) -> dict[Fn, Node]:
             stack.append((child, by_id[have[slot][0]]))
     assert len({node.id for node in found.values()}) == len(found), "two nodes share a card"
     recorded = {node.id for node in graph.nodes if node.kind in ("operation", "accumulate")}
-    assert recorded == {node.id for node in found.values()}, "a node that torch does not have"
+    beyond = {node.id for node in inner_accumulators(graph)}
+    assert recorded - beyond == {node.id for node in found.values()}, "a node that torch does not have"
     return found
+
+
+def inner_accumulators(graph: Graph) -> list[Node]:
+    """The accumulators to which no gradient edge leads: a backward inside a custom Function ran them."""
+    by_id = graph.by_id()
+    users = {e.src: by_id[e.dst] for e in graph.select("forward") if e.slot == (0, -1)}
+    reached = {e.dst for e in graph.select("gradient")} | {node for node, _ in graph.outputs}
+    return [
+        by_id[e.src]
+        for e in graph.select("gradient")
+        if e.dst in users
+        and users[e.dst].custom
+        and e.src not in reached
+        and e.dst not in dict(graph.outputs)
+    ]
 
 
 def check_steps(graph: Graph, run: Run, nodes: dict[Fn, Node]) -> None:
     """The engine's order, and bit for bit what every node received, sent, and left in ``.grad``."""
     steps = [step for _, step in graph.numbered_steps()]
+    assert len(steps) == len(run.order)
+    inner = {node.id: node for node in inner_accumulators(graph)}
+    beyond = {fn: inner[step.node] for step, fn in zip(steps, run.order, strict=True) if fn not in nodes}
+    assert len(beyond) == len(inner) == len({node.id for node in beyond.values()})
+    nodes = {**nodes, **beyond}
     assert [step.node for step in steps] == [nodes[fn].id for fn in run.order]
     for step, fn, received, sent in zip(steps, run.order, run.received, run.sent, strict=True):
         assert all(map(same, step.received, received)) and len(step.received) == len(received), step
@@ -234,10 +264,11 @@ def check_sums(graph: Graph) -> None:
     hooked = {(edge.dst, edge.slot[1]) for edge in edges.values() if "hooked" in edge.marks}
     pending: dict[tuple[str, int], Tensor] = {}
     started = set()
+    inner = {node.id for node in inner_accumulators(graph)}
     for _, step in graph.numbered_steps():
         for k, received in enumerate(step.received):
             arrived = pending.pop((step.node, k), None)
-            if received is None or not received.has_values or (step.node, k) in hooked:
+            if received is None or not received.has_values or (step.node, k) in hooked or step.node in inner:
                 continue
             if (step.node, k) in _starts(graph):
                 started.add(step.node)
