@@ -66,7 +66,11 @@ def to_python(text: str) -> str:
     text = re.sub(r"‖(.+?)‖", r"norm(\1)", text)
     text = re.sub(r"√([\w.]+)", r"sqrt(\1)", text).replace("√(", "sqrt(")
     text = re.sub(r"1\[(.+?) (<=?) (.+?) \2 (.+?)\]", _both, text)
-    text = re.sub(r"1\[([^\]]+?) = ([^\]]+?)\]", r"one_if(\1 == \2)", text).replace("½·", "0.5*")
+    text = (
+        re.sub(r"1\[([^\]]+?) = ([^\]]+?)\]", r"one_if(\1 == \2)", text)
+        .replace("½*", "0.5*")
+        .replace("½·", "0.5*")
+    )
     text = re.sub(r"1\[(.+?)\]", r"one_if(\1)", text)
     if " if " in text and _bracketed(text):
         text = text[1:-1]

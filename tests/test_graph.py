@@ -91,14 +91,14 @@ def test_a_card_has_one_title_and_a_result_one_name_everywhere(graph):
     assert [graph.result_name(node) for node in ("n1", "n3", "n6", "n10")] == ["w", "w * t_u", "t_p", "loss"]
     nodes = (
         Node("a", "leaf"),
-        Node("b", "constant", notes=("cut: detach()",)),
+        Node("b", "constant", "detached"),
         Node("c", "operation", grad_fn="SinBackward0"),
         Node("d", "operation", op="unbind", values=(None, None), names=("", "second")),
         Node("e", "accumulate", grad_fn="AccumulateGrad"),
         Node("f", "group", op="Linear"),
     )
     bare = Graph(nodes)
-    titles = ["unnamed", "detached", "SinBackward0", "unbind", "AccumulateGrad", "Linear"]
+    titles = ["leaf", "detached", "SinBackward0", "unbind", "AccumulateGrad", "Linear"]
     assert [bare.title(node.id) for node in nodes] == titles
     assert [bare.result_name("d", slot) for slot in (0, 1)] == ["unbind[0]", "second"]
 

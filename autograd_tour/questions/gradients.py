@@ -100,7 +100,7 @@ def _mistakes(run: Run, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
         facts = operands.get((symbol.role, key))
         return first(facts)
 
-    return list(mistakes(on_first_elements(rule), value))
+    return list(mistakes(on_first_elements(rule), value, first(sent.facts)))
 
 
 def where_in(frame: Frame) -> str:

@@ -89,15 +89,14 @@ def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Questi
     rules = needs.rules()
     wrong = [Wrong(name, _why(run, needs, item, answer)) for item, name in around.items() if name != answer]
     if answer != NONE:
-        without = f"Without {answer} the gradient cannot be computed" + (
-            f": the rule is {rules}." if rules else "."
-        )
-        wrong.append(Wrong(NONE, without))
         right = f"torch keeps {answer}" + (f": the rule is {rules}." if rules else ".")
+        wrong.append(Wrong(NONE, right))
         if needs.read == {home}:
             right = f"The rule {rules} reads {answer} and nothing else."
-        elif rules and home not in needs.read:
-            right = f"torch keeps {answer}: from it the rule {rules} can be worked out as well."
+        elif needs.complete and needs.read and home not in needs.read:
+            right = f"torch keeps {answer}: what the rule {rules} reads can be told from it."
+        elif needs.complete and rules and not needs.read:
+            right = f"torch keeps {answer}, though the rule {rules} does not read it."
     else:
         right = (
             f"The rule {rules} reads none of them."

@@ -120,7 +120,7 @@ def _leaves(graph: Graph) -> str | None:
         contribution = step.received[0] if step.received else None
         rows.append(
             [
-                leaf.name or leaf.id,
+                leaf.name or leaf.op or leaf.id,
                 _shape(leaf.value),
                 str(number),
                 *sum_row(step.before, contribution, step.after),

@@ -52,5 +52,5 @@ def tree(graph: Graph) -> str:
 def _name(node: Node, leaf: Node | None) -> str:
     grad_fn = one_line(node.grad_fn, 60)
     if leaf is not None:
-        return f"{grad_fn} of {one_line(leaf.name or leaf.id, 60)}"
+        return f"{grad_fn} of {one_line(leaf.name or leaf.op or leaf.id, 60)}"
     return f"{grad_fn}    {one_line(node.op, 40)}" + (f" = {one_line(node.name, 40)}" if node.name else "")

@@ -32,7 +32,7 @@ def equation(rule: Rule, target: str, result: str | Sequence[str]) -> str:
     """``rule`` as an equation in plain text: ``∂L/∂W = xᵀ · ∂L/∂y``.
 
     ``target`` is the name of the input that the gradient goes to, ``result`` that of what the node made: one
-    name, or one for each output. ``·`` is a product of matrices or one with a number, a circled dot
+    name, or one for each output. ``·`` is a product of matrices or one with a number, ``⊙``
     one of elements.
     """
     return to_plain(_equation(rule, target, result))

@@ -11,28 +11,36 @@ from autograd_tour.rules.wording import has_gradient, is_gradient
 
 __all__ = ["mistakes"]
 
+_ROUNDING = 1e-3
+"""An answer further from what the rule gives is not off by rounding."""
+
 Numbers = Callable[[Symbol], float | None]
 Mistake = tuple[float, str]
 
 
-def mistakes(rule: Expression, numbers: Numbers) -> Iterator[Mistake]:
+def mistakes(rule: Expression, numbers: Numbers, answer: float | None = None) -> Iterator[Mistake]:
     """(wrong answer, what whoever gives it has done) for an elementwise rule; ``numbers`` gives the operands.
 
-    Each is the value of a changed rule, so it is right about what it betrays.
+    Each is the value of a changed rule, so it is right about what it betrays. ``answer`` is the right one as
+    recorded: what was rounded on its way there rounds the wrong ones alike.
     """
     incoming = evaluate(Symbol("gradient"), numbers)
     factor = _factor(rule)
     if factor is None or incoming is None:
         return
     above, below = factor
+    alone = evaluate(above, numbers)
+    divisor = evaluate(below, numbers)
+    exact = incoming * alone / divisor if alone is not None and divisor else 0.0
+    rounding = answer / exact if answer is not None and exact else 1.0
+    if abs(rounding - 1) > _ROUNDING:
+        rounding = 1.0
     for changed, betrayed in _changes(above, below):
         value = evaluate(changed, numbers)
         if value is not None:
-            yield value, betrayed
-    alone = evaluate(above, numbers)
-    divisor = evaluate(below, numbers)
+            yield value * rounding, betrayed
     if alone is not None and divisor:
-        local = alone / divisor
+        local = alone / divisor * rounding
         yield incoming, "you handed on the gradient that comes in, without the local derivative."
         yield local, "you gave the local derivative alone, without the gradient that comes in."
         yield incoming + local, "you added the two; the chain rule multiplies them."

@@ -111,7 +111,7 @@ def _text(material: Material, values: Values, titles: Titles, i: int, operand: O
             names = values.names[j]
             if len(names) > 1:
                 call = material.calls[j]
-                function = call.function if call is not None else ""
+                function = call.function if call is not None and call.made_one_node else ""
                 name = names[k] if k < len(names) else ""
                 return name or f"{function or friendly_name(material.skeleton.names[j])}[{k}]"
             return titles.nodes[j].name
