@@ -267,7 +267,7 @@ _ATTENTION_NODES = (
 
 
 def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
-    """What a normalisation computes: x̂·w + b, as far as there are w and b."""
+    """What a normalisation computes: x̂·w + b, as far as there are w and b, and what x̂ is."""
 
     def write(node: NodeView, _: int) -> Expression | None:
         shape, over = node.shape(0), dims(node)
@@ -276,15 +276,19 @@ def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> A
         groups = node.integer("group") or 0
         if "Batch" in node.grad_fn and node.flag("training") is False:
             return _evaluated(node, len(shape))
-        row: Expression = apply(
-            "normalised", node.input(0), dims=over, groups=groups, eps=node.number("eps"), centred=centred
-        )
+        options: dict[str, Any] = {"dims": over, "groups": groups}
+        x = node.input(0)
+        spread_out = apply("deviation", x, **options, eps=node.number("eps"), centred=centred)
+        normalised = (x - mean(x, **options) if centred else x) / spread_out
+        name = (x.alias or x.name) if isinstance(x, Symbol) else ""
+        hat = Symbol("saved", 0, f"{name}\N{COMBINING CIRCUMFLEX ACCENT}" if len(name) == 1 else "x̂")
+        row: Expression = hat
         beside = (1,) if groups or "Batch" in node.grad_fn else over
         for slot, symbol in ((1, B), (2, C)):
             if len(node.inputs) > slot and node.operand(slot).shape is not None:
                 given = apply("beside", symbol, dims=beside, rank=len(shape))
                 row = row * given if slot == 1 else row + given
-        return row
+        return let(normalised, row, hat) if row is not hat else normalised
 
     return write
 

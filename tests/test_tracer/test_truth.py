@@ -12,7 +12,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 import autograd_tour as tour
+from autograd_tour.record import codec
 from autograd_tour.record.graph import Graph, Node, Step
+from autograd_tour.rules.wording import short
 
 
 def named(graph: Graph, name: str) -> Node:
@@ -134,6 +136,48 @@ def test_parameters_inside_a_reentrant_checkpoint_have_their_mailbox(filled):
     order = [n.id for n in graph.nodes]
     assert all(order.index(e.src) < order.index(e.dst) for e in graph.select("forward"))
     assert "0.bias" in tour.svg(graph)
+
+
+def test_a_leaf_elsewhere_of_a_layout_without_accumulator_is_no_hindrance():
+    elsewhere = torch.eye(2).to_sparse_csr().requires_grad_()
+    net, x = nn.Linear(2, 1), torch.ones(1, 2, requires_grad=True)
+    graph = tour.trace(checkpoint(net, x, use_reentrant=True).sum())
+    assert elsewhere.grad is None
+    assert len([n for n in graph.nodes if n.kind == "accumulate"]) == 3
+
+
+def test_a_leaf_both_inside_a_reentrant_checkpoint_and_outside_gets_two_deposits():
+    net, x = nn.Linear(2, 2), torch.ones(2, requires_grad=True)
+    graph = tour.trace(lambda: net(checkpoint(net, x, use_reentrant=True)).sum())
+    (weight,) = [n for n in graph.nodes if n.kind == "leaf" and n.value.shape == (2, 2)]
+    deposits = [step for _, step in graph.numbered_steps() if step.node == graph.accumulator_of(weight.id)]
+    assert len(deposits) == 2
+    assert deposits[0].before is None
+    assert deposits[1].before.first == deposits[0].after.first
+    net(checkpoint(net, x, use_reentrant=True)).sum().backward()
+    assert deposits[1].after.first == tuple(net.weight.grad.flatten().tolist())
+    assert codec.loads(codec.dumps(graph)).graph == graph
+
+
+def test_of_several_results_the_one_that_is_saved_has_its_name():
+    def program():
+        r, s = torch.ones(2, 2, requires_grad=True).unbind()
+        return (s * s + 0 * r).sum()
+
+    graph = tour.trace(program)
+    product = next(n for n in graph.nodes if n.op == "s * s")
+    assert {item.slot for item in product.saved} == {1}
+    assert {graph.result_name(item.of, item.slot) for item in product.saved} == {"s"}
+
+
+def test_a_constant_is_put_at_no_operation_that_may_not_have_taken_it():
+    p, t, v = torch.ones(3, requires_grad=True), torch.zeros(3), torch.ones(3)
+    graph = tour.trace(lambda: torch.nn.functional.gaussian_nll_loss(p, t, v))
+    nodes = graph.by_id()
+    product = next(n for n in graph.nodes if n.grad_fn == "MulBackward0")
+    assert all(nodes[e.src].kind != "constant" for e in graph.select("forward") if e.dst == product.id)
+    (edge,) = [e for e in graph.select("gradient") if e.src == product.id]
+    assert short(edge.rule) == "× 0.5"
 
 
 def test_a_reentrant_checkpoint_of_which_only_the_structure_is_read():

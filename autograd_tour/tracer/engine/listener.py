@@ -124,20 +124,27 @@ class InnerLeaves:
 
     def __init__(self, listener: Listener, watched: Sequence[Tensor]) -> None:
         inside = {id(leaf) for leaf in listener.leaves.values()}
-        self.leaves = [tensor for tensor in watched if tensor.is_leaf and id(tensor) not in inside]
+        self.leaves: list[Tensor] = []
         self.handles: list[Any] = []
         self._listener = listener
-        self._before = [(leaf.grad, _version(leaf.grad)) for leaf in self.leaves]
         self._numbers: dict[int, int] = {}
         self._accumulators: list[Any] = []  # nothing else holds them before a backward does
-        for position, leaf in enumerate(self.leaves):
-            with torch._C.DisableTorchFunction():
-                fn, _ = root_of(leaf)
+        for leaf in watched:
+            if not leaf.is_leaf or id(leaf) in inside:
+                continue
+            try:
+                with torch._C.DisableTorchFunction():
+                    fn, _ = root_of(leaf)
+            except (NotImplementedError, RuntimeError):
+                continue  # torch shows no accumulator of some layouts, as sparse CSR
+            position = len(self.leaves)
+            self.leaves.append(leaf)
             self._accumulators.append(fn)
             self.handles += [
                 fn.register_prehook(self._enter(position)),
                 fn.register_hook(self._leave(position)),
             ]
+        self._before = [(leaf.grad, _version(leaf.grad)) for leaf in self.leaves]
 
     def _enter(self, position: int) -> Callable[[Gradients], None]:
         def hook(received: Gradients) -> None:
