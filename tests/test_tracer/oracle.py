@@ -166,7 +166,11 @@ def untraced(program: Callable[[], Any], *, clone: bool = False, gradient: Tenso
     known = dict.fromkeys(nodes_of(roots))
     # A node may run a backward of its own, which ends at leaves that the graph does not lead to.
     leaves = [item for item in gc.get_objects() if issubclass(type(item), Tensor) and item.is_leaf]
-    beyond = [torch.autograd.graph.get_gradient_edge(leaf).node for leaf in leaves if leaf.requires_grad]
+    beyond = [
+        torch.autograd.graph.get_gradient_edge(leaf).node
+        for leaf in leaves
+        if leaf.requires_grad and leaf.layout is not torch.sparse_csr
+    ]
     for fn in {**known, **dict.fromkeys(beyond)}:
         listen(fn)
     start = outputs if gradient is not None else [item for item in outputs if item.numel() == 1]

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Skeleton", "root_of", "walk"]
+__all__ = ["Skeleton", "accumulator_of", "root_of", "walk"]
 
 NodeFn = Any
 """A ``torch.autograd.graph.Node``; torch's own annotation lacks half of what it has."""
@@ -57,6 +57,15 @@ def root_of(tensor: Tensor) -> tuple[NodeFn, int]:
     """The node and the output number that ``tensor`` stands for (a leaf's is its accumulator)."""
     edge = torch.autograd.graph.get_gradient_edge(tensor)
     return edge.node, edge.output_nr
+
+
+def accumulator_of(leaf: Tensor) -> NodeFn | None:
+    """What adds to ``.grad`` of ``leaf``; ``None`` for layouts of which torch shows none, as sparse CSR."""
+    try:
+        with torch._C.DisableTorchFunction():
+            return root_of(leaf)[0]
+    except (NotImplementedError, RuntimeError):
+        return None
 
 
 def walk(roots: Iterable[NodeFn]) -> Skeleton:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.tracer.assemble.walk import Skeleton, root_of
+from autograd_tour.tracer.assemble.walk import Skeleton, accumulator_of
 from autograd_tour.tracer.engine.arrivals import Arrivals
 from autograd_tour.tracer.measure import Recorder
 
@@ -132,11 +132,9 @@ class InnerLeaves:
         for leaf in watched:
             if not leaf.is_leaf or id(leaf) in inside:
                 continue
-            try:
-                with torch._C.DisableTorchFunction():
-                    fn, _ = root_of(leaf)
-            except (NotImplementedError, RuntimeError):
-                continue  # torch shows no accumulator of some layouts, as sparse CSR
+            fn = accumulator_of(leaf)
+            if fn is None:
+                continue
             position = len(self.leaves)
             self.leaves.append(leaf)
             self._accumulators.append(fn)

@@ -25,7 +25,7 @@ from autograd_tour.record.graph import Graph, Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import number
 from autograd_tour.tracer.assemble.inner import inner_leaf_nodes
-from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
+from autograd_tour.tracer.assemble.walk import Skeleton, accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
@@ -167,9 +167,8 @@ class _Engine:
         """Stop at the accumulators of these leaves too, to which a Function's own backward may lead."""
         inside = {id(leaf) for leaf in self.leaves.values()}
         for leaf in tensors:
-            if leaf.is_leaf and id(leaf) not in inside:
-                with torch._C.DisableTorchFunction():
-                    fn, _ = root_of(leaf)
+            fn = accumulator_of(leaf) if leaf.is_leaf and id(leaf) not in inside else None
+            if fn is not None:
                 self.accumulators.append(fn)  # nothing else holds it before the backward does
                 self.handles.append(fn.register_prehook(self._inner_hook(leaf, name)))
 
