@@ -198,6 +198,8 @@ def test_ctrl_c_is_one_word_and_130_and_leaves_files_as_they_were(case: str, tmp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 60
     while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
