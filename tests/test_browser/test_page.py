@@ -120,12 +120,12 @@ def test_a_card_tells_its_facts_and_gradients_only_from_their_step(visit):
 
 def test_a_card_lights_its_line_and_a_line_its_cards(visit):
     page = visit("thermometer")
-    card(page, "mean").press("Enter")
+    card(page, "squared_diffs.mean()").press("Enter")
     assert page.inner_text("#code-lines .selected .number") == "38"
     page.click("#code-lines button:has-text('return w * t_u + b')")
     assert page.locator("#stage .mark").count() == 2
     assert card(page, "w * t_u + b").get_attribute("aria-pressed") == "true"
-    assert card(page, "mean").get_attribute("aria-pressed") == "false"
+    assert card(page, "squared_diffs.mean()").get_attribute("aria-pressed") == "false"
     page.click("#code-lines button:has-text('return w * t_u + b')")
     assert page.locator("#stage .mark").count() == 0
 
@@ -144,7 +144,7 @@ def test_the_ledger_follows_its_controls(visit):
     def after():
         return page.locator("#ledger-rows td.after").all_inner_texts()
 
-    assert after()[:2] == ["= 4517.3", "= 9034.59"]
+    assert after()[:2] == ["= 4517.3", "= 9034.6"]
     page.fill("#ledger-calls", "4")
     assert after()[3] == "= 18069.2"
     page.select_option("#ledger-policy", "none")
