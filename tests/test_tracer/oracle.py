@@ -165,7 +165,10 @@ def untraced(program: Callable[[], Any], *, clone: bool = False, gradient: Tenso
 
     known = dict.fromkeys(nodes_of(roots))
     # A node may run a backward of its own, which ends at leaves that the graph does not lead to.
-    leaves = [item for item in gc.get_objects() if issubclass(type(item), Tensor) and item.is_leaf]
+    # Only a Function of the program can do that: a look at all live objects is slow.
+    custom = any(hasattr(fn, "_forward_cls") for fn in known)
+    live = gc.get_objects() if custom else []
+    leaves = [item for item in live if issubclass(type(item), Tensor) and item.is_leaf]
     beyond = [
         torch.autograd.graph.get_gradient_edge(leaf).node
         for leaf in leaves
