@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from autograd_tour.formats.save import dot, report, save, svg
     from autograd_tour.record.codec import dumps, loads
     from autograd_tour.record.facts import TensorFacts
-    from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+    from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
     from autograd_tour.record.ledger import Ledger
+    from autograd_tour.record.node import Node
     from autograd_tour.record.trace import Trace
     from autograd_tour.tracer import accumulate, stepper, trace
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from autograd_tour.record.facts import Number
-from autograd_tour.record.graph import Attribute, Cut
+from autograd_tour.record.node import Attribute, Cut
 
 __all__ = [
     "MINUS",

@@ -17,19 +17,9 @@ from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import (
-    BackwardPass,
-    Cut,
-    Edge,
-    Graph,
-    Group,
-    Meta,
-    Node,
-    Saved,
-    SourceLine,
-    Step,
-)
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Meta, SourceLine, Step
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
+from autograd_tour.record.node import Cut, Node, Saved
 from autograd_tour.record.rule import Constant, Symbol, Words, apply
 from autograd_tour.record.trace import Trace
 

@@ -17,8 +17,9 @@ from autograd_tour.formats import Format, Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons import ProgramLesson
 from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.views import picture_of

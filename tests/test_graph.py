@@ -12,8 +12,9 @@ import autograd_tour as tour
 from autograd_tour.errors import GraphError
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount
+from autograd_tour.record.node import Node
 from autograd_tour.record.validate import validate
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.node import Node
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
 from autograd_tour.views.worked import operand_values

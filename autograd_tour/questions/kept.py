@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from autograd_tour.questions.base import Question, Run, Wrong
-from autograd_tour.record.graph import Node
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
 from autograd_tour.rules.evaluate import symbols

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autograd_tour.errors import GraphError
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.vocabulary import fault
 
 __all__ = ["LONGEST_ID", "validate"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line

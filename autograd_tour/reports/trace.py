@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Saved
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.node import Saved
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short

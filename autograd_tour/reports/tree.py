@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.text import one_line
 
 __all__ = ["tree"]

@@ -78,7 +78,7 @@ def to_plain(box: Box) -> str:
     raise TypeError(box)
 
 
-_SPACED = frozenset("=+−·\N{CIRCLED DOT OPERATOR}⊗@<>≤≥≠") | {"and", "or", "if", "else"}
+_SPACED = frozenset("=+−·⊙⊗@<>≤≥≠") | {"and", "or", "if", "else"}
 
 
 def _is_single(text: str) -> bool:
@@ -107,7 +107,7 @@ _GREEK = dict(
 _OPERATORS = {
     "|": "|",
     "·": r"\cdot",
-    "\N{CIRCLED DOT OPERATOR}": r"\odot",
+    "⊙": r"\odot",
     "⊗": r"\otimes",
     "−": "-",
     "≤": r"\leq",

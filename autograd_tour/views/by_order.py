@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
 from autograd_tour.views.contract import Title, operations_in
 from autograd_tour.views.quotient import Pair, is_topological

@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from autograd_tour.record.graph import Edge, Graph, Node, Saved
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node, Saved
 from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
 from autograd_tour.views.bundle import bundled

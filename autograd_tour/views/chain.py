@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View

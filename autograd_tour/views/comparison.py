@@ -8,7 +8,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import Change, Edge, Graph, Node, State
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Change, Node, State
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
 from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.totals import add, remarks, totals

@@ -7,17 +7,8 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.graph import (
-    BackwardPass,
-    Change,
-    ChangeKind,
-    Edge,
-    Graph,
-    Node,
-    SourceLine,
-    State,
-    Step,
-)
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, SourceLine, Step
+from autograd_tour.record.node import Change, ChangeKind, Node, State
 from autograd_tour.text import attribute_text, number
 from autograd_tour.views.matching import matches
 from autograd_tour.views.quotient import flow, topological
@@ -30,7 +21,7 @@ NONE = "none"
 def diff(a: Graph, b: Graph) -> Graph:
     """One graph with all nodes and edges of both; each has a state and says what changed.
 
-    What is in both has the ids and the data of ``b``, and :attr:`~autograd_tour.record.graph.Node.changes`
+    What is in both has the ids and the data of ``b``, and :attr:`~autograd_tour.record.node.Node.changes`
     tell how it was in ``a``. What is gone keeps the data of ``a`` under new ids. Numbers count as
     changed if they differ in their first six digits. Neither graph is changed.
     """

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autograd_tour.record.graph import Graph, Node, Step
+from autograd_tour.record.graph import Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.views.nonfinite import NonFinites
 from autograd_tour.views.picture import Row, Run, within
 from autograd_tour.views.steps import Timeline

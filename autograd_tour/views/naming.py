@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
+from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.record.node import Node, Saved
 from autograd_tour.views.picture import Role, Row, Run
 from autograd_tour.views.wording import elements, shape_text
 

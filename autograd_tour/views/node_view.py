@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.rules.node import LETTERS, NodeView, Operand, is_compound
 
 __all__ = ["node_view"]

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 
 __all__ = ["NonFinite", "NonFinites", "nonfinites"]
 

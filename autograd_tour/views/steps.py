@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Edge, Graph, Node, Step
+from autograd_tour.record.graph import Edge, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.worked import Worked, operand_values, worked
 

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.pause import collector_paused

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
-from autograd_tour.record.graph import Node, Totals
+from autograd_tour.record.node import Node, Totals
 from autograd_tour.text import number
 
 __all__ = ["add", "remarks", "totals"]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Apply, Expression, Symbol, Words
 from autograd_tour.rules.evaluate import evaluate, is_elementwise, symbols
 from autograd_tour.rules.spelling import Level, Piece, spell

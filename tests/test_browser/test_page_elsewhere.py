@@ -8,7 +8,8 @@ import pytest
 
 from autograd_tour.formats import Settings
 from autograd_tour.formats.page.document import page as page_of
-from autograd_tour.record.graph import Graph, Node, SourceLine
+from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from tests.test_formats.test_page import HOSTILE
 

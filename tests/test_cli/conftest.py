@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from autograd_tour import formats, lessons, views
 from autograd_tour.cli import cli
 from autograd_tour.record import codec
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 
 Run = Callable[..., Result]

@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from autograd_tour.record import codec
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 
 PROGRAM = (
     "import torch\n"

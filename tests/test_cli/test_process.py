@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from autograd_tour.record import codec
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 
 HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy", "resvg_py", "typst", "fontTools")
 

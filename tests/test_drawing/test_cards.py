@@ -10,7 +10,8 @@ import autograd_tour as tour
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import Edge, Graph, Node, Saved
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node, Saved
 from tests.pictures import scene_of
 
 

@@ -14,7 +14,8 @@ from autograd_tour.drawing.large import CROWDED, LARGE
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Words
 from autograd_tour.views.picture import Label, Run
 from tests.pictures import picture, scene_of

@@ -10,7 +10,8 @@ import pytest
 from autograd_tour import trace
 from autograd_tour.cli import cli
 from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.record.graph import BackwardPass, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.views.fold import fold
 from tests.pictures import film, picture
 from tests.programs import basics, models

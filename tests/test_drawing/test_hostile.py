@@ -13,7 +13,8 @@ from msgspec.structs import replace
 import autograd_tour as tour
 from autograd_tour.drawing.engine import choose
 from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.record.graph import Edge, Graph, Group, Node
+from autograd_tour.record.graph import Edge, Graph, Group
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Words
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff

@@ -9,7 +9,8 @@ from autograd_tour.drawing.large import LARGE
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Words
 from tests.pictures import picture, scene_of
 

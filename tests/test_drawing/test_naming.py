@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from autograd_tour.drawing.metrics import fit, fit_around, text_width
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Node, Saved, SourceLine
+from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.record.node import Node, Saved
 from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
 from autograd_tour.views.picture import Card, Row, Scene
 

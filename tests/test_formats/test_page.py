@@ -18,7 +18,8 @@ from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.document import WEB, page
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.record.graph import Graph, Node, SourceLine
+from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from tests.programs import basics, models
 

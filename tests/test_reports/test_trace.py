@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Node, SourceLine, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, SourceLine, Step
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.node import Node
 from autograd_tour.reports import report
 from autograd_tour.reports.tables import table
 from autograd_tour.reports.tree import DEEPEST, LINES, tree

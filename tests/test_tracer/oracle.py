@@ -22,7 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import autograd_tour as tour
 from autograd_tour.record import codec
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.validate import validate
 
 Fn = Any

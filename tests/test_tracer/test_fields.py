@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import autograd_tour as tour
-from autograd_tour.record.graph import Cut, Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Cut, Node
 from autograd_tour.text import attribute_text, cut_text
 from tests.programs import hooks
 from tests.programs.compiled import compiled

@@ -13,7 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 import autograd_tour as tour
 from autograd_tour.record import codec
-from autograd_tour.record.graph import Graph, Node, Step
+from autograd_tour.record.graph import Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Node, Saved, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Step
+from autograd_tour.record.node import Node, Saved
 from autograd_tour.record.rule import Words
 from autograd_tour.views.contract import Title, contract, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops

@@ -17,7 +17,8 @@ from autograd_tour.formats.base import Settings
 from autograd_tour.formats.comparison import files_of_diff
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import BackwardPass, Change, Edge, Graph, Node, Step
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
+from autograd_tour.record.node import Change, Node
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff, differs, tell
 from autograd_tour.views.fold import SCREEN, visible

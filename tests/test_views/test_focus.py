@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from autograd_tour import trace
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import SCREEN, visible
 

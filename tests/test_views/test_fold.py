@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
-from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Node, Step, Totals
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Step
+from autograd_tour.record.node import Node, Totals
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.contract import operations_in

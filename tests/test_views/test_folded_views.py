@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autograd_tour.drawing.dot import readable_dot
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.views import registry
 from autograd_tour.views.fold import fold
 from tests.pictures import scene_of

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from autograd_tour import trace
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Edge, Graph, Node
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Symbol, Words, apply
 from autograd_tour.rules.wording import short
 from autograd_tour.views.fold import fold

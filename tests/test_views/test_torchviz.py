@@ -12,7 +12,8 @@ from torch import nn
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.views.torchviz import arrows
 from tests.pictures import scene_of
 

@@ -5,7 +5,7 @@
 Debian's package fonts-croscore 20201225-1. Needs fontTools.
 
 Left out are hints for the pixels of small screens, kerning (boxes are sized without it) and scripts
-that only few names are written in. Three signs that we write are added. What is changed
+that only few names are written in. Four signs that we write are added. What is changed
 gets a name of its own, so that nobody takes it for the original.
 """
 
@@ -58,6 +58,7 @@ def cut(source: Path, family: str, style: str) -> TTFont:
     if family == SANS_FAMILY:
         _add(font, "\u2610", [("\u25a1", 0.9, 0.31)])
         _add(font, "\u2715", [("\u00d7", 1.1, 0.31)])
+        _add(font, "\u2299", [("\u25cb", 0.94, 0.31), ("\u2022", 0.5, 0.31)])
         _add(font, "\u2297", [("\u25cb", 0.94, 0.31), ("\u00d7", 0.72, 0.31)])
     return font
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from autograd_tour.record.facts import Stats, TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import attribute_text, clean, number, one_line
 from autograd_tour.views.steps import Frame, Timeline

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from autograd_tour.record.graph import Edge, Node
+from autograd_tour.record.graph import Edge
+from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
 from autograd_tour.tracer.assemble.edges import leaf_edges, slots_of
 from autograd_tour.tracer.assemble.material import Material

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd_tour.record.graph import Attribute
+from autograd_tour.record.node import Attribute
 from autograd_tour.tracer.assemble.kept import Kept, measure_saved
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.operands import Operands, place_operands

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Edge, Node
+from autograd_tour.record.graph import Edge
+from autograd_tour.record.node import Node
 from autograd_tour.tracer.assemble.edges import leaf_edges, slots_of
 from autograd_tour.tracer.assemble.nodes import leaf_nodes, listed
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import SavedState
+from autograd_tour.record.node import SavedState
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.operands import Operands, constant_at
 from autograd_tour.tracer.assemble.readings import Reading, origin, position

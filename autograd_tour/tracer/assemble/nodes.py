@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from autograd_tour.record.graph import Cut, Node, Saved
+from autograd_tour.record.node import Cut, Node, Saved
 from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.kept import Kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd_tour.record.graph import Attribute
+from autograd_tour.record.node import Attribute
 from autograd_tour.rules import formulas
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.saved import SavedTensorView, read_attributes, read_saved

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from autograd_tour.record.facts import Number
-from autograd_tour.record.graph import Attribute, SavedState
+from autograd_tour.record.node import Attribute, SavedState
 from autograd_tour.tracer.measure import bare, plain
 
 __all__ = ["SavedTensorView", "read_attributes", "read_saved"]

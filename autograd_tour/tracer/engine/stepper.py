@@ -21,7 +21,8 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph, Node
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import number
 from autograd_tour.tracer.assemble.inner import inner_leaf_nodes
