@@ -53,7 +53,8 @@ _ROOMS = {
     "record.facts": ("TensorFacts",),
     # Not of `formats` itself: there `dot` and `svg` become its submodules once those are loaded.
     "formats.save": ("dot", "report", "save", "svg"),
-    "record.graph": ("BackwardPass", "Edge", "Graph", "Node", "Step"),
+    "record.graph": ("BackwardPass", "Edge", "Graph", "Step"),
+    "record.node": ("Node",),
     "record.ledger": ("Ledger",),
     "record.trace": ("Trace",),
     "tracer": ("accumulate", "stepper", "trace"),

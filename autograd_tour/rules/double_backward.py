@@ -7,14 +7,13 @@ gradient that came in then, ``b`` what the forward pass kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from autograd_tour.record.rule import Expression, Rule, Words, apply
 from autograd_tour.rules.activations import compared, indicator
 from autograd_tour.rules.definition import A, B, Definition, G, attribute, by_slot, define
 from autograd_tour.rules.elementwise import ZERO, exp
-from autograd_tour.rules.node import NodeView, Shape
+from autograd_tour.rules.node import NodeView
 
 __all__ = ["DOUBLE_BACKWARD"]
 
@@ -79,35 +78,33 @@ def _gelu(node: NodeView, slot: int) -> Expression | Words:
     return G * a * ((2 - b**2) * density)
 
 
-def _rows(node: NodeView) -> tuple[Shape, Expression, Expression] | None:
-    dim, shape = node.integer("dim"), node.shape(0)
-    if dim is None or shape is None:
-        return None
-    return (dim % len(shape),) if shape else (), node.input(0), node.input(1)
+Sum = Callable[[Expression], Expression]
 
 
-def _softmax(node: NodeView, slot: int) -> Expression | None:
-    """``b·(a − Σ b·a)`` by either side; ``b`` is the softmax."""
-    rows = _rows(node)
-    if rows is None or slot > 1:
-        return None
-    dims, a, b = rows
-    over: dict[str, Any] = {"dims": dims, "keepdim": True}
-    if slot == 0:
-        return b * (G - apply("sum", b * G, **over))
-    return G * (a - apply("sum", a * b, **over)) - a * apply("sum", b * G, **over)
+def _of_rows(
+    rules: Callable[[Expression, Expression, Sum], Sequence[Expression]],
+) -> Callable[[NodeView, int], Expression | None]:
+    """``rules(a, b, summed)`` gives those of both inputs; ``summed`` adds up the rows of the softmax."""
+
+    def rule(node: NodeView, slot: int) -> Expression | None:
+        dim, shape = node.integer("dim"), node.shape(0)
+        if dim is None or shape is None or slot > 1:
+            return None
+        over = (dim % len(shape),) if shape else ()
+        both = rules(node.input(0), node.input(1), lambda item: apply("sum", item, dims=over, keepdim=True))
+        return both[slot]
+
+    return rule
 
 
-def _log_softmax(node: NodeView, slot: int) -> Expression | None:
-    """``a − exp(b)·Σ a`` by either side; ``b`` is the logarithm of the softmax."""
-    rows = _rows(node)
-    if rows is None or slot > 1:
-        return None
-    dims, a, b = rows
-    over: dict[str, Any] = {"dims": dims, "keepdim": True}
-    if slot == 0:
-        return G - apply("sum", exp(b) * G, **over)
-    return -(G * (exp(b) * apply("sum", a, **over)))
+def _softmax(a: Expression, b: Expression, summed: Sum) -> tuple[Expression, Expression]:
+    """Of ``b·(a − Σ b·a)``; ``b`` is the softmax."""
+    return b * (G - summed(b * G)), G * (a - summed(a * b)) - a * summed(b * G)
+
+
+def _log_softmax(a: Expression, b: Expression, summed: Sum) -> tuple[Expression, Expression]:
+    """Of ``a − exp(b)·Σ a``; ``b`` is the logarithm of the softmax."""
+    return G - summed(exp(b) * G), -(G * (exp(b) * summed(a)))
 
 
 def _mse(node: NodeView, slot: int) -> Expression | None:
@@ -220,8 +217,8 @@ DOUBLE_BACKWARD: Mapping[str, Definition] = {
     "LogSigmoidBackwardBackward0": _pointwise(G * apply("sigmoid", -B), G * A * (-(_S * (1 - _S)))),
     "GeluBackwardBackward0": _pointwise(_gelu, _gelu),
     "NativeDropoutBackwardBackward0": _pointwise(_dropout),
-    "SoftmaxBackwardDataBackward0": by_slot(_softmax),
-    "LogSoftmaxBackwardDataBackward0": by_slot(_log_softmax),
+    "SoftmaxBackwardDataBackward0": by_slot(_of_rows(_softmax)),
+    "LogSoftmaxBackwardDataBackward0": by_slot(_of_rows(_log_softmax)),
     "MseLossBackwardBackward0": by_slot(_mse),
     "ConvolutionBackwardBackward0": by_slot(_convolution),
     **{

@@ -93,30 +93,19 @@ def _bias_of(fused: Expression) -> Callable[[NodeView, int], Expression]:
 
 _PRODUCT = Definition((G @ transpose(B), transpose(A) @ G), holomorphic=True)
 
+
+def _added_to(product: Expression) -> Definition:
+    """``β·A + α·product``, a product of ``B`` and ``C``."""
+    by_matrices = (G @ transpose(C)) * _ALPHA, (transpose(B) @ G) * _ALPHA
+    return define(G * _BETA, *by_matrices, fused=_BETA * A + _ALPHA * product, holomorphic=True)
+
+
 PRODUCTS: Mapping[str, Definition] = {
     "MmBackward0": _PRODUCT,
     "BmmBackward0": _PRODUCT,
-    "AddmmBackward0": define(
-        G * _BETA,
-        (G @ transpose(C)) * _ALPHA,
-        (transpose(B) @ G) * _ALPHA,
-        fused=_BETA * A + _ALPHA * (B @ C),
-        holomorphic=True,
-    ),
-    "BaddbmmBackward0": define(
-        G * _BETA,
-        (G @ transpose(C)) * _ALPHA,
-        (transpose(B) @ G) * _ALPHA,
-        fused=_BETA * A + _ALPHA * (B @ C),
-        holomorphic=True,
-    ),
-    "AddbmmBackward0": define(
-        G * _BETA,
-        (G @ transpose(C)) * _ALPHA,
-        (transpose(B) @ G) * _ALPHA,
-        fused=_BETA * A + _ALPHA * apply("sum", B @ C, dims=(0,)),
-        holomorphic=True,
-    ),
+    "AddmmBackward0": _added_to(B @ C),
+    "BaddbmmBackward0": _added_to(B @ C),
+    "AddbmmBackward0": _added_to(apply("sum", B @ C, dims=(0,))),
     "MvBackward0": define(outer(G, B), transpose(A) @ G, holomorphic=True),
     "AddmvBackward0": define(
         G * _BETA,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from autograd_tour.record.facts import TensorFacts
@@ -63,26 +65,23 @@ def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     return LocalRules(rules, tuple([table.marks(node, rule) for rule in rules]), table.fused(node))
 
 
+@dataclass(frozen=True)
 class _Views:
     """Nodes as their rules see them."""
 
-    def __init__(
-        self,
-        material: Material,
-        readings: Sequence[Reading],
-        values: Values,
-        operands: Sequence[Operands],
-        kept: Sequence[Sequence[Kept]],
-        titles: Titles,
-    ) -> None:
-        self.material = material
-        self.readings = readings
-        self.values = values
-        self.operands = operands
-        self.kept = kept
-        self.titles = titles
-        named = {name for one in values.names for name in one} | {title.name for title in titles.nodes}
-        self.taken = frozenset(LETTERS & (named | {title.name for title in titles.constants.values()}))
+    material: Material
+    readings: Sequence[Reading]
+    values: Values
+    operands: Sequence[Operands]
+    kept: Sequence[Sequence[Kept]]
+    titles: Titles
+
+    @cached_property
+    def taken(self) -> frozenset[str]:
+        """Letters of rules that something in the program is called by."""
+        named = {name for names in self.values.names for name in names}
+        titles = (*self.titles.nodes, *self.titles.constants.values())
+        return LETTERS & (named | {title.name for title in titles})
 
     def node(self, i: int) -> NodeView:
         """Node ``i``."""
