@@ -6,6 +6,7 @@ import gc
 import random
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import compress
@@ -18,6 +19,7 @@ from torch.nn.parameter import is_lazy
 __all__ = [
     "ONE_AT_A_TIME",
     "Buffers",
+    "LiveTensors",
     "collector_paused",
     "grads_restored",
     "random_state_restored",
@@ -141,19 +143,24 @@ class Buffers:
 
 @contextmanager
 def grads_restored(
-    leaves: Iterable[Tensor], *, empty: bool = False, beyond: bool = False
+    leaves: Iterable[Tensor],
+    *,
+    empty: bool = False,
+    beyond: bool = False,
+    live: LiveTensors | None = None,
 ) -> Iterator[list[Tensor]]:
     """Let a backward run on ``leaves`` and give back every ``.grad`` object, untouched.
 
     Meanwhile each leaf has a copy of its ``.grad`` (none at all if ``empty``), since the engine adds
     in place. Tensors that asked for ``retain_grad`` and leaves that the graph does not lead to are found
-    among the live objects; ``beyond`` says that a Function in the graph may write to the latter.
+    among the live objects; ``beyond`` says that a Function in the graph may write to the latter. Who calls
+    this again and again gives the same ``live``.
     Gives all tensors that are looked after.
     """
     found = [(leaf, leaf.grad) for leaf in leaves]
     inside = {id(leaf) for leaf, _ in found}
     retained, others = [], []
-    for tensor in _live_tensors():
+    for tensor in (live or LiveTensors()).look():
         kind = _keeps_grad(tensor)
         if kind == "retained":
             retained.append((tensor, tensor.grad))
@@ -168,14 +175,39 @@ def grads_restored(
             tensor.grad = grad
 
 
-def _live_tensors() -> list[Tensor]:
+class LiveTensors:
+    """All tensors that are alive.
+
+    A second look reads only the objects made since the first. Those are in the collector's two young
+    generations as long as it has emptied none of these, which it counts.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[weakref.ref[Tensor]] = []
+        self._collections: tuple[int, ...] = ()
+
+    def look(self) -> list[Tensor]:
+        """Those that are alive now."""
+        collections = tuple(generation["collections"] for generation in gc.get_stats()[1:])
+        if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
+            before = [tensor for reference in self._known if (tensor := reference()) is not None]
+            seen = set(map(id, before))
+            young = _tensors_among([*gc.get_objects(0), *gc.get_objects(1)])
+            tensors = before + [tensor for tensor in young if id(tensor) not in seen]
+        else:
+            tensors = _tensors_among(gc.get_objects())
+        self._collections = collections
+        self._known = list(map(weakref.ref, tensors))
+        return tensors
+
+
+def _tensors_among(objects: list[Any]) -> list[Tensor]:
     kinds, new = {Tensor}, [Tensor]
     while new:
         new = [kind for known in new for kind in type.__subclasses__(known) if kind not in kinds]
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
-    objects = gc.get_objects()
     return list(compress(objects, map(kinds.__contains__, map(type, objects))))
 
 

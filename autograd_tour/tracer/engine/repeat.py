@@ -19,6 +19,7 @@ from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
+    LiveTensors,
     grads_restored,
     random_state_restored,
     switches_restored,
@@ -64,6 +65,7 @@ def accumulate(
     histories: dict[Policy, list[list[Call]]] = {}
     labels: list[tuple[str, tuple[int, ...]]] = []
     losses: list[TensorFacts | None] = []
+    live = LiveTensors()
     with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
         for number in range(calls):
             with Buffers() as buffers:
@@ -83,7 +85,7 @@ def accumulate(
                         f"the program used other leaves in backward call {number + 1} than in the first",
                         "Accumulation follows the same parameters: make the program do the same in each call",
                     )
-                with grads_restored(leaves, empty=True, beyond=True):
+                with grads_restored(leaves, empty=True, beyond=True, live=live):
                     # Where there was no .grad, what a backward brings is what is there afterwards.
                     contributions: list[TensorFacts | None] = []
                     for policy in sorted(POLICIES, key=lambda policy: policy != "none"):

@@ -1,0 +1,39 @@
+"""Tensors are found wherever they are, whether they were there before or are new, and none is kept alive."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+
+from autograd_tour.tracer.surroundings import LiveTensors
+
+
+class Named(torch.Tensor):
+    """A tensor of another class."""
+
+
+@pytest.mark.parametrize("collected", [None, 0, 1, 2])
+def test_a_second_look_finds_what_is_new_and_what_was_there(collected):
+    old, live = torch.ones(2), LiveTensors()
+    first = live.look()
+    assert any(tensor is old for tensor in first)
+    del first
+    new = [torch.ones(1), torch.nn.Parameter(torch.ones(1)), torch.ones(1).as_subclass(Named)]
+    if collected is not None:
+        gc.collect(collected)
+    for _ in range(2):
+        seen = live.look()
+        assert all(any(tensor is item for tensor in seen) for item in (old, *new))
+        assert len(set(map(id, seen))) == len(seen)
+
+
+def test_a_look_keeps_nothing_alive():
+    live, tensor = LiveTensors(), torch.ones(2)
+    live.look()
+    gone = weakref.ref(tensor)
+    del tensor
+    assert gone() is None
+    assert all(item is not None for item in live.look())
