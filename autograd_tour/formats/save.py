@@ -79,7 +79,9 @@ def _format_of(name: str) -> str:
     every = [(ending, writer.name) for writer in registry().values() for ending in _endings(writer)]
     fitting = [pair for pair in every if name.endswith(pair[0])]
     if not fitting:
-        endings = ", ".join(ending for ending, _ in every)
+        # What has several endings makes several files, and none of them can be saved alone.
+        single = [_endings(writer) for writer in registry().values() if len(_endings(writer)) == 1]
+        endings = ", ".join(ending for (ending,) in single)
         suffix = Path(name).suffix
         raise UsageError(f"cannot tell the format from the ending {suffix!r}", f"Use one of: {endings}")
     return max(fitting, key=lambda pair: len(pair[0]))[1]
@@ -108,8 +110,12 @@ def _content(
     whole = f"{STEM}-{chosen}.{name}"  # the frames of a film stand beside the film itself
     if len(files) > 1 and whole not in files:
         raise UsageError(
-            f"this makes {len(files)} files, and save() writes one: {', '.join(list(files)[:3])}, …",
+            f"this makes {len(files)} files, and save() writes one: {_listed(list(files))}",
             f"autograd-tour render TARGET -f {name} --view {chosen} writes them all, TARGET being a program "
             "or a trace saved as .json",
         )
     return files.get(whole) or next(iter(files.values()))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

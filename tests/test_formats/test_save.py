@@ -135,3 +135,12 @@ def test_an_unknown_format_is_a_usage_error(graph):
     with pytest.raises(UsageError, match="unknown format 'sgv'") as caught:
         files_of_trace("net", Trace(graph), Settings(formats=("sgv",)))
     assert "'svg'" in caught.value.hint
+
+
+def test_only_endings_that_can_be_saved_are_offered_and_all_files_are_counted(graph, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        tour.save(graph, tmp_path / "x.bmp")
+    assert "-answer.svg" not in caught.value.hint
+    assert "-jupyterquiz.json" in caught.value.hint
+    with pytest.raises(UsageError, match=r"trace-answer\.svg\. "):
+        tour.save(graph, tmp_path / "x-quiz.json")
