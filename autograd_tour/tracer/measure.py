@@ -24,7 +24,7 @@ FULL_LIMIT = 100_000
 FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
 
-_Place = tuple[int, int, torch.dtype]
+_Block = tuple[int, int, torch.dtype]
 
 ROW = 4096
 
@@ -64,7 +64,7 @@ class Recorder:
         self.ceiling = ceiling
         self.reached = False
         self._left = ceiling * 1e6
-        self._known: dict[int, tuple[weakref.ref[Tensor], int, dict[_Place, Stats]]] = {}
+        self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
 
     def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
         """Facts of ``tensor``, see :func:`measure`."""
@@ -92,15 +92,15 @@ class Recorder:
         if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
             return _torch_stats(dense)
         owner = original._base if original._base is not None else original
-        entry = self._known.get(id(owner))
+        entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
-            entry = self._known[id(owner)] = (weakref.ref(owner), owner._version, {})
-        place = dense.data_ptr(), dense.numel(), dense.dtype
-        found = entry[2].get(place)
-        if found is None:
-            found = entry[2][place] = _torch_stats(dense)
-        return found
+            entry = self._statistics[id(owner)] = (weakref.ref(owner), owner._version, {})
+        block = dense.data_ptr(), dense.numel(), dense.dtype
+        stats = entry[2].get(block)
+        if stats is None:
+            stats = entry[2][block] = _torch_stats(dense)
+        return stats
 
 
 def measure(

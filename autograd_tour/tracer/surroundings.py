@@ -157,8 +157,8 @@ def grads_restored(
     this again and again gives the same ``live``.
     Gives all tensors that are looked after.
     """
-    found = [(leaf, leaf.grad) for leaf in leaves]
-    inside = {id(leaf) for leaf, _ in found}
+    leaf_grads = [(leaf, leaf.grad) for leaf in leaves]
+    inside = {id(leaf) for leaf, _ in leaf_grads}
     retained, others = [], []
     for tensor in (live or LiveTensors()).look():
         kind = _keeps_grad(tensor)
@@ -167,11 +167,11 @@ def grads_restored(
         elif kind == "leaf" and beyond and id(tensor) not in inside:
             others.append((tensor, tensor.grad))
     try:
-        for leaf, grad in found + others:
+        for leaf, grad in leaf_grads + others:
             leaf.grad = None if grad is None or (empty and id(leaf) in inside) else grad.detach().clone()
-        yield [tensor for tensor, _ in found + retained + others]
+        yield [tensor for tensor, _ in leaf_grads + retained + others]
     finally:
-        for tensor, grad in found + retained + others:
+        for tensor, grad in leaf_grads + retained + others:
             tensor.grad = grad
 
 
@@ -183,28 +183,28 @@ class LiveTensors:
     """
 
     def __init__(self) -> None:
-        self._known: list[weakref.ref[Tensor]] = []
+        self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
 
     def look(self) -> list[Tensor]:
         """Those that are alive now."""
         collections = tuple(generation["collections"] for generation in gc.get_stats()[1:])
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
-            before = [tensor for reference in self._known if (tensor := reference()) is not None]
+            before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
             young = _tensors_among([*gc.get_objects(0), *gc.get_objects(1)])
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
             tensors = _tensors_among(gc.get_objects())
         self._collections = collections
-        self._known = list(map(weakref.ref, tensors))
+        self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
 def _tensors_among(objects: list[Any]) -> list[Tensor]:
     kinds, new = {Tensor}, [Tensor]
     while new:
-        new = [kind for known in new for kind in type.__subclasses__(known) if kind not in kinds]
+        new = [kind for base in new for kind in type.__subclasses__(base) if kind not in kinds]
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.

@@ -129,15 +129,15 @@ def record_of(
     roots = [root_of(tensor) for tensor in tensors]
     skeleton = walk(fn for fn, _ in roots)
     try:
-        places = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
+        gradient_edges = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
-        results = _results(request, record, outputs, places)
+        results = _results(request, record, outputs, gradient_edges)
         leaf_names = request.leaf_names(skeleton.leaves(), record)
         material = Material.gather(skeleton, record, request.recorder, leaf_names, results)
         examined = None if material.structure_only else examine(material)
         heard: Backward | None = None
         if start is not None:
-            where = {id(tensor): place for tensor, place in zip(tensors, places, strict=True)}
+            where = {id(tensor): edge for tensor, edge in zip(tensors, gradient_edges, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
             heard = record_backward(skeleton, begun, request.recorder, fresh=record is not None)
             del begun
@@ -148,7 +148,7 @@ def record_of(
             groups=_groups(record),
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),
-            outputs=tuple((built.ids[i], k) for i, k in places),
+            outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
             meta=_meta(request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks())),
         )
     finally:
@@ -160,11 +160,11 @@ def _results(
     request: Request,
     record: ForwardRecord | None,
     outputs: list[tuple[Tensor, str]],
-    places: list[tuple[int, int]],
+    gradient_edges: list[tuple[int, int]],
 ) -> list[Result]:
     return [
         Result(i, k, tensor, name or ("" if record is not None else find_name(tensor, request.caller)))
-        for (i, k), (tensor, name) in zip(places, outputs, strict=True)
+        for (i, k), (tensor, name) in zip(gradient_edges, outputs, strict=True)
     ]
 
 

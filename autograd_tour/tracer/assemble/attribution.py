@@ -54,9 +54,9 @@ def _followed(
 ) -> list[CallRecord | None]:
     sure: list[CallRecord | None] = [None] * len(skeleton)
     for i, tensor in outputs:
-        made = record.producer(tensor)
-        if made is not None and made[0].start <= numbers[i] < made[0].stop:
-            sure[i] = made[0]
+        producer = record.producer(tensor)
+        if producer is not None and producer[0].start <= numbers[i] < producer[0].stop:
+            sure[i] = producer[0]
     for i in range(len(skeleton) - 1, -1, -1):
         call = sure[i]
         if call is None:

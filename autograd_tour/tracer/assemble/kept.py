@@ -71,8 +71,10 @@ def _facts(
     """Those of its maker if the tensor is unchanged, else measured."""
     if view.tensor is None:
         return None
-    known = values.of(*home) if home is not None and not view.tensor.is_inference() else None
-    unchanged = known is not None and known.has_values and known.version == view.tensor._version
-    if unchanged and known is not None and known.shape == tuple(view.tensor.shape):
-        return known
+    output_facts = values.of(*home) if home is not None and not view.tensor.is_inference() else None
+    unchanged = (
+        output_facts is not None and output_facts.has_values and output_facts.version == view.tensor._version
+    )
+    if unchanged and output_facts is not None and output_facts.shape == tuple(view.tensor.shape):
+        return output_facts
     return material.recorder.measure(view.tensor)

@@ -200,8 +200,8 @@ def notes_of(fn: Any, name: str) -> tuple[str, ...]:
         notes.append("opaque: torch.compile keeps what happens inside to itself")
     elif is_custom(fn, name):
         notes.append("custom Function")
-        if place := place_of_backward(fn._forward_cls):
-            notes.append(f"its backward() is at {place}")
+        if location := place_of_backward(fn._forward_cls):
+            notes.append(f"its backward() is at {location}")
     if name == "CopySlices":
         notes.append("in place on a view: the real node is hidden inside")
     return tuple(notes)

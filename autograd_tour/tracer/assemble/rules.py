@@ -54,10 +54,10 @@ def local_rules(
 
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
-    place = place_of_backward(function) if function is not None else ""
-    if place:  # what the program wrote itself is told by its own line
+    location = place_of_backward(function) if function is not None else ""
+    if location:  # what the program wrote itself is told by its own line
         inputs = material.skeleton.next[i]
-        words = Words(f"your backward(), {place}")
+        words = Words(f"your backward(), {location}")
         return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]

@@ -85,7 +85,7 @@ def _unpack_all(fn: Any, attribute: str) -> list[tuple[Tensor | None, SavedState
 
 def read_attributes(fn: Any) -> tuple[tuple[str, Attribute], ...]:
     """The plain values a node keeps (``exponent``, ``dim``, sizes), sorted by name."""
-    found: list[tuple[str, Attribute]] = []
+    attributes: list[tuple[str, Attribute]] = []
     kind: Any = type(fn)
     for name in _fields(kind)[1]:
         try:
@@ -93,8 +93,8 @@ def read_attributes(fn: Any) -> tuple[tuple[str, Attribute], ...]:
         except (RuntimeError, TypeError):
             continue
         if value is not None:
-            found.append((name, value))
-    return tuple(found)
+            attributes.append((name, value))
+    return tuple(attributes)
 
 
 def _typed(value: object) -> Attribute | None:

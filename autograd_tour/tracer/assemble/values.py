@@ -51,9 +51,12 @@ class Values:
 
     def learn_result(self, i: int, k: int, call: CallRecord, result: int) -> None:
         """Output ``k`` of node ``i`` is this result of ``call``, if shapes and types agree."""
-        facts, known = call.outputs[result], self.of(i, k)
+        facts, output_facts = call.outputs[result], self.of(i, k)
         self.returned.add(i)
-        if known is not None and (known.shape, known.dtype) == (facts.shape, facts.dtype):
+        if output_facts is not None and (output_facts.shape, output_facts.dtype) == (
+            facts.shape,
+            facts.dtype,
+        ):
             self.learn(i, k, facts, call.names[result] if result < len(call.names) else "")
 
 
@@ -72,10 +75,10 @@ def read_values(material: Material, readings: Sequence[Reading]) -> Values:
 
 
 def read_result(
-    recorder: Recorder, result: Result, known: TensorFacts | None
+    recorder: Recorder, result: Result, output_facts: TensorFacts | None
 ) -> tuple[TensorFacts | None, str]:
-    """(facts if they tell more than what is ``known``, name) of a tensor that the program returned."""
-    facts = recorder.measure(result.tensor) if known is None or not known.has_values else None
+    """(facts if they tell more than ``output_facts`` do, name) of a tensor that the program returned."""
+    facts = recorder.measure(result.tensor) if output_facts is None or not output_facts.has_values else None
     return facts, result.name
 
 
@@ -97,14 +100,14 @@ def _from_calls(material: Material) -> Values:
         if last:
             values.returned.add(i)
         if last and call is not None and call.one_node_made_all:
-            for result, k in enumerate(call.places):
+            for result, k in enumerate(call.output_numbers):
                 values.learn_result(i, k, call, result)
     return values
 
 
 def _from_use(material: Material, values: Values, i: int, call: CallRecord) -> None:
     """Of the nodes of a call with several results, a use tells which of them made the result used."""
-    edges = [place for place in material.skeleton.next[i] if place[0] >= 0]
+    edges = [edge for edge in material.skeleton.next[i] if edge[0] >= 0]
     given = [operand for operand in call.operands if operand.differentiable]
     if len(edges) != len(given):
         return
@@ -130,10 +133,10 @@ def _from_saved(material: Material, readings: Sequence[Reading], values: Values)
 
 
 def _offer(material: Material, values: Values, i: int, k: int, tensor: Tensor) -> None:
-    known = values.of(i, k)
-    if tensor.is_nested or known is None or known.has_values:
+    output_facts = values.of(i, k)
+    if tensor.is_nested or output_facts is None or output_facts.has_values:
         return
-    if known.shape == tuple(tensor.shape) and known.dtype == bare(tensor.dtype):
+    if output_facts.shape == tuple(tensor.shape) and output_facts.dtype == bare(tensor.dtype):
         values.learn(i, k, material.recorder.measure(tensor))
 
 

@@ -74,7 +74,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     The order is the postorder of a depth-first walk along ``next_functions``, so it depends on
     the structure alone and is the same in every process.
     """
-    found = Skeleton()
+    skeleton = Skeleton()
     index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
     names: dict[str, str] = {}
     pending: list[NodeFn] = []
@@ -83,8 +83,8 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
         pending.append(root)
         while pending:
             fn = pending[-1]
-            place = index.get(fn)
-            if place is None:
+            position = index.get(fn)
+            if position is None:
                 index[fn] = -1
                 inputs = fn.next_functions
                 entered.append(inputs)
@@ -93,17 +93,21 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
                         pending.append(child)
                 continue
             pending.pop()
-            if place >= 0:
+            if position >= 0:
                 continue  # two nodes lead to it
-            index[fn] = len(found.fns)
-            found.fns.append(fn)
-            told = fn.name()
-            name = names.get(told) or names.setdefault(told, told.removeprefix("torch::autograd::"))
-            found.names.append(name)
-            found.next.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()]))
-        found.roots.append(index[root])
-    make_safe(found)
-    return found
+            index[fn] = len(skeleton.fns)
+            skeleton.fns.append(fn)
+            qualified_name = fn.name()
+            name = names.get(qualified_name) or names.setdefault(
+                qualified_name, qualified_name.removeprefix("torch::autograd::")
+            )
+            skeleton.names.append(name)
+            skeleton.next.append(
+                tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()])
+            )
+        skeleton.roots.append(index[root])
+    make_safe(skeleton)
+    return skeleton
 
 
 def make_safe(skeleton: Skeleton) -> None:

@@ -7,38 +7,38 @@ from collections.abc import Sequence
 
 from autograd_tour.record.facts import Number, TensorFacts
 
-__all__ = ["Arrivals", "Place"]
+__all__ = ["Arrivals", "Destination"]
 
-Place = tuple[int, int]
+Destination = tuple[int, int]
 """(node, output slot) that a gradient is sent to."""
 
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 class Arrivals:
-    """Gathers what is on its way; ``changed`` has the places where something else came out.
+    """Gathers what is on its way; ``changed`` has the destinations where something else came out.
 
     A single gradient has to come out as it went in. The sum of several is compared within rounding, by
     the elements that were kept and by the mean. No tensor is kept for this.
     """
 
     def __init__(self) -> None:
-        self.changed: set[Place] = set()
-        self._waiting: dict[Place, list[TensorFacts]] = {}
+        self.changed: set[Destination] = set()
+        self._waiting: dict[Destination, list[TensorFacts]] = {}
 
-    def add(self, place: Place, facts: TensorFacts) -> None:
-        """A gradient was sent to ``place``."""
-        self._waiting.setdefault(place, []).append(facts)
+    def add(self, destination: Destination, facts: TensorFacts) -> None:
+        """A gradient was sent to ``destination``."""
+        self._waiting.setdefault(destination, []).append(facts)
 
-    def compare(self, place: Place, received: TensorFacts | None) -> None:
-        """The node at ``place`` runs now, and this is what it received."""
-        sent = self._waiting.pop(place, None)
+    def compare(self, destination: Destination, received: TensorFacts | None) -> None:
+        """The node at ``destination`` runs now, and this is what it received."""
+        sent = self._waiting.pop(destination, None)
         if sent is None or received is None or not received.has_values:
             return
         if not all(facts.has_values for facts in sent):
             return
         if not (_is_same(sent[0], received) if len(sent) == 1 else _is_sum(sent, received)):
-            self.changed.add(place)
+            self.changed.add(destination)
 
 
 def _is_same(sent: TensorFacts, received: TensorFacts) -> bool:

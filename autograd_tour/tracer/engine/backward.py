@@ -16,7 +16,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
-from autograd_tour.tracer.engine.arrivals import Place
+from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import grads_restored
@@ -30,14 +30,14 @@ Facts = tuple[TensorFacts | None, ...]
 class Backward(NamedTuple):
     """What was heard of one backward, in the engine's order.
 
-    ``hooked`` are the places that received something else than was sent there: a hook of the program
+    ``hooked`` are the destinations that received something else than was sent there: a hook of the program
     changed the gradient on its way. ``inner`` are leaves that the graph does not lead to and that got a
     gradient all the same: their accumulators are numbered after the nodes of the skeleton, in this order.
     ``written`` are such leaves whose ``.grad`` was changed without an accumulator.
     """
 
     runs: list[NodeRun]
-    hooked: Set[Place]
+    hooked: Set[Destination]
     inner: Sequence[Inner] = ()
     written: Sequence[Tensor] = ()
 
@@ -48,7 +48,7 @@ class Backward(NamedTuple):
 
 def record_backward(
     skeleton: Skeleton,
-    starts: Sequence[tuple[Tensor, Tensor | None, Place]],
+    starts: Sequence[tuple[Tensor, Tensor | None, Destination]],
     recorder: Recorder,
     *,
     fresh: bool,
@@ -64,9 +64,9 @@ def record_backward(
         ProgramError: the engine or a hook of the program raised.
     """
     listener = Listener(skeleton, recorder)
-    for output, gradient, place in starts:
+    for output, gradient, destination in starts:
         begun = torch.ones_like(output) if gradient is None else gradient
-        listener.arrivals.add(place, recorder.measure(begun, gradient=True))
+        listener.arrivals.add(destination, recorder.measure(begun, gradient=True))
     handles = []
     try:
         for i, fn in enumerate(skeleton.fns):

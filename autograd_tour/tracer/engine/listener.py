@@ -74,12 +74,12 @@ class Listener:
         """The post-hook of node ``i``."""
 
         def hook(sent: Gradients, received: Gradients) -> None:
-            place, facts, before = self._running[i].pop()
+            index, facts, before = self._running[i].pop()
             if not self._running[i]:
                 del self._running[i]
             if i in self.leaves:
                 after = self._after(self.leaves[i], received, facts, before)
-                self.steps[place] = NodeRun(i, facts, (), before, after)
+                self.steps[index] = NodeRun(i, facts, (), before, after)
                 return
             # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
             left = tuple(
@@ -88,7 +88,7 @@ class Listener:
             for item, to in zip(left, self.next[i], strict=True):
                 if item is not None:
                     self.arrivals.add(to, item)
-            self.steps[place] = NodeRun(i, facts, left)
+            self.steps[index] = NodeRun(i, facts, left)
 
         return hook
 

@@ -74,8 +74,8 @@ def accumulate(
                 started, gradients = start_gradients(tensors, gradient)
                 losses.append(recorder.measure(started[0]))
                 leaves = _leaves(tensors)
-                found = LeafNames(leaves, names, program, args, record, caller)
-                described = [(found[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
+                leaf_names = LeafNames(leaves, names, program, args, record, caller)
+                described = [(leaf_names[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
                 if number == 0:
                     labels = described
                     mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}

@@ -284,10 +284,10 @@ def _names(graph: Graph) -> dict[str, str]:
 
 
 def _rules(graph: Graph, names: Mapping[str, str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    found: dict[str, list[tuple[str, str]]] = {}
+    rules_by_node: dict[str, list[tuple[str, str]]] = {}
     for edge in graph.select("gradient"):
-        found.setdefault(edge.src, []).append((names[edge.dst], short(edge.rule)))
-    return {node: tuple(rules) for node, rules in found.items()}
+        rules_by_node.setdefault(edge.src, []).append((names[edge.dst], short(edge.rule)))
+    return {node: tuple(rules) for node, rules in rules_by_node.items()}
 
 
 def _said(facts: TensorFacts | None) -> str:
@@ -295,5 +295,5 @@ def _said(facts: TensorFacts | None) -> str:
     if facts is None:
         return "None"
     shape = f"({', '.join(map(str, facts.shape))}) " if facts.shape else ""
-    shown = ", ".join(number(value) for value in facts.first[:3])
-    return f"{shape}{shown}{' …' if facts.numel > 3 else ''}" if shown else f"{shape}{facts.dtype}"
+    elements = ", ".join(number(value) for value in facts.first[:3])
+    return f"{shape}{elements}{' …' if facts.numel > 3 else ''}" if elements else f"{shape}{facts.dtype}"

@@ -44,7 +44,7 @@ def function_name(func: Any) -> str:
 
 def differentiates(func: Any) -> bool:
     """Whether ``func`` runs a backward: the nodes that it makes belong to a double backward."""
-    return any(func is known for known in _DIFFERENTIATING)
+    return any(func is function for function in _DIFFERENTIATING)
 
 
 class Operand:
@@ -93,7 +93,7 @@ class Operand:
 class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
-    ``outputs`` are the tensors of its result, ``places`` which output of their node they are, -1 for
+    ``outputs`` are the tensors of its result, ``output_numbers`` which output of their node they are, -1 for
     one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
     the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
     be an inner part. ``second_order``: it ran a backward, and its nodes are what that made.
@@ -106,8 +106,8 @@ class CallRecord:
         "method",
         "names",
         "operands",
+        "output_numbers",
         "outputs",
-        "places",
         "second_order",
         "site",
         "start",
@@ -128,7 +128,7 @@ class CallRecord:
         self.whole = site.direct
         self.names: tuple[str, ...] = ()
         self.outputs: tuple[TensorFacts, ...] = ()
-        self.places: tuple[int, ...] = ()
+        self.output_numbers: tuple[int, ...] = ()
         self.operands: list[Operand] = []
         self.second_order = False
 
@@ -142,8 +142,8 @@ class CallRecord:
         """Whether its results are sure to be outputs of one node, the last. A call such as
         ``hsplit`` makes a node for each.
         """
-        places = [place for place in self.places if place >= 0]
-        return len(set(places)) == len(places)
+        numbers = [number for number in self.output_numbers if number >= 0]
+        return len(set(numbers)) == len(numbers)
 
 
 class Constant:

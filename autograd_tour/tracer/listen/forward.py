@@ -53,7 +53,7 @@ class ForwardRecord:
         self.modules = ModuleRecord(stop)
         self.sites = Sites(stop, self.modules)
         self._constant_of: dict[int, int] = {}
-        self._made: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
+        self._producers: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
@@ -66,15 +66,15 @@ class ForwardRecord:
 
     def producer(self, tensor: Tensor) -> tuple[CallRecord, int] | None:
         """The call that returned ``tensor`` and the position in its result."""
-        made = self._made.get(id(tensor))
-        return (made[1], made[2]) if made is not None and made[0]() is tensor else None
+        entry = self._producers.get(id(tensor))
+        return (entry[1], entry[2]) if entry is not None and entry[0]() is tensor else None
 
     def name_output(self, tensor: Tensor, name: str) -> None:
         """Give a result the name the program uses for it, unless it has one."""
-        made = self.producer(tensor)
-        if made is None or not name:
+        producer = self.producer(tensor)
+        if producer is None or not name:
             return
-        call, position = made
+        call, position = producer
         names = list(call.names) + [""] * (position + 1 - len(call.names))
         names[position] = names[position] or name
         call.names = tuple(names)
@@ -109,10 +109,12 @@ class ForwardRecord:
                 and (operand := self._operand(item, path, user))
             ]
             call.outputs = tuple(map(self.recorder.measure, tensors))
-            call.places = tuple(tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors)
+            call.output_numbers = tuple(
+                tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
+            )
         call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
-            self._made[id(tensor)] = (weakref.ref(tensor), call, position)
+            self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
         for seq in range(start, stop):
             self._owner.setdefault(seq, call)
         self.calls.append(call)
@@ -134,9 +136,9 @@ class ForwardRecord:
         self.sites.move_out(run, frame)
         if run.visit == run.number:
             for item in _flatten(result):
-                made = self.producer(item) if isinstance(item, Tensor) else None
-                if made is not None and made[0].site.visit == run.number:
-                    made[0].whole = True
+                producer = self.producer(item) if isinstance(item, Tensor) else None
+                if producer is not None and producer[0].site.visit == run.number:
+                    producer[0].whole = True
 
     def note_output(self, tensor: Tensor) -> None:
         """The program returns ``tensor``: nothing else may have used it."""
@@ -169,13 +171,13 @@ class ForwardRecord:
             if item.is_leaf:
                 source = None if is_wrapped(item) else item
                 return Operand(self._leaf(item, user), True, source=source, path=path)
-            made = self.producer(item) or self._custom(item, user)
-            if made is None:
+            producer = self.producer(item) or self._custom(item, user)
+            if producer is None:
                 return Operand("", True)
-            names = made[0].names
-            if not (len(names) > made[1] and names[made[1]]) and user is not None:
+            names = producer[0].names
+            if not (len(names) > producer[1] and names[producer[1]]) and user is not None:
                 self.name_output(item, find_name(item, [user.f_locals]))
-            return Operand("", True, source=made[0], position=made[1])
+            return Operand("", True, source=producer[0], position=producer[1])
         if isinstance(item, (bool, str)) or item is None:
             return None
         if isinstance(item, (int, float, complex)):
@@ -212,9 +214,9 @@ class ForwardRecord:
                 if isinstance(leaf := getattr(before, "variable", None), Tensor):
                     self._leaf(leaf, user)
         call.outputs = (*call.outputs, self.recorder.measure(tensor))
-        call.places = (*call.places, tensor.output_nr)
+        call.output_numbers = (*call.output_numbers, tensor.output_nr)
         position = len(call.outputs) - 1
-        self._made[id(tensor)] = (weakref.ref(tensor), call, position)
+        self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
         return call, position
 
     def _note_apply(self, number: int, function: str, site: Site) -> CallRecord:
@@ -240,19 +242,19 @@ class ForwardRecord:
             self._note_apply(number - 1, applied[1], applied[0])
 
     def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
-        known = self._constant_of.get(id(tensor), -1)
-        if known >= 0 and self.constants[known].ref() is tensor:
-            facts = self.constants[known].facts
+        number = self._constant_of.get(id(tensor), -1)
+        if number >= 0 and self.constants[number].ref() is tensor:
+            facts = self.constants[number].facts
             if tensor.is_inference() or facts.version == tensor._version:
-                return known
-        made = Constant(
+                return number
+        constant = Constant(
             tensor, self.recorder.measure(tensor), self._look_up(tensor, user), self.birth(tensor)
         )
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
-            made.cut_from = cut[1:]
+            constant.cut_from = cut[1:]
         self._constant_of[id(tensor)] = len(self.constants)
-        self.constants.append(made)
+        self.constants.append(constant)
         return len(self.constants) - 1
 
     def _look_up(self, tensor: Tensor, user: FrameType | None) -> str:
@@ -268,9 +270,14 @@ class ForwardRecord:
             return  # only the shape was asked for
         for item in _flatten((args, kwargs)):
             if isinstance(item, Tensor) and item.requires_grad:
-                made = self.producer(item)
+                producer = self.producer(item)
                 leaf = item if item.is_leaf else None
-                self._cuts[id(result)] = (weakref.ref(result), function, made[0] if made else None, leaf)
+                self._cuts[id(result)] = (
+                    weakref.ref(result),
+                    function,
+                    producer[0] if producer else None,
+                    leaf,
+                )
                 return
 
 

@@ -13,9 +13,9 @@ from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.frames import home, is_library, user_frame, user_frames
 from autograd_tour.tracer.listen.names import find_name, modules_held
 
-__all__ = ["ModuleRecord", "ModuleRun", "Place"]
+__all__ = ["ModuleKey", "ModuleRecord", "ModuleRun"]
 
-Place = tuple[int, str]
+ModuleKey = tuple[int, str]
 """(id of the outermost module, path of a module in it)."""
 
 
@@ -27,12 +27,17 @@ class ModuleRun:
     called: this one or one around it. ``calls`` are those noted directly in it.
     """
 
-    __slots__ = ("calls", "frame", "nested", "number", "outer", "own", "owner", "place", "visit")
+    __slots__ = ("calls", "frame", "module_key", "nested", "number", "outer", "own", "owner", "visit")
 
     def __init__(
-        self, place: Place, number: int, frame: FrameType | None, owner: str | None, outer: ModuleRun | None
+        self,
+        module_key: ModuleKey,
+        number: int,
+        frame: FrameType | None,
+        owner: str | None,
+        outer: ModuleRun | None,
     ) -> None:
-        self.place = place
+        self.module_key = module_key
         self.number = number
         self.frame = frame
         self.owner = owner
@@ -54,7 +59,7 @@ class ModuleRecord:
         """The module that runs, ``None`` between modules."""
         self._count = 0
         self._owners: dict[type, str | None] = {}
-        self._kinds: dict[Place, str] = {}
+        self._kinds: dict[ModuleKey, str] = {}
         self._paths: dict[int, dict[int, str]] = {}
         self._passing: list[nn.Module] = []  # kept, so that no other module gets the id of one of them
         self._parameters: set[int] = set()
@@ -63,17 +68,17 @@ class ModuleRecord:
         self._prefixes: dict[int, str] = {}
 
     @property
-    def current(self) -> Place | None:
+    def current(self) -> ModuleKey | None:
         """Which module runs, ``None`` between modules."""
-        return self.run.place if self.run is not None else None
+        return self.run.module_key if self.run is not None else None
 
     def enter(self, module: nn.Module, frame: FrameType) -> None:
         """A module starts its forward, called by ``frame``."""
         outer = self.run
-        root = outer.place[0] if outer is not None else self._root(module, frame)
+        root = outer.module_key[0] if outer is not None else self._root(module, frame)
         path = self._paths[root].get(id(module))
         if path is None:  # made while its parent ran
-            path = f"{outer.place[1]}.{type(module).__name__}".strip(".") if outer is not None else ""
+            path = f"{outer.module_key[1]}.{type(module).__name__}".strip(".") if outer is not None else ""
             self._paths[root][id(module)] = path
             self._passing.append(module)
         self._kinds.setdefault((root, path), type(module).__name__)
@@ -138,13 +143,13 @@ class ModuleRecord:
         """Whether ``leaf`` is a parameter of a module that ran or was noticed."""
         return id(leaf) in self._parameters
 
-    def path(self, place: Place | None) -> str:
+    def path(self, module_key: ModuleKey | None) -> str:
         """The path of a module for the reader, ``""`` for what belongs to the program itself.
 
         Several models in one program are told apart by the variables that hold them. A module without
         parameters, such as a loss, is not a model.
         """
-        if place is None:
+        if module_key is None:
             return ""
         if not self._prefixes:
             models = {
@@ -155,7 +160,7 @@ class ModuleRecord:
                 several = key in models and len(models) > 1
                 alone = name if name and taken[name] == 1 else f"{name or type(root).__name__} {number}"
                 self._prefixes[key] = alone if several else ""
-        return f"{self._prefixes[place[0]]}.{place[1]}".strip(".")
+        return f"{self._prefixes[module_key[0]]}.{module_key[1]}".strip(".")
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """(path, parameter) of every parameter that belongs to a module that ran."""
@@ -167,5 +172,5 @@ class ModuleRecord:
 
     def types(self) -> dict[str, str]:
         """Path -> class name of all modules that ran."""
-        paths = {self.path(place): kind for place, kind in self._kinds.items()}
+        paths = {self.path(module_key): kind for module_key, kind in self._kinds.items()}
         return {path: kind for path, kind in sorted(paths.items()) if path}

@@ -181,11 +181,11 @@ def parameter_names(
         tensors = [*root.named_parameters(), *root.named_buffers()]
         if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
             owned.append((name, {id(tensor): path for path, tensor in reversed(tensors)}))
-    found: dict[int, str] = {}
+    full_paths: dict[int, str] = {}
     for name, paths in owned:
         prefix = f"{name}." if name and len(owned) > 1 else ""
-        found |= {key: prefix + path for key, path in paths.items() if key not in found}
-    return found
+        full_paths |= {key: prefix + path for key, path in paths.items() if key not in full_paths}
+    return full_paths
 
 
 def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:

@@ -82,13 +82,13 @@ def check_outputs(result: Any) -> list[tuple[Tensor, str]]:
     Raises:
         ProgramError: no tensor at all, or none with a gradient.
     """
-    found = list(tensors_in(result))
-    if not found:
+    named_tensors = list(tensors_in(result))
+    if not named_tensors:
         raise ProgramError(
             f"the program returned {_kind(result)}, not a tensor",
             "Return the loss from the program: `return loss`",
         )
-    wanted = [(tensor, name) for tensor, name in found if tensor.requires_grad]
+    wanted = [(tensor, name) for tensor, name in named_tensors if tensor.requires_grad]
     if not wanted:
         raise ProgramError(
             "the loss needs no grad: nothing it was computed from has requires_grad=True",

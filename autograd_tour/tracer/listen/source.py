@@ -44,8 +44,8 @@ def read(code: CodeType, instruction: int) -> Expression | None:
     text = _cut(code.co_filename, span)
     if kind == "LIST_EXTEND" and (starred := _starred(text)):
         return starred
-    found = expression(text) if text else None
-    return found if found is not None and not _misfit(found.tree, kind) else None
+    candidate = expression(text) if text else None
+    return candidate if candidate is not None and not _misfit(candidate.tree, kind) else None
 
 
 def _span(code: CodeType, instruction: int) -> _Span | None:

@@ -24,40 +24,40 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Loaded:
-    """A module that was run: ``shown`` is the user's word for it, ``folder`` where its imports start."""
+    """A module that was run: ``display_name`` is the user's word for it, its imports start in ``folder``."""
 
     module: ModuleType
-    shown: str
+    display_name: str
     stem: str
     folder: Path
 
     @contextmanager
     def running(self, what: str) -> Iterator[None]:
         """Run the program's own code in here: its folder is importable, its errors are ProgramErrors."""
-        with _guarded(what, self.folder, self.shown):
+        with _guarded(what, self.folder, self.display_name):
             yield
 
 
-def load(place: str) -> Loaded:
-    """The module in the file ``place``, or of the dotted name ``place``."""
+def load(location: str) -> Loaded:
+    """The module in the file ``location``, or of the dotted name ``location``."""
     # os.path answers False where pathlib raises: a name may be too long for any file.
-    if place.endswith(".py") or "/" in place or os.sep in place or os.path.exists(place):
-        return _load_file(place)
-    if not all(part.isidentifier() for part in place.split(".")):
-        raise UsageError(f"{place!r} is neither a Python file nor a module's name", _near(Path(place)))
-    return _load_module(place)
+    if location.endswith(".py") or "/" in location or os.sep in location or os.path.exists(location):
+        return _load_file(location)
+    if not all(part.isidentifier() for part in location.split(".")):
+        raise UsageError(f"{location!r} is neither a Python file nor a module's name", _near(Path(location)))
+    return _load_module(location)
 
 
 def find_object(loaded: Loaded, name: str, traceable: Callable[[object], bool]) -> object:
     """What ``name`` (dots allowed) stands for in ``loaded``; ``traceable`` picks what errors propose."""
-    found: object = loaded.module
+    target: object = loaded.module
     for part in name.split("."):
         try:
-            found = getattr(found, part)
+            target = getattr(target, part)
         except AttributeError:
             own = {
                 key: value
-                for key, value in vars(found).items()
+                for key, value in vars(target).items()
                 if not key.startswith("_")
                 and getattr(value, "__module__", None) in {None, loaded.module.__name__}
             }
@@ -67,47 +67,49 @@ def find_object(loaded: Loaded, name: str, traceable: Callable[[object], bool]) 
                 if names
                 else "It has no function, module or tensor to trace"
             )
-            raise UsageError(f"{loaded.shown} has no {name}", close_matches(part, names) + has) from None
-    return found
+            raise UsageError(
+                f"{loaded.display_name} has no {name}", close_matches(part, names) + has
+            ) from None
+    return target
 
 
-def close_matches(word: str, known: Iterable[str]) -> str:
+def close_matches(word: str, candidates: Iterable[str]) -> str:
     """``Did you mean 'x'? ``, or nothing if nothing comes close."""
-    near = difflib.get_close_matches(word[:60], list(known), n=1)
+    near = difflib.get_close_matches(word[:60], list(candidates), n=1)
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
-def _load_file(place: str) -> Loaded:
-    path = Path(place)
+def _load_file(file: str) -> Loaded:
+    path = Path(file)
     if os.path.isdir(path):
-        raise UsageError(f"{place} is a folder", "Name a Python file in it: folder/file.py:name")
+        raise UsageError(f"{file} is a folder", "Name a Python file in it: folder/file.py:name")
     try:
         source = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"there is no file {place}", _near(path)) from None
+        raise UsageError(f"there is no file {file}", _near(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {place}: {reason}", "Check the path and its rights") from None
+        raise UsageError(f"cannot read {file}: {reason}", "Check the path and its rights") from None
     path = Path(os.path.abspath(path))  # a link keeps its own name and folder
     module = _new_module(path)
     # Compiled here, not by the import system: that would leave a __pycache__ in the user's folder.
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        where = f"{place}:{error.lineno}" if error.lineno else place
+        where = f"{file}:{error.lineno}" if error.lineno else file
         raise ProgramError(
-            f"{where} is not valid Python: {error.msg}", "Try it first: python " + place
+            f"{where} is not valid Python: {error.msg}", "Try it first: python " + file
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ProgramError(f"{place} is not valid Python: {_line(error)}", "Name a .py file") from None
+        raise ProgramError(f"{file} is not valid Python: {_line(error)}", "Name a .py file") from None
     sys.modules[module.__name__] = module
     try:
-        with _guarded("loading it", path.parent, place):
+        with _guarded("loading it", path.parent, file):
             exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
     except BaseException:
         sys.modules.pop(module.__name__, None)
         raise
-    return Loaded(module, place, path.stem, path.parent)
+    return Loaded(module, file, path.stem, path.parent)
 
 
 def _new_module(path: Path) -> ModuleType:
@@ -153,7 +155,7 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
+def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
     entry = str(folder)
     sys.path.insert(0, entry)
     try:
@@ -166,7 +168,7 @@ def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
         if " " not in what:  # a function was called
             hint = "Take the call out of the function, or trace one that does not come to it"
         raise ProgramError(
-            f"{where or shown}: the program left with exit({error.code!r}) while {_doing(what)}", hint
+            f"{where or display_name}: the program left with exit({error.code!r}) while {_doing(what)}", hint
         ) from error
     except Exception as error:
         where = _deepest(error.__traceback__, folder)
@@ -176,7 +178,8 @@ def _guarded(what: str, folder: Path, shown: str) -> Iterator[None]:
                 f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
             )
         message = (
-            f"{where or shown}: {type(error).__name__}: {_line(error).rstrip('.')}, while {_doing(what)}"
+            f"{where or display_name}: {type(error).__name__}: {_line(error).rstrip('.')}, "
+            f"while {_doing(what)}"
         )
         raise ProgramError(message, hint) from error
     finally:

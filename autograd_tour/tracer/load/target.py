@@ -59,14 +59,14 @@ def resolve(text: str) -> Target:
         ProgramError: the file itself failed while it was loaded, as ``program()`` does later if
             the program raises.
     """
-    place, colon, name = text.rpartition(":")
-    if not colon or not place or not all(part.isidentifier() for part in name.split(".")):
+    location, colon, name = text.rpartition(":")
+    if not colon or not location or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{text!r} names no object in a file", _FORM)
     torch.manual_seed(0)
-    loaded = load(place)
-    found = find_object(loaded, name, traceable=is_traceable)
+    loaded = load(location)
+    candidate = find_object(loaded, name, traceable=is_traceable)
     notes: list[str] = []
-    return Target(safe_stem(loaded.stem, name), _program(loaded, name, found, notes), notes)
+    return Target(safe_stem(loaded.stem, name), _program(loaded, name, candidate, notes), notes)
 
 
 def is_traceable(thing: object) -> bool:
@@ -78,9 +78,9 @@ def is_traceable(thing: object) -> bool:
     return isinstance(thing, nn.Module) or (inspect.isroutine(thing) and not required_arguments(thing))
 
 
-def safe_stem(place: str, name: str) -> str:
+def safe_stem(stem: str, name: str) -> str:
     """``net`` and ``loss`` to ``net-loss``: letters, digits, ``-``, ``_`` and ``.`` only."""
-    parts = [place] if place == name else [place, name]
+    parts = [stem] if stem == name else [stem, name]
     text = "-".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") for part in parts).strip("-.")
     while len(text.encode()) > _MAX_STEM:
         text = text[:-1]
@@ -97,38 +97,38 @@ def required_arguments(function: Callable[..., object]) -> list[str]:
     return [p.name for p in parameters if p.default is p.empty and p.kind not in free]
 
 
-def _program(loaded: Loaded, name: str, found: Any, notes: list[str]) -> Callable[[], object]:
-    if isinstance(found, Tensor):
-        return lambda: found
-    if isinstance(found, type) and issubclass(found, nn.Module):
-        missing = required_arguments(found)
+def _program(loaded: Loaded, name: str, candidate: Any, notes: list[str]) -> Callable[[], object]:
+    if isinstance(candidate, Tensor):
+        return lambda: candidate
+    if isinstance(candidate, type) and issubclass(candidate, nn.Module):
+        missing = required_arguments(candidate)
         if missing:
             raise UsageError(
-                f"{name} of {loaded.shown} needs arguments to be built: {', '.join(missing)}",
-                f"Build one in the file, net = {name}(...), and render {loaded.shown}:net",
+                f"{name} of {loaded.display_name} needs arguments to be built: {', '.join(missing)}",
+                f"Build one in the file, net = {name}(...), and render {loaded.display_name}:net",
             )
         with loaded.running(f"building {name}"):
-            found = found()
-    if isinstance(found, nn.Module):
-        return _module_program(loaded, name, found, notes)
-    if isinstance(found, type) or not callable(found):
+            candidate = candidate()
+    if isinstance(candidate, nn.Module):
+        return _module_program(loaded, name, candidate, notes)
+    if isinstance(candidate, type) or not callable(candidate):
         others = close_matches(name, [n for n, v in vars(loaded.module).items() if is_traceable(v)])
         raise UsageError(
-            f"{name} of {loaded.shown} is {_kind(found)}, which cannot be traced",
+            f"{name} of {loaded.display_name} is {_kind(candidate)}, which cannot be traced",
             others + "Name a function without arguments, a torch.nn.Module or a tensor",
         )
-    missing = required_arguments(found)
+    missing = required_arguments(candidate)
     if missing:
         raise UsageError(
-            f"{name} of {loaded.shown} needs arguments: {', '.join(missing)}",
+            f"{name} of {loaded.display_name} needs arguments: {', '.join(missing)}",
             "Add a function without arguments that calls it and returns the loss, and name that one",
         )
 
     def program() -> object:
         with loaded.running(name):
-            return found()
+            return candidate()
 
-    return _wrapping(program, found)
+    return _wrapping(program, candidate)
 
 
 def _module_program(loaded: Loaded, name: str, module: nn.Module, notes: list[str]) -> Callable[[], object]:
@@ -164,8 +164,8 @@ def _wrapping(program: Callable[[], object], inner: object) -> Callable[[], obje
 def _beside(loaded: Loaded, module: nn.Module, name: str) -> Callable[..., object] | None:
     """The function ``name`` of the module itself, of the target's file, or of the class's own file."""
     inspect_home = inspect.getmodule(type(module))
-    for place in (module, loaded.module, inspect_home):
-        function = getattr(place, name, None)
+    for namespace in (module, loaded.module, inspect_home):
+        function = getattr(namespace, name, None)
         if callable(function) and not isinstance(function, type):
             return function  # type: ignore[no-any-return]
     return None
@@ -189,13 +189,14 @@ def _inputs(loaded: Loaded, name: str, module: nn.Module) -> tuple[tuple[object,
         if not missing:
             return (), {}
         raise UsageError(
-            f"{name} of {loaded.shown} is a module, and nothing says what to feed it ({', '.join(missing)})",
+            f"{name} of {loaded.display_name} is a module, "
+            f"and nothing says what to feed it ({', '.join(missing)})",
             "Put a function beside it that gives inputs: def example(): return torch.ones(4, 3)",
         )
     missing = required_arguments(example)
     if missing:
         raise UsageError(
-            f"example() of {loaded.shown} needs arguments: {', '.join(missing)}",
+            f"example() of {loaded.display_name} needs arguments: {', '.join(missing)}",
             "Let it give the inputs of the module without being told anything",
         )
     with loaded.running("example()"):
