@@ -181,6 +181,17 @@ def test_a_constant_is_put_at_no_operation_that_may_not_have_taken_it():
     assert short(edge.rule) == "× 0.5"
 
 
+def test_what_is_left_in_a_workspace_is_not_recorded():
+    net, x = nn.LSTM(3, 2), torch.ones(4, 1, 3)
+    first, again = (codec.dumps(tour.trace(lambda: net(x)[0].sum())) for _ in range(2))
+    assert first == again
+    layer = next(n for n in codec.loads(first).graph.nodes if n.grad_fn == "MkldnnRnnLayerBackward0")
+    (workspace,) = [item.facts for item in layer.saved if item.name == "result3"]
+    assert workspace.dtype == "uint8"
+    assert workspace.numel > 0
+    assert not workspace.has_values
+
+
 def test_a_reentrant_checkpoint_of_which_only_the_structure_is_read():
     net, x = nn.Linear(2, 1), torch.ones(1, 2, requires_grad=True)
     graph = tour.trace(checkpoint(net, x, use_reentrant=True).sum(), keep=0)

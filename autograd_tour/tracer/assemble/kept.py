@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.node import SavedState
 from autograd_tour.tracer.assemble.material import Material
@@ -12,8 +14,13 @@ from autograd_tour.tracer.assemble.operands import Operands, constant_at
 from autograd_tour.tracer.assemble.readings import Reading, origin, position
 from autograd_tour.tracer.assemble.saved import SavedTensorView
 from autograd_tour.tracer.assemble.values import Values
+from autograd_tour.tracer.measure import measure_shape
 
 __all__ = ["Kept", "measure_saved"]
+
+
+_WORKSPACES = frozenset({("MkldnnRnnLayerBackward0", "result3"), ("CudnnRnnBackward0", "result4")})
+"""(grad_fn, name) of memory that a library works in: its content differs from run to run and says nothing."""
 
 
 class Kept(NamedTuple):
@@ -55,6 +62,9 @@ def _measure(
     view: SavedTensorView,
 ) -> Kept:
     home = origin(material, readings, i, view)
+    if view.tensor is not None and (material.skeleton.names[i], view.name) in _WORKSPACES:
+        shape = measure_shape(view.tensor.shape, view.tensor.dtype, view.tensor.device)
+        return Kept(view.name, replace(shape, requires_grad=False), view.state)
     facts = _facts(material, values, home, view)
     if home is not None:
         return Kept(view.name, facts, view.state, node=home[0], output=home[1])
