@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import msgspec
+from msgspec.structs import replace
 
 from autograd_tour.errors import GraphError, TraceFileError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
+from autograd_tour.record.validate_run import validate_run
 
 __all__ = ["SCHEMA", "dumps", "loads"]
 
@@ -30,18 +33,24 @@ class _File(msgspec.Struct, frozen=True):
     schema: int
     graph: Graph
     ledger: Ledger | None = None
+    run: Run | None = None
 
 
 def dumps(what: Graph | Trace, ledger: Ledger | None = None) -> str:
     """JSON text of a trace, or of a graph and its ledger; :func:`loads` gives back equal data."""
     trace = what if isinstance(what, Trace) else Trace(what, ledger)
     # An order of its own for lines: `git diff` and people read one node a line.
-    file = _File(MARKER, SCHEMA, trace.graph, trace.ledger)
+    file = _File(MARKER, SCHEMA, trace.graph, trace.ledger, _without_first(trace.run))
     try:
         raw = msgspec.json.encode(file)
     except UnicodeEncodeError:
         raw = _without_surrogates(json.dumps(msgspec.to_builtins(file), ensure_ascii=False))
     return msgspec.json.format(raw, indent=1).decode() + "\n"
+
+
+def _without_first(run: Run | None) -> Run | None:
+    """``run`` without its first graph: that stands in the file already, as the graph of the trace."""
+    return None if run is None else replace(run, graphs=run.graphs[1:])
 
 
 def _without_surrogates(text: str) -> bytes:
@@ -81,4 +90,12 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
     except GraphError as error:
         where = f"`$.graph.{error.path}`"
         raise TraceFileError(f"{source} is damaged: {error.reason} - at {where}", hint) from None
-    return Trace(file.graph, file.ledger)
+    run = file.run
+    if run is not None:
+        run = replace(run, graphs=(file.graph, *run.graphs))
+        try:
+            validate_run(run)
+        except GraphError as error:
+            where = f"`$.run.{error.path}`"
+            raise TraceFileError(f"{source} is damaged: {error.reason} - at {where}", hint) from None
+    return Trace(file.graph, file.ledger, run)

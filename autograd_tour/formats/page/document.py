@@ -20,7 +20,7 @@ from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
-from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
@@ -83,6 +83,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         notices=_notices(outer_view.graph),
         svg=first.svg,
         has_code=bool(graph.source),
+        own_calls=ledger is not None and ledger.policies == ("program",),
         questions=questions,
         twin=clean_lines(twin),
         keys=KEYS,
@@ -164,7 +165,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
                     sum_row(call.before, call.contribution, call.after, shape=True)
                     for call in account.under(policy)
                 ]
-                for policy in POLICIES
+                for policy in account.policies
             }
             for account in ledger.accounts
         ],

@@ -6,7 +6,8 @@ hooks return nothing, so they change nothing, hold no node, and are removed what
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -21,10 +22,18 @@ from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, N
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import grads_restored
 
-__all__ = ["Backward", "record_backward", "run_backward", "start_gradients"]
+__all__ = ["Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
+
+
+class OwnBackward(NamedTuple):
+    """A backward of the program itself: what it starts with, how it is run, leaves it may reach in secret."""
+
+    gradients: list[Tensor | None]
+    run: Callable[[], None]
+    leaves: list[Tensor]
 
 
 class Backward(NamedTuple):
@@ -52,13 +61,14 @@ def record_backward(
     recorder: Recorder,
     *,
     fresh: bool,
+    own: OwnBackward | None = None,
 ) -> Backward:
     """Run ``backward`` and record every step.
 
     ``starts`` are (output, gradient or ``None`` for 1, where it belongs). ``fresh``: the program has only
     just made the graph.
 
-    The graph is retained and every ``.grad`` is as found afterwards.
+    The graph is retained and every ``.grad`` is as found afterwards, unless it is the program's ``own``.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
@@ -71,11 +81,20 @@ def record_backward(
     try:
         for i, fn in enumerate(skeleton.fns):
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
-        own = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
-        with grads_restored(listener.leaves.values(), beyond=own) as watched:
-            inner = InnerLeaves(listener, watched if own else ())
+        custom = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
+        watching: AbstractContextManager[list[Tensor]] = (
+            grads_restored(listener.leaves.values(), beyond=custom)
+            if own is None
+            else nullcontext(own.leaves)
+        )
+        with watching as watched:
+            inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
-            run_backward([tensor for tensor, _, _ in starts], [item for _, item, _ in starts], fresh=fresh)
+            if own is None:
+                gradients = [item for _, item, _ in starts]
+                run_backward([tensor for tensor, _, _ in starts], gradients, fresh=fresh)
+            else:
+                own.run()
             written = inner.written()
     finally:
         for handle in handles:

@@ -31,6 +31,7 @@ from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request, outputs_of, record_of
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
@@ -40,7 +41,6 @@ from autograd_tour.tracer.surroundings import (
     switches_restored,
     thread_switches,
 )
-from autograd_tour.tracer.trace import Request, outputs_of, record_of
 
 __all__ = ["Stop", "stepper"]
 

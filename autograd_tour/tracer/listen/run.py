@@ -23,7 +23,15 @@ from autograd_tour.tracer.listen.names import (
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import Buffers
 
-__all__ = ["LeafNames", "check_outputs", "modules_in_sight", "run_forward", "tensors_in"]
+__all__ = [
+    "LeafNames",
+    "check_outputs",
+    "modules_in_sight",
+    "outputs_in",
+    "run_forward",
+    "run_program",
+    "tensors_in",
+]
 
 
 def run_forward(
@@ -34,10 +42,20 @@ def run_forward(
     Raises:
         ProgramError: the program raised; the message has the line where.
     """
-    record = ForwardRecord(recorder, run_forward.__code__)
+    record = ForwardRecord(recorder, run_program.__code__)
+    with listening(record, buffers):
+        result = run_program(program, args)
+    return record, outputs_in(result, record)
+
+
+def run_program(program: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """What ``program(*args)`` returns. Its frames are those above this function's.
+
+    Raises:
+        ProgramError: the program raised; the message has the line where.
+    """
     try:
-        with listening(record, buffers):
-            result = program(*args)
+        return program(*args)
     except TourError:
         raise  # whoever loaded the program has told where it failed
     except Exception as error:
@@ -47,10 +65,18 @@ def run_forward(
             f"the program called sys.exit({error.code!r}) instead of returning a loss{_place(error)}",
             "Take the call out of the program, or trace a function that does not come to it",
         ) from error
+
+
+def outputs_in(result: Any, record: ForwardRecord) -> list[tuple[Tensor, str]]:
+    """The tensors of what the program returned that need a gradient, with their names in it.
+
+    Raises:
+        ProgramError: there is none.
+    """
     outputs = check_outputs(result)
     for tensor, _ in outputs:
         record.note_output(tensor)
-    return record, outputs
+    return outputs
 
 
 def _failure(error: Exception) -> ProgramError:
@@ -145,6 +171,8 @@ class LeafNames(Mapping[int, str]):
             extra.insert(0, ("", program))
         heard = record.leaf_names if record is not None else {}
         wanted = {id(leaf) for leaf in leaves}
+        if record is not None:  # several models keep their names, also where one of them gets no gradient
+            wanted |= {id(parameter) for _, parameter in record.modules.parameters()}
         paths = parameter_names([arguments, *spaces, *caller], extra, wanted)
         self._names = dict(given)
         for leaf in leaves:
