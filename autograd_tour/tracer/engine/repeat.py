@@ -89,8 +89,7 @@ def accumulate(
                     spared += buffers.tensors()
                     book.call(*heard, live)
         finally:
-            for _ in originals.restore(spared):
-                pass  # told by a trace of the same program
+            originals.restore(spared)  # what could not be put back is told by a trace of the same program
     return book.ledger()
 
 

@@ -71,6 +71,7 @@ class Follower:
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
         self._busy = False
+        self._telling = False
         self._thread = threading.get_ident()
 
     @property
@@ -133,7 +134,7 @@ class Follower:
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
-            self.changes.before_step(optimizer, listening=self.listening.active)
+            self.changes.before_step(optimizer, in_full=self.listening.active or self._telling)
 
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
@@ -190,9 +191,11 @@ class Follower:
         event = self.log.begin("backward", spot)
         self.log.add(forward)
         self.log.inside.append("backward")
+        self._telling = True  # an optimizer may step in a hook
         try:
             graph = self.graphs.run(backward, spot.number, skeleton, inner)
         finally:
+            self._telling = False
             self.log.inside.pop()
             deposits.close()
             skeleton.release()
