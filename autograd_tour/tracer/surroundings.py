@@ -7,14 +7,16 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import compress
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+
+from autograd_tour.tracer.switches import all_switches_restored
 
 __all__ = [
     "ONE_AT_A_TIME",
@@ -24,7 +26,7 @@ __all__ = [
     "grads_restored",
     "random_state_restored",
     "switches_restored",
-    "thread_switches",
+    "training_restored",
 ]
 
 
@@ -65,34 +67,24 @@ def collector_paused() -> Iterator[None]:
 
 
 @contextmanager
-def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
-    """Give back what a program may switch: ``.training`` of these modules, grad mode, default dtype."""
+def training_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
+    """Give back ``.training`` of these modules and of all inside them."""
     training = [(module, module.training) for root in modules for module in root.modules()]
-    enabled, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         yield
     finally:
         for module, mode in training:
             module.training = mode
-        torch.set_grad_enabled(enabled)
-        torch.set_default_dtype(dtype)
 
 
-def thread_switches() -> Callable[[], Any]:
-    """What of this thread a backward depends on, to be set in the thread where it will run."""
-    enabled = torch.is_grad_enabled()
-    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
-    dtypes = {kind: torch.get_autocast_dtype(kind) for kind in kinds}
+@contextmanager
+def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[list[str]]:
+    """Give back what a program may switch: ``.training`` of these modules, and all of ``switches``.
 
-    @contextmanager
-    def switched() -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(torch.set_grad_enabled(enabled))
-            for kind, dtype in dtypes.items():
-                stack.enter_context(torch.autocast(kind, dtype=dtype))
-            yield
-
-    return switched
+    What could not be put back stands, when ``with`` is over, in the list that it gives: one line each.
+    """
+    with training_restored(modules), all_switches_restored() as remarks:
+        yield remarks
 
 
 class Buffers:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.errors import UsageError
@@ -83,7 +84,8 @@ def trace(
         names: names for tensors, before those that are found by themselves.
 
     Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
-    modules, hooks; the graph is retained, so the program's own backward still works. Only on a
+    modules, hooks, what torch, Python and the process were set to; what could not be put back stands
+    in ``meta.notes``. The graph is retained, so the program's own backward still works. Only on a
     graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it makes the graph
     as safe to free as it was before it was looked at.
 
@@ -94,12 +96,18 @@ def trace(
             negative, or ``gradient`` has another shape than the output.
     """
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
-    switches = switches_restored(modules_in_sight(program, args))
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
-        record, outputs = outputs_of(request, buffers)
-        if record is None and backward:
-            buffers.remember_all()
-        return record_of(request, record, outputs, backward=backward, gradient=gradient)
+    restored = switches_restored(modules_in_sight(program, args))
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
+        with restored as remarks, Buffers() as buffers:
+            record, outputs = outputs_of(request, buffers)
+            if record is None and backward:
+                buffers.remember_all()
+            graph = record_of(request, record, outputs, backward=backward, gradient=gradient)
+        return _with_notes(graph, remarks)
+
+
+def _with_notes(graph: Graph, notes: Sequence[str]) -> Graph:
+    return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, *notes))) if notes else graph
 
 
 def outputs_of(request: Request, buffers: Buffers) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:

@@ -45,7 +45,7 @@ def accumulate(
     their place in the graph, and its ``.grad`` is handed from one to the next.
 
     ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
-    Everything is as found afterwards: ``.grad``, random states, buffers.
+    Everything is as found afterwards, as for :func:`trace`; ``notes`` have what is not.
 
     Raises:
         ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
@@ -66,7 +66,8 @@ def accumulate(
     labels: list[tuple[str, tuple[int, ...]]] = []
     losses: list[TensorFacts | None] = []
     live = LiveTensors()
-    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
+    restored = switches_restored(modules_in_sight(program, args))
+    with ONE_AT_A_TIME, random_state_restored(), restored as remarks:
         for number in range(calls):
             with Buffers() as buffers:
                 record, outputs = run_forward(program, args, listener, buffers)
@@ -106,7 +107,7 @@ def accumulate(
             for i, (name, shape) in enumerate(labels)
         ),
         tuple(losses),
-        recorder.remarks("the record of accumulation"),
+        (*recorder.remarks("the record of accumulation"), *remarks),
     )
 
 

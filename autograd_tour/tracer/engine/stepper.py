@@ -37,9 +37,9 @@ from autograd_tour.tracer.surroundings import (
     collector_paused,
     grads_restored,
     random_state_restored,
-    switches_restored,
-    thread_switches,
+    training_restored,
 )
+from autograd_tour.tracer.switches import all_switches_restored, thread_switches
 from autograd_tour.tracer.trace import Request, outputs_of, record_of
 
 __all__ = ["Stop", "stepper"]
@@ -116,9 +116,10 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
     with ExitStack() as stack:
         stack.callback(_STEPPING.release)
         stack.enter_context(random_state_restored())
-        stack.enter_context(switches_restored(modules_in_sight(request.program, request.args)))
+        stack.enter_context(training_restored(modules_in_sight(request.program, request.args)))
         buffers = stack.enter_context(Buffers())
-        with ONE_AT_A_TIME, collector_paused():
+        # Between the steps the switches are the reader's.
+        with ONE_AT_A_TIME, collector_paused(), all_switches_restored():
             record, outputs = outputs_of(request, buffers)
             if record is None:
                 buffers.remember_all()

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.compiler import is_dynamo_compiling
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
 
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.surroundings import Buffers
@@ -45,6 +45,19 @@ class _Listener(TorchFunctionMode):
 
 
 @contextmanager
+def _entered(mode: TorchFunctionMode) -> Iterator[None]:
+    """Leave ``mode`` and all modes that the program entered and never left, which stand above it."""
+    with mode:
+        try:
+            yield
+        finally:
+            stack = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+            if any(entry is mode for entry in stack):
+                while stack.pop() is not mode:
+                    _pop_mode()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
 def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
     """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
 
@@ -70,7 +83,7 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
 
     threading.setprofile(started)
     try:
-        with _Listener(record):
+        with _entered(_Listener(record)):
             yield record
     finally:
         if threading.getprofile() is started:
