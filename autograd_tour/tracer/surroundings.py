@@ -196,7 +196,13 @@ class LiveTensors:
 def _tensors_among(objects: list[Any]) -> list[Tensor]:
     kinds, new = {Tensor}, [Tensor]
     while new:
-        new = [kind for base in new for kind in type.__subclasses__(base) if kind not in kinds]
+        # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
+        new = [
+            kind
+            for base in new
+            for kind in type.__subclasses__(base)
+            if kind not in kinds and not kind.__module__.startswith("torch._subclasses.")
+        ]
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.

@@ -7,6 +7,7 @@ hooks return nothing, so they change nothing, hold no node, and are removed what
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
 from autograd_tour.tracer.measure import Recorder
@@ -75,7 +77,12 @@ def record_backward(
         with grads_restored(listener.leaves.values(), beyond=own) as watched:
             inner = InnerLeaves(listener, watched if own else ())
             handles += inner.handles
-            run_backward([tensor for tensor, _, _ in starts], [item for _, item, _ in starts], fresh=fresh)
+            run_backward(
+                [tensor for tensor, _, _ in starts],
+                [item for _, item, _ in starts],
+                fresh=fresh,
+                donated=any(map(donates, skeleton.fns)),
+            )
             written = inner.written()
     finally:
         for handle in handles:
@@ -85,11 +92,19 @@ def record_backward(
 
 
 def run_backward(
-    outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, fresh: bool = True
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    *,
+    fresh: bool = True,
+    donated: bool = False,
 ) -> None:
-    """``torch.autograd.backward`` with the graph retained, its errors in our words."""
+    """``torch.autograd.backward`` with the graph retained, its errors in our words.
+
+    ``donated``: a node of the graph gives buffers away, so torch is to have its say.
+    """
     try:
-        torch.autograd.backward(outputs, gradients, retain_graph=True)
+        with nullcontext() if donated else no_donation():
+            torch.autograd.backward(outputs, gradients, retain_graph=True)
     except RuntimeError as error:
         raise explain(error, fresh=fresh) from error
     except Exception as error:
@@ -124,9 +139,15 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
             "Write x = x + 1 for x += 1, or trace with backward=False to see the graph. An optimizer's "
             "step() between forward and backward changes parameters in place too",
         )
+    if "donated buffer" in text:
+        return ProgramError(
+            "torch.compile has made a backward that runs once only, and the trace retains the graph",
+            "Set torch._functorch.config.donated_buffer = False before it is compiled, or compile it within "
+            "what is traced",
+        )
     return ProgramError(
         f"backward raised {type(error).__name__}: {first_line(error)}",
-        "The same happens without the trace: call backward() on the loss to see the whole traceback",
+        "Call backward(retain_graph=True) on the loss to see the whole traceback",
     )
 
 

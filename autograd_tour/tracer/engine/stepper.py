@@ -27,6 +27,7 @@ from autograd_tour.rules.wording import short
 from autograd_tour.text import number
 from autograd_tour.tracer.assemble.inner import inner_leaf_nodes
 from autograd_tour.tracer.assemble.walk import Skeleton, accumulator_of, root_of, walk
+from autograd_tour.tracer.compiled import donates
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
@@ -228,7 +229,7 @@ class _Engine:
     ) -> None:
         try:
             with switches():
-                run_backward(*start, fresh=fresh)
+                run_backward(*start, fresh=fresh, donated=any(map(donates, self.skeleton.fns)))
             self.stops.put(None)
         except _Leave:
             pass

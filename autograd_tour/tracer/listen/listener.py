@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +19,9 @@ import torch
 from torch import nn
 from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
+from torch.utils.hooks import RemovableHandle
 
+from autograd_tour.tracer.compiled import no_donation
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.surroundings import Buffers
 
@@ -44,6 +48,43 @@ class _Listener(TorchFunctionMode):
         return result
 
 
+_HOOK = RemovableHandle(OrderedDict()).id
+"""The number of both module hooks, always the same: compiled code looks at it to see if it still holds."""
+
+_heard: list[tuple[ForwardRecord, Buffers]] = []
+"""Who listens to modules, the innermost last."""
+
+
+def _before(module: nn.Module, _args: Any) -> None:
+    if not is_dynamo_compiling():
+        for record, buffers in _heard:
+            buffers.remember(module)
+            record.modules.enter(module, sys._getframe(1))
+
+
+def _after(_module: nn.Module, _args: Any, result: Any) -> None:
+    if not is_dynamo_compiling():
+        for record, _ in _heard:
+            record.leave_module(sys._getframe(1), result)
+
+
+@contextmanager
+def _hearing_modules(record: ForwardRecord, buffers: Buffers) -> Iterator[None]:
+    hooks = torch.nn.modules.module
+    _heard.append((record, buffers))
+    hooks._global_forward_pre_hooks[_HOOK] = _before
+    hooks._global_forward_hooks[_HOOK] = _after
+    hooks._global_forward_hooks_always_called[_HOOK] = True
+    try:
+        yield
+    finally:
+        _heard.pop()
+        if not _heard:
+            del hooks._global_forward_pre_hooks[_HOOK]
+            del hooks._global_forward_hooks[_HOOK]
+            del hooks._global_forward_hooks_always_called[_HOOK]
+
+
 @contextmanager
 def _entered(mode: TorchFunctionMode) -> Iterator[None]:
     """Leave ``mode`` and all modes that the program entered and never left, which stand above it."""
@@ -60,20 +101,6 @@ def _entered(mode: TorchFunctionMode) -> Iterator[None]:
 @contextmanager
 def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
     """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
-
-    def before(module: nn.Module, _args: Any) -> None:
-        if not is_dynamo_compiling():
-            buffers.remember(module)
-            record.modules.enter(module, sys._getframe(1))
-
-    def after(_module: nn.Module, _args: Any, result: Any) -> None:
-        if not is_dynamo_compiling():
-            record.leave_module(sys._getframe(1), result)
-
-    handles = [
-        torch.nn.modules.module.register_module_forward_pre_hook(before),
-        torch.nn.modules.module.register_module_forward_hook(after, always_call=True),
-    ]
     earlier = threading.getprofile()
 
     def started(*_: object) -> None:
@@ -82,11 +109,11 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
         sys.setprofile(earlier)
 
     threading.setprofile(started)
+    if "torch._dynamo" in sys.modules:  # it warns of hooks on all modules, which are ours
+        warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks")
     try:
-        with _entered(_Listener(record)):
+        with no_donation(), _hearing_modules(record, buffers), _entered(_Listener(record)):
             yield record
     finally:
         if threading.getprofile() is started:
             threading.setprofile(earlier)
-        for handle in handles:
-            handle.remove()
