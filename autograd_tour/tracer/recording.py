@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import find_name
 from autograd_tour.tracer.listen.run import LeafNames, check_outputs, run_forward, tensors_in
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import Buffers
+from autograd_tour.tracer.surroundings import Buffers, LiveTensors
 
 __all__ = ["Request", "outputs_of", "record_of"]
 
@@ -36,7 +36,8 @@ __all__ = ["Request", "outputs_of", "record_of"]
 class Request:
     """What is to be recorded, and where its tensors may have names.
 
-    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked.
+    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked, ``live`` what
+    was alive when somebody looked last.
     """
 
     program: Any
@@ -44,6 +45,7 @@ class Request:
     names: Mapping[str, Tensor] | None
     caller: list[dict[str, Any]]
     recorder: Recorder
+    live: LiveTensors = field(default_factory=LiveTensors)
 
     def leaf_names(self, leaves: list[Tensor], record: ForwardRecord | None) -> Mapping[int, str]:
         """The names of ``leaves`` by their ``id``."""
@@ -96,7 +98,9 @@ def record_of(
             where = {id(tensor): edge for tensor, edge in zip(tensors, gradient_edges, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
             fresh = record is not None
-            heard = record_backward(skeleton, begun, request.recorder, fresh=fresh, own=own)
+            heard = record_backward(
+                skeleton, begun, request.recorder, fresh=fresh, own=own, live=request.live
+            )
             del begun
         built = _assembled(request, material, examined, heard)
         return Graph(

@@ -87,7 +87,7 @@ def test_a_run_reads_back_from_json_and_its_events_close(loop: Callable[[], list
         for change in event.changes:
             assert _numbers(change.before) == _numbers(part[change.leaf]), event
             part[change.leaf] = change.after
-            if event.kind == "step":
+            if event.kind == "step" and event.call != "LBFGS.step":  # its closure makes several
                 assert _numbers(change.grad) == _numbers(grad[change.leaf])
 
 
@@ -327,7 +327,10 @@ def test_a_tensor_changed_where_nobody_listens_is_told_of():
 
 def test_a_loss_that_is_only_returned_is_a_run_of_one_forward_and_one_backward():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
-    program = lambda: (w * w).sum()
+
+    def program():
+        return (w * w).sum()
+
     run = tour.follow(program)
     assert not run.trains
     assert kinds(run) == ["forward", "backward"]

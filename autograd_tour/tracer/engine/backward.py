@@ -17,12 +17,13 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import grads_restored
+from autograd_tour.tracer.surroundings import LiveTensors, grads_restored
 
-__all__ = ["Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
+__all__ = ["OURS", "Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
@@ -62,6 +63,7 @@ def record_backward(
     *,
     fresh: bool,
     own: OwnBackward | None = None,
+    live: LiveTensors | None = None,
 ) -> Backward:
     """Run ``backward`` and record every step.
 
@@ -69,6 +71,7 @@ def record_backward(
     just made the graph.
 
     The graph is retained and every ``.grad`` is as found afterwards, unless it is the program's ``own``.
+    ``live`` has looked at what is alive before.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
@@ -83,7 +86,7 @@ def record_backward(
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
         custom = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
         watching: AbstractContextManager[list[Tensor]] = (
-            grads_restored(listener.leaves.values(), beyond=custom)
+            grads_restored(listener.leaves.values(), beyond=custom, live=live)
             if own is None
             else nullcontext(own.leaves)
         )
@@ -91,8 +94,12 @@ def record_backward(
             inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
             if own is None:
-                gradients = [item for _, item, _ in starts]
-                run_backward([tensor for tensor, _, _ in starts], gradients, fresh=fresh)
+                run_backward(
+                    [tensor for tensor, _, _ in starts],
+                    [item for _, item, _ in starts],
+                    fresh=fresh,
+                    donated=any(map(donates, skeleton.fns)),
+                )
             else:
                 own.run()
             written = inner.written()
@@ -103,12 +110,41 @@ def record_backward(
     return Backward(runs, listener.arrivals.changed, listener.inner, written)
 
 
+class _Ours:
+    """``running`` is true during a backward of our own: what it calls is not the program's doing."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether one runs."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+
+OURS = _Ours()
+
+
 def run_backward(
-    outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, fresh: bool = True
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    *,
+    fresh: bool = True,
+    donated: bool = False,
 ) -> None:
-    """``torch.autograd.backward`` with the graph retained, its errors in our words."""
+    """``torch.autograd.backward`` with the graph retained, its errors in our words.
+
+    ``donated``: a node of the graph gives buffers away, so torch is to have its say.
+    """
     try:
-        torch.autograd.backward(outputs, gradients, retain_graph=True)
+        with OURS, nullcontext() if donated else no_donation():
+            torch.autograd.backward(outputs, gradients, retain_graph=True)
     except RuntimeError as error:
         raise explain(error, fresh=fresh) from error
     except Exception as error:
@@ -128,8 +164,7 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     if "second time" in text and fresh:
         return ProgramError(
             "the program called backward itself, which freed the graph of the loss it returned",
-            "Return the loss before backward is called: the trace runs its own. "
-            "Leave optimizer.step() out for the same reason",
+            "Return the loss before backward is called, or follow(program), which tells what it does",
         )
     if "second time" in text:
         return ProgramError(
@@ -143,9 +178,15 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
             "Write x = x + 1 for x += 1, or trace with backward=False to see the graph. An optimizer's "
             "step() between forward and backward changes parameters in place too",
         )
+    if "donated buffer" in text:
+        return ProgramError(
+            "torch.compile has made a backward that runs once only, and the trace retains the graph",
+            "Set torch._functorch.config.donated_buffer = False before it is compiled, or compile it within "
+            "what is traced",
+        )
     return ProgramError(
         f"backward raised {type(error).__name__}: {first_line(error)}",
-        "The same happens without the trace: call backward() on the loss to see the whole traceback",
+        "Call backward(retain_graph=True) on the loss to see the whole traceback",
     )
 
 

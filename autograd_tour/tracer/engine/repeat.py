@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.errors import ProgramError, UsageError
@@ -52,7 +53,7 @@ def accumulate(
     itself is run as it is, again if it makes fewer than ``calls``, and its own calls are told.
 
     ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
-    Everything is as found afterwards: ``.grad``, random states, buffers.
+    Everything is as found afterwards, as for :func:`trace`; ``notes`` have what is not.
 
     Raises:
         ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
@@ -68,28 +69,36 @@ def accumulate(
         raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
     recorder = Recorder(keep, ceiling)
     request = Request(program, args, names, caller_namespaces(1), recorder)
+    restored = switches_restored(modules_in_sight(program, args))
+    with ONE_AT_A_TIME, random_state_restored(), restored as remarks:
+        ledger = _followed(request, calls, gradient)
+    return replace(ledger, notes=(*ledger.notes, *remarks)) if remarks else ledger
+
+
+def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
     live, spared = LiveTensors(), list[Tensor]()
-    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
-        originals = Originals(live)
-        try:
+    originals = Originals(live)
+    try:
+        with Buffers() as buffers:
+            follower = Follower(
+                request, buffers, originals, first=max(FIRST, calls), graphs=False, forward=Recorder(0, 0)
+            )
+            result = follower.run()
+            spared += buffers.tensors()
+            if follower.trains:
+                return _own_calls(follower, calls)
+            book = _Book(request, gradient)
+            book.call(follower.record, outputs_in(result, follower.record), live)
+            del result
+        for _ in range(1, calls):
             with Buffers() as buffers:
-                follower = Follower(
-                    request, buffers, originals, first=max(FIRST, calls), graphs=False, forward=Recorder(0, 0)
-                )
-                result = follower.run()
+                heard = run_forward(
+                    request.program, request.args, Recorder(0, 0), buffers
+                )  # only names are wanted
                 spared += buffers.tensors()
-                if follower.trains:
-                    return _own_calls(follower, calls)
-                book = _Book(request, gradient)
-                book.call(follower.record, outputs_in(result, follower.record), live)
-                del result
-            for _ in range(1, calls):
-                with Buffers() as buffers:
-                    heard = run_forward(program, args, Recorder(0, 0), buffers)  # only names are wanted
-                    spared += buffers.tensors()
-                    book.call(*heard, live)
-        finally:
-            originals.restore(spared)  # what could not be put back is told by a trace of the same program
+                book.call(*heard, live)
+    finally:
+        originals.restore(spared)  # what could not be put back is told by a trace of the same program
     return book.ledger()
 
 

@@ -23,6 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
@@ -143,7 +144,7 @@ class Follower:
     # ---- backward --------------------------------------------------------------------------
 
     def _backward(self, outputs: Any, gradients: Any, retained: bool, call: Callable[[], None]) -> None:
-        if self._busy or threading.get_ident() != self._thread or is_dynamo_compiling():
+        if self._busy or OURS.running or threading.get_ident() != self._thread or is_dynamo_compiling():
             call()
             return
         backward = BackwardCall(outputs, gradients, call)

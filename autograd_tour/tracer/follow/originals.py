@@ -34,6 +34,8 @@ class Originals:
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
+        modules = [module for reference in live.modules if (module := reference()) is not None]
+        self._training = [(module, vars(module).get("training")) for module in modules]
 
     def _note(self, tensor: Tensor) -> None:
         try:
@@ -99,6 +101,9 @@ class Originals:
                     leaf.grad = had
                 if leaf.requires_grad is not wanted and leaf.is_leaf:
                     leaf.requires_grad_(wanted)
+            for module, training in self._training:
+                if vars(module).get("training") is not training:
+                    module.training = bool(training)
         return unheard
 
     def _restore_optimizers(self) -> None:
