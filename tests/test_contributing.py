@@ -83,6 +83,12 @@ def changed(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def commands(changed):
+    """What the commands of the recipes answered in the copy, by their words."""
+    return {" ".join(arguments): run(changed, "autograd_tour", *arguments) for arguments, _ in COMMANDS}
+
+
 def test_there_are_five_recipes():
     assert re.findall(r"^## (A .*)$", TEXT, re.MULTILINE) == [
         "A lesson",
@@ -96,15 +102,15 @@ def test_there_are_five_recipes():
 
 
 @pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
-def test_a_command_writes_what_stands_below_it(changed, arguments, written):
-    done = run(changed, "autograd_tour", *arguments)
+def test_a_command_writes_what_stands_below_it(changed, commands, arguments, written):
+    done = commands[" ".join(arguments)]
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == written
     for name in written:
         assert (changed / name).stat().st_size
 
 
-def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed):
+def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, commands):
     outline = (changed / "outputs/thermometer-outline.svg").read_text()
     assert all(title in outline for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
     table = (changed / "outputs/thermometer-grad.csv").read_text().splitlines()
@@ -115,7 +121,7 @@ def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed):
     }
 
 
-def test_the_question_is_asked(changed):
+def test_the_question_is_asked(changed, commands):
     questions = (changed / "outputs/thermometer-quiz.json").read_text()
     assert "w is used in w * t_u. What shape has w.grad?" in questions
 
