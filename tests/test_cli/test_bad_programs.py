@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.commands import answer, fresh_answer
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 NEEDS_ALARMS = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on this system")
 
 GOOD = "w = torch.ones(2, requires_grad=True)\n"
@@ -20,17 +24,9 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "autograd_tour", *words]
 
 
-def call(tmp_path: Path, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+def call(tmp_path: Path, program: str, *words: str, run: Run = answer) -> subprocess.CompletedProcess[str]:
     (tmp_path / "net.py").write_text("import os, sys, threading, time\nimport torch\n" + GOOD + program)
-    return subprocess.run(
-        command("render", "net.py:loss", "-f", "svg", "--view", "graph", *words),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run("render", "net.py:loss", "-f", "svg", "--view", "graph", *words, cwd=tmp_path)
 
 
 def refused(done: subprocess.CompletedProcess[str], tmp_path: Path, code: int) -> str:
@@ -109,7 +105,7 @@ def test_an_endless_program_is_stopped_and_its_line_is_told(case: str, tmp_path:
 @pytest.mark.slow
 def test_a_program_that_catches_even_the_alarm_is_ended(tmp_path: Path) -> None:
     program = "def loss():\n    while True:\n        try:\n            time.sleep(1)\n        except BaseException:\n            pass\n"
-    message = refused(call(tmp_path, program, "--timeout", "3"), tmp_path, 1)
+    message = refused(call(tmp_path, program, "--timeout", "3", run=fresh_answer), tmp_path, 1)
     assert "longer than 3 s" in message
 
 
@@ -160,7 +156,7 @@ THREADS = {
 def test_threads_left_running_do_not_keep_the_command(case: str, fails: bool, tmp_path: Path) -> None:
     end = "raise ValueError('not today')" if fails else "return (w * w).sum()"
     start = time.monotonic()
-    done = call(tmp_path, f"def loss():\n    {THREADS[case]}\n    {end}\n")
+    done = call(tmp_path, f"def loss():\n    {THREADS[case]}\n    {end}\n", run=fresh_answer)
     assert time.monotonic() - start < 100
     if fails:
         assert "not today" in refused(done, tmp_path, 1)
@@ -170,7 +166,7 @@ def test_threads_left_running_do_not_keep_the_command(case: str, fails: bool, tm
 
 
 def test_os_exit_cannot_be_had_but_writes_nothing(tmp_path: Path) -> None:
-    done = call(tmp_path, "def loss():\n    os._exit(7)\n")
+    done = call(tmp_path, "def loss():\n    os._exit(7)\n", run=fresh_answer)
     assert (done.returncode, done.stdout) == (7, "")
     assert sorted(os.listdir(tmp_path)) == ["net.py"]
 
