@@ -159,7 +159,10 @@ REPEATED = [
 @pytest.mark.parametrize("tensor", REPEATED)
 def test_an_expanded_tensor_has_the_facts_of_its_copy(tensor):
     recorder = Recorder(16, math.inf)
-    facts, copy = measure(tensor, recorder=recorder), measure(tensor.clone(memory_format=torch.contiguous_format))
+    facts, copy = (
+        measure(tensor, recorder=recorder),
+        measure(tensor.clone(memory_format=torch.contiguous_format)),
+    )
     assert (facts.shape, facts.first, facts.last) == (copy.shape, copy.first, copy.last)
     for name in ("min", "max", "nan", "inf", "zero", "neg_inf"):
         assert getattr(facts.stats, name) == getattr(copy.stats, name), name
