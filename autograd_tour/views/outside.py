@@ -12,7 +12,7 @@ __all__ = ["stepped_back"]
 
 
 def stepped_back(scene: Scene, inside: Collection[str]) -> Scene:
-    """``scene`` with every card grey and dashed but those with ids in ``inside``; links between such are thin.
+    """``scene`` with every card grey and dashed but those with ids in ``inside``; links between them thin.
 
     What is not finite stays red: it is no less wrong outside.
     """
