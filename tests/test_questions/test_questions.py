@@ -17,8 +17,10 @@ from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.questions import Question, ask, judge, read_number
-from autograd_tour.record.graph import Graph
+from autograd_tour.questions import Question, ask, judge, order, read_number
+from autograd_tour.questions.base import Run
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
@@ -273,3 +275,24 @@ def test_labels_stay_on_one_line_of_sensible_length(label):
         assert "\n" not in question.prompt
         assert "\x1b" not in question.prompt
         assert len(question.prompt) < 600
+
+
+def test_what_runs_next_is_asked_without_going_through_all_pairs_of_nodes():
+    """A thousand uses of one tensor are ready at once; each node is looked up a few times only."""
+
+    class Counted(str):
+        __slots__ = ()
+        lookups = 0
+
+        def __hash__(self):
+            Counted.lookups += 1
+            return str.__hash__(self)
+
+    count = 300
+    ids = [Counted(f"n{i}") for i in range(count)]
+    nodes = tuple(Node(name, "operation", op=f"x * {name}", grad_fn="MulBackward0", slots=1) for name in ids)
+    edges = tuple(Edge(ids[0], name, "gradient", (0, 0)) for name in ids[1:])
+    run = Run(Graph(nodes, edges, passes=(BackwardPass(tuple(Step(name, (None,)) for name in ids)),)), None)
+    Counted.lookups = 0
+    assert len(list(order.questions(run))) == 2
+    assert Counted.lookups < 40 * count
