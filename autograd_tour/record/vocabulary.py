@@ -213,11 +213,11 @@ def fault(rule: Rule | None) -> str:
         count += 1
         if depth > DEEPEST or count > LARGEST:
             return "a rule is too large"
-        if isinstance(item, Constant) and isinstance(item.value, str):
+        if isinstance(item, Constant):
             try:
                 float(item.value)
-            except ValueError:
-                return f"{item.value[:40]!r} is no number"
+            except (ValueError, OverflowError):
+                return f"{str(item.value)[:40]!r} is no number"
         if not isinstance(item, Apply):
             continue
         if item.function not in SIGNATURES:

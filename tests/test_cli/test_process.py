@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -208,28 +206,6 @@ def test_an_engine_that_hangs_is_exit_3(trace: Path, tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     assert "--timeout" in done.stderr
     assert not (tmp_path / "outputs").exists()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_ctrl_c_ends_a_running_program_with_130(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(
-        "import pathlib, time\ndef loss():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "autograd_tour", "render", "net.py:loss"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    end = time.monotonic() + 60
-    while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "interrupted\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of another kind")

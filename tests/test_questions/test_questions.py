@@ -91,6 +91,17 @@ def test_the_second_backward_without_zeroing_adds(asked):
     assert asked["zeroed-w"].answer == "4517.3"
 
 
+def test_what_overflows_in_the_second_call_is_not_asked_about():
+    leaf = torch.tensor(2.0, requires_grad=True)
+
+    def steep():
+        return leaf * 3e38
+
+    kinds = {question.id for question in ask(Trace(trace(steep), accumulate(steep)))}
+    assert kinds
+    assert not {kind for kind in kinds if kind.startswith(("again-", "zeroed-"))}
+
+
 def test_which_node_runs_next_is_what_the_engine_ran(asked):
     (following,) = of_kind(asked.values(), "order")
     assert following.answer == "b (AccumulateGrad)"
@@ -232,6 +243,11 @@ def test_a_large_program_has_a_few_questions():
     questions = ask(Trace(graph, accumulate(program, calls=2)))
     sound(graph, questions)
     assert 0 < len(questions) <= 14
+
+
+def test_a_part_without_a_leaf_can_be_asked_about():
+    graph = trace(thermometer)
+    assert ask(Trace(graph.only({node.id for node in graph.nodes} - {graph.nodes[0].id})))
 
 
 def test_nothing_can_be_asked_of_nothing():

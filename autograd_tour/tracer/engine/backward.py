@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import ProgramError, StopRequest, UsageError, message_of
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
+from autograd_tour.tracer.limits import recursion_limit_kept
+from autograd_tour.tracer.listen.failures import described, exit_text, first_line, place_of
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import LiveTensors, grads_restored
 
@@ -143,24 +145,27 @@ def run_backward(
     ``donated``: a node of the graph gives buffers away, so torch is to have its say.
     """
     try:
-        with OURS, nullcontext() if donated else no_donation():
+        with OURS, recursion_limit_kept(), nullcontext() if donated else no_donation():
             torch.autograd.backward(outputs, gradients, retain_graph=True)
+    except (KeyboardInterrupt, StopRequest):
+        raise
     except RuntimeError as error:
         raise explain(error, fresh=fresh) from error
-    except Exception as error:
-        raise ProgramError(
-            f"backward raised {type(error).__name__}: {first_line(error)}",
-            "The error comes from a hook or a custom Function of the program",
-        ) from error
     except SystemExit as error:
         raise ProgramError(
-            f"the program called sys.exit({error.code!r}) in backward", "Take the call out of the program"
+            f"the program called sys.{exit_text(error)} in backward{place_of(error)}",
+            "Take the call out of the program",
+        ) from error
+    except BaseException as error:
+        raise ProgramError(
+            f"backward raised {described(error)}{place_of(error)}",
+            "The error comes from a hook or a custom Function of the program",
         ) from error
 
 
 def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     """An engine error as a :class:`ProgramError` that says what to do."""
-    text = str(error)
+    text = message_of(error)
     if "second time" in text and fresh:
         return ProgramError(
             "the program called backward itself, which freed the graph of the loss it returned",
@@ -185,15 +190,9 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
             "what is traced",
         )
     return ProgramError(
-        f"backward raised {type(error).__name__}: {first_line(error)}",
+        f"backward raised {described(error)}{place_of(error)}",
         "Call backward(retain_graph=True) on the loss to see the whole traceback",
     )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 300 characters, or its type."""
-    text = str(error).strip().split("\n")[0].strip().rstrip(".")
-    return text[:300] if text else type(error).__name__
 
 
 def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tensor], list[Tensor | None]]:

@@ -14,10 +14,11 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.tracer.assemble.walk import root_of, walk
-from autograd_tour.tracer.engine.backward import first_line, run_backward, start_gradients
+from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
 from autograd_tour.tracer.follow.follower import FIRST, Follower
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.listen.failures import first_line
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, run_forward

@@ -19,7 +19,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import StopRequest, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
@@ -139,7 +139,7 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
             _put(tensor, grad)
 
 
-class _Leave(BaseException):
+class _Leave(StopRequest):
     """Raised in the engine when nobody waits for its next step any more."""
 
 
