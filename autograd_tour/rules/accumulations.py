@@ -126,12 +126,14 @@ def _reduced(index: str, kind: str) -> Any:
             if slot == 1:
                 return apply("taken_at", G, where, **options)
             return G if node.flag("include_self") else apply("zero_at", G, where, **options)
+        if slot == 0 and how in _REDUCED and not node.flag("include_self"):
+            return apply("zero_at", G, where, **options)
         return Words(_REDUCED[how][slot]) if how in _REDUCED else None
 
     return rule
 
 
-_REDUCED = {
+_REDUCED: Mapping[str, tuple[str, str]] = {
     "mean": ("÷ the number that met there", "taken at the indices, ÷ the number that met there"),
     "prod": (
         "× the product of the others that met there",

@@ -69,13 +69,16 @@ def _power_of_base(node: NodeView, _: int) -> Expression:
 
 def _flat(node: NodeView, base: Expression, exponent: Expression) -> Expression | None:
     """Where ``b^e`` is flat: torch sends 0 at the base 0 unless the exponent is negative."""
-    if isinstance(base, Constant):
-        return apply("greater_equal", exponent, 0) if float(base.value) == 0 else None
-    zero = apply("equal", base, 0)
-    if "complex" not in node.operand(1).dtype:
-        return apply("both", zero, apply("greater_equal", exponent, 0))
-    on_axis = apply("equal", apply("imag", exponent), 0)
-    return apply("both", apply("both", zero, on_axis), apply("greater_equal", apply("real", exponent), 0))
+    if isinstance(base, Constant) and float(base.value) != 0:
+        return None
+    given = node.operand(len(node.inputs) - 1)
+    on_axis = apply("equal", apply("imag", exponent), 0) if "complex" in given.dtype else None
+    part = exponent if on_axis is None else apply("real", exponent)
+    conditions = [None if isinstance(base, Constant) else apply("equal", base, 0), on_axis]
+    flat = apply("greater_equal", part, 0)
+    for condition in filter(None, reversed(conditions)):
+        flat = apply("both", condition, flat)
+    return flat
 
 
 def _power_of_exponent(node: NodeView, slot: int, written: Callable[..., Expression]) -> Expression:
@@ -94,6 +97,19 @@ def _of_operands(node: NodeView, slot: int) -> Expression:
 
 def _of_result(node: NodeView, slot: int) -> Expression:
     return _power_of_exponent(node, slot, lambda *_: Y)
+
+
+def times_logarithm(of: Callable[[float], float]) -> Callable[[NodeView, int], Expression | None]:
+    """``x·ln(of(number))``: at ``x = 0`` torch sends 0 where the logarithm is not finite."""
+
+    def rule(node: NodeView, _: int) -> Expression | None:
+        other = node.number("other")
+        if other is None:
+            return None
+        slope = ln(of(other))
+        return G * (slope if of(other) > 0 else zero_where(apply("equal", X, 0), slope))
+
+    return rule
 
 
 def _acosh(node: NodeView, _: int) -> Expression:
@@ -160,7 +176,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
         holomorphic=False,
     ),
     "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
-    "XlogyBackward2": _pointwise(G * ln(attribute("other")), holomorphic=False),
+    "XlogyBackward2": _pointwise(times_logarithm(lambda other: other), holomorphic=False),
     "FmodBackward0": _SAME,
     "FmodBackward1": _pointwise(G, G * -apply("truncated", A / B), holomorphic=False),
     "RemainderBackward0": _SAME,

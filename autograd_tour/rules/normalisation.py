@@ -297,6 +297,8 @@ def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> A
         shape, over = node.shape(0), dims(node)
         if shape is None or over is None:
             return None
+        if "weight" in node.saved and node.operand(1).shape is None:
+            return None  # a weight made inside of the call: whether there is a shift too is not known
         groups = node.integer("group") or 0
         if "Batch" in node.grad_fn and node.flag("training") is False:
             return _evaluated(node, len(shape))

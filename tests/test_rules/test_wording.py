@@ -195,6 +195,27 @@ def test_an_ignored_target_is_told_where_there_may_be_one(text: str, total: floa
     assert told("NllLossBackward0", 0, ("x", (2, 3)), saved=saved, total_weight=total, **attributes) == text
 
 
+@pytest.mark.parametrize("how", ["mean", "prod", "amax", "amin"])
+def test_what_is_left_out_of_a_reduction_gets_nothing(how: str) -> None:
+    def loss() -> torch.Tensor:
+        x = torch.tensor([3.0, 4.0], requires_grad=True)
+        return torch.scatter_reduce(x, 0, torch.tensor([0, 0]), torch.ones(2), how, include_self=False).sum()
+
+    graph = tour.trace(loss)
+    (edge,) = (e for e in graph.select("gradient") if graph.node(e.src).grad_fn == "ScatterReduceBackward0")
+    assert short(edge.rule) == "0 at the indices"
+    assert graph.steps[edge.src][1].sent[0].first == (0.0, 1.0)
+
+
+def test_a_window_over_the_border_counts_padding_where_it_was_told_to() -> None:
+    sizes = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (1, 1), "ceil_mode": True}
+    image = [("x", (1, 1, 5, 5))], {"result": ("", (1, 1, 3, 3))}
+    counted = told("AvgPool2DBackward0", 0, *image[0], **image[1], **sizes, count_include_pad=True)
+    assert counted == "÷ the elements in each window, padding counted"
+    left_out = told("AvgPool2DBackward0", 0, *image[0], **image[1], **sizes, count_include_pad=False)
+    assert left_out == "÷ the elements in each window"
+
+
 def test_the_forward_of_a_loss_says_what_it_ignores() -> None:
     def loss() -> torch.Tensor:
         x = torch.tensor([[0.5, -1.5], [1.0, 3.0]], requires_grad=True)
@@ -316,3 +337,24 @@ def test_a_solution_gives_way_to_a_name_of_the_program() -> None:
 
     texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient")]
     assert any("s′ = solve(sᵀ, g)" in text for text in texts)
+
+
+def fused_notes(loss: Any) -> list[str]:
+    return [short(node.fused) for node in tour.trace(loss).nodes if node.fused is not None]
+
+
+def test_a_constant_weight_or_shift_stands_where_it_was_given() -> None:
+    def loss() -> torch.Tensor:
+        x = torch.tensor([[[1.0, 2.0, 5.0]]], requires_grad=True)
+        w, b, k = torch.tensor([3.0]), torch.tensor([4.0]), torch.ones(3)
+        y = F.layer_norm(x, (3,), weight=k), F.layer_norm(x, (3,), bias=k), F.group_norm(x, 1, w, b)
+        z = (
+            F.batch_norm(x, None, None, bias=b, training=True),
+            torch.lerp(b, x, b),
+            F.instance_norm(x, weight=w),
+        )
+        return sum(item.sum() for item in (*y, *z))  # type: ignore[return-value]
+
+    where = ", x̂ = (x − mean(x))/std"
+    notes = ["x̂·k", "x̂ + k", "x̂·w + b", "x̂ + b"]
+    assert fused_notes(loss) == [f"{note}{where}" for note in notes] + ["b + b(x − b)"]
