@@ -123,6 +123,8 @@ SIGNATURES: Mapping[str, int] = {
     "sum_but": 1,
     "beside": 1,
     "attention": 2,
+    "heads_repeated": 1,
+    "heads_summed": 1,
     "over_norm": 2,
     # halves of a row; complex numbers and their parts
     "half": 1,
@@ -194,6 +196,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "block": ("inside",),
     "zero_slice": ("dim", "inside"),
     "zeros_behind": ("size",),
+    **dict.fromkeys(("heads_repeated", "heads_summed"), ("count",)),
     "let": ("name",),
 }
 """The options without which a function cannot be written."""
