@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from autograd_tour.cli.status import status_line
 from autograd_tour.errors import TourError, suggestion
 
 __all__ = ["TourCommand", "TourGroup", "printable", "report_error", "say"]
@@ -55,7 +56,8 @@ class TourCommand(_ExamplesFirst):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors are told here, where the options are known."""
         try:
-            return super().invoke(ctx)
+            with status_line(quiet=bool(ctx.params.get("quiet"))):
+                return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
         except (KeyboardInterrupt, click.Abort):

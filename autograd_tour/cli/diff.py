@@ -12,6 +12,7 @@ from autograd_tour.cli.common import TourCommand, say
 from autograd_tour.cli.options import Keep, finite
 from autograd_tour.cli.results import tell, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 __all__ = ["command"]
 
@@ -112,7 +113,9 @@ DIFFERENT = 1
 )
 @click.option("--exit-code", "exit_code", is_flag=True, help="Leave with 1 if the two differ.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -152,13 +155,15 @@ def command(
     from autograd_tour.views.diff import differs
 
     first, second = (run.trace.graph for run in runs)
-    files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
+    with doing("comparing"):
+        files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
     if output == "-":
         to_stdout(files)
     else:
         from autograd_tour.formats.write import write_all
 
-        write_all(folder, files)
+        with doing("writing"):
+            write_all(folder, files)
         if not quiet:
             tell([str(Path(output) / name) for name in files], [run.name for run in runs], as_json)
     if exit_code and differs(compared):

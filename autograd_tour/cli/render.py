@@ -12,6 +12,7 @@ from autograd_tour.cli.common import TourCommand, say
 from autograd_tour.cli.options import Keep, finite
 from autograd_tour.cli.results import tell, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.cli.targets import Drawn
@@ -135,7 +136,9 @@ DEFAULT_FOLDER = "outputs"
 )
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 def command(
     targets: tuple[str, ...],
     output: str,
@@ -177,7 +180,8 @@ def command(
         return
     from autograd_tour.formats.write import write_all
 
-    write_all(folder, files)
+    with doing("writing"):
+        write_all(folder, files)
     if not quiet:
         tell([str(Path(output) / name) for name in files], [drawing.name for drawing in drawn], as_json)
 

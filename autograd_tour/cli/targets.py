@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from autograd_tour.cli.guard import guarded, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
@@ -56,15 +57,16 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
-    if not _is_record(target):
-        lesson = _builtin(target)
-        with stdout_to_stderr():
-            return Drawn(target, target, dict(lesson.files(settings)))
-    from autograd_tour.formats.produce import files_of_trace
+    with doing(target):
+        if not _is_record(target):
+            lesson = _builtin(target)
+            with stdout_to_stderr():
+                return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.formats.produce import files_of_trace
 
-    record = _record(target, settings, seconds)
-    files = files_of_trace(record.name, record.trace, settings)
-    return Drawn(target, record.name, dict(files), record.notes)
+        record = _record(target, settings, seconds)
+        files = files_of_trace(record.name, record.trace, settings)
+        return Drawn(target, record.name, dict(files), record.notes)
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
@@ -74,7 +76,8 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
-        return _record(target, settings, seconds, ledger=ledger)
+        with doing(target):
+            return _record(target, settings, seconds, ledger=ledger)
     from autograd_tour.lessons.base import ProgramLesson
 
     lesson = _builtin(target)
@@ -82,7 +85,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr():
+    with doing(target), stdout_to_stderr():
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -127,7 +130,8 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
     from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
-        named_program = resolve(target)
+        with doing("loading"):
+            named_program = resolve(target)
         trace = traced(named_program.program, settings, ledger=ledger)
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
@@ -135,7 +139,8 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 def _of_trace(source: str, stem: str, text: bytes) -> TargetRecord:
     from autograd_tour.record import codec
 
-    return TargetRecord(stem or "trace", codec.loads(text, source=source))
+    with doing("reading"):
+        return TargetRecord(stem or "trace", codec.loads(text, source=source))
 
 
 def _read_file(path: Path) -> bytes:

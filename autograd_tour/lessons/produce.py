@@ -7,6 +7,7 @@ from collections.abc import Callable
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.tracer import accumulate, trace
 
@@ -33,8 +34,10 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
-    graph = trace(program, keep=settings.keep, ceiling=settings.ceiling)
+    with doing("tracing"):
+        graph = trace(program, keep=settings.keep, ceiling=settings.ceiling)
     if not ledger or not (drawn or written):
         return Trace(graph)
-    book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
+    with doing("calling backward again"):
+        book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
     return Trace(graph, book)
