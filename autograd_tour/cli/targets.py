@@ -84,7 +84,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr(), limited(seconds, f"tracing {target}"):
+    with stdout_to_stderr(), limited(seconds, f"tracing {target}", "Keep less of each tensor: --keep 16"):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -137,7 +137,7 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    with limited(seconds, f"reading {source}"):
+    with limited(seconds, f"reading {source}", "Trace again and keep less of each tensor: --keep 16"):
         return TargetRecord(stem or "trace", codec.loads(text, source=source))
 
 
