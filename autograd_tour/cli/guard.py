@@ -65,8 +65,12 @@ def guarded(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def limited(seconds: float, doing: str) -> Iterator[None]:
+def limited(
+    seconds: float, doing: str, less: str = "Draw less with --depth N, --focus NAME or fewer -f and --view"
+) -> Iterator[None]:
     """Do what is ours for at most ``seconds``; ``doing`` says what it is: ``drawing net-loss``.
+
+    ``less`` says how it would take less time.
 
     Raises:
         EngineError: the time is up.
@@ -75,8 +79,7 @@ def limited(seconds: float, doing: str) -> Iterator[None]:
     def late(where: str) -> EngineError:  # noqa: ARG001 - a line of ours helps nobody
         return EngineError(
             f"{doing} took longer than {seconds:g} s and was stopped",
-            "Draw less with --depth N, --focus NAME or fewer -f and --view, "
-            "or allow more time with --timeout SECONDS",
+            f"{less}, or allow more time with --timeout SECONDS",
         )
 
     with _within(seconds, late):

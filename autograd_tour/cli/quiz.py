@@ -85,7 +85,7 @@ def command(
         say(f"note: {note}")
     from autograd_tour.questions import ask
 
-    with limited(seconds, f"asking about {record.name}"):
+    with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
         questions = ask(simplified(record.trace, settings))[:most]
     if as_json:
         import msgspec

@@ -87,7 +87,8 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}"):
+    keep_less = "Keep less of each tensor: --keep 16"
+    with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}", keep_less):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -141,7 +142,8 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    with doing("reading"), limited(seconds, f"reading {source}"):
+    trace_again = "Trace again and keep less of each tensor: --keep 16"
+    with doing("reading"), limited(seconds, f"reading {source}", trace_again):
         return TargetRecord(stem or "trace", codec.loads(text, source=source))
 
 

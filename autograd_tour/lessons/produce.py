@@ -35,7 +35,7 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     """The trace of ``program``, with its ledger where a chosen file shows it and ``ledger`` asks for one.
 
     Raises:
-        ProgramError: the program failed, or has nothing to trace.
+        ProgramError: the program failed, has nothing to trace, or its .grad cannot be followed.
     """
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)

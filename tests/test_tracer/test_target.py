@@ -227,7 +227,7 @@ PROGRAM = {
     "endless": ("def loss():\n    return loss()\n", "RecursionError"),
     "unprintable": (
         "class E(Exception):\n    def __str__(self): 1 / 0\ndef loss():\n    raise E\n",
-        "(no message)",
+        "net.py:4: E, while",
     ),
     "long": ("def loss():\n    raise ValueError('é\\n' * 10_000)\n", "…"),
 }
