@@ -105,6 +105,25 @@ def _pairs(node: NodeView, slot: int) -> Rule | None:
     return apply(function, G, *sides, turned=slot == 1)
 
 
+def _row_pairs(node: NodeView, _: int) -> Rule | None:
+    order = node.number("p")
+    if order is None:
+        return None
+    if order == 0:
+        return ZERO
+    by = "along" if order == 2 else f"by the {order:g}-norm of"
+    return Words(f"Σ over the pairs of rows, {by} their difference")
+
+
+def _renormed(node: NodeView, _: int) -> Words | None:
+    """Slices along a dimension whose norm is over the limit are scaled down to it."""
+    order = node.number("p")
+    if order is None:
+        return None
+    part = "the part along the slice" if order == 2 else f"a part by the slope of its {order:g}-norm"
+    return Words(f"slices over the limit: scaled, less {part}; others × 1")
+
+
 # ---- written at an index -----------------------------------------------------------------------
 
 
@@ -202,8 +221,8 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "AminmaxBackward0": by_slot(_aminmax, routed=True),
     "CdistBackward0": by_slot(_pairs),
     "EuclideanDistBackward0": by_slot(_pairs),
-    "PdistBackward0": define(Words("Σ over the pairs of rows, along their difference")),
-    "RenormBackward0": define(Words("rows over the limit: scaled, less the part along the row; others × 1")),
+    "PdistBackward0": by_slot(_row_pairs),
+    "RenormBackward0": by_slot(_renormed),
     "ScatterReduceBackward0": by_slot(_reduced("index", "gather"), routed=True),
     "IndexReduceBackward0": by_slot(_reduced("index", "rows"), routed=True),
     "IndexAddBackward0": by_slot(_index_add),

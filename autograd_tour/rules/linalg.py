@@ -98,9 +98,9 @@ def _triangular_solve(node: NodeView, slot: int) -> Words | None:
         return None
     turned = "" if node.flag("transpose") else ", transposed"
     solved = f"solved with the {'upper' if node.flag('upper') else 'lower'} triangle of A{turned}"
-    return Words(
-        solved if slot == 0 else f"{solved}; −1 times its product with the solution, on the triangle"
-    )
+    edge = ", without the diagonal" if node.flag("unitriangular") else ""
+    part = f"−1 times its product with the solution, on that triangle{edge}"
+    return Words(solved if slot == 0 else f"{solved}; {part}")
 
 
 def _triangle(x: Expression, upper: bool, edge: int) -> Expression:
@@ -200,7 +200,7 @@ LINALG: Mapping[str, Definition] = {
     ),
     "LinalgPinvBackward0": _words("−Yᵀ @ {g} @ Yᵀ and what lies outside the range of A"),
     "CholeskySolveBackward0": _words(
-        "solved as on the way forward", "from the solution and the solved {g}, on the triangle"
+        "solved as on the way forward", "both triangles, from the solution and the solved {g}"
     ),
     "CholeskyInverseBackward0": by_slot(_cholesky_inverse, any_numbers=True),
     "TriangularSolveBackward0": by_slot(_triangular_solve),

@@ -358,3 +358,21 @@ def test_a_constant_weight_or_shift_stands_where_it_was_given() -> None:
     where = ", x̂ = (x − mean(x))/std"
     notes = ["x̂·k", "x̂ + k", "x̂·w + b", "x̂ + b"]
     assert fused_notes(loss) == [f"{note}{where}" for note in notes] + ["b + b(x − b)"]
+
+
+def test_words_about_pairs_and_limits_say_which_norm() -> None:
+    assert told("PdistBackward0", 0, "x", p=2.0) == "Σ over the pairs of rows, along their difference"
+    assert (
+        told("PdistBackward0", 0, "x", p=1.0) == "Σ over the pairs of rows, by the 1-norm of their difference"
+    )
+    assert told("PdistBackward0", 0, "x", p=0.0) == "× 0"
+    assert "the part along the slice" in told("RenormBackward0", 0, "x", p=2.0)
+    assert "a part by the slope of its 1-norm" in told("RenormBackward0", 0, "x", p=1.0)
+
+
+def test_a_triangular_solve_of_old_says_which_triangle() -> None:
+    node, operands = "TriangularSolveBackward0", (("b", (3, 1)), MATRIX)
+    flags: Any = {"upper": True, "transpose": False, "unitriangular": True}
+    assert told(node, 0, *operands, **flags) == "solved with the upper triangle of A, transposed"
+    assert told(node, 1, *operands, **flags).endswith("on that triangle, without the diagonal")
+    assert told(node, 0, *operands, **flags | {"transpose": True}) == "solved with the upper triangle of A"
