@@ -52,7 +52,10 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     try:
         with doing("calling backward again"):
             book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
-    except ProgramError as error:  # the graph is whole, and worth having
+    except ProgramError as error:
+        if ACCUMULATION in settings.views:
+            raise
+        # The graph is whole, and worth having.
         note = f"backward could not be followed again and again: {error.message}"
         return Trace(replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, note))))
     return Trace(graph, book)
