@@ -21,7 +21,7 @@ from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import grads_restored
+from autograd_tour.tracer.surroundings import Altered, contents_restored, grads_restored
 
 __all__ = ["Backward", "record_backward", "run_backward", "start_gradients"]
 
@@ -35,13 +35,15 @@ class Backward(NamedTuple):
     ``hooked`` are the destinations that received something else than was sent there: a hook of the program
     changed the gradient on its way. ``inner`` are leaves that the graph does not lead to and that got a
     gradient all the same: their accumulators are numbered after the nodes of the skeleton, in this order.
-    ``written`` are such leaves whose ``.grad`` was changed without an accumulator.
+    ``written`` are such leaves whose ``.grad`` was changed without an accumulator. ``altered`` are leaves to
+    which hooks of the program wrote.
     """
 
     runs: list[NodeRun]
     hooked: Set[Destination]
     inner: Sequence[Inner] = ()
     written: Sequence[Tensor] = ()
+    altered: Altered = Altered([], [])
 
     def recorded(self, ids: Sequence[str]) -> BackwardPass:
         """The backward as the record has it. ``ids`` names the skeleton's nodes."""
@@ -77,18 +79,19 @@ def record_backward(
         with grads_restored(listener.leaves.values(), beyond=own) as watched:
             inner = InnerLeaves(listener, watched if own else ())
             handles += inner.handles
-            run_backward(
-                [tensor for tensor, _, _ in starts],
-                [item for _, item, _ in starts],
-                fresh=fresh,
-                donated=any(map(donates, skeleton.fns)),
-            )
+            with contents_restored(listener.leaves.values()) as altered:
+                run_backward(
+                    [tensor for tensor, _, _ in starts],
+                    [item for _, item, _ in starts],
+                    fresh=fresh,
+                    donated=any(map(donates, skeleton.fns)),
+                )
             written = inner.written()
     finally:
         for handle in handles:
             handle.remove()
     runs = [step for step in listener.steps if step is not None]
-    return Backward(runs, listener.arrivals.changed, listener.inner, written)
+    return Backward(runs, listener.arrivals.changed, listener.inner, written, altered)
 
 
 def run_backward(

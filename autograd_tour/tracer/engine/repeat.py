@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
-from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import LeafNames, modules_in_sight, run_forward
@@ -20,7 +21,9 @@ from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
     LiveTensors,
+    contents_restored,
     grads_restored,
+    has_late_hook,
     random_state_restored,
     switches_restored,
 )
@@ -75,6 +78,7 @@ def accumulate(
                 started, gradients = start_gradients(tensors, gradient)
                 losses.append(recorder.measure(started[0]))
                 leaves = _leaves(tensors)
+                leaves += _inner_leaves(started, gradients, leaves, live)
                 leaf_names = LeafNames(leaves, names, program, args, record, caller)
                 described = [(leaf_names[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
                 if number == 0:
@@ -126,13 +130,36 @@ def _one_call(
         if policy == "zero_" and leaf.grad is not None:
             leaf.grad.zero_()
     before = [_facts(leaf.grad, recorder) for leaf in leaves]
-    run_backward(started, gradients)
+    with _brought(leaves) as brought, contents_restored(leaves):
+        run_backward(started, gradients)
     after = [_facts(leaf.grad, recorder) for leaf in leaves]
     if policy == "none":
-        contributions += after
+        contributions += [_facts(brought.get(i), recorder) or facts for i, facts in enumerate(after)]
     for i, leaf in enumerate(leaves):
         history[i].append(Call(before[i], contributions[i], after[i]))
         mailbox[i] = leaf.grad
+
+
+@contextmanager
+def _brought(leaves: list[Tensor]) -> Iterator[dict[int, Tensor]]:
+    """What a backward brings to the leaves whose ``.grad`` a hook of the program may change afterwards."""
+    brought: dict[int, Tensor] = {}
+    handles = []
+
+    def listening_at(i: int) -> Callable[[Sequence[Tensor | None]], None]:
+        def hook(received: Sequence[Tensor | None]) -> None:
+            if received[0] is not None:
+                brought[i] = received[0].clone() if i not in brought else brought[i] + received[0]
+
+        return hook
+
+    accumulators = [(i, accumulator_of(leaf)) for i, leaf in enumerate(leaves) if has_late_hook(leaf)]
+    try:
+        handles += [fn.register_prehook(listening_at(i)) for i, fn in accumulators if fn is not None]
+        yield brought
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _facts(tensor: Tensor | None, recorder: Recorder) -> TensorFacts | None:
@@ -149,5 +176,42 @@ def _leaves(outputs: list[Tensor]) -> list[Tensor]:
             for fn, name in pairs
             if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)
         ]
+    finally:
+        skeleton.release()
+
+
+def _inner_leaves(
+    outputs: list[Tensor], gradients: list[Tensor | None], leaves: list[Tensor], live: LiveTensors
+) -> list[Tensor]:
+    """Leaves that the graph does not lead to, but a backward inside one of its nodes does.
+
+    A reentrant checkpoint has such. Only a backward shows which they are, so one runs for this alone where
+    there are Functions written in Python.
+    """
+    if not _has_functions(outputs):
+        return []
+    inside, reached, accumulators = set(map(id, leaves)), dict[int, Tensor](), []
+
+    def reaching(leaf: Tensor) -> Callable[[object], None]:
+        def hook(_: object) -> None:
+            reached[id(leaf)] = leaf
+
+        return hook
+
+    with grads_restored(leaves, beyond=True, live=live) as watched, ExitStack() as stack:
+        for leaf in watched:
+            fn = accumulator_of(leaf) if leaf.is_leaf and id(leaf) not in inside else None
+            if fn is not None:
+                accumulators.append(fn)  # nothing else holds it before a backward does
+                stack.callback(fn.register_prehook(reaching(leaf)).remove)
+        stack.enter_context(contents_restored(watched))
+        run_backward(outputs, gradients)
+    return list(reached.values())
+
+
+def _has_functions(outputs: list[Tensor]) -> bool:
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        return any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
     finally:
         skeleton.release()
