@@ -192,6 +192,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "spread": ("told",),
     "conv_input": ("told",),
     "block": ("inside",),
+    "upper": ("shift",),
+    "lower": ("shift",),
     "zero_slice": ("dim", "inside"),
     "zeros_behind": ("size",),
     "let": ("name",),
@@ -233,6 +235,6 @@ def fault(rule: Rule | None) -> str:
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("shape", "dims"), tuple),
-    **dict.fromkeys(("inside", "where", "told", "dtype", "name"), str),
+    **dict.fromkeys(("inside", "where", "told", "dtype", "name", "shift"), str),
     **dict.fromkeys(("dim", "count", "size"), (int, float)),
 }

@@ -60,7 +60,7 @@ def _with_mean(root: bool) -> Any:
         if not root:
             return first * (2 * deviation / left) + second / count
         y = spread(node, node.result(), dims)
-        return first * (deviation / (left * y)) + second / count
+        return first * apply("over_norm", deviation, left * y) + second / count
 
     return rule
 
@@ -189,6 +189,7 @@ def _index_fill(node: NodeView, slot: int) -> Expression | None:
     return apply("zero_at", G, where, dim=dim, kind="rows", where="the indices", shape=node.shape(0))
 
 
+_MARGIN = Words("each margin not kept: its slope ÷ the classes, − at the target, + at the other, as reduced")
 _REPLACED = Words("× 1 outside the view written to; inside, as the operation on the view says")
 
 ACCUMULATIONS: Mapping[str, Definition] = {
@@ -216,7 +217,9 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "CopySlices": define(_REPLACED, Words("the part in the view, as the operation on the view says")),
     # fused layers, and what works on stored elements only
     "EmbeddingBagBackward0": define(
-        Words("added to the rows used, as the bags were reduced"), Words("g · the row used"), routed=True
+        Words("added to the rows used, as the bags were reduced"),
+        Words("the gradient · the row used"),
+        routed=True,
     ),
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
@@ -228,13 +231,10 @@ ACCUMULATIONS: Mapping[str, Definition] = {
         name: by_slot(lambda _node, _slot: Words("through the gates of the cell"))
         for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")
     },
-    "MultiMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
-    "MultilabelMarginLossBackward0": define(
-        Words("−1 and +1 where the margin is not kept, by the reduction")
-    ),
+    **dict.fromkeys(("MultiMarginLossBackward0", "MultilabelMarginLossBackward0"), define(_MARGIN)),
     "SparseMmReduceImplBackward0": define(
-        Words("at the stored elements: the row of g · the row of the other, as reduced"),
-        Words("the sparse matrix, transposed, @ g, as reduced"),
+        Words("at the stored elements: the row of the gradient · the row of the other, as reduced"),
+        Words("the sparse matrix, transposed, @ the gradient, as reduced"),
     ),
     **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
 }

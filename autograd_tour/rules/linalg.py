@@ -121,11 +121,13 @@ def _cholesky_inverse(node: NodeView, _: int) -> Expression | None:
 
 def _eigh(node: NodeView, _: int) -> Expression:
     """Output 0 are the eigenvalues, 1 the eigenvectors: those mix by the gaps between the eigenvalues."""
-    vectors = node.result(1)
+    values, vectors = node.result(), node.result(1)
+    if vectors.name == "result":  # `eigvalsh` does not hand them out
+        vectors = Symbol("result", 1, "eigenvectors")
     turned = transpose(vectors)
     if "complex" in node.operand(0).dtype:
         turned = apply("conj", turned)
-    mixed = apply("inverse_gaps", node.result()) * apply("skew", turned @ G1)
+    mixed = apply("inverse_gaps", values) * apply("skew", turned @ G1)
     return vectors @ (apply("as_diagonal", G) + mixed) @ turned
 
 
@@ -168,21 +170,23 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": _words("U(…)Vᵀ: g of S on the diagonal, of U and V over the gaps of S² beside it"),
-    "LinalgQrBackward0": _words("solved with Rᵀ, from g of Q and R"),
-    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: g of λ on the diagonal, g of V over the gaps of λ beside it"),
-    "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),
-    "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of g"),
-    "LuUnpackBackward0": _words("g of L below the diagonal, g of U on and above it"),
+    "LinalgSvdBackward0": _words(
+        "U(…)Vᵀ: that of S on the diagonal, of U and V over the gaps of S² beside it"
+    ),
+    "LinalgQrBackward0": _words("solved with Rᵀ, from the gradients of Q and R"),
+    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: that of λ on the diagonal, of V over its gaps beside it"),
+    "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from the gradients of L and U"),
+    "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of the gradient"),
+    "LuUnpackBackward0": _words("that of L below the diagonal, that of U on and above it"),
     "LinalgLuSolveBackward0": _words(
         "solved with the transposed system, @ Xᵀ", "solved with the transposed system"
     ),
     "LinalgLstsqBackward0": _words(
         "through the pseudo-inverse and the residual", "through the transposed pseudo-inverse"
     ),
-    "LinalgPinvBackward0": _words("−Yᵀ @ g @ Yᵀ and what lies outside the range of A"),
+    "LinalgPinvBackward0": _words("−Yᵀ @ the gradient @ Yᵀ and what lies outside the range of A"),
     "CholeskySolveBackward0": _words(
-        "solved with L Lᵀ", "both triangles, from the solution and the solved g"
+        "solved with L Lᵀ", "both triangles, from the solution and the solved gradient"
     ),
     "CholeskyInverseBackward0": by_slot(_cholesky_inverse, any_numbers=True),
     "TriangularSolveBackward0": _words("solved with Aᵀ", "solved with Aᵀ, @ Xᵀ, on the triangle"),

@@ -105,8 +105,14 @@ def _nll(node: NodeView, slot: int) -> Expression | None:
         if not total:
             return None
         weight = weight / total
+    where = "at the target" if _uses_all(node) else "at the target, 0 where it is ignored"
     skipped = -100 if ignored is None else ignored
-    return apply("placed_at_target", G, target, weight, shape=shape, ignored=skipped, where="at the target")
+    return apply("placed_at_target", G, target, weight, shape=shape, ignored=skipped, where=where)
+
+
+def _uses_all(node: NodeView) -> bool:
+    """Whether it is known that no target is ignored."""
+    return node.integer("ignored_targets") == 0
 
 
 def _picked(node: NodeView, _: int) -> Expression | None:
@@ -114,7 +120,8 @@ def _picked(node: NodeView, _: int) -> Expression | None:
     target, reduction = node.kept("target", "target"), _reduction(node)
     if reduction is None or "weight" in node.saved:
         return None
-    picked = -apply("at_target", A, target, ignored=-100 if ignored is None else ignored)
+    skipped = -100 if ignored is None else ignored
+    picked = -apply("at_target", A, target, ignored=skipped, skips=not _uses_all(node))
     if reduction == 1:
         return apply("mean", picked) if node.number("total_weight") == _rows(node) else None
     return apply("sum", picked) if reduction == 2 else picked

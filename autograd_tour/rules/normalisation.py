@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograd_tour.record.rule import Constant, Expression, Symbol, apply
+from autograd_tour.record.rule import Constant, Expression, Symbol, Words, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
 from autograd_tour.rules.elementwise import exp
 from autograd_tour.rules.node import NodeView, Shape
@@ -152,10 +152,25 @@ def _weights(node: NodeView) -> Expression:
     )
 
 
-def _attention(node: NodeView, slot: int) -> Expression | None:
+def _shares_heads(node: NodeView) -> bool:
+    """Whether several heads of queries use one of keys and values."""
+    shapes = [node.operand(slot).shape or () for slot in range(3)]
+    return len({shape[-3] for shape in shapes if len(shape) > 2}) > 1
+
+
+_SHARED = (
+    "through the softmax, with the keys and values of the heads that are shared",
+    "through the softmax, Σ over the heads that share it",
+    "the weights of the softmax, transposed @, Σ over the heads that share it",
+)
+
+
+def _attention(node: NodeView, slot: int) -> Expression | Words | None:
     dropped = node.number("dropout_p")
     if slot > 2 or dropped:
         return None
+    if _shares_heads(node):
+        return Words(_SHARED[slot])
     weights = _weights(node)
     scale = next((value for key, value in getattr(weights, "options", ()) if key == "scale"), None)
     if slot == 2:
@@ -168,8 +183,8 @@ def _attention(node: NodeView, slot: int) -> Expression | None:
     return let(weights, let(G @ transpose(node.input(2)), float(scale) * product), P)
 
 
-def _attended(node: NodeView, _: int) -> Expression:
-    return _weights(node) @ C
+def _attended(node: NodeView, _: int) -> Expression | None:
+    return None if _shares_heads(node) else _weights(node) @ C
 
 
 # ---- variance and norms ----------------------------------------------------------------------
@@ -196,7 +211,7 @@ def _std(node: NodeView, _: int) -> Expression | None:
     if parts is None or dims is None or parts[1] <= 0:
         return None
     y = spread(node, node.result(), dims)
-    return spread(node, G, dims) * (parts[0] / (y if parts[1] == 1 else parts[1] * y))
+    return spread(node, G, dims) * apply("over_norm", parts[0], y if parts[1] == 1 else parts[1] * y)
 
 
 def _norm(node: NodeView, _: int) -> Expression | None:

@@ -204,6 +204,29 @@ def _solved(setter: Setter, node: Apply, _: Parts) -> Part:
     return called if node.option("left") else Part(Row((called.box, text(" from the right"))), Level.CHOICE)
 
 
+def _solved_triangular(_: Setter, node: Apply, parts: Parts) -> Part:
+    """Only a triangle of the matrix counts, and of its diagonal maybe ones."""
+    unit = (text("; 1 on the diagonal"),) if node.option("unit") else ()
+    matrix = _applied(
+        Word("triu" if node.option("upper") else "tril", "function"), Row((parts[0].box, *unit))
+    )
+    called = _applied(Word("solve", "function"), Row((matrix, text(", "), parts[1].box)))
+    return Part(called) if node.option("left") else Part(Row((called, text(" from the right"))), Level.CHOICE)
+
+
+def _triangle(_: Setter, node: Apply, parts: Parts) -> Part:
+    diagonal = node.option("diagonal")
+    shift = (text(", "), Word(numeral(diagonal), "number")) if diagonal else ()
+    name = Word("triu" if node.function == "upper" else "tril", "function")
+    return Part(_applied(name, Row((parts[0].box, *shift))))
+
+
+def _picked(_: Setter, node: Apply, parts: Parts) -> Part:
+    ignored = (text("; 0 where ignored"),) if node.option("skips") else ()
+    inside = Row((parts[0].box, text(", "), parts[1].box, *ignored))
+    return Part(_applied(Word("picked", "function"), inside))
+
+
 def _followed(words: str) -> Writer:
     """The first argument, and words behind it; options stand in braces."""
 
@@ -232,8 +255,8 @@ def _paired(signed: bool) -> Writer:
 
 
 def _later(_: Setter, _node: Apply, parts: Parts) -> Part:
-    words = text(" · the product up to there without its own of "), parts[1].box
-    return Part(Row((operator("Σ"), text(" later "), parts[0].box, *words)), Level.CHOICE)
+    words = text(" from here on · the product up to there, without its own, of "), parts[1].box
+    return Part(Row((operator("Σ"), text(" "), parts[0].box, *words)), Level.CHOICE)
 
 
 def _exp_block(_: Setter, _node: Apply, parts: Parts) -> Part:
@@ -285,7 +308,10 @@ WRITERS: Mapping[str, Writer] = {
     "over_norm": _over_norm,
     "clamp": _clamped,
     "solve": _solved,
-    "solve_triangular": _solved,
+    "solve_triangular": _solved_triangular,
+    "upper": _triangle,
+    "lower": _triangle,
+    "at_target": _picked,
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),
     "exp_block": _exp_block,

@@ -135,8 +135,6 @@ CALLS: Mapping[str, str] = {
     "joined": "cat",
     "stack_all": "stack",
     "cat_all": "cat",
-    "upper": "triu",
-    "lower": "tril",
     "cofactors": "cofactors",
     "mirrored": "mirrored",
     "skew": "skew",
@@ -153,7 +151,6 @@ CALLS: Mapping[str, str] = {
     "softmax": "softmax",
     "mean": "mean",
     "conv": "conv",
-    "at_target": "picked",
     "inverse": "inv",
     "logsumexp": "logsumexp",
 }

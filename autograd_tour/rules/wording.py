@@ -20,11 +20,11 @@ PHRASES: dict[str, str] = {
     "diagonal": "its diagonal",
     "diagonal_gradient": "to the diagonal",
     "trace_gradient": "to the diagonal",
-    "upper": "× 1[upper triangle]",
-    "lower": "× 1[lower triangle]",
+    "upper": "× 1[upper triangle{shift}]",
+    "lower": "× 1[lower triangle{shift}]",
     "cumulative_from_end": "cumsum from the end",
-    "stack_all": "stack of all g",
-    "cat_all": "cat of all g",
+    "stack_all": "stack of all {g}",
+    "cat_all": "cat of all {g}",
     "added_at": "added at {where}",
     "zero_at": "0 at {where}",
     "taken_at": "taken at {where}",
@@ -40,7 +40,7 @@ PHRASES: dict[str, str] = {
     "conv_weight": "correlate with {a1}",
     "as_complex": "pairs as complex numbers",
     "as_real": "complex numbers as pairs",
-    "block": "slice g[{inside}]",
+    "block": "slice {g}[{inside}]",
     "padding_added": "added where it was copied from",
     "upsample_back": "{where}",
     "patches_added": "patches added back in place",
@@ -113,8 +113,17 @@ def _deed(printer: Printer, node: Expression) -> str:
     text = writer(printer, node) if writer is not None else ""
     if not text and node.function in PHRASES:
         names = {f"a{i}": printer.piece(item).text for i, item in enumerate(node.arguments)}
+        names["g"] = _gradient_name(printer, node)
         text = _after(printer, node, PHRASES[node.function].format_map(_options(node) | names))
     return text or printer.piece(node).text
+
+
+def _gradient_name(printer: Printer, node: Expression) -> str:
+    """What the first gradient in ``node`` is called, ``""`` if there is none."""
+    if isinstance(node, Symbol) and node.role == "gradient":
+        return printer.name(node).text
+    inside = node.arguments if isinstance(node, Apply) else ()
+    return next((name for item in inside if (name := _gradient_name(printer, item))), "")
 
 
 def _options(node: Apply) -> dict[str, Any]:
@@ -209,7 +218,7 @@ def _real_part(printer: Printer, node: Apply) -> str:
 def _indexed(lead: str) -> Callable[[Printer, Apply], str]:
     def write(printer: Printer, node: Apply) -> str:
         index = f"[{':, ' * node.option('dim')}{node.option('inside')}]"
-        return _after(printer, node, f"{lead}{index}")
+        return _after(printer, node, lead.format(g=_gradient_name(printer, node)) + index)
 
     return write
 
@@ -234,7 +243,7 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "swap_dims": _swapped,
     "element_gradient": _indexed("to element "),
     "slice_gradient": _indexed("to slice "),
-    "slice": _indexed("slice g"),
+    "slice": _indexed("slice {g}"),
     "zero_slice": _indexed("0 at "),
     "real": _real_part,
 }

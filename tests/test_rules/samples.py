@@ -135,6 +135,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.batch_norm(r(5, 3), None, None, r(3), r(3), True, eps=0.1), F.batch_norm(r(5, 3, 2), r(3).detach(), r(3, positive=True).detach(), r(3), r(3), False), F.batch_norm(r(5, 3), None, None, training=True)],
     lambda: [F.instance_norm(r(2, 3, 4)), ops._native_batch_norm_legit.no_stats(r(5, 3), r(3), r(3), True, 0.1, 0.2)[0], F.batch_norm(r(5, 3), r(3).detach(), r(3, positive=True).detach(), None, None, False)],
     lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8)), F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 4, 8), r(2, 3, 4, 8), is_causal=True, scale=0.3)],
+    lambda: [F.scaled_dot_product_attention(r(1, 4, 3, 8), r(1, 2, 3, 8), r(1, 2, 3, 8), enable_gqa=True)],
     lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.randn(4, 5).double())],
     # losses
     lambda: [f(r(2, 3), r(2, 3), reduction=how) for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss) for how in ("none", "mean", "sum")],

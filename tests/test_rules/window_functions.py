@@ -181,7 +181,7 @@ def _placed_at_target(
     return out
 
 
-def _at_target(x: Tensor, target: Tensor, *, ignored: int) -> Tensor:
+def _at_target(x: Tensor, target: Tensor, *, ignored: int, skips: bool) -> Tensor:
     picked = x.new_zeros(target.shape)
     for place in _by_class(tuple(x.shape)):
         label = int(target[place]) if target.dim() else int(target)

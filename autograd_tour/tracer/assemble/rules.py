@@ -52,12 +52,20 @@ def local_rules(
     ]
 
 
+_OF_TORCH = {
+    "BackwardHookFunctionBackward": Words("× 1, or what a backward hook of the module returns"),
+    "CheckpointFunctionBackward": Words("a backward of its own through what it runs again"),
+}
+"""Functions that torch itself has written in Python."""
+
+
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
-    if location:  # what the program wrote itself is told by its own line
+    # What the program wrote itself is told by its own line.
+    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(node.grad_fn)
+    if words is not None:
         inputs = material.skeleton.next[i]
-        words = Words(f"your backward(), {location}")
         return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
@@ -100,6 +108,8 @@ class _Views:
             number = _number(view.tensor) if view.tensor is not None and view.tensor.dim() == 0 else None
             if number is not None:
                 attributes[view.name] = number
+        if "ignore_index" in attributes:
+            attributes["ignored_targets"] = _count(self.readings[i], attributes["ignore_index"])
         inputs = tuple(
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
@@ -142,6 +152,12 @@ class _Views:
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
     shape = facts.shape if facts is not None and facts.layout != "nested" else None
     return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
+
+
+def _count(reading: Reading, ignored: int) -> int | None:
+    """How many targets of a loss are the one that it ignores, ``None`` if they cannot be read."""
+    targets = [view.tensor for view in reading.saved if view.name == "target" and view.tensor is not None]
+    return int((targets[0] == ignored).sum()) if targets else None
 
 
 def _number(tensor: Any) -> float | None:
