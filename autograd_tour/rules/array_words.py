@@ -61,7 +61,7 @@ def _later_products(_: Apply, parts: Parts) -> Piece:
 
 
 def _pairs_pulled(_: Apply, parts: Parts) -> Piece:
-    pull = f"({_difference(parts)})/{bracket(parts[3], Level.POWER)}"
+    pull = f"(({_difference(parts)})/{bracket(parts[3], Level.POWER)}; 0 at 0)"
     return Piece(f"Σ {bracket(parts[0], Level.PRODUCT)}·{pull} over the pairs", Level.CHOICE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from autograd_tour.record.rule import Constant, Expression, apply
 from autograd_tour.rules.definition import A, B, C, Definition, G, X, Y, attribute, define
@@ -61,6 +61,43 @@ def _pointwise(*slots: object, holomorphic: bool = True) -> Definition:
     return Definition(slots, pointwise=True, holomorphic=holomorphic)
 
 
+def _of_base(node: NodeView, _: int) -> Expression:
+    """At 0 to the power 0 torch sends 0."""
+    slope = B * A ** (B - 1)
+    if node.operand(0).has_zeros and node.operand(1).has_zeros:
+        slope = apply("where", apply("equal", B, 0), 0, slope)
+    return G * slope
+
+
+def _of_exponent(slope: Expression) -> Callable[[NodeView, int], Expression]:
+    """Where the base is 0 and the exponent not negative, torch sends 0."""
+
+    def rule(node: NodeView, _: int) -> Expression:
+        zero = apply("both", apply("equal", A, 0), apply("greater_equal", B, 0))
+        exact = node.operand(0).has_zeros and "complex" not in node.operand(1).dtype
+        return G * (apply("where", zero, 0, slope) if exact else slope)
+
+    return rule
+
+
+def _of_number(slope: Expression) -> Callable[[NodeView, int], Expression]:
+    def rule(node: NodeView, _: int) -> Expression:
+        exact = node.number("self") == 0 and "complex" not in node.operand(0).dtype
+        return G * (apply("where", apply("greater_equal", X, 0), 0, slope) if exact else slope)
+
+    return rule
+
+
+def _of_angle(above: Expression) -> Callable[[NodeView, int], Expression]:
+    """The origin has no angle: torch sends 0 there."""
+
+    def rule(node: NodeView, _: int) -> Expression:
+        origin = node.operand(0).has_zeros and node.operand(1).has_zeros
+        return G * (apply("over_norm", above, A**2 + B**2) if origin else above / (A**2 + B**2))
+
+    return rule
+
+
 _SAME = _pointwise(G)
 _STEPS = _pointwise(ZERO)
 _VALUE = attribute("value", 1.0)
@@ -80,9 +117,12 @@ ELEMENTWISE: Mapping[str, Definition] = {
     "DivBackward2": _pointwise(_quotient, _quotient),
     "DivBackward3": _pointwise(_quotient_by_number),
     "PowBackward0": _pointwise(_power),
-    "PowBackward1": _pointwise(G * (B * A ** (B - 1)), (G * (A**B * ln(A)), G * (Y * ln(A)))),
+    "PowBackward1": _pointwise(_of_base, (_of_exponent(A**B * ln(A)), _of_exponent(Y * ln(A)))),
     "PowBackward2": _pointwise(
-        (G * (attribute("self") ** X * ln(attribute("self"))), G * (Y * ln(attribute("self"))))
+        (
+            _of_number(attribute("self") ** X * ln(attribute("self"))),
+            _of_number(Y * ln(attribute("self"))),
+        )
     ),
     "SqrtBackward0": _pointwise((G * (1 / (2 * root(X))), G * (1 / (2 * Y)))),
     "RsqrtBackward0": _pointwise(G * (-1 / (2 * X**1.5))),
@@ -109,7 +149,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
         G * (1 - C), G * C, G * (B - A), fused=A + C * (B - A), pointwise=True, holomorphic=True
     ),
     "HypotBackward0": _pointwise(G * (A / Y), G * (B / Y), holomorphic=False),
-    "Atan2Backward0": _pointwise(G * (B / (A**2 + B**2)), G * (-A / (A**2 + B**2)), holomorphic=False),
+    "Atan2Backward0": _pointwise(_of_angle(B), _of_angle(-A), holomorphic=False),
     "XlogyBackward0": _pointwise(
         G * apply("where", apply("both", apply("equal", A, 0), apply("less_equal", B, 0)), 0, ln(B)),
         G * (A / B),

@@ -77,7 +77,14 @@ def _bce(node: NodeView, slot: int) -> Expression | None:
     p, t = node.input(0), node.input(1)
     if slot == 1:
         return _weighted(node, ln((1 - p) / p))
-    return _weighted(node, (p - t) / (p * (1 - p)))
+    spread = p * (1 - p)
+    return _weighted(node, (p - t) / (apply("clamp", spread, 1e-12, 1) if _at_an_end(node) else spread))
+
+
+def _at_an_end(node: NodeView) -> bool:
+    """Whether a probability is known to be 0 or 1, where torch divides by 1e-12."""
+    stats = node.operand(0).stats
+    return stats is not None and (bool(stats.zero) or stats.max == 1)
 
 
 def _bce_logits(node: NodeView, slot: int) -> Expression | None:
@@ -155,7 +162,9 @@ def _huber_forward(node: NodeView, slot: int) -> Expression | None:
 
 def _unweighted(element: Expression) -> Callable[[NodeView, int], Expression | None]:
     def write(node: NodeView, slot: int) -> Expression | None:
-        return None if {"weight", "pos_weight"} & node.saved.keys() else _reduced(element)(node, slot)
+        weighted = {"weight", "pos_weight"} & node.saved.keys()
+        endless = "Logits" not in node.grad_fn and _at_an_end(node)  # the logarithms are cut off
+        return None if weighted or endless else _reduced(element)(node, slot)
 
     return write
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from autograd_tour.record.facts import Stats
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
 __all__ = ["LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
@@ -40,7 +41,8 @@ class Operand(Struct, frozen=True):
     """An input or a result: how the program calls it, its shape and dtype.
 
     ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
-    operators. ``number`` is the value of an operand that is a Python number.
+    operators. ``number`` is the value of an operand that is a Python number. ``stats`` tells whether there
+    are elements at which torch has a rule of its own.
     """
 
     name: str = ""
@@ -49,6 +51,12 @@ class Operand(Struct, frozen=True):
     transposed: bool = False
     compound: bool = False
     number: float | None = None
+    stats: Stats | None = None
+
+    @property
+    def has_zeros(self) -> bool:
+        """Whether an element is known to be 0."""
+        return self.stats is not None and bool(self.stats.zero)
 
     @property
     def numel(self) -> int | None:

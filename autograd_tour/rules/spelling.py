@@ -249,7 +249,7 @@ def _attention(node: Apply, parts: list[Piece]) -> Piece:
 
 
 def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
-    text = f"{bracket(parts[0], Level.PRODUCT)}/{bracket(parts[1], Level.POWER)}"
+    text = f"{bracket(parts[0], Level.NEGATIVE)}/{bracket(parts[1], Level.POWER)}"
     return Piece(f"({text}; 0 at 0)")
 
 

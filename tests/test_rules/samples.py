@@ -57,6 +57,10 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [torch.add(r(3), r(3), alpha=0.5), torch.sub(r(3), r(3), alpha=-2), r(3) - 2, r(3) + 2],
     lambda: [r(3) / 4, torch.div(r(3), 4, rounding_mode="floor"), torch.div(r(3), r(2, 3), rounding_mode="trunc")],
     lambda: [r(3) * 2.5, -r(3), r(3, positive=True) ** 0.5, r(3, positive=True) ** -1.5, r(3) ** 0, r(3) ** 1],
+    # where torch has a rule of its own: powers of 0, the origin, a spread of 0, certain probabilities
+    lambda: [v(0.0, 0.0, 2.0, 0.0) ** v(2.0, 0.0, 3.0, -1.0), 0.0 ** v(2.0, 0.0, -1.0), torch.atan2(v(0.0, 1.0), v(0.0, 2.0))],
+    lambda: [v(2.0, 2.0, 2.0).std(), *torch.std_mean(v(2.0, 2.0, 2.0)), torch.cdist(v([1.0, 2.0]), v([1.0, 2.0], [3.0, 2.0]))],
+    lambda: [F.binary_cross_entropy(v(0.0, 1.0, 0.0, 0.25), torch.tensor([0.0, 0.5, 1.0, 1.0]).double(), reduction=how) for how in ("none", "mean")],
     lambda: [v(0.0, 2.0) ** 2, v(0.0, 2.0) ** 3, r(3) ** 4, 2.0 ** r(3), r(3, positive=True) ** r(2, 3)],
     lambda: [torch.xlogy(2.0, r(3, positive=True)), torch.xlogy(r(3), 2.0), torch.xlogy(v(0.0, 1), v(-1.0, 2))],
     lambda: [torch.special.xlog1py(2.0, r(3, positive=True)), torch.special.xlog1py(v(0.0, 0), v(-1.0, 2))],

@@ -113,7 +113,7 @@ def test_its_own_gradient_counts_in_a_running_product() -> None:
         ("SliceScatterBackward0", "slice grad[1:]", lambda g: g.slice_scatter(g[1:] * 2, start=1)),
         ("SelectScatterBackward0", "slice grad[1]", lambda g: g.select_scatter(g[0] * 2, 0, 1)),
         ("CumprodBackward0", "Σ grad from here on · ", lambda g: g.cumprod(0)),
-        ("CdistBackward0", "Σ grad·(g[None] − ", lambda g: torch.cdist(g[None], 2 * g[None])),
+        ("CdistBackward0", "Σ grad·((g[None] − ", lambda g: torch.cdist(g[None], 2 * g[None])),
     ],
 )
 def test_no_rule_calls_the_gradient_as_the_program_calls_something(
@@ -154,6 +154,43 @@ def test_an_ignored_target_gets_nothing(reduction: str, ignore_index: int, ignor
     if fused is not None:
         assert ("0 where ignored" in short(fused)) == ignored
         assert ("0 where ignored" in equation(fused, "x", "y")) == ignored
+
+
+@pytest.mark.parametrize(
+    ("grad_fn", "program", "usual", "exact"),
+    [
+        (
+            "PowBackward1",
+            lambda b, e: b**e,
+            {"× e·b^(e − 1)", "× b^e·ln(b)"},
+            {"× (0 if e = 0 else e·b^(e − 1))", "× (0 if b = 0 and e ≥ 0 else b^e·ln(b))"},
+        ),
+        (
+            "Atan2Backward0",
+            torch.atan2,
+            {"× e/(b² + e²)", "× −b/(b² + e²)"},
+            {"× (e/(b² + e²); 0 at 0)", "× (−b/(b² + e²); 0 at 0)"},
+        ),
+        (
+            "BinaryCrossEntropyBackward0",
+            lambda b, e: F.binary_cross_entropy(b.sin(), e.detach().clamp(0, 1), reduction="sum"),
+            {"× (b.sin() − e.detach().clamp(0, 1))/(b.sin()·(1 − b.sin()))"},
+            {"× (b.sin() − e.detach().clamp(0, 1))/clamp(b.sin()·(1 − b.sin()), 1e−12, 1)"},
+        ),
+    ],
+)
+def test_where_torch_has_a_rule_of_its_own_it_is_told(
+    grad_fn: str, program: Callable[[Tensor, Tensor], Tensor], usual: set[str], exact: set[str]
+) -> None:
+    def with_numbers(*numbers: float) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            b, e = (torch.tensor(numbers, requires_grad=True) for _ in range(2))
+            return program(b, e).sum()
+
+        return run
+
+    assert set(texts(with_numbers(0.5, 1.5), grad_fn)) == usual
+    assert set(texts(with_numbers(0.0, 1.5), grad_fn)) == exact
 
 
 def test_eigenvectors_that_are_not_returned_are_not_called_a_result() -> None:

@@ -151,7 +151,9 @@ class _Views:
 
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
     shape = facts.shape if facts is not None and facts.layout != "nested" else None
-    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
+    if facts is None:
+        return Seen(name, shape, "", transposed, is_compound(name))
+    return Seen(name, shape, facts.dtype, transposed, is_compound(name), stats=facts.stats)
 
 
 def _count(reading: Reading, ignored: int) -> int | None:
