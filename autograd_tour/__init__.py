@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
     from autograd_tour.record.ledger import Ledger
     from autograd_tour.record.node import Node
+    from autograd_tour.record.run import Run
     from autograd_tour.record.trace import Trace
-    from autograd_tour.tracer import accumulate, stepper, trace
+    from autograd_tour.tracer import accumulate, follow, stepper, trace
 
 __all__ = [
     "BackwardPass",
@@ -29,6 +30,7 @@ __all__ = [
     "Graph",
     "Ledger",
     "Node",
+    "Run",
     "Step",
     "TensorFacts",
     "TourError",
@@ -37,6 +39,7 @@ __all__ = [
     "accumulate",
     "dot",
     "dumps",
+    "follow",
     "loads",
     "report",
     "save",
@@ -55,9 +58,10 @@ _ROOMS = {
     "formats.save": ("dot", "report", "save", "svg"),
     "record.graph": ("BackwardPass", "Edge", "Graph", "Step"),
     "record.node": ("Node",),
+    "record.run": ("Run",),
     "record.ledger": ("Ledger",),
     "record.trace": ("Trace",),
-    "tracer": ("accumulate", "stepper", "trace"),
+    "tracer": ("accumulate", "follow", "stepper", "trace"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

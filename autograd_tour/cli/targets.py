@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from autograd_tour.cli.guard import guarded, stdout_to_stderr
+from autograd_tour.cli.guard import guarded, limited, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     """
     if not _is_record(target):
         lesson = _builtin(target)
-        with stdout_to_stderr():
+        with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
             return Drawn(target, target, dict(lesson.files(settings)))
     from autograd_tour.formats.produce import files_of_trace
 
     record = _record(target, settings, seconds)
-    files = files_of_trace(record.name, record.trace, settings)
+    with limited(seconds, f"drawing {record.name}"):
+        files = files_of_trace(record.name, record.trace, settings)
     return Drawn(target, record.name, dict(files), record.notes)
 
 
@@ -82,7 +84,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr():
+    with stdout_to_stderr(), limited(seconds, f"tracing {target}"):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -93,11 +95,11 @@ def _is_record(target: str) -> bool:
 
 def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
     if target == "-":
-        return _of_trace("stdin", "trace", _read_stdin())
+        return _of_trace("stdin", "trace", _read_stdin(), seconds)
     if ":" in target:
         return _of_program(target, settings, seconds, ledger=ledger)
     path = Path(target)
-    return _of_trace(target, path.stem.lstrip("."), _read_file(path))
+    return _of_trace(target, _stem(path), _read_file(path), seconds)
 
 
 def _before_torch() -> None:
@@ -132,10 +134,16 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
 
-def _of_trace(source: str, stem: str, text: bytes) -> TargetRecord:
+def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    return TargetRecord(stem or "trace", codec.loads(text, source=source))
+    with limited(seconds, f"reading {source}"):
+        return TargetRecord(stem or "trace", codec.loads(text, source=source))
+
+
+def _stem(path: Path) -> str:
+    """How names of files start: as that of the trace, without what a terminal or another system bears not."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\\\u200e\u200f\u202a-\u202e\u2066-\u2069]", "-", path.stem).lstrip(".")
 
 
 def _read_file(path: Path) -> bytes:

@@ -25,6 +25,7 @@ _HEADINGS: dict[Policy, tuple[str, str]] = {
     "keep": ("without zeroing", "each call adds to what is there"),
     "zero_": (".grad.zero_()", "a 0 is put there before each call"),
     "none": ("zero_grad(set_to_none=True)", "the slot is emptied before each call"),
+    "program": ("as the program does it", "what it zeroes or changes itself is seen before a call"),
 }
 
 
@@ -42,23 +43,26 @@ def ledger_chart(chart: Chart, *, theme: ThemeName = "auto", prefix: str | None 
         text = "Nothing to draw: no leaf, or no backward call."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
         return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme)
-    return _Chart(chart.ledger.calls, chart.rows, chart.left_out).draw(title, prefix, theme)
+    return _Chart(chart).draw(title, prefix, theme)
 
 
 class _Chart:
-    def __init__(self, calls: int, rows: tuple[ChartRow, ...], left_out: int) -> None:
-        self.rows, self.left_out, self.calls = rows, left_out, calls
+    def __init__(self, chart: Chart) -> None:
+        self.rows, self.left_out, self.calls = chart.rows, chart.left_out, chart.ledger.calls
+        calls, policies = self.calls, chart.ledger.policies
+        self.own = policies == ("program",)
+        self.headings = [_HEADINGS[policy] for policy in policies]
         many = calls > MOST_CALLS
         self.bar_calls = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
         self.slot = min(108.0, max(64.0, 16 + max(self._widths())))
         bars = self.slot * len(self.bar_calls)
         self.whose = 52.0 if calls > 1 else 0.0  # beside the last bar: which call brought which segment
-        widths = [max(text_width(a, 14, True), text_width(b, 12), bars) for a, b in _HEADINGS.values()]
+        widths = [max(text_width(a, 14, True), text_width(b, 12), bars) for a, b in self.headings]
         widths[0] = max(widths[0], bars + self.whose)
         self.left = MARGIN + GUTTER
-        self.starts = [self.left, self.left + widths[0] + GAP, self.left + widths[0] + widths[1] + 2 * GAP]
-        self.width = self.starts[2] + widths[2] + MARGIN
-        self.plot = 150.0 if len(rows) <= 2 else 116.0 if len(rows) <= 4 else 92.0
+        self.starts = [self.left + sum(widths[:i]) + i * GAP for i in range(len(widths))]
+        self.width = self.starts[-1] + widths[-1] + MARGIN
+        self.plot = 150.0 if len(self.rows) <= 2 else 116.0 if len(self.rows) <= 4 else 92.0
 
     def _widths(self) -> Iterator[float]:
         for row in self.rows:
@@ -70,14 +74,13 @@ class _Chart:
 
     def draw(self, title: str, prefix: str, theme: ThemeName) -> str:
         calls = f"{self.calls} backward call{'s' if self.calls != 1 else ''}"
-        below = (
-            f"{calls}, a fresh forward before each: what is in .grad afterwards, and what each call brought"
-        )
+        before = "made by the program itself" if self.own else "a fresh forward before each"
+        below = f"{calls}, {before}: what is in .grad afterwards, and what each call brought"
         body = [
             label(MARGIN, 40, fit(title, self.width - 2 * MARGIN, 20, True), LIGHT.ink, size=20, bold=True),
             label(MARGIN, 62, fit(below, self.width - 2 * MARGIN, 13), LIGHT.muted, size=13),
         ]
-        for start, (name, meaning) in zip(self.starts, _HEADINGS.values(), strict=True):
+        for start, (name, meaning) in zip(self.starts, self.headings, strict=True):
             body.append(label(start, 104, name, LIGHT.ink, size=14, bold=True))
             body.append(label(start, 122, meaning, LIGHT.muted))
         top = 140.0
@@ -111,7 +114,8 @@ class _Chart:
             for tick in ticks
             if tick == 0 or abs(scale(tick) - scale(0)) > 13
         ]
-        names = (("thrown away", foot + 46), (".grad before", foot + 72))
+        gone = "no longer there" if self.own else "thrown away"
+        names = ((gone, foot + 46), (".grad before", foot + 72))
         body += [label(self.left - 10, y, text, LIGHT.muted, anchor="end") for text, y in names]
         for (_, bars), column in zip(row.bars, self.starts, strict=True):
             right = column + self.slot * len(self.bar_calls)

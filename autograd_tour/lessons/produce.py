@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
+from autograd_tour.errors import ProgramError
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.run import Run
+from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
-from autograd_tour.tracer import accumulate, trace
+from autograd_tour.tracer import accumulate, follow
 
 __all__ = ["files_of_program", "traced"]
 
@@ -33,8 +39,25 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
-    graph = trace(program, keep=settings.keep, ceiling=settings.ceiling)
-    if not ledger or not (drawn or written):
+    run = follow(program, keep=settings.keep, ceiling=settings.ceiling)
+    graph = run.graphs[0]
+    wanted = ledger and (drawn or written)
+    if run.trains:
+        book = _own_ledger(program, run, settings) if wanted else None
+        return Trace(graph, book, run)
+    if not wanted:
         return Trace(graph)
-    book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
+    try:
+        book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
+    except ProgramError as error:  # the graph is whole, and worth having
+        note = f"backward could not be followed again and again: {error.message}"
+        return Trace(replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, note))))
     return Trace(graph, book)
+
+
+def _own_ledger(program: Callable[[], object], run: Run, settings: Settings) -> Ledger:
+    """The ledger of a program that calls backward itself: from its run, if that has calls enough."""
+    book = ledger_of(run, settings.calls)
+    if book.calls == settings.calls:
+        return book
+    return accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)

@@ -10,9 +10,11 @@ from autograd_tour.record.facts import TensorFacts
 
 __all__ = ["POLICIES", "Call", "LeafAccount", "Ledger", "Policy"]
 
-Policy = Literal["keep", "zero_", "none"]
+Policy = Literal["keep", "zero_", "none", "program"]
 POLICIES: tuple[Policy, ...] = ("keep", "zero_", "none")
-"""What happens to ``.grad`` before a call: nothing; ``.grad.zero_()``; ``zero_grad(set_to_none=True)``."""
+"""What happens to ``.grad`` before a call: nothing; ``.grad.zero_()``; ``zero_grad(set_to_none=True)``.
+
+A program that calls backward itself is told under one policy instead, ``program``: whatever it does."""
 
 
 class Call(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -28,21 +30,27 @@ class Call(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One leaf through all calls, once for each policy of :data:`POLICIES`, in that order."""
+    """One leaf through all calls, once for each policy: those of :data:`POLICIES`, or ``program``."""
 
     name: str
     shape: tuple[int, ...] = ()
     keep: tuple[Call, ...] = ()
     zero_: tuple[Call, ...] = ()
     none: tuple[Call, ...] = ()
+    program: tuple[Call, ...] = ()
 
     def under(self, policy: Policy) -> tuple[Call, ...]:
         """The calls under one policy."""
-        return {"keep": self.keep, "zero_": self.zero_, "none": self.none}[policy]
+        return {"keep": self.keep, "zero_": self.zero_, "none": self.none, "program": self.program}[policy]
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies under which this leaf is told."""
+        return ("program",) if self.program else POLICIES
 
 
 class Ledger(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
-    """``calls`` backward calls, a fresh forward each, on every leaf of a program.
+    """``calls`` backward calls on every leaf of a program: a fresh forward each, or the program's own.
 
     ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`.
     """
@@ -51,3 +59,8 @@ class Ledger(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     accounts: tuple[LeafAccount, ...] = ()
     losses: tuple[TensorFacts | None, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies under which the calls are told."""
+        return self.accounts[0].policies if self.accounts else POLICIES

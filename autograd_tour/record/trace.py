@@ -6,12 +6,18 @@ from msgspec import Struct
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.run import Run
 
 __all__ = ["Trace"]
 
 
 class Trace(Struct, frozen=True, omit_defaults=True):
-    """The graph of a run and, where its backward calls were followed, the ledger of accumulation."""
+    """The graph of a run and, where its backward calls were followed, the ledger of accumulation.
+
+    ``run`` is there if the program calls backward itself: the graph is then that of its first backward, and
+    the ledger tells its own calls.
+    """
 
     graph: Graph = Graph()
     ledger: Ledger | None = None
+    run: Run | None = None

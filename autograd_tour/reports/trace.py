@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
-from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
@@ -25,6 +25,7 @@ _POLICIES = {
     "keep": "without zeroing",
     "zero_": "after .grad.zero_()",
     "none": "after zero_grad(set_to_none=True)",
+    "program": "as the program does it",
 }
 
 
@@ -177,11 +178,15 @@ def _formulas(graph: Graph) -> str | None:
 
 
 def _ledger(ledger: Ledger) -> str:
-    text = heading(f"Accumulation: .grad over {ledger.calls} backward calls, a fresh forward each")
+    calls = f"{ledger.calls} backward call{'s' if ledger.calls != 1 else ''}"
+    own = ledger.policies == ("program",)
+    text = heading(
+        f"Accumulation: .grad over {calls}, {'made by the program itself' if own else 'a fresh forward each'}"
+    )
     text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []
     for account in ledger.accounts:
-        for p, policy in enumerate(POLICIES):
+        for p, policy in enumerate(account.policies):
             for number, call in enumerate(account.under(policy), start=1):
                 first = number == 1
                 rows.append(

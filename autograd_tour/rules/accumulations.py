@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import Definition, G, X, by_slot, define
-from autograd_tour.rules.elementwise import ZERO, exp
+from autograd_tour.rules.elementwise import ZERO, exp, over
 from autograd_tour.rules.node import NodeView
 from autograd_tour.rules.normalisation import mean
 from autograd_tour.rules.structure import places, spread
@@ -59,8 +59,8 @@ def _with_mean(root: bool) -> Any:
         deviation, second = x - mean(x, dims=dims, groups=0), spread(node, Symbol("gradient", 1), dims)
         if not root:
             return first * (2 * deviation / left) + second / count
-        y = spread(node, node.result(), dims)
-        return first * apply("over_norm", deviation, left * y) + second / count
+        y = spread(node, node.result(otherwise="std"), dims)
+        return first * over(deviation, left * y) + second / count
 
     return rule
 
@@ -126,12 +126,14 @@ def _reduced(index: str, kind: str) -> Any:
             if slot == 1:
                 return apply("taken_at", G, where, **options)
             return G if node.flag("include_self") else apply("zero_at", G, where, **options)
+        if slot == 0 and how in _REDUCED and not node.flag("include_self"):
+            return apply("zero_at", G, where, **options)
         return Words(_REDUCED[how][slot]) if how in _REDUCED else None
 
     return rule
 
 
-_REDUCED = {
+_REDUCED: Mapping[str, tuple[str, str]] = {
     "mean": ("÷ the number that met there", "taken at the indices, ÷ the number that met there"),
     "prod": (
         "× the product of the others that met there",
@@ -189,7 +191,6 @@ def _index_fill(node: NodeView, slot: int) -> Expression | None:
     return apply("zero_at", G, where, dim=dim, kind="rows", where="the indices", shape=node.shape(0))
 
 
-_MARGIN = Words("each margin not kept: its slope ÷ the classes, − at the target, + at the other, as reduced")
 _REPLACED = Words("× 1 outside the view written to; inside, as the operation on the view says")
 
 ACCUMULATIONS: Mapping[str, Definition] = {
@@ -217,9 +218,7 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "CopySlices": define(_REPLACED, Words("the part in the view, as the operation on the view says")),
     # fused layers, and what works on stored elements only
     "EmbeddingBagBackward0": define(
-        Words("added to the rows used, as the bags were reduced"),
-        Words("the gradient · the row used"),
-        routed=True,
+        Words("added to the rows used, as the bags were reduced"), Words("{g} · the row used"), routed=True
     ),
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
@@ -231,10 +230,9 @@ ACCUMULATIONS: Mapping[str, Definition] = {
         name: by_slot(lambda _node, _slot: Words("through the gates of the cell"))
         for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")
     },
-    **dict.fromkeys(("MultiMarginLossBackward0", "MultilabelMarginLossBackward0"), define(_MARGIN)),
     "SparseMmReduceImplBackward0": define(
-        Words("at the stored elements: the row of the gradient · the row of the other, as reduced"),
-        Words("the sparse matrix, transposed, @ the gradient, as reduced"),
+        Words("at the stored elements: the row of {g} · the row of the other, as reduced"),
+        Words("the sparse matrix, transposed, @ {g}, as reduced"),
     ),
     **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
 }

@@ -125,9 +125,9 @@ def _convolution(_: NodeView, slot: int) -> Rule | None:
 
 
 _CONVOLVED = (
-    "what comes in first convolved with the weight, and the input with what comes in second",
-    "the transposed convolution of the first gradient with what comes in second",
-    "the first gradient correlated with what comes in first",
+    "the convolution of {g} with the weight, and of the input with {g1}",
+    "the transposed convolution of the first gradient with {g1}",
+    "the first gradient correlated with {g}",
 )
 
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from autograd_tour.record.facts import Stats
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
 __all__ = ["LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
@@ -33,7 +32,7 @@ def is_compound(name: str) -> bool:
         return any(sign in name for sign in " +−-*/@^%<>=|&")
 
 
-LETTERS = frozenset("guP")
+LETTERS = frozenset("gsuP")
 """What rules call something themselves: the gradient, and what a ``let`` names."""
 
 
@@ -41,8 +40,7 @@ class Operand(Struct, frozen=True):
     """An input or a result: how the program calls it, its shape and dtype.
 
     ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
-    operators. ``number`` is the value of an operand that is a Python number. ``stats`` tells whether there
-    are elements at which torch has a rule of its own.
+    operators. ``number`` is the value of an operand that is a Python number.
     """
 
     name: str = ""
@@ -51,12 +49,6 @@ class Operand(Struct, frozen=True):
     transposed: bool = False
     compound: bool = False
     number: float | None = None
-    stats: Stats | None = None
-
-    @property
-    def has_zeros(self) -> bool:
-        """Whether an element is known to be 0."""
-        return self.stats is not None and bool(self.stats.zero)
 
     @property
     def numel(self) -> int | None:
@@ -93,10 +85,10 @@ class NodeView(Struct, frozen=True):
         compound = given.compound or (not given.name and len(self.inputs) > 1)
         return Symbol("input", slot, name, transposed=given.transposed, compound=compound)
 
-    def result(self, slot: int = 0) -> Symbol:
-        """The symbol of a result."""
+    def result(self, slot: int = 0, otherwise: str = "result") -> Symbol:
+        """The symbol of a result; ``otherwise`` says what it is where it has no name in the program."""
         given = self.outputs[slot] if slot < len(self.outputs) else Operand()
-        return Symbol("result", slot, given.name or "result", compound=given.compound)
+        return Symbol("result", slot, given.name or otherwise, compound=given.compound)
 
     def kept(self, name: str, otherwise: str = "") -> Symbol:
         """The symbol of a saved tensor; ``otherwise`` says what it is where it has no name in the program."""

@@ -195,36 +195,31 @@ def _attention(_: Setter, node: Apply, parts: Parts) -> Part:
     return Part(_applied(Word("softmax", "function"), Row((*scores, *masked))))
 
 
-def _clamped(setter: Setter, node: Apply, _: Parts) -> Part:
-    return setter.call("clamp", node)
+def _clamped(setter: Setter, node: Apply, parts: Parts) -> Part:
+    if node.arguments[2] != Constant("inf"):
+        return setter.call("clamp", node)
+    row = (Word("max", "function"), operator("("), parts[0].box, text(", "), parts[1].box, operator(")"))
+    return Part(Row(row))
 
 
 def _solved(setter: Setter, node: Apply, _: Parts) -> Part:
     called = setter.call("solve", node)
-    return called if node.option("left") else Part(Row((called.box, text(" from the right"))), Level.CHOICE)
+    words = ", 1 on the diagonal" if node.option("unit") else ""
+    words += "" if node.option("left") else ", from the right"
+    return Part(Row((called.box, text(words))), Level.CHOICE) if words else called
 
 
-def _solved_triangular(_: Setter, node: Apply, parts: Parts) -> Part:
-    """Only a triangle of the matrix counts, and of its diagonal maybe ones."""
-    unit = (text("; 1 on the diagonal"),) if node.option("unit") else ()
-    matrix = _applied(
-        Word("triu" if node.option("upper") else "tril", "function"), Row((parts[0].box, *unit))
-    )
-    called = _applied(Word("solve", "function"), Row((matrix, text(", "), parts[1].box)))
-    return Part(called) if node.option("left") else Part(Row((called, text(" from the right"))), Level.CHOICE)
+def _called(name: str, last: str, lead: str = ", ") -> Writer:
+    """A call whose last argument is an option, if it is one that counts."""
 
+    def write(_: Setter, node: Apply, parts: Parts) -> Part:
+        given: list[Box] = [box for part in parts for box in (text(", "), part.box)][1:]
+        value = node.option(last)
+        if value is not None and (value or last == "ignored"):
+            given.append(text(f"{lead}{numeral(value)}"))
+        return Part(Row((Word(name, "function"), operator("("), *given, operator(")"))))
 
-def _triangle(_: Setter, node: Apply, parts: Parts) -> Part:
-    diagonal = node.option("diagonal")
-    shift = (text(", "), Word(numeral(diagonal), "number")) if diagonal else ()
-    name = Word("triu" if node.function == "upper" else "tril", "function")
-    return Part(_applied(name, Row((parts[0].box, *shift))))
-
-
-def _picked(_: Setter, node: Apply, parts: Parts) -> Part:
-    ignored = (text("; 0 where ignored"),) if node.option("skips") else ()
-    inside = Row((parts[0].box, text(", "), parts[1].box, *ignored))
-    return Part(_applied(Word("picked", "function"), inside))
+    return write
 
 
 def _followed(words: str) -> Writer:
@@ -247,7 +242,7 @@ def _paired(signed: bool) -> Writer:
         difference: Box = Row((_within(a, Level.SUM), operator("−"), _within(b, Level.PRODUCT)))
         factor: Box = _applied(Word("sign", "function"), difference)
         if not signed:
-            factor = Fraction(difference, distance[0].box)
+            factor = Row((Fraction(difference, distance[0].box), text(" (0 at 0)")))
         row = (operator("Σ"), text(" "), g.box, operator("⊙"), factor, text(" over the pairs"))
         return Part(Row(row), Level.CHOICE)
 
@@ -255,7 +250,7 @@ def _paired(signed: bool) -> Writer:
 
 
 def _later(_: Setter, _node: Apply, parts: Parts) -> Part:
-    words = text(" from here on · the product up to there, without its own, of "), parts[1].box
+    words = text(" from here on · the product up to there without its own of "), parts[1].box
     return Part(Row((operator("Σ"), text(" "), parts[0].box, *words)), Level.CHOICE)
 
 
@@ -267,7 +262,7 @@ def _exp_block(_: Setter, _node: Apply, parts: Parts) -> Part:
 
 def _over_norm(setter: Setter, node: Apply, parts: Parts) -> Part:
     """A quotient that counts as 0 where the norm is 0."""
-    return _divided(setter, node, parts)
+    return Part(Row((_divided(setter, node, parts).box, text(" (0 at 0)"))), Level.CHOICE)
 
 
 def _unwritten(_: Setter, _node: Apply, parts: Parts) -> Part:
@@ -308,10 +303,12 @@ WRITERS: Mapping[str, Writer] = {
     "over_norm": _over_norm,
     "clamp": _clamped,
     "solve": _solved,
-    "solve_triangular": _solved_triangular,
-    "upper": _triangle,
-    "lower": _triangle,
-    "at_target": _picked,
+    "solve_triangular": _solved,
+    "upper": _called("triu", "diagonal"),
+    "lower": _called("tril", "diagonal"),
+    "heads_repeated": _called("repeat_interleave", "count"),
+    "heads_summed": _followed(", Σ over groups of {count} heads"),
+    "at_target": _called("picked", "ignored", "; 0 at "),
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),
     "exp_block": _exp_block,

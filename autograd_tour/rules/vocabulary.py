@@ -81,6 +81,7 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "gelu_tanh_derivative": _tanh_gelu,
     "sign": _sign,
     "abs": abs,
+    "over_norm": lambda x, y: _divide(x, y) if y else 0.0,
     "clamp": lambda x, low, high: min(max(x, low), high),
     "digamma": digamma,
     "polygamma": polygamma,
@@ -151,6 +152,7 @@ CALLS: Mapping[str, str] = {
     "softmax": "softmax",
     "mean": "mean",
     "conv": "conv",
+    "at_target": "picked",
     "inverse": "inv",
     "logsumexp": "logsumexp",
 }

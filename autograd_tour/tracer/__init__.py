@@ -2,6 +2,6 @@
 
 from autograd_tour.tracer.engine.repeat import accumulate
 from autograd_tour.tracer.engine.stepper import Stop, stepper
-from autograd_tour.tracer.trace import trace
+from autograd_tour.tracer.trace import follow, trace
 
-__all__ = ["Stop", "accumulate", "stepper", "trace"]
+__all__ = ["Stop", "accumulate", "follow", "stepper", "trace"]

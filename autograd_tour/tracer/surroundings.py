@@ -123,6 +123,10 @@ class Buffers:
             if buffer is not None and buffer.device.type != "meta" and not is_lazy(buffer):
                 self._kept.append((module, name, buffer, buffer.detach().clone()))
 
+    def tensors(self) -> list[Tensor]:
+        """The buffers noted so far."""
+        return [buffer for _, _, buffer, _ in self._kept]
+
     def restore(self) -> None:
         """Put back names and contents.
 
@@ -211,13 +215,14 @@ def has_late_hook(leaf: Tensor) -> bool:
 
 
 class LiveTensors:
-    """All tensors that are alive.
+    """All tensors that are alive; ``modules`` are those that were at the first look.
 
     A second look reads only the objects made since the first. Those are in the collector's two young
     generations as long as it has emptied none of these, which it counts.
     """
 
     def __init__(self) -> None:
+        self.modules: list[weakref.ref[torch.nn.Module]] = []
         self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
 
@@ -227,17 +232,20 @@ class LiveTensors:
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
             before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
-            young = _tensors_among([*gc.get_objects(0), *gc.get_objects(1)])
+            young, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
-            tensors = _tensors_among(gc.get_objects())
+            tensors, modules = _among(gc.get_objects())
+            self.modules = self.modules or list(map(weakref.ref, modules))
         self._collections = collections
         self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
-def _tensors_among(objects: list[Any]) -> list[Tensor]:
-    kinds, new = {Tensor}, [Tensor]
+def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
+    """The tensors and the modules among ``objects``."""
+    kinds: set[type] = {Tensor, torch.nn.Module}
+    new: list[Any] = list(kinds)
     while new:
         # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
         new = [
@@ -249,7 +257,9 @@ def _tensors_among(objects: list[Any]) -> list[Tensor]:
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
-    return list(compress(objects, map(kinds.__contains__, map(type, objects))))
+    wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
+    tensors = [item for item in wanted if issubclass(type(item), Tensor)]
+    return tensors, [item for item in wanted if not issubclass(type(item), Tensor)]
 
 
 def _keeps_grad(tensor: Tensor) -> str:

@@ -1,34 +1,23 @@
-"""trace(): the one entry. A program goes in, a Graph comes out, nothing stays behind."""
+"""trace() and follow(): a program goes in, plain data comes out, nothing stays behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.errors import UsageError
-from autograd_tour.record.graph import Graph, Group, Meta
-from autograd_tour.tracer.assemble.assembly import assemble
-from autograd_tour.tracer.assemble.examined import Examined, examine
-from autograd_tour.tracer.assemble.inner import Assembled, InnerLeaf
-from autograd_tour.tracer.assemble.material import LARGE, Material, Result
-from autograd_tour.tracer.assemble.nodes import listed
-from autograd_tour.tracer.assemble.walk import root_of, walk
-from autograd_tour.tracer.engine.backward import Backward, record_backward, start_gradients
-from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.listen.names import caller_namespaces, find_name
-from autograd_tour.tracer.listen.run import (
-    LeafNames,
-    check_outputs,
-    modules_in_sight,
-    run_forward,
-    tensors_in,
-)
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.run import Run
+from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
+from autograd_tour.tracer.follow.follower import Follower
+from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.listen.names import caller_namespaces
+from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request, outputs_of, record_of
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
@@ -37,25 +26,7 @@ from autograd_tour.tracer.surroundings import (
     switches_restored,
 )
 
-__all__ = ["Request", "outputs_of", "record_of", "trace"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is to be recorded, and where its tensors may have names.
-
-    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked.
-    """
-
-    program: Any
-    args: tuple[Any, ...]
-    names: Mapping[str, Tensor] | None
-    caller: list[dict[str, Any]]
-    recorder: Recorder
-
-    def leaf_names(self, leaves: list[Tensor], record: ForwardRecord | None) -> Mapping[int, str]:
-        """The names of ``leaves`` by their ``id``."""
-        return LeafNames(leaves, self.names, self.program, self.args, record, self.caller)
+__all__ = ["follow", "trace"]
 
 
 def trace(
@@ -71,7 +42,9 @@ def trace(
 
     Args:
         program: a callable that returns a loss or any nest of tensors; or a tensor (or nest of
-            tensors) that already exists, of which is read what can still be read.
+            tensors) that already exists, of which is read what can still be read. Of a callable that
+            calls backward itself the graph of its first backward is recorded; :func:`follow` tells
+            all that it does.
         *args: what the callable is called with.
         backward: also run one real backward and record the gradient on every edge.
         gradient: what the backward of a non-scalar starts with, shaped like the output, as in
@@ -83,10 +56,10 @@ def trace(
             ``meta.notes`` says so.
         names: names for tensors, before those that are found by themselves.
 
-    Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
-    modules, hooks, what torch, Python and the process were set to; what could not be put back stands
-    in ``meta.notes``. The graph is retained, so the program's own backward still works. Only on a
-    graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it makes the graph
+    Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of modules,
+    tensors that the program changed, hooks, what torch, Python and the process were set to; what could not
+    be put back stands in ``meta.notes``. The graph is retained, so the program's own backward still works.
+    Only on a graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it makes the graph
     as safe to free as it was before it was looked at.
 
     Raises:
@@ -96,167 +69,82 @@ def trace(
             negative, or ``gradient`` has another shape than the output.
     """
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
-    restored = switches_restored(modules_in_sight(program, args))
+    if callable(program) and not isinstance(program, Tensor):
+        run = _run(request, backward=backward, gradient=gradient)
+        graph = run.graphs[0]
+        if run.returned:
+            return graph
+        times = "" if run.backward_calls == 1 else f" {run.backward_calls} times, of which this is the first"
+        return _noted(graph, [f"the program called backward itself{times}"])
     with ONE_AT_A_TIME, random_state_restored(), collector_paused():
-        with restored as remarks, Buffers() as buffers:
+        with switches_restored(()) as remarks, Buffers() as buffers:
             record, outputs = outputs_of(request, buffers)
-            if record is None and backward:
+            if backward:
                 buffers.remember_all()
             graph = record_of(request, record, outputs, backward=backward, gradient=gradient)
-        return _with_notes(graph, remarks)
+        return _noted(graph, remarks) if remarks else graph
 
 
-def _with_notes(graph: Graph, notes: Sequence[str]) -> Graph:
-    return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, *notes))) if notes else graph
+def follow(
+    program: Any,
+    *args: Any,
+    keep: int | None = 16,
+    ceiling: float = 256,
+    names: Mapping[str, Tensor] | None = None,
+) -> Run:
+    """Record all that ``program(*args)`` does to its leaves and their ``.grad``, event by event.
 
+    The program calls ``backward()``, ``zero_grad()`` and ``step()`` itself, as training code does, as often
+    as it likes. The first eight backward calls and all around them are told in full, then those whose number
+    is a power of ten; of all there are the loss and the norms of ``.grad`` (``Run.curves``). A program
+    that only returns its loss is a run of one forward and one backward.
 
-def outputs_of(request: Request, buffers: Buffers) -> tuple[ForwardRecord | None, list[tuple[Tensor, str]]]:
-    """What was heard of the program, ``None`` for a tensor that exists, and its outputs with their names."""
-    program = request.program
-    if callable(program) and not isinstance(program, Tensor):
-        return run_forward(program, request.args, request.recorder, buffers)
-    if not isinstance(program, Tensor) and not any(True for _ in tensors_in(program)):
+    ``args``, ``keep``, ``ceiling`` and ``names`` are those of :func:`trace`. What the program changed is put
+    back: parameters, ``.grad``, buffers, the state of optimizers and schedulers that were there before,
+    random states. A note in ``Run.notes`` tells of tensors that could not be.
+
+    Raises:
+        ProgramError: the program raised, or neither called backward nor returned a loss.
+        UsageError: ``program`` is not callable, or ``keep`` or ``ceiling`` is negative.
+    """
+    if not callable(program) or isinstance(program, Tensor):
         raise UsageError(
-            f"trace() takes a callable or a tensor, not {type(program).__name__}",
-            "For example trace(lambda: loss_fn(model(x), y))",
+            f"follow() takes a callable, not {type(program).__name__}",
+            "For example follow(train), where train() runs the steps of a training",
         )
-    return None, check_outputs(program)
+    request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
+    return _run(request, backward=True, gradient=None)
 
 
-def record_of(
-    request: Request,
-    record: ForwardRecord | None,
-    outputs: list[tuple[Tensor, str]],
-    *,
-    backward: bool,
-    gradient: Any = None,
-) -> Graph:
-    """The record of what has been run, with a backward if that is wanted; ``outputs`` is empty then."""
-    tensors = [tensor for tensor, _ in outputs]
-    start = start_gradients(tensors, gradient) if backward else None
-    roots = [root_of(tensor) for tensor in tensors]
-    skeleton = walk(fn for fn, _ in roots)
-    try:
-        gradient_edges = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
-        del roots
-        results = _results(request, record, outputs, gradient_edges)
-        leaf_names = request.leaf_names(skeleton.leaves(), record)
-        material = Material.gather(skeleton, record, request.recorder, leaf_names, results)
-        examined = None if material.structure_only else examine(material)
-        heard: Backward | None = None
-        if start is not None:
-            where = {id(tensor): edge for tensor, edge in zip(tensors, gradient_edges, strict=True)}
-            begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
-            heard = record_backward(skeleton, begun, request.recorder, fresh=record is not None)
-            del begun
-        built = _assembled(request, material, examined, heard)
-        return Graph(
-            nodes=built.nodes,
-            edges=built.edges,
-            groups=_groups(record),
-            passes=(heard.recorded(built.ids),) if heard is not None else (),
-            source=tuple(record.sites.spots.lines) if record is not None else (),
-            outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
-            meta=_meta(request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks())),
-        )
-    finally:
-        outputs.clear()
-        skeleton.release()
+def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
+    restored = switches_restored(modules_in_sight(request.program, request.args))
+    notes: list[str] = []
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
+        with restored as remarks, Buffers() as buffers:
+            follower = Follower(request, buffers, Originals(request.live))
+            try:
+                result = follower.run()
+                if follower.trains:
+                    run = run_of(follower)
+                else:
+                    outputs = outputs_in(result, follower.record)
+                    del result
+                    record = follower.record
+                    run = run_of_graph(
+                        record_of(request, record, outputs, backward=backward, gradient=gradient)
+                    )
+            finally:
+                notes += put_back(follower, buffers.tensors())
+        return _with_notes(run, [*notes, *remarks])
 
 
-def _results(
-    request: Request,
-    record: ForwardRecord | None,
-    outputs: list[tuple[Tensor, str]],
-    gradient_edges: list[tuple[int, int]],
-) -> list[Result]:
-    return [
-        Result(i, k, tensor, name or ("" if record is not None else find_name(tensor, request.caller)))
-        for (i, k), (tensor, name) in zip(gradient_edges, outputs, strict=True)
-    ]
+def _with_notes(run: Run, notes: list[str]) -> Run:
+    """``run`` with more notes; where it is that of one graph, they are the graph's too."""
+    if not notes:
+        return run
+    graphs = tuple(_noted(graph, notes) for graph in run.graphs) if run.returned else run.graphs
+    return replace(run, graphs=graphs, notes=(*run.notes, *notes))
 
 
-def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
-    types = record.modules.types() if record is not None else {}
-    return tuple(Group(path, kind) for path, kind in types.items())
-
-
-def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
-    return Meta(torch.__version__.partition("+")[0], keep, notes)
-
-
-def _assembled(
-    request: Request, material: Material, examined: Examined | None, heard: Backward | None
-) -> Assembled:
-    if heard is None:
-        return assemble(material, examined)
-    leaves = [item.leaf for item in heard.inner]
-    names = request.leaf_names(leaves, material.record) if leaves else {}
-    inner = [
-        InnerLeaf(
-            item.parent,
-            request.recorder.measure(item.leaf),
-            material.leaf_names.get(id(item.leaf)) or names[id(item.leaf)],
-        )
-        for item in heard.inner
-    ]
-    return assemble(material, examined, heard.hooked, inner)
-
-
-def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:
-    record, recorder = material.record, material.recorder
-    if recorder.keep == 0:
-        yield "only the structure was read"
-    elif not material.thorough:
-        count = len(material)
-        yield f"{count} nodes are more than {LARGE}: saved tensors and local rules were not read"
-    if record is not None and record.abridged:
-        yield f"values and names were recorded for the first {len(record.calls)} calls only"
-    if record is not None and record.threads:
-        yield "several threads ran: values and source lines are shown where they are sure"
-    if record is None:
-        yield "traced from an existing tensor: source lines and some values are not known"
-    if heard is None:
-        yield "no backward was recorded"
-    if not material.structure_only and all(map(material.is_leaf, range(len(material)))):
-        yield "the result is itself a leaf: nothing that autograd follows was computed"
-    if heard is not None and heard.written:
-        names = _names(material, heard.written)
-        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {names}"
-    if heard is not None:
-        yield from _alterations(material, heard)
-    if unreached := _unreached(material, heard):
-        grads = "its .grad stays as it is" if len(unreached) == 1 else "their .grad stays as it is"
-        yield f"not reached by the loss: {listed(unreached, 6)} ({grads})"
-
-
-def _names(material: Material, leaves: Sequence[Tensor]) -> str:
-    return listed([material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in leaves], 6)
-
-
-def _alterations(material: Material, heard: Backward) -> Iterator[str]:
-    """What hooks of the program, such as an optimizer's step in backward, wrote to."""
-    if heard.altered.restored:
-        names = _names(material, heard.altered.restored)
-        yield (
-            f"hooks of the program changed {names} in this backward; that was put back, what else they "
-            "changed, such as an optimizer's state, was not"
-        )
-    if heard.altered.lost:
-        names = _names(material, heard.altered.lost)
-        yield f"hooks of the program changed {names} in this backward, which was not put back"
-
-
-def _unreached(material: Material, heard: Backward | None) -> list[str]:
-    """Parameters of modules that ran that get no gradient from this loss."""
-    used = list(material.record.modules.parameters()) if material.record is not None else []
-    if not used or (heard is None and any(hasattr(fn, "_forward_cls") for fn in material.skeleton.fns)):
-        return []  # only a backward shows what a custom Function leads to
-    reached = {id(leaf) for leaf in material.skeleton.leaves()}
-    if heard is not None:
-        reached |= {id(item.leaf) for item in heard.inner} | {id(leaf) for leaf in heard.written}
-    return [
-        material.leaf_names.get(id(parameter)) or path
-        for path, parameter in used
-        if parameter.requires_grad and id(parameter) not in reached
-    ]
+def _noted(graph: Graph, notes: Iterable[str]) -> Graph:
+    return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, *notes)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.record.ledger import Call, LeafAccount, Ledger, Policy
 from autograd_tour.text import number
 from autograd_tour.views.picture import Bar, ChartRow, Part
 
@@ -48,7 +48,7 @@ def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _any_complex(account: LeafAccount) -> bool:
-    calls = (call for policy in POLICIES for call in account.under(policy))
+    calls = (call for policy in account.policies for call in account.under(policy))
     return any(
         "complex" in facts.dtype for call in calls for facts in (call.after, call.contribution) if facts
     )
@@ -63,7 +63,7 @@ def _speller(account: LeafAccount, read: Read) -> Spell:
 
     Else 4517.3 and 9034.59 would stand side by side. The largest number has six digits.
     """
-    calls = [call for policy in POLICIES for call in account.under(policy)]
+    calls = [call for policy in account.policies for call in account.under(policy)]
     values = [_value(facts, read) for call in calls for facts in (call.contribution, call.after)]
     sizes = [abs(value) for value in values if value and math.isfinite(value)]
     decimals = 5 - math.floor(math.log10(max(sizes))) if sizes else 0
@@ -85,10 +85,12 @@ def _norm(facts: TensorFacts) -> Number | None:
 
 def _row(account: LeafAccount, index: str, read: Read, *, norm: bool) -> ChartRow:
     adds_up = all(
-        _adds_up(account.under(policy), policy, read, 2e-6 if norm else 1e-2) for policy in POLICIES
+        _adds_up(account.under(policy), policy, read, 2e-6 if norm else 1e-2) for policy in account.policies
     )
     spell = _speller(account, read)
-    bars = tuple((policy, _bars(account.under(policy), policy, read, spell, adds_up)) for policy in POLICIES)
+    bars = tuple(
+        (policy, _bars(account.under(policy), policy, read, spell, adds_up)) for policy in account.policies
+    )
     return ChartRow(account.name, index, norm, adds_up, bars)
 
 
@@ -96,7 +98,7 @@ def _adds_up(calls: tuple[Call, ...], policy: Policy, read: Read, tolerance: flo
     """Whether each ``after`` is the sum of what came in, as far as it is finite: norms seldom are."""
     total = 0.0
     for k, call in enumerate(calls):
-        if k == 0 or policy != "keep":
+        if k == 0 or not _continues(call, calls[k - 1], policy):
             total = _value(call.before, read) or 0.0
         total += _value(call.contribution, read) or 0.0
         after = _value(call.after, read)
@@ -115,15 +117,14 @@ def _bars(
     bars: list[Bar] = []
     brought: list[Part] = []
     for k, call in enumerate(calls, start=1):
-        if k == 1 or policy != "keep":
+        continues = k > 1 and _continues(call, calls[k - 2], policy)
+        if not continues:
             start = _value(call.before, read)
             brought = [Part(start, spell(start), 0)] if start else []
         new = _value(call.contribution, read)
         brought.append(Part(new or 0.0, _signed(call.contribution, read, spell), k))
         gone = (
-            _text(calls[k - 2].after, read, spell)
-            if k > 1 and policy != "keep" and calls[k - 2].after
-            else None
+            _text(calls[k - 2].after, read, spell) if k > 1 and not continues and calls[k - 2].after else None
         )
         before = _text(call.before, read, spell) if call.before else None
         after = _value(call.after, read)
@@ -137,6 +138,11 @@ def _bars(
             segments = parts if adds_up and fine else ()
             bars.append(Bar(k, before, gone, _text(call.after, read, spell), "bar", after, segments))
     return tuple(bars)
+
+
+def _continues(call: Call, earlier: Call, policy: Policy) -> bool:
+    """Whether a call finds in ``.grad`` what the ``earlier`` one left."""
+    return policy == "keep" or (policy == "program" and call.before == earlier.after)
 
 
 def _merged(parts: list[Part], spell: Spell) -> tuple[Part, ...]:

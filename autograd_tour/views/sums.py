@@ -73,7 +73,8 @@ def added(
     sums = [_elements(before)] if before is not None else []
     sums += [_elements(facts) for facts in terms]
     result = _elements(after)
-    if after is None or result is None or any(values is None for values in sums):
+    # Where one is no real number, or has other elements than the rest, nothing can be added up.
+    if after is None or result is None or any(not values or len(values) != len(result) for values in sums):
         brought = content(contribution)
         return f"{content(before)} + {brought} = ", content(after)
     digits = 6 if after.numel == 1 else 4

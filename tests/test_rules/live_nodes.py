@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autograd_tour.record.facts import Stats
 from autograd_tour.rules.formulas import argument_names
 from autograd_tour.rules.node import NodeView, Operand
 
@@ -186,9 +185,7 @@ def _operand(name: str, value: Any) -> Operand:
     if not isinstance(value, Tensor):
         number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         return Operand("" if value is None else name, number=number)
-    real = value.layout is torch.strided and value.is_floating_point() and value.numel() > 0
-    stats = Stats(max=float(value.max()), zero=int((value == 0).sum())) if real else None
-    return Operand(name, tuple(value.shape), _dtype(value.dtype), stats=stats)
+    return Operand(name, tuple(value.shape), _dtype(value.dtype))
 
 
 def _dtype(dtype: torch.dtype) -> str:

@@ -53,7 +53,6 @@ WORDS: dict[str, str] = {
     "ReplicationPad2DBackwardBackward0": _LINEAR,
     "ReplicationPad3DBackwardBackward0": _LINEAR,
     "ScatterReduceBackward0": _MET,
-    "ScaledDotProductFlashAttentionForCpuBackward0": "heads may share keys and values: repeated, then summed",
     "SegmentReduceBackward0": _MET,
     "SparseMmReduceImplBackward0": _STORED,
     "SparseSampledAddmmBackward0": _STORED,

@@ -136,3 +136,10 @@ def test_edges_are_told_apart_by_what_they_are() -> None:
     repeated = [edge for edge in graph.select("gradient") if graph.leaf_of(edge.dst)]
     assert len(repeated) == 3
     assert len({edge.slot for edge in repeated if isinstance(edge, Edge)}) >= 2
+
+
+def test_what_has_other_elements_than_the_sum_is_not_added_up() -> None:
+    scalar, two = (
+        TensorFacts(shape, "float32", first=(1.0,) * 2 if shape else (1.0,)) for shape in ((), (2,))
+    )
+    assert added(None, [], scalar, two) == ("None + 1 = ", "[1, 1]")

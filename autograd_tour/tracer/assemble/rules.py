@@ -108,8 +108,6 @@ class _Views:
             number = _number(view.tensor) if view.tensor is not None and view.tensor.dim() == 0 else None
             if number is not None:
                 attributes[view.name] = number
-        if "ignore_index" in attributes:
-            attributes["ignored_targets"] = _count(self.readings[i], attributes["ignore_index"])
         inputs = tuple(
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
@@ -151,15 +149,7 @@ class _Views:
 
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
     shape = facts.shape if facts is not None and facts.layout != "nested" else None
-    if facts is None:
-        return Seen(name, shape, "", transposed, is_compound(name))
-    return Seen(name, shape, facts.dtype, transposed, is_compound(name), stats=facts.stats)
-
-
-def _count(reading: Reading, ignored: int) -> int | None:
-    """How many targets of a loss are the one that it ignores, ``None`` if they cannot be read."""
-    targets = [view.tensor for view in reading.saved if view.name == "target" and view.tensor is not None]
-    return int((targets[0] == ignored).sum()) if targets else None
+    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
 
 
 def _number(tensor: Any) -> float | None:

@@ -6,27 +6,37 @@ hooks return nothing, so they change nothing, hold no node, and are removed what
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import ProgramError, StopRequest, UsageError, message_of
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
+from autograd_tour.tracer.limits import recursion_limit_kept
+from autograd_tour.tracer.listen.failures import described, exit_text, first_line, place_of
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import Altered, contents_restored, grads_restored
+from autograd_tour.tracer.surroundings import Altered, LiveTensors, contents_restored, grads_restored
 
-__all__ = ["Backward", "record_backward", "run_backward", "start_gradients"]
+__all__ = ["OURS", "Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
+
+
+class OwnBackward(NamedTuple):
+    """A backward of the program itself: what it starts with, how it is run, leaves it may reach in secret."""
+
+    gradients: list[Tensor | None]
+    run: Callable[[], None]
+    leaves: list[Tensor]
 
 
 class Backward(NamedTuple):
@@ -56,13 +66,16 @@ def record_backward(
     recorder: Recorder,
     *,
     fresh: bool,
+    own: OwnBackward | None = None,
+    live: LiveTensors | None = None,
 ) -> Backward:
     """Run ``backward`` and record every step.
 
     ``starts`` are (output, gradient or ``None`` for 1, where it belongs). ``fresh``: the program has only
     just made the graph.
 
-    The graph is retained and every ``.grad`` is as found afterwards.
+    The graph is retained and every ``.grad`` is as found afterwards, unless it is the program's ``own``.
+    ``live`` has looked at what is alive before.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
@@ -75,23 +88,53 @@ def record_backward(
     try:
         for i, fn in enumerate(skeleton.fns):
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
-        own = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
-        with grads_restored(listener.leaves.values(), beyond=own) as watched:
-            inner = InnerLeaves(listener, watched if own else ())
+        custom = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
+        watching: AbstractContextManager[list[Tensor]] = (
+            grads_restored(listener.leaves.values(), beyond=custom, live=live)
+            if own is None
+            else nullcontext(own.leaves)
+        )
+        with watching as watched:
+            inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
-            with contents_restored(listener.leaves.values()) as altered:
-                run_backward(
-                    [tensor for tensor, _, _ in starts],
-                    [item for _, item, _ in starts],
-                    fresh=fresh,
-                    donated=any(map(donates, skeleton.fns)),
-                )
+            # What hooks of the program do in its own backward is put back at the end of the run.
+            with contents_restored(listener.leaves.values() if own is None else ()) as altered:
+                if own is None:
+                    run_backward(
+                        [tensor for tensor, _, _ in starts],
+                        [item for _, item, _ in starts],
+                        fresh=fresh,
+                        donated=any(map(donates, skeleton.fns)),
+                    )
+                else:
+                    own.run()
             written = inner.written()
     finally:
         for handle in handles:
             handle.remove()
     runs = [step for step in listener.steps if step is not None]
     return Backward(runs, listener.arrivals.changed, listener.inner, written, altered)
+
+
+class _Ours:
+    """``running`` is true during a backward of our own: what it calls is not the program's doing."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether one runs."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+
+OURS = _Ours()
 
 
 def run_backward(
@@ -106,29 +149,31 @@ def run_backward(
     ``donated``: a node of the graph gives buffers away, so torch is to have its say.
     """
     try:
-        with nullcontext() if donated else no_donation():
+        with OURS, recursion_limit_kept(), nullcontext() if donated else no_donation():
             torch.autograd.backward(outputs, gradients, retain_graph=True)
+    except (KeyboardInterrupt, StopRequest):
+        raise
     except RuntimeError as error:
         raise explain(error, fresh=fresh) from error
-    except Exception as error:
-        raise ProgramError(
-            f"backward raised {type(error).__name__}: {first_line(error)}",
-            "The error comes from a hook or a custom Function of the program",
-        ) from error
     except SystemExit as error:
         raise ProgramError(
-            f"the program called sys.exit({error.code!r}) in backward", "Take the call out of the program"
+            f"the program called sys.{exit_text(error)} in backward{place_of(error)}",
+            "Take the call out of the program",
+        ) from error
+    except BaseException as error:
+        raise ProgramError(
+            f"backward raised {described(error)}{place_of(error)}",
+            "The error comes from a hook or a custom Function of the program",
         ) from error
 
 
 def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     """An engine error as a :class:`ProgramError` that says what to do."""
-    text = str(error)
+    text = message_of(error)
     if "second time" in text and fresh:
         return ProgramError(
             "the program called backward itself, which freed the graph of the loss it returned",
-            "Return the loss before backward is called: the trace runs its own. "
-            "Leave optimizer.step() out for the same reason",
+            "Return the loss before backward is called, or follow(program), which tells what it does",
         )
     if "second time" in text:
         return ProgramError(
@@ -149,15 +194,9 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
             "what is traced",
         )
     return ProgramError(
-        f"backward raised {type(error).__name__}: {first_line(error)}",
+        f"backward raised {described(error)}{place_of(error)}",
         "Call backward(retain_graph=True) on the loss to see the whole traceback",
     )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 300 characters, or its type."""
-    text = str(error).strip().split("\n")[0].strip().rstrip(".")
-    return text[:300] if text else type(error).__name__
 
 
 def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tensor], list[Tensor | None]]:

@@ -7,16 +7,24 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
+from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
+from autograd_tour.tracer.follow.follow import run_of
+from autograd_tour.tracer.follow.follower import FIRST, Follower
+from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.listen.failures import first_line
+from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import caller_namespaces
-from autograd_tour.tracer.listen.run import LeafNames, modules_in_sight, run_forward
+from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, run_forward
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
@@ -45,7 +53,8 @@ def accumulate(
     Each call runs a fresh forward and the engine's own backward, once for each way of zeroing in
     :data:`autograd_tour.record.ledger.POLICIES`; every way starts from the ``.grad`` its own last call
     left, beginning with none. A program that makes its leaves anew in each call is followed by
-    their place in the graph, and its ``.grad`` is handed from one to the next.
+    their place in the graph, and its ``.grad`` is handed from one to the next. A program that calls backward
+    itself is run as it is, again if it makes fewer than ``calls``, and its own calls are told.
 
     ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
     Everything is as found afterwards, as for :func:`trace`; ``notes`` have what is not.
@@ -62,82 +71,129 @@ def accumulate(
         )
     if calls < 1:
         raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
-    recorder, listener = Recorder(keep, ceiling), Recorder(0, 0)  # of the forward pass only names are wanted
-    caller = caller_namespaces(1)
-    mailboxes: dict[Policy, list[Tensor | None]] = {}
-    histories: dict[Policy, list[list[Call]]] = {}
-    labels: list[tuple[str, tuple[int, ...]]] = []
-    losses: list[TensorFacts | None] = []
-    live = LiveTensors()
+    recorder = Recorder(keep, ceiling)
+    request = Request(program, args, names, caller_namespaces(1), recorder)
     restored = switches_restored(modules_in_sight(program, args))
     with ONE_AT_A_TIME, random_state_restored(), restored as remarks:
-        for number in range(calls):
+        ledger = _followed(request, calls, gradient)
+    return replace(ledger, notes=(*ledger.notes, *remarks)) if remarks else ledger
+
+
+def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
+    live, spared = LiveTensors(), list[Tensor]()
+    originals = Originals(live)
+    try:
+        with Buffers() as buffers:
+            follower = Follower(
+                request, buffers, originals, first=max(FIRST, calls), graphs=False, forward=Recorder(0, 0)
+            )
+            result = follower.run()
+            spared += buffers.tensors()
+            if follower.trains:
+                return _own_calls(follower, calls)
+            book = _Book(request, gradient)
+            book.call(follower.record, outputs_in(result, follower.record), live)
+            del result
+        for _ in range(1, calls):
             with Buffers() as buffers:
-                record, outputs = run_forward(program, args, listener, buffers)
-                tensors = [tensor for tensor, _ in outputs]
-                started, gradients = start_gradients(tensors, gradient)
-                losses.append(recorder.measure(started[0]))
-                leaves = _leaves(tensors)
-                leaves += _inner_leaves(started, gradients, leaves, live)
-                leaf_names = LeafNames(leaves, names, program, args, record, caller)
-                described = [(leaf_names[id(leaf)], tuple(leaf.shape)) for leaf in leaves]
-                if number == 0:
-                    labels = described
-                    mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
-                    histories = {policy: [[] for _ in leaves] for policy in POLICIES}
-                elif [shape for _, shape in described] != [shape for _, shape in labels]:
-                    raise ProgramError(
-                        f"the program used other leaves in backward call {number + 1} than in the first",
-                        "Accumulation follows the same parameters: make the program do the same in each call",
-                    )
-                with grads_restored(leaves, empty=True, beyond=True, live=live):
-                    # Where there was no .grad, what a backward brings is what is there afterwards.
-                    contributions: list[TensorFacts | None] = []
-                    for policy in sorted(POLICIES, key=lambda policy: policy != "none"):
-                        _one_call(
-                            policy,
-                            leaves,
-                            mailboxes[policy],
-                            histories[policy],
-                            contributions,
-                            recorder,
-                            started,
-                            gradients,
-                        )
-    return Ledger(
-        calls,
-        tuple(
-            LeafAccount(name or f"leaf {i + 1}", shape, *(tuple(histories[policy][i]) for policy in POLICIES))
-            for i, (name, shape) in enumerate(labels)
-        ),
-        tuple(losses),
-        (*recorder.remarks("the record of accumulation"), *remarks),
-    )
+                heard = run_forward(
+                    request.program, request.args, Recorder(0, 0), buffers
+                )  # only names are wanted
+                spared += buffers.tensors()
+                book.call(*heard, live)
+    finally:
+        originals.restore(spared)  # what could not be put back is told by a trace of the same program
+    return book.ledger()
 
 
-def _one_call(
-    policy: Policy,
-    leaves: list[Tensor],
-    mailbox: list[Tensor | None],
-    history: list[list[Call]],
-    contributions: list[TensorFacts | None],
-    recorder: Recorder,
-    started: list[Tensor],
-    gradients: list[Tensor | None],
-) -> None:
-    for i, leaf in enumerate(leaves):
-        leaf.grad = None if policy == "none" else mailbox[i]
-        if policy == "zero_" and leaf.grad is not None:
-            leaf.grad.zero_()
-    before = [_facts(leaf.grad, recorder) for leaf in leaves]
-    with _brought(leaves) as brought, contents_restored(leaves):
-        run_backward(started, gradients)
-    after = [_facts(leaf.grad, recorder) for leaf in leaves]
-    if policy == "none":
-        contributions += [_facts(brought.get(i), recorder) or facts for i, facts in enumerate(after)]
-    for i, leaf in enumerate(leaves):
-        history[i].append(Call(before[i], contributions[i], after[i]))
-        mailbox[i] = leaf.grad
+def _own_calls(follower: Follower, calls: int) -> Ledger:
+    """The ledger of a program that calls backward itself; it is run again until there are enough calls."""
+    so_far = 0
+    while so_far < follower.log.backward_calls < calls:
+        so_far = follower.log.backward_calls
+        follower.run()
+    return ledger_of(run_of(follower), calls)
+
+
+class _Book:
+    """What has been noted of each call so far; the leaves are those of the first one."""
+
+    def __init__(self, request: Request, gradient: Any) -> None:
+        self._request = request
+        self._gradient = gradient
+        self._mailboxes: dict[Policy, list[Tensor | None]] = {policy: [] for policy in POLICIES}
+        self._histories: dict[Policy, list[list[Call]]] = {policy: [] for policy in POLICIES}
+        self._labels: list[tuple[str, tuple[int, ...]]] = []
+        self._losses: list[TensorFacts | None] = []
+
+    def call(self, record: ForwardRecord, outputs: list[tuple[Tensor, str]], live: LiveTensors) -> None:
+        """Backward under each policy from the ``outputs`` of one forward."""
+        tensors = [tensor for tensor, _ in outputs]
+        started, gradients = start_gradients(tensors, self._gradient)
+        number, recorder = len(self._losses), self._request.recorder
+        self._losses.append(recorder.measure(started[0]))
+        leaves = _leaves(tensors)
+        leaves += _inner_leaves(started, gradients, leaves, live)
+        leaf_names = self._request.leaf_names(leaves, record)
+        described = [(leaf_names[id(leaf)], recorder.measure(leaf).shape) for leaf in leaves]
+        if number == 0:
+            self._labels = described
+            self._mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
+            self._histories = {policy: [[] for _ in leaves] for policy in POLICIES}
+        elif [shape for _, shape in described] != [shape for _, shape in self._labels]:
+            raise ProgramError(
+                f"the program used other leaves in backward call {number + 1} than in the first",
+                "Accumulation follows the same parameters: make the program do the same in each call",
+            )
+        with grads_restored(leaves, empty=True, beyond=True, live=live):
+            # Where there was no .grad, what a backward brings is what is there afterwards.
+            contributions: list[TensorFacts | None] = []
+            for policy in sorted(POLICIES, key=lambda policy: policy != "none"):
+                self._under(policy, leaves, contributions, started, gradients)
+
+    def _under(
+        self,
+        policy: Policy,
+        leaves: list[Tensor],
+        contributions: list[TensorFacts | None],
+        started: list[Tensor],
+        gradients: list[Tensor | None],
+    ) -> None:
+        mailbox, recorder = self._mailboxes[policy], self._request.recorder
+        for i, leaf in enumerate(leaves):
+            _put(leaf, None if policy == "none" else mailbox[i])
+            if policy == "zero_" and leaf.grad is not None:
+                leaf.grad.zero_()
+        before = [_facts(leaf.grad, recorder) for leaf in leaves]
+        with _brought(leaves) as brought, contents_restored(leaves):
+            run_backward(started, gradients)
+        after = [_facts(leaf.grad, recorder) for leaf in leaves]
+        if policy == "none":
+            contributions += [_facts(brought.get(i), recorder) or facts for i, facts in enumerate(after)]
+        for i, leaf in enumerate(leaves):
+            self._histories[policy][i].append(Call(before[i], contributions[i], after[i]))
+            mailbox[i] = leaf.grad
+
+    def ledger(self) -> Ledger:
+        """All calls, as the record has them."""
+        accounts = [
+            LeafAccount(
+                name or f"leaf {i + 1}", shape, *(tuple(self._histories[policy][i]) for policy in POLICIES)
+            )
+            for i, (name, shape) in enumerate(self._labels)
+        ]
+        remarks = self._request.recorder.remarks("the record of accumulation")
+        return Ledger(len(self._losses), tuple(accounts), tuple(self._losses), remarks)
+
+
+def _put(leaf: Tensor, grad: Tensor | None) -> None:
+    try:
+        leaf.grad = grad
+    except RuntimeError as error:
+        raise ProgramError(
+            f"torch lets nobody put a .grad back on this leaf: {first_line(error)}",
+            "Its backward calls cannot be followed one after the other",
+        ) from error
 
 
 @contextmanager

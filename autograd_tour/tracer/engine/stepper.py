@@ -19,7 +19,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import StopRequest, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
@@ -32,6 +32,7 @@ from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request, outputs_of, record_of
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
@@ -41,7 +42,6 @@ from autograd_tour.tracer.surroundings import (
     training_restored,
 )
 from autograd_tour.tracer.switches import all_switches_restored, thread_switches
-from autograd_tour.tracer.trace import Request, outputs_of, record_of
 
 __all__ = ["Stop", "stepper"]
 
@@ -139,7 +139,7 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
             _put(tensor, grad)
 
 
-class _Leave(BaseException):
+class _Leave(StopRequest):
     """Raised in the engine when nobody waits for its next step any more."""
 
 

@@ -12,39 +12,71 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.compiler import is_dynamo_compiling
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode,
+    _get_current_function_mode_stack,
+    _pop_mode,
+)
 from torch.utils.hooks import RemovableHandle
 
 from autograd_tour.tracer.compiled import no_donation
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.surroundings import Buffers
 
-__all__ = ["listening"]
+__all__ = ["Changes", "Listening", "listening"]
 
 
-class _Listener(TorchFunctionMode):
-    def __init__(self, record: ForwardRecord) -> None:
+class Changes(Protocol):
+    """Who wants to know of calls that change tensors: see :mod:`autograd_tour.tracer.follow`."""
+
+    def before(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        """A call that may change its arguments is about to be made; the result comes back in ``after``."""
+
+    def after(self, before: Any, frame: FrameType) -> None:
+        """It has been made, in ``frame``; not called where ``before`` returned ``None``."""
+
+    def result(self, frame: FrameType, result: Any) -> None:
+        """A call gave ``result`` to the code in ``frame``."""
+
+
+_CHANGING = frozenset({"__set__", "__setitem__", "_record_function_enter_new"})
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, record: ForwardRecord, changes: Changes | None) -> None:
         super().__init__()
         self.record = record
+        self.changes = changes
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if is_dynamo_compiling():
             # torch.compile traces modes and hooks along with the program: show it nothing to stop at.
             return func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        changing = name in _CHANGING or (name[-1:] == "_" and name[:2] != "__") or "out" in kwargs
+        before = (
+            self.changes.before(name, func, args, kwargs) if changing and self.changes is not None else None
+        )
         start = sequence_nr()
         result = func(*args, **kwargs)
         # An attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing.
-        attribute = getattr(func, "__name__", "") == "__get__" and func.__self__.__name__ != "data"
-        if attribute and start == sequence_nr():
+        if name == "__get__" and start == sequence_nr() and func.__self__.__name__ != "data":
             return result
-        self.record.add(sys._getframe(1), func, start, args, kwargs, result)
+        frame = sys._getframe(1)
+        self.record.add(frame, func, start, args, kwargs, result)
+        if self.changes is not None:
+            if before is not None:
+                self.changes.after(before, frame)
+            self.changes.result(frame, result)
         return result
 
 
@@ -99,8 +131,7 @@ def _entered(mode: TorchFunctionMode) -> Iterator[None]:
 
 
 @contextmanager
-def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
-    """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
+def _hearing_threads(record: ForwardRecord) -> Iterator[None]:
     earlier = threading.getprofile()
 
     def started(*_: object) -> None:
@@ -109,11 +140,59 @@ def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord
         sys.setprofile(earlier)
 
     threading.setprofile(started)
-    if "torch._dynamo" in sys.modules:  # it warns of hooks on all modules, which are ours
-        warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks")
     try:
-        with no_donation(), _hearing_modules(record, buffers), _entered(_Listener(record)):
-            yield record
+        yield
     finally:
         if threading.getprofile() is started:
             threading.setprofile(earlier)
+
+
+class Listening:
+    """Hears what runs between :meth:`start` and :meth:`stop`, as often as these are called."""
+
+    def __init__(self, record: ForwardRecord, buffers: Buffers, changes: Changes | None = None) -> None:
+        self.record = record
+        self.buffers = buffers
+        self._mode = _Mode(record, changes)
+        self._stack: ExitStack | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is heard now."""
+        return self._stack is not None
+
+    def start(self) -> None:
+        """Hear from now on."""
+        if self._stack is not None:
+            return
+        if "torch._dynamo" in sys.modules:  # it warns of hooks on all modules, which are ours
+            warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks")
+        with ExitStack() as stack:
+            stack.enter_context(_hearing_threads(self.record))
+            stack.enter_context(no_donation())
+            stack.enter_context(_hearing_modules(self.record, self.buffers))
+            stack.enter_context(_entered(self._mode))
+            self._stack = stack.pop_all()
+
+    def pause(self) -> bool:
+        """Hear no more, if that can be: not while the program has entered a mode of its own."""
+        if _get_current_function_mode() is self._mode:  # type: ignore[no-untyped-call]
+            self.stop()
+        return not self.active
+
+    def stop(self) -> None:
+        """Modes and module hooks are gone afterwards."""
+        if self._stack is not None:
+            stack, self._stack = self._stack, None
+            stack.close()
+
+
+@contextmanager
+def listening(record: ForwardRecord, buffers: Buffers) -> Iterator[ForwardRecord]:
+    """Record what runs inside. Modes and module hooks are gone afterwards, whatever happened."""
+    ears = Listening(record, buffers)
+    ears.start()
+    try:
+        yield record
+    finally:
+        ears.stop()

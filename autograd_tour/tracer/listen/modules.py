@@ -132,6 +132,7 @@ class ModuleRecord:
             self.roots[id(module)] = (name, module)
             self._paths[id(module)] = {id(child): plain_path(path) for path, child in module.named_modules()}
             self._parameters.update(map(id, module.parameters()))
+            self._prefixes.clear()  # they depend on how many models there are
 
     def notice(self, leaf: Tensor, user: FrameType | None) -> None:
         """The program uses ``leaf`` itself: the module that owns it is one of the program's too."""

@@ -1,0 +1,126 @@
+"""One backward call of the program itself: what it brought to each leaf, and its graph if that is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.run import LeafChange
+from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
+from autograd_tour.tracer.engine.backward import OwnBackward
+from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request, record_of
+
+__all__ = ["MOST_GRAPHS", "BackwardCall", "Deposits", "Graphs"]
+
+MOST_GRAPHS = 6
+"""Graphs of different structure that are stored."""
+
+Structure = tuple[int, tuple[str, ...], tuple[tuple[tuple[int, int], ...], ...]]
+
+
+class BackwardCall:
+    """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself."""
+
+    def __init__(self, outputs: Any, gradients: Any, call: Callable[[], None]) -> None:
+        self.outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        given = [gradients] if gradients is None or isinstance(gradients, Tensor) else list(gradients)
+        self.gradients: list[Tensor | None] = (
+            given if len(given) == len(self.outputs) else [None] * len(self.outputs)
+        )
+        self.call = call
+
+    @property
+    def sound(self) -> bool:
+        """Whether torch will accept it: what it refuses is not looked at."""
+        return bool(self.outputs) and all(
+            isinstance(output, Tensor)
+            and output.requires_grad
+            and (gradient is not None or output.numel() == 1)
+            for output, gradient in zip(self.outputs, self.gradients, strict=True)
+        )
+
+    @property
+    def loss(self) -> Tensor | None:
+        """The scalar it starts from; ``None`` if it starts from several tensors, or from no scalar."""
+        only = self.outputs[0] if len(self.outputs) == 1 else None
+        return only.detach() if isinstance(only, Tensor) and only.numel() == 1 else None
+
+    def walked(self) -> Skeleton:
+        """The graph behind it; to be released."""
+        return walk(root_of(output)[0] for output in self.outputs)
+
+
+class Graphs:
+    """The graphs of a run, each structure once."""
+
+    def __init__(self, request: Request, record: ForwardRecord, *, wanted: bool) -> None:
+        self.items: list[Graph] = []
+        self._request = request
+        self._record = record
+        self._numbers: dict[Structure, int | None] = {}
+        self._most = MOST_GRAPHS if wanted else 0
+
+    def run(
+        self, backward: BackwardCall, spot: int, skeleton: Skeleton, leaves: Sequence[Tensor]
+    ) -> int | None:
+        """Run ``backward``, made at place ``spot``: the number of its graph, ``None`` if it is not stored."""
+        structure: Structure = spot, tuple(skeleton.names), tuple(skeleton.next)
+        if structure in self._numbers or len(self.items) >= self._most:
+            backward.call()
+            return self._numbers.get(structure)
+        own = OwnBackward(backward.gradients, backward.call, list(leaves))
+        outputs = [(output, "") for output in backward.outputs]
+        self.items.append(record_of(self._request, self._record, outputs, backward=True, own=own))
+        self._numbers[structure] = len(self.items) - 1
+        return self._numbers[structure]
+
+
+class Deposits:
+    """What a backward does to ``.grad`` of the leaves that are followed."""
+
+    def __init__(self, skeleton: Skeleton, tracks: Tracks, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._brought: dict[int, list[TensorFacts | None]] = {}
+        self._handles = []
+        self._before: list[tuple[int, Tensor, Tensor | None, int, TensorFacts | None]] = []
+        for fn, name in zip(skeleton.fns, skeleton.names, strict=True):
+            number = tracks.find(fn.variable) if name == "AccumulateGrad" else -1
+            if number >= 0:
+                self._handles.append(fn.register_prehook(self._hook(number)))
+        for number, track in enumerate(tracks.items):
+            grad = track.tensor.grad if track.tensor.is_leaf else None
+            version = -1 if grad is None else grad._version
+            self._before.append((number, track.tensor, grad, version, grad_facts(track.tensor, recorder)))
+
+    def _hook(self, number: int) -> Callable[[Sequence[Tensor | None]], None]:
+        def hook(received: Sequence[Tensor | None]) -> None:
+            came = received[0]
+            facts = None if came is None else self._recorder.measure(came, gradient=True)
+            self._brought.setdefault(number, []).append(facts)
+
+        return hook
+
+    def changes(self) -> list[LeafChange]:
+        """The leaves whose ``.grad`` was reached or changed."""
+        changes = []
+        for number, leaf, grad, version, before in self._before:
+            brought = self._brought.get(number)
+            now = leaf.grad if leaf.is_leaf else None
+            if brought is None and now is grad and (now is None or now._version == version):
+                continue
+            # Two deposits (a reentrant checkpoint's and the graph's own) have no single contribution.
+            contribution = brought[0] if brought is not None and len(brought) == 1 else None
+            changes.append(LeafChange(number, before, grad_facts(leaf, self._recorder), contribution))
+        return changes
+
+    def close(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()

@@ -1,0 +1,250 @@
+"""What a program does to leaves between backward calls: zeroing, clipping, steps, updates, rebinding.
+
+All of it is heard as calls of torch functions that change a tensor, and from the hooks that every optimizer
+runs around its step.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.run import EventKind, LeafChange, StateChange
+from autograd_tour.tracer.follow.log import Draft, Log, Spot
+from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts, tensors_among
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.names import assigned_names
+from autograd_tour.tracer.measure import Recorder
+
+__all__ = ["ProgramChanges", "spot_of"]
+
+_WRAPPERS = frozenset(
+    {"wrapper", "_no_grad_wrapper", "decorate_context", "_use_grad", "inner", "_fn", "wrapped"}
+)
+_ZEROING = "Optimizer.zero_grad#"
+_EMPTYING = frozenset({"zero_", "_foreach_zero_"})
+_SETTINGS = ("lr", "momentum", "weight_decay", "betas", "alpha", "eps", "nesterov", "maximize")
+MOST_STATE = 4
+"""What an optimizer remembers of a leaf that is written down: as many entries."""
+
+
+class Heard(NamedTuple):
+    """A call that is about to change these leaves, and what they are before."""
+
+    kind: EventKind | None
+    before: list[tuple[Belonging, TensorFacts | None]]
+
+
+class Parameter(NamedTuple):
+    """One leaf before a step, with what the optimizer remembers of it."""
+
+    leaf: int
+    tensor: Tensor
+    value: TensorFacts
+    grad: TensorFacts | None
+    state: dict[str, TensorFacts]
+
+
+class Stepping(NamedTuple):
+    """A step that is about to be made, and the leaves before it."""
+
+    optimizer: Optimizer
+    draft: Draft
+    before: list[Parameter]
+
+
+class ProgramChanges:
+    """Hears them and writes them to the log; what they change of before is noted in ``originals`` first."""
+
+    def __init__(
+        self, record: ForwardRecord, recorder: Recorder, tracks: Tracks, log: Log, originals: Originals
+    ) -> None:
+        self._record = record
+        self._recorder = recorder
+        self._tracks = tracks
+        self._log = log
+        self._originals = originals
+        self._steps: list[Stepping | Optimizer] = []
+
+    # ---- calls that change tensors ---------------------------------------------------------
+
+    def before(self, name: str, func: Any, args: Any, kwargs: Any) -> Heard | None:
+        """A call that may change its arguments is about to be made; ``None`` if it concerns no leaf."""
+        if name == "_record_function_enter_new":
+            zeroing = isinstance(args[0], str) and args[0].startswith(_ZEROING)
+            return Heard("zeroing", []) if zeroing else None
+        if name == "__set__":
+            return self._before_setting(func.__self__.__name__, args)
+        targets = tensors_among(args[:1]) + tensors_among([kwargs.get("out")])
+        with torch._C.DisableTorchFunction():
+            targets = [item for item in targets if item.grad_fn is None or not torch.is_grad_enabled()]
+            if name == "requires_grad_" or not targets:
+                return None
+            kind: EventKind | None = "zeroing" if name in _EMPTYING else None
+            if self._steps and kind is None:
+                return None  # the optimizer's own affair, told when its step is done
+            self._originals.before_change(targets)
+            return self._about(kind, [self._tracks.belonging(item) for item in targets])
+
+    def _before_setting(self, attribute: str, args: Any) -> Heard | None:
+        target, value = args[0], args[1] if len(args) > 1 else None
+        if attribute not in ("grad", "data") or not isinstance(target, Tensor):
+            return None
+        with torch._C.DisableTorchFunction():
+            if attribute == "data":
+                self._originals.before_change([target])
+                number = self._tracks.find(target)
+                return self._about(None, [Belonging(number, "value") if number >= 0 else None])
+            if not target.is_leaf:
+                return None
+            number = self._tracks.add(target) if target.requires_grad else -1
+            kind: EventKind | None = "zeroing" if value is None else None
+            return self._about(kind, [Belonging(number, "grad") if number >= 0 else None])
+
+    def _about(self, kind: EventKind | None, belongings: list[Belonging | None]) -> Heard | None:
+        concerned = [item for item in belongings if item is not None]
+        if not concerned:
+            return None
+        return Heard(kind, [(item, self._tracks.facts(item)) for item in concerned])
+
+    def after(self, before: Heard, frame: FrameType) -> None:
+        """The call has been made, in ``frame``."""
+        spot = spot_of(frame, self._record)
+        if not before.before:
+            self._log.last("zeroing", spot)  # zero_grad() with nothing to empty
+            return
+        with torch._C.DisableTorchFunction():
+            self._tracks.grads_moved()
+            for belonging, facts in before.before:
+                kind = before.kind or _kind(belonging, spot)
+                if kind == "zeroing" and belonging.part == "value":
+                    kind = "update"
+                change = LeafChange(belonging.leaf, facts, self._tracks.facts(belonging))
+                self._log.last(kind, spot).add(change)
+
+    def result(self, frame: FrameType, result: Any) -> None:
+        """A call gave ``result``: maybe it is what the name of a leaf stands for from now on."""
+        names = self._tracks.names
+        if not names or self._steps or not isinstance(result, Tensor):
+            return
+        spot, user = self._record.sites.of_call(frame)
+        if user is None:
+            return
+        for name in assigned_names(frame, self._record.stop, user)[:1]:
+            number = names.get(name, -1)
+            if number < 0:
+                continue
+            track = self._tracks[number]
+            if (
+                result is track.tensor
+                or user.f_locals.get(name, user.f_globals.get(name)) is not track.tensor
+            ):
+                continue
+            with torch._C.DisableTorchFunction():
+                track.successor = id(result)
+                before, after = self._recorder.measure(track.tensor), self._recorder.measure(result)
+                draft = self._log.last("rebinding", Spot(spot.spot, spot.frame))
+                draft.add(LeafChange(number, before, after))
+
+    # ---- optimizers ------------------------------------------------------------------------
+
+    def before_step(self, optimizer: Optimizer, *, in_full: bool) -> None:
+        """``optimizer.step()`` is about to change its parameters."""
+        self._originals.before_step(optimizer)
+        call = f"{type(optimizer).__name__}.step"
+        if not in_full:
+            self._steps.append(optimizer)
+            self._log.inside.append(call)
+            return
+        spot = spot_of(sys._getframe(1), self._record)
+        draft = self._log.begin("step", Spot(spot.number, spot.frame, call))
+        self._log.inside.append(call)
+        with torch._C.DisableTorchFunction():
+            before: list[Parameter] = []
+            for parameter in (item for group in optimizer.param_groups for item in group["params"]):
+                number = self._tracks.add(parameter)
+                if number >= 0:
+                    value, grad = self._recorder.measure(parameter), grad_facts(parameter, self._recorder)
+                    before.append(
+                        Parameter(number, parameter, value, grad, self._state(optimizer, parameter))
+                    )
+            self._steps.append(Stepping(optimizer, draft, before))
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """It has been made."""
+        while self._steps:
+            step = self._steps.pop()
+            self._log.inside.pop()
+            if step is optimizer:
+                return
+            if isinstance(step, Stepping) and step.optimizer is optimizer:
+                with torch._C.DisableTorchFunction():
+                    self._finish(step)
+                return
+
+    def _finish(self, step: Stepping) -> None:
+        closed = step.draft.backward_call == self._log.backward_calls
+        step.draft.backward_call = self._log.backward_calls  # a closure may have called some
+        for number, parameter, value, grad, state in step.before:
+            after = self._recorder.measure(parameter)
+            now = self._state(step.optimizer, parameter)
+            if after == value and grad is None:
+                continue
+            entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
+            step.draft.add(LeafChange(number, value, after, grad=grad if closed else None, state=entries))
+        step.draft.settings = _settings(step.optimizer)
+        self._log.add(step.draft)
+
+    def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
+        state = optimizer.state.get(parameter, {})
+        tensors = [
+            (str(name), value)
+            for name, value in state.items()
+            if isinstance(value, Tensor) and (value.shape == parameter.shape or value.dim() == 0)
+        ]
+        return {name: self._recorder.measure(value, gradient=True) for name, value in tensors[:MOST_STATE]}
+
+
+def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
+    """Where the program stands, and the function its line called, which is not the program's."""
+    if frame is None:
+        return Spot()
+    site, user = record.sites.of_call(frame)
+    call = ""
+    while frame is not None and frame is not user:
+        code = frame.f_code
+        if code.co_name not in _WRAPPERS and not code.co_name.startswith("<"):
+            owner = frame.f_locals.get("self") if code.co_varnames[:1] == ("self",) else None
+            call = code.co_name if owner is None else f"{type(owner).__name__}.{code.co_name}"
+        frame = frame.f_back
+    return Spot(site.spot, site.frame, "" if call.startswith("_") else call)
+
+
+def _kind(belonging: Belonging, spot: Spot) -> EventKind:
+    if belonging.part == "value":
+        return "update"
+    return "clipping" if spot.call.startswith("clip_grad") else "gradient"
+
+
+def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
+    """The settings of the first group of parameters, as far as they are numbers."""
+    group = optimizer.param_groups[0]
+    settings: list[tuple[str, Number]] = []
+    for name in _SETTINGS:
+        value = group.get(name)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            value = value.item()
+        if isinstance(value, tuple):
+            settings += [(f"{name}[{n}]", float(item)) for n, item in enumerate(value)]
+        elif isinstance(value, bool):
+            settings += [(name, value)] if value else []
+        elif isinstance(value, int | float) and (value or name == "lr"):
+            settings.append((name, value))
+    return tuple(settings)

@@ -1,0 +1,85 @@
+"""From what was heard of a program that trains to its :class:`~autograd_tour.record.run.Run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from torch import Tensor
+
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.run import Event, LeafChange, Run, RunLeaf
+from autograd_tour.tracer.assemble.nodes import listed
+from autograd_tour.tracer.follow.follower import Follower
+from autograd_tour.tracer.follow.log import MOST_EVENTS
+from autograd_tour.tracer.follow.tracks import MOST_LEAVES
+
+__all__ = ["put_back", "run_of", "run_of_graph"]
+
+
+def run_of(follower: Follower) -> Run:
+    """The run of a program that called backward itself; it has ended."""
+    spots = follower.record.sites.spots
+    events = tuple(draft.recorded(spots) for draft in follower.log.drafts)
+    curves = follower.courses.recorded(spots)
+    return Run(
+        follower.tracks.recorded(),
+        events,
+        tuple(follower.graphs.items),
+        tuple(spots.lines),
+        follower.log.backward_calls,
+        curves,
+        notes=tuple(_notes(follower)),
+    )
+
+
+def _notes(follower: Follower) -> Iterator[str]:
+    calls, first = follower.log.backward_calls, follower.first
+    if calls > first:
+        later = [10**k for k in range(1, len(str(calls))) if 10**k > first]
+        also = f", then {listed(list(map(str, later)), 8)}" if later else ""
+        yield (
+            f"{calls} backward calls: the first {first} are told in full{also}; "
+            "of all others only the loss and the norms of .grad were noted"
+        )
+    if follower.log.left_out:
+        yield f"{follower.log.left_out} events after the first {MOST_EVENTS} were left out"
+    if follower.tracks.left_out:
+        yield f"{len(follower.tracks.left_out)} leaves after the first {MOST_LEAVES} were not followed"
+    yield from follower.request.recorder.remarks("the record of the run")
+
+
+def put_back(follower: Follower, spared: Iterable[Tensor]) -> tuple[str, ...]:
+    """Give back what the program changed; a note on what could not be."""
+    changed = follower.originals.restore(spared)
+    if not changed:
+        return ()
+    shapes = [f"one of shape {tuple(tensor.shape)}" for tensor in changed]
+    what = "1 tensor" if len(changed) == 1 else f"{len(changed)} tensors"
+    return (f"the program changed {what} of before in a way that could not be put back: {listed(shapes, 3)}",)
+
+
+def run_of_graph(graph: Graph) -> Run:
+    """The run of a program that only returned its loss: one forward, one backward."""
+    leaves: list[RunLeaf] = []
+    changes: list[LeafChange] = []
+    for edge in graph.select("gradient"):
+        _, step = graph.step(edge.src)
+        if not graph.leaf_of(edge.src) or step is None:
+            continue
+        leaf = graph.node(edge.dst)
+        name = leaf.name or leaf.op or leaf.id
+        shape = leaf.value.shape if leaf.value is not None else ()
+        leaves.append(RunLeaf(name, shape, leaf.value, step.before, leaf.value, step.after))
+        contribution = step.received[0] if step.received else None
+        changes.append(LeafChange(len(leaves) - 1, step.before, step.after, contribution))
+    loss_id, slot = graph.outputs[0]
+    values = graph.node(loss_id).values
+    loss = values[slot] if slot < len(values) else None
+    where = graph.node(loss_id).where
+    events = [Event("forward", where, "", 1, graph=0, loss=loss)]
+    if graph.passes:
+        events.append(Event("backward", None, "", 1, "", 0, loss, tuple(changes)))
+    notes = graph.meta.notes
+    return Run(
+        tuple(leaves), tuple(events), (graph,), graph.source, len(graph.passes), returned=True, notes=notes
+    )

@@ -1,0 +1,95 @@
+"""The events of a run while it happens: what belongs to one is put together, lines are read at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.run import Event, EventKind, LeafChange
+from autograd_tour.tracer.listen.spots import Spots
+
+__all__ = ["MOST_EVENTS", "Draft", "Log", "Spot"]
+
+MOST_EVENTS = 400
+"""More than this nobody reads; what comes after is counted, and told in a note."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where the program stands: the number of its place, the run of its function, what its line called."""
+
+    number: int = -1
+    frame: int = 0
+    call: str = ""
+
+
+@dataclass
+class Draft:
+    """An event in the making."""
+
+    kind: EventKind
+    spot: Spot
+    backward_call: int
+    inside: str = ""
+    graph: int | None = None
+    loss: TensorFacts | None = None
+    changes: dict[int, LeafChange] = field(default_factory=dict)
+    settings: tuple[tuple[str, Number], ...] = ()
+    retained: bool = False
+
+    def add(self, change: LeafChange) -> None:
+        """A leaf was changed; what an earlier part of the same event found there was there before."""
+        earlier = self.changes.get(change.leaf)
+        self.changes[change.leaf] = change if earlier is None else replace(change, before=earlier.before)
+
+    def recorded(self, spots: Spots) -> Event:
+        """The event as the record has it."""
+        return Event(
+            self.kind,
+            spots.line(self.spot.number),
+            self.spot.call,
+            self.backward_call,
+            self.inside,
+            self.graph,
+            self.loss,
+            tuple(self.changes[leaf] for leaf in sorted(self.changes)),
+            self.settings,
+            self.retained,
+        )
+
+
+class Log:
+    """All events so far. ``backward_calls`` counts those that have begun, ``inside`` has what runs now."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.backward_calls = 0
+        self.inside: list[str] = []
+        self.left_out = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is room for no more."""
+        return len(self.drafts) >= MOST_EVENTS
+
+    def begin(self, kind: EventKind, spot: Spot) -> Draft:
+        """A new event, not yet in the log."""
+        return Draft(kind, spot, self.backward_calls, self.inside[-1] if self.inside else "")
+
+    def add(self, draft: Draft) -> None:
+        """``draft`` has happened."""
+        if self.full:
+            self.left_out += 1
+        else:
+            self.drafts.append(draft)
+
+    def last(self, kind: EventKind, spot: Spot) -> Draft:
+        """The event to which one more change of ``kind`` at ``spot`` belongs: the last one, or a new one."""
+        draft = self.drafts[-1] if self.drafts else None
+        if draft is not None and draft.kind == kind and draft.spot == spot:
+            return draft
+        draft = self.begin(kind, spot)
+        self.add(draft)
+        return draft

@@ -1,0 +1,156 @@
+"""The leaves of a run: which tensor each stands for now, and which leaf a changed tensor belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.run import RunLeaf
+from autograd_tour.tracer.follow.originals import storage_of
+from autograd_tour.tracer.measure import Recorder
+
+__all__ = ["MOST_LEAVES", "Belonging", "Track", "Tracks", "grad_facts", "tensors_among"]
+
+MOST_LEAVES = 256
+"""Leaves that are followed; nobody reads the tables of more."""
+
+
+class Belonging(NamedTuple):
+    """What a tensor is to leaf number ``leaf``: its value, or its ``.grad``."""
+
+    leaf: int
+    part: Literal["value", "grad"]
+
+
+class Track:
+    """One leaf through the run. ``tensor`` is what its name stands for now."""
+
+    __slots__ = ("grad", "name", "shape", "successor", "tensor", "value")
+
+    def __init__(self, tensor: Tensor, recorder: Recorder) -> None:
+        self.tensor = tensor
+        self.name = ""
+        self.shape = tuple(tensor.shape)
+        self.value = recorder.measure(tensor)
+        self.grad = grad_facts(tensor, recorder)
+        self.successor = 0
+        """The ``id`` of what the program has put in its place, 0 for nothing."""
+
+
+class Tracks:
+    """All leaves in the order in which they were met."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.items: list[Track] = []
+        self.left_out: set[int] = set()
+        self._recorder = recorder
+        self._by_id: dict[int, int] = {}
+        self._names: dict[str, int] | None = None
+        self._by_memory: dict[int, Belonging] | None = None
+
+    def __getitem__(self, leaf: int) -> Track:
+        return self.items[leaf]
+
+    def find(self, tensor: Tensor) -> int:
+        """The number of a leaf, -1 if it is not followed."""
+        number = self._by_id.get(id(tensor), -1)
+        return number if number >= 0 and self.items[number].tensor is tensor else -1
+
+    def add(self, tensor: Tensor) -> int:
+        """Follow a leaf from now on: its number, -1 if there are too many."""
+        number = self.find(tensor)
+        if number >= 0:
+            return number
+        if len(self.items) >= MOST_LEAVES:
+            self.left_out.add(id(tensor))
+            return -1
+        self.items.append(Track(tensor, self._recorder))
+        self._by_id[id(tensor)] = len(self.items) - 1
+        self._by_memory = None
+        return len(self.items) - 1
+
+    @property
+    def names(self) -> dict[str, int]:
+        """The numbers of the leaves by their names."""
+        if self._names is None:
+            self._names = {track.name: n for n, track in enumerate(self.items) if track.name}
+        return self._names
+
+    def call(self, leaf: int, name: str) -> None:
+        """What the program calls a leaf is known now."""
+        if name and not self.items[leaf].name:
+            self.items[leaf].name = name
+            self._names = None
+
+    def rebind(self, leaf: int, tensor: Tensor) -> None:
+        """The name of ``leaf`` stands for ``tensor`` now."""
+        track = self.items[leaf]
+        self._by_id.pop(id(track.tensor), None)
+        track.tensor = tensor
+        track.successor = 0
+        self._by_id[id(tensor)] = leaf
+        self._by_memory = None
+
+    def grads_moved(self) -> None:
+        """A ``.grad`` may be another tensor than it was, or lie elsewhere."""
+        self._by_memory = None
+
+    def belonging(self, tensor: Tensor) -> Belonging | None:
+        """To which leaf ``tensor``, or what it is a view of, belongs."""
+        if tensor.grad_fn is not None and torch.is_grad_enabled():
+            return None  # an operation of the forward pass
+        number = self.find(tensor)
+        if number >= 0:
+            return Belonging(number, "value")
+        if self._by_memory is None:
+            self._by_memory = {}
+            for n, track in enumerate(self.items):
+                self._by_memory[storage_of(track.tensor)] = Belonging(n, "value")
+                if track.tensor.grad is not None:
+                    self._by_memory[storage_of(track.tensor.grad)] = Belonging(n, "grad")
+            self._by_memory.pop(0, None)
+        return self._by_memory.get(storage_of(tensor))
+
+    def facts(self, belonging: Belonging) -> TensorFacts | None:
+        """What is there now."""
+        tensor = self.items[belonging.leaf].tensor
+        return (
+            self._recorder.measure(tensor)
+            if belonging.part == "value"
+            else grad_facts(tensor, self._recorder)
+        )
+
+    def recorded(self) -> tuple[RunLeaf, ...]:
+        """The leaves as the record has them, with what they are at the end."""
+        return tuple(
+            RunLeaf(
+                track.name or f"leaf {n}",
+                track.shape,
+                track.value,
+                track.grad,
+                self._recorder.measure(track.tensor),
+                grad_facts(track.tensor, self._recorder),
+            )
+            for n, track in enumerate(self.items, start=1)
+        )
+
+
+def grad_facts(leaf: Tensor, recorder: Recorder) -> TensorFacts | None:
+    """Facts of ``leaf.grad``."""
+    grad = leaf.grad if leaf.is_leaf else None
+    return None if grad is None else recorder.measure(grad, gradient=True)
+
+
+def tensors_among(values: Iterable[object]) -> list[Tensor]:
+    """The tensors among ``values``, those in lists one by one."""
+    tensors: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            tensors.append(value)
+        elif isinstance(value, list | tuple):
+            tensors += [item for item in value if isinstance(item, Tensor)]
+    return tensors
