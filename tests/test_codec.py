@@ -196,7 +196,9 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_field(text, path):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")], ids=str)
 @pytest.mark.parametrize(
-    "function", [torch.mul, torch.div, torch.pow, lambda x, number: x.clamp(number, number)], ids=str
+    "function",
+    [torch.mul, torch.div, torch.pow, lambda x, number: x.clamp(number, number)],
+    ids=["mul", "div", "pow", "clamp"],
 )
 def test_a_rule_with_a_number_that_json_lacks_is_read_again(function, number):
     x = torch.ones(2, requires_grad=True)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from autograd_tour.cli.signals import Interrupted, Terminated
+from autograd_tour.cli.status import status_line
 from autograd_tour.errors import TourError, UsageError, message_of, suggestion
 
 __all__ = [
@@ -73,7 +74,8 @@ class TourCommand(_ExamplesFirst):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors are told here, where the options are known."""
         try:
-            return super().invoke(ctx)
+            with status_line(quiet=bool(ctx.params.get("quiet"))):
+                return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError, SystemExit):
             raise
         except (KeyboardInterrupt, click.Abort):

@@ -12,6 +12,7 @@ from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.options import Keep, finite, named
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 __all__ = ["command"]
 
@@ -113,7 +114,9 @@ DIFFERENT = 1
 )
 @click.option("--exit-code", "exit_code", is_flag=True, help="Leave with 1 if the two differ.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -155,12 +158,13 @@ def command(
     from autograd_tour.views.diff import differs
 
     first, second = (run.trace.graph for run in runs)
-    with limited(seconds, f"comparing {runs[0].name} and {runs[1].name}"):
+    with doing("comparing"), limited(seconds, f"comparing {runs[0].name} and {runs[1].name}"):
         files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
         different = exit_code and differs(compared)
     if output == "-":
         to_stdout(files)
     else:
-        to_folder(folder, files, output, [run.name for run in runs], quiet=quiet, as_json=as_json)
+        with doing("writing"):
+            to_folder(folder, files, output, [run.name for run in runs], quiet=quiet, as_json=as_json)
     if different:
         ctx.exit(DIFFERENT)

@@ -12,6 +12,7 @@ from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.options import Keep, finite, named
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.cli.targets import Drawn
@@ -136,7 +137,9 @@ DEFAULT_FOLDER = "outputs"
 )
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 def command(
     targets: tuple[str, ...],
     output: str,
@@ -178,7 +181,9 @@ def command(
     if output == "-":
         to_stdout(files)
         return
-    to_folder(folder, files, output, [drawing.name for drawing in drawn], quiet=quiet, as_json=as_json)
+    names = [drawing.name for drawing in drawn]
+    with doing("writing"):
+        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json)
 
 
 def _check_names(settings: Settings) -> None:

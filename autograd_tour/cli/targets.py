@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from autograd_tour.cli.guard import guarded, limited, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
@@ -57,16 +58,17 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
-    if not _is_record(target):
-        lesson = _builtin(target)
-        with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
-            return Drawn(target, target, dict(lesson.files(settings)))
-    from autograd_tour.formats.produce import files_of_trace
+    with doing(target):
+        if not _is_record(target):
+            lesson = _builtin(target)
+            with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
+                return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.formats.produce import files_of_trace
 
-    record = _record(target, settings, seconds)
-    with limited(seconds, f"drawing {record.name}"):
-        files = files_of_trace(record.name, record.trace, settings)
-    return Drawn(target, record.name, dict(files), record.notes)
+        record = _record(target, settings, seconds)
+        with limited(seconds, f"drawing {record.name}"):
+            files = files_of_trace(record.name, record.trace, settings)
+        return Drawn(target, record.name, dict(files), record.notes)
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
@@ -76,7 +78,8 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
-        return _record(target, settings, seconds, ledger=ledger)
+        with doing(target):
+            return _record(target, settings, seconds, ledger=ledger)
     from autograd_tour.lessons.base import ProgramLesson
 
     lesson = _builtin(target)
@@ -84,7 +87,7 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr(), limited(seconds, f"tracing {target}"):
+    with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}"):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -129,7 +132,8 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
     from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
-        named_program = resolve(target)
+        with doing("loading"):
+            named_program = resolve(target)
         trace = traced(named_program.program, settings, ledger=ledger)
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
@@ -137,7 +141,7 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
 def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    with limited(seconds, f"reading {source}"):
+    with doing("reading"), limited(seconds, f"reading {source}"):
         return TargetRecord(stem or "trace", codec.loads(text, source=source))
 
 

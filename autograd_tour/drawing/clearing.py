@@ -49,9 +49,9 @@ def clear_of_links(
     order = list(range(len(lines)))
 
     def crossed(box: Box, own: int) -> bool:
-        for place, j in enumerate(order):
+        for position, j in enumerate(order):
             if _overlap(bounds[j], box) and j != own and _runs_through(pieces[j], box):
-                order.insert(0, order.pop(place))  # what is in the way here is in the way nearby
+                order.insert(0, order.pop(position))  # what is in the way here is in the way nearby
                 return True
         return False
 

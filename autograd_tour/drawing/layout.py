@@ -24,6 +24,7 @@ from autograd_tour.drawing.large import (
 )
 from autograd_tour.drawing.sizes import ARROW, card_height, card_width
 from autograd_tour.errors import EngineError
+from autograd_tour.progress import doing
 from autograd_tour.views.picture import Scene
 
 __all__ = ["Course", "Layout", "Point", "place"]
@@ -83,7 +84,8 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     pairs = pairs_of(scene) if large else None
     sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
     short = routed(pairs, len(sizes)) if pairs is not None else []
-    raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, short, sizes), engine, timeout)
+    with doing("layout"):
+        raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, short, sizes), engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))

@@ -17,7 +17,7 @@ class CardName(NamedTuple):
 
     title: str
     path: str = ""
-    place: str = ""
+    ordinal: str = ""
 
     def whole(self) -> str:
         """For who hears the picture: ``TransformerBlock, blocks.3``."""
@@ -25,7 +25,7 @@ class CardName(NamedTuple):
 
     def brief(self) -> str:
         """For the way to an opened card: ``blocks.3``."""
-        return ", ".join(filter(None, (self.path or self.title, self.place)))
+        return ", ".join(filter(None, (self.path or self.title, self.ordinal)))
 
 
 def title_of(node: Node) -> str:
@@ -47,13 +47,13 @@ def card_names(nodes: Sequence[Node]) -> dict[str, CardName]:
 
 
 def _numbered(names: dict[str, CardName], text: Callable[[CardName], str]) -> dict[str, CardName]:
-    """The names, with a place where several say the same ``text``."""
+    """The names, with an ordinal where several say the same ``text``."""
     total = Counter(map(text, names.values()))
     count: Counter[str] = Counter()
     numbered = {}
     for card, name in names.items():
         same = text(name)
         count[same] += 1
-        place = f"{count[same]} of {total[same]}"
-        numbered[card] = name if total[same] == 1 else name._replace(place=place)
+        ordinal = f"{count[same]} of {total[same]}"
+        numbered[card] = name if total[same] == 1 else name._replace(ordinal=ordinal)
     return numbered

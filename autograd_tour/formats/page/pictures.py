@@ -14,6 +14,7 @@ from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
 from autograd_tour.formats.page.names import CardName, card_names
+from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
@@ -53,9 +54,10 @@ class Picture(Struct, frozen=True, omit_defaults=True):
 
 def outermost(graph: Graph, settings: Settings) -> Opened:
     """What the page shows at first: ``graph`` folded, or the part of it that is in focus."""
-    if settings.focus is not None:
-        return closed(focus(graph, settings.focus), fold_it=False)
-    return closed(graph, fold_it=settings.fold, depth=settings.depth)
+    with doing("folding"):
+        if settings.focus is not None:
+            return closed(focus(graph, settings.focus), fold_it=False)
+        return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
 def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
@@ -81,7 +83,9 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
                 waiting.append(_Waiting(all_doors[members], names[card].brief(), inside, all_doors))
                 promised += 1
             doors[card] = all_doors.get(members, "")
-        yield _picture(picture, doors, names, ran, settings)
+        with doing(f"picture {promised - len(waiting)} of {promised}"):
+            drawn = _picture(picture, doors, names, ran, settings)
+        yield drawn
 
 
 @dataclass(frozen=True)
