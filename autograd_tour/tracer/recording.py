@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,11 +174,30 @@ def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:
     if not material.structure_only and all(map(material.is_leaf, range(len(material)))):
         yield "the result is itself a leaf: nothing that autograd follows was computed"
     if heard is not None and heard.written:
-        names = [material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in heard.written]
-        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {listed(names, 6)}"
+        names = _names(material, heard.written)
+        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {names}"
+    if heard is not None:
+        yield from _alterations(material, heard)
     if unreached := _unreached(material, heard):
         grads = "its .grad stays as it is" if len(unreached) == 1 else "their .grad stays as it is"
         yield f"not reached by the loss: {listed(unreached, 6)} ({grads})"
+
+
+def _names(material: Material, leaves: Sequence[Tensor]) -> str:
+    return listed([material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in leaves], 6)
+
+
+def _alterations(material: Material, heard: Backward) -> Iterator[str]:
+    """What hooks of the program, such as an optimizer's step in backward, wrote to."""
+    if heard.altered.restored:
+        names = _names(material, heard.altered.restored)
+        yield (
+            f"hooks of the program changed {names} in this backward; that was put back, what else they "
+            "changed, such as an optimizer's state, was not"
+        )
+    if heard.altered.lost:
+        names = _names(material, heard.altered.lost)
+        yield f"hooks of the program changed {names} in this backward, which was not put back"
 
 
 def _unreached(material: Material, heard: Backward | None) -> list[str]:

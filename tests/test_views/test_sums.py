@@ -127,7 +127,8 @@ def test_a_row_of_complex_numbers_or_of_a_large_tensor_stays_as_it_is() -> None:
     whole = TensorFacts((2,), "complex64", first=("(1+2j)", "(3+0j)"), last="(3+0j)")
     assert row(None, whole, whole)[0] == "None"
     large = TensorFacts((90,), "float32", first=(1.0, 2.0), last=3.0)
-    assert row(large, large, large)[0] == row(large, large, large)[2]
+    double = TensorFacts((90,), "float32", first=(2.0, 4.0), last=6.0)
+    assert row(large, large, double) == ("1, 2 … 3", "1, 2 … 3", "2, 4 … 6")
 
 
 def test_edges_are_told_apart_by_what_they_are() -> None:

@@ -23,7 +23,7 @@ from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, N
 from autograd_tour.tracer.limits import recursion_limit_kept
 from autograd_tour.tracer.listen.failures import described, exit_text, first_line, place_of
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import LiveTensors, grads_restored
+from autograd_tour.tracer.surroundings import Altered, LiveTensors, contents_restored, grads_restored
 
 __all__ = ["OURS", "Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
@@ -45,13 +45,15 @@ class Backward(NamedTuple):
     ``hooked`` are the destinations that received something else than was sent there: a hook of the program
     changed the gradient on its way. ``inner`` are leaves that the graph does not lead to and that got a
     gradient all the same: their accumulators are numbered after the nodes of the skeleton, in this order.
-    ``written`` are such leaves whose ``.grad`` was changed without an accumulator.
+    ``written`` are such leaves whose ``.grad`` was changed without an accumulator. ``altered`` are leaves to
+    which hooks of the program wrote.
     """
 
     runs: list[NodeRun]
     hooked: Set[Destination]
     inner: Sequence[Inner] = ()
     written: Sequence[Tensor] = ()
+    altered: Altered = Altered([], [])
 
     def recorded(self, ids: Sequence[str]) -> BackwardPass:
         """The backward as the record has it. ``ids`` names the skeleton's nodes."""
@@ -95,21 +97,23 @@ def record_backward(
         with watching as watched:
             inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
-            if own is None:
-                run_backward(
-                    [tensor for tensor, _, _ in starts],
-                    [item for _, item, _ in starts],
-                    fresh=fresh,
-                    donated=any(map(donates, skeleton.fns)),
-                )
-            else:
-                own.run()
+            # What hooks of the program do in its own backward is put back at the end of the run.
+            with contents_restored(listener.leaves.values() if own is None else ()) as altered:
+                if own is None:
+                    run_backward(
+                        [tensor for tensor, _, _ in starts],
+                        [item for _, item, _ in starts],
+                        fresh=fresh,
+                        donated=any(map(donates, skeleton.fns)),
+                    )
+                else:
+                    own.run()
             written = inner.written()
     finally:
         for handle in handles:
             handle.remove()
     runs = [step for step in listener.steps if step is not None]
-    return Backward(runs, listener.arrivals.changed, listener.inner, written)
+    return Backward(runs, listener.arrivals.changed, listener.inner, written, altered)
 
 
 class _Ours:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.record.run_ledger import ledger_of
-from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
 from autograd_tour.tracer.follow.follower import FIRST, Follower
@@ -28,7 +29,9 @@ from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
     LiveTensors,
+    contents_restored,
     grads_restored,
+    has_late_hook,
     random_state_restored,
     switches_restored,
 )
@@ -130,6 +133,7 @@ class _Book:
         number, recorder = len(self._losses), self._request.recorder
         self._losses.append(recorder.measure(started[0]))
         leaves = _leaves(tensors)
+        leaves += _inner_leaves(started, gradients, leaves, live)
         leaf_names = self._request.leaf_names(leaves, record)
         described = [(leaf_names[id(leaf)], recorder.measure(leaf).shape) for leaf in leaves]
         if number == 0:
@@ -161,10 +165,11 @@ class _Book:
             if policy == "zero_" and leaf.grad is not None:
                 leaf.grad.zero_()
         before = [_facts(leaf.grad, recorder) for leaf in leaves]
-        run_backward(started, gradients)
+        with _brought(leaves) as brought, contents_restored(leaves):
+            run_backward(started, gradients)
         after = [_facts(leaf.grad, recorder) for leaf in leaves]
         if policy == "none":
-            contributions += after
+            contributions += [_facts(brought.get(i), recorder) or facts for i, facts in enumerate(after)]
         for i, leaf in enumerate(leaves):
             self._histories[policy][i].append(Call(before[i], contributions[i], after[i]))
             mailbox[i] = leaf.grad
@@ -191,6 +196,28 @@ def _put(leaf: Tensor, grad: Tensor | None) -> None:
         ) from error
 
 
+@contextmanager
+def _brought(leaves: list[Tensor]) -> Iterator[dict[int, Tensor]]:
+    """What a backward brings to the leaves whose ``.grad`` a hook of the program may change afterwards."""
+    brought: dict[int, Tensor] = {}
+    handles = []
+
+    def listening_at(i: int) -> Callable[[Sequence[Tensor | None]], None]:
+        def hook(received: Sequence[Tensor | None]) -> None:
+            if received[0] is not None:
+                brought[i] = received[0].clone() if i not in brought else brought[i] + received[0]
+
+        return hook
+
+    accumulators = [(i, accumulator_of(leaf)) for i, leaf in enumerate(leaves) if has_late_hook(leaf)]
+    try:
+        handles += [fn.register_prehook(listening_at(i)) for i, fn in accumulators if fn is not None]
+        yield brought
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def _facts(tensor: Tensor | None, recorder: Recorder) -> TensorFacts | None:
     return None if tensor is None else recorder.measure(tensor, gradient=True)
 
@@ -205,5 +232,42 @@ def _leaves(outputs: list[Tensor]) -> list[Tensor]:
             for fn, name in pairs
             if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)
         ]
+    finally:
+        skeleton.release()
+
+
+def _inner_leaves(
+    outputs: list[Tensor], gradients: list[Tensor | None], leaves: list[Tensor], live: LiveTensors
+) -> list[Tensor]:
+    """Leaves that the graph does not lead to, but a backward inside one of its nodes does.
+
+    A reentrant checkpoint has such. Only a backward shows which they are, so one runs for this alone where
+    there are Functions written in Python.
+    """
+    if not _has_functions(outputs):
+        return []
+    inside, reached, accumulators = set(map(id, leaves)), dict[int, Tensor](), []
+
+    def reaching(leaf: Tensor) -> Callable[[object], None]:
+        def hook(_: object) -> None:
+            reached[id(leaf)] = leaf
+
+        return hook
+
+    with grads_restored(leaves, beyond=True, live=live) as watched, ExitStack() as stack:
+        for leaf in watched:
+            fn = accumulator_of(leaf) if leaf.is_leaf and id(leaf) not in inside else None
+            if fn is not None:
+                accumulators.append(fn)  # nothing else holds it before a backward does
+                stack.callback(fn.register_prehook(reaching(leaf)).remove)
+        stack.enter_context(contents_restored(watched))
+        run_backward(outputs, gradients)
+    return list(reached.values())
+
+
+def _has_functions(outputs: list[Tensor]) -> bool:
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        return any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
     finally:
         skeleton.release()
