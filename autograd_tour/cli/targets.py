@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from autograd_tour.cli.guard import guarded, stdout_to_stderr
+from autograd_tour.cli.guard import guarded, limited, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
@@ -56,15 +58,17 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
-    if not _is_record(target):
-        lesson = _builtin(target)
-        with stdout_to_stderr():
-            return Drawn(target, target, dict(lesson.files(settings)))
-    from autograd_tour.formats.produce import files_of_trace
+    with doing(target):
+        if not _is_record(target):
+            lesson = _builtin(target)
+            with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
+                return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.formats.produce import files_of_trace
 
-    record = _record(target, settings, seconds)
-    files = files_of_trace(record.name, record.trace, settings)
-    return Drawn(target, record.name, dict(files), record.notes)
+        record = _record(target, settings, seconds)
+        with limited(seconds, f"drawing {record.name}"):
+            files = files_of_trace(record.name, record.trace, settings)
+        return Drawn(target, record.name, dict(files), record.notes)
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
@@ -74,7 +78,8 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
-        return _record(target, settings, seconds, ledger=ledger)
+        with doing(target):
+            return _record(target, settings, seconds, ledger=ledger)
     from autograd_tour.lessons.base import ProgramLesson
 
     lesson = _builtin(target)
@@ -82,7 +87,8 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr():
+    keep_less = "Keep less of each tensor: --keep 16"
+    with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}", keep_less):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
 
 
@@ -93,11 +99,11 @@ def _is_record(target: str) -> bool:
 
 def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
     if target == "-":
-        return _of_trace("stdin", "trace", _read_stdin())
+        return _of_trace("stdin", "trace", _read_stdin(), seconds)
     if ":" in target:
         return _of_program(target, settings, seconds, ledger=ledger)
     path = Path(target)
-    return _of_trace(target, path.stem.lstrip("."), _read_file(path))
+    return _of_trace(target, _stem(path), _read_file(path), seconds)
 
 
 def _before_torch() -> None:
@@ -127,15 +133,23 @@ def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool
     from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
-        named_program = resolve(target)
+        with doing("loading"):
+            named_program = resolve(target)
         trace = traced(named_program.program, settings, ledger=ledger)
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
 
-def _of_trace(source: str, stem: str, text: bytes) -> TargetRecord:
+def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    return TargetRecord(stem or "trace", codec.loads(text, source=source))
+    trace_again = "Trace again and keep less of each tensor: --keep 16"
+    with doing("reading"), limited(seconds, f"reading {source}", trace_again):
+        return TargetRecord(stem or "trace", codec.loads(text, source=source))
+
+
+def _stem(path: Path) -> str:
+    """How names of files start: as that of the trace, without what a terminal or another system bears not."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\\\u200e\u200f\u202a-\u202e\u2066-\u2069]", "-", path.stem).lstrip(".")
 
 
 def _read_file(path: Path) -> bytes:

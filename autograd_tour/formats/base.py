@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing import Direction, ThemeName
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
@@ -117,9 +118,10 @@ def simplified(trace: Trace, settings: Settings) -> Trace:
         UsageError: nothing is called as ``settings.focus`` says.
     """
     graph = trace.graph
-    if settings.focus is not None:
-        return replace(trace, graph=focus(graph, settings.focus))
-    return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
+    with doing("folding"):
+        if settings.focus is not None:
+            return replace(trace, graph=focus(graph, settings.focus))
+        return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
 
 
 def pick_view(name: str) -> str:

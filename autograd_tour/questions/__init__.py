@@ -6,7 +6,7 @@ from itertools import chain
 
 from autograd_tour.questions import accumulation, gradients, kept, order
 from autograd_tour.questions.answers import Judgement, judge, read_number
-from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.questions.base import Question, Subject, Wrong
 from autograd_tour.record.trace import Trace
 
 __all__ = ["Judgement", "Question", "Wrong", "ask", "judge", "read_number"]
@@ -20,6 +20,6 @@ def ask(trace: Trace) -> tuple[Question, ...]:
     Those about steps come first, in their order; then those about the whole, and those about the
     ledger. A graph without a recorded backward has only what can be asked of it, maybe nothing.
     """
-    run = Run(trace.graph, trace.ledger)
-    every = list(chain.from_iterable(kind(run) for kind in KINDS))
-    return tuple(sorted(every, key=lambda question: question.frame or len(run.frames)))
+    subject = Subject(trace.graph, trace.ledger)
+    every = list(chain.from_iterable(kind(subject) for kind in KINDS))
+    return tuple(sorted(every, key=lambda question: question.frame or len(subject.frames)))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from autograd_tour.questions.base import TOLERANCE, Question, Run, Wrong, first, numeric, where
+from autograd_tour.questions.base import TOLERANCE, Question, Subject, Wrong, first, numeric, where
 from autograd_tour.record.graph import Edge
 from autograd_tour.record.ledger import LeafAccount
 from autograd_tour.record.rule import Apply, Symbol
@@ -22,23 +22,24 @@ SMALL = 4
 """A leaf with more elements than this is no matter for a question."""
 
 
-def again(run: Run) -> Iterator[Question]:
+def again(subject: Subject) -> Iterator[Question]:
     """``.grad`` after the second backward, without zeroing and with it."""
-    if run.ledger is None or run.ledger.calls < 2:
+    if subject.ledger is None or subject.ledger.calls < 2:
         return
-    count = Counter(account.name for account in run.ledger.accounts)
+    count = Counter(account.name for account in subject.ledger.accounts)
     small = [
         account
-        for account in run.ledger.accounts
+        for account in subject.ledger.accounts
         if account.name
         and count[account.name] == 1
         and all(first(call.contribution) for call in account.keep[:2])
+        and all(first(calls[1].after) is not None for calls in (account.keep, account.none))  # no overflow
         and _small(account)
     ]
     for account in small[:MOST]:
-        yield _again(run, account)
+        yield _again(subject, account)
     for account in small[:1]:
-        yield _zeroed(run, account)
+        yield _zeroed(subject, account)
 
 
 def _small(account: LeafAccount) -> bool:
@@ -46,15 +47,15 @@ def _small(account: LeafAccount) -> bool:
     return facts is not None and facts.numel <= SMALL
 
 
-def _leaf(run: Run, name: str) -> str:
-    return next((node.id for node in run.graph.nodes if node.kind == "leaf" and node.name == name), "")
+def _leaf(subject: Subject, name: str) -> str:
+    return next((node.id for node in subject.graph.nodes if node.kind == "leaf" and node.name == name), "")
 
 
-def _begin(run: Run, account: LeafAccount) -> str:
+def _begin(subject: Subject, account: LeafAccount) -> str:
     """What .grad is after the first call; not again where an earlier question asks for just that."""
-    leaf = _leaf(run, account.name)
+    leaf = _leaf(subject, account.name)
     name, facts = one_line(account.name, 60), account.keep[0].after
-    if facts is None or run.graph.accumulator_of(leaf) in run.asked:
+    if facts is None or subject.graph.accumulator_of(leaf) in subject.asked:
         return f"After the first backward(), {name}.grad is what arrived there, as an earlier question asks"
     return f"After the first backward(), {name}.grad is {_grad_text(first(facts))}{where(facts)}"
 
@@ -65,7 +66,7 @@ def _brings(account: LeafAccount) -> str:
     return "the same gradient again" if same else f"the gradient {_grad_text(later)}"
 
 
-def _again(run: Run, account: LeafAccount) -> Question:
+def _again(subject: Subject, account: LeafAccount) -> Question:
     first_call, second_call = account.keep[0], account.keep[1]
     before, contribution, after = (
         first(first_call.after),
@@ -93,16 +94,16 @@ def _again(run: Run, account: LeafAccount) -> Question:
     return Question(
         f"again-{name}",
         "accumulation",
-        f"{_begin(run, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
+        f"{_begin(subject, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
         f"{_brings(account)}. What is {name}.grad now{where(second_call.after)}?",
         number(after),
         f"backward adds to .grad: {_sum_text(before, contribution, after)}.",
         wrong,
-        node=_leaf(run, account.name),
+        node=_leaf(subject, account.name),
     )
 
 
-def _zeroed(run: Run, account: LeafAccount) -> Question:
+def _zeroed(subject: Subject, account: LeafAccount) -> Question:
     two = account.none[1]
     after, kept = first(two.after), first(account.keep[1].after)
     assert after is not None
@@ -118,12 +119,12 @@ def _zeroed(run: Run, account: LeafAccount) -> Question:
     return Question(
         f"zeroed-{name}",
         "accumulation",
-        f"{_begin(run, account)}. Then zero_grad() is called; a fresh forward and a second backward() bring "
-        f"{_brings(account)}. What is {name}.grad now{where(two.after)}?",
+        f"{_begin(subject, account)}. Then zero_grad() is called; a fresh forward and a second backward() "
+        f"bring {_brings(account)}. What is {name}.grad now{where(two.after)}?",
         number(after),
         f"zero_grad() sets .grad to None, so only the second call counts: {number(after)}.",
         wrong,
-        node=_leaf(run, account.name),
+        node=_leaf(subject, account.name),
     )
 
 
@@ -140,16 +141,18 @@ def _grad_text(value: float | None) -> str:
     return number(value) if value is not None else "None"
 
 
-def sums(run: Run) -> Iterator[Question]:
+def sums(subject: Subject) -> Iterator[Question]:
     """A tensor that was broadcast: its gradient is a sum."""
     telling = [
         (frame, sent)
-        for frame in run.frames
+        for frame in subject.frames
         for sent in frame.sent
-        if "broadcast" in sent.edge.marks and run.graph.leaf_of(sent.edge.dst) and _is_plain_sum(sent.edge)
-        if not run.vague(frame.node) and not run.vague(sent.edge.dst)
+        if "broadcast" in sent.edge.marks
+        and subject.graph.leaf_of(sent.edge.dst)
+        and _is_plain_sum(sent.edge)
+        if not subject.vague(frame.node) and not subject.vague(sent.edge.dst)
     ]
-    asked = (question for frame, sent in telling if (question := _sum(run, frame, sent)) is not None)
+    asked = (question for frame, sent in telling if (question := _sum(subject, frame, sent)) is not None)
     yield from islice(asked, MOST)
 
 
@@ -159,7 +162,7 @@ def _is_plain_sum(edge: Edge) -> bool:
     return isinstance(rule, Apply) and rule.function == "sum_to" and isinstance(rule.arguments[0], Symbol)
 
 
-def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
+def _sum(subject: Subject, frame: Frame, sent: Sent) -> Question | None:
     """What arrives at the leaf, ``None`` if the sum cannot be told from its first part and from the mean."""
     incoming = next((facts for facts in frame.received if facts is not None), None)
     part, total = first(incoming), first(sent.facts)
@@ -169,7 +172,7 @@ def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
     mean = total / many
     if many < 2 or not all(numeric(total, ((value, ""),)) for value in (part, mean)):
         return None
-    leaf = run.called(sent.edge.dst)
+    leaf = subject.called(sent.edge.dst)
     each = f"each element of {leaf}" if sent.facts.numel > 1 else leaf
     wrong = (
         Wrong(
@@ -182,14 +185,14 @@ def _sum(run: Run, frame: Frame, sent: Sent) -> Question | None:
     return Question(
         f"sum-{frame.node}-{sent.edge.dst}",
         "broadcast",
-        f"In {run.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for it. "
-        f"What arrives at {leaf}?",
+        f"In {subject.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for it."
+        f" What arrives at {leaf}?",
         SUM,
         f"All {many} are added: {each} took part {many} times. It is {number(total)}{where(sent.facts)}.",
         wrong,
         tuple(sorted((SUM, *(item.answer for item in wrong)))),
         0.0,
-        run.graph.leaf_of(sent.edge.dst),
+        subject.graph.leaf_of(sent.edge.dst),
         frame.number,
-        f"{run.graph.leaf_of(sent.edge.dst)}.mailbox",
+        f"{subject.graph.leaf_of(sent.edge.dst)}.mailbox",
     )

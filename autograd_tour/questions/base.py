@@ -16,7 +16,7 @@ from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
 from autograd_tour.views.worked import operand_values
 
-__all__ = ["TOLERANCE", "Question", "Run", "Wrong", "numeric"]
+__all__ = ["TOLERANCE", "Question", "Subject", "Wrong", "numeric"]
 
 TOLERANCE = 0.005
 """Relative. Pictures show four significant digits, and people round what they read once more."""
@@ -50,8 +50,8 @@ class Question(Struct, frozen=True, omit_defaults=True):
     blank: str = ""
 
 
-class Run:
-    """One recorded run as questions look at it."""
+class Subject:
+    """What questions are about: one recorded run, with its steps and names that can be told apart."""
 
     def __init__(self, graph: Graph, ledger: Ledger | None) -> None:
         self.graph = graph
@@ -82,7 +82,7 @@ class Run:
 
 def _distinct_names(graph: Graph) -> tuple[dict[str, str], set[str]]:
     """The name of each node, and those that share theirs even with all that their cards say."""
-    nodes = [node for node in graph.nodes if node.kind != "accumulate"]
+    nodes = [node for node in graph.nodes if graph.card_of(node.id) == node.id]
     names = {node.id: one_line(graph.title(node.id), 60) for node in nodes}
     for more in (_module, _value):
         count = Counter(names.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.questions.base import Question, Run, first, numeric, where
+from autograd_tour.questions.base import Question, Subject, first, numeric, where
 from autograd_tour.record.rule import Symbol, Words
 from autograd_tour.rules.mistakes import mistakes
 from autograd_tour.rules.wording import short
@@ -17,17 +17,17 @@ __all__ = ["questions"]
 MOST = 4
 
 
-def questions(run: Run) -> Iterator[Question]:
+def questions(subject: Subject) -> Iterator[Question]:
     """Edges whose rule does more than pass the gradient on, and that one element can tell."""
     telling = [
         (frame, sent)
-        for frame in run.frames
+        for frame in subject.frames
         for sent in frame.sent
         if sent.worked is not None and not sent.worked.terms and not sent.worked.element
-        if _changes(frame, sent) and _is_unambiguous(run, frame, sent)
+        if _changes(frame, sent) and _is_unambiguous(subject, frame, sent)
     ]
     for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
-        yield _question(run, frame, sent)
+        yield _question(subject, frame, sent)
 
 
 def _incoming(frame: Frame) -> float | None:
@@ -39,39 +39,39 @@ def _changes(frame: Frame, sent: Sent) -> bool:
     return bool(incoming) and bool(sent_on) and incoming != sent_on
 
 
-def _is_unambiguous(run: Run, frame: Frame, sent: Sent) -> bool:
+def _is_unambiguous(subject: Subject, frame: Frame, sent: Sent) -> bool:
     """Whether words can say which edge is meant."""
-    names = [_target(run, other) for other in frame.sent]
-    return not run.vague(frame.node) and names.count(_target(run, sent)) == 1
+    names = [_target(subject, other) for other in frame.sent]
+    return not subject.vague(frame.node) and names.count(_target(subject, sent)) == 1
 
 
-def _target(run: Run, sent: Sent) -> str:
-    node = run.nodes[run.graph.card_of(sent.edge.dst)]
-    return run.called(node.id) if node.kind == "leaf" else run.result(node)
+def _target(subject: Subject, sent: Sent) -> str:
+    node = subject.nodes[subject.graph.card_of(sent.edge.dst)]
+    return subject.called(node.id) if node.kind == "leaf" else subject.result(node)
 
 
-def _question(run: Run, frame: Frame, sent: Sent) -> Question:
+def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     incoming, answer = _incoming(frame), first(sent.facts)
     assert incoming is not None
     assert answer is not None
     assert sent.facts is not None
     assert sent.worked is not None
-    node, target = run.nodes[frame.node], run.nodes[run.graph.card_of(sent.edge.dst)]
+    node, target = subject.nodes[frame.node], subject.nodes[subject.graph.card_of(sent.edge.dst)]
     slot = sent.edge.slot[1]
     value = first(target.values[slot]) if slot < len(target.values) else None
-    operation, name = run.called(frame.node), _target(run, sent)
+    operation, name = subject.called(frame.node), _target(subject, sent)
     wrong = numeric(
-        answer, (*_mistakes(run, frame, sent), (value, "that is the value of forward, not a gradient."))
+        answer, (*_mistakes(subject, frame, sent), (value, "that is the value of forward, not a gradient."))
     )
     # A card shows the sum of what comes along all edges: a blank there asks for this one if it is alone.
-    arrives = run.received.get(sent.edge.dst, ())
+    arrives = subject.received.get(sent.edge.dst, ())
     alone = slot < len(arrives) and arrives[slot] == sent.facts
     blank = f"{target.id}.mailbox" if target.kind == "leaf" else f"{target.id}.grad.{slot}"
     given = f"receives the gradient {number(incoming)}{where_in(frame)}"
-    if frame.node in run.asked:  # the number is the answer of an earlier question
+    if frame.node in subject.asked:  # the number is the answer of an earlier question
         given = f"receives the gradient that an earlier question asks for{where_in(frame)}"
     if alone:
-        run.asked.add(sent.edge.dst)
+        subject.asked.add(sent.edge.dst)
     return Question(
         f"gradient-{frame.node}-{sent.edge.dst}-{sent.edge.slot[0]}",
         "gradient",
@@ -87,9 +87,9 @@ def _question(run: Run, frame: Frame, sent: Sent) -> Question:
     )
 
 
-def _mistakes(run: Run, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
+def _mistakes(subject: Subject, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
     """What a changed rule would give, and what whoever says so has done."""
-    rule, operands = sent.edge.rule, run.operands.get(frame.node, {})
+    rule, operands = sent.edge.rule, subject.operands.get(frame.node, {})
     if rule is None or isinstance(rule, Words):
         return []
 

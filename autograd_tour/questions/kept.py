@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.questions.base import Question, Subject, Wrong
 from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
@@ -19,45 +19,47 @@ MOST = 2
 NONE = "none of them"
 
 
-def kept(run: Run) -> Iterator[Question]:
+def kept(subject: Subject) -> Iterator[Question]:
     """Operations of which it can be said in one word what they keep."""
     makers: dict[str, dict[str, str]] = {}
-    for edge in run.graph.select("forward"):
-        makers.setdefault(edge.dst, {})[edge.src] = run.result(run.nodes[edge.src])
+    for edge in subject.graph.select("forward"):
+        makers.setdefault(edge.dst, {})[edge.src] = subject.result(subject.nodes[edge.src])
     # Of what keeps nothing that was seen only a known rule tells that it keeps nothing.
     unruled = {
-        edge.src for edge in run.graph.select("gradient") if edge.rule is None or isinstance(edge.rule, Words)
+        edge.src
+        for edge in subject.graph.select("gradient")
+        if edge.rule is None or isinstance(edge.rule, Words)
     }
-    ruled = {edge.src for edge in run.graph.select("gradient")} - unruled
+    ruled = {edge.src for edge in subject.graph.select("gradient")} - unruled
     asked: set[str] = set()
-    for node in run.graph.nodes:
+    for node in subject.graph.nodes:
         if node.kind != "operation" or node.grad_fn in asked or len(asked) == MOST:
             continue
-        around = makers.get(node.id, {}) | {node.id: run.result(node) if node.name else "its result"}
+        around = makers.get(node.id, {}) | {node.id: subject.result(node) if node.name else "its result"}
         names = list(around.values())
         saved = [item for item in node.saved if item.facts is not None and item.facts.numel >= 1]
         homes = {item.of for item in saved}
         unread = any(item.facts is None and item.state != "none" for item in node.saved)
-        if unread or run.vague(node.id) or not (homes or node.id in ruled):
+        if unread or subject.vague(node.id) or not (homes or node.id in ruled):
             continue
         if len(around) < 2 or len(set(names)) < len(names) or not all(names) or len(homes) > 1:
             continue
         if homes and not homes <= around.keys():
             continue
         asked.add(node.grad_fn)
-        yield _question(run, node, around, next(iter(homes), ""))
+        yield _question(subject, node, around, next(iter(homes), ""))
 
 
 class _Needs:
     """Which tensors the rules of a node read: those of its gradient edges, and those nobody asks for."""
 
-    def __init__(self, run: Run, node: Node) -> None:
-        self.edges = [edge for edge in run.graph.select("gradient") if edge.src == node.id]
+    def __init__(self, subject: Subject, node: Node) -> None:
+        self.edges = [edge for edge in subject.graph.select("gradient") if edge.src == node.id]
         makers: dict[int, str] = {
-            edge.slot[1]: edge.src for edge in run.graph.select("forward") if edge.dst == node.id
+            edge.slot[1]: edge.src for edge in subject.graph.select("forward") if edge.dst == node.id
         }
         asked = {edge.slot[0] for edge in self.edges}
-        view = node_view(run.graph, node)
+        view = node_view(subject.graph, node)
         given: dict[int, Rule | None] = {edge.slot[0]: edge.rule for edge in self.edges}
         unasked = {slot: table.rule(view, slot) for slot in range(node.slots) if slot not in asked}
         rules = [*given.values(), *unasked.values()]
@@ -83,11 +85,13 @@ def _tensors(rule: Rule | None, node: Node, makers: Mapping[int, str]) -> set[st
     return inputs | ({node.id} if any(symbol.role == "result" for symbol in read) else set())
 
 
-def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Question:
+def _question(subject: Subject, node: Node, around: dict[str, str], home: str) -> Question:
     answer, grad_fn = around.get(home, NONE), one_line(node.grad_fn, 60)
-    needs = _Needs(run, node)
+    needs = _Needs(subject, node)
     rules = needs.rules()
-    wrong = [Wrong(name, _why(run, needs, item, answer)) for item, name in around.items() if name != answer]
+    wrong = [
+        Wrong(name, _why(subject, needs, item, answer)) for item, name in around.items() if name != answer
+    ]
     if answer != NONE:
         right = f"torch keeps {answer}" + (f": the rule is {rules}." if rules else ".")
         wrong.append(Wrong(NONE, right))
@@ -106,7 +110,7 @@ def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Questi
     return Question(
         f"kept-{node.id}",
         "saved",
-        f"Which tensor does {run.called(node.id)} ({grad_fn}) keep in memory for its backward?",
+        f"Which tensor does {subject.called(node.id)} ({grad_fn}) keep in memory for its backward?",
         answer,
         right,
         tuple(wrong),
@@ -118,15 +122,15 @@ def _question(run: Run, node: Node, around: dict[str, str], home: str) -> Questi
     )
 
 
-def _why(run: Run, needs: _Needs, item: str, answer: str) -> str:
+def _why(subject: Subject, needs: _Needs, item: str, answer: str) -> str:
     """Why ``item`` is not what is kept, as far as the rules tell."""
-    name, rules = run.result(run.nodes[item]), needs.rules()
+    name, rules = subject.result(subject.nodes[item]), needs.rules()
     if item in needs.read:
         instead = "" if answer == NONE else f" That can be told from {answer} too, which is what torch keeps."
         return f"The rule {rules} reads {name}.{instead}"
     if item in needs.unasked:
-        other = run.nodes.get(needs.unasked[item])
-        whose = run.result(other) if other is not None else "the other input"
+        other = subject.nodes.get(needs.unasked[item])
+        whose = subject.result(other) if other is not None else "the other input"
         return (
             f"Only the gradient of {whose} would need {name}; {whose} needs no gradient, "
             "so nobody asks for that one."
@@ -136,12 +140,12 @@ def _why(run: Run, needs: _Needs, item: str, answer: str) -> str:
     return f"torch keeps {answer} here." if answer != NONE else "torch keeps none of them here."
 
 
-def cut(run: Run) -> Iterator[Question]:
+def cut(subject: Subject) -> Iterator[Question]:
     """What goes back through a tensor that was cut off."""
-    for node in run.graph.nodes:
+    for node in subject.graph.nodes:
         if node.kind != "constant" or node.cut is None:
             continue
-        name = run.called(node.id) if node.name else "the detached tensor"
+        name = subject.called(node.id) if node.name else "the detached tensor"
         made_by = one_line(cut_text(node.cut), 80)
         nothing, zeros, same = "nothing at all", "a gradient of zeros", "the gradient as if nothing were cut"
         yield Question(

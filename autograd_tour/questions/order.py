@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.questions.base import Question, Run, Wrong
+from autograd_tour.questions.base import Question, Subject, Wrong
 from autograd_tour.text import one_line
 
 __all__ = ["questions"]
@@ -13,47 +13,55 @@ MOST = 2
 CHOICES = 4
 
 
-def questions(run: Run) -> Iterator[Question]:
+def questions(subject: Subject) -> Iterator[Question]:
     """Moments in which the engine has a choice."""
-    senders: dict[str, set[str]] = {}
-    ran = [frame.node for frame in run.frames[1:]]
-    node_ids = set(ran)
-    for edge in run.graph.select("gradient"):
+    ran = [frame.node for frame in subject.frames[1:]]
+    node_ids = dict.fromkeys(ran)
+    senders: dict[str, set[str]] = {node: set() for node in node_ids}
+    receivers: dict[str, set[str]] = {node: set() for node in node_ids}
+    for edge in subject.graph.select("gradient"):
         if edge.src in node_ids and edge.dst in node_ids:
-            senders.setdefault(edge.dst, set()).add(edge.src)
+            senders[edge.dst].add(edge.src)
+            receivers[edge.src].add(edge.dst)
+    position = {node: number for number, node in enumerate(ran)}
+    missing = {node: len(before) for node, before in senders.items()}
+    ready_now = {node for node in node_ids if not missing[node]}
     done: set[str] = set()
     count = 0
-    accumulators = {node for node in node_ids if run.nodes[node].kind == "accumulate"}
+    accumulators = {node for node in node_ids if subject.nodes[node].kind == "accumulate"}
     # A folded card is many nodes: beside it only accumulators, which always go first, are sure to be next.
-    folded = {node for node in node_ids if run.nodes[node].kind == "group"}
+    folded = {node for node in node_ids if subject.nodes[node].kind == "group"}
     for index, node in enumerate(ran[:-1]):
+        if count == MOST:
+            return
         done.add(node)
+        ready_now.discard(node)
+        for other in receivers[node]:
+            missing[other] -= 1
+            if not missing[other]:
+                ready_now.add(other)
         following = ran[index + 1]
-        if run.vague(node) or run.vague(following) or (folded and following not in accumulators):
+        if subject.vague(node) or subject.vague(following) or (folded and following not in accumulators):
             continue
-        if senders.get(following, set()) & folded:
+        if senders[following] & folded or len(ready_now) < 2:
             continue
-        waiting = ran[index + 1 :]
-        ready = [other for other in waiting if senders.get(other, set()) <= done]
-        near = [
-            other for other in waiting if other not in ready and senders.get(other, set()) & {node, *ready}
-        ]
-        if len(ready) < 2 or count == MOST:
-            continue
+        ready = sorted(ready_now, key=position.__getitem__)
+        next_to_them = set().union(*(receivers[other] for other in (node, *ready))) - ready_now
+        near = sorted(next_to_them, key=position.__getitem__)
         # Which of two accumulators goes first, nobody can know.
         tied = {following} | (accumulators & set(ready) if following in accumulators else set())
-        others = [other for other in (*ready, *near) if other not in tied and not run.vague(other)]
+        others = [other for other in (*ready, *near) if other not in tied and not subject.vague(other)]
         offered = [following, *others][:CHOICES]
-        names = [_named(run, other) for other in offered]
+        names = [_named(subject, other) for other in offered]
         if len(set(names)) < len(names) or len(names) < 2:
             continue
         count += 1
         answer = names[0]
         wrong = [
-            Wrong(name, _why(run, other in ready, senders.get(other, set()) - done))
+            Wrong(name, _why(subject, other in ready_now, senders[other] - done))
             for name, other in zip(names[1:], offered[1:], strict=True)
         ]
-        accumulates = run.nodes[offered[0]].kind == "accumulate"
+        accumulates = subject.nodes[offered[0]].kind == "accumulate"
         why = (
             "An accumulator runs as soon as all of its gradient is there."
             if accumulates
@@ -62,25 +70,25 @@ def questions(run: Run) -> Iterator[Question]:
         yield Question(
             f"next-after-{node}",
             "order",
-            f"Step {index + 1} of backward was {run.called(node)}. Which node runs next?",
+            f"Step {index + 1} of backward was {subject.called(node)}. Which node runs next?",
             answer,
             why,
             tuple(wrong),
             tuple(sorted(names)),
             0.0,
-            run.graph.card_of(offered[0]),
+            subject.graph.card_of(offered[0]),
             index + 2,
         )
 
 
-def _named(run: Run, node_id: str) -> str:
-    grad_fn = one_line(run.nodes[node_id].grad_fn, 60)
-    folded = run.nodes[node_id].kind == "group"
-    return run.called(node_id) if folded else f"{run.called(node_id)} ({grad_fn})"
+def _named(subject: Subject, node_id: str) -> str:
+    grad_fn = one_line(subject.nodes[node_id].grad_fn, 60)
+    folded = subject.nodes[node_id].kind == "group"
+    return subject.called(node_id) if folded else f"{subject.called(node_id)} ({grad_fn})"
 
 
-def _why(run: Run, ready: bool, missing: set[str]) -> str:
+def _why(subject: Subject, ready: bool, missing: set[str]) -> str:
     if ready:
         return "It is ready too. The engine takes an accumulator first, and then what forward made last."
-    waits = ", ".join(sorted(run.called(other) for other in missing))
+    waits = ", ".join(sorted(subject.called(other) for other in missing))
     return f"It is not ready: it still waits for the gradient from {waits}."

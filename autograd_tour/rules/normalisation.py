@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograd_tour.record.rule import Constant, Expression, Symbol, apply
+from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
-from autograd_tour.rules.elementwise import exp
+from autograd_tour.rules.elementwise import exp, over
 from autograd_tour.rules.node import NodeView, Shape
 from autograd_tour.rules.products import transpose
 from autograd_tour.rules.structure import places, spread
@@ -145,11 +145,31 @@ def _weights(node: NodeView) -> Expression:
     return apply(
         "attention",
         node.input(0),
-        node.input(1),
+        _each_head(node, 1),
         scale=scale,
         causal=bool(node.flag("is_causal")),
         masked="attn_mask" in node.saved or "attn_bias" in node.saved,
     )
+
+
+def _heads(node: NodeView, slot: int) -> int:
+    """How many heads of the query share one of the key or the value: 1 unless they come in groups."""
+    query, shape = node.shape(0), node.operand(slot).shape
+    if not query or not shape or len(query) < 3 or len(shape) < 3 or not shape[-3]:
+        return 1
+    return query[-3] // shape[-3]
+
+
+def _each_head(node: NodeView, slot: int) -> Expression:
+    """The key or the value, once for each head of the query."""
+    count = _heads(node, slot)
+    return node.input(slot) if count == 1 else apply("heads_repeated", node.input(slot), count=count)
+
+
+def _of_group(node: NodeView, slot: int, form: Expression) -> Expression:
+    """Summed over the heads of the query that shared one of the key or the value."""
+    count = 1 if slot == 0 else _heads(node, slot)
+    return form if count == 1 else apply("heads_summed", form, count=count)
 
 
 def _attention(node: NodeView, slot: int) -> Expression | None:
@@ -159,17 +179,17 @@ def _attention(node: NodeView, slot: int) -> Expression | None:
     weights = _weights(node)
     scale = next((value for key, value in getattr(weights, "options", ()) if key == "scale"), None)
     if slot == 2:
-        return transpose(weights) @ G
+        return _of_group(node, slot, transpose(weights) @ G)
     if scale is None:
         return None
     inner = P * (U - apply("sum", P * U, dims=(-1,), keepdim=True))
-    other = node.input(1 if slot == 0 else 0)
-    product = (inner if slot == 0 else transpose(inner)) @ other
-    return let(weights, let(G @ transpose(node.input(2)), float(scale) * product), P)
+    product = inner @ _each_head(node, 1) if slot == 0 else transpose(inner) @ node.input(0)
+    body = _of_group(node, slot, float(scale) * product)
+    return let(weights, let(G @ transpose(_each_head(node, 2)), body), P)
 
 
 def _attended(node: NodeView, _: int) -> Expression:
-    return _weights(node) @ C
+    return _weights(node) @ _each_head(node, 2)
 
 
 # ---- variance and norms ----------------------------------------------------------------------
@@ -196,15 +216,19 @@ def _std(node: NodeView, _: int) -> Expression | None:
     if parts is None or dims is None or parts[1] <= 0:
         return None
     y = spread(node, node.result(), dims)
-    return spread(node, G, dims) * (parts[0] / (y if parts[1] == 1 else parts[1] * y))
+    return spread(node, G, dims) * over(parts[0], y if parts[1] == 1 else parts[1] * y)
 
 
-def _norm(node: NodeView, _: int) -> Expression | None:
+_NOTHING = Words("nothing is sent: a count has no slope")
+"""Of the norm 0, which counts what is not 0, torch sends no gradient at all."""
+
+
+def _norm(node: NodeView, _: int) -> Rule | Expression | None:
     order = node.number("ord")
     order = node.number("p") if order is None else order
     dims = places(node)
-    if dims is None:
-        return None
+    if order == 0 or dims is None:
+        return _NOTHING if order == 0 else None
     x, g, y = node.input(0), spread(node, G, dims), spread(node, node.result(), dims)
     return g * _of_norm(x, y, 2 if order is None else order, dims)
 
@@ -212,23 +236,23 @@ def _norm(node: NodeView, _: int) -> Expression | None:
 def _of_norm(x: Expression, y: Expression, order: float, dims: Shape) -> Expression:
     """The derivative of the norm ``y`` of ``x``. At its kinks, at 0, torch sends 0."""
     size, sign = apply("abs", x), apply("sign", x)
-    if order == 0:
-        return Constant(0)
     if order == 1:
         return sign
     if order == 2:
-        return apply("over_norm", x, y)
+        return over(x, y)
     if math.isinf(order):
         equal = apply("where", apply("equal", size, y), 1, 0)
         return sign * (equal / apply("sum", equal, dims=dims, keepdim=True))
     if order < 1:
-        return sign * apply("over_norm", y, size) ** (1 - order)
-    return sign * apply("over_norm", size, y) ** (order - 1)
+        return sign * over(y, size) ** (1 - order)
+    return sign * over(size, y) ** (order - 1)
 
 
-def _dist(node: NodeView, slot: int) -> Expression | None:
+def _dist(node: NodeView, slot: int) -> Rule | Expression | None:
     """The norm of a difference, whose two sides may have been broadcast."""
     order, shapes = node.number("p"), [operand.shape for operand in node.inputs[:2]]
+    if order == 0 and slot < 2:
+        return _NOTHING
     if slot > 1 or len(shapes) < 2 or order is None or shapes[0] is None or shapes[1] is None:
         return None
     rank = max(map(len, shapes))  # type: ignore[arg-type]
@@ -273,6 +297,8 @@ def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> A
         shape, over = node.shape(0), dims(node)
         if shape is None or over is None:
             return None
+        if "weight" in node.saved and node.operand(1).shape is None:
+            return None  # a weight made inside of the call: whether there is a shift too is not known
         groups = node.integer("group") or 0
         if "Batch" in node.grad_fn and node.flag("training") is False:
             return _evaluated(node, len(shape))

@@ -21,7 +21,7 @@ FLAGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-GPT = Path(__file__).parents[2] / "docs" / "programs" / "gpt.py"
+PROGRAMS = Path(__file__).parents[2] / "docs" / "programs"
 
 
 def pytest_collection_modifyitems(items):
@@ -52,11 +52,13 @@ def pages(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("pages")
     torch.manual_seed(0)
-    gpt = runpy.run_path(str(GPT))["loss"]
+    gpt = runpy.run_path(str(PROGRAMS / "gpt.py"))["loss"]
+    attached = runpy.run_path(str(PROGRAMS / "detach.py"))["attached"]
     graph = trace(thermometer)
     texts = {
         "thermometer": page_of("thermometer", Trace(graph, accumulate(thermometer)), Settings()),
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
+        "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),
         "silent": page_of("silent", Trace(replace(graph, passes=())), Settings()),
     }
     for name, text in texts.items():

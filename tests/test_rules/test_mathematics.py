@@ -13,6 +13,8 @@ from autograd_tour.rules.mathematics import equation, latex, mathml
 from autograd_tour.rules.node import NodeView, Operand
 from autograd_tour.rules.table import rule
 
+pytestmark = pytest.mark.xdist_group("rules")
+
 X, W, Y = Operand("x", (2, 3), "float64"), Operand("W", (3, 4), "float64"), Operand("y", (2, 4), "float64")
 
 

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # a compiled program loads it, and it is large
+
+# After every test the collector looks through all there is, as the tracer does in many: not through the
+# libraries too, which hold no tensor of a test and are never garbage.
+gc.collect()
+gc.freeze()
 
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):

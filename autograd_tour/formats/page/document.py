@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from importlib.resources import files
 from typing import Any
@@ -61,8 +61,9 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     """
     graph, ledger = trace.graph, trace.ledger
     outer_view = outermost(graph, settings)
-    first, *others = pictures(outer_view, settings)
-    packed = _packed(others)
+    drawn = pictures(outer_view, settings)
+    first = next(drawn)
+    others, packed = _packed(drawn)
     script = bundled(WEB)
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -113,7 +114,6 @@ def clean_lines(text: str) -> str:
 def _data(
     graph: Graph, ledger: Ledger | None, first: Picture, others: Sequence[Picture], packed: dict[str, str]
 ) -> dict[str, Any]:
-    others = [picture for picture in others if picture.key in packed]
     source = [
         {"file": one_line(line.file, 200), "line": line.line, "text": one_line(line.text, 400)}
         for line in graph.source
@@ -128,17 +128,22 @@ def _data(
     }
 
 
-def _packed(others: Sequence[Picture]) -> dict[str, str]:
-    """The pictures that are not shown at first, compressed: a tenth of the size. As many as have room."""
+def _packed(others: Iterable[Picture]) -> tuple[list[Picture], dict[str, str]]:
+    """The pictures that are not shown at first, and compressed, which makes them a tenth of the size.
+
+    The first that has no room is the last that is drawn.
+    """
     packed: dict[str, str] = {}
+    kept: list[Picture] = []
     room = ROOM
     for picture in others:
-        above = picture.key.rpartition("/")[0]
         text = base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
-        if len(text) <= room and (not above or above in packed):
-            packed[picture.key] = text
-            room -= len(text)
-    return packed
+        room -= len(text)
+        if room < 0:
+            break
+        packed[picture.key] = text
+        kept.append(picture)
+    return kept, packed
 
 
 def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:
