@@ -187,7 +187,9 @@ def _cell_width(cell: RunCell) -> float:
 def _cell(cell: RunCell, lane: RunLane, left: float, width: float, middle: float) -> Iterator[str]:
     height = lane_height(cell) - BESIDE
     top = middle - height / 2
-    fill = LIGHT.constant_fill if cell.emptied else LIGHT.accumulated_fill if lane.in_grad else LIGHT.leaf_fill
+    fill = (
+        LIGHT.constant_fill if cell.emptied else LIGHT.accumulated_fill if lane.in_grad else LIGHT.leaf_fill
+    )
     box = f'x="{n(left)}" y="{n(top)}" width="{n(width)}" height="{n(height)}" rx="4"'
     yield f'<rect {box} fill="{fill}"/>\n'
     for k, runs in enumerate(cell.lines):

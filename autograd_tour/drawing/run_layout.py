@@ -141,7 +141,6 @@ class Layout:
         curves = CURVES if self.chart.curves else 0.0
         self.height = self.bottom + curves + 17 * len(self.notes) + 14
 
-
     def _rows(self, room: float) -> list[list[int]]:
         """The columns of each band: as many as have room, but it rather begins where an iteration does."""
         rows: list[list[int]] = [[]]

@@ -72,7 +72,9 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
 
 def _summary(run: Run) -> str:
     calls = f"{run.backward_calls} backward call{'s' if run.backward_calls != 1 else ''}"
-    return f"{calls}, line by line: what is added to .grad, emptied or changed, and which values a step changes"
+    return (
+        f"{calls}, line by line: what is added to .grad, emptied or changed, and which values a step changes"
+    )
 
 
 def _notes(run: Run, selection: Selection, leaves: int) -> Iterator[str]:
