@@ -99,7 +99,10 @@ def record_backward(
             inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
             # What hooks of the program do in its own backward is put back at the end of the run.
-            with contents_restored(listener.leaves.values() if own is None else ()) as altered:
+            undoing: AbstractContextManager[Altered] = (
+                contents_restored(listener.leaves.values()) if own is None else nullcontext(Altered([], []))
+            )
+            with undoing as altered:
                 if own is None:
                     run_backward(
                         [tensor for tensor, _, _ in starts],
