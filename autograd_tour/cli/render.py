@@ -60,7 +60,8 @@ DEFAULT_FOLDER = "outputs"
     "views",
     metavar="VIEW",
     multiple=True,
-    help="graph, chain, accumulation, torchviz, …; may be repeated. Default: the first three.",
+    help="graph, chain, accumulation, run, torchviz, …; may be repeated. Default: the first four, run "
+    "only of a program that trains.",
 )
 @click.option(
     "--theme",

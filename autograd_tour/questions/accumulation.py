@@ -9,7 +9,7 @@ from itertools import islice
 
 from autograd_tour.questions.base import TOLERANCE, Question, Subject, Wrong, first, numeric, where
 from autograd_tour.record.graph import Edge
-from autograd_tour.record.ledger import LeafAccount
+from autograd_tour.record.ledger import POLICIES, LeafAccount
 from autograd_tour.record.rule import Apply, Symbol
 from autograd_tour.text import closing, number, one_line
 from autograd_tour.views.steps import Frame, Sent
@@ -24,7 +24,7 @@ SMALL = 4
 
 def again(subject: Subject) -> Iterator[Question]:
     """``.grad`` after the second backward, without zeroing and with it."""
-    if subject.ledger is None or subject.ledger.calls < 2:
+    if subject.ledger is None or subject.ledger.calls < 2 or subject.ledger.policies != POLICIES:
         return
     count = Counter(account.name for account in subject.ledger.accounts)
     small = [

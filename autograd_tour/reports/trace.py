@@ -6,6 +6,8 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node, Saved
+from autograd_tour.record.run import Run
+from autograd_tour.reports.run import run_report
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
@@ -34,8 +36,10 @@ def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
     return _tensor_text(facts, shape=shape, digits=DIGITS)
 
 
-def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") -> str:
-    """The text report of a graph and, if there is one, its accumulation ledger."""
+def report(
+    graph: Graph, ledger: Ledger | None = None, run: Run | None = None, *, title: str = "trace"
+) -> str:
+    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run."""
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
@@ -45,6 +49,8 @@ def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") 
         parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
     if ledger is not None:
         parts.append(_ledger(ledger))
+    if run is not None:
+        parts.append(run_report(run))
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 

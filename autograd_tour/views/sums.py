@@ -58,16 +58,18 @@ def added(
     parts: Sequence[TensorFacts],
     contribution: TensorFacts | None,
     after: TensorFacts | None,
+    digits: int = 6,
 ) -> tuple[str, str]:
     """``.grad`` before, what is added and what comes out, as (``None + (3 + 3 + 1) = ``, ``7``).
 
     ``parts`` are what the contribution is the sum of. Digits are chosen so that the sum closes as printed;
     where rounding hides more than is printed, the sign is ``≈``. A sum that a hook changed afterwards has no
-    sign: ``None + 5, then changed to 50``. Of a tensor of more than two elements the
-    first stands for all.
+    sign: ``None + 5, then changed to 50``. Of a tensor of more than two elements the first stands for all.
+    A scalar has ``digits`` significant digits.
     """
+    start, brought = content(before, digits=digits), content(contribution, digits=digits)
     if is_changed(before, contribution, after):
-        return f"{content(before)} + {_bracketed(content(contribution))}, then changed to ", content(after)
+        return f"{start} + {_bracketed(brought)}, then changed to ", content(after, digits=digits)
     several = [facts for facts in parts if facts.first]
     terms = several if len(several) > 1 else [contribution] if contribution is not None else []
     sums = [_elements(before)] if before is not None else []
@@ -75,9 +77,8 @@ def added(
     result = _elements(after)
     # Where one is no real number, or has other elements than the rest, nothing can be added up.
     if after is None or result is None or any(not values or len(values) != len(result) for values in sums):
-        brought = content(contribution)
-        return f"{content(before)} + {brought} = ", content(after)
-    digits = 6 if after.numel == 1 else 4
+        return f"{start} + {brought} = ", content(after, digits=digits)
+    digits = digits if after.numel == 1 else 4
     columns = [
         closing([values[i] for values in sums if values is not None], result[i], digits)
         for i in range(len(result))
@@ -98,7 +99,7 @@ def added(
         brought = f"({brought})"
     elif before is not None:
         brought = _bracketed(brought)
-    total = content(after)
+    total = content(after, digits=digits)
     if closed:
         totals = [text for _, text in columns if text is not None]
         total = content(after, totals[0]) if many else tensor(totals)
@@ -147,10 +148,11 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def content(facts: TensorFacts | None, first: str = "") -> str:
+def content(facts: TensorFacts | None, first: str = "", digits: int = 6) -> str:
     """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last.
 
-    ``first`` is how the first one is written, if that has been settled.
+    ``first`` is how the first one is written, if that has been settled. A scalar has ``digits`` significant
+    digits, or its integer part if that is longer.
     """
     if facts is None:
         return "None"
@@ -159,7 +161,7 @@ def content(facts: TensorFacts | None, first: str = "") -> str:
     if not facts.first:
         return facts.dtype
     if facts.numel == 1:
-        return number(facts.first[0])
+        return rounded(facts.first[0], digits)
     texts = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
     if len(facts.first) == facts.numel <= 4:
         return f"[{', '.join(texts)}]"
