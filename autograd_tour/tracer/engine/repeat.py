@@ -14,6 +14,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.tracer.altered import contents_restored, has_late_hook
 from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
@@ -29,9 +30,7 @@ from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
     LiveTensors,
-    contents_restored,
     grads_restored,
-    has_late_hook,
     random_state_restored,
     switches_restored,
 )
