@@ -159,7 +159,7 @@ def _std(node: NodeView, _: int) -> Expression | None:
     return spread(node, G, dims) * over(parts[0], y if parts[1] == 1 else parts[1] * y)
 
 
-_NOTHING = Words("nothing is sent: a count has no slope")
+_NOTHING = Words("not handed on: a count has no slope")
 """Of the norm 0, which counts what is not 0, torch sends no gradient at all."""
 
 
