@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from autograd_tour.record.run import OF_GRAD, Event, EventKind, Run
+from autograd_tour.record.run import Event, EventKind, Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import RunColumn
 from autograd_tour.views.sums import content
