@@ -36,7 +36,7 @@ from autograd_tour.tracer.surroundings import (
     switches_restored,
 )
 
-__all__ = ["Request", "outputs_of", "record_of", "trace"]
+__all__ = ["Request", "outputs_of", "record_of", "trace", "traced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,12 @@ def trace(
             negative, or ``gradient`` has another shape than the output.
     """
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
-    switches = switches_restored(modules_in_sight(program, args))
+    return traced(request, backward=backward, gradient=gradient)
+
+
+def traced(request: Request, *, backward: bool = True, gradient: Any = None) -> Graph:
+    """The record of what is requested, see :func:`trace`; everything is as found afterwards."""
+    switches = switches_restored(modules_in_sight(request.program, request.args))
     with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
         record, outputs = outputs_of(request, buffers)
         if record is None and backward:
