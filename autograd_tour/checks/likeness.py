@@ -9,8 +9,8 @@ is walked along the same live graph, so both are compared exactly, as labelled g
 
 Not compared is what only one of them has. torchviz knows no slots, and leaves out slots without a gradient
 (``None`` in ``next_functions``), constants, and what a Function reaches only in its own backward. The record
-has no cards for results, which torchviz draws in green; tensors that custom Functions save, in orange, are facts
-of their node there. What only the base of a view leads to belongs to another loss.
+has no cards for results, which torchviz draws in green; tensors that custom Functions save, in orange, are
+facts of their node there. What only the base of a view leads to belongs to another loss.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _recorded(graph: Graph) -> tuple[set[str], int]:
 def _edges(
     graph: Graph, recorded: set[str], partners: dict[str, Fn]
 ) -> tuple[Counter[tuple[int, int]], list[str]]:
-    """The edges of the record from what is used to what uses it, as torchviz has them; those of no live node."""
+    """The record's edges as torchviz has them, from what is used to its user; then those of no live node."""
     edges: Counter[tuple[int, int]] = Counter()
     loose: list[str] = []
     for edge in graph.select("gradient"):

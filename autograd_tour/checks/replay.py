@@ -1,13 +1,13 @@
 """Running a program in float64, again and again, with its leaves moved a little.
 
 The program itself is not changed, nor are its tensors: a ``TorchFunctionMode`` hears every torch function it
-calls and hands on, in place of each tensor of lower precision, a twin in float64 that stays for the whole run.
-What functions return is widened likewise, so a ``torch.tensor(0.1)`` is the float32 number that the program
-computes with. Random numbers are drawn in the program's own type, so they are those of the record, too.
+calls and hands on, in place of each tensor of lower precision, a twin in float64 that stays for the whole
+run. What functions return is widened likewise, so a ``torch.tensor(0.1)`` is the float32 number that the
+program computes with. Random numbers are drawn in the program's own type, so they are those of the record.
 
 A derivative follows the graph, not the program: what was cut off from the graph is a constant to it. So the
-first run notes what each cut call gave back (``detach``, ``item``, a comparison, all under ``no_grad``), and the
-runs with moved leaves are given the same. Custom Functions are heard where ``apply`` is called.
+first run notes what each cut call gave back (``detach``, ``item``, a comparison, all under ``no_grad``), and
+the runs with moved leaves are given the same. Custom Functions are heard where ``apply`` is called.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ _CASTS = {
     "cfloat": torch.complex128,
 }
 _DRAWS = frozenset(
-    ("rand_like", "randn_like", "normal_", "uniform_", "exponential_", "cauchy_", "log_normal_")
-    + ("geometric_", "bernoulli_")
+    ("rand_like", "randn_like", "normal_", "uniform_", "exponential_", "cauchy_", "log_normal_", "bernoulli_")
 )
 """Functions that draw other numbers in another type."""
 

@@ -40,7 +40,7 @@ class Spot:
 
 
 def sampled(start: Start, elements: int) -> Iterator[Spot]:
-    """Up to ``elements`` elements, as many of each leaf: evenly spread, with that of the largest derivative."""
+    """Up to ``elements`` elements, as many of each leaf: evenly spread, with the largest derivative."""
     sizes = [leaf.numel() for leaf in start.leaves]
     chosen = _spread(len(sizes), elements)
     quota = max(1, elements // max(1, len(chosen)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from autograd_tour.errors import TourError
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
@@ -82,6 +83,8 @@ def _returned(subject: Subject) -> object:
     program: Callable[..., object] = subject.program
     try:
         return program(*subject.args)
+    except TourError as error:
+        raise RerunError(error.message) from error
     except (Exception, SystemExit) as error:
         raise RerunError(f"{type(error).__name__}: {error}") from error
 

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -211,7 +211,7 @@ def _number(value: Number | None) -> complex:
     return value if value is not None else math.nan
 
 
-def _plain(value: complex) -> Number:
+def _plain(value: Any) -> Number:
     return str(value) if isinstance(value, complex) or not _is_finite(value) else value
 
 

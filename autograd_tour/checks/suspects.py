@@ -17,8 +17,8 @@ from autograd_tour.tracer.assemble.naming import place_of_backward
 
 __all__ = ["suspects"]
 
-MANY = 64
-"""From so many elements on gradcheck compares along random directions."""
+MANY = 1_000
+"""Beyond so many elements gradcheck compares along random directions, which may miss a single one."""
 
 _ONE_TRIANGLE = frozenset(("LinalgEighBackward0", "LinalgCholeskyExBackward0", "LinalgCholeskyBackward0"))
 
@@ -61,11 +61,16 @@ def _lines(graph: Graph, where: int | None) -> tuple[SourceLine, ...]:
     return (graph.source[where],) if where is not None else ()
 
 
+def _double(tensor: Tensor) -> Tensor:
+    kind = torch.complex128 if tensor.is_complex() else torch.float64
+    return tensor.detach().to(kind, copy=True).requires_grad_()
+
+
 def _passes(applied: Applied, evaluator: Evaluator) -> bool:
     """Whether gradcheck passes, or cannot tell."""
     items, form = tree_flatten((applied.args, dict(applied.kwargs)))
     places = [n for n, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
-    inputs = tuple(items[n].detach().clone().requires_grad_() for n in places)
+    inputs = tuple(_double(items[n]) for n in places)
 
     def function(*tensors: Tensor) -> Any:
         filled = list(items)

@@ -31,8 +31,8 @@ _REASONS: Mapping[Reason, str] = {
     "structure": "only the structure was recorded",
     "compared": "these are two runs in one",
     "no backward": "no backward was recorded",
-    "existing": "the graph, or part of it, was there before the program ran, and cannot be made anew",
-    "unrepeatable": "the program gives other gradients in each run, with the same random numbers",
+    "existing": "part of the graph was there before the program ran, so that moving a leaf does not move it",
+    "unrepeatable": "the program gives other numbers in each run, under the same random state",
     "failed": "the program failed when it ran again",
     "too deep": "torchviz calls itself once per node, and Python stopped it; nodes on the longest path",
     "not installed": "torchviz cannot be loaded",
@@ -131,7 +131,7 @@ def _differences(result: Differences) -> Iterator[str]:
 
 def _apart(distance: float) -> str:
     """How far the record is from what was computed in another precision."""
-    return f"within {number(distance, 2)} of these, relative to the largest" if distance else "just these"
+    return f"within {number(distance, 2)} of these, relative to the largest" if distance else "exactly these"
 
 
 def _compared(element: Element) -> str:
