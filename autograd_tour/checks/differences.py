@@ -17,7 +17,7 @@ import torch
 
 from autograd_tour.checks.evaluator import Evaluator, Start
 from autograd_tour.checks.spots import Spot, reals, sampled
-from autograd_tour.checks.subject import RerunError, Subject, leaf_line
+from autograd_tour.checks.subject import RerunError, Subject
 from autograd_tour.checks.suspects import suspects
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, SourceLine
@@ -252,7 +252,7 @@ def _leaves(graph: Graph, numbers: Sequence[int], start: Start) -> list[_Leaf]:
         if value is None or value.shape != tuple(tensor.shape):
             return []
         received = step.received[0] if step is not None and step.received else None
-        leaves.append(_Leaf(graph.title(leaf), leaf_line(graph, leaf), received))
+        leaves.append(_Leaf(graph.title(leaf), graph.line(leaf), received))
     return leaves
 
 

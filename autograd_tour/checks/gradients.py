@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from autograd_tour.checks.subject import RerunError, Run, Subject, aligned, leaf_line, rerun
+from autograd_tour.checks.subject import RerunError, Run, Subject, aligned, rerun
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, Step
 from autograd_tour.record.verification import Check, Gradients, Mismatch, Skipped
@@ -112,8 +112,7 @@ def _mismatch(
     graph: Graph, node: str, recorded: TensorFacts | None, computed: TensorFacts | None
 ) -> Mismatch | None:
     """The first element that is not the same to the last bit; ``None`` if all that are recorded are."""
-    leaf = graph.card_of(node)
-    name, where = graph.title(node), leaf_line(graph, leaf)
+    name, where = graph.title(node), graph.line(node)
     if recorded is None or computed is None:
         return None if recorded is computed else Mismatch(name, None, None, None, where)
     if (recorded.shape, recorded.dtype) != (computed.shape, computed.dtype):

@@ -10,13 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from autograd_tour.errors import TourError
-from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.listen.run import check_outputs
 from autograd_tour.tracer.surroundings import Buffers, random_state_restored
 
-__all__ = ["RerunError", "Run", "Subject", "aligned", "leaf_line", "rerun"]
+__all__ = ["RerunError", "Run", "Subject", "aligned", "rerun"]
 
 Fn = Any
 """A live ``grad_fn``."""
@@ -113,9 +113,3 @@ def aligned(graph: Graph, outputs: Sequence[Tensor]) -> dict[str, Fn]:
             if child is not None and recorded is not None:
                 pending.append((recorded, child))
     return partners
-
-
-def leaf_line(graph: Graph, leaf: str) -> SourceLine | None:
-    """The line of the program that made a leaf, if it is known."""
-    where = graph.node(leaf).where
-    return graph.source[where] if where is not None else None

@@ -216,6 +216,4 @@ def _plain(value: Any) -> Number:
 
 
 def _deviation(graph: Graph, step: Step, kind: Literal["received", "accumulated"]) -> Deviation:
-    node = graph.node(graph.card_of(step.node))
-    where = graph.source[node.where] if node.where is not None else None
-    return Deviation(graph.title(step.node), kind, None, None, None, where)
+    return Deviation(graph.title(step.node), kind, None, None, None, graph.line(step.node))

@@ -81,7 +81,7 @@ class Mismatch(Struct, frozen=True, omit_defaults=True):
     """One element of a leaf's gradient as it was recorded and as torch gives it without us.
 
     An ``index`` of ``None`` stands for the whole tensor: its shape, its type, or whether there is one.
-    ``name`` is the leaf, ``where`` the line that made it.
+    ``name`` is the leaf, ``where`` the first line that uses it.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Element(Struct, frozen=True, omit_defaults=True):
 
     ``name`` is the leaf, ``part`` is ``real`` or ``imag`` of a complex element. An ``index`` of ``None``
     stands for a random direction through all elements of the leaf, an empty ``name`` then for all
-    leaves. ``tolerance`` is how far apart the two may be, ``where`` the line that made the leaf.
+    leaves. ``tolerance`` is how far apart the two may be, ``where`` the first line that uses it.
     """
 
     name: str

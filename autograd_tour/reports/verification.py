@@ -86,12 +86,12 @@ def _gradients(result: Gradients) -> Iterator[str]:
     for mismatch in result.mismatches[:NAMED]:
         name = _element(mismatch.name, mismatch.index)
         if mismatch.index is None:
-            yield f"{name}.grad is another tensor{_at(mismatch.where)}"
+            yield f"{name}.grad is another tensor{_used(mismatch.where)}"
         else:
             numbers = (
                 f"{_digits(mismatch.recorded)} in the record, {_digits(mismatch.computed)} by {function}"
             )
-            yield f"{name}.grad: {numbers}{_at(mismatch.where)}"
+            yield f"{name}.grad: {numbers}{_used(mismatch.where)}"
     if len(result.mismatches) > NAMED:
         yield f"{_count(len(result.mismatches) - NAMED, 'more leaf')}"
     known = _of(result.elements, result.total, "element")
@@ -105,13 +105,12 @@ def _differences(result: Differences) -> Iterator[str]:
     moved = f"{_of(result.elements, result.total, 'element')} of {_count(result.leaves, 'leaf')}"
     worst = result.worst
     if result.mismatches and worst is not None:
-        yield f"{_compared(worst)}{_at(worst.where)}"
+        yield f"{_compared(worst)}{_used(worst.where)}"
         yield from map(_suspect, result.suspects[:NAMED])
-        yield f"{_count(result.mismatches, 'derivative')} of {moved} differ, in {result.dtype}"
-    else:
-        yield f"{moved}, and a step through all, in {result.dtype}"
-        if worst is not None:
-            yield f"furthest apart: {_compared(worst)}, {number(worst.tolerance, 2)} is allowed"
+        yield f"{_count(result.mismatches, 'derivative')} beyond what is allowed"
+    yield f"{moved}, and a step through all, in {result.dtype}"
+    if worst is not None and not result.mismatches:
+        yield f"furthest apart: {_compared(worst)}, {number(worst.tolerance, 2)} is allowed"
     for kink in result.kinks[:NAMED]:
         name = _element(kink.element.name, kink.element.index)
         slopes = f"slopes {number(kink.left, 4)} and {number(kink.right, 4)}"
@@ -207,6 +206,10 @@ def _line(line: SourceLine) -> str:
 
 def _at(line: SourceLine | None) -> str:
     return f" ({_line(line)})" if line is not None else ""
+
+
+def _used(line: SourceLine | None) -> str:
+    return f" (used at {_line(line)})" if line is not None else ""
 
 
 def _digits(value: Number | None) -> str:

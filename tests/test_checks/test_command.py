@@ -99,12 +99,20 @@ def test_a_wrong_backward_is_told_with_its_line_and_an_exit_code(folder: Path) -
     assert done.returncode == 5
     assert [outcome for _, outcome in names(done.stdout)] == ["ok", "ok", "differs", "ok"]
     line = done.stdout.splitlines()[2]
-    assert "x[2] 18 by backward, 27 by differences" in line
+    assert "x[2] 18 by backward, 27 by differences (used at net.py:19)" in line
     assert (
         "backward() of Cube at net.py:11 is not the derivative of its forward(), applied at net.py:19" in line
     )
     assert "a word from the program" in done.stderr
     assert "a word" not in done.stdout
+
+
+def test_the_readme_shows_what_is_said() -> None:
+    root = Path(__file__).parents[2]
+    done = call("verify", "docs/programs/cube.py:loss", cwd=root)
+    assert done.returncode == 5
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert f"$ autograd-tour verify docs/programs/cube.py:loss\n{done.stdout}```" in readme
 
 
 def test_json_has_all_figures(folder: Path) -> None:
@@ -210,11 +218,11 @@ def test_every_outcome_has_its_words() -> None:
         "the same: 3 nodes and 1 edge; not in its picture: 1 slot without a gradient; "
         "1 leaf of a Function's own backward not compared",
         "autograd     differs  w[0].grad: 1.0 in the record, 2.0 by backward(), as torch.autograd.grad is refused here "
-        "(net.py:7); 1 leaf of a Function's own backward not compared",
-        "differences  differs  w[1] 0 by backward, 0.5 by differences (net.py:7); "
+        "(used at net.py:7); 1 leaf of a Function's own backward not compared",
+        "differences  differs  w[1] 0 by backward, 0.5 by differences (used at net.py:7); "
         "a hook changes the gradient of h (net.py:7); "
         "eigh(m) reads one triangle, its derivative is for symmetric matrices (net.py:7); "
-        "2 derivatives of 3 of 9 elements of 2 leaves differ, in float32; "
+        "2 derivatives beyond what is allowed; 3 of 9 elements of 2 leaves, and a step through all, in float32; "
         "at a kink: w[1], slopes −1 and 1, backward gives 0; 1 derivative infinite or NaN on both sides; "
         "1 leaf cannot be moved; float64 failed (no double); recorded gradients are exactly these",
         "sums         differs  w[0] received 2.0, sent was 1.0 (net.py:7); "

@@ -149,6 +149,8 @@ def test_the_last_bit_of_a_gradient_counts(keep: int | None) -> None:
     assert isinstance(result, Gradients)
     (mismatch,) = result.mismatches
     assert (mismatch.name, mismatch.index, mismatch.computed) == ("x", (1,), -4.0)
+    assert mismatch.where is not None
+    assert mismatch.where.text == "return (x * x).sum()"
     assert mismatch.recorded == math.nextafter(-4.0, 0)
     assert not verification.holds
 
