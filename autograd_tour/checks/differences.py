@@ -105,7 +105,7 @@ class _Comparison:
         self.precision = precision
         self.reason = reason
         self.start: Start = self.evaluator.start()
-        self.recorded = _leaves(self.graph, self.evaluator.numbers(), self.start)
+        self.recorded = _leaves(self.graph, self.start)
         self.largest = max((float(g.abs().max()) for g in self.start.gradients if g.numel()), default=0.0)
         self.tally = _Tally()
 
@@ -235,15 +235,15 @@ class _Leaf:
     gradient: TensorFacts | None
 
 
-def _leaves(graph: Graph, numbers: Sequence[int], start: Start) -> list[_Leaf]:
+def _leaves(graph: Graph, start: Start) -> list[_Leaf]:
     """The record's leaf for each of the start; none if the program does not have the leaves of the record."""
     sent = {edge.dst for edge in graph.select("gradient")} | {
         graph.accumulator_of(node) for node, _ in graph.outputs
     }
     recorded = [node.id for node in graph.nodes if node.kind == "accumulate" and node.id in sent]
-    if len(recorded) != len(numbers):
+    if len(recorded) != len(start.order):
         return []
-    accumulators = dict(zip(numbers, recorded, strict=True))
+    accumulators = dict(zip(start.order, recorded, strict=True))
     leaves: list[_Leaf] = []
     for number, tensor in zip(start.numbers, start.leaves, strict=True):
         accumulator = accumulators.get(number, "")

@@ -25,14 +25,16 @@ __all__ = ["Evaluator", "Start", "replayed"]
 class Start:
     """What the first run gave: the loss, the leaves that can be moved, and the derivative for each.
 
-    ``numbers`` are those under which :class:`.replay.Replay` knows the leaves. ``unheard`` counts leaves that
-    cannot be moved. ``before`` says whether part of the graph was there before the run.
+    ``numbers`` are those under which :class:`.replay.Replay` knows the leaves, ``order`` has them as the record
+    has its leaves, -1 for one that is not heard. ``unheard`` counts leaves that cannot be moved. ``before``
+    says whether part of the graph was there before the run.
     """
 
     loss: float
     leaves: Sequence[Tensor]
     gradients: Sequence[Tensor]
     numbers: Sequence[int]
+    order: Sequence[int]
     unheard: int
     before: bool
 
@@ -46,51 +48,43 @@ class Evaluator:
         self.script = Script()
 
     def start(self) -> Start:
-        """The first run, with a backward."""
-        first = torch._C._autograd._get_sequence_nr()
+        """The first run, with a backward, and one in the program's own types.
+
+        In float64 the graph may be another than that of the record. A run in the program's own types has the
+        same graph, and calls the same functions, which tells the leaves apart.
+        """
         replay = Replay(self.drawn)
         self.script = replay.script
         with replayed(replay):
             outputs = results(self.subject)
             loss = self._loss(outputs)
-            skeleton = walk(root_of(output)[0] for output in outputs)
-            order = _numbers(replay, skeleton)
-            before = any(
-                fn._sequence_nr() < first
-                for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
-                if name != "AccumulateGrad"
-            )
-            movable = [number for number in order if number >= 0]
+        skeleton = walk(root_of(output)[0] for output in outputs)
+        try:
+            numbers = _numbers(replay, skeleton)
+            movable = [number for number in numbers if number >= 0]
             leaves = [replay.leaves[number] for number in movable]
-            try:
+            with replayed(replay):  # a custom backward calls functions too
                 gradients, _ = leaf_gradients(outputs, self.subject.gradient, leaves)
-            finally:
-                skeleton.release()
+            order, before = self._order(skeleton)
+        finally:
+            skeleton.release()
         dense = [
             torch.zeros_like(leaf) if gradient is None else gradient.detach().to_dense()
             for leaf, gradient in zip(leaves, gradients, strict=True)
         ]
-        return Start(
-            loss,
-            [leaf.detach() for leaf in leaves],
-            dense,
-            movable,
-            order.count(-1),
-            before,
-        )
+        detached = [leaf.detach() for leaf in leaves]
+        return Start(loss, detached, dense, movable, order, numbers.count(-1), before)
 
-    def numbers(self) -> list[int]:
-        """The number of each leaf in the order of the record, -1 for one that is not heard.
-
-        In float64 the graph may be another one. So this is a run in the program's own types: it has the graph
-        of the record, and calls the same functions.
-        """
+    def _order(self, first: Skeleton) -> tuple[list[int], bool]:
+        """The numbers in the order of the record, and whether another run shares nodes with the first."""
         replay = Replay(None)
         with replayed(replay):
             outputs = results(self.subject)
         skeleton = walk(root_of(output)[0] for output in outputs)
         try:
-            return _numbers(replay, skeleton)
+            shared = set(first.fns).intersection(skeleton.fns)
+            before = any(not hasattr(fn, "variable") for fn in shared)
+            return _numbers(replay, skeleton), before
         finally:
             skeleton.release()
 

@@ -94,9 +94,9 @@ def _gradients(result: Gradients) -> Iterator[str]:
             yield f"{name}.grad: {numbers}{_used(mismatch.where)}"
     if len(result.mismatches) > NAMED:
         yield f"{_count(len(result.mismatches) - NAMED, 'more leaf')}"
-    known = _of(result.elements, result.total, "element")
+    recorded = _of(result.elements, result.total, "element")
     if not result.mismatches:
-        yield f"{_count(result.leaves, 'leaf')}, {known}: bit for bit those of {function}"
+        yield f"{_count(result.leaves, 'leaf')}, {recorded}: bit for bit those of {function}"
     if result.inner:
         yield f"{_count(result.inner, 'leaf')} of a Function's own backward not compared"
 
@@ -156,13 +156,13 @@ def _suspect(suspect: Suspect) -> str:
 
 
 def _sums(result: Sums) -> Iterator[str]:
-    known = _of(result.elements, result.total, "element")
+    recorded = _of(result.elements, result.total, "element")
     for deviation in result.deviations[:NAMED]:
         yield _deviation(deviation)
     if len(result.deviations) > NAMED:
         yield f"{len(result.deviations) - NAMED} more"
-    close = " close" if not result.deviations else " looked at"
-    yield f"{_count(result.arrivals, 'sum')} at nodes and {result.accumulations:,} of .grad{close}, {known}"
+    summed = f"{_count(result.arrivals, 'sum')} at nodes and {result.accumulations:,} of .grad"
+    yield f"{summed} {'looked at' if result.deviations else 'close'}, {recorded}"
     if result.hooked:
         yield f"{result.hooked:,} changed by a hook not compared"
     if result.unsent:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from msgspec.structs import replace
-from programs import basics, hooks
+from programs import basics, hooks, threaded
 from torch import Tensor
 
 import autograd_tour as tour
@@ -389,6 +389,17 @@ def test_a_graph_that_was_there_before_is_skipped() -> None:
     w = torch.ones(3, requires_grad=True)
     doubled = w * 2
     assert named(tour.verify(lambda: (doubled * w).sum()), "differences").result == Skipped("existing")
+
+
+@pytest.mark.parametrize(
+    "program", [threaded.two_threads, threaded.hidden_behind_unused], ids=lambda p: p.__name__
+)
+def test_leaves_that_another_thread_uses_are_counted(program: Callable[[], Tensor]) -> None:
+    verification = tour.verify(program)
+    assert verification.holds
+    result = named(verification, "differences").result
+    assert isinstance(result, Differences)
+    assert (result.leaves, result.unheard) == (1, 1)
 
 
 def test_a_small_gradient_is_not_passed_unseen() -> None:

@@ -72,6 +72,18 @@ def test_a_layer_of_torch_holds_at_the_point_of_the_record() -> None:
     assert 0 < differences.distance < 1e-5
 
 
+def test_leaves_have_their_names_where_float64_has_another_graph() -> None:
+    """torch fuses an LSTM in float32 only, so the order of the leaves is another."""
+    graph = tour.trace(models.lstm)
+    result = named(tour.verify(models.lstm, elements=10, record=graph), "differences").result
+    assert isinstance(result, Differences)
+    assert (result.dtype, result.leaves, result.unheard) == ("float64", 10, 0)
+    assert result.worst is not None
+    assert result.worst.name in {"", *(node.name for node in graph.nodes if node.kind == "leaf")}
+    assert result.distance is not None
+    assert result.distance < 1e-5
+
+
 def test_figures_count_what_was_compared() -> None:
     results = {check.name: check.result for check in tour.verify(LESSONS["thermometer"]).checks}
     assert results["torchviz"] == Likeness("0.0.3", nodes=7, edges=8, stubs=2)
