@@ -87,9 +87,11 @@ def _types(graph: Graph) -> set[str]:
     return {node.value.dtype for node in graph.nodes if node.kind == "leaf" and node.value is not None}
 
 
-def _drawn(graph: Graph) -> torch.dtype:
-    """The type in which the program draws its random numbers, as far as its leaves tell."""
+def _drawn(graph: Graph) -> torch.dtype | None:
+    """The type in which the program draws random numbers, as far as its leaves tell; ``None`` in float64."""
     types = _types(graph)
+    if types <= {"float64", "complex128"}:
+        return None
     kind = getattr(torch, next(iter(types))) if len(types) == 1 else torch.get_default_dtype()
     return kind if kind.is_floating_point else torch.float32
 
@@ -223,7 +225,9 @@ class _Comparison:
             first = gradient.reshape(-1)[: len(facts.first)].tolist()
             for recorded, computed in zip(facts.first, first, strict=False):
                 distance = max(distance, abs(complex(recorded) - computed))
-        return distance / self.largest if self.recorded and self.largest else None
+        if not self.recorded or not self.largest or not math.isfinite(self.largest):
+            return None
+        return distance / self.largest
 
 
 @dataclass(frozen=True)
@@ -259,7 +263,9 @@ def _leaves(graph: Graph, start: Start) -> list[_Leaf]:
 def _excess(element: Element) -> float:
     """How often the tolerance fits into what is between the two; above 1 they differ."""
     apart = abs(_number(element.analytic) - _number(element.numerical))
-    return apart / element.tolerance if math.isfinite(apart) else math.inf
+    if apart == 0:
+        return 0.0
+    return apart / element.tolerance if math.isfinite(apart) and element.tolerance else math.inf
 
 
 def _number(value: Number) -> float:

@@ -25,9 +25,9 @@ __all__ = ["Evaluator", "Start", "replayed"]
 class Start:
     """What the first run gave: the loss, the leaves that can be moved, and the derivative for each.
 
-    ``numbers`` are those under which :class:`.replay.Replay` knows the leaves, ``order`` has them as the record
-    has its leaves, -1 for one that is not heard. ``unheard`` counts leaves that cannot be moved. ``before``
-    says whether part of the graph was there before the run.
+    ``numbers`` are those under which :class:`.replay.Replay` knows the leaves, ``order`` has them as the
+    record has its leaves, -1 for one that is not heard. ``unheard`` counts leaves that cannot be moved.
+    ``before`` says whether part of the graph was there before the run.
     """
 
     loss: float

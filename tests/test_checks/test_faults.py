@@ -385,6 +385,22 @@ def test_what_is_not_finite_is_skipped() -> None:
     assert result == Skipped("not finite", "nan")
 
 
+def test_a_derivative_that_is_nan_on_one_side_differs() -> None:
+    def program() -> Tensor:
+        x = torch.tensor([0.0, 4.0], requires_grad=True)
+        return torch.where(x > 0, x.sqrt(), 0 * x).sum()
+
+    differences = differences_of(program)
+    assert (differences.mismatches, differences.distance) == (1, None)
+    assert differences.worst is not None
+    assert (differences.worst.index, differences.worst.analytic) == ((0,), "nan")
+
+
+def test_nothing_but_zeros_is_no_difference() -> None:
+    """A norm at 0: the loss, its derivative and every tolerance are 0."""
+    assert differences_of(lambda: torch.zeros(3, requires_grad=True).norm(), elements=3).mismatches == 0
+
+
 def test_a_graph_that_was_there_before_is_skipped() -> None:
     w = torch.ones(3, requires_grad=True)
     doubled = w * 2

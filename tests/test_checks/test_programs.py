@@ -84,6 +84,17 @@ def test_leaves_have_their_names_where_float64_has_another_graph() -> None:
     assert result.distance < 1e-5
 
 
+def test_a_program_in_float64_runs_as_it_is() -> None:
+    """Its weights are drawn in float32 before they are widened: only so are they those of the record."""
+
+    def program() -> torch.Tensor:
+        return nn.Linear(3, 2).double()(torch.ones(3, dtype=torch.float64)).exp().sum()
+
+    result = named(tour.verify(program), "differences").result
+    assert isinstance(result, Differences)
+    assert (result.mismatches, result.distance) == (0, 0.0)
+
+
 def test_figures_count_what_was_compared() -> None:
     results = {check.name: check.result for check in tour.verify(LESSONS["thermometer"]).checks}
     assert results["torchviz"] == Likeness("0.0.3", nodes=7, edges=8, stubs=2)
