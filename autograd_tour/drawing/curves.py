@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Area:
-    """Where lines are drawn, in px. Left of it stand the numbers of y, below it those of x, right of it names."""
+    """Where lines are drawn, in px: left of it stand the numbers of y, below it those of x."""
 
     left: float
     top: float
@@ -77,7 +77,9 @@ def curves(
     are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
     """
     prefix = prefix or prefix_for(repr((title, desc, x_label, y_label, log_x, log_y, tuple(series))))
-    names = [text_width(s.name, 13, True) for s in series if any(_drawable(p, log_x, log_y) for p in s.points)]
+    names = [
+        text_width(s.name, 13, True) for s in series if any(_drawable(p, log_x, log_y) for p in s.points)
+    ]
     width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, name) for name in names)])
     height = TOP + PLOT[1] + BELOW
     body = [label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)]
