@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Area:
-    """Where lines are drawn, in px. Left of it stand the numbers of y, below it those of x, right of it names."""
+    """Where lines are drawn, in px: left of it stand the numbers of y, below it those of x."""
 
     left: float
     top: float

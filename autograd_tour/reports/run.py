@@ -51,8 +51,8 @@ def _events(run: Run) -> Iterator[str]:
     for i, (event, item) in enumerate(zip(run.events, headings, strict=True), start=1):
         code = one_line(", ".join(item.code), CODE)
         about = f"   [{', '.join(item.about)}]" if item.about else ""
-        place = one_line(item.where, CODE).ljust(where)
-        yield f"  {i:4}  {item.head.ljust(what)}  {place}  {code}{about}".rstrip()
+        line = one_line(item.where, CODE).ljust(where)
+        yield f"  {i:4}  {item.head.ljust(what)}  {line}  {code}{about}".rstrip()
         for change in event.changes:
             name = one_line(run.leaves[change.leaf].name, CODE).ljust(names)
             yield f"          {name}  {_change(event, change)}"
