@@ -172,7 +172,9 @@ def grads_restored(
 
 
 class LiveTensors:
-    """All tensors that are alive; ``modules`` are those that were at the first look.
+    """All tensors that are alive.
+
+    ``modules`` are those that were at the first look, ``stateful`` the optimizers, schedulers and the like.
 
     A second look reads only the objects made since the first. Those are in the collector's two young
     generations as long as it has emptied none of these, which it counts.
@@ -180,6 +182,7 @@ class LiveTensors:
 
     def __init__(self) -> None:
         self.modules: list[weakref.ref[torch.nn.Module]] = []
+        self.stateful: list[weakref.ref[Any]] = []
         self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
 
@@ -189,19 +192,23 @@ class LiveTensors:
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
             before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
-            young, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
+            young, _, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
-            tensors, modules = _among(gc.get_objects())
+            tensors, modules, stateful = _among(gc.get_objects())
             self.modules = self.modules or list(map(weakref.ref, modules))
+            self.stateful = self.stateful or list(map(weakref.ref, stateful))
         self._collections = collections
         self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
-def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
-    """The tensors and the modules among ``objects``."""
-    kinds: set[type] = {Tensor, torch.nn.Module}
+_STATEFUL = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
+
+
+def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module], list[Any]]:
+    """The tensors, the modules, and the optimizers and the like among ``objects``."""
+    kinds: set[type] = {Tensor, torch.nn.Module, *_STATEFUL}
     new: list[Any] = list(kinds)
     while new:
         # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
@@ -216,7 +223,8 @@ def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
     # objects, and few of them are tensors: no line of Python runs for each.
     wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
     tensors = [item for item in wanted if issubclass(type(item), Tensor)]
-    return tensors, [item for item in wanted if not issubclass(type(item), Tensor)]
+    modules = [item for item in wanted if issubclass(type(item), torch.nn.Module)]
+    return tensors, modules, [item for item in wanted if issubclass(type(item), _STATEFUL)]
 
 
 def _keeps_grad(tensor: Tensor) -> str:

@@ -400,3 +400,100 @@ def test_a_loss_that_the_program_differentiated_with_grad_is_refused_with_what_t
     with pytest.raises(ProgramError, match="differentiated its loss itself") as caught:
         tour.follow(train)
     assert "retain_graph=True" in caught.value.hint
+
+
+def test_what_is_set_before_the_first_step_is_put_back_too():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    before = copy.deepcopy(optimizer.state_dict()), copy.deepcopy(plateau.state_dict())
+    attributes, groups = set(vars(optimizer)), optimizer.param_groups[0]
+
+    def train():
+        optimizer.add_param_group({"params": [torch.zeros(2, requires_grad=True)], "lr": 9.0})
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.5
+        optimizer.zero_grad()
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: (epoch + 1) / 10)
+        net(torch.ones(1, 2)).sum().backward()
+        plateau.step(1.0)
+
+    tour.follow(train)
+    assert (optimizer.state_dict(), plateau.state_dict()) == before
+    assert set(vars(optimizer)) == attributes  # a scheduler wraps step()
+    assert optimizer.param_groups[0] is groups
+
+
+def test_what_an_optimizer_of_ones_own_remembers_is_put_back():
+    class Sam(torch.optim.SGD):
+        def climb(self):
+            with torch.no_grad():
+                for parameter in self.param_groups[0]["params"]:
+                    self.state[parameter]["old"] = parameter.clone()
+                    parameter.add_(parameter.grad)
+
+    net = nn.Linear(2, 1)
+    optimizer = Sam(net.parameters(), lr=0.1)
+    before = [parameter.detach().clone() for parameter in net.parameters()]
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.climb()
+
+    run = tour.follow(train)
+    assert not optimizer.state
+    assert all(map(torch.equal, net.parameters(), before))
+    assert [(event.kind, event.call) for event in run.events[2:]] == [("update", "")]
+
+
+def test_a_layer_that_thaws_in_the_run_is_frozen_again():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    net[0].requires_grad_(False)
+
+    def train():
+        for epoch in range(2):
+            if epoch == 1:
+                net[0].requires_grad_(True)
+            net(torch.ones(1, 2)).sum().backward()
+
+    run = tour.follow(train)
+    assert [parameter.requires_grad for parameter in net.parameters()] == [False, False, True, True]
+    assert [parameter.grad for parameter in net.parameters()] == [None] * 4
+    assert {leaf.name for leaf in run.leaves} == {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+def test_after_a_backward_that_raised_the_program_is_heard_on():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train():
+        loss = net(torch.ones(1, 2)).sum()
+        loss.backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            net.weight.mul_(0.5)
+        optimizer.zero_grad()
+        net(torch.ones(1, 2)).sum().backward()
+
+    run = tour.follow(train)
+    assert kinds(run) == ["forward", "backward", "step", "update", "zeroing", "forward", "backward"]
+    assert run.backward_calls == 2
+
+
+def test_initialising_and_deleting_are_heard():
+    net = nn.Linear(2, 1)
+    before = [parameter.detach().clone() for parameter in net.parameters()]
+
+    def train():
+        net.reset_parameters()
+        net(torch.ones(1, 2)).sum().backward()
+        nn.init.normal_(net.weight)
+        del net.weight.grad
+        net(torch.ones(1, 2)).sum().backward()
+
+    run = tour.follow(train)
+    assert kinds(run) == ["forward", "backward", "update", "zeroing", "forward", "backward"]
+    assert run.events[2].call == "normal_"
+    assert all(map(torch.equal, net.parameters(), before))

@@ -80,9 +80,10 @@ class ProgramChanges:
         if name == "_record_function_enter_new":
             zeroing = isinstance(args[0], str) and args[0].startswith(_ZEROING)
             return Heard("zeroing", []) if zeroing else None
-        if name == "__set__":
+        if name in ("__set__", "__delete__"):
             return self._before_setting(func.__self__.__name__, args)
-        targets = tensors_among(args[:1]) + tensors_among([kwargs.get("out")])
+        named = [kwargs.get(key) for key in ("out", "tensor", "input")]  # torch.nn.init names its tensor
+        targets = tensors_among([*args[:1], *named])
         with torch._C.DisableTorchFunction():
             targets = [item for item in targets if item.grad_fn is None or not torch.is_grad_enabled()]
             if name == "requires_grad_" or not targets:

@@ -164,10 +164,16 @@ class Follower:
         self.listening.pause()
         spot = spot_of(frame, self.record)
         self.originals.before_backward()
-        if heard and self._in_full(number):
-            self._in_detail(backward, retained, spot)
-        else:
-            backward.call()
+        try:
+            if heard and self._in_full(number):
+                self._in_detail(backward, retained, spot)
+            else:
+                backward.call()
+        except BaseException:
+            self.log.backward_calls -= 1  # the program may go on without it
+            if heard:
+                self.listening.start()
+            raise
         with torch._C.DisableTorchFunction():
             leaves = [(n, track.tensor) for n, track in enumerate(self.tracks.items)]
             self.courses.add(spot.number, number, backward.loss, leaves)
@@ -190,7 +196,7 @@ class Follower:
                 skeleton.release()
                 raise
         event = self.log.begin("backward", spot)
-        self.log.add(forward)
+        begun = len(self.log.drafts)  # a hook may step in between
         self.log.inside.append("backward")
         self._telling = True  # an optimizer may step in a hook
         try:
@@ -204,6 +210,7 @@ class Follower:
             for change in deposits.changes():
                 event.add(change)
         self.tracks.grads_moved()
+        self.log.insert(forward, begun)
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained = retained

@@ -85,6 +85,13 @@ class Log:
         else:
             self.drafts.append(draft)
 
+    def insert(self, draft: Draft, number: int) -> None:
+        """``draft`` happened before all that were added since there were ``number`` of them."""
+        if self.full:
+            self.left_out += 1
+        else:
+            self.drafts.insert(number, draft)
+
     def last(self, kind: EventKind, spot: Spot) -> Draft:
         """The event to which one more change of ``kind`` at ``spot`` belongs: the last one, or a new one."""
         draft = self.drafts[-1] if self.drafts else None

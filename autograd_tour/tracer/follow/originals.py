@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,13 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from autograd_tour.tracer.surroundings import LiveTensors
 
 __all__ = ["Originals", "storage_of"]
-
-_STATEFUL = (LRScheduler, torch.amp.GradScaler)
 
 
 class Originals:
@@ -24,27 +20,29 @@ class Originals:
 
     def __init__(self, live: LiveTensors) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
-        self._leaves: list[tuple[Tensor, Tensor | None, bool]] = []
+        self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
         self._present: dict[int, weakref.ref[Tensor]] = {}
         self._storages: dict[int, Tensor] | None = None
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
-        self._optimizers: dict[int, tuple[Optimizer, list[dict[str, Any]], dict[Any, Any]]] = {}
-        self._stateful: list[tuple[Any, dict[str, Any]]] | None = None
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
+        self._stateful = [
+            noted(vars(item)) for reference in live.stateful if (item := reference()) is not None
+        ]
 
     def _note(self, tensor: Tensor) -> None:
         try:
             if tensor.is_inference():
                 return
-            self._versions.append((weakref.ref(tensor), tensor._version))
-            self._present[id(tensor)] = self._versions[-1][0]
-            if not tensor._is_view() and tensor.is_leaf and (tensor.requires_grad or tensor.grad is not None):
-                self._leaves.append((tensor, tensor.grad, tensor.requires_grad))
+            reference = weakref.ref(tensor)
+            self._versions.append((reference, tensor._version))
+            self._present[id(tensor)] = reference
+            if not tensor._is_view() and tensor.is_leaf:
+                self._leaves.append((reference, tensor.grad, tensor.requires_grad))
         except (RuntimeError, AttributeError, ReferenceError):
             return  # a tensor that cannot be asked cannot be changed by training either
 
@@ -71,16 +69,7 @@ class Originals:
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
-        self.before_change(_parameters(optimizer))
-        if id(optimizer) in self._optimizers:
-            return
-        with torch._C.DisableTorchFunction(), torch.no_grad():
-            groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
-            self._optimizers[id(optimizer)] = optimizer, groups, _copy(dict(optimizer.state))
-        if self._stateful is None:
-            kinds = tuple(_STATEFUL)
-            objects = [item for item in gc.get_objects() if issubclass(type(item), kinds)]
-            self._stateful = [(item, _copy(item.state_dict())) for item in objects]
+        self.before_change(_tensors([optimizer.param_groups, optimizer.state.values()]))
 
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
@@ -89,44 +78,32 @@ class Originals:
         """
         with torch._C.DisableTorchFunction(), torch.no_grad():
             unheard = list(self._changed_unheard(spared))
-            self._restore_optimizers()
+            for container in self._stateful:
+                container.restore()
             for tensor, data, content in self._contents.values():
                 if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
-            for leaf, had, wanted in self._leaves:
-                if leaf.grad is not had:
-                    leaf.grad = had
-                if leaf.requires_grad is not wanted and leaf.is_leaf:
-                    leaf.requires_grad_(wanted)
+            self._restore_leaves()
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
         return unheard
 
-    def _restore_optimizers(self) -> None:
-        for optimizer, groups, state in self._optimizers.values():
-            del optimizer.param_groups[len(groups) :]
-            for group, settings in zip(optimizer.param_groups, groups, strict=True):
-                group.clear()
-                group.update(settings)
-            optimizer.state.clear()
-            optimizer.state.update(state)
-        for item, state in self._stateful or ():
-            if not _equal(item.state_dict(), state):
-                item.load_state_dict(state)
+    def _restore_leaves(self) -> None:
+        for reference, had, wanted in self._leaves:
+            leaf = reference()
+            if leaf is None or not leaf.is_leaf:
+                continue
+            if leaf.requires_grad is not wanted:
+                leaf.requires_grad_(wanted)
+            if leaf.grad is not had:
+                leaf.grad = had
 
     def _changed_unheard(self, spared: Iterable[Tensor]) -> Iterator[Tensor]:
-        owned = [_tensors(optimizer.state.values()) for optimizer, _, _ in self._optimizers.values()]
-        owned += [_tensors(vars(item).values()) for item, _ in self._stateful or ()]
-        done = {
-            *self._contents,
-            *self._grads,
-            *map(id, spared),
-            *(id(item) for items in owned for item in items),
-        }
+        done = {*self._contents, *self._grads, *map(id, spared)}
         for reference, version in self._versions:
             item = reference()
             if item is None or id(item) in done or item._version == version:
@@ -153,19 +130,35 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
-def _parameters(optimizer: Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+class Container:
+    """A list or dict as it is now: its items, and those of the containers among them."""
+
+    def __init__(self, value: list[Any] | dict[Any, Any], items: list[Any] | dict[Any, Any]) -> None:
+        self._value = value
+        self._items = items
+
+    def restore(self) -> Any:
+        """The same object, with the items it had."""
+        if isinstance(self._value, dict) and isinstance(self._items, dict):
+            items = {key: _restored(item) for key, item in self._items.items()}
+            self._value.clear()
+            self._value.update(items)
+        elif isinstance(self._value, list):
+            self._value[:] = [_restored(item) for item in self._items]
+        return self._value
 
 
-def _copy(value: Any) -> Any:
-    """A copy of nested state; the keys, which may be parameters, stay themselves."""
-    if isinstance(value, Tensor):
-        return value.detach().clone()
+def noted(value: Any) -> Any:
+    """What :meth:`Container.restore` needs of a container; anything else is itself."""
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_copy, value)) if type(value) in (list, tuple) else value
+        return Container(value, {key: noted(item) for key, item in value.items()})
+    if type(value) is list:
+        return Container(value, [noted(item) for item in value])
     return value
+
+
+def _restored(item: Any) -> Any:
+    return item.restore() if isinstance(item, Container) else item
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -176,14 +169,3 @@ def _tensors(value: Any) -> list[Tensor]:
         return []
     items = value.values() if isinstance(value, dict) else value
     return [tensor for item in items for tensor in _tensors(item)]
-
-
-def _equal(value: Any, other: Any) -> bool:
-    """Whether two nested states are the same."""
-    if isinstance(value, Tensor) or isinstance(other, Tensor):
-        return isinstance(value, Tensor) and isinstance(other, Tensor) and torch.equal(value, other)
-    if isinstance(value, dict) and isinstance(other, dict):
-        return value.keys() == other.keys() and all(_equal(value[key], other[key]) for key in value)
-    if isinstance(value, list | tuple) and isinstance(other, list | tuple):
-        return len(value) == len(other) and all(map(_equal, value, other))
-    return bool(value == other)

@@ -47,7 +47,7 @@ class Changes(Protocol):
         """A call gave ``result`` to the code in ``frame``."""
 
 
-_CHANGING = frozenset({"__set__", "__setitem__", "_record_function_enter_new"})
+_CHANGING = frozenset({"__set__", "__delete__", "__setitem__", "_record_function_enter_new"})
 
 
 class _Mode(TorchFunctionMode):
