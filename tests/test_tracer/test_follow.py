@@ -497,3 +497,16 @@ def test_initialising_and_deleting_are_heard():
     assert kinds(run) == ["forward", "backward", "update", "zeroing", "forward", "backward"]
     assert run.events[2].call == "normal_"
     assert all(map(torch.equal, net.parameters(), before))
+
+
+def test_groups_of_parameters_keep_their_own_settings():
+    net = nn.Linear(2, 1)
+    groups = [{"params": [net.weight], "lr": 0.01}, {"params": [net.bias], "lr": 0.5}]
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    settings = tour.follow(train).events[-1].settings
+    assert settings == (("lr of group 1", 0.01), ("lr of group 2", 0.5), ("momentum", 0.9))

@@ -7,6 +7,7 @@ runs around its step.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -235,17 +236,29 @@ def _kind(belonging: Belonging, spot: Spot) -> EventKind:
 
 
 def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
-    """The settings of the first group of parameters, as far as they are numbers."""
-    group = optimizer.param_groups[0]
+    """Its settings as far as they are numbers; where groups of parameters differ, that of each group."""
+    by_group = [dict(_numbers(group)) for group in optimizer.param_groups]
     settings: list[tuple[str, Number]] = []
+    for name in dict.fromkeys(name for numbers in by_group for name in numbers):
+        values = [numbers.get(name) for numbers in by_group]
+        if all(value == values[0] for value in values):
+            settings.append((name, values[0] or 0))
+        else:
+            settings += [
+                (f"{name} of group {n}", value) for n, value in enumerate(values, 1) if value is not None
+            ]
+    return tuple(settings)
+
+
+def _numbers(group: dict[str, Any]) -> Iterator[tuple[str, Number]]:
     for name in _SETTINGS:
         value = group.get(name)
         if isinstance(value, Tensor) and value.numel() == 1:
             value = value.item()
         if isinstance(value, tuple):
-            settings += [(f"{name}[{n}]", float(item)) for n, item in enumerate(value)]
+            yield from ((f"{name}[{n}]", float(item)) for n, item in enumerate(value))
         elif isinstance(value, bool):
-            settings += [(name, value)] if value else []
+            if value:
+                yield name, value
         elif isinstance(value, int | float) and (value or name == "lr"):
-            settings.append((name, value))
-    return tuple(settings)
+            yield name, value
