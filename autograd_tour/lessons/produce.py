@@ -62,8 +62,7 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
 
 
 def _own_ledger(program: Callable[[], object], run: Run, settings: Settings) -> Ledger:
-    """The ledger of a program that calls backward itself: from its run, if that has calls enough."""
-    book = ledger_of(run, settings.calls)
-    if book.calls == settings.calls:
-        return book
+    """The ledger of a program that calls backward itself: from its run, if it is a loop."""
+    if run.backward_calls > 1:
+        return ledger_of(run, settings.calls)
     return accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)

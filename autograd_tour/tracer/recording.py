@@ -191,10 +191,8 @@ def _alterations(material: Material, heard: Backward) -> Iterator[str]:
     """What hooks of the program, such as an optimizer's step in backward, wrote to."""
     if heard.altered.restored:
         names = _names(material, heard.altered.restored)
-        yield (
-            f"hooks of the program changed {names} in this backward; that was put back, what else they "
-            "changed, such as an optimizer's state, was not"
-        )
+        changed = f"hooks of the program changed {names} in this backward"
+        yield f"{changed}: that was put back, what else they do was not"
     if heard.altered.lost:
         names = _names(material, heard.altered.lost)
         yield f"hooks of the program changed {names} in this backward, which was not put back"

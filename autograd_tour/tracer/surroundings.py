@@ -8,26 +8,22 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from torch.nn.parameter import is_lazy
 
 from autograd_tour.tracer.switches import all_switches_restored
 
 __all__ = [
     "ONE_AT_A_TIME",
-    "Altered",
     "Buffers",
     "LiveTensors",
     "collector_paused",
-    "contents_restored",
     "grads_restored",
-    "has_late_hook",
     "random_state_restored",
     "switches_restored",
     "training_restored",
@@ -173,45 +169,6 @@ def grads_restored(
     finally:
         for tensor, grad in leaf_grads + retained + others:
             tensor.grad = grad
-
-
-class Altered(NamedTuple):
-    """Leaves that hooks of the program wrote to: those put back, and those that were not."""
-
-    restored: list[Tensor]
-    lost: list[Tensor]
-
-
-@contextmanager
-def contents_restored(leaves: Iterable[Tensor]) -> Iterator[Altered]:
-    """Give back what is in ``leaves`` where hooks of the program change it, as an optimizer in backward does.
-
-    Leaves are copied only if one of them has a hook; else what some other hook wrote to is lost. What this
-    gives is filled when ``with`` is over.
-    """
-    watched = [leaf for leaf in leaves if leaf.layout is torch.strided and not leaf.is_nested]
-    hooked = any(leaf._backward_hooks or has_late_hook(leaf) for leaf in watched)
-    copies = [leaf.detach().clone() for leaf in watched] if hooked else []
-    versions = [leaf._version for leaf in watched]
-    altered = Altered([], [])
-    with ExitStack() as stack:
-        for leaf in watched if hooked else ():  # a later backward is not told that they were written to
-            stack.enter_context(_unsafe_preserve_version_counter(leaf))
-        try:
-            yield altered
-        finally:
-            written = [leaf._version != version for leaf, version in zip(watched, versions, strict=True)]
-            for leaf, before in zip(watched, copies, strict=False):
-                if not torch.equal(leaf.data, before):
-                    leaf.data.copy_(before)
-                    altered.restored.append(leaf)
-            if not hooked:
-                altered.lost.extend(compress(watched, written))
-
-
-def has_late_hook(leaf: Tensor) -> bool:
-    """Whether a hook of the program runs when the gradient of ``leaf`` has been added."""
-    return bool(getattr(leaf, "_post_accumulate_grad_hooks", None))
 
 
 class LiveTensors:

@@ -11,9 +11,10 @@ import autograd_tour as tour
 from autograd_tour.errors import ProgramError
 
 
-def stepping_in_backward() -> tuple[nn.Module, Tensor]:
+def stepping_in_backward() -> tuple[nn.Module, Tensor, list[torch.optim.Optimizer]]:
     """A model whose optimizer steps as soon as a gradient is there, and frees it."""
     net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    optimizers: list[torch.optim.Optimizer] = []
     for parameter in net.parameters():
         optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
 
@@ -22,25 +23,27 @@ def stepping_in_backward() -> tuple[nn.Module, Tensor]:
             parameter.grad = None
 
         parameter.register_post_accumulate_grad_hook(step)
-    return net, torch.ones(4, 2)
+        optimizers.append(optimizer)
+    return net, torch.ones(4, 2), optimizers
 
 
 @pytest.mark.parametrize("look", [tour.trace, lambda program: tour.accumulate(program, calls=2)])
 def test_parameters_that_hooks_change_in_backward_are_put_back(look):
-    net, x = stepping_in_backward()
+    net, x, optimizers = stepping_in_backward()
     before = [parameter.detach().clone() for parameter in net.parameters()]
     addresses = [parameter.data_ptr() for parameter in net.parameters()]
     look(lambda: net(x).pow(2).sum())
     assert all(map(torch.equal, net.parameters(), before))
     assert [parameter.data_ptr() for parameter in net.parameters()] == addresses
+    assert not any(optimizer.state for optimizer in optimizers)
 
 
 def test_the_record_says_that_they_were_changed_and_a_later_backward_still_runs():
-    net, x = stepping_in_backward()
+    net, x, _ = stepping_in_backward()
     loss = net(x).pow(2).sum()
     (note,) = [note for note in tour.trace(loss).meta.notes if "hooks of the program" in note]
     assert note.startswith("hooks of the program changed ")
-    assert "that was put back, what else they changed, such as an optimizer's state, was not" in note
+    assert note.endswith("in this backward: that was put back, what else they do was not")
     loss.backward()
 
 
@@ -56,6 +59,24 @@ def test_parameters_are_put_back_when_the_hook_raises():
     with pytest.raises(ProgramError, match="no more"):
         tour.trace(lambda: (w * 2).sum())
     assert w.tolist() == [1.0, 2.0]
+
+
+def test_an_optimizer_that_some_other_hook_runs_is_as_before():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = torch.optim.Adam([w], lr=0.1)
+    w.grad = torch.ones(2)
+    optimizer.step()
+    w.grad = torch.ones(2)
+    before, state = w.tolist(), repr(optimizer.state_dict())
+
+    def program() -> Tensor:
+        h = w * 2
+        h.register_hook(lambda _: optimizer.step() and None)
+        return h.sum()
+
+    notes = tour.trace(program).meta.notes
+    assert any("changed w in this backward: that was put back" in note for note in notes)
+    assert (w.tolist(), repr(optimizer.state_dict())) == (before, state)
 
 
 def test_what_another_hook_changed_is_told_if_it_was_not_put_back():

@@ -387,3 +387,16 @@ def test_a_damaged_run_is_refused_with_the_path_of_the_field(field: str, value: 
     with pytest.raises(TraceFileError, match=says) as caught:
         tour.loads(json.dumps(data))
     assert f"$.run.events[1].{field}" in str(caught.value)
+
+
+def test_a_loss_that_the_program_differentiated_with_grad_is_refused_with_what_to_do():
+    w = torch.ones(2, requires_grad=True)
+
+    def train():
+        loss = (w * w).sum()
+        torch.autograd.grad(loss, w)
+        return loss
+
+    with pytest.raises(ProgramError, match="differentiated its loss itself") as caught:
+        tour.follow(train)
+    assert "retain_graph=True" in caught.value.hint

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
+from autograd_tour.formats.page.run import run_data
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
@@ -68,9 +69,9 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
-    questions = ask(Trace(outer_view.graph, ledger))
+    questions = ask(replace(trace, graph=outer_view.graph))
     book = _seen(ledger, outer_view.graph) if ledger is not None else None
-    twin = report(outer_view.graph, book, title=name)
+    twin = report(outer_view.graph, book, trace.run, title=name)
     if len(twin) > LONGEST_TWIN:
         twin = twin[:LONGEST_TWIN].rpartition("\n")[0] + "\n… the rest is in the report: -f txt\n"
     return template.render(
@@ -88,7 +89,10 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         questions=questions,
         twin=clean_lines(twin),
         keys=KEYS,
-        data=_json(_data(graph, book, first, others, packed) | {"questions": questions}),
+        data=_json(
+            _data(graph, book, first, others, packed)
+            | {"questions": questions, "run": None if trace.run is None else run_data(trace.run)}
+        ),
     )
 
 

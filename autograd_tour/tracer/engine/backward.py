@@ -16,6 +16,7 @@ from torch import Tensor
 from autograd_tour.errors import ProgramError, StopRequest, UsageError, message_of
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
+from autograd_tour.tracer.altered import Altered, contents_restored
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
@@ -23,7 +24,7 @@ from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, N
 from autograd_tour.tracer.limits import recursion_limit_kept
 from autograd_tour.tracer.listen.failures import described, exit_text, first_line, place_of
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import Altered, LiveTensors, contents_restored, grads_restored
+from autograd_tour.tracer.surroundings import LiveTensors, grads_restored
 
 __all__ = ["OURS", "Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
@@ -98,7 +99,10 @@ def record_backward(
             inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
             # What hooks of the program do in its own backward is put back at the end of the run.
-            with contents_restored(listener.leaves.values() if own is None else ()) as altered:
+            undoing: AbstractContextManager[Altered] = (
+                contents_restored(listener.leaves.values()) if own is None else nullcontext(Altered([], []))
+            )
+            with undoing as altered:
                 if own is None:
                     run_backward(
                         [tensor for tensor, _, _ in starts],
@@ -172,8 +176,9 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     text = message_of(error)
     if "second time" in text and fresh:
         return ProgramError(
-            "the program called backward itself, which freed the graph of the loss it returned",
-            "Return the loss before backward is called, or follow(program), which tells what it does",
+            "the program differentiated its loss itself, which freed the graph of what it returned",
+            "Return the loss before that, or differentiate with retain_graph=True. A program that calls "
+            "loss.backward() is followed as it is by autograd-tour render and by tour.follow()",
         )
     if "second time" in text:
         return ProgramError(

@@ -14,6 +14,7 @@ from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.tracer.altered import contents_restored, has_late_hook
 from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
@@ -29,9 +30,7 @@ from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
     LiveTensors,
-    contents_restored,
     grads_restored,
-    has_late_hook,
     random_state_restored,
     switches_restored,
 )
@@ -54,7 +53,7 @@ def accumulate(
     :data:`autograd_tour.record.ledger.POLICIES`; every way starts from the ``.grad`` its own last call
     left, beginning with none. A program that makes its leaves anew in each call is followed by
     their place in the graph, and its ``.grad`` is handed from one to the next. A program that calls backward
-    itself is run as it is, again if it makes fewer than ``calls``, and its own calls are told.
+    itself is run as it is, and its own calls are told; if it is a single one, it is run ``calls`` times.
 
     ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
     Everything is as found afterwards, as for :func:`trace`; ``notes`` have what is not.
@@ -107,11 +106,13 @@ def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
 
 
 def _own_calls(follower: Follower, calls: int) -> Ledger:
-    """The ledger of a program that calls backward itself; it is run again until there are enough calls."""
-    so_far = 0
-    while so_far < follower.log.backward_calls < calls:
-        so_far = follower.log.backward_calls
-        follower.run()
+    """The ledger of a program that calls backward itself.
+
+    One that calls it once is a step of a loop that stands elsewhere: it is run again, as that loop does.
+    """
+    if follower.log.backward_calls == 1:
+        for _ in range(1, calls):
+            follower.run()
     return ledger_of(run_of(follower), calls)
 
 

@@ -4,6 +4,7 @@ import { Code } from "./code.js";
 import { byId, hear, make, tell } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { startLedger } from "./ledger.js";
+import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
 import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
@@ -260,6 +261,7 @@ async function start() {
   actions.theme = startTheme();
   startKeys(actions);
   startLedger(data.ledger);
+  startRun(data.run);
   startSearch(data.index);
   for (const name of ["back", "forward", "first", "last", "play"]) {
     byId(name).addEventListener("click", actions[name]);
