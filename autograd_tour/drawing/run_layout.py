@@ -109,7 +109,9 @@ class Layout:
         """How large the text is that is laid out within so many px, with so much room for headings."""
         self._arrange(*trial)
         on_slide = min(SLIDE[0] / self.width, SLIDE[1] / self.height)
-        return (2 * on_slide + min(1.0, COLUMN / self.width)) * USUAL[trial[0]]
+        ends = [max(band.lefts.values()) for band in self.bands]
+        tidy = 1.0 if ends[0] >= max(ends) - 60 else 0.98  # a short band comes last
+        return (2 * on_slide + min(1.0, COLUMN / self.width)) * USUAL[trial[0]] * tidy
 
     def _arrange(self, usual: float, limit: float) -> None:
         chart = self.chart
@@ -171,7 +173,7 @@ def _column_width(column: RunColumn, cells: Sequence[RunCell | None], usual: flo
 
 def _heading(column: RunColumn, width: float) -> Heading:
     room = width - PAD
-    several = 1 if len(column.code) > 1 else 3
+    several = 1 if len(column.code) > 1 else 4
     code = [text for part in column.code for text in wrapped(part, room, 12, several, _CODE_SEAM)]
     about = [fit(column.where, room, 11, keep_end=True)] if column.where else []
     about += [text for part in column.about for text in wrapped(part, room, 11, 4)]
