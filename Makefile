@@ -7,6 +7,8 @@ VENV ?= .venv
 TORCH_INDEX ?=
 # More words for pytest or for the render command: make test ARGS="-k codec"
 ARGS ?=
+# In how many processes tests run; 0 is this one alone, as a debugger needs it: make test JOBS=0 ARGS=--pdb
+JOBS ?= auto
 
 ifeq ($(TORCH_INDEX),cpu)
 override TORCH_INDEX := https://download.pytorch.org/whl/cpu
@@ -32,10 +34,10 @@ render: $(RUN_READY) ## Draw every built-in into outputs/
 	$(VENV)/bin/autograd-tour render --all $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -m "slow or not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m "slow or not slow" $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .

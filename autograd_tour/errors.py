@@ -11,9 +11,11 @@ __all__ = [
     "GraphError",
     "PictureError",
     "ProgramError",
+    "StopRequest",
     "TourError",
     "TraceFileError",
     "UsageError",
+    "message_of",
     "suggestion",
 ]
 
@@ -35,6 +37,13 @@ class TourError(Exception):
         return f"{self.message}. {self.hint}" if self.hint else self.message
 
 
+class StopRequest(BaseException):
+    """The work is to end: its time is up, nobody waits for it, or the system says so.
+
+    No ``Exception``, and no failure of the program: whoever catches all that a program raises lets it pass.
+    """
+
+
 class ProgramError(TourError):
     """The program under trace failed, or its result has no gradient to follow."""
 
@@ -48,7 +57,7 @@ class UsageError(TourError, ValueError):
 
 
 class EngineError(TourError):
-    """No layout engine could be found, it failed, or it ran out of time."""
+    """No layout engine could be found, it failed, or drawing ran out of time."""
 
     exit_code = 3
 
@@ -72,6 +81,16 @@ class PictureError(TourError, TypeError):
     """What a view returned cannot be drawn."""
 
     exit_code = 1
+
+
+def message_of(error: BaseException) -> str:
+    """The text of an error of a program; ``""`` if it has none, or fails to say it."""
+    try:
+        return str(error)
+    except (KeyboardInterrupt, StopRequest):
+        raise
+    except BaseException:
+        return ""
 
 
 def suggestion(name: str, names: Sequence[str], most: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.xdist_group("recipes")
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -83,6 +86,26 @@ def changed(tmp_path_factory):
     return folder
 
 
+EACH = """
+import json, sys
+from pathlib import Path
+from tests.commands import answer
+
+if __name__ == "__main__":
+    answers = [answer(*words, cwd=Path.cwd()) for words in json.loads(sys.argv[1])]
+    print(json.dumps([[item.returncode, item.stdout, item.stderr] for item in answers]))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(changed):
+    """Exit code, stdout and stderr of each command of the recipes, run in the copy, by its words."""
+    (changed / "each.py").write_text(EACH)
+    done = run(changed, "each", json.dumps([words for words, _ in COMMANDS]))
+    assert done.returncode == 0, done.stderr
+    return dict(zip([tuple(words) for words, _ in COMMANDS], json.loads(done.stdout), strict=True))
+
+
 def test_there_are_five_recipes():
     assert re.findall(r"^## (A .*)$", TEXT, re.MULTILINE) == [
         "A lesson",
@@ -96,15 +119,15 @@ def test_there_are_five_recipes():
 
 
 @pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
-def test_a_command_writes_what_stands_below_it(changed, arguments, written):
-    done = run(changed, "autograd_tour", *arguments)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == written
+def test_a_command_writes_what_stands_below_it(changed, answers, arguments, written):
+    code, out, err = answers[tuple(arguments)]
+    assert code == 0, err
+    assert out.split() == written
     for name in written:
         assert (changed / name).stat().st_size
 
 
-def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed):
+def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, answers):
     outline = (changed / "outputs/thermometer-outline.svg").read_text()
     assert all(title in outline for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
     table = (changed / "outputs/thermometer-grad.csv").read_text().splitlines()
@@ -115,7 +138,7 @@ def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed):
     }
 
 
-def test_the_question_is_asked(changed):
+def test_the_question_is_asked(changed, answers):
     questions = (changed / "outputs/thermometer-quiz.json").read_text()
     assert "w is used in w * t_u. What shape has w.grad?" in questions
 

@@ -11,16 +11,37 @@ from pathlib import Path
 
 import pytest
 
+from autograd_tour import lessons
+from autograd_tour.formats import Settings
+from autograd_tour.formats.write import write_all
+from autograd_tour.lessons import training
+
 OUTPUTS = Path(__file__).parent.parent / "outputs"
 # Photographs of the page depend on fonts and browser: `make screenshots` takes them, nothing compares them.
 RENDERED = [path for path in OUTPUTS.iterdir() if not path.match("page-*.png")]
 
 
-@pytest.fixture(scope="module", params=[("0", "here"), ("4711", "deeper/down")], ids=["seed-0", "seed-4711"])
+pytestmark = pytest.mark.xdist_group("study")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "in this process",
+        pytest.param(("0", "here"), marks=pytest.mark.slow, id="seed-0"),
+        pytest.param(("4711", "deeper/down"), marks=pytest.mark.slow, id="seed-4711"),
+    ],
+)
 def rendered(request, tmp_path_factory):
-    """All built-ins, rendered in a process with its own hash seed and working folder."""
-    seed, where = request.param
+    """All built-ins, rendered here, or by the command in a process with its own hash seed and folder."""
     top = tmp_path_factory.mktemp("outputs")
+    if request.param == "in this process":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training, "study", lambda: request.getfixturevalue("whole_study"))
+            for lesson in lessons.registry().values():
+                write_all(top / "new", lesson.files(Settings()))
+        return top / "new"
+    seed, where = request.param
     folder = top / where
     folder.mkdir(parents=True)
     subprocess.run(

@@ -1,87 +1,65 @@
-"""The command ``autograd-tour``. One file per subcommand, read only when it is used."""
+"""The command ``autograd-tour``. One file per subcommand, read only when it is used.
+
+Nothing is imported here that takes time: whoever ends the command while click or torch is being loaded gets
+one line, not a traceback.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
-from importlib import import_module
 
-import click
+from autograd_tour.cli.signals import INTERRUPTED, Terminated, heed_sigterm
 
-from autograd_tour.cli.common import TourCommand, TourGroup
-
-__all__ = ["cli", "main"]
-
-_COMMANDS = {
-    "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
-    "info": "Tell versions, the layout engines found, and which one is used.",
-    "quiz": "Ask about a program: predict a number, then see what autograd did.",
-    "render": "Draw what autograd did with a program: pictures, report and trace.",
-}
-
-
-class _LazyGroup(TourGroup):
-    """Knows its subcommands by name and summary, and imports the one that is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        command = import_module(f"{__name__}.{cmd_name}").command
-        assert isinstance(command, TourCommand)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            self.no_such_command(ctx, args[0], list(_COMMANDS))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001
-    if wanted and not ctx.resilient_parsing:
-        from autograd_tour import __version__
-
-        click.echo(f"autograd-tour {__version__}")
-        ctx.exit()
-
-
-@click.command(
-    cls=_LazyGroup,
-    examples=(
-        ("autograd-tour render", "the thermometer, into outputs/"),
-        ("autograd-tour render net.py:loss", "a program of your own"),
-        ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
-        ("autograd-tour quiz net.py:loss", "predict, then see"),
-        ("autograd-tour info", "versions and layout engines"),
-    ),
-)
-@click.option(
-    "--version",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_show_version,
-    help="Show the version.",
-)
-def cli() -> None:
-    """See what PyTorch's autograd did with a program."""
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command; leaves with its exit code, whatever threads a program left running."""
     try:
+        heed_sigterm()
+        _fill_closed_descriptors()
+        from autograd_tour.cli.group import cli
+
         cli(prog_name="autograd-tour")
     except SystemExit as leaving:
-        others = [thread for thread in threading.enumerate() if not thread.daemon]
-        if others == [threading.main_thread()]:
-            raise
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except KeyboardInterrupt:
+        code = _stopped("interrupted", INTERRUPTED)
+    except Terminated as request:
+        code = _stopped(request.word, request.exit_code)
+    else:
+        code = 0
+    _leave(code)
+
+
+def _stopped(word: str, code: int) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"{word}\n")
+    return code
+
+
+def _leave(code: int) -> None:
+    """All is said: a signal from now on ends the process without another word."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                signal.signal(number, signal.SIG_DFL)
+    others = [thread for thread in threading.enumerate() if not thread.daemon] != [threading.main_thread()]
+    # Python itself may remember a Ctrl-C that came in an exec(), and then leaves with another code than ours.
+    if others or code == INTERRUPTED:
         from autograd_tour.cli.guard import end_with
 
-        end_with(leaving.code if isinstance(leaving.code, int) else 1)
+        end_with(code)
+    raise SystemExit(code)
+
+
+def _fill_closed_descriptors() -> None:
+    """A file that is opened must not get the number of a closed stdout: what is printed would go into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free

@@ -5,18 +5,31 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
 
-from autograd_tour.errors import TourError, suggestion
+from autograd_tour.cli.signals import Interrupted, Terminated
+from autograd_tour.cli.status import status_line
+from autograd_tour.errors import TourError, UsageError, message_of, suggestion
 
-__all__ = ["TourCommand", "TourGroup", "printable", "report_error", "say"]
+__all__ = [
+    "TourCommand",
+    "TourGroup",
+    "answer",
+    "check_stdout",
+    "give_up_stdout",
+    "printable",
+    "report_error",
+    "say",
+    "writing_stdout",
+]
 
 _LONGEST = 500
-_INTERRUPTED = 130
 _DEBUG = "autograd_tour.debug"
+_ELSEWHERE = "Send it to a file or a pipe that can be written; with -q render and diff print nothing"
 
 Examples = Sequence[tuple[str, str]]
 
@@ -30,7 +43,13 @@ class _ExamplesFirst(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As in click, which may print the help here."""
+        with writing_stdout():
+            return super().make_context(*args, **kwargs)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        check_stdout()
         with formatter.section("Examples"):
             formatter.write_dl(list(self.examples), col_max=36)
         formatter.write_paragraph()
@@ -55,20 +74,22 @@ class TourCommand(_ExamplesFirst):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors are told here, where the options are known."""
         try:
-            return super().invoke(ctx)
-        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
+            with status_line(quiet=bool(ctx.params.get("quiet"))):
+                return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, BrokenPipeError, SystemExit):
             raise
         except (KeyboardInterrupt, click.Abort):
-            say("interrupted")
-            ctx.exit(_INTERRUPTED)
+            raise Interrupted from None
+        except (Interrupted, Terminated):
+            raise
         except TourError as error:
             _show_traceback(ctx, error)
             report_error(error.message, error.hint)
             ctx.exit(error.exit_code)
-        except Exception as error:
+        except BaseException as error:  # a library written in Rust may panic with one
             _show_traceback(ctx, error)
             report_error(
-                f"autograd-tour itself failed: {type(error).__name__}: {error}",
+                f"autograd-tour itself failed: {type(error).__name__}: {message_of(error)}",
                 "The same command with --debug shows where; please report it with that",
             )
             ctx.exit(1)
@@ -84,9 +105,15 @@ class TourGroup(_ExamplesFirst, click.Group):
             return run(*args, standalone_mode=False, **kwargs)
         try:
             code = run(*args, standalone_mode=False, **kwargs)
+        except (Interrupted, Terminated) as request:
+            say(request.word)
+            sys.exit(request.exit_code)
+        except TourError as error:  # of stdout, before there was a command
+            report_error(error.message, error.hint)
+            sys.exit(error.exit_code)
         except click.Abort:
-            say("interrupted")
-            sys.exit(_INTERRUPTED)
+            say(Interrupted.word)
+            sys.exit(Interrupted.exit_code)
         except click.exceptions.NoArgsIsHelpError as error:
             say(error.format_message())
             sys.exit(error.exit_code)
@@ -98,6 +125,20 @@ class TourGroup(_ExamplesFirst, click.Group):
             )
             sys.exit(error.exit_code)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As in click; Ctrl-C is told before click prints an empty line for it."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As in click, which imports the subcommand here; see :meth:`make_context`."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
 
     def no_such_command(self, ctx: click.Context, name: str, names: Iterable[str]) -> NoReturn:
         """Refuse ``name`` and tell what there is."""
@@ -111,14 +152,60 @@ class TourGroup(_ExamplesFirst, click.Group):
 
 def report_error(message: str, hint: str = "") -> None:
     """``error: message`` and ``hint: …`` on stderr, a line each."""
-    click.echo(f"{_marked('error:', 'red')} {printable(message)}", err=True, color=_color())
+    say(f"{_marked('error:', 'red')} {printable(message)}")
     if hint:
-        click.echo(f"{_marked('hint:', 'cyan')} {printable(hint)}", err=True, color=_color())
+        say(f"{_marked('hint:', 'cyan')} {printable(hint)}")
 
 
 def say(message: str) -> None:
-    """A message for people, on stderr."""
-    click.echo(message, err=True)
+    """A message for people, on stderr; what cannot be written there changes no exit code."""
+    with suppress(OSError, ValueError):
+        click.echo(message, err=True, color=_color())
+
+
+def answer(text: str | bytes) -> None:
+    """A line of what was asked for, on stdout.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    check_stdout()
+    with writing_stdout():
+        click.echo(text)
+
+
+def check_stdout() -> None:
+    """Nothing, if there is a stdout.
+
+    Raises:
+        UsageError: it is closed.
+    """
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, and the answer goes there", _ELSEWHERE)
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Write to stdout in here. A reader who has left is no error of ours, and click knows what to do then.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_stdout()
+        raise UsageError(f"cannot write to stdout: {error.strerror or error}", _ELSEWHERE) from error
+
+
+def give_up_stdout() -> None:
+    """What is still to be written there goes nowhere, so that nothing fails once more at the end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def printable(text: str) -> str:
@@ -149,6 +236,6 @@ def _note_debug(ctx: click.Context, parameter: click.Parameter, wanted: bool) ->
     ctx.meta[_DEBUG] = wanted
 
 
-def _show_traceback(ctx: click.Context, error: Exception) -> None:
+def _show_traceback(ctx: click.Context, error: BaseException) -> None:
     if ctx.meta.get(_DEBUG):
         say("".join(traceback.format_exception(error)).rstrip())

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from autograd_tour.cli.common import TourCommand, say
-from autograd_tour.cli.options import Keep, finite
-from autograd_tour.cli.results import tell, to_stdout
+from autograd_tour.cli.common import TourCommand, check_stdout, say
+from autograd_tour.cli.options import Keep, finite, named
+from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 __all__ = ["command"]
 
@@ -36,7 +37,7 @@ DIFFERENT = 1
     metavar="DIR",
     default="outputs",
     show_default=True,
-    help="Folder for the files; - writes the only file to stdout.",
+    help="Folder for the files, a link is followed; - writes the only file to stdout.",
 )
 @click.option(
     "-f",
@@ -93,7 +94,7 @@ DIFFERENT = 1
     type=click.FloatRange(0, 86_400, min_open=True),
     default=None,
     callback=finite,
-    help="Time limit for a program (default: 600) and for one layout (default: 60).",
+    help="Time limit for a program, for drawing it (default: 600), and for one layout (default: 60).",
 )
 @click.option(
     "--fold/--no-fold",
@@ -108,11 +109,14 @@ DIFFERENT = 1
     "--focus",
     metavar="NAME",
     default=None,
+    callback=named,
     help="In the picture only this module, tensor, operation or node.",
 )
 @click.option("--exit-code", "exit_code", is_flag=True, help="Leave with 1 if the two differ.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -131,7 +135,7 @@ def command(
     A and B are what render takes: a built-in, file.py:name, or a trace saved as .json. Structure
     comes first, then values: forward results, gradients, and what .grad holds in the end.
     """
-    from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.cli.guard import PROGRAM_SECONDS, limited
     from autograd_tour.formats import Settings
     from autograd_tour.formats.comparison import check_diff, files_of_diff
 
@@ -139,6 +143,8 @@ def command(
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
     if a == b == "-":
         raise UsageError("two traces cannot both come from stdin", "Save one of them to a file")
+    if output == "-" or not quiet:
+        check_stdout()  # before a program runs for minutes
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     check_diff(settings.formats)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
@@ -152,14 +158,13 @@ def command(
     from autograd_tour.views.diff import differs
 
     first, second = (run.trace.graph for run in runs)
-    files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
+    with doing("comparing"), limited(seconds, f"comparing {runs[0].name} and {runs[1].name}"):
+        files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
+        different = exit_code and differs(compared)
     if output == "-":
         to_stdout(files)
     else:
-        from autograd_tour.formats.write import write_all
-
-        write_all(folder, files)
-        if not quiet:
-            tell([str(Path(output) / name) for name in files], [run.name for run in runs], as_json)
-    if exit_code and differs(compared):
+        with doing("writing"):
+            to_folder(folder, files, output, [run.name for run in runs], quiet=quiet, as_json=as_json)
+    if different:
         ctx.exit(DIFFERENT)

@@ -1,5 +1,7 @@
 """The program under trace runs in here: it keeps to its time, and leaves stdout and the folder alone.
 
+What we do ourselves, reading and drawing, keeps to its time too.
+
 Two things cannot be had: a program that calls ``os._exit`` ends the command with it, before anything
 is written, and so does one that crashes the interpreter.
 """
@@ -12,19 +14,17 @@ import signal
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from autograd_tour.errors import ProgramError
+from autograd_tour.cli.signals import GRACE
+from autograd_tour.errors import EngineError, ProgramError, StopRequest, TourError
 
-__all__ = ["PROGRAM_SECONDS", "end_with", "guarded", "stdout_to_stderr"]
+__all__ = ["PROGRAM_SECONDS", "end_with", "guarded", "limited", "stdout_to_stderr"]
 
 PROGRAM_SECONDS = 600.0
-"""Time for one program, unless ``--timeout`` says otherwise."""
-
-GRACE = 5.0
-"""Seconds for a program that is told to stop, before the whole command is ended."""
+"""Time for one program, and for drawing it, unless ``--timeout`` says otherwise."""
 
 _OURS = Path(__file__).parents[1]
 _INSTALLED = tuple(
@@ -33,7 +33,11 @@ _INSTALLED = tuple(
 )
 
 
-class _TimeUpError(BaseException):
+Late = Callable[[str], TourError]
+"""The error of what took too long, from the words for where it was."""
+
+
+class _TimeUp(StopRequest):
     """No ``Exception``: a program that catches everything in its loop must end too."""
 
 
@@ -45,59 +49,91 @@ def guarded(seconds: float) -> Iterator[None]:
         ProgramError: the time is up; the message has the line that was running.
     """
     folder = os.getcwd()
-    where: list[str] = []
-    done = threading.Event()
-    with stdout_to_stderr(), _alarm(seconds, where):
-        threading.Thread(target=_watch, args=(seconds, done, threading.get_ident()), daemon=True).start()
+
+    def late(where: str) -> ProgramError:
+        return ProgramError(
+            f"the program ran longer than {seconds:g} s and was stopped{where}",
+            "Allow more time with --timeout SECONDS, or trace a smaller step",
+        )
+
+    with stdout_to_stderr(), _within(seconds, late):
         try:
             yield
-        except _TimeUpError:
-            raise _late(seconds, where[0]) from None
-        except ProgramError as error:
-            if where and isinstance(error.__cause__, _TimeUpError):
-                raise _late(seconds, where[0]) from None
-            raise
         finally:
-            done.set()
             with contextlib.suppress(OSError):  # the folder may be gone
                 os.chdir(folder)
 
 
-def _late(seconds: float, where: str) -> ProgramError:
-    return ProgramError(
-        f"the program ran longer than {seconds:g} s and was stopped{where}",
-        "Allow more time with --timeout SECONDS, or trace a smaller step",
-    )
+@contextlib.contextmanager
+def limited(
+    seconds: float, doing: str, less: str = "Draw less with --depth N, --focus NAME or fewer -f and --view"
+) -> Iterator[None]:
+    """Do what is ours for at most ``seconds``; ``doing`` says what it is: ``drawing net-loss``.
+
+    ``less`` says how it would take less time.
+
+    Raises:
+        EngineError: the time is up.
+    """
+
+    def late(where: str) -> EngineError:  # noqa: ARG001 - a line of ours helps nobody
+        return EngineError(
+            f"{doing} took longer than {seconds:g} s and was stopped",
+            f"{less}, or allow more time with --timeout SECONDS",
+        )
+
+    with _within(seconds, late):
+        yield
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float, where: list[str]) -> Iterator[None]:
+def _within(seconds: float, late: Late) -> Iterator[None]:
+    where: list[str] = []
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(seconds, done, threading.get_ident(), late), daemon=True).start()
+    try:
+        with _alarm(seconds, where, done):
+            yield
+    except _TimeUp:
+        raise late(where[0]) from None
+    except TourError as error:
+        if where and isinstance(error.__cause__, _TimeUp):
+            raise late(where[0]) from None
+        raise
+    finally:
+        done.set()
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, where: list[str], done: threading.Event) -> Iterator[None]:
     """Raise in the main thread when the time is up, where the system has such alarms."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ring(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        where.append(_user_line(frame))
-        raise _TimeUpError
+        if not done.is_set():
+            where.append(_user_line(frame))
+            raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
+        done.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-def _watch(seconds: float, done: threading.Event, thread: int) -> None:
-    """End the command if the program cannot be interrupted: it is deep in C, or catches everything."""
+def _watch(seconds: float, done: threading.Event, thread: int, late: Late) -> None:
+    """End the command if what runs cannot be interrupted: it is deep in C, or catches everything."""
     alarms = hasattr(signal, "setitimer")
     if done.wait(seconds + (GRACE if alarms else 0.0)):
         return
     from autograd_tour.cli.common import report_error
 
-    error = _late(seconds, _user_line(sys._current_frames().get(thread)))
+    error = late(_user_line(sys._current_frames().get(thread)))
     report_error(error.message, error.hint)
     end_with(error.exit_code)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from autograd_tour.cli.common import TourCommand
+from autograd_tour.cli.common import TourCommand, answer
 from autograd_tour.errors import TourError
 
 __all__ = ["command"]
 
-_PACKAGES = ("torch", "graphviz", "graphviz-pure", "click", "msgspec", "resvg-py", "typst")
+_PACKAGES = ("torch", "graphviz", "graphviz-pure", "click", "msgspec", "resvg-py", "torchviz", "typst")
 
 
 @click.command(
@@ -33,20 +33,20 @@ def command(as_json: bool) -> None:
     """Tell versions, the layout engines found, and which one is used and why."""
     facts = _facts()
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        answer(json.dumps(facts, indent=2))
         return
     width = 16
     for name, version in facts["versions"].items():
-        click.echo(f"{name:<{width}}{version or 'not installed'}")
-    click.echo(f"{'formulas of':<{width}}torch {facts['formulas'] or 'unknown'}")
-    click.echo("\nlayout engines:")
+        answer(f"{name:<{width}}{version or 'not installed'}")
+    answer(f"{'formulas of':<{width}}torch {facts['formulas'] or 'unknown'}")
+    answer("\nlayout engines:")
     for engine in facts["engines"]:
         mark = "*" if engine["name"] == facts["engine"] else " "
         description = f"{engine['version']:<10}{engine['why']}" if engine["path"] else engine["why"]
-        click.echo(f"{mark} {engine['name']:<{width - 2}}{description}")
+        answer(f"{mark} {engine['name']:<{width - 2}}{description}")
         if engine["path"]:
-            click.echo(f"  {'':<{width - 2}}{engine['path']}")
-    click.echo(f"\n{facts['engine'] or 'none'} is used: {facts['reason']}")
+            answer(f"  {'':<{width - 2}}{engine['path']}")
+    answer(f"\n{facts['engine'] or 'none'} is used: {facts['reason']}")
 
 
 def _facts() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["Keep", "finite"]
+__all__ = ["Keep", "finite", "named"]
 
 
 class Keep(click.ParamType[Any]):
@@ -26,6 +26,13 @@ class Keep(click.ParamType[Any]):
         if number < 0:
             self.fail(f"{value!r} is neither a number of elements nor 'all'", param, ctx)
         return number
+
+
+def named(ctx: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """A name that is there: an empty variable of a shell names nothing."""
+    if name is not None and not name.strip():
+        raise click.BadParameter("that is no name", ctx, parameter)
+    return name
 
 
 def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None) -> float | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, printable, say
+from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
 from autograd_tour.cli.options import finite
 from autograd_tour.errors import UsageError
 
@@ -43,21 +44,38 @@ TRIES = 2
     type=click.FloatRange(0, 86_400, min_open=True),
     default=None,
     callback=finite,
-    help="Time limit for a program (default: 600).",
+    help="Time limit for a program, and for making the questions (default: 600).",
+)
+@click.option(
+    "-f",
+    "--format",
+    "formats",
+    multiple=True,
+    hidden=True,
+    help="Of render; this command asks and writes no file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the questions with their answers as JSON.")
-def command(target: str, most: int | None, timeout: float | None, as_json: bool) -> None:
+def command(
+    target: str, most: int | None, timeout: float | None, formats: tuple[str, ...], as_json: bool
+) -> None:
     """Ask about a program: predict a number, then see what autograd did.
 
     TARGET is what render takes: a built-in, file.py:name, or a trace saved as .json. Type a number
     (4517.3, 1/11, None) or the number of a choice; Enter alone shows the answer; Ctrl-D ends it.
     """
-    from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.cli.guard import PROGRAM_SECONDS, limited
     from autograd_tour.formats import Settings
     from autograd_tour.formats.base import simplified
 
+    if formats:
+        form = formats[0] if formats[0] in ("quiz", "jupyterquiz") else "quiz"
+        hint = f"autograd-tour render {target} -f {form} writes the questions"
+        raise UsageError("quiz asks in the terminal and writes no file", hint)
     if target == "-" and not as_json:
         raise UsageError("stdin is where answers come from", "Save the trace to a file, or add --json")
+    if sys.stdin is None and not as_json:
+        raise UsageError("there is no stdin to read answers from", "--json prints the questions with theirs")
+    check_stdout()  # before a program runs for minutes
 
     from autograd_tour.cli.targets import find
 
@@ -68,11 +86,12 @@ def command(target: str, most: int | None, timeout: float | None, as_json: bool)
         say(f"note: {note}")
     from autograd_tour.questions import ask
 
-    questions = ask(simplified(record.trace, settings))[:most]
+    with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
+        questions = ask(simplified(record.trace, settings))[:most]
     if as_json:
         import msgspec
 
-        click.echo(json.dumps(msgspec.to_builtins(questions), indent=2, ensure_ascii=False))
+        answer(json.dumps(msgspec.to_builtins(questions), indent=2, ensure_ascii=False))
     elif not questions:
         say("there is nothing to ask about this run: it has no recorded backward and no small numbers")
     else:
@@ -83,27 +102,28 @@ def _ask_all(questions: Sequence[Question]) -> None:
     right = asked = 0
     try:
         for number, question in enumerate(questions, start=1):
-            click.echo(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
+            answer(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
             for position, choice in enumerate(question.choices, start=1):
-                click.echo(f"   {position}) {printable(choice)}")
+                answer(f"   {position}) {printable(choice)}")
             asked = number
             right += _ask(question)
     except (EOFError, KeyboardInterrupt):
-        click.echo("")
+        answer("")
         asked -= 1
-    click.echo(f"\n{right} of {asked} right at the first try.")
+    answer(f"\n{right} of {asked} right at the first try.")
 
 
 def _ask(question: Question) -> bool:
     """Ask one question until it is right, given up or tried often enough; whether it was right at once."""
     tries = 0
     while tries < TRIES:
-        given = input("> ").strip()
+        with writing_stdout():
+            given = input("> ").strip()
         if not given:
             break
         judged = _judged(question, given)
         if judged is None:
-            click.echo(
+            answer(
                 f"Type 1 to {len(question.choices)}."
                 if question.choices
                 else "Type a number (4517.3, 1/11) or None."
@@ -111,11 +131,11 @@ def _ask(question: Question) -> bool:
             continue
         tries += 1
         if judged.right:
-            click.echo(f"Right. {printable(judged.text)}")
+            answer(f"Right. {printable(judged.text)}")
             return tries == 1
         again = "Once more:" if tries < TRIES else ""
-        click.echo(" ".join(word for word in ("Not yet.", printable(judged.text), again) if word))
-    click.echo(f"It is {printable(question.answer)}. {printable(question.right)}")
+        answer(" ".join(word for word in ("Not yet.", printable(judged.text), again) if word))
+    answer(f"It is {printable(question.answer)}. {printable(question.right)}")
     return False
 
 

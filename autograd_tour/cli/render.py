@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autograd_tour.cli.common import TourCommand, say
-from autograd_tour.cli.options import Keep, finite
-from autograd_tour.cli.results import tell, to_stdout
+from autograd_tour.cli.common import TourCommand, check_stdout, say
+from autograd_tour.cli.options import Keep, finite, named
+from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.cli.targets import Drawn
@@ -44,7 +45,7 @@ DEFAULT_FOLDER = "outputs"
     metavar="DIR",
     default=DEFAULT_FOLDER,
     show_default=True,
-    help="Folder for the files; - writes the only file to stdout.",
+    help="Folder for the files, a link is followed; - writes the only file to stdout.",
 )
 @click.option(
     "-f",
@@ -59,7 +60,8 @@ DEFAULT_FOLDER = "outputs"
     "views",
     metavar="VIEW",
     multiple=True,
-    help="graph, chain, accumulation, torchviz, …; may be repeated. Default: the first three.",
+    help="graph, chain, accumulation, run, torchviz, …; may be repeated. Default: the first four, run "
+    "only of a program that trains.",
 )
 @click.option(
     "--theme",
@@ -116,7 +118,7 @@ DEFAULT_FOLDER = "outputs"
     type=click.FloatRange(0, 86_400, min_open=True),
     default=None,
     callback=finite,
-    help="Time limit for a program (default: 600) and for one layout (default: 60).",
+    help="Time limit for a program, for drawing it (default: 600), and for one layout (default: 60).",
 )
 @click.option(
     "--fold/--no-fold",
@@ -131,11 +133,14 @@ DEFAULT_FOLDER = "outputs"
     "--focus",
     metavar="NAME",
     default=None,
+    callback=named,
     help="Only this module, tensor, operation or node, and what is around it.",
 )
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
+)
 def command(
     targets: tuple[str, ...],
     output: str,
@@ -156,6 +161,8 @@ def command(
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
+    if output == "-" or not quiet:
+        check_stdout()  # before a program runs for minutes
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
     _check_names(settings)
@@ -175,11 +182,9 @@ def command(
     if output == "-":
         to_stdout(files)
         return
-    from autograd_tour.formats.write import write_all
-
-    write_all(folder, files)
-    if not quiet:
-        tell([str(Path(output) / name) for name in files], [drawing.name for drawing in drawn], as_json)
+    names = [drawing.name for drawing in drawn]
+    with doing("writing"):
+        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json)
 
 
 def _check_names(settings: Settings) -> None:

@@ -6,13 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
-import click
-
-from autograd_tour.cli.common import say
+from autograd_tour.cli.common import answer, check_stdout, give_up_stdout, say, writing_stdout
 from autograd_tour.errors import UsageError
 
-__all__ = ["tell", "to_stdout"]
+__all__ = ["to_folder", "to_stdout"]
 
 
 def to_stdout(files: Mapping[str, str | bytes]) -> None:
@@ -27,17 +26,48 @@ def to_stdout(files: Mapping[str, str | bytes]) -> None:
             "Choose one with -f and --view, for instance -f svg --view graph",
         )
     (content,) = files.values()
-    sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
-    sys.stdout.flush()
+    check_stdout()
+    with writing_stdout():
+        sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+        sys.stdout.flush()
 
 
-def tell(paths: list[str], names: list[str], as_json: bool) -> None:
+def to_folder(
+    folder: Path,
+    files: Mapping[str, str | bytes],
+    output: str,
+    names: list[str],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write the files and say so. If that cannot be said, what stood there before stands there again.
+
+    ``folder`` is where ``output``, as the user wrote it, was when the command began.
+
+    Raises:
+        UsageError: the files or stdout cannot be written.
+    """
+    from autograd_tour.formats.write import write_all
+
+    paths = [str(Path(output) / name) for name in files]
+
+    def announce() -> None:
+        try:
+            _tell(paths, names, as_json=as_json)
+        except BrokenPipeError:  # the reader has left; the files were asked for all the same
+            give_up_stdout()
+
+    write_all(folder, files, None if quiet else announce)
+
+
+def _tell(paths: list[str], names: list[str], *, as_json: bool) -> None:
     """Say what was written: a path on each line, or JSON."""
     if as_json:
-        click.echo(json.dumps({"targets": names, "written": paths}, indent=2))
+        answer(json.dumps({"targets": names, "written": paths}, indent=2))
         return
     for path in paths:
-        click.echo(os.fsencode(path))
+        answer(os.fsencode(path))
     picture = next((path for path in paths if path.endswith(".svg")), "")
     if picture and sys.stderr.isatty() and sys.stdout.isatty():
         say(f"\nOpen {picture} in a browser. What else there is: autograd-tour render --help")

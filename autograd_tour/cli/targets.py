@@ -1,23 +1,36 @@
-"""What the words after ``render`` stand for: a built-in, a program, or a saved trace."""
+"""What the words after ``render`` or ``verify`` stand for: a built-in, a program, or a saved trace."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from autograd_tour.cli.guard import guarded, stdout_to_stderr
+from autograd_tour.cli.guard import guarded, limited, stdout_to_stderr
 from autograd_tour.errors import TourError, TraceFileError, UsageError
+from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
     from autograd_tour.lessons import Lesson
+    from autograd_tour.lessons.base import ProgramLesson
     from autograd_tour.record.trace import Trace
+    from autograd_tour.record.verification import Verification
 
-__all__ = ["LARGEST_TRACE", "Drawn", "TargetRecord", "builtin_names", "draw", "find"]
+__all__ = [
+    "LARGEST_TRACE",
+    "Drawn",
+    "TargetRecord",
+    "Verified",
+    "builtin_names",
+    "draw",
+    "find",
+    "verified",
+]
 
 LARGEST_TRACE = 512 * 1024**2
 """Bytes; a larger file is refused before it is read."""
@@ -42,6 +55,14 @@ class TargetRecord:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What came out of the checks of one target."""
+
+    verification: Verification
+    notes: tuple[str, ...] = ()
+
+
 def builtin_names() -> tuple[str, ...]:
     """Every built-in, in the order of the registry."""
     _before_torch()
@@ -56,15 +77,17 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
-    if not _is_record(target):
-        lesson = _builtin(target)
-        with stdout_to_stderr():
-            return Drawn(target, target, dict(lesson.files(settings)))
-    from autograd_tour.formats.produce import files_of_trace
+    with doing(target):
+        if not _is_record(target):
+            lesson = _builtin(target)
+            with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
+                return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.formats.produce import files_of_trace
 
-    record = _record(target, settings, seconds)
-    files = files_of_trace(record.name, record.trace, settings)
-    return Drawn(target, record.name, dict(files), record.notes)
+        record = _record(target, settings, seconds)
+        with limited(seconds, f"drawing {record.name}"):
+            files = files_of_trace(record.name, record.trace, settings)
+        return Drawn(target, record.name, dict(files), record.notes)
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
@@ -74,16 +97,40 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
-        return _record(target, settings, seconds, ledger=ledger)
-    from autograd_tour.lessons.base import ProgramLesson
-
-    lesson = _builtin(target)
-    if not isinstance(lesson, ProgramLesson):
-        raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
+        with doing(target):
+            return _record(target, settings, seconds, ledger=ledger)
+    lesson = _program_lesson(target)
     from autograd_tour.lessons.produce import traced
 
-    with stdout_to_stderr():
+    keep_less = "Keep less of each tensor: --keep 16"
+    with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}", keep_less):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
+
+
+def verified(target: str, seconds: float, elements: int, ceiling: float) -> Verified:
+    """Hold the record of ``target`` against what does not depend on it, within ``seconds``.
+
+    Raises:
+        TourError: there is no such target, it failed, or it is no single program.
+    """
+    if ":" in target:
+        _before_torch()
+        from autograd_tour.checks.verify import verify
+        from autograd_tour.tracer.load.target import resolve
+
+        with guarded(seconds):
+            named_program = resolve(target)
+            verification = verify(named_program.program, elements=elements, ceiling=ceiling)
+        return Verified(verification, tuple(named_program.notes))
+    if _is_record(target):
+        from autograd_tour.checks.saved import verify_saved
+
+        return Verified(verify_saved(_saved(target, seconds).trace))
+    lesson = _program_lesson(target)
+    from autograd_tour.checks.verify import verify
+
+    with stdout_to_stderr():
+        return Verified(verify(lesson.program, elements=elements, ceiling=ceiling))
 
 
 def _is_record(target: str) -> bool:
@@ -92,12 +139,16 @@ def _is_record(target: str) -> bool:
 
 
 def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
-    if target == "-":
-        return _of_trace("stdin", "trace", _read_stdin())
     if ":" in target:
         return _of_program(target, settings, seconds, ledger=ledger)
+    return _saved(target, seconds)
+
+
+def _saved(target: str, seconds: float) -> TargetRecord:
+    if target == "-":
+        return _of_trace("stdin", "trace", _read_stdin(), seconds)
     path = Path(target)
-    return _of_trace(target, path.stem.lstrip("."), _read_file(path))
+    return _of_trace(target, _stem(path), _read_file(path), seconds)
 
 
 def _before_torch() -> None:
@@ -121,21 +172,38 @@ def _builtin(target: str) -> Lesson:
     return registry[target]
 
 
+def _program_lesson(target: str) -> ProgramLesson:
+    lesson = _builtin(target)
+    from autograd_tour.lessons.base import ProgramLesson
+
+    if not isinstance(lesson, ProgramLesson):
+        raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
+    return lesson
+
+
 def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> TargetRecord:
     _before_torch()
     from autograd_tour.lessons.produce import traced
     from autograd_tour.tracer.load.target import resolve
 
     with guarded(seconds):
-        named_program = resolve(target)
+        with doing("loading"):
+            named_program = resolve(target)
         trace = traced(named_program.program, settings, ledger=ledger)
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
 
-def _of_trace(source: str, stem: str, text: bytes) -> TargetRecord:
+def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetRecord:
     from autograd_tour.record import codec
 
-    return TargetRecord(stem or "trace", codec.loads(text, source=source))
+    trace_again = "Trace again and keep less of each tensor: --keep 16"
+    with doing("reading"), limited(seconds, f"reading {source}", trace_again):
+        return TargetRecord(stem or "trace", codec.loads(text, source=source))
+
+
+def _stem(path: Path) -> str:
+    """How names of files start: as that of the trace, without what a terminal or another system bears not."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\\\u200e\u200f\u202a-\u202e\u2066-\u2069]", "-", path.stem).lstrip(".")
 
 
 def _read_file(path: Path) -> bytes:

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
+from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Chart, Direction, Film, Picture, Scene
+from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
 __all__ = ["Direction", "ThemeName", "dot", "draw", "frames", "ready"]
 
@@ -36,13 +37,15 @@ def draw(
 ) -> str:
     """``picture`` as a standalone SVG document; the frames of a paged film are fragments of reveal.js in it.
 
-    ``prefix`` starts the ids of a scene or chart, so that several can stand in one page.
+    ``prefix`` starts the ids of a scene, chart or run, so that several can stand in one page.
 
     Raises:
         EngineError: no layout engine, it failed, or it took longer than ``timeout`` seconds.
     """
     if isinstance(picture, Chart):
         return ledger_chart(picture, theme=theme, prefix=prefix)
+    if isinstance(picture, RunChart):
+        return run_chart(picture, theme=theme, prefix=prefix)
     scene = ready(picture, direction)
     if isinstance(picture, Scene):
         return draw_scene(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)

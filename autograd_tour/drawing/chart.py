@@ -19,6 +19,7 @@ MARGIN: Final = 28.0
 GUTTER: Final = 96.0  # left of the first column: ticks and the names of the lines under the bars
 GAP: Final = 44.0
 MOST_CALLS: Final = 6
+NARROWEST: Final = 640.0  # the line below the title needs so much
 DASHES: Final = ' stroke-dasharray="4 3"'
 
 _HEADINGS: dict[Policy, tuple[str, str]] = {
@@ -61,7 +62,7 @@ class _Chart:
         widths[0] = max(widths[0], bars + self.whose)
         self.left = MARGIN + GUTTER
         self.starts = [self.left + sum(widths[:i]) + i * GAP for i in range(len(widths))]
-        self.width = self.starts[-1] + widths[-1] + MARGIN
+        self.width = max(NARROWEST, self.starts[-1] + widths[-1] + MARGIN)
         self.plot = 150.0 if len(self.rows) <= 2 else 116.0 if len(self.rows) <= 4 else 92.0
 
     def _widths(self) -> Iterator[float]:

@@ -15,6 +15,7 @@ from autograd_tour.views.picture import Label
 __all__ = ["clear_of_links"]
 
 Point = tuple[float, float]
+Piece = tuple[Point, Point, Point, Point]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
@@ -22,10 +23,12 @@ NEAR = 12.0
 """Farther than this from its link, a label looks like that of another one, px."""
 HALF = 9.0
 """Half the height of a label, px."""
-MARGINS = (4.0, 1.0)
+MARGIN, NARROW = 4.0, 1.0
 """Room around a label, px: in a crowd a little is enough."""
 FINE = 2.0
 """A piece of a line this small is as good as a point, px."""
+GAPS = (3.0, 6.0, 10.0)
+"""How far beside its link a label may stand, px."""
 STATIONS = 16
 """Places tried along each piece of a link."""
 
@@ -39,24 +42,42 @@ def clear_of_links(
 ) -> list[Point | None]:
     """New centres for the labels of links whose Bézier points are ``lines``; ``size`` is the picture's."""
     new_centres = list(centres)
+    pieces = [list(_pieces(line)) for line in lines]
     bounds = [_bounds(line) for line in lines]
     boxes = [_box(at, label_width(label)) if at else None for at, label in zip(centres, labels, strict=True)]
 
-    def crossed(box: Box, own: int) -> bool:
-        return any(
-            _overlap(bounds[j], box) and _runs_through(lines[j], box) for j in range(len(lines)) if j != own
-        )
+    order = list(range(len(lines)))
 
-    def free(box: Box, own: int, margin: float) -> bool:
-        left, top, right, bottom = box
-        if left < 0 or top < 0 or right > size[0] or bottom > size[1]:
-            return False
-        wide = (left - margin, top - margin, right + margin, bottom + margin)
-        if any(_overlap(card, wide) for card in cards):
-            return False
-        if any(other and _overlap(other, wide) for j, other in enumerate(boxes) if j != own):
-            return False
-        return not crossed(box, own)
+    def crossed(box: Box, own: int) -> bool:
+        for position, j in enumerate(order):
+            if _overlap(bounds[j], box) and j != own and _runs_through(pieces[j], box):
+                order.insert(0, order.pop(position))  # what is in the way here is in the way nearby
+                return True
+        return False
+
+    def free_centre(own: int, line: Sequence[Point], at: Point, width: float) -> Point | None:
+        """The first with room around it, or else the first that is clear at all; the links are asked last."""
+        left, top, right, bottom = _bounds(line)
+        far = GAPS[-1] + width + 2 * HALF + 2 * MARGIN  # no place beside the line reaches farther
+        reach = (left - far, top - far, right + far, bottom + far)
+        labels_there = (other for j, other in enumerate(boxes) if other and j != own)
+        others = [other for other in (*cards, *labels_there) if _overlap(other, reach)]
+        narrow = None
+        for (x, y), on_line in _candidate_centres(line, at, width):
+            centre = (round(x, 1), round(y, 1))
+            box = left, top, right, bottom = _box(centre, width)
+            if left < 0 or top < 0 or right > size[0] or bottom > size[1]:
+                continue
+            wide, tight = _grown(box, MARGIN), _grown(box, NARROW)
+            around = [other for other in others if _overlap(other, wide)]
+            if around and (narrow or any(_overlap(other, tight) for other in around)):
+                continue
+            if crossed(box, own) or (not on_line and _runs_through(pieces[own], _box((x, y), width))):
+                continue
+            if not around:
+                return centre
+            narrow = centre
+        return narrow
 
     for i, (at, line) in enumerate(zip(centres, lines, strict=True)):
         box = boxes[i]
@@ -65,19 +86,19 @@ def clear_of_links(
         if _distance(line, box) <= NEAR and not crossed(box, i):
             continue
         width = label_width(labels[i])
-        centres_nearby = _candidate_centres(line, width, at)
-        candidates = ((centre, margin) for margin in MARGINS for centre in centres_nearby)
-        free_centre = next(
-            (centre for centre, margin in candidates if free(_box(centre, width), i, margin)), None
-        )
-        if free_centre is not None:
-            new_centres[i], boxes[i] = free_centre, _box(free_centre, width)
+        centre = free_centre(i, line, at, width)
+        if centre is not None:
+            new_centres[i], boxes[i] = centre, _box(centre, width)
     return new_centres
 
 
 def _box(centre: Point, width: float) -> Box:
     x, y = centre
     return (x - width / 2, y - HALF, x + width / 2, y + HALF)
+
+
+def _grown(box: Box, margin: float) -> Box:
+    return (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
 
 
 def _overlap(a: Box, b: Box) -> bool:
@@ -90,20 +111,26 @@ def _bounds(line: Sequence[Point]) -> Box:
     return (min(xs), min(ys), max(xs), max(ys)) if line else (0.0, 0.0, 0.0, 0.0)
 
 
-def _pieces(line: Sequence[Point]) -> Iterator[tuple[Point, Point, Point, Point]]:
+def _pieces(line: Sequence[Point]) -> Iterator[Piece]:
     for i in range(0, len(line) - 3, 3):
         yield line[i], line[i + 1], line[i + 2], line[i + 3]
 
 
-def _runs_through(line: Sequence[Point], box: Box) -> bool:
-    pending = list(_pieces(line))
+def _runs_through(pieces: Sequence[Piece], box: Box) -> bool:
+    """Whether a line comes into the box, or so close that the eye cannot tell."""
+    left, top, right, bottom = box
+    pending = list(pieces)
     while pending:
         a, b, c, d = pending.pop()
-        left, top, right, bottom = _bounds((a, b, c, d))
-        # A straight line has no height: touching counts, or it would never be found.
-        if left > box[2] or right < box[0] or top > box[3] or bottom < box[1]:
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = a, b, c, d
+        west, east = min(ax, bx, cx, dx), max(ax, bx, cx, dx)
+        if west > right or east < left:
             continue
-        if right - left < FINE and bottom - top < FINE:
+        north, south = min(ay, by, cy, dy), max(ay, by, cy, dy)
+        # A straight line has no height: touching counts, or it would never be found.
+        if north > bottom or south < top:
+            continue
+        if (east - west < FINE and south - north < FINE) or (left <= ax <= right and top <= ay <= bottom):
             return True
         ab, bc, cd = _middle(a, b), _middle(b, c), _middle(c, d)
         abc, bcd = _middle(ab, bc), _middle(bc, cd)
@@ -138,15 +165,15 @@ def _distance(line: Sequence[Point], box: Box) -> float:
     )
 
 
-def _candidate_centres(line: Sequence[Point], width: float, at: Point) -> list[Point]:
-    """Where a label could stand: beside its line, closest to ``at`` first; then on it."""
+def _candidate_centres(line: Sequence[Point], at: Point, width: float) -> list[tuple[Point, bool]]:
+    """Where a label could stand: beside its line, closest to ``at`` first; then on it, which is told."""
     beside: list[Point] = []
     on: list[Point] = []
     for (x, y), (dx, dy) in _along(line):
         length = math.sqrt(dx * dx + dy * dy) or 1.0
         u, v = dx / length, dy / length
         # So far across the line that the box, seen from the line, begins 4 px away from it.
-        for gap in (3.0, 6.0, 10.0):
+        for gap in GAPS:
             away = gap + abs(v) * width / 2 + abs(u) * HALF
             beside += [(x - v * away, y + u * away), (x + v * away, y - u * away)]
         on.append((x, y))
@@ -156,7 +183,4 @@ def _candidate_centres(line: Sequence[Point], width: float, at: Point) -> list[P
 
     middle = on[len(on) // 2]
     on.sort(key=lambda centre: (centre[0] - middle[0]) ** 2 + (centre[1] - middle[1]) ** 2)
-    clear = [
-        centre for centre in sorted(beside, key=by_distance) if not _runs_through(line, _box(centre, width))
-    ]
-    return [(round(x, 1), round(y, 1)) for x, y in clear + on]
+    return [(centre, False) for centre in sorted(beside, key=by_distance)] + [(centre, True) for centre in on]

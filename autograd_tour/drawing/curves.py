@@ -15,11 +15,12 @@ from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.drawing.thinning import Stretch, stretches
 from autograd_tour.text import number
 
-__all__ = ["Series", "curves"]
+__all__ = ["MOST_LABEL", "Area", "Series", "curves", "plot"]
 
 LEFT: Final = 76.0
 PLOT: Final = (640.0, 330.0)
 TOP: Final = 96.0
+SHADED: Final = "Shaded: the line goes up and down faster than can be drawn."
 BELOW: Final = 62.0
 MOST_LABEL: Final = 230.0
 COLOURS: Final = (LIGHT.forward, LIGHT.backward, LIGHT.saved, LIGHT.ink, LIGHT.muted, LIGHT.error)
@@ -35,6 +36,26 @@ class Series:
 
     name: str
     points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where lines are drawn, in px: left of it stand the numbers of y, below it those of x."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Its lower edge."""
+        return self.top + self.height
 
 
 def curves(
@@ -56,18 +77,34 @@ def curves(
     are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
     """
     prefix = prefix or prefix_for(repr((title, desc, x_label, y_label, log_x, log_y, tuple(series))))
-    kept = [Series(curve.name, [p for p in curve.points if _drawable(p, log_x, log_y)]) for curve in series]
-    every = [point for curve in kept for point in curve.points]
-    width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, text_width(s.name, 13, True)) for s in kept)])
+    names = [
+        text_width(s.name, 13, True) for s in series if any(_drawable(p, log_x, log_y) for p in s.points)
+    ]
+    width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, name) for name in names)])
     height = TOP + PLOT[1] + BELOW
     body = [label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)]
     body.append(label(28, TOP - 20, fit(y_label, width - 56, 13), LIGHT.muted, size=13))
-    if not every:
+    drawn = plot(series, Area(LEFT, TOP, *PLOT), x_label, log_x=log_x, log_y=log_y)
+    if not drawn:
         body.append(label(28, TOP + 30, "Nothing to draw: no finite point.", LIGHT.muted, size=14))
         return frame("".join(body), width, TOP + 60, title=title, desc=desc, prefix=prefix, theme=theme)
-    x_scale = _scale([x for x, _ in every], LEFT, LEFT + PLOT[0], log_x, pad=0.0)
-    y_scale = _scale([y for _, y in every], TOP + PLOT[1], TOP, log_y, pad=0.05)
-    body += _grid(x_scale, y_scale, x_label)
+    return frame("".join([*body, *drawn]), width, height, title=title, desc=desc, prefix=prefix, theme=theme)
+
+
+def plot(
+    series: Sequence[Series], area: Area, x_label: str, *, log_x: bool = False, log_y: bool = False
+) -> list[str]:
+    """The lines with their axes, as pieces of SVG; nothing if no point can be drawn.
+
+    Names take up to :data:`MOST_LABEL` px to the right of ``area``, and what stands below it 62 px.
+    """
+    kept = [Series(curve.name, [p for p in curve.points if _drawable(p, log_x, log_y)]) for curve in series]
+    every = [point for curve in kept for point in curve.points]
+    if not every:
+        return []
+    x_scale = _scale([x for x, _ in every], area.left, area.right, log_x, pad=0.0)
+    y_scale = _scale([y for _, y in every], area.bottom, area.top, log_y, pad=0.05)
+    body = list(_grid(x_scale, y_scale, x_label))
     ends: list[tuple[float, str, str]] = []
     pieces = [list(_pieces(curve.points, x_scale, y_scale)) for curve in series]
     # Bands lie below all lines: they would hide them.
@@ -75,8 +112,7 @@ def curves(
         if stretch.lower:
             body.append(_band(stretch, colour))
     if any(stretch.lower for line_stretches in pieces for stretch in line_stretches):
-        note = "Shaded: the line goes up and down faster than can be drawn."
-        body.append(label(LEFT, height - 18, note, LIGHT.muted))
+        body.append(label(area.left, area.bottom + BELOW - 18, SHADED, LIGHT.muted))
     for i, (stretch, colour) in _coloured(pieces):
         if not stretch.lower:
             body.append(_path(stretch.points, colour, DASHES[i % len(DASHES)]))
@@ -86,8 +122,7 @@ def curves(
             last = (x_scale(curve.points[-1][0]), y_scale(curve.points[-1][1]))
             body += [_mark(i, x, y, colour) for x, y in [*_marked(pieces[i]), last]]
             ends.append((y_scale(curve.points[-1][1]), curve.name, colour))
-    body += _names(ends)
-    return frame("".join(body), width, height, title=title, desc=desc, prefix=prefix, theme=theme)
+    return [*body, *_names(ends, area)]
 
 
 def _drawable(point: Point, log_x: bool, log_y: bool) -> bool:
@@ -110,17 +145,22 @@ def _scale(values: list[float], start: float, end: float, log: bool, pad: float)
 
 
 def _grid(x_scale: Scale, y_scale: Scale, x_label: str) -> Iterator[str]:
-    right, bottom = LEFT + PLOT[0], TOP + PLOT[1]
-    for tick in nice_ticks(y_scale.low, y_scale.high, 6, y_scale.log):
+    left, right, bottom = x_scale.start, x_scale.end, y_scale.start
+    for tick in nice_ticks(y_scale.low, y_scale.high, _tick_count(bottom - y_scale.end), y_scale.log):
         y = y_scale(tick)
-        yield line(LEFT, y, right, y, LIGHT.muted, extra=' stroke-opacity="0.2"')
-        yield label(LEFT - 10, y + 4.2, number(tick), LIGHT.muted, anchor="end")
+        yield line(left, y, right, y, LIGHT.muted, extra=' stroke-opacity="0.2"')
+        yield label(left - 10, y + 4.2, number(tick), LIGHT.muted, anchor="end")
     for tick in nice_ticks(x_scale.low, x_scale.high, 8, x_scale.log):
         x = x_scale(tick)
         yield line(x, bottom, x, bottom + 5, LIGHT.muted)
         yield label(x, bottom + 20, number(tick), LIGHT.muted, anchor="middle")
-    yield line(LEFT, bottom, right, bottom, LIGHT.muted)
-    yield label(right, bottom + 44, fit(x_label, PLOT[0], 13), LIGHT.muted, size=13, anchor="end")
+    yield line(left, bottom, right, bottom, LIGHT.muted)
+    yield label(right, bottom + 44, fit(x_label, right - left, 13), LIGHT.muted, size=13, anchor="end")
+
+
+def _tick_count(height: float) -> int:
+    """About as many numbers of y as have room: 6, or fewer in a low picture."""
+    return max(3, min(6, round(height / 40)))
 
 
 def _pieces(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> Iterator[Stretch]:
@@ -178,16 +218,16 @@ def _mark(i: int, x: float, y: float, colour: str) -> str:
     return f'<path d="{shape}" {look}/>\n'
 
 
-def _names(ends: list[tuple[float, str, str]]) -> Iterator[str]:
+def _names(ends: list[tuple[float, str, str]], area: Area) -> Iterator[str]:
     """Names beside the ends of their lines, moved apart where these meet."""
-    low, gap = TOP + 4, 18.0
+    low, gap = area.top + 4, 18.0
     ordered = sorted(ends, key=lambda end: end[0])
     places = [max(y + 4.5, low) for y, _, _ in ordered]
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + gap)
     # What was pushed out at the bottom pushes back.
-    limit = TOP + PLOT[1] + 4
+    limit = area.bottom + 4
     for i in reversed(range(len(places))):
         places[i] = min(places[i], limit - gap * (len(places) - 1 - i))
     for y, (_, name, colour) in zip(places, ordered, strict=True):
-        yield label(LEFT + PLOT[0] + 14, y, fit(name, MOST_LABEL, 13, True), colour, size=13, bold=True)
+        yield label(area.right + 14, y, fit(name, MOST_LABEL, 13, True), colour, size=13, bold=True)

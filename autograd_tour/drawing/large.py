@@ -7,17 +7,22 @@ enters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from autograd_tour.drawing.sizes import label_width
-from autograd_tour.views.picture import Link, Scene
+from autograd_tour.views.picture import Direction, Link, Scene
 
-__all__ = ["CROWDED", "LARGE", "Pair", "beside", "labels", "pairs_dot", "pairs_of"]
+__all__ = ["CROWDED", "LARGE", "Pair", "beside", "direct", "labels", "pairs_dot", "pairs_of", "routed"]
 
 LARGE = 300
 """From this many cards on."""
 CROWDED = 400
 """Or from this many links on."""
+
+PASSED = 20_000
+"""Ranks that all lines together may pass: each is a place that the engine has to find."""
+PASSED_EACH = 10
+"""Or so many for each card, if that is more."""
 
 BESIDE = 12.0
 """Distance between two links of one pair, px."""
@@ -40,7 +45,60 @@ def pairs_of(scene: Scene) -> dict[Pair, list[int]]:
     return pairs
 
 
-def pairs_dot(scene: Scene, pairs: dict[Pair, list[int]], sizes: Sequence[Point]) -> str:
+def routed(pairs: Collection[Pair], count: int) -> list[Pair]:
+    """The pairs of ``count`` cards whose lines the engine lays out: all, or else the shortest.
+
+    One tensor that every one of 1,500 steps uses has lines across a million ranks. Those that are left out
+    are drawn straight to where they end, see :func:`direct`.
+    """
+    rank = _ranks(pairs, count)
+    most, total = max(PASSED, PASSED_EACH * count), 0
+    short: set[Pair] = set()
+    for pair in sorted(pairs, key=lambda pair: rank[pair[1]] - rank[pair[0]]):
+        total += max(0, rank[pair[1]] - rank[pair[0]] - 1)
+        if total > most:
+            break
+        short.add(pair)
+    return [pair for pair in pairs if pair in short]
+
+
+def _ranks(pairs: Iterable[Pair], count: int) -> list[int]:
+    """The rank of each card: behind all before it; what nothing is before stands close to its first user."""
+    users: list[list[int]] = [[] for _ in range(count)]
+    before = [0] * count
+    for a, b in pairs:
+        users[a].append(b)
+        before[b] += 1
+    starts = [card for card in range(count) if not before[card]]
+    rank = [0] * count
+    pending = list(starts)
+    while pending:  # what stands on a loop keeps rank 0
+        card = pending.pop()
+        for user in users[card]:
+            rank[user] = max(rank[user], rank[card] + 1)
+            before[user] -= 1
+            if not before[user]:
+                pending.append(user)
+    for card in starts:
+        rank[card] = min((rank[user] for user in users[card]), default=1) - 1
+    return rank
+
+
+def direct(a: Point, b: Point, sizes: tuple[Point, Point], direction: Direction) -> tuple[Point, ...]:
+    """A line from a card with the centre ``a`` to one with the centre ``b``, without regard to others."""
+    along = 0 if direction == "LR" else 1
+    reach = [size[along] / 2 for size in sizes]
+    start, end = list(a), list(b)
+    start[along] += reach[0]
+    end[along] -= reach[1]
+    third = (end[along] - start[along]) / 3
+    near, far = list(start), list(end)
+    near[along] += third
+    far[along] -= third
+    return tuple((x, y) for x, y in (start, near, far, end))
+
+
+def pairs_dot(scene: Scene, pairs: Collection[Pair], sizes: Sequence[Point]) -> str:
     """DOT for the engine; an edge is known by its two cards."""
     limit = "0.03" if len(scene.cards) < _SHORT else "0.02"
     distances = f"nodesep=0.3 ranksep={_gap(scene) / 72:.2f}"
@@ -63,7 +121,7 @@ def _gap(scene: Scene) -> float:
     return max((label_width(link.label) for link in scene.links), default=0.0) + 2 * ROOM
 
 
-def beside(points: Sequence[Point], index: int, count: int, direction: str) -> tuple[Point, ...]:
+def beside(points: Sequence[Point], index: int, count: int, direction: Direction) -> tuple[Point, ...]:
     """The course of link ``index`` of ``count`` that share one course."""
     shift = _shift(index, count)
     if not shift:

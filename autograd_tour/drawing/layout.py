@@ -11,9 +11,20 @@ from msgspec.structs import replace
 from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
 from autograd_tour.drawing.engine import lay_out
-from autograd_tour.drawing.large import CROWDED, LARGE, Pair, beside, labels, pairs_dot, pairs_of
+from autograd_tour.drawing.large import (
+    CROWDED,
+    LARGE,
+    Pair,
+    beside,
+    direct,
+    labels,
+    pairs_dot,
+    pairs_of,
+    routed,
+)
 from autograd_tour.drawing.sizes import ARROW, card_height, card_width
 from autograd_tour.errors import EngineError
+from autograd_tour.progress import doing
 from autograd_tour.views.picture import Scene
 
 __all__ = ["Course", "Layout", "Point", "place"]
@@ -72,7 +83,9 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     large = len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
     pairs = pairs_of(scene) if large else None
     sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
-    raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, pairs, sizes), engine, timeout)
+    short = routed(pairs, len(sizes)) if pairs is not None else []
+    with doing("layout"):
+        raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, short, sizes), engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))
@@ -89,6 +102,9 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
                 (cards[edge.tail], cards[edge.head]): tuple(_points(edge.pos, height))
                 for edge in answer.edges
             }
+            for a, b in pairs.keys() - set(short):
+                ends = sizes[a], sizes[b]
+                lines_of[a, b] = direct(centres[a], centres[b], ends, scene.direction)
             lines = [lines_of.get(pair, ()) for pair in pairs]
             places = labels(scene, pairs, centres, sizes, lines)
             return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing import Direction, ThemeName
 from autograd_tour.errors import UsageError
+from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
@@ -23,6 +24,7 @@ __all__ = [
     "DEFAULT_FORMATS",
     "DEFAULT_VIEWS",
     "PICTURES",
+    "RUN",
     "Format",
     "Settings",
     "chosen_views",
@@ -36,10 +38,13 @@ ACCUMULATION = "accumulation"
 DIFF = "diff"
 """The picture of two graphs; see :func:`autograd_tour.views.diff.diff`."""
 
-DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION)
+RUN = "run"
+"""The view that shows the run of a program that trains; a trace may have none."""
+
+DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
 PICTURES = frozenset({"svg", "pdf", "png"})
-"""The formats that show a ledger as a chart."""
+"""The formats that show a ledger or a run."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,9 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
         yield DIFF, picture_of(trace, DIFF)
         return
     seen = simplified(trace, settings)
+    missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
-        if settings.views or name != ACCUMULATION or trace.ledger is not None:
+        if settings.views or not missing.get(name, False):
             yield name, picture_of(seen, pick_view(name))
 
 
@@ -112,9 +118,10 @@ def simplified(trace: Trace, settings: Settings) -> Trace:
         UsageError: nothing is called as ``settings.focus`` says.
     """
     graph = trace.graph
-    if settings.focus is not None:
-        return replace(trace, graph=focus(graph, settings.focus))
-    return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
+    with doing("folding"):
+        if settings.focus is not None:
+            return replace(trace, graph=focus(graph, settings.focus))
+        return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
 
 
 def pick_view(name: str) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from autograd_tour.drawing import dot
 from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.record.trace import Trace
-from autograd_tour.views.picture import Chart
+from autograd_tour.views.picture import Film, Scene
 
 __all__ = ["writer"]
 
 
 class Dot(Format):
-    """DOT with all the text of the picture. The ledger is a chart, not a graph, and has none."""
+    """DOT with all the text of the picture. A ledger or a run is no graph, and has none."""
 
     name = "dot"
     summary = "each graph view as DOT text"
@@ -23,7 +23,7 @@ class Dot(Format):
         return {
             f"{stem}-{name}.dot": dot(picture, settings.direction)
             for name, picture in chosen_views(trace, settings)
-            if not isinstance(picture, Chart)
+            if isinstance(picture, Scene | Film)
         }
 
 

@@ -8,6 +8,7 @@ from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_pdf import check_pdf, pdf
+from autograd_tour.progress import counted
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.picture import Film
 
@@ -39,7 +40,7 @@ class Pdf(Format):
             pages = on_paper(picture, settings)
             files[f"{stem}-{name}.pdf"] = pdf(pages, f"{stem}, {name}" if len(pages) > 1 else "")
             if isinstance(picture, Film) and not picture.plays:
-                single = numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in pages])
+                single = numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in counted(pages, "frame")])
                 files |= single
                 files[f"{stem}-{name}.tex"] = _beamer(list(single)).encode()
         return files

@@ -8,6 +8,7 @@ from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
 from autograd_tour.formats.svg import on_paper
 from autograd_tour.formats.to_png import png
+from autograd_tour.progress import counted
 from autograd_tour.record.trace import Trace
 
 __all__ = ["writer"]
@@ -23,7 +24,7 @@ class Png(Format):
         """``STEM-VIEW.png`` for each view; of a film a numbered one for each frame."""
         files: dict[str, bytes] = {}
         for name, picture in chosen_views(trace, settings):
-            pictures = [png(svg, settings.scale) for svg in on_paper(picture, settings)]
+            pictures = [png(svg, settings.scale) for svg in counted(on_paper(picture, settings), "frame")]
             if len(pictures) == 1:
                 files[f"{stem}-{name}.png"] = pictures[0]
             else:

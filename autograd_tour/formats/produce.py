@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.formats.base import DEFAULT_FORMATS, Settings
 from autograd_tour.formats.registry import registry
+from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 
@@ -21,5 +22,6 @@ def files_of_trace(name: str, trace: Trace, settings: Settings) -> dict[str, str
     wanted = [pick("format", choice, formats) for choice in settings.formats or DEFAULT_FORMATS]
     files: dict[str, str | bytes] = {}
     for choice in dict.fromkeys(wanted):
-        files |= formats[choice].files(name, trace, settings)
+        with doing(choice):
+            files |= formats[choice].files(name, trace, settings)
     return files

@@ -5,27 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from autograd_tour.drawing import Direction, ThemeName
 from autograd_tour.errors import UsageError
-from autograd_tour.formats.base import ACCUMULATION, Format, Settings
+from autograd_tour.formats.base import ACCUMULATION, PICTURES, RUN, Format, Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.formats.registry import registry
 from autograd_tour.formats.write import write_all
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.run import Run
+from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
-from autograd_tour.reports import report
+from autograd_tour.reports import report as report_of
 
 __all__ = ["dot", "report", "save", "svg"]
 
 STEM = "trace"
 
+CALLS = 8
+"""Calls in the ledger of a run."""
+
 
 def save(
-    what: Graph | Ledger | Trace,
+    what: Graph | Ledger | Trace | Run,
     path: str | Path,
     *,
-    view: str = "graph",
+    view: str | None = None,
     ledger: Ledger | None = None,
     theme: ThemeName = "auto",
     direction: Direction = "LR",
@@ -33,12 +40,13 @@ def save(
     timeout: float = 60.0,
     scale: float = 2.0,
 ) -> Path:
-    """Write a graph, a ledger or both to ``path``; its ending says how.
+    """Write a graph, a ledger, both, or a run to ``path``; its ending says how.
 
     Endings are ``.svg``, ``.pdf``, ``.png``, ``.html``, ``.dot``, ``.json``, ``.txt``, and those that a
     format has of its own, as ``-jupyterquiz.json``. The file is written whole or not at all. ``ledger``
     goes into the report and the JSON too, and ``scale`` is the number of pixels of a PNG for each px of
-    the picture.
+    the picture. Without a ``view`` the picture is that of the graph, of a ledger its accumulation, of a run
+    what happens event by event.
 
     Raises:
         UsageError: an unknown ending or view, what can only be written as several files (the hint says
@@ -52,14 +60,35 @@ def save(
     return target
 
 
-def svg(what: Graph | Ledger | Trace, *, view: str = "graph", **options: Any) -> str:
+def svg(what: Graph | Ledger | Trace | Run, *, view: str | None = None, **options: Any) -> str:
     """The picture as SVG text; options as for :func:`save`."""
     return str(_content(what, "svg", view, None, **_defaults(options)))
 
 
-def dot(what: Graph | Trace, *, view: str = "graph", **options: Any) -> str:
+def dot(what: Graph | Trace | Run, *, view: str | None = None, **options: Any) -> str:
     """The graph as DOT text; options as for :func:`save`."""
     return str(_content(what, "dot", view, None, **_defaults(options)))
+
+
+def report(what: Graph | Trace | Run, ledger: Ledger | None = None, *, title: str = "trace") -> str:
+    """The text report of a graph and, if there is one, its accumulation ledger, or of a trace or run."""
+    trace = _trace(what, ledger)
+    return report_of(trace.graph, trace.ledger, trace.run, title=title)
+
+
+def _trace(what: Graph | Ledger | Trace | Run, ledger: Ledger | None) -> Trace:
+    """``what`` as a trace, with ``ledger`` if there is one."""
+    if isinstance(what, Ledger):
+        return Trace(Graph(), what)
+    if isinstance(what, Run):
+        what = Trace(what.graphs[0], ledger_of(what, CALLS), what)
+    elif isinstance(what, Graph):
+        what = Trace(what)
+    return what if ledger is None else replace(what, ledger=ledger)
+
+
+def _usual_view(what: Graph | Ledger | Trace | Run, name: str) -> str:
+    return RUN if isinstance(what, Run) and name in PICTURES else "graph"
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
@@ -88,9 +117,9 @@ def _format_of(name: str) -> str:
 
 
 def _content(
-    what: Graph | Ledger | Trace,
+    what: Graph | Ledger | Trace | Run,
     name: str,
-    view: str,
+    view: str | None,
     ledger: Ledger | None,
     theme: ThemeName,
     direction: Direction,
@@ -98,15 +127,13 @@ def _content(
     timeout: float,
     scale: float,
 ) -> str | bytes:
-    if isinstance(what, Trace):
-        trace = what if ledger is None else Trace(what.graph, ledger)
-    else:
-        trace = Trace(Graph(), what) if isinstance(what, Ledger) else Trace(what, ledger)
-    chosen = ACCUMULATION if isinstance(what, Ledger) else view
+    trace = _trace(what, ledger)
+    chosen = ACCUMULATION if isinstance(what, Ledger) else view or _usual_view(what, name)
     settings = Settings((name,), (chosen,), theme, direction, engine, timeout=timeout, scale=scale)
     files = files_of_trace(STEM, trace, settings)
     if not files:
-        raise UsageError(f"a ledger cannot be written as .{name}", "Use .svg, .pdf, .png, .txt or .json")
+        noun = "run" if chosen == RUN else "ledger"
+        raise UsageError(f"a {noun} cannot be written as .{name}", "Use .svg, .pdf, .png, .txt or .json")
     whole = f"{STEM}-{chosen}.{name}"  # the frames of a film stand beside the film itself
     if len(files) > 1 and whole not in files:
         raise UsageError(

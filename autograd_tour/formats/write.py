@@ -5,31 +5,48 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.waiting import WaitingSignals
 
 __all__ = ["write_all"]
 
 _HINT = "Name a folder you can write to with -o DIR"
 
 
-def write_all(folder: str | os.PathLike[str], files: Mapping[str, str | bytes]) -> list[Path]:
+def write_all(
+    folder: str | os.PathLike[str],
+    files: Mapping[str, str | bytes],
+    announce: Callable[[], object] | None = None,
+) -> list[Path]:
     r"""Write every file of ``files`` (name to content) into ``folder``, or none; the paths, in order.
 
     ``folder`` is made if it is missing. Text is written as UTF-8 with ``\n`` line ends. Each file
     goes into a temporary file beside its place first, so a full disk shows before anything is
-    replaced. A symbolic link is replaced by the file, what it points to is left alone. Files that
-    ``files`` does not name are never touched.
+    replaced. A ``folder`` that is a symbolic link is followed; a link in the place of a file is replaced
+    by the file, what it points to is left alone. Files that ``files`` does not name are never touched.
+
+    ``announce`` is called when all files are there; what it raises undoes them. Signals that end the process
+    (Ctrl-C, SIGTERM) wait until all is written, or nothing is.
 
     Raises:
         UsageError: the folder cannot be made or written, something that is not a file stands in a
             file's place, the disk is full, or a name is not a plain file name. What stood there
             before still stands there.
     """
-    directory = Path(folder)
+    with WaitingSignals() as signals:
+        return _write_all(Path(folder), files, announce, signals)
+
+
+def _write_all(
+    directory: Path,
+    files: Mapping[str, str | bytes],
+    announce: Callable[[], object] | None,
+    signals: WaitingSignals,
+) -> list[Path]:
     for name in files:
         _check_name(name)
     contents = {directory / name: _as_bytes(content) for name, content in files.items()}
@@ -42,7 +59,8 @@ def write_all(folder: str | os.PathLike[str], files: Mapping[str, str | bytes]) 
             # Noted before it exists: a write that stops halfway leaves a file to be removed.
             staged[path] = path.with_name(f".{secrets.token_hex(8)}.tmp")
             _write_new(staged[path], content, _mode(path))
-        _replace_all(staged)
+            signals.stop()
+        _replace_all(staged, announce, signals)
     except OSError as error:
         _remove_folders(new_folders, staged.values())
         raise UsageError(f"cannot write in {directory}: {_reason(error)}", _HINT) from error
@@ -90,13 +108,18 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
 
 
-def _replace_all(staged: Mapping[Path, Path]) -> None:
-    """Move every temporary file into its place; if one cannot move, put back what was replaced."""
+def _replace_all(
+    staged: Mapping[Path, Path], announce: Callable[[], object] | None, signals: WaitingSignals
+) -> None:
+    """Move every temporary file into its place; if one cannot move, or all be told, put back what was."""
     backups: dict[Path, Path | None] = {}
     try:
         for path, temporary in staged.items():
             backups[path] = _second_name(path)
             temporary.replace(path)
+        with signals.at_once():
+            if announce is not None:
+                announce()
     except BaseException:
         for path, backup in backups.items():
             with suppress(OSError):

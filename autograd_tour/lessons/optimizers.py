@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from autograd_tour.lessons.thermometer import loss_fn, model
+from autograd_tour.progress import counted
 
 __all__ = ["Outcome", "best_fit", "found_optimizers", "run_all", "train_with"]
 
@@ -60,7 +61,7 @@ def run_all(n_epochs: int, learning_rate: float, t_u: Tensor, t_c: Tensor) -> tu
     """:func:`train_with` for each of :func:`found_optimizers`, from w = 1, b = 0."""
     return tuple(
         train_with(name, make, n_epochs, t_u, t_c, lr=learning_rate)
-        for name, make in found_optimizers().items()
+        for name, make in counted(tuple(found_optimizers().items()), "optimizer")
     )
 
 

@@ -10,6 +10,7 @@ from autograd_tour.errors import ProgramError
 from autograd_tour.formats import Settings
 from autograd_tour.formats.base import ACCUMULATION, DEFAULT_FORMATS, DEFAULT_VIEWS, PICTURES
 from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.progress import doing
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.run import Run
 from autograd_tour.record.run_ledger import ledger_of
@@ -34,12 +35,13 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     """The trace of ``program``, with its ledger where a chosen file shows it and ``ledger`` asks for one.
 
     Raises:
-        ProgramError: the program failed, or has nothing to trace.
+        ProgramError: the program failed, has nothing to trace, or its .grad cannot be followed.
     """
     formats = set(settings.formats or DEFAULT_FORMATS)
     drawn = bool(formats & PICTURES) and ACCUMULATION in (settings.views or DEFAULT_VIEWS)
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
-    run = follow(program, keep=settings.keep, ceiling=settings.ceiling)
+    with doing("tracing"):
+        run = follow(program, keep=settings.keep, ceiling=settings.ceiling)
     graph = run.graphs[0]
     wanted = ledger and (drawn or written)
     if run.trains:
@@ -48,16 +50,19 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     if not wanted:
         return Trace(graph)
     try:
-        book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
-    except ProgramError as error:  # the graph is whole, and worth having
+        with doing("calling backward again"):
+            book = accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)
+    except ProgramError as error:
+        if ACCUMULATION in settings.views:
+            raise
+        # The graph is whole, and worth having.
         note = f"backward could not be followed again and again: {error.message}"
         return Trace(replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, note))))
     return Trace(graph, book)
 
 
 def _own_ledger(program: Callable[[], object], run: Run, settings: Settings) -> Ledger:
-    """The ledger of a program that calls backward itself: from its run, if that has calls enough."""
-    book = ledger_of(run, settings.calls)
-    if book.calls == settings.calls:
-        return book
+    """The ledger of a program that calls backward itself: from its run, if it is a loop."""
+    if run.backward_calls > 1:
+        return ledger_of(run, settings.calls)
     return accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)

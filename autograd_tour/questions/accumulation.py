@@ -37,6 +37,7 @@ def again(subject: Subject) -> Iterator[Question]:
         if account.name
         and count[account.name] == 1
         and all(first(call.contribution) for call in account.keep[:2])
+        and all(first(calls[1].after) is not None for calls in (account.keep, account.none))  # no overflow
         and _small(account)
     ]
     for account in small[:MOST]:

@@ -15,31 +15,39 @@ CHOICES = 4
 
 def questions(subject: Subject) -> Iterator[Question]:
     """Moments in which the engine has a choice."""
-    senders: dict[str, set[str]] = {}
     ran = [frame.node for frame in subject.frames[1:]]
-    node_ids = set(ran)
+    node_ids = dict.fromkeys(ran)
+    senders: dict[str, set[str]] = {node: set() for node in node_ids}
+    receivers: dict[str, set[str]] = {node: set() for node in node_ids}
     for edge in subject.graph.select("gradient"):
         if edge.src in node_ids and edge.dst in node_ids:
-            senders.setdefault(edge.dst, set()).add(edge.src)
+            senders[edge.dst].add(edge.src)
+            receivers[edge.src].add(edge.dst)
+    position = {node: number for number, node in enumerate(ran)}
+    missing = {node: len(before) for node, before in senders.items()}
+    ready_now = {node for node in node_ids if not missing[node]}
     done: set[str] = set()
     count = 0
     accumulators = {node for node in node_ids if subject.nodes[node].kind == "accumulate"}
     # A folded card is many nodes: beside it only accumulators, which always go first, are sure to be next.
     folded = {node for node in node_ids if subject.nodes[node].kind == "group"}
     for index, node in enumerate(ran[:-1]):
+        if count == MOST:
+            return
         done.add(node)
+        ready_now.discard(node)
+        for other in receivers[node]:
+            missing[other] -= 1
+            if not missing[other]:
+                ready_now.add(other)
         following = ran[index + 1]
         if subject.vague(node) or subject.vague(following) or (folded and following not in accumulators):
             continue
-        if senders.get(following, set()) & folded:
+        if senders[following] & folded or len(ready_now) < 2:
             continue
-        waiting = ran[index + 1 :]
-        ready = [other for other in waiting if senders.get(other, set()) <= done]
-        near = [
-            other for other in waiting if other not in ready and senders.get(other, set()) & {node, *ready}
-        ]
-        if len(ready) < 2 or count == MOST:
-            continue
+        ready = sorted(ready_now, key=position.__getitem__)
+        next_to_them = set().union(*(receivers[other] for other in (node, *ready))) - ready_now
+        near = sorted(next_to_them, key=position.__getitem__)
         # Which of two accumulators goes first, nobody can know.
         tied = {following} | (accumulators & set(ready) if following in accumulators else set())
         others = [other for other in (*ready, *near) if other not in tied and not subject.vague(other)]
@@ -50,7 +58,7 @@ def questions(subject: Subject) -> Iterator[Question]:
         count += 1
         answer = names[0]
         wrong = [
-            Wrong(name, _why(subject, other in ready, senders.get(other, set()) - done))
+            Wrong(name, _why(subject, other in ready_now, senders[other] - done))
             for name, other in zip(names[1:], offered[1:], strict=True)
         ]
         accumulates = subject.nodes[offered[0]].kind == "accumulate"

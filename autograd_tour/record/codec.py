@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import msgspec
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from autograd_tour.errors import GraphError, TraceFileError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
+from autograd_tour.record.numbers import check_ledger, check_numbers, check_run_numbers
 from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
@@ -64,7 +66,7 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
     Raises:
         TraceFileError: not JSON, not one of our files, another schema, a field of the wrong type
             (the message has its path), nested too deep, or a graph that is none: an edge names a node
-            that is missing, for instance.
+            that is missing, for instance, or text stands where a number should.
     """
     hint = "Make it anew with: autograd-tour render TARGET -f json"
     try:
@@ -83,19 +85,54 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
         file = msgspec.json.decode(text, type=_File)
     except msgspec.DecodeError as error:
         raise TraceFileError(f"{source} is damaged: {error}", hint) from None
+    except UnicodeDecodeError:
+        reason = f"a byte that is not UTF-8 - at `{_not_utf8(text)}`"
+        raise TraceFileError(f"{source} is damaged: {reason}", hint) from None
     except RecursionError:
         raise TraceFileError(f"{source} is nested too deep to be a trace", hint) from None
+    run = None if file.run is None else replace(file.run, graphs=(file.graph, *file.run.graphs))
+    trace = Trace(file.graph, file.ledger, run)
     try:
-        validate(file.graph)
+        _check(trace)
     except GraphError as error:
-        where = f"`$.graph.{error.path}`"
-        raise TraceFileError(f"{source} is damaged: {error.reason} - at {where}", hint) from None
-    run = file.run
-    if run is not None:
-        run = replace(run, graphs=(file.graph, *run.graphs))
-        try:
-            validate_run(run)
-        except GraphError as error:
-            where = f"`$.run.{error.path}`"
-            raise TraceFileError(f"{source} is damaged: {error.reason} - at {where}", hint) from None
-    return Trace(file.graph, file.ledger, run)
+        raise TraceFileError(f"{source} is damaged: {error.reason} - at `$.{error.path}`", hint) from None
+    return trace
+
+
+def _check(trace: Trace) -> None:
+    """Nothing, if all parts of ``trace`` are sound; the path of an error begins with the part."""
+    part = "graph"
+    try:
+        validate(trace.graph)
+        check_numbers(trace.graph)
+        if trace.ledger is not None:
+            part = "ledger"
+            check_ledger(trace.ledger)
+        if trace.run is not None:
+            part = "run"
+            validate_run(trace.run)
+            check_run_numbers(trace.run)
+    except GraphError as error:
+        raise GraphError(error.reason, f"{part}.{error.path}") from None
+
+
+def _not_utf8(text: str | bytes) -> str:
+    """The path of the first field, or key, with a byte that is not UTF-8; ``$`` if that cannot be told."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    try:
+        # Each such byte becomes half a surrogate pair, which no UTF-8 can hold.
+        return next(_unpaired(json.loads(raw.decode("utf-8", "surrogateescape")), "$"), "$")
+    except (ValueError, RecursionError):
+        return "$"
+
+
+def _unpaired(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, str) and not value.isascii() and any("\udc80" <= c <= "\udcff" for c in value):
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unpaired(key, path)
+            yield from _unpaired(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _unpaired(item, f"{path}[{i}]")

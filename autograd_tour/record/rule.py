@@ -6,9 +6,11 @@ an arrow, the formula, the line with numbers, the wrong answers of a question, a
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from autograd_tour.record.facts import Number
 
@@ -73,6 +75,10 @@ class Constant(Expression, frozen=True, array_like=True, omit_defaults=True, tag
     """A number that stands in the rule. Text where JSON has no number: ``"inf"``, ``"-inf"``, ``"nan"``."""
 
     value: Number = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            force_setattr(self, "value", str(self.value))
 
 
 class Symbol(Expression, frozen=True, array_like=True, omit_defaults=True, tag="symbol", gc=False):

@@ -123,6 +123,8 @@ SIGNATURES: Mapping[str, int] = {
     "sum_but": 1,
     "beside": 1,
     "attention": 2,
+    "heads_repeated": 1,
+    "heads_summed": 1,
     "over_norm": 2,
     # halves of a row; complex numbers and their parts
     "half": 1,
@@ -194,6 +196,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "block": ("inside",),
     "zero_slice": ("dim", "inside"),
     "zeros_behind": ("size",),
+    **dict.fromkeys(("heads_repeated", "heads_summed"), ("count",)),
     "let": ("name",),
 }
 """The options without which a function cannot be written."""
@@ -213,11 +216,11 @@ def fault(rule: Rule | None) -> str:
         count += 1
         if depth > DEEPEST or count > LARGEST:
             return "a rule is too large"
-        if isinstance(item, Constant) and isinstance(item.value, str):
+        if isinstance(item, Constant):
             try:
                 float(item.value)
-            except ValueError:
-                return f"{item.value[:40]!r} is no number"
+            except (ValueError, OverflowError):
+                return f"{str(item.value)[:40]!r} is no number"
         if not isinstance(item, Apply):
             continue
         if item.function not in SIGNATURES:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
-from autograd_tour.record.node import Saved
+from autograd_tour.record.node import Node, Saved
+from autograd_tour.record.run import Run
+from autograd_tour.reports.run import run_report
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
@@ -34,8 +36,10 @@ def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
     return _tensor_text(facts, shape=shape, digits=DIGITS)
 
 
-def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") -> str:
-    """The text report of a graph and, if there is one, its accumulation ledger."""
+def report(
+    graph: Graph, ledger: Ledger | None = None, run: Run | None = None, *, title: str = "trace"
+) -> str:
+    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run."""
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
@@ -45,6 +49,8 @@ def report(graph: Graph, ledger: Ledger | None = None, *, title: str = "trace") 
         parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
     if ledger is not None:
         parts.append(_ledger(ledger))
+    if run is not None:
+        parts.append(run_report(run))
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
@@ -107,9 +113,17 @@ def _backward(graph: Graph) -> str:
                 continue
             target = nodes[edge.dst]
             to = f"[{slot}] {target.grad_fn}"
-            rows.append(["", "", "", "", to, short(edge.rule) or "see formula", _text(sent)])
+            rows.append(["", "", "", "", to, _rule(edge, node), _text(sent)])
     header = ["step", "grad_fn", "operation", "receives", "sends to", "rule", "gradient sent"]
     return heading("Backward, in the engine's order") + table(header, rows, right=[0]) + _more(len(steps))
+
+
+def _rule(edge: Edge, node: Node) -> str:
+    """What the node does, and whether a hook did something to it on its way."""
+    slot = edge.slot[0]
+    listed = slot < len(node.formula) and node.formula[slot]
+    text = short(edge.rule) or ("see formula" if listed else "no rule known")
+    return f"{text}, then a hook" if "hooked" in edge.marks else text
 
 
 def _leaves(graph: Graph) -> str | None:

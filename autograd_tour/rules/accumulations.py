@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import Definition, G, X, by_slot, define
-from autograd_tour.rules.elementwise import ZERO, exp
+from autograd_tour.rules.elementwise import ZERO, exp, over
 from autograd_tour.rules.node import NodeView
 from autograd_tour.rules.normalisation import mean
 from autograd_tour.rules.structure import places, spread
@@ -59,8 +59,8 @@ def _with_mean(root: bool) -> Any:
         deviation, second = x - mean(x, dims=dims, groups=0), spread(node, Symbol("gradient", 1), dims)
         if not root:
             return first * (2 * deviation / left) + second / count
-        y = spread(node, node.result(), dims)
-        return first * (deviation / (left * y)) + second / count
+        y = spread(node, node.result(otherwise="std"), dims)
+        return first * over(deviation, left * y) + second / count
 
     return rule
 
@@ -105,6 +105,25 @@ def _pairs(node: NodeView, slot: int) -> Rule | None:
     return apply(function, G, *sides, turned=slot == 1)
 
 
+def _row_pairs(node: NodeView, _: int) -> Rule | None:
+    order = node.number("p")
+    if order is None:
+        return None
+    if order == 0:
+        return ZERO
+    by = "along" if order == 2 else f"by the {order:g}-norm of"
+    return Words(f"Σ over the pairs of rows, {by} their difference")
+
+
+def _renormed(node: NodeView, _: int) -> Words | None:
+    """Slices along a dimension whose norm is over the limit are scaled down to it."""
+    order = node.number("p")
+    if order is None:
+        return None
+    part = "the part along the slice" if order == 2 else f"a part by the slope of its {order:g}-norm"
+    return Words(f"slices over the limit: scaled, less {part}; others × 1")
+
+
 # ---- written at an index -----------------------------------------------------------------------
 
 
@@ -126,12 +145,19 @@ def _reduced(index: str, kind: str) -> Any:
             if slot == 1:
                 return apply("taken_at", G, where, **options)
             return G if node.flag("include_self") else apply("zero_at", G, where, **options)
-        return Words(_REDUCED[how][slot]) if how in _REDUCED else None
+        if how not in _REDUCED:
+            return None
+        if node.flag("include_self"):
+            return Words(_REDUCED[how][slot])
+        if slot == 0:
+            return apply("zero_at", G, where, **options)
+        # Torch counts what was left out among the equal ones.
+        return Words(_REDUCED[how][slot] + (", what was left out counts" if how in ("amax", "amin") else ""))
 
     return rule
 
 
-_REDUCED = {
+_REDUCED: Mapping[str, tuple[str, str]] = {
     "mean": ("÷ the number that met there", "taken at the indices, ÷ the number that met there"),
     "prod": (
         "× the product of the others that met there",
@@ -200,8 +226,8 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "AminmaxBackward0": by_slot(_aminmax, routed=True),
     "CdistBackward0": by_slot(_pairs),
     "EuclideanDistBackward0": by_slot(_pairs),
-    "PdistBackward0": define(Words("Σ over the pairs of rows, along their difference")),
-    "RenormBackward0": define(Words("rows over the limit: scaled, less the part along the row; others × 1")),
+    "PdistBackward0": by_slot(_row_pairs),
+    "RenormBackward0": by_slot(_renormed),
     "ScatterReduceBackward0": by_slot(_reduced("index", "gather"), routed=True),
     "IndexReduceBackward0": by_slot(_reduced("index", "rows"), routed=True),
     "IndexAddBackward0": by_slot(_index_add),
@@ -216,7 +242,7 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "CopySlices": define(_REPLACED, Words("the part in the view, as the operation on the view says")),
     # fused layers, and what works on stored elements only
     "EmbeddingBagBackward0": define(
-        Words("added to the rows used, as the bags were reduced"), Words("g · the row used"), routed=True
+        Words("added to the rows used, as the bags were reduced"), Words("{g} · the row used"), routed=True
     ),
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
@@ -228,13 +254,9 @@ ACCUMULATIONS: Mapping[str, Definition] = {
         name: by_slot(lambda _node, _slot: Words("through the gates of the cell"))
         for name in ("ThnnFusedLstmCellBackward0", "ThnnFusedGruCellBackward0")
     },
-    "MultiMarginLossBackward0": define(Words("−1 and +1 where the margin is not kept, by the reduction")),
-    "MultilabelMarginLossBackward0": define(
-        Words("−1 and +1 where the margin is not kept, by the reduction")
-    ),
     "SparseMmReduceImplBackward0": define(
-        Words("at the stored elements: the row of g · the row of the other, as reduced"),
-        Words("the sparse matrix, transposed, @ g, as reduced"),
+        Words("at the stored elements: the row of {g} · the row of the other, as reduced"),
+        Words("the sparse matrix, transposed, @ {g}, as reduced"),
     ),
     **dict.fromkeys(("ToSparseBackward0", "ToSparseBackward1"), define(Words("back to the dense layout"))),
 }

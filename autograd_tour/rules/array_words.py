@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from autograd_tour.record.rule import Apply
-from autograd_tour.rules.pieces import Level, Piece, bracket
+from autograd_tour.rules.pieces import Level, Piece, bracket, numeral
 
 __all__ = ["ARRAY_WRITERS"]
 
@@ -20,7 +20,8 @@ def _half(node: Apply, parts: Parts) -> Piece:
 
 def _solve(node: Apply, parts: Parts) -> Piece:
     side = "" if node.option("left") else ", from the right"
-    return Piece(f"solve({parts[0].text}, {parts[1].text}{side})")
+    unit = ", 1 on the diagonal" if node.option("unit") else ""
+    return Piece(f"solve({parts[0].text}, {parts[1].text}{unit}{side})")
 
 
 def _exp_block(_: Apply, parts: Parts) -> Piece:
@@ -37,16 +38,17 @@ def _inner_doubled(_: Apply, parts: Parts) -> Piece:
 
 
 def _later_products(_: Apply, parts: Parts) -> Piece:
-    return Piece(f"Σ of later g · the product of {parts[1].text} up to there without its own", Level.CHOICE)
+    g, x = (part.text for part in parts)
+    return Piece(f"Σ of {g} from here on · the product of {x} up to there without its own", Level.CHOICE)
 
 
 def _pairs_pulled(_: Apply, parts: Parts) -> Piece:
-    difference = _difference(parts)
-    return Piece(f"Σ g·({difference})/{bracket(parts[3], Level.POWER)} over the pairs", Level.CHOICE)
+    pull = f"({_difference(parts)})/{bracket(parts[3], Level.POWER)}"
+    return Piece(f"Σ {parts[0].text}·({pull}; 0 at 0) over the pairs", Level.CHOICE)
 
 
 def _pairs_signed(_: Apply, parts: Parts) -> Piece:
-    return Piece(f"Σ g·sign({_difference(parts)}) over the pairs", Level.CHOICE)
+    return Piece(f"Σ {parts[0].text}·sign({_difference(parts)}) over the pairs", Level.CHOICE)
 
 
 def _difference(parts: Parts) -> str:
@@ -55,6 +57,32 @@ def _difference(parts: Parts) -> str:
 
 def _shared(node: Apply, parts: Parts) -> Piece:
     return Piece(f"{parts[0].text} {node.option('where')}", Level.CHOICE)
+
+
+def _heads_repeated(node: Apply, parts: Parts) -> Piece:
+    """As torch writes it: ``enable_gqa`` repeats the heads, each in its place."""
+    return Piece(f"repeat_interleave({parts[0].text}, {node.option('count')})")
+
+
+def _heads_summed(node: Apply, parts: Parts) -> Piece:
+    of = bracket(parts[0], Level.MATRIX_PRODUCT)
+    return Piece(f"Σ over groups of {node.option('count')} heads of {of}", Level.CHOICE)
+
+
+def _at_target(node: Apply, parts: Parts) -> Piece:
+    x, target = (part.text for part in parts)
+    ignored = node.option("ignored")
+    return Piece(f"picked({x}, {target}{'' if ignored is None else f'; 0 at {numeral(ignored)}'})")
+
+
+def _triangle(name: str) -> Callable[[Apply, Parts], Piece]:
+    """``triu(x)``, ``tril(x, −1)`` if it starts beside the diagonal."""
+
+    def write(node: Apply, parts: Parts) -> Piece:
+        shift = node.option("diagonal")
+        return Piece(f"{name}({parts[0].text}{f', {numeral(shift)}' if shift else ''})")
+
+    return write
 
 
 def _finite(_: Apply, parts: Parts) -> Piece:
@@ -80,6 +108,11 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "pairs_pulled": _pairs_pulled,
     "pairs_signed": _pairs_signed,
     "shared_by_equals": _shared,
+    "heads_repeated": _heads_repeated,
+    "heads_summed": _heads_summed,
+    "at_target": _at_target,
+    "upper": _triangle("triu"),
+    "lower": _triangle("tril"),
     "finite": _finite,
     "is_nan": _is_nan,
     "imaginary_unit": _constant("1j"),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.node import NodeView
+from autograd_tour.rules.pieces import gradient_name
 
 __all__ = ["A", "B", "C", "Definition", "G", "Source", "X", "Y", "attribute", "bind", "by_slot", "define"]
 
@@ -82,17 +83,23 @@ def bind(source: Source, node: NodeView, slot: int) -> tuple[Rule, ...]:
     if source is None:
         return ()
     if isinstance(source, Words):
-        return (source,)
+        return (_worded(source, node),)
     try:
         return (_bound(source, node, slot),)
     except _MissingError:
         return ()
 
 
+def _worded(words: Words, node: NodeView) -> Words:
+    """``words`` with the letter of the gradient where ``{g}`` or ``{g1}`` stands."""
+    letter = GRADIENT if "g" in node.taken else "g"
+    return Words(words.text.replace("{g}", letter).replace("{g1}", gradient_name(1, letter)))
+
+
 def _bound(item: Any, node: NodeView, slot: int) -> Any:
     if isinstance(item, Symbol):
         if item.role == "gradient":
-            return replace(item, name=GRADIENT) if "g" in node.taken else item
+            return replace(item, name=gradient_name(item.slot, GRADIENT)) if "g" in node.taken else item
         if item.name:
             return item
         if item.role == "input":

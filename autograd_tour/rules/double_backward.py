@@ -125,9 +125,9 @@ def _convolution(_: NodeView, slot: int) -> Rule | None:
 
 
 _CONVOLVED = (
-    "the convolution of g with the weight, and of the input with g₁",
-    "the transposed convolution of the first gradient with g₁",
-    "the first gradient correlated with g",
+    "the convolution of {g} with the weight, and of the input with {g1}",
+    "the transposed convolution of the first gradient with {g1}",
+    "the first gradient correlated with {g}",
 )
 
 

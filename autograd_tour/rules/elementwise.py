@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from autograd_tour.record.rule import Constant, Expression, apply
 from autograd_tour.rules.definition import A, B, C, Definition, G, X, Y, attribute, define
@@ -22,6 +22,16 @@ def ln(x: Expression | float) -> Expression:
 
 def root(x: Expression) -> Expression:
     return apply("sqrt", x)
+
+
+def zero_where(condition: Expression, value: Expression) -> Expression:
+    """``value``, and 0 where ``condition`` holds: torch sends 0 there, though ``value`` may be no number."""
+    return apply("where", condition, 0, value)
+
+
+def over(x: Expression, y: Expression) -> Expression:
+    """``x/y``, and 0 where ``y`` is 0."""
+    return apply("over_norm", x, y)
 
 
 ZERO = Constant(0)
@@ -48,6 +58,53 @@ def _power(node: NodeView, _: int) -> Expression | None:
     if exponent == 0.5:
         return G * (0.5 / root(X))
     return G * (exponent / X ** (1 - exponent))
+
+
+def _power_of_base(node: NodeView, _: int) -> Expression:
+    """``e·b^(e − 1)``; at the exponent 0 torch sends 0, whatever the base."""
+    base, exponent = node.input(0), node.input(1)
+    slope = exponent * base ** (exponent - 1)
+    return G * (slope if isinstance(exponent, Constant) else zero_where(apply("equal", exponent, 0), slope))
+
+
+def _flat(node: NodeView, base: Expression, exponent: Expression) -> Expression | None:
+    """Where ``b^e`` is flat: torch sends 0 at the base 0 unless the exponent is negative."""
+    if isinstance(base, Constant) and float(base.value) != 0:
+        return None
+    given = node.operand(len(node.inputs) - 1)
+    on_axis = apply("equal", apply("imag", exponent), 0) if "complex" in given.dtype else None
+    part = exponent if on_axis is None else apply("real", exponent)
+    conditions = [None if isinstance(base, Constant) else apply("equal", base, 0), on_axis]
+    flat = apply("greater_equal", part, 0)
+    for condition in filter(None, reversed(conditions)):
+        flat = apply("both", condition, flat)
+    return flat
+
+
+def _power_of_exponent(node: NodeView, slot: int, written: Callable[..., Expression]) -> Expression:
+    """``b^e·ln(b)``; ``written`` is how ``b^e`` is written."""
+    exponent = node.input(slot)
+    number = node.number("self")
+    base = node.input(0) if slot else attribute("self") if number is None else Constant(number)
+    flat = _flat(node, base, exponent) if slot or number is not None else None
+    slope = written(base, exponent) * ln(base)
+    return G * (slope if flat is None else zero_where(flat, slope))
+
+
+def _of_operands(node: NodeView, slot: int) -> Expression:
+    return _power_of_exponent(node, slot, lambda base, exponent: base**exponent)
+
+
+def _of_result(node: NodeView, slot: int) -> Expression:
+    return _power_of_exponent(node, slot, lambda *_: Y)
+
+
+def _times_logarithm(node: NodeView, _: int) -> Expression | None:
+    """``x·ln(number)``: at ``x = 0`` torch sends 0 where the logarithm is not finite."""
+    number = node.number("other")
+    if number is None:
+        return None
+    return G * (ln(number) if number > 0 else zero_where(apply("equal", X, 0), ln(number)))
 
 
 def _acosh(node: NodeView, _: int) -> Expression:
@@ -80,10 +137,8 @@ ELEMENTWISE: Mapping[str, Definition] = {
     "DivBackward2": _pointwise(_quotient, _quotient),
     "DivBackward3": _pointwise(_quotient_by_number),
     "PowBackward0": _pointwise(_power),
-    "PowBackward1": _pointwise(G * (B * A ** (B - 1)), (G * (A**B * ln(A)), G * (Y * ln(A)))),
-    "PowBackward2": _pointwise(
-        (G * (attribute("self") ** X * ln(attribute("self"))), G * (Y * ln(attribute("self"))))
-    ),
+    "PowBackward1": _pointwise(_power_of_base, (_of_operands, _of_result)),
+    "PowBackward2": _pointwise((_of_operands, _of_result)),
     "SqrtBackward0": _pointwise((G * (1 / (2 * root(X))), G * (1 / (2 * Y)))),
     "RsqrtBackward0": _pointwise(G * (-1 / (2 * X**1.5))),
     "ReciprocalBackward0": _pointwise(G * (-1 / X**2)),
@@ -109,14 +164,14 @@ ELEMENTWISE: Mapping[str, Definition] = {
         G * (1 - C), G * C, G * (B - A), fused=A + C * (B - A), pointwise=True, holomorphic=True
     ),
     "HypotBackward0": _pointwise(G * (A / Y), G * (B / Y), holomorphic=False),
-    "Atan2Backward0": _pointwise(G * (B / (A**2 + B**2)), G * (-A / (A**2 + B**2)), holomorphic=False),
+    "Atan2Backward0": _pointwise(G * over(B, A**2 + B**2), G * over(-A, A**2 + B**2), holomorphic=False),
     "XlogyBackward0": _pointwise(
         G * apply("where", apply("both", apply("equal", A, 0), apply("less_equal", B, 0)), 0, ln(B)),
         G * (A / B),
         holomorphic=False,
     ),
     "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
-    "XlogyBackward2": _pointwise(G * ln(attribute("other")), holomorphic=False),
+    "XlogyBackward2": _pointwise(_times_logarithm, holomorphic=False),
     "FmodBackward0": _SAME,
     "FmodBackward1": _pointwise(G, G * -apply("truncated", A / B), holomorphic=False),
     "RemainderBackward0": _SAME,

@@ -41,7 +41,7 @@ def _slogdet(node: NodeView, _: int) -> Expression | None:
     if "complex" not in node.operand(0).dtype:
         g = _over_matrix(node, G1)
         return None if g is None else g * turned
-    phase = apply("imag", apply("conj", G) * node.result())
+    phase = apply("imag", apply("conj", G) * node.result(otherwise="sign"))
     g = _over_matrix(node, G1 - apply("imaginary_unit") * phase)
     return None if g is None else g * apply("conj", turned)
 
@@ -81,17 +81,31 @@ def _solve_triangular(node: NodeView, slot: int) -> Expression | None:
     out = node.output_shape
     if slot > 1 or upper is None or left is None or out is None:
         return None
-    turned = transpose(node.input(0))
+    # Only the given triangle counts; its diagonal is 1 if the node was told so.
+    edge = (1 if unit else 0) * (1 if upper else -1)
+    turned = transpose(_triangle(node.input(0), upper, edge))
     solved = apply("solve_triangular", turned, G, left=left, upper=not upper, unit=bool(unit))
     if slot == 1:
         return _fitted(solved, node, 1, out[:-2])
     x = node.result()
     product = S @ transpose(x) if left else transpose(x) @ S
-    # Of the given triangle only; its diagonal counts as 1 if the node was told so.
-    edge = (1 if unit else 0) * (1 if upper else -1)
-    shift = f" from diagonal {edge}" if edge else ""
-    part = apply("upper" if upper else "lower", -product, diagonal=edge, shift=shift)
-    return let(solved, _fitted(part, node, 0, out[:-2]), S)
+    return let(solved, _fitted(_triangle(-product, upper, edge), node, 0, out[:-2]), S)
+
+
+def _triangular_solve(node: NodeView, slot: int) -> Words | None:
+    """``A`` counts on one triangle only; ``transpose`` turned it already on the way forward."""
+    if slot > 1:
+        return None
+    turned = "" if node.flag("transpose") else ", transposed"
+    solved = f"solved with the {'upper' if node.flag('upper') else 'lower'} triangle of A{turned}"
+    edge = ", without the diagonal" if node.flag("unitriangular") else ""
+    part = f"−1 times its product with the solution, on that triangle{edge}"
+    return Words(solved if slot == 0 else f"{solved}; {part}")
+
+
+def _triangle(x: Expression, upper: bool, edge: int) -> Expression:
+    """The upper or lower triangle of ``x``, from the diagonal ``edge`` on."""
+    return apply("upper" if upper else "lower", x, diagonal=edge)
 
 
 def _cholesky(node: NodeView, _: int) -> Expression | None:
@@ -121,12 +135,14 @@ def _cholesky_inverse(node: NodeView, _: int) -> Expression | None:
 
 def _eigh(node: NodeView, _: int) -> Expression:
     """Output 0 are the eigenvalues, 1 the eigenvectors: those mix by the gaps between the eigenvalues."""
-    vectors = node.result(1)
+    vectors = node.result(1, "eigenvectors")
     turned = transpose(vectors)
     if "complex" in node.operand(0).dtype:
         turned = apply("conj", turned)
-    mixed = apply("inverse_gaps", node.result()) * apply("skew", turned @ G1)
-    return vectors @ (apply("as_diagonal", G) + mixed) @ turned
+    inner: Expression = apply("as_diagonal", G)
+    if len(node.outputs) < 2 or node.outputs[1].shape is not None:  # else the eigenvalues alone were given
+        inner = inner + apply("inverse_gaps", node.result()) * apply("skew", turned @ G1)
+    return vectors @ inner @ turned
 
 
 def _cross(node: NodeView, slot: int) -> Expression | None:
@@ -168,24 +184,26 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": _words("U(…)Vᵀ: g of S on the diagonal, of U and V over the gaps of S² beside it"),
-    "LinalgQrBackward0": _words("solved with Rᵀ, from g of Q and R"),
-    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: g of λ on the diagonal, g of V over the gaps of λ beside it"),
-    "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from g of L and U"),
-    "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of g"),
-    "LuUnpackBackward0": _words("g of L below the diagonal, g of U on and above it"),
+    "LinalgSvdBackward0": _words(
+        "U(…)Vᵀ: {g} of S on the diagonal, of U and V over the gaps of S² beside it"
+    ),
+    "LinalgQrBackward0": _words("solved with Rᵀ, from {g} of Q and R"),
+    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: {g} of λ on the diagonal, {g} of V over the gaps of λ beside it"),
+    "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from {g} of L and U"),
+    "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of {g}"),
+    "LuUnpackBackward0": _words("{g} of L below the diagonal, {g} of U on and above it"),
     "LinalgLuSolveBackward0": _words(
         "solved with the transposed system, @ Xᵀ", "solved with the transposed system"
     ),
     "LinalgLstsqBackward0": _words(
         "through the pseudo-inverse and the residual", "through the transposed pseudo-inverse"
     ),
-    "LinalgPinvBackward0": _words("−Yᵀ @ g @ Yᵀ and what lies outside the range of A"),
+    "LinalgPinvBackward0": _words("−Yᵀ @ {g} @ Yᵀ and what lies outside the range of A"),
     "CholeskySolveBackward0": _words(
-        "solved with L Lᵀ", "both triangles, from the solution and the solved g"
+        "solved as on the way forward", "both triangles, from the solution and the solved {g}"
     ),
     "CholeskyInverseBackward0": by_slot(_cholesky_inverse, any_numbers=True),
-    "TriangularSolveBackward0": _words("solved with Aᵀ", "solved with Aᵀ, @ Xᵀ, on the triangle"),
+    "TriangularSolveBackward0": by_slot(_triangular_solve),
     "LinalgHouseholderProductBackward0": _words(
         "through each reflection, from the last to the first",
         "through each reflection, from the last to the first",

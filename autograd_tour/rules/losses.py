@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
-from autograd_tour.record.rule import Constant, Expression, apply
+from autograd_tour.record.rule import Constant, Expression, Symbol, Words, apply
 from autograd_tour.rules.definition import A, B, Definition, G, by_slot
 from autograd_tour.rules.elementwise import ln
 from autograd_tour.rules.node import NodeView
 from autograd_tour.rules.normalisation import U, let
+from autograd_tour.rules.pieces import Level, bracket, numeral
+from autograd_tour.rules.spelling import plain_name
 
 __all__ = ["LOSSES"]
 
@@ -73,11 +76,16 @@ def _weighted(node: NodeView, derivative: Expression) -> Expression | None:
     return derivative * node.kept("weight", "weight") if "weight" in node.saved else derivative
 
 
+def _at_least(x: Expression, bound: float) -> Expression:
+    return apply("clamp", x, bound, Constant("inf"))
+
+
 def _bce(node: NodeView, slot: int) -> Expression | None:
     p, t = node.input(0), node.input(1)
     if slot == 1:
         return _weighted(node, ln((1 - p) / p))
-    return _weighted(node, (p - t) / (p * (1 - p)))
+    # Torch keeps the divisor away from 0, where p is 0 or 1.
+    return _weighted(node, (p - t) / _at_least(p * (1 - p), 1e-12))
 
 
 def _bce_logits(node: NodeView, slot: int) -> Expression | None:
@@ -97,7 +105,6 @@ def _nll(node: NodeView, slot: int) -> Expression | None:
         return None
     total = node.number("total_weight")
     target = node.kept("target", "target")
-    ignored = node.integer("ignore_index")
     weight: Expression = Constant(-1)
     if "weight" in node.saved:
         weight = -node.kept("weight", "weight")
@@ -105,16 +112,26 @@ def _nll(node: NodeView, slot: int) -> Expression | None:
         if not total:
             return None
         weight = weight / total
-    skipped = -100 if ignored is None else ignored
-    return apply("placed_at_target", G, target, weight, shape=shape, ignored=skipped, where="at the target")
+    skipped, where = _skipped(node), "at the target"
+    if skipped is not None:
+        where = f"{where}, 0 where it is {numeral(skipped)}"
+    return apply("placed_at_target", G, target, weight, shape=shape, ignored=skipped, where=where)
+
+
+def _skipped(node: NodeView) -> int | None:
+    """The target that is ignored; ``None`` if the node counted all rows, so that it occurs in none."""
+    ignored = node.integer("ignore_index")
+    everywhere = (
+        "weight" not in node.saved and _reduction(node) and node.number("total_weight") == _rows(node)
+    )
+    return None if everywhere else -100 if ignored is None else ignored
 
 
 def _picked(node: NodeView, _: int) -> Expression | None:
-    ignored = node.integer("ignore_index")
     target, reduction = node.kept("target", "target"), _reduction(node)
     if reduction is None or "weight" in node.saved:
         return None
-    picked = -apply("at_target", A, target, ignored=-100 if ignored is None else ignored)
+    picked = -apply("at_target", A, target, ignored=_skipped(node))
     if reduction == 1:
         return apply("mean", picked) if node.number("total_weight") == _rows(node) else None
     return apply("sum", picked) if reduction == 2 else picked
@@ -122,14 +139,41 @@ def _picked(node: NodeView, _: int) -> Expression | None:
 
 def _rows(node: NodeView) -> float:
     shape = node.shape(0) or ()
-    return float(shape[0] if len(shape) > 1 else 1) * float(_product(shape[2:]))
+    return float(shape[0] if len(shape) > 1 else 1) * float(math.prod(shape[2:]))
 
 
-def _product(sizes: tuple[int, ...]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
+def _share(node: NodeView) -> int | None:
+    """What a margin loss divides by: the classes, and for a mean the rows too."""
+    shape, reduction = node.shape(0), _reduction(node)
+    if shape is None or reduction is None:
+        return None
+    return math.prod(shape if reduction == 1 else shape[-1:])
+
+
+def _multi_margin(node: NodeView, slot: int) -> Words | None:
+    """``max(0, margin − x[target] + x)^p`` for every other class, over the number of classes."""
+    share, margin, power = _share(node), node.number("margin"), node.integer("p")
+    if slot or share is None or margin is None or power not in (1, 2):
+        return None
+    x, weight = _score(node), "w[target]" if "weight" in node.saved else ""
+    excess = f"{numeral(margin)} − {x}[target] + {x}[c]"
+    factor = f"{weight or '1'}/{share}" if power == 1 else f"2{weight}({excess})/{share}"
+    return Words(f"× {factor} at other classes c where {excess} > 0, minus their sum at the target")
+
+
+def _multilabel_margin(node: NodeView, slot: int) -> Words | None:
+    """``max(0, 1 − x[target] + x)`` for every target and every class that is none."""
+    share, x = _share(node), _score(node)
+    if slot or share is None:
+        return None
+    pairs = f"other classes c where 1 − {x}[t] + {x}[c] > 0"
+    return Words(f"for each target t: × 1/{share} at {pairs}, minus their sum at t")
+
+
+def _score(node: NodeView) -> str:
+    """The name of the first input, as it stands before an index."""
+    given = node.input(0)
+    return bracket(plain_name(given), Level.ATOM) if isinstance(given, Symbol) else "x"
 
 
 def _huber_forward(node: NodeView, slot: int) -> Expression | None:
@@ -157,7 +201,7 @@ def _defined(element: Element, fused: Callable[[NodeView, int], Expression | Non
     return by_slot(_loss(element), fused=fused, pointwise=True)
 
 
-_CROSS_ENTROPY = -B * ln(A) - (1 - B) * ln(1 - A)
+_CROSS_ENTROPY = -B * _at_least(ln(A), -100) - (1 - B) * _at_least(ln(1 - A), -100)
 _OF_LOGITS = ln(1 + apply("exp", A)) - B * A
 
 LOSSES: Mapping[str, Definition] = {
@@ -167,6 +211,8 @@ LOSSES: Mapping[str, Definition] = {
     "BinaryCrossEntropyBackward0": _defined(_bce, _unweighted(_CROSS_ENTROPY)),
     "BinaryCrossEntropyWithLogitsBackward0": _defined(_bce_logits, _unweighted(_OF_LOGITS)),
     "SoftMarginLossBackward0": _defined(_soft_margin, None),
+    "MultiMarginLossBackward0": by_slot(_multi_margin),
+    "MultilabelMarginLossBackward0": by_slot(_multilabel_margin),
     "NllLossBackward0": by_slot(_nll, fused=_picked, routed=True),
     "NllLoss2DBackward0": by_slot(_nll, fused=_picked, routed=True),
 }

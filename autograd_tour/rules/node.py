@@ -32,7 +32,7 @@ def is_compound(name: str) -> bool:
         return any(sign in name for sign in " +−-*/@^%<>=|&")
 
 
-LETTERS = frozenset("guP")
+LETTERS = frozenset("gsuP")
 """What rules call something themselves: the gradient, and what a ``let`` names."""
 
 
@@ -85,10 +85,10 @@ class NodeView(Struct, frozen=True):
         compound = given.compound or (not given.name and len(self.inputs) > 1)
         return Symbol("input", slot, name, transposed=given.transposed, compound=compound)
 
-    def result(self, slot: int = 0) -> Symbol:
-        """The symbol of a result."""
+    def result(self, slot: int = 0, otherwise: str = "result") -> Symbol:
+        """The symbol of a result; ``otherwise`` says what it is where it has no name in the program."""
         given = self.outputs[slot] if slot < len(self.outputs) else Operand()
-        return Symbol("result", slot, given.name or "result", compound=given.compound)
+        return Symbol("result", slot, given.name or otherwise, compound=given.compound)
 
     def kept(self, name: str, otherwise: str = "") -> Symbol:
         """The symbol of a saved tensor; ``otherwise`` says what it is where it has no name in the program."""

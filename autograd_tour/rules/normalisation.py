@@ -1,4 +1,4 @@
-"""Rules of normalisations, softmax, attention, variance and norms: each looks at a whole row at once."""
+"""Rules of normalisations, softmax, variance and norms: each looks at a whole row at once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograd_tour.record.rule import Constant, Expression, Symbol, apply
+from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
-from autograd_tour.rules.elementwise import exp
+from autograd_tour.rules.elementwise import exp, over
 from autograd_tour.rules.node import NodeView, Shape
-from autograd_tour.rules.products import transpose
 from autograd_tour.rules.structure import places, spread
 
 __all__ = ["NORMALISATION", "U", "let"]
 
-U, P = Symbol("saved", 0, "u"), Symbol("saved", 0, "P")
+U = Symbol("saved", 0, "u")
 """What :func:`let` gives a name to."""
 
 
@@ -133,45 +132,6 @@ def _logsumexp(node: NodeView, _: int) -> Expression | None:
     return None if dims is None else spread(node, G, dims) * apply("softmax", node.input(0), dims=dims)
 
 
-# ---- attention -------------------------------------------------------------------------------
-
-
-def _weights(node: NodeView) -> Expression:
-    """P = softmax(Q Kᵀ · scale), masked as the node was told."""
-    query = node.shape(0)
-    scale = node.number("scale")
-    if scale is None and query:
-        scale = 1 / math.sqrt(query[-1])
-    return apply(
-        "attention",
-        node.input(0),
-        node.input(1),
-        scale=scale,
-        causal=bool(node.flag("is_causal")),
-        masked="attn_mask" in node.saved or "attn_bias" in node.saved,
-    )
-
-
-def _attention(node: NodeView, slot: int) -> Expression | None:
-    dropped = node.number("dropout_p")
-    if slot > 2 or dropped:
-        return None
-    weights = _weights(node)
-    scale = next((value for key, value in getattr(weights, "options", ()) if key == "scale"), None)
-    if slot == 2:
-        return transpose(weights) @ G
-    if scale is None:
-        return None
-    inner = P * (U - apply("sum", P * U, dims=(-1,), keepdim=True))
-    other = node.input(1 if slot == 0 else 0)
-    product = (inner if slot == 0 else transpose(inner)) @ other
-    return let(weights, let(G @ transpose(node.input(2)), float(scale) * product), P)
-
-
-def _attended(node: NodeView, _: int) -> Expression:
-    return _weights(node) @ C
-
-
 # ---- variance and norms ----------------------------------------------------------------------
 
 
@@ -196,15 +156,19 @@ def _std(node: NodeView, _: int) -> Expression | None:
     if parts is None or dims is None or parts[1] <= 0:
         return None
     y = spread(node, node.result(), dims)
-    return spread(node, G, dims) * (parts[0] / (y if parts[1] == 1 else parts[1] * y))
+    return spread(node, G, dims) * over(parts[0], y if parts[1] == 1 else parts[1] * y)
 
 
-def _norm(node: NodeView, _: int) -> Expression | None:
+_NOTHING = Words("not handed on: a count has no slope")
+"""Of the norm 0, which counts what is not 0, torch sends no gradient at all."""
+
+
+def _norm(node: NodeView, _: int) -> Rule | Expression | None:
     order = node.number("ord")
     order = node.number("p") if order is None else order
     dims = places(node)
-    if dims is None:
-        return None
+    if order == 0 or dims is None:
+        return _NOTHING if order == 0 else None
     x, g, y = node.input(0), spread(node, G, dims), spread(node, node.result(), dims)
     return g * _of_norm(x, y, 2 if order is None else order, dims)
 
@@ -212,23 +176,23 @@ def _norm(node: NodeView, _: int) -> Expression | None:
 def _of_norm(x: Expression, y: Expression, order: float, dims: Shape) -> Expression:
     """The derivative of the norm ``y`` of ``x``. At its kinks, at 0, torch sends 0."""
     size, sign = apply("abs", x), apply("sign", x)
-    if order == 0:
-        return Constant(0)
     if order == 1:
         return sign
     if order == 2:
-        return apply("over_norm", x, y)
+        return over(x, y)
     if math.isinf(order):
         equal = apply("where", apply("equal", size, y), 1, 0)
         return sign * (equal / apply("sum", equal, dims=dims, keepdim=True))
     if order < 1:
-        return sign * apply("over_norm", y, size) ** (1 - order)
-    return sign * apply("over_norm", size, y) ** (order - 1)
+        return sign * over(y, size) ** (1 - order)
+    return sign * over(size, y) ** (order - 1)
 
 
-def _dist(node: NodeView, slot: int) -> Expression | None:
+def _dist(node: NodeView, slot: int) -> Rule | Expression | None:
     """The norm of a difference, whose two sides may have been broadcast."""
     order, shapes = node.number("p"), [operand.shape for operand in node.inputs[:2]]
+    if order == 0 and slot < 2:
+        return _NOTHING
     if slot > 1 or len(shapes) < 2 or order is None or shapes[0] is None or shapes[1] is None:
         return None
     rank = max(map(len, shapes))  # type: ignore[arg-type]
@@ -253,19 +217,6 @@ def _log_softmax_of(node: NodeView, _: int) -> Expression | None:
     return None if dims is None else x - apply("logsumexp", x, dims=dims, keepdim=True)
 
 
-_ATTENTION = by_slot(_attention, fused=_attended)
-_ATTENTION_NODES = (
-    "CudnnAttentionBackward0",
-    "EfficientAttentionBackward0",
-    "FlashAttentionBackward0",
-    "ScaledDotProductCudnnAttentionBackward0",
-    "ScaledDotProductEfficientAttentionBackward0",
-    "ScaledDotProductFlashAttentionBackward0",
-    "ScaledDotProductFlashAttentionForCpuBackward0",
-    "ScaledDotProductFusedAttentionOverrideableBackward0",
-)
-
-
 def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
     """What a normalisation computes: x̂·w + b, as far as there are w and b, and what x̂ is."""
 
@@ -273,6 +224,8 @@ def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> A
         shape, over = node.shape(0), dims(node)
         if shape is None or over is None:
             return None
+        if "weight" in node.saved and node.operand(1).shape is None:
+            return None  # a weight made inside of the call: whether there is a shift too is not known
         groups = node.integer("group") or 0
         if "Batch" in node.grad_fn and node.flag("training") is False:
             return _evaluated(node, len(shape))
@@ -330,7 +283,6 @@ NORMALISATION: Mapping[str, Any] = {
     "SafeSoftmaxBackward0": by_slot(_softmax, holomorphic=True),
     "LogSoftmaxBackward0": by_slot(_log_softmax, fused=_log_softmax_of, holomorphic=True),
     "LogsumexpBackward0": by_slot(_logsumexp, holomorphic=True),
-    **dict.fromkeys(_ATTENTION_NODES, _ATTENTION),
     "VarBackward0": by_slot(_var, any_numbers=True),
     "StdBackward0": by_slot(_std, any_numbers=True),
     "LinalgVectorNormBackward0": by_slot(_norm, any_numbers=True),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["Level", "Piece", "bracket", "numeral"]
+__all__ = ["Level", "Piece", "bracket", "gradient_name", "numeral"]
+
+_SUBSCRIPTS = ("", "₁", "₂", "₃")
 
 
 class Level:
@@ -45,3 +47,8 @@ def numeral(value: float | str, digits: int = 4) -> str:
 def bracket(piece: Piece, level: int) -> str:
     """The text, in brackets if it holds together less than ``level``."""
     return piece.text if piece.level >= level else f"({piece.text})"
+
+
+def gradient_name(slot: int, letter: str) -> str:
+    """What the gradient of output ``slot`` is called: ``g`` of the first, or of all, ``g₁`` of the next."""
+    return f"{letter}{_SUBSCRIPTS[slot]}" if 0 < slot < len(_SUBSCRIPTS) else letter

@@ -17,7 +17,8 @@ def _share(node: NodeView, window: tuple[int, ...]) -> str:
     given = node.integer("divisor_override")
     fewer = any(node.integers("padding") or ()) and not node.flag("count_include_pad")
     if given is None and (fewer or node.flag("ceil_mode")):
-        return "÷ the elements in each window"
+        padded = any(node.integers("padding") or ()) and not fewer
+        return f"÷ the elements in each window{', padding counted' if padded else ''}"
     return f"÷ {given or math.prod(window)} over the window"
 
 

@@ -75,7 +75,7 @@ def _grouped(node: NodeView, slot: int) -> Expression | Words | None:
     """Batched or two-dimensional on both sides; with offsets, which cut a side into groups, in words."""
     if "offs" in node.saved:
         return Words(
-            ("each group @ its own matrix, transposed", "each group, transposed @ its part of g")[slot]
+            ("each group @ its own matrix, transposed", "each group, transposed @ its part of {g}")[slot]
         )
     return (G @ transpose(B), transpose(A) @ G)[slot] if slot < 2 else None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
 from autograd_tour.rules.array_words import ARRAY_WRITERS
-from autograd_tour.rules.pieces import Level, Piece, bracket, numeral
+from autograd_tour.rules.pieces import Level, Piece, bracket, gradient_name, numeral
 from autograd_tour.rules.vocabulary import CALLS
 
 __all__ = ["Level", "Piece", "Printer", "Speller", "bracket", "numeral", "plain_name", "spell"]
@@ -17,15 +17,12 @@ Speller = Callable[[Symbol], Piece]
 
 _SUPERSCRIPTS = {2: "²", 3: "³"}
 _RELATIONS = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "="}
-_GRADIENTS = ("g", "g₀", "g₁", "g₂", "g₃", "g₄")
 
 
 def plain_name(symbol: Symbol) -> Piece:
     """The name of a symbol in the program; of a gradient ``g``; of what has no name what it is."""
     if symbol.role == "gradient":
-        if symbol.name:
-            return Piece(symbol.name)
-        return Piece(_GRADIENTS[symbol.slot + 1] if 0 < symbol.slot < len(_GRADIENTS) - 1 else "g")
+        return Piece(symbol.name or gradient_name(symbol.slot, "g"))
     name = symbol.alias or symbol.name or ("result" if symbol.role == "result" else "input")
     level = Level.RELATION if symbol.compound else Level.ATOM
     if symbol.transposed:
@@ -209,6 +206,8 @@ def _ties(sign: str) -> Callable[[Apply, list[Piece]], Piece]:
 
 def _clamp(node: Apply, parts: list[Piece]) -> Piece:
     low, high = node.arguments[1:]
+    if high == Constant("inf"):
+        return Piece(f"max({parts[0].text}, {parts[1].text})")
     if isinstance(low, Constant) and isinstance(high, Constant) and float(low.value) == -float(high.value):
         return Piece(f"clamp({parts[0].text}, ±{parts[2].text})")
     return Piece(f"clamp({', '.join(part.text for part in parts)})")
@@ -249,8 +248,7 @@ def _attention(node: Apply, parts: list[Piece]) -> Piece:
 
 
 def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
-    text = f"{bracket(parts[0], Level.PRODUCT)}/{bracket(parts[1], Level.POWER)}"
-    return Piece(f"({text}; 0 at 0)")
+    return Piece(f"({_divide(_, parts).text}; 0 at 0)")
 
 
 def _product_of_others(_: Apply, parts: list[Piece]) -> Piece:

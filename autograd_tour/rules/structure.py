@@ -220,8 +220,7 @@ def _unfolded(node: NodeView, _: int) -> Expression | None:
 
 def _triangle(function: str) -> Any:
     def rule(node: NodeView, _: int) -> Apply:
-        diagonal = node.integer("diagonal") or 0
-        return apply(function, G, diagonal=diagonal, shift=f" from diagonal {diagonal}" if diagonal else "")
+        return apply(function, G, diagonal=node.integer("diagonal") or 0)
 
     return rule
 

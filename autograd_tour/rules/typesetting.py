@@ -195,13 +195,31 @@ def _attention(_: Setter, node: Apply, parts: Parts) -> Part:
     return Part(_applied(Word("softmax", "function"), Row((*scores, *masked))))
 
 
-def _clamped(setter: Setter, node: Apply, _: Parts) -> Part:
-    return setter.call("clamp", node)
+def _clamped(setter: Setter, node: Apply, parts: Parts) -> Part:
+    if node.arguments[2] != Constant("inf"):
+        return setter.call("clamp", node)
+    row = (Word("max", "function"), operator("("), parts[0].box, text(", "), parts[1].box, operator(")"))
+    return Part(Row(row))
 
 
 def _solved(setter: Setter, node: Apply, _: Parts) -> Part:
     called = setter.call("solve", node)
-    return called if node.option("left") else Part(Row((called.box, text(" from the right"))), Level.CHOICE)
+    words = ", 1 on the diagonal" if node.option("unit") else ""
+    words += "" if node.option("left") else ", from the right"
+    return Part(Row((called.box, text(words))), Level.CHOICE) if words else called
+
+
+def _called(name: str, last: str, lead: str = ", ") -> Writer:
+    """A call whose last argument is an option, if it is one that counts."""
+
+    def write(_: Setter, node: Apply, parts: Parts) -> Part:
+        given: list[Box] = [box for part in parts for box in (text(", "), part.box)][1:]
+        value = node.option(last)
+        if value is not None and (value or last == "ignored"):
+            given.append(text(f"{lead}{numeral(value)}"))
+        return Part(Row((Word(name, "function"), operator("("), *given, operator(")"))))
+
+    return write
 
 
 def _followed(words: str) -> Writer:
@@ -224,7 +242,7 @@ def _paired(signed: bool) -> Writer:
         difference: Box = Row((_within(a, Level.SUM), operator("−"), _within(b, Level.PRODUCT)))
         factor: Box = _applied(Word("sign", "function"), difference)
         if not signed:
-            factor = Fraction(difference, distance[0].box)
+            factor = Row((Fraction(difference, distance[0].box), text(" (0 at 0)")))
         row = (operator("Σ"), text(" "), g.box, operator("⊙"), factor, text(" over the pairs"))
         return Part(Row(row), Level.CHOICE)
 
@@ -232,8 +250,8 @@ def _paired(signed: bool) -> Writer:
 
 
 def _later(_: Setter, _node: Apply, parts: Parts) -> Part:
-    words = text(" · the product up to there without its own of "), parts[1].box
-    return Part(Row((operator("Σ"), text(" later "), parts[0].box, *words)), Level.CHOICE)
+    words = text(" from here on · the product up to there without its own of "), parts[1].box
+    return Part(Row((operator("Σ"), text(" "), parts[0].box, *words)), Level.CHOICE)
 
 
 def _exp_block(_: Setter, _node: Apply, parts: Parts) -> Part:
@@ -244,7 +262,7 @@ def _exp_block(_: Setter, _node: Apply, parts: Parts) -> Part:
 
 def _over_norm(setter: Setter, node: Apply, parts: Parts) -> Part:
     """A quotient that counts as 0 where the norm is 0."""
-    return _divided(setter, node, parts)
+    return Part(Row((_divided(setter, node, parts).box, text(" (0 at 0)"))), Level.CHOICE)
 
 
 def _unwritten(_: Setter, _node: Apply, parts: Parts) -> Part:
@@ -286,6 +304,11 @@ WRITERS: Mapping[str, Writer] = {
     "clamp": _clamped,
     "solve": _solved,
     "solve_triangular": _solved,
+    "upper": _called("triu", "diagonal"),
+    "lower": _called("tril", "diagonal"),
+    "heads_repeated": _called("repeat_interleave", "count"),
+    "heads_summed": _followed(", Σ over groups of {count} heads"),
+    "at_target": _called("picked", "ignored", "; 0 at "),
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),
     "exp_block": _exp_block,

@@ -20,11 +20,10 @@ PHRASES: dict[str, str] = {
     "diagonal": "its diagonal",
     "diagonal_gradient": "to the diagonal",
     "trace_gradient": "to the diagonal",
-    "upper": "× 1[upper triangle]",
-    "lower": "× 1[lower triangle]",
     "cumulative_from_end": "cumsum from the end",
-    "stack_all": "stack of all g",
-    "cat_all": "cat of all g",
+    "stack_all": "stack of all {g}",
+    "cat_all": "cat of all {g}",
+    "heads_summed": "Σ over groups of {count} heads",
     "added_at": "added at {where}",
     "zero_at": "0 at {where}",
     "taken_at": "taken at {where}",
@@ -40,7 +39,7 @@ PHRASES: dict[str, str] = {
     "conv_weight": "correlate with {a1}",
     "as_complex": "pairs as complex numbers",
     "as_real": "complex numbers as pairs",
-    "block": "slice g[{inside}]",
+    "block": "slice {g}[{inside}]",
     "padding_added": "added where it was copied from",
     "upsample_back": "{where}",
     "patches_added": "patches added back in place",
@@ -56,7 +55,7 @@ PHRASES: dict[str, str] = {
     "taken_at_mask": "taken at {a1}, in order",
     "summed_at": "Σ at the indices",
 }
-"""What a function does to its first argument, the gradient; options stand in braces."""
+"""What a function does to its first argument, the gradient ``g``; options stand in braces."""
 
 
 def short(rule: Rule | Expression | None, name: Speller = plain_name, digits: int = 4) -> str:
@@ -113,8 +112,16 @@ def _deed(printer: Printer, node: Expression) -> str:
     text = writer(printer, node) if writer is not None else ""
     if not text and node.function in PHRASES:
         names = {f"a{i}": printer.piece(item).text for i, item in enumerate(node.arguments)}
+        names["g"] = _letter(printer, node)
         text = _after(printer, node, PHRASES[node.function].format_map(_options(node) | names))
     return text or printer.piece(node).text
+
+
+def _letter(printer: Printer, node: Expression) -> str:
+    """What the gradient in ``node`` is called; ``""`` if there is none."""
+    if isinstance(node, Apply):
+        return next(filter(None, (_letter(printer, argument) for argument in node.arguments)), "")
+    return printer.piece(node).text if is_gradient(node) else ""
 
 
 def _options(node: Apply) -> dict[str, Any]:
@@ -209,14 +216,23 @@ def _real_part(printer: Printer, node: Apply) -> str:
 def _indexed(lead: str) -> Callable[[Printer, Apply], str]:
     def write(printer: Printer, node: Apply) -> str:
         index = f"[{':, ' * node.option('dim')}{node.option('inside')}]"
-        return _after(printer, node, f"{lead}{index}")
+        return _after(printer, node, f"{lead.format(g=_letter(printer, node))}{index}")
+
+    return write
+
+
+def _triangle(side: str) -> Callable[[Printer, Apply], str]:
+    def write(printer: Printer, node: Apply) -> str:
+        diagonal = node.option("diagonal")
+        edge = f" from diagonal {numeral(diagonal)}" if diagonal else ""
+        return _after(printer, node, f"× 1[{side} triangle{edge}]")
 
     return write
 
 
 _IN_WORDS = frozenset(
     {"element_gradient", "expand", "permute", "reshape", "slice", "slice_gradient", "sum_to", "swap_dims"}
-    | {"transpose", "zero_slice"}
+    | {"lower", "transpose", "upper", "zero_slice"}
 )
 """Functions that are deeds in words, though they are no mere phrase."""
 
@@ -234,7 +250,9 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "swap_dims": _swapped,
     "element_gradient": _indexed("to element "),
     "slice_gradient": _indexed("to slice "),
-    "slice": _indexed("slice g"),
+    "slice": _indexed("slice {g}"),
     "zero_slice": _indexed("0 at "),
+    "upper": _triangle("upper"),
+    "lower": _triangle("lower"),
     "real": _real_part,
 }

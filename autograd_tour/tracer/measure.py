@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
+from autograd_tour.tracer.repeats import stored, times
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
@@ -169,13 +170,16 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
             return _NOTHING
         tensor = tensor.to_dense()
     if tensor._is_zerotensor():
-        tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
+        tensor = torch.zeros((), dtype=tensor.dtype).expand(tensor.shape)
     total = tensor.numel()
     if total == 0 or tensor.device.type == "meta":
         return _NOTHING
-    tensor = tensor.resolve_conj().resolve_neg()
+    read = stored(tensor)
+    if read.is_quantized:
+        read = read.dequantize()
+    read = read.resolve_conj().resolve_neg()
+    repeats = total // read.numel()
+    tensor = read if repeats == 1 else read.expand(tensor.shape)
     wanted = total if keep is None else min(keep, total)
     if recorder is not None:
         wanted = recorder.allow(wanted, tensor.dtype)
@@ -184,9 +188,9 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
         return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
     head = _leading(tensor, wanted).tolist()
     tail = tensor[tuple(-1 for _ in tensor.shape)].item()
-    dense = _in_memory_order(tensor)
+    dense = _in_memory_order(read)
     stats = _torch_stats(dense) if recorder is None else recorder.stats(dense, original)
-    return tuple(map(plain, head)), plain(tail), stats
+    return tuple(map(plain, head)), plain(tail), times(stats, repeats)
 
 
 def _in_memory_order(tensor: Tensor) -> Tensor:
@@ -203,7 +207,8 @@ def _leading(tensor: Tensor, count: int) -> Tensor:
         return tensor.view(-1)[:count]
     while tensor.dim() > 1 and tensor[0].numel() >= count:
         tensor = tensor[0]
-    return tensor.reshape(-1)[:count]
+    rows = math.ceil(count / tensor[0].numel())
+    return tensor[:rows].reshape(-1)[:count]
 
 
 def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import find_name
 from autograd_tour.tracer.listen.run import LeafNames, check_outputs, run_forward, tensors_in
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import Buffers
+from autograd_tour.tracer.surroundings import Buffers, LiveTensors
 
 __all__ = ["Request", "outputs_of", "record_of"]
 
@@ -36,7 +36,8 @@ __all__ = ["Request", "outputs_of", "record_of"]
 class Request:
     """What is to be recorded, and where its tensors may have names.
 
-    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked.
+    ``names`` are those given by the caller, ``caller`` the namespaces of the frame that asked, ``live`` what
+    was alive when somebody looked last.
     """
 
     program: Any
@@ -44,6 +45,7 @@ class Request:
     names: Mapping[str, Tensor] | None
     caller: list[dict[str, Any]]
     recorder: Recorder
+    live: LiveTensors = field(default_factory=LiveTensors)
 
     def leaf_names(self, leaves: list[Tensor], record: ForwardRecord | None) -> Mapping[int, str]:
         """The names of ``leaves`` by their ``id``."""
@@ -96,7 +98,9 @@ def record_of(
             where = {id(tensor): edge for tensor, edge in zip(tensors, gradient_edges, strict=True)}
             begun = [(tensor, item, where[id(tensor)]) for tensor, item in zip(*start, strict=True)]
             fresh = record is not None
-            heard = record_backward(skeleton, begun, request.recorder, fresh=fresh, own=own)
+            heard = record_backward(
+                skeleton, begun, request.recorder, fresh=fresh, own=own, live=request.live
+            )
             del begun
         built = _assembled(request, material, examined, heard)
         return Graph(
@@ -170,11 +174,28 @@ def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:
     if not material.structure_only and all(map(material.is_leaf, range(len(material)))):
         yield "the result is itself a leaf: nothing that autograd follows was computed"
     if heard is not None and heard.written:
-        names = [material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in heard.written]
-        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {listed(names, 6)}"
+        names = _names(material, heard.written)
+        yield f"a custom Function's backward wrote .grad itself, which is not recorded: {names}"
+    if heard is not None:
+        yield from _alterations(material, heard)
     if unreached := _unreached(material, heard):
         grads = "its .grad stays as it is" if len(unreached) == 1 else "their .grad stays as it is"
         yield f"not reached by the loss: {listed(unreached, 6)} ({grads})"
+
+
+def _names(material: Material, leaves: Sequence[Tensor]) -> str:
+    return listed([material.leaf_names.get(id(leaf)) or "a leaf without a name" for leaf in leaves], 6)
+
+
+def _alterations(material: Material, heard: Backward) -> Iterator[str]:
+    """What hooks of the program, such as an optimizer's step in backward, wrote to."""
+    if heard.altered.restored:
+        names = _names(material, heard.altered.restored)
+        changed = f"hooks of the program changed {names} in this backward"
+        yield f"{changed}: that was put back, what else they do was not"
+    if heard.altered.lost:
+        names = _names(material, heard.altered.lost)
+        yield f"hooks of the program changed {names} in this backward, which was not put back"
 
 
 def _unreached(material: Material, heard: Backward | None) -> list[str]:

@@ -7,14 +7,16 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import compress
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+
+from autograd_tour.tracer.switches import all_switches_restored
 
 __all__ = [
     "ONE_AT_A_TIME",
@@ -24,7 +26,7 @@ __all__ = [
     "grads_restored",
     "random_state_restored",
     "switches_restored",
-    "thread_switches",
+    "training_restored",
 ]
 
 
@@ -65,34 +67,24 @@ def collector_paused() -> Iterator[None]:
 
 
 @contextmanager
-def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
-    """Give back what a program may switch: ``.training`` of these modules, grad mode, default dtype."""
+def training_restored(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
+    """Give back ``.training`` of these modules and of all inside them."""
     training = [(module, module.training) for root in modules for module in root.modules()]
-    enabled, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         yield
     finally:
         for module, mode in training:
             module.training = mode
-        torch.set_grad_enabled(enabled)
-        torch.set_default_dtype(dtype)
 
 
-def thread_switches() -> Callable[[], Any]:
-    """What of this thread a backward depends on, to be set in the thread where it will run."""
-    enabled = torch.is_grad_enabled()
-    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
-    dtypes = {kind: torch.get_autocast_dtype(kind) for kind in kinds}
+@contextmanager
+def switches_restored(modules: Iterable[torch.nn.Module]) -> Iterator[list[str]]:
+    """Give back what a program may switch: ``.training`` of these modules, and all of ``switches``.
 
-    @contextmanager
-    def switched() -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(torch.set_grad_enabled(enabled))
-            for kind, dtype in dtypes.items():
-                stack.enter_context(torch.autocast(kind, dtype=dtype))
-            yield
-
-    return switched
+    What could not be put back stands, when ``with`` is over, in the list that it gives: one line each.
+    """
+    with training_restored(modules), all_switches_restored() as remarks:
+        yield remarks
 
 
 class Buffers:
@@ -180,13 +172,14 @@ def grads_restored(
 
 
 class LiveTensors:
-    """All tensors that are alive.
+    """All tensors that are alive; ``modules`` are those that were at the first look.
 
     A second look reads only the objects made since the first. Those are in the collector's two young
     generations as long as it has emptied none of these, which it counts.
     """
 
     def __init__(self) -> None:
+        self.modules: list[weakref.ref[torch.nn.Module]] = []
         self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
 
@@ -196,23 +189,34 @@ class LiveTensors:
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
             before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
-            young = _tensors_among([*gc.get_objects(0), *gc.get_objects(1)])
+            young, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
-            tensors = _tensors_among(gc.get_objects())
+            tensors, modules = _among(gc.get_objects())
+            self.modules = self.modules or list(map(weakref.ref, modules))
         self._collections = collections
         self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
-def _tensors_among(objects: list[Any]) -> list[Tensor]:
-    kinds, new = {Tensor}, [Tensor]
+def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
+    """The tensors and the modules among ``objects``."""
+    kinds: set[type] = {Tensor, torch.nn.Module}
+    new: list[Any] = list(kinds)
     while new:
-        new = [kind for base in new for kind in type.__subclasses__(base) if kind not in kinds]
+        # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
+        new = [
+            kind
+            for base in new
+            for kind in type.__subclasses__(base)
+            if kind not in kinds and not kind.__module__.startswith("torch._subclasses.")
+        ]
         kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
-    return list(compress(objects, map(kinds.__contains__, map(type, objects))))
+    wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
+    tensors = [item for item in wanted if issubclass(type(item), Tensor)]
+    return tensors, [item for item in wanted if not issubclass(type(item), Tensor)]
 
 
 def _keeps_grad(tensor: Tensor) -> str:

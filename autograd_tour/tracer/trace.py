@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 from torch import Tensor
 
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
@@ -21,13 +21,12 @@ from autograd_tour.tracer.recording import Request, outputs_of, record_of
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
-    LiveTensors,
     collector_paused,
     random_state_restored,
     switches_restored,
 )
 
-__all__ = ["follow", "trace"]
+__all__ = ["follow", "trace", "traced"]
 
 
 def trace(
@@ -57,10 +56,11 @@ def trace(
             ``meta.notes`` says so.
         names: names for tensors, before those that are found by themselves.
 
-    Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of
-    modules, tensors that the program changed, hooks; the graph is retained, so the program's own backward
-    still works. Only on a graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it
-    makes the graph as safe to free as it was before it was looked at.
+    Afterwards everything is as found: ``.grad`` of every leaf, the random states, buffers of modules,
+    tensors that the program changed, hooks, what torch, Python and the process were set to; what could not
+    be put back stands in ``meta.notes``. The graph is retained, so the program's own backward still works.
+    Only on a graph deeper than 500 nodes some nodes keep a private entry in ``metadata``: it makes the graph
+    as safe to free as it was before it was looked at.
 
     Raises:
         ProgramError: the program raised, its result has no gradient to follow, it is not a scalar
@@ -75,13 +75,25 @@ def trace(
         if run.returned:
             return graph
         times = "" if run.backward_calls == 1 else f" {run.backward_calls} times, of which this is the first"
-        note = f"the program called backward itself{times}"
-        return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, note)))
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused(), Buffers() as buffers:
-        record, outputs = outputs_of(request, buffers)
-        if backward:
-            buffers.remember_all()
-        return record_of(request, record, outputs, backward=backward, gradient=gradient)
+        return _noted(graph, [f"the program called backward itself{times}"])
+    return _of_existing(request, backward=backward, gradient=gradient)
+
+
+def traced(request: Request, *, gradient: Any = None) -> Graph:
+    """The record of a loss and its backward; everything is as found afterwards.
+
+    Raises:
+        ProgramError: as for :func:`trace`, or the program calls backward itself.
+    """
+    if not callable(request.program) or isinstance(request.program, Tensor):
+        return _of_existing(request, backward=True, gradient=gradient)
+    run = _run(request, backward=True, gradient=gradient)
+    if run.trains:
+        raise ProgramError(
+            "the program calls backward itself, so it is no loss to be held against anything",
+            "Name a function that returns the loss before backward is called",
+        )
+    return run.graphs[0]
 
 
 def follow(
@@ -115,21 +127,46 @@ def follow(
     return _run(request, backward=True, gradient=None)
 
 
+def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
+    """The record of tensors that exist, or the error that ``request`` names none."""
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
+        with switches_restored(()) as remarks, Buffers() as buffers:
+            record, outputs = outputs_of(request, buffers)
+            if backward:
+                buffers.remember_all()
+            graph = record_of(request, record, outputs, backward=backward, gradient=gradient)
+        return _noted(graph, remarks) if remarks else graph
+
+
 def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
-    switches = switches_restored(modules_in_sight(request.program, request.args))
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused(), switches, Buffers() as buffers:
-        follower = Follower(request, buffers, Originals(LiveTensors()))
-        notes: tuple[str, ...] = ()
-        try:
-            result = follower.run()
-            if follower.trains:
-                run = run_of(follower)
-            else:
-                outputs = outputs_in(result, follower.record)
-                del result
-                run = run_of_graph(
-                    record_of(request, follower.record, outputs, backward=backward, gradient=gradient)
-                )
-        finally:
-            notes = put_back(follower, buffers.tensors())
-        return replace(run, notes=(*run.notes, *notes)) if notes else run
+    restored = switches_restored(modules_in_sight(request.program, request.args))
+    notes: list[str] = []
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
+        with restored as remarks, Buffers() as buffers:
+            follower = Follower(request, buffers, Originals(request.live))
+            try:
+                result = follower.run()
+                if follower.trains:
+                    run = run_of(follower)
+                else:
+                    outputs = outputs_in(result, follower.record)
+                    del result
+                    record = follower.record
+                    run = run_of_graph(
+                        record_of(request, record, outputs, backward=backward, gradient=gradient)
+                    )
+            finally:
+                notes += put_back(follower, buffers.tensors())
+        return _with_notes(run, [*notes, *remarks])
+
+
+def _with_notes(run: Run, notes: list[str]) -> Run:
+    """``run`` with more notes; where it is that of one graph, they are the graph's too."""
+    if not notes:
+        return run
+    graphs = tuple(_noted(graph, notes) for graph in run.graphs) if run.returned else run.graphs
+    return replace(run, graphs=graphs, notes=(*run.notes, *notes))
+
+
+def _noted(graph: Graph, notes: Iterable[str]) -> Graph:
+    return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, *notes)))

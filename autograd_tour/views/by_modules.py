@@ -10,9 +10,18 @@ from autograd_tour.record.node import Node
 from autograd_tour.views.contract import Title
 from autograd_tour.views.quotient import Pair, on_loops, split_loops
 
-__all__ = ["Modules"]
+__all__ = ["MOST_LEVELS", "Modules", "paths_around"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
+
+MOST_LEVELS = 64
+"""Modules inside each other that are told apart; a picture of each level of more would take minutes."""
+
+
+def paths_around(path: str) -> list[str]:
+    """The paths that ``path`` lies in, outermost first; of hundreds, which no program has, not all."""
+    words = path.split(".", 4 * MOST_LEVELS)
+    return [".".join(words[:i]) for i in range(1, len(words))]
 
 
 class Modules:
@@ -34,11 +43,13 @@ class Modules:
         return max(map(len, self.chains.values()), default=0)
 
     def _chain(self, path: str) -> list[str]:
-        """The modules around ``path``, outermost first. Containers that are never called do not count."""
-        words = path.split(".")
-        above = [".".join(words[:i]) for i in range(1, len(words))]
+        """The modules around ``path``, outermost first, and ``path``: at most :data:`MOST_LEVELS`.
+
+        Containers that are never called do not count.
+        """
+        above = paths_around(path)
         called_modules = [prefix for prefix in above if prefix in self.types] if self.types else above
-        return [*called_modules, path]
+        return [*called_modules[: MOST_LEVELS - 1], path]
 
     def parts(self, depth: int) -> Parts:
         """Node -> part, and the title of each part, with modules folded at ``depth`` levels."""

@@ -135,8 +135,8 @@ class _Artist:
 
     def link(self, edge: Edge) -> Link | None:
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
-        if src == dst:
-            return None
+        if src == dst or "accumulate" in (self.nodes[src].kind, self.nodes[dst].kind):
+            return None  # an accumulator whose leaf is gone has no card
         mark, role = _MARKS.get(edge.state, ("", "ink"))
         marked = edge.state in ("added", "gone")
         label = Label((Run(mark, role, bold=True, size=16),)) if marked else Label()

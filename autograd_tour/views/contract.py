@@ -102,6 +102,7 @@ class _Contraction:
                 self.cards[part] = _Card(f"f{number}")
                 number += 1
             self.cards[part].members.append(node)
+        self.homes = {node: self.cards[part] for node, part in self.part_of.items()}
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
@@ -109,8 +110,7 @@ class _Contraction:
                 self.consumers[tensor] = self.consumers.get(tensor, 0) + 1
 
     def card(self, node: str) -> _Card | None:
-        part = self.part_of.get(node)
-        return self.cards[part] if part is not None else None
+        return self.homes.get(node)
 
     def result(self, titles: Mapping[str, Title]) -> Graph:
         forward = self._forward()

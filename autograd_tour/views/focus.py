@@ -10,6 +10,7 @@ from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
+from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
 
@@ -30,10 +31,13 @@ def focus(graph: Graph, name: str) -> Graph:
     """
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
     if not chosen:
-        names = sorted({text for node in graph.nodes for text in _names(node)} | _paths(graph.nodes))
-        raise UsageError(
-            f"nothing in this graph is called {name[:60]!r}", suggestion(name, names, MOST_LISTED)
-        )
+        modules = sorted(_paths(graph.nodes))
+        names = sorted({text for node in graph.nodes for text in _names(node)}.union(modules))
+        few = modules or [graph.title(node.id) for node in graph.nodes if node.kind == "leaf"]
+        hint = suggestion(name, names, MOST_LISTED)
+        if few and not hint:
+            hint = f"Some names in it: {', '.join(few[:8])}; the report (-f txt) has all"
+        raise UsageError(f"nothing in this graph is called {name[:60]!r}", hint)
     part = graph.only(with_neighbours(graph, chosen))
     left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
     notes = graph.meta.notes
@@ -65,8 +69,5 @@ def _matches(node: Node, name: str) -> bool:
 
 
 def _paths(nodes: Iterable[Node]) -> set[str]:
-    paths = set()
-    for node in nodes:
-        parts = node.group.split(".") if node.group else []
-        paths |= {".".join(parts[:i]) for i in range(1, len(parts) + 1)}
-    return paths
+    groups = {node.group for node in nodes if node.group}
+    return groups.union(*map(paths_around, groups))

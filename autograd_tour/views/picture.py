@@ -1,4 +1,4 @@
-"""What a view returns: a picture without places. Cards and links, a film of them, or a chart.
+"""What a view returns: a picture without places. Cards and links, a film of them, a chart, or a run.
 
 Everything here is plain data. Nothing has a place or a colour: :func:`autograd_tour.drawing.draw` gives
 it both, and it alone knows how wide a text is. A piece of text says how much room it may take.
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from autograd_tour.errors import PictureError
 from autograd_tour.record.ledger import Ledger, Policy
+from autograd_tour.record.run import EventKind
 
 __all__ = [
     "Bar",
@@ -23,11 +24,16 @@ __all__ = [
     "Film",
     "Label",
     "Link",
+    "LossCurve",
     "Part",
     "Picture",
     "Role",
     "Row",
     "Run",
+    "RunCell",
+    "RunChart",
+    "RunColumn",
+    "RunLane",
     "Scene",
     "Shape",
     "check",
@@ -222,19 +228,83 @@ class Chart(Struct, frozen=True):
     title: str = ""
 
 
-Picture = Scene | Film | Chart
+# ---- runs -------------------------------------------------------------------------------------
+
+
+class RunColumn(Struct, frozen=True, gc=False):
+    """One moment of a run: an event, or several in a row that did the same to other leaves.
+
+    ``kind`` is ``gap`` where events are left out. ``head`` says in a word or two what happened, ``code`` are
+    its lines of the program, ``where`` their file and numbers, ``about`` what else is known, a line each.
+    ``begins``: an iteration begins here.
+    """
+
+    kind: EventKind | Literal["gap"]
+    head: str
+    code: tuple[str, ...] = ()
+    where: str = ""
+    about: tuple[str, ...] = ()
+    begins: bool = False
+
+
+class RunCell(Struct, frozen=True, gc=False):
+    """What a moment did in one lane, in lines of text; what was ``emptied`` is its first line."""
+
+    lines: tuple[tuple[Run, ...], ...]
+    emptied: bool = False
+
+
+class RunLane(Struct, frozen=True, gc=False):
+    """What a leaf holds from left to right: its value, or what is ``in_grad``.
+
+    ``about`` says which of its elements is shown. ``cells`` has one entry for each column, ``None`` where
+    nothing changes, ``states`` one more: what is there before each column, and at the end; ``""`` is not
+    known. ``used``: the columns in which an optimizer's step used it.
+    """
+
+    leaf: str
+    about: str
+    in_grad: bool
+    cells: tuple[RunCell | None, ...]
+    states: tuple[str, ...]
+    used: tuple[int, ...] = ()
+
+
+class LossCurve(Struct, frozen=True, gc=False):
+    """The losses of one line that calls backward: (number of the call, loss), ``None`` if not finite."""
+
+    name: str
+    points: tuple[tuple[int, float | None], ...]
+
+
+class RunChart(Struct, frozen=True):
+    """What happened to the leaves of a program from moment to moment. ``notes`` are lines below it."""
+
+    columns: tuple[RunColumn, ...] = ()
+    lanes: tuple[RunLane, ...] = ()
+    curves: tuple[LossCurve, ...] = ()
+    title: str = ""
+    summary: str = ""
+    desc: str = ""
+    notes: tuple[str, ...] = ()
+
+
+Picture = Scene | Film | Chart | RunChart
 
 
 def check(picture: object) -> Picture:
     """``picture``, if it is one that can be drawn.
 
     Raises:
-        PictureError: it is none, two cards have one id, a link joins no cards, or a film has no frame.
+        PictureError: it is none, two cards have one id, a link joins no cards, a film has no frame, or a lane
+            of a run does not fit its columns.
     """
     if isinstance(picture, Chart):
         return picture
+    if isinstance(picture, RunChart):
+        return _checked_run(picture)
     if not isinstance(picture, Scene | Film):
-        raise PictureError(f"a {type(picture).__name__} is no picture: a Scene, a Film or a Chart is")
+        raise PictureError(f"a {type(picture).__name__} is no picture: a Scene, Film, Chart or RunChart is")
     scene = picture.scene if isinstance(picture, Film) else picture
     if isinstance(picture, Film) and not scene.captions:
         raise PictureError("a film without captions has no frames")
@@ -245,3 +315,14 @@ def check(picture: object) -> Picture:
         if link.src not in ids or link.dst not in ids:
             raise PictureError(f"the link {link.id[:60]!r} does not join two cards of the picture")
     return picture
+
+
+def _checked_run(chart: RunChart) -> RunChart:
+    count = len(chart.columns)
+    for lane in chart.lanes:
+        name = f"{lane.leaf[:60]}{'.grad' if lane.in_grad else ''}"
+        if len(lane.cells) != count or len(lane.states) != count + 1:
+            raise PictureError(f"the lane of {name} does not fit {count} columns")
+        if not all(0 <= column < count for column in lane.used):
+            raise PictureError(f"the lane of {name} is used in a column that is not there")
+    return chart

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
-from autograd_tour.text import closing, number, rounded
+from autograd_tour.text import closing, rounded
 from autograd_tour.views.wording import shape_text, tensor_text
 
-__all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "row", "uses"]
+__all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "is_changed", "row", "uses"]
 
 MOST_PARTS = 3
 """Parts of a sum that are written out on a card."""
@@ -56,22 +58,27 @@ def added(
     parts: Sequence[TensorFacts],
     contribution: TensorFacts | None,
     after: TensorFacts | None,
+    digits: int = 6,
 ) -> tuple[str, str]:
     """``.grad`` before, what is added and what comes out, as (``None + (3 + 3 + 1) = ``, ``7``).
 
     ``parts`` are what the contribution is the sum of. Digits are chosen so that the sum closes as printed;
-    where rounding hides more than is printed, the sign is ``≈``. Of a tensor of more than two elements the
-    first stands for all.
+    where rounding hides more than is printed, the sign is ``≈``. A sum that a hook changed afterwards has no
+    sign: ``None + 5, then changed to 50``. Of a tensor of more than two elements the first stands for all.
+    A scalar has ``digits`` significant digits.
     """
+    start, brought = content(before, digits=digits), content(contribution, digits=digits)
+    if is_changed(before, contribution, after):
+        return f"{start} + {_bracketed(brought)}, then changed to ", content(after, digits=digits)
     several = [facts for facts in parts if facts.first]
     terms = several if len(several) > 1 else [contribution] if contribution is not None else []
     sums = [_elements(before)] if before is not None else []
     sums += [_elements(facts) for facts in terms]
     result = _elements(after)
-    if after is None or result is None or any(values is None for values in sums):
-        brought = content(contribution)
-        return f"{content(before)} + {brought} = ", content(after)
-    digits = 6 if after.numel == 1 else 4
+    # Where one is no real number, or has other elements than the rest, nothing can be added up.
+    if after is None or result is None or any(not values or len(values) != len(result) for values in sums):
+        return f"{start} + {brought} = ", content(after, digits=digits)
+    digits = digits if after.numel == 1 else 4
     columns = [
         closing([values[i] for values in sums if values is not None], result[i], digits)
         for i in range(len(result))
@@ -92,11 +99,38 @@ def added(
         brought = f"({brought})"
     elif before is not None:
         brought = _bracketed(brought)
-    total = content(after)
+    total = content(after, digits=digits)
     if closed:
         totals = [text for _, text in columns if text is not None]
         total = content(after, totals[0]) if many else tensor(totals)
     return f"{start} + {brought} {'=' if closed else '≈'} ", total
+
+
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""The distance from 1 to the next number of a dtype."""
+
+
+def is_changed(
+    before: TensorFacts | None, contribution: TensorFacts | None, after: TensorFacts | None
+) -> bool:
+    """Whether ``after`` is something else than the sum, by more than rounding: a hook has had its way."""
+    if contribution is None:
+        return False
+    if after is None:
+        return True
+    count = min(len(facts.first) for facts in (before, contribution, after) if facts is not None)
+    for i in range(count):
+        try:
+            terms = [float(facts.first[i]) for facts in (before, contribution) if facts is not None]
+            total = float(after.first[i])
+        except ValueError:
+            continue  # complex
+        if not all(map(math.isfinite, (*terms, total))):
+            continue
+        slack = 4 * _EPSILON.get(after.dtype, 2.0**-7) * sum(map(abs, terms))
+        if abs(math.fsum(terms) - total) > slack + sys.float_info.min:
+            return True
+    return False
 
 
 def _elements(facts: TensorFacts | None) -> list[float] | None:
@@ -114,10 +148,11 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def content(facts: TensorFacts | None, first: str = "") -> str:
+def content(facts: TensorFacts | None, first: str = "", digits: int = 6) -> str:
     """A ``.grad``: ``None`` is an empty slot, a zero a printed 0; of many elements the first and the last.
 
-    ``first`` is how the first one is written, if that has been settled.
+    ``first`` is how the first one is written, if that has been settled. A scalar has ``digits`` significant
+    digits, or its integer part if that is longer.
     """
     if facts is None:
         return "None"
@@ -126,7 +161,7 @@ def content(facts: TensorFacts | None, first: str = "") -> str:
     if not facts.first:
         return facts.dtype
     if facts.numel == 1:
-        return number(facts.first[0])
+        return rounded(facts.first[0], digits)
     texts = [first or rounded(facts.first[0]), *map(rounded, facts.first[1:4])]
     if len(facts.first) == facts.numel <= 4:
         return f"[{', '.join(texts)}]"
@@ -143,11 +178,12 @@ def row(
 ) -> tuple[str, str, str]:
     """One backward call as three cells of a table, with digits such that the row closes as printed.
 
-    Numbers have six digits or more. A tensor whose elements are not all known, or are not real numbers, is
-    written as it is everywhere else.
+    Numbers have six digits or more. Behind what a hook changed stands ``(changed)``. A tensor whose elements
+    are not all known, or are not real numbers, is written as it is everywhere else.
     """
     cells = [before, contribution, after]
-    columns = _columns(cells)
+    changed = is_changed(*cells)
+    columns = [] if changed else _columns(cells)
     lead = f"{shape_text(after.shape)} " if shape and after is not None and after.shape else ""
     texts = [
         "None"
@@ -157,7 +193,7 @@ def row(
         else tensor_text(facts, shape=shape, digits=6)
         for index, facts in enumerate(cells)
     ]
-    return texts[0], texts[1], texts[2]
+    return texts[0], texts[1], f"{texts[2]} (changed)" if changed else texts[2]
 
 
 def _columns(cells: Sequence[TensorFacts | None]) -> list[list[str]]:

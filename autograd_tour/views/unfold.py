@@ -22,11 +22,15 @@ IN_PLACE = 30
 
 @dataclass(frozen=True)
 class Opened:
-    """``graph`` as shown, made from ``whole``; ``homes`` tells which node is in which of its cards."""
+    """``graph`` as shown, made from ``whole``; ``homes`` tells which node is in which of its cards.
+
+    ``inside`` are the ids of those of its nodes that came out of the card opened last; empty if none was.
+    """
 
     whole: Graph
     graph: Graph
     homes: Homes
+    inside: frozenset[str] = frozenset()
 
     def members(self, card: str) -> set[str]:
         """The nodes of the whole graph in a card, accumulators included."""
@@ -54,9 +58,10 @@ def opened(before: Opened, card: str) -> Opened | None:
     titles |= {f"in {home}": title for home, title in inside.titles.items()}
     homes = Homes()
     graph = as_cards(before.whole, parts, titles, flow(before.whole), homes)
+    came_out = frozenset(homes.card.get(node, node) for node in members)
     if visible(graph) > IN_PLACE:
-        graph = graph.only(with_neighbours(graph, {homes.card.get(node, node) for node in members}))
-    return Opened(before.whole, graph, homes)
+        graph = graph.only(with_neighbours(graph, came_out))
+    return Opened(before.whole, graph, homes, came_out)
 
 
 def _inside(part: Graph) -> Homes | None:

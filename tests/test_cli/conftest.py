@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autograd_tour import formats, lessons, views
-from autograd_tour.cli import cli
+from autograd_tour.cli.group import cli
 from autograd_tour.record import codec
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node

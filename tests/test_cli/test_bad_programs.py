@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.commands import answer, fresh_answer
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 NEEDS_ALARMS = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on this system")
 
 GOOD = "w = torch.ones(2, requires_grad=True)\n"
@@ -20,17 +24,9 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "autograd_tour", *words]
 
 
-def call(tmp_path: Path, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+def call(tmp_path: Path, program: str, *words: str, run: Run = answer) -> subprocess.CompletedProcess[str]:
     (tmp_path / "net.py").write_text("import os, sys, threading, time\nimport torch\n" + GOOD + program)
-    return subprocess.run(
-        command("render", "net.py:loss", "-f", "svg", "--view", "graph", *words),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run("render", "net.py:loss", "-f", "svg", "--view", "graph", *words, cwd=tmp_path)
 
 
 def refused(done: subprocess.CompletedProcess[str], tmp_path: Path, code: int) -> str:
@@ -70,16 +66,68 @@ RAISING = {
         "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\ndef loss():\n    raise Odd\n",
         "Odd",
     ),
+    "the same in backward": (
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n"
+        + IN_BACKWARD.format("raise Odd"),
+        "backward raised Odd at ",
+    ),
+    "no Exception": (
+        "class Odd(BaseException):\n    pass\ndef loss():\n    raise Odd('no')\n",
+        "net.py:7: Odd: no",
+    ),
+    "no Exception at import": ("class Odd(BaseException):\n    pass\nraise Odd('no')\n", "net.py:6: Odd: no"),
+    "no Exception in backward": (
+        "class Odd(BaseException):\n    pass\n" + IN_BACKWARD.format("raise Odd('no')"),
+        "backward raised Odd: no at ",
+    ),
+    "the end of a generator": ("def loss():\n    raise GeneratorExit\n", "net.py:5: GeneratorExit, while"),
+    "exit with what has no text": (
+        "class Odd:\n    def __repr__(self):\n        raise RuntimeError\nsys.exit(Odd())\n",
+        "left with exit(<Odd>)",
+    ),
+    "endless recursion below a low limit": (
+        "def deeper():\n    deeper()\ndef loss():\n    sys.setrecursionlimit(80)\n    deeper()\n",
+        "RecursionError",
+    ),
+    "a terminal's escapes": (
+        "def loss():\n    raise ValueError('\\x1b[2J\\x07\\x9b a\\rb\\u202e')\n",
+        "net.py:5: ValueError: \\x1b[2J\\x07\\x9b a b\\u202e, while",
+    ),
+    "a coroutine": ("async def loss():\n    return w.sum()\n", "returned a coroutine, so none of it has run"),
+    "a generator": ("def loss():\n    yield w.sum()\n", "returned a generator, so none of it has run"),
 }
+
+
+QUICK = ("in backward", "no Exception", "a terminal's escapes")
 
 
 @pytest.mark.parametrize(
     "case",
-    [case if case == "in backward" else pytest.param(case, marks=pytest.mark.slow) for case in RAISING],
+    [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in RAISING],
 )
 def test_a_program_that_raises_is_one_line(case: str, tmp_path: Path) -> None:
     program, message = RAISING[case]
     assert message in refused(call(tmp_path, program), tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "sys.setrecursionlimit(55)\ndef loss():\n    return (w * w).sum()\n",
+        pytest.param(
+            "def loss():\n    sys.setrecursionlimit(55)\n    return (w * w).sum()\n", marks=pytest.mark.slow
+        ),
+        pytest.param(IN_BACKWARD.format("sys.setrecursionlimit(55); return g"), marks=pytest.mark.slow),
+    ],
+)
+def test_a_low_limit_of_recursion_ends_with_the_program(program: str, tmp_path: Path) -> None:
+    done = call(tmp_path, program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_line_of_an_error_in_backward_is_told(tmp_path: Path) -> None:
+    message = refused(call(tmp_path, IN_BACKWARD.format("raise ValueError('not today')")), tmp_path, 1)
+    assert message.endswith("net.py:11: raise ValueError('not today')")
 
 
 ENDLESS = {
@@ -109,7 +157,7 @@ def test_an_endless_program_is_stopped_and_its_line_is_told(case: str, tmp_path:
 @pytest.mark.slow
 def test_a_program_that_catches_even_the_alarm_is_ended(tmp_path: Path) -> None:
     program = "def loss():\n    while True:\n        try:\n            time.sleep(1)\n        except BaseException:\n            pass\n"
-    message = refused(call(tmp_path, program, "--timeout", "3"), tmp_path, 1)
+    message = refused(call(tmp_path, program, "--timeout", "3", run=fresh_answer), tmp_path, 1)
     assert "longer than 3 s" in message
 
 
@@ -160,7 +208,7 @@ THREADS = {
 def test_threads_left_running_do_not_keep_the_command(case: str, fails: bool, tmp_path: Path) -> None:
     end = "raise ValueError('not today')" if fails else "return (w * w).sum()"
     start = time.monotonic()
-    done = call(tmp_path, f"def loss():\n    {THREADS[case]}\n    {end}\n")
+    done = call(tmp_path, f"def loss():\n    {THREADS[case]}\n    {end}\n", run=fresh_answer)
     assert time.monotonic() - start < 100
     if fails:
         assert "not today" in refused(done, tmp_path, 1)
@@ -170,7 +218,7 @@ def test_threads_left_running_do_not_keep_the_command(case: str, fails: bool, tm
 
 
 def test_os_exit_cannot_be_had_but_writes_nothing(tmp_path: Path) -> None:
-    done = call(tmp_path, "def loss():\n    os._exit(7)\n")
+    done = call(tmp_path, "def loss():\n    os._exit(7)\n", run=fresh_answer)
     assert (done.returncode, done.stdout) == (7, "")
     assert sorted(os.listdir(tmp_path)) == ["net.py"]
 
@@ -178,6 +226,10 @@ def test_os_exit_cannot_be_had_but_writes_nothing(tmp_path: Path) -> None:
 WAITING = {
     "in forward": "def loss():\n    open('started', 'w').close()\n    time.sleep(100)\n",
     "in backward": IN_BACKWARD.format("open('started', 'w').close(); time.sleep(100)"),
+    "that catches every exception": (
+        "def loss():\n    open('started', 'w').close()\n    while True:\n        try:\n"
+        "            time.sleep(100)\n        except Exception:\n            pass\n"
+    ),
     "with a thread": (
         "def loss():\n    threading.Thread(target=time.sleep, args=(300,)).start()\n"
         "    open('started', 'w').close()\n    time.sleep(100)\n"
@@ -188,7 +240,12 @@ WAITING = {
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", WAITING)
-def test_ctrl_c_is_one_word_and_130_and_leaves_files_as_they_were(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_is_one_word_and_a_code_and_leaves_files_as_they_were(
+    case: str, number: int, code: int, word: str, tmp_path: Path
+) -> None:
     (tmp_path / "net.py").write_text("import os, sys, threading, time\nimport torch\n" + GOOD + WAITING[case])
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "net-loss-graph.svg").write_text("what stood there")
@@ -205,9 +262,9 @@ def test_ctrl_c_is_one_word_and_130_and_leaves_files_as_they_were(case: str, tmp
     while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     answer, errors = process.communicate(timeout=60)
-    assert (process.returncode, answer, errors) == (130, "", "interrupted\n")
+    assert (process.returncode, answer, errors) == (code, "", f"{word}\n")
     assert os.listdir(tmp_path / "outputs") == ["net-loss-graph.svg"]
     assert (tmp_path / "outputs" / "net-loss-graph.svg").read_text() == "what stood there"
 
@@ -218,3 +275,13 @@ def test_an_error_of_the_program_is_told_once(tmp_path, failure):
     assert message.startswith("error: net.py:5: ")
     assert "ProgramError" not in message
     assert "contextlib" not in message
+
+
+def test_where_accumulation_cannot_be_followed_the_graph_can_be_drawn(tmp_path: Path) -> None:
+    program = (
+        "import warnings\nwarnings.simplefilter('ignore')\ns = torch.eye(2).to_sparse_csr().requires_grad_()\n"
+        "def loss():\n    return (s @ torch.ones(2, 1)).sum()\n"
+    )
+    message = refused(call(tmp_path, program, "--view", "accumulation"), tmp_path, 1)
+    assert "torch lets nobody put a .grad back on this leaf" in message
+    assert call(tmp_path, program).returncode == 0

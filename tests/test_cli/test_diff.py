@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from autograd_tour.record import codec
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
+from tests.commands import answer
 
 PROGRAM = (
     "import torch\n"
@@ -20,13 +21,6 @@ PROGRAM = (
     "def before():\n    w = torch.ones(3, requires_grad=True)\n    return (w * x).sum()\n"
     "def after():\n    w = torch.ones(3, requires_grad=True)\n    print('hello')\n    return (w * x * 2).sum()\n"
 )
-
-
-def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "autograd_tour", *words]
-    return subprocess.run(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 @pytest.fixture
@@ -44,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_two_programs_give_a_picture_and_a_table(folder: Path) -> None:
-    done = call("diff", "net.py:before", "net.py:after", "-o", "out", cwd=folder)
+    done = answer("diff", "net.py:before", "net.py:after", "-o", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
     stem = os.path.join("out", "net-before-vs-net-after-diff")
     assert done.stdout.splitlines() == [f"{stem}.svg", f"{stem}.txt"]
@@ -55,24 +49,24 @@ def test_two_programs_give_a_picture_and_a_table(folder: Path) -> None:
 
 
 def test_a_difference_on_paper(folder: Path) -> None:
-    done = call("diff", "a.json", "b.json", "-f", "pdf", "-f", "png", "-o", "out", cwd=folder)
+    done = answer("diff", "a.json", "b.json", "-f", "pdf", "-f", "png", "-o", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert (folder / "out" / "a-vs-b-diff.pdf").read_bytes().startswith(b"%PDF-")
     assert (folder / "out" / "a-vs-b-diff.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_builtin_a_program_and_a_trace_can_be_compared(folder: Path) -> None:
-    assert call("render", "thermometer", "-f", "json", cwd=folder).returncode == 0
+    assert answer("render", "thermometer", "-f", "json", cwd=folder).returncode == 0
     saved = os.path.join("outputs", "thermometer.json")
-    same = call("diff", saved, "thermometer", "--exit-code", "-q", cwd=folder)
+    same = answer("diff", saved, "thermometer", "--exit-code", "-q", cwd=folder)
     assert (same.returncode, same.stdout, same.stderr) == (0, "", "")
-    assert call("diff", "thermometer", "net.py:before", "-f", "txt", cwd=folder).returncode == 0
+    assert answer("diff", "thermometer", "net.py:before", "-f", "txt", cwd=folder).returncode == 0
 
 
 @pytest.mark.parametrize(("pair", "code"), [(("a.json", "b.json"), 1), (("a.json", "a.json"), 0)])
 def test_the_exit_code_tells_a_difference_if_asked(folder: Path, pair: tuple[str, str], code: int) -> None:
-    assert call("diff", *pair, "-q", cwd=folder).returncode == 0
-    assert call("diff", *pair, "-q", "--exit-code", cwd=folder).returncode == code
+    assert answer("diff", *pair, "-q", cwd=folder).returncode == 0
+    assert answer("diff", *pair, "-q", "--exit-code", cwd=folder).returncode == code
 
 
 def test_two_saved_traces_load_no_torch(folder: Path) -> None:
@@ -89,8 +83,8 @@ def test_two_saved_traces_load_no_torch(folder: Path) -> None:
 
 
 def test_a_saved_comparison_is_drawn_again_the_same(folder: Path) -> None:
-    assert call("diff", "a.json", "b.json", "-f", "json", "-f", "svg", "-q", cwd=folder).returncode == 0
-    again = call(
+    assert answer("diff", "a.json", "b.json", "-f", "json", "-f", "svg", "-q", cwd=folder).returncode == 0
+    again = answer(
         "render", os.path.join("outputs", "a-vs-b-diff.json"), "-f", "svg", "-o", "again", cwd=folder
     )
     assert again.returncode == 0, again.stderr
@@ -99,7 +93,7 @@ def test_a_saved_comparison_is_drawn_again_the_same(folder: Path) -> None:
 
 
 def test_the_table_goes_to_stdout(folder: Path) -> None:
-    done = call("diff", "a.json", "b.json", "-f", "txt", "-o", "-", cwd=folder)
+    done = answer("diff", "a.json", "b.json", "-f", "txt", "-o", "-", cwd=folder)
     assert done.stdout.startswith("autograd-tour diff: a → b\n")
     assert "SumBackward0" in done.stdout
     assert not (folder / "outputs").exists()
@@ -118,7 +112,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_nothing_is_written(folder: Path, case: str) -> None:
     words, code, message = BAD[case]
-    done = call("diff", *words, cwd=folder)
+    done = answer("diff", *words, cwd=folder)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")

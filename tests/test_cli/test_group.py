@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 
 import autograd_tour
-from autograd_tour import cli as cli_room
-from autograd_tour.cli import cli
+from autograd_tour.cli import group as cli_room
+from autograd_tour.cli.group import cli
 from autograd_tour.drawing import engine
 
 Run = Callable[..., Result]
@@ -20,7 +20,7 @@ COMMANDS = sorted(cli_room._COMMANDS)
 
 
 def test_every_file_of_a_command_is_known() -> None:
-    shared = {"__init__", "common", "guard", "options", "results", "targets"}
+    shared = {"__init__", "common", "group", "guard", "options", "results", "signals", "status", "targets"}
     files = {path.stem for path in Path(cli_room.__file__).parent.glob("*.py")} - shared
     assert files == set(COMMANDS)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,21 +12,9 @@ import pytest
 from autograd_tour.record import codec
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
+from tests.commands import answer, fresh_answer
 
 HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy", "resvg_py", "typst", "fontTools")
-
-
-def call(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "autograd_tour", *words],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def loaded(words: list[str], cwd: Path) -> set[str]:
@@ -76,7 +62,7 @@ def test_a_pdf_or_a_png_goes_to_stdout_byte_by_byte(
         check=True,
     )
     assert done.stdout.startswith(start)
-    call(*words, "-o", "out", cwd=tmp_path)
+    answer(*words, "-o", "out", cwd=tmp_path)
     assert done.stdout == (tmp_path / "out" / f"saved-graph.{ending}").read_bytes()
 
 
@@ -89,7 +75,7 @@ def test_pdf_without_typst_is_one_line_before_the_program_runs(tmp_path: Path) -
     )
     path = os.pathsep.join([str(tmp_path), *sys.path])
     for words in (["render", "net.py:loss"], ["diff", "net.py:loss", "net.py:loss"]):
-        done = call(*words, "-f", "pdf", cwd=tmp_path, PYTHONPATH=path)
+        done = fresh_answer(*words, "-f", "pdf", cwd=tmp_path, PYTHONPATH=path)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.splitlines() == [
             "error: PDF needs the package typst, which is not installed",
@@ -102,12 +88,12 @@ def test_a_png_that_is_too_large_is_refused_with_a_scale_that_fits(tmp_path: Pat
     edges = tuple(Edge(f"n{i}", f"n{i + 1}", "forward") for i in range(299))
     (tmp_path / "long.json").write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n299", 0),))))
     words = ("render", "long.json", "--no-fold", "-f", "png", "--view", "graph")
-    done = call(*words, "--scale", "10", cwd=tmp_path)
+    done = answer(*words, "--scale", "10", cwd=tmp_path)
     assert done.returncode == 2
     assert "pixels is too large to draw" in done.stderr
     assert not (tmp_path / "outputs").exists()
     fits = done.stderr.partition("--scale ")[2].split()[0]
-    assert call(*words, "--scale", fits, cwd=tmp_path).returncode == 0
+    assert answer(*words, "--scale", fits, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["render", "--help"], ["info", "--help"]])
@@ -130,12 +116,12 @@ def test_a_program_file_gives_the_five_kinds_of_file(tmp_path: Path) -> None:
         "x, y = torch.ones(5, 3), torch.tensor([0, 1, 0, 1, 1])\n"
         "def loss():\n    print('hello')\n    return torch.nn.functional.cross_entropy(net(x), y)\n"
     )
-    done = call("render", "net.py:loss", "-o", "pictures", cwd=tmp_path)
+    done = fresh_answer("render", "net.py:loss", "-o", "pictures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     ends = ["-graph.svg", "-chain.svg", "-accumulation.svg", "-report.txt", ".json"]
     assert done.stdout.splitlines() == [os.path.join("pictures", f"net-loss{end}") for end in ends]
     assert set(done.stderr.split()) == {"hello"}
-    again = call("render", "pictures/net-loss.json", "-o", "again", cwd=tmp_path)
+    again = answer("render", "pictures/net-loss.json", "-o", "again", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     for end in ends:
         assert (tmp_path / "again" / f"net-loss{end}").read_bytes() == (
@@ -159,7 +145,7 @@ FAILING = {
 def test_a_loss_that_cannot_be_followed_is_one_line(case: str, tmp_path: Path) -> None:
     source, code = FAILING[case]
     (tmp_path / "net.py").write_text("import torch\n" + source)
-    done = call("render", "net.py:loss", cwd=tmp_path)
+    done = answer("render", "net.py:loss", cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
@@ -191,7 +177,7 @@ def test_names_from_a_trace_break_no_picture(case: str, tmp_path: Path) -> None:
     except UnicodeEncodeError:
         pytest.skip("JSON text cannot hold it, so no trace can bring it")
     (tmp_path / "nasty.json").write_text(text)
-    done = call("render", "nasty.json", cwd=tmp_path)
+    done = answer("render", "nasty.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     pictures = sorted((tmp_path / "outputs").glob("*.svg"))
@@ -202,7 +188,7 @@ def test_names_from_a_trace_break_no_picture(case: str, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_absent_is_exit_3(trace: Path, tmp_path: Path) -> None:
-    done = call("render", "saved.json", "--engine", "pygraphviz", cwd=tmp_path)
+    done = answer("render", "saved.json", "--engine", "pygraphviz", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("error: ")
     assert not (tmp_path / "outputs").exists()
@@ -214,32 +200,12 @@ def test_an_engine_that_hangs_is_exit_3(trace: Path, tmp_path: Path) -> None:
     stub.write_text("#!/bin/sh\nexec sleep 60\n")
     stub.chmod(0o755)
     path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
-    done = call("render", "saved.json", "--engine", "dot", "--timeout", "0.5", cwd=tmp_path, PATH=path)
+    done = fresh_answer(
+        "render", "saved.json", "--engine", "dot", "--timeout", "0.5", cwd=tmp_path, PATH=path
+    )
     assert done.returncode == 3, done.stderr
     assert "--timeout" in done.stderr
     assert not (tmp_path / "outputs").exists()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_ctrl_c_ends_a_running_program_with_130(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(
-        "import pathlib, time\ndef loss():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "autograd_tour", "render", "net.py:loss"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    end = time.monotonic() + 60
-    while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "interrupted\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of another kind")
@@ -255,5 +221,5 @@ def test_the_accumulation_is_a_view_too(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "import torch\nw = torch.ones(2, requires_grad=True)\ndef loss():\n    return (w * w).sum()\n"
     )
-    done = call("render", "net.py:loss", "--view", "accumulation", "-f", "svg", cwd=tmp_path)
+    done = answer("render", "net.py:loss", "--view", "accumulation", "-f", "svg", cwd=tmp_path)
     assert done.stdout.splitlines() == [os.path.join("outputs", "net-loss-accumulation.svg")], done.stderr

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from autograd_tour import lessons, save, trace
-from autograd_tour.cli import cli
+from autograd_tour.cli.group import cli
 from autograd_tour.lessons.base import Lesson
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph
@@ -110,6 +110,13 @@ def test_stdin_cannot_be_both_trace_and_answers():
     result = quiz("-")
     assert result.exit_code == 2
     assert "stdin is where answers come from" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["quiz", "jupyterquiz"])
+def test_a_format_is_what_render_takes(form):
+    result = quiz("net.py:loss", "-f", form)
+    assert result.exit_code == 2
+    assert f"autograd-tour render net.py:loss -f {form}" in result.stderr
 
 
 def test_a_run_of_which_nothing_can_be_asked_says_so(tmp_path):

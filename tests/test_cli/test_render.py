@@ -239,3 +239,32 @@ def test_an_interrupt_is_exit_130(run: Run) -> None:
 def test_colour_only_where_it_is_wanted(run: Run, environment: dict[str, str], colored: bool) -> None:
     result = run("render", "zzz", env={"NO_COLOR": None, "TERM": "xterm", **environment}, color=True)
     assert ("\x1b[" in result.stderr) is colored
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such file names there")
+@pytest.mark.parametrize("stem", ["a\\b", "a\x1b[2J", "a\nb", "a\u202eb"])
+def test_a_name_that_a_terminal_or_another_system_cannot_bear_is_mended(
+    run: Run, tmp_path: Path, trace: Path, stem: str
+) -> None:
+    trace.rename(tmp_path / f"{stem}.json")
+    result = run("render", f"{stem}.json", "-f", "svg", "--view", "graph")
+    assert result.exit_code == 0, result.stderr
+    (name,) = os.listdir(tmp_path / "outputs")
+    assert name.startswith("a-")
+    assert name.isprintable()
+    assert result.stdout == paths("outputs", [name])
+
+
+def test_an_empty_focus_is_refused(run: Run) -> None:
+    result = run("render", "--focus", "")
+    assert result.exit_code == 2
+    assert "no name" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_an_output_folder_that_is_a_link_is_followed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    run("render", "-o", "link", "-f", "svg", "--view", "graph")
+    assert (tmp_path / "link").is_symlink()
+    assert os.listdir(tmp_path / "real") == ["thermometer-graph.svg"]

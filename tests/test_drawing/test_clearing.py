@@ -166,3 +166,22 @@ def test_a_crowd_of_links_is_placed_in_a_moment():
     ]
     assert len(edges) >= CROWDED
     assert picture(Graph(nodes, tuple(edges)), timeout=20).count('class="node operation"') == count
+
+
+def test_in_a_crowd_few_lines_are_looked_at_closely(monkeypatch):
+    """60 lines through one label leave it no place: what was in the way there is in the way nearby."""
+    from autograd_tour.drawing import clearing
+
+    looks = []
+    look = clearing._runs_through
+    monkeypatch.setattr(
+        clearing, "_runs_through", lambda *line_and_box: looks.append(1) or look(*line_and_box)
+    )
+    lines = [
+        straight((10, 100), (290, 100)),
+        *(straight((10, 3 * k), (290, 3 * k + 5)) for k in range(1, 60)),
+    ]
+    labels = [LABEL, *(NONE for _ in lines[1:])]
+    assert clear_of_links(labels, lines, [(150, 85), *(None for _ in lines[1:])], (), SIZE)[0] == (150, 85)
+    places_tried = 7 * (clearing.STATIONS + 1)
+    assert places_tried / 2 < len(looks) < 2.5 * places_tried

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autograd_tour import trace
-from autograd_tour.cli import cli
+from autograd_tour.cli.group import cli
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import BackwardPass, Graph, Step
 from autograd_tour.record.node import Node

@@ -91,3 +91,43 @@ def test_the_picture_has_each_card_and_each_link_once(placed):
     ]
     wanted = [thing.id for thing in (*scene.links, *scene.cards)]
     assert sorted(filter(None, found)) == sorted(wanted)
+
+
+def fan(count):
+    """A chain in which every operation takes one leaf, too."""
+    nodes = [Node("x", "leaf", op="x", values=(FACTS,)), Node("n0", "operation", op="op 0", slots=2)]
+    nodes += [Node(f"n{i}", "operation", op=f"op {i}", slots=2) for i in range(1, count)]
+    edges = [Edge("x", f"n{i}", "forward", (0, 1)) for i in range(count)]
+    edges += [Edge(f"n{i - 1}", f"n{i}", "forward", (0, 0)) for i in range(1, count)]
+    return Graph(tuple(nodes), tuple(edges))
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_of_many_long_lines_the_engine_gets_the_shortest_and_all_are_drawn(monkeypatch, direction):
+    """A line takes the engine as many places as it passes ranks: 400 uses of one leaf pass 80,000."""
+    from autograd_tour.drawing import layout as module
+
+    asked = []
+    ask = module.lay_out
+    monkeypatch.setattr(module, "lay_out", lambda dot, *rest: asked.append(dot) or ask(dot, *rest))
+    count = 400
+    scene = scene_of(fan(count), direction)
+    layout = place(scene)
+    assert count <= asked[0].count("->") < len(scene.links)
+    box = dict(zip((card.id for card in scene.cards), boxes(scene, layout), strict=True))
+    for link, course in zip(scene.links, layout.courses, strict=True):
+        for (x, y), card in ((course.points[0], link.src), (course.tip, link.dst)):
+            left, top, right, bottom = box[card]
+            assert left - 2 <= x <= right + 2, link.id
+            assert top - 2 <= y <= bottom + 2, link.id
+
+
+def test_a_few_long_lines_are_all_laid_out(monkeypatch):
+    from autograd_tour.drawing import layout as module
+
+    asked = []
+    ask = module.lay_out
+    monkeypatch.setattr(module, "lay_out", lambda dot, *rest: asked.append(dot) or ask(dot, *rest))
+    scene = scene_of(branching(LARGE))
+    place(scene)
+    assert 2 * asked[0].count("->") == len(scene.links)

@@ -118,11 +118,13 @@ def written(tmp_path_factory):
     return texts
 
 
+@pytest.mark.xdist_group("two processes")
 def test_two_processes_write_the_same_bytes(written):
     assert len(written[0]) > 100_000
     assert written[0] == written[1]
 
 
+@pytest.mark.xdist_group("two processes")
 def test_nothing_written_tells_time_place_or_engine(written):
     assert not re.search(r"0x[0-9a-f]{6,}|\b20\d\d-\d\d|\d\d:\d\d:\d\d", written[0])
     assert not re.search(r"/home/|/tmp/|/root/|/work/|site-packages", written[0])

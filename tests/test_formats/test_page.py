@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
 from autograd_tour.formats.base import Settings
+from autograd_tour.formats.page import document, pictures
 from autograd_tour.formats.page.document import WEB, page
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.lessons.thermometer import thermometer
@@ -189,3 +190,17 @@ def test_the_script_is_one_module_with_each_of_its_files_once():
 def test_unusual_programs_have_a_page(program):
     text = page("x", Trace(trace(program)), Settings(direction="TB", theme="dark"))
     assert data_of(text)["picture"]["cards"]
+
+
+def test_no_picture_is_drawn_after_the_first_that_has_no_room(monkeypatch):
+    drawn = []
+    draw = pictures._picture
+    monkeypatch.setattr(
+        pictures, "_picture", lambda picture, *rest: drawn.append(picture.key) or draw(picture, *rest)
+    )
+    monkeypatch.setattr(document, "ROOM", 30_000)
+    torch.manual_seed(0)
+    packed = data_of(page("gpt", Trace(trace(models.gpt_by_hand)), Settings()))["packed"]
+    assert 0 < sum(map(len, packed.values())) <= 30_000
+    assert drawn[: len(packed) + 1] == ["", *packed]
+    assert len(drawn) == len(packed) + 2

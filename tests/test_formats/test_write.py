@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograd_tour.errors import UsageError
+from autograd_tour.formats import write
 from autograd_tour.formats.write import write_all
 
 
@@ -159,3 +162,76 @@ def test_an_interrupt_between_two_files_leaves_what_was_there(
         write_all(tmp_path, {"a.txt": "new", "b.txt": "new"})
     monkeypatch.undo()
     assert listing(tmp_path) == {"a.txt": b"old"}
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    write_all(tmp_path / "link", {"a.txt": "x"})
+    assert (tmp_path / "link").is_symlink()
+    assert listing(tmp_path / "real") == {"a.txt": b"x"}
+
+
+def test_what_cannot_be_announced_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    seen = []
+
+    def announce() -> None:
+        seen.append(listing(tmp_path)["a.txt"])
+        raise UsageError("nobody hears it")
+
+    with pytest.raises(UsageError, match="nobody hears it"):
+        write_all(tmp_path, {"a.txt": "new", "b.txt": "new"}, announce)
+    assert seen == [b"new"], "told when it is true"
+    assert listing(tmp_path) == {"a.txt": b"old"}
+    with pytest.raises(UsageError, match="nobody hears it"):
+        write_all(tmp_path / "folder", {"a.txt": "new"}, announce)
+    assert not (tmp_path / "folder").exists()
+
+
+class Asked(BaseException):
+    """The process is asked to end."""
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """A SIGTERM raises."""
+
+    def ask(number: int, frame: object) -> None:
+        raise Asked
+
+    before = signal.signal(signal.SIGTERM, ask)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("when", ["second temporary", "first place", "announcement"])
+def test_a_signal_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    (tmp_path / "a.txt").write_text("old")
+
+    def ask() -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    if when == "second temporary":
+        made = iter([None, ask, *[None] * 9])
+        write_new = write._write_new
+        monkeypatch.setattr(write, "_write_new", lambda *rest: (write_new(*rest), (next(made) or int)()))
+    elif when == "first place":
+        replace = Path.replace
+        monkeypatch.setattr(Path, "replace", lambda *paths: (ask(), replace(*paths)))
+    with pytest.raises(Asked):
+        write_all(tmp_path, {"a.txt": "new", "b.txt": "new"}, ask if when == "announcement" else None)
+    assert listing(tmp_path) == {"a.txt": b"old"}
+    with pytest.raises(Asked):
+        ask()  # whoever looked after it before does again
+
+
+def test_a_signal_that_nobody_acts_on_stops_the_writing_all_the_same(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_all(tmp_path, {"a.txt": "new"}, lambda: signal.raise_signal(signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert listing(tmp_path) == {}

@@ -28,6 +28,8 @@ from autograd_tour.lessons.training import loss_picture, sgd_step, study, traini
 from autograd_tour.lessons.training_report import report
 from tests.paper import texts
 
+pytestmark = pytest.mark.xdist_group("study")
+
 NEAR = 1e-5
 TEN_LOSSES = {
     500: 7.860115,
@@ -49,8 +51,8 @@ def start(dtype=torch.float32):
 
 
 @pytest.fixture(scope="module")
-def result():
-    return study()
+def result(whole_study):
+    return whole_study
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.questions import Question, ask, judge, read_number
-from autograd_tour.record.graph import Graph
+from autograd_tour.questions import Question, ask, judge, order, read_number
+from autograd_tour.questions.base import Run
+from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
@@ -87,6 +89,17 @@ def test_the_second_backward_without_zeroing_adds(asked):
         == "You said 4517.3: you assumed that backward overwrites .grad; it adds to it."
     )
     assert asked["zeroed-w"].answer == "4517.3"
+
+
+def test_what_overflows_in_the_second_call_is_not_asked_about():
+    leaf = torch.tensor(2.0, requires_grad=True)
+
+    def steep():
+        return leaf * 3e38
+
+    kinds = {question.id for question in ask(Trace(trace(steep), accumulate(steep)))}
+    assert kinds
+    assert not {kind for kind in kinds if kind.startswith(("again-", "zeroed-"))}
 
 
 def test_which_node_runs_next_is_what_the_engine_ran(asked):
@@ -232,6 +245,11 @@ def test_a_large_program_has_a_few_questions():
     assert 0 < len(questions) <= 14
 
 
+def test_a_part_without_a_leaf_can_be_asked_about():
+    graph = trace(thermometer)
+    assert ask(Trace(graph.only({node.id for node in graph.nodes} - {graph.nodes[0].id})))
+
+
 def test_nothing_can_be_asked_of_nothing():
     assert ask(Trace(Graph())) == ()
     bare = replace(trace(thermometer), passes=())
@@ -273,3 +291,24 @@ def test_labels_stay_on_one_line_of_sensible_length(label):
         assert "\n" not in question.prompt
         assert "\x1b" not in question.prompt
         assert len(question.prompt) < 600
+
+
+def test_what_runs_next_is_asked_without_going_through_all_pairs_of_nodes():
+    """A thousand uses of one tensor are ready at once; each node is looked up a few times only."""
+
+    class Counted(str):
+        __slots__ = ()
+        lookups = 0
+
+        def __hash__(self):
+            Counted.lookups += 1
+            return str.__hash__(self)
+
+    count = 300
+    ids = [Counted(f"n{i}") for i in range(count)]
+    nodes = tuple(Node(name, "operation", op=f"x * {name}", grad_fn="MulBackward0", slots=1) for name in ids)
+    edges = tuple(Edge(ids[0], name, "gradient", (0, 0)) for name in ids[1:])
+    run = Run(Graph(nodes, edges, passes=(BackwardPass(tuple(Step(name, (None,)) for name in ids)),)), None)
+    Counted.lookups = 0
+    assert len(list(order.questions(run))) == 2
+    assert Counted.lookups < 40 * count

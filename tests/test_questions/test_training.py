@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from autograd_tour import save
-from autograd_tour.cli import cli
+from autograd_tour.cli.group import cli
 from autograd_tour.formats import Settings, registry
 from autograd_tour.lessons.produce import traced
 from autograd_tour.lessons.training_loops import loops
@@ -20,13 +20,13 @@ from autograd_tour.questions import Question, ask, read_number
 from autograd_tour.questions.history import ordinal
 from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
-from tests.programs import training
+from tests.programs import trainers as programs
 from tests.test_questions.test_questions import sound
 
 PROGRAMS = [
-    training.sgd, training.momentum, training.zeroed, training.unzeroed, training.micro_batches,
-    training.clipping, training.small_steps, training.rebinding, training.two_optimizers, training.lbfgs, training.not_finite,
-    training.same_names, training.long, loops,
+    programs.sgd, programs.momentum, programs.zeroed, programs.unzeroed, programs.micro_batches,
+    programs.clipping, programs.small_steps, programs.rebinding, programs.two_optimizers, programs.lbfgs, programs.not_finite,
+    programs.same_names, programs.long, loops,
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def asked(program) -> list[Question]:
 def of_torch(program, monkeypatch) -> dict[str, float]:
     """What torch says in a run without us."""
     notes: dict[str, float] = {}
-    monkeypatch.setattr(training, "NOTES", notes)
+    monkeypatch.setattr(programs, "NOTES", notes)
     program()
     return notes
 
@@ -85,7 +85,7 @@ def test_no_question_about_a_run_tells_what_a_later_one_asks(program):
 # ---- what is in .grad --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", [training.sgd, training.zeroed, training.lbfgs])
+@pytest.mark.parametrize("program", [programs.sgd, programs.zeroed, programs.lbfgs])
 def test_after_zeroing_only_the_last_call_counts(program, monkeypatch):
     notes = of_torch(program, monkeypatch)
     question = the(program, "deposit-")
@@ -97,57 +97,57 @@ def test_after_zeroing_only_the_last_call_counts(program, monkeypatch):
 
 
 def test_without_zeroing_calls_add(monkeypatch):
-    notes = of_torch(training.unzeroed, monkeypatch)
-    kept, third = the(training.unzeroed, "deposit-"), the(training.unzeroed, "third-")
+    notes = of_torch(programs.unzeroed, monkeypatch)
+    kept, third = the(programs.unzeroed, "deposit-"), the(programs.unzeroed, "third-")
     assert same(answer(kept), notes["grad 2"])
     assert same(answer(third), notes["grad 3"])
     assert "no line empties it in between" in betrayed(kept, notes["grad 2"] - notes["grad 1"])
     assert "you left out the first call" in betrayed(third, notes["grad 3"] - notes["grad 1"])
     assert "w -= 0.1 * w.grad" in kept.prompt
-    assert not any(question.kind == "zeroing" for question in asked(training.unzeroed))
+    assert not any(question.kind == "zeroing" for question in asked(programs.unzeroed))
 
 
 def test_micro_batches_are_summed_until_the_step(monkeypatch):
-    notes = of_torch(training.micro_batches, monkeypatch)
-    questions = [q for q in asked(training.micro_batches) if q.id.startswith("deposit-")]
+    notes = of_torch(programs.micro_batches, monkeypatch)
+    questions = [q for q in asked(programs.micro_batches) if q.id.startswith("deposit-")]
     fourth, second = questions
     assert same(answer(fourth), notes["grad 4"])
     assert same(answer(second), notes["grad 2"])
     assert "Nothing else happens to any leaf in between." in second.prompt
-    assert same(answer(the(training.micro_batches, "third-")), notes["grad 6"])
-    calls = the(training.micro_batches, "calls-")
+    assert same(answer(the(programs.micro_batches, "third-")), notes["grad 6"])
+    calls = the(programs.micro_batches, "calls-")
     assert calls.answer == "of the first, the second and the third"
     assert "optimizer.step()" in calls.prompt
-    assert same(answer(the(training.micro_batches, "step-")), notes["value 1"])
+    assert same(answer(the(programs.micro_batches, "step-")), notes["value 1"])
 
 
 def test_a_new_tensor_starts_with_an_empty_grad(monkeypatch):
-    notes = of_torch(training.rebinding, monkeypatch)
-    question = the(training.rebinding, "deposit-")
+    notes = of_torch(programs.rebinding, monkeypatch)
+    question = the(programs.rebinding, "deposit-")
     assert same(answer(question), notes["grad 3"])
     assert "what the old tensor had" in betrayed(question, notes["grad 2"] + notes["grad 3"])
     assert "(the first of its 2 elements)" in question.prompt
 
 
 def test_zeroing_one_of_two_optimizers_leaves_the_leaves_of_the_other(monkeypatch):
-    notes = of_torch(training.two_optimizers, monkeypatch)
-    zeroed, kept = (q for q in asked(training.two_optimizers) if q.id.startswith("deposit-"))
+    notes = of_torch(programs.two_optimizers, monkeypatch)
+    zeroed, kept = (q for q in asked(programs.two_optimizers) if q.id.startswith("deposit-"))
     assert "judge.bias.grad" in zeroed.prompt
     assert same(answer(zeroed), notes["judge 3"])
     assert same(answer(kept), notes["judge 4"])
     assert "of_maker.zero_grad()" in kept.prompt
     assert "The third backward() leaves what an earlier question asks for in judge.bias.grad." in kept.prompt
     assert "empties that of other leaves" in kept.right
-    line = the(training.two_optimizers, "line-")
+    line = the(programs.two_optimizers, "line-")
     assert line.answer.startswith("of_judge.step()")
 
 
 @pytest.mark.parametrize(
     ("program", "left"),
     [
-        (training.sgd, "None: nothing is there any more"),
-        (training.momentum, "a tensor of zeros"),
-        (training.zeroed, "a tensor of zeros"),
+        (programs.sgd, "None: nothing is there any more"),
+        (programs.momentum, "a tensor of zeros"),
+        (programs.zeroed, "a tensor of zeros"),
     ],
 )
 def test_what_zeroing_leaves_is_what_torch_leaves(program, left, monkeypatch):
@@ -157,9 +157,9 @@ def test_what_zeroing_leaves_is_what_torch_leaves(program, left, monkeypatch):
 
 
 def test_when_zeroing_comes_is_asked_only_where_it_always_comes_then():
-    question = the(training.sgd, "when-")
+    question = the(programs.sgd, "when-")
     assert re.match(r"after optimizer\.step\(\) .*, before the next loss\.backward\(\)", question.answer)
-    trace = trace_of(training.sgd)
+    trace = trace_of(programs.sgd)
     first = next(n for n, event in enumerate(trace.run.events) if event.kind == "zeroing" and event.changes)
     events = trace.run.events[:first] + trace.run.events[first + 1 :]
     assert not any(
@@ -171,16 +171,16 @@ def test_when_zeroing_comes_is_asked_only_where_it_always_comes_then():
 
 
 def test_a_step_of_sgd_subtracts_lr_times_the_gradient(monkeypatch):
-    notes = of_torch(training.sgd, monkeypatch)
-    question = the(training.sgd, "step-")
+    notes = of_torch(programs.sgd, monkeypatch)
+    question = the(programs.sgd, "step-")
     assert same(answer(question), notes["value 1"])
     assert "you added; a step goes against" in betrayed(question, 0.1 + 0.05 * notes["grad 1"])
     assert "you left out the learning rate" in betrayed(question, 0.1 - notes["grad 1"])
 
 
 def test_momentum_and_weight_decay_count(monkeypatch):
-    trace, notes = trace_of(training.momentum), of_torch(training.momentum, monkeypatch)
-    assert same(answer(the(training.momentum, "step-")), notes["value 1"])
+    trace, notes = trace_of(programs.momentum), of_torch(programs.momentum, monkeypatch)
+    assert same(answer(the(programs.momentum, "step-")), notes["value 1"])
     steps = [n for n, event in enumerate(trace.run.events) if event.kind == "step"]
     events = tuple(event for n, event in enumerate(trace.run.events) if n != steps[0])
     questions = ask(replace(trace, run=replace(trace.run, events=events)))
@@ -192,15 +192,15 @@ def test_momentum_and_weight_decay_count(monkeypatch):
 
 
 def test_of_a_small_step_the_change_is_asked(monkeypatch):
-    notes = of_torch(training.small_steps, monkeypatch)
-    question = the(training.small_steps, "change-")
+    notes = of_torch(programs.small_steps, monkeypatch)
+    question = the(programs.small_steps, "change-")
     assert math.isclose(answer(question), notes["value 1"] - notes["value 0"], rel_tol=1e-3)
     assert "What does it add to bias?" in question.prompt
     assert "you added" in betrayed(question, -answer(question))
 
 
 def test_where_the_rule_does_not_give_what_happened_the_step_is_not_asked():
-    trace = trace_of(training.sgd)
+    trace = trace_of(programs.sgd)
 
     def other_rate(event):
         return replace(event, settings=(("lr", 0.04),)) if event.kind == "step" else event
@@ -216,15 +216,15 @@ def test_where_the_rule_does_not_give_what_happened_the_step_is_not_asked():
 
 
 def test_clipping_scales_every_element_alike(monkeypatch):
-    notes = of_torch(training.clipping, monkeypatch)
-    clipped, step = the(training.clipping, "clipped-"), the(training.clipping, "step-")
+    notes = of_torch(programs.clipping, monkeypatch)
+    clipped, step = the(programs.clipping, "clipped-"), the(programs.clipping, "step-")
     assert "weight.grad (the first of its 2 elements)" in clipped.prompt  # that of bias is told by another
     assert same(answer(clipped), notes["clipped weight 1"])
     assert same(answer(step), notes["value 1"])
     assert any("with the .grad of before nn.utils.clip_grad_norm_" in wrong.feedback for wrong in step.wrong)
 
 
-@pytest.mark.parametrize("program", [training.zeroed, training.rebinding])
+@pytest.mark.parametrize("program", [programs.zeroed, programs.rebinding])
 def test_an_update_by_hand_goes_against_the_gradient(program, monkeypatch):
     notes = of_torch(program, monkeypatch)
     question = the(program, "direction-")
@@ -232,15 +232,15 @@ def test_an_update_by_hand_goes_against_the_gradient(program, monkeypatch):
 
 
 def test_a_step_that_calls_backward_itself(monkeypatch):
-    notes = of_torch(training.lbfgs, monkeypatch)
-    assert answer(the(training.lbfgs, "closure-")) == notes["calls"] > 1
-    assert the(training.lbfgs, "line-").answer.startswith("optimizer.step(closure)")
+    notes = of_torch(programs.lbfgs, monkeypatch)
+    assert answer(the(programs.lbfgs, "closure-")) == notes["calls"] > 1
+    assert the(programs.lbfgs, "line-").answer.startswith("optimizer.step(closure)")
     # .grad is another one when the step begins than when it ends
-    assert not any(q.id.startswith(("direction-", "step-")) for q in asked(training.lbfgs))
+    assert not any(q.id.startswith(("direction-", "step-")) for q in asked(programs.lbfgs))
 
 
 def test_the_line_that_changes_a_value_is_the_step_and_not_backward():
-    question = the(training.sgd, "line-")
+    question = the(programs.sgd, "line-")
     assert question.answer.startswith("optimizer.step()")
     told = {wrong.answer.partition(" (")[0]: wrong.feedback for wrong in question.wrong}
     assert told["loss.backward()"] == "backward() adds to .grad of bias; no value changes."
@@ -248,21 +248,21 @@ def test_the_line_that_changes_a_value_is_the_step_and_not_backward():
 
 
 def test_what_is_not_finite_or_has_no_name_of_its_own_is_not_asked_about():
-    of_run = [question for question in asked(training.not_finite) if not question.frame]
+    of_run = [question for question in asked(programs.not_finite) if not question.frame]
     assert not any(question.kind in ("accumulation", "step") for question in of_run)
-    names = [leaf.name for leaf in trace_of(training.same_names).run.leaves]
+    names = [leaf.name for leaf in trace_of(programs.same_names).run.leaves]
     twice = {name for name in names if names.count(name) > 1}
-    for question in asked(training.same_names):
+    for question in asked(programs.same_names):
         assert not any(f" {name}.grad " in question.prompt for name in twice)
 
 
 def test_what_comes_after_calls_that_are_not_told_is_not_asked_about():
-    trace = trace_of(training.long)
+    trace = trace_of(programs.long)
     assert trace.run.backward_calls == 30
-    for question in asked(training.long):
+    for question in asked(programs.long):
         if question.id.startswith("deposit-"):
             assert int(question.id.rpartition("-")[2]) <= 8
-    assert the(training.long, "when-")
+    assert the(programs.long, "when-")
 
 
 # ---- the lesson, and the files -----------------------------------------------------------------
@@ -278,13 +278,13 @@ def test_the_training_lesson_has_a_quiz():
 
 
 def test_a_saved_trace_is_asked_about_in_the_same_way(tmp_path):
-    trace = trace_of(training.micro_batches)
+    trace = trace_of(programs.micro_batches)
     save(trace, tmp_path / "t.json")
     result = CliRunner().invoke(cli, ["quiz", str(tmp_path / "t.json"), "--json"])
     assert [item["prompt"] for item in json.loads(result.stdout)] == [q.prompt for q in ask(trace)]
 
 
-@pytest.mark.parametrize("program", [training.micro_batches, training.lbfgs, training.not_finite, loops])
+@pytest.mark.parametrize("program", [programs.micro_batches, programs.lbfgs, programs.not_finite, loops])
 def test_every_format_has_the_questions_about_the_run(program):
     trace = trace_of(program)
     prompts = [question.prompt for question in ask(trace)]
@@ -302,7 +302,7 @@ def test_every_format_has_the_questions_about_the_run(program):
 
 
 def test_a_run_in_a_hostile_file_is_asked_about_on_one_line():
-    trace = trace_of(training.sgd)
+    trace = trace_of(programs.sgd)
     lines = tuple(replace(line, text="a\nb\x1b[31m" + "x" * 400) for line in trace.run.source)
     leaves = tuple(replace(leaf, name=f"{leaf.name}\n") for leaf in trace.run.leaves)
     for run in (replace(trace.run, source=lines), replace(trace.run, leaves=leaves), Run()):

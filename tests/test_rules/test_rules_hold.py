@@ -23,9 +23,19 @@ from autograd_tour.rules.table import DEFINITIONS, fused, rule, rules
 from autograd_tour.rules.vocabulary import ON_NUMBERS
 from autograd_tour.rules.wording import short
 
+pytestmark = pytest.mark.xdist_group("rules")
+
 TOLERANCE = 1e-6
 LARGEST = 300.0
 """Of larger numbers the exponential overflows where torch subtracts the maximum first."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_stays_alive() -> Iterator[None]:
+    """Lets go of thousands of tensors, which tests of the tracer would come across again and again."""
+    yield
+    for collected in (live_nodes, nodes, forms):
+        collected.cache_clear()
 
 
 @cache

@@ -17,14 +17,23 @@ from autograd_tour.rules.table import DEFINITIONS, rule
 from autograd_tour.rules.wording import short
 
 
-def told(grad_fn: str, slot: int, *inputs: Any, result: Any = "", saved: Any = (), **attributes: Any) -> str:
+def told(
+    grad_fn: str,
+    slot: int,
+    *inputs: Any,
+    result: Any = "",
+    saved: Any = (),
+    taken: frozenset[str] = frozenset(),
+    **attributes: Any,
+) -> str:
     """The text of a rule; an operand is a name or (name, shape, dtype)."""
 
     def operand(item: Any) -> Operand:
         name, *rest = item if isinstance(item, tuple) else (item,)
         return Operand(name, *(rest or [(4,)]), compound=is_compound(name))
 
-    view = NodeView(grad_fn, tuple(map(operand, inputs)), (operand(result),), attributes, dict(saved))
+    results = tuple(map(operand, result if isinstance(result, list) else [result]))
+    view = NodeView(grad_fn, tuple(map(operand, inputs)), results, attributes, dict(saved), taken)
     return short(rule(view, slot))
 
 

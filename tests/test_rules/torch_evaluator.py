@@ -235,6 +235,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "beside": _beside,
     "attention": _attention,
     "over_norm": _over_norm,
+    "heads_repeated": lambda x, *, count: x.repeat_interleave(count, -3),
+    "heads_summed": lambda x, *, count: x.unflatten(-3, (-1, count)).sum(-3),
     # shapes
     "sum_to": lambda x, *, shape, count=None: tensor(x).sum_to_size(shape),
     "expand": _expand,

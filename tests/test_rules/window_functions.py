@@ -169,7 +169,7 @@ def _position(place: tuple[int, ...], target: int) -> tuple[int, ...]:
 
 
 def _placed_at_target(
-    g: Tensor, target: Tensor, weight: Any, *, shape: Shape, ignored: int, where: str = ""
+    g: Tensor, target: Tensor, weight: Any, *, shape: Shape, ignored: int | None, where: str = ""
 ) -> Tensor:
     out = g.new_zeros(shape)
     for place in _by_class(shape):
@@ -181,7 +181,7 @@ def _placed_at_target(
     return out
 
 
-def _at_target(x: Tensor, target: Tensor, *, ignored: int) -> Tensor:
+def _at_target(x: Tensor, target: Tensor, *, ignored: int | None) -> Tensor:
     picked = x.new_zeros(target.shape)
     for place in _by_class(tuple(x.shape)):
         label = int(target[place]) if target.dim() else int(target)
@@ -347,8 +347,8 @@ WINDOWS: dict[str, Callable[..., Any]] = {
     "diagonal": lambda x, *, offset=0, dims=(-2, -1): x.diagonal(offset, *dims),
     "diagonal_gradient": _diagonal_gradient,
     "trace_gradient": lambda g, *, shape: g * torch.eye(*shape, dtype=g.dtype),
-    "upper": lambda g, *, diagonal, shift="": g.triu(diagonal),
-    "lower": lambda g, *, diagonal, shift="": g.tril(diagonal),
+    "upper": lambda g, *, diagonal: g.triu(diagonal),
+    "lower": lambda g, *, diagonal: g.tril(diagonal),
     "cumulative_from_end": _from_end,
     "added_at": _added_at,
     "zero_at": _zero_at,

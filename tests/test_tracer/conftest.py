@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # a compiled program loads it, and it is large
+
+# The tracer looks through all live objects, in nearly every test: not through the libraries too, which
+# hold no tensor of a test and are never garbage.
+gc.collect()
+gc.freeze()
 
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):
@@ -31,4 +37,4 @@ def _fixed_seed_and_no_leftovers() -> Iterator[None]:
     yield
     assert [len(kind) for kind in kinds] == before, "a module hook was left behind"
     assert torch._C._len_torch_function_stack() == 0, "a mode was left behind"
-    gc.collect()
+    gc.collect(1)  # what the test made: all that lives would take far longer than most tests

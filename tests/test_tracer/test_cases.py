@@ -78,6 +78,7 @@ SMALL_THREAD = "threading.stack_size(512 * 1024); t = threading.Thread(target=go
     ],
     ids=["freed", "loss-outlives-the-trace", "middle-kept-alive", "with-backward", "small-thread"],
 )
+@pytest.mark.slow
 def test_01_a_chain_of_60000_nodes_that_a_program_made_is_freed_in_peace(after, keep_loss, backward, run):
     code = DEEP.format(length=60_000, after=after, keep_loss=keep_loss, backward=backward, run=run)
     done = subprocess.run(

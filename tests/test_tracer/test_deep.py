@@ -30,14 +30,16 @@ def go():
 print("alive")
 """
 
+SMALL_STACK = "threading.stack_size(512 * 1024); t = threading.Thread(target=go); t.start(); t.join()"
+
 
 @pytest.mark.parametrize(
     ("after", "run"),
     [
         ("del y; del middle", "go()"),
-        ("del middle; del y", "go()"),
-        ("y.backward(); del y", "go()"),
-        ("pass", "threading.stack_size(512 * 1024); t = threading.Thread(target=go); t.start(); t.join()"),
+        pytest.param("del middle; del y", "go()", marks=pytest.mark.slow),
+        pytest.param("y.backward(); del y", "go()", marks=pytest.mark.slow),
+        pytest.param("pass", SMALL_STACK, marks=pytest.mark.slow),
     ],
     ids=["loss-first", "middle-first", "after-backward", "small-stack"],
 )

@@ -142,3 +142,40 @@ def test_the_norm_of_millions_of_elements_is_right(dtype, turn):
     view = tensor[:, ::2].t() if turn else tensor
     exact = view.double().norm().item()
     assert measure(view).stats.norm == pytest.approx(exact, rel=1e-6)
+
+
+REPEATED = [
+    torch.tensor([3.0, -4.0, 0.0]).expand(50, 3),
+    torch.tensor([[3.0], [math.nan], [0.0]]).expand(3, 40),
+    torch.tensor([[math.inf], [-math.inf], [2.0]]).expand(2, 3, 40),
+    torch.tensor([[1, 0], [5, 7]]).unsqueeze(1).expand(2, 60, 2),
+    torch.tensor([True, False]).expand(70, 2),
+    torch.tensor([1 + 2j, 0j]).expand(70, 2).conj(),
+    torch.tensor([1 + 2j, 0j]).conj().imag.expand(70, 2),
+    torch.tensor([1.5, 0.0], dtype=torch.bfloat16).expand(70, 2).t(),
+]
+
+
+@pytest.mark.parametrize("tensor", REPEATED)
+def test_an_expanded_tensor_has_the_facts_of_its_copy(tensor):
+    recorder = Recorder(16, math.inf)
+    facts, copy = (
+        measure(tensor, recorder=recorder),
+        measure(tensor.clone(memory_format=torch.contiguous_format)),
+    )
+    assert (facts.shape, facts.first, facts.last) == (copy.shape, copy.first, copy.last)
+    for name in ("min", "max", "nan", "inf", "zero", "neg_inf"):
+        assert getattr(facts.stats, name) == getattr(copy.stats, name), name
+    for name in ("mean", "norm"):
+        value, expected = getattr(facts.stats, name), getattr(copy.stats, name)
+        assert value == (expected if isinstance(expected, str | None) else pytest.approx(expected)), name
+
+
+@pytest.mark.parametrize("shape", [(10**9,), (10**8, 10), (10, 10**8)])
+def test_of_a_tensor_of_a_thousand_million_elements_what_is_stored_is_read(shape):
+    """Reading all of them would leave out what takes more than one pass: mean and zeros."""
+    stats = measure(torch.full((1,), 0.5).expand(shape)).stats
+    assert (stats.min, stats.max, stats.mean, stats.nan, stats.inf, stats.zero) == (0.5, 0.5, 0.5, 0, 0, 0)
+    assert stats.norm == 0.5 * math.sqrt(10**9)
+    assert measure(torch.zeros(1).expand(shape)).stats.zero == 10**9
+    assert measure(torch.full((1,), -math.inf).expand(shape)).stats.neg_inf == 10**9

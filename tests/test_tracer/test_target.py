@@ -227,7 +227,7 @@ PROGRAM = {
     "endless": ("def loss():\n    return loss()\n", "RecursionError"),
     "unprintable": (
         "class E(Exception):\n    def __str__(self): 1 / 0\ndef loss():\n    raise E\n",
-        "(no message)",
+        "net.py:4: E, while",
     ),
     "long": ("def loss():\n    raise ValueError('é\\n' * 10_000)\n", "…"),
 }
@@ -283,3 +283,22 @@ def test_a_stem_is_safe_in_a_file_name(place: str, name: str, stem: str) -> None
 
 def test_a_stem_leaves_room_for_what_comes_after_it() -> None:
     assert len(safe_stem("é" * 10_000, "loss").encode()) <= 60
+
+
+def test_a_file_with_relative_imports_is_told_how_its_package_calls_it(write: Write, tmp_path: Path) -> None:
+    write("", "pack/__init__.py")
+    write("", "pack/deep/__init__.py")
+    write("x = 7\n", "pack/deep/other.py")
+    write("from .other import x\ndef loss():\n    return x\n", "pack/deep/net.py")
+    with pytest.raises(ProgramError, match="relative import") as caught:
+        resolve("pack/deep/net.py:loss")
+    assert f"In {tmp_path}, name it as a part of one: pack.deep.net:name" in caught.value.hint
+    assert resolve("pack.deep.net:loss").program() == 7
+
+
+def test_a_name_in_other_letters_is_the_closest(write: Write, tmp_path: Path) -> None:
+    write("", "ok.py")
+    (tmp_path / "OKI.py").mkdir()
+    with pytest.raises(UsageError) as caught:
+        resolve("OK.py:loss")
+    assert caught.value.hint == "Did you mean 'ok.py'? Python files there: ok.py"

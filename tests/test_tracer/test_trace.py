@@ -327,7 +327,11 @@ def surroundings():
         (lambda: 3.0, "returned float", "return loss"),
         (lambda: torch.ones(2).sum(), "needs no grad", "requires_grad=True"),
         (lambda: torch.ones(2, requires_grad=True) * 2, r"not a scalar: its shape is \(2,\)", "gradient="),
-        (lambda: torch.ones(1, requires_grad=True, dtype=torch.complex64), "real", "backward()"),
+        (
+            lambda: torch.ones(1, requires_grad=True, dtype=torch.complex64),
+            "real",
+            "backward(retain_graph=True)",
+        ),
     ],
     ids=["forward", "backward", "exit", "none", "number", "no-grad", "vector", "complex"],
 )

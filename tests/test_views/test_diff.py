@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autograd_tour import trace
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.comparison import files_of_diff
+from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
@@ -142,6 +143,13 @@ def test_an_equal_graph_has_nothing_to_tell() -> None:
     assert not differs(compared)
     assert "Nothing differs." in diff_report(compared, "a", "b")
     assert all(node.changes == () for node in compared.nodes)
+
+
+def test_an_accumulator_whose_leaf_is_gone_has_no_card_and_no_link() -> None:
+    graph = trace(thermometer)
+    part = graph.only({node.id for node in graph.nodes} - {graph.nodes[0].id})
+    files, _ = files_of_diff(("a", "b"), part, graph, Settings(formats=("svg",)))
+    assert all(files.values())
 
 
 def test_empty_graphs() -> None:

@@ -90,3 +90,10 @@ def test_of_very_many_names_only_the_closest_is_told() -> None:
     with pytest.raises(UsageError) as caught:
         focus(many, "Known: 400")
     assert caught.value.hint in {f"Did you mean 'Known: {i}'?" for i in (4, 0, 40)}
+
+
+def test_of_very_many_names_some_are_told_if_none_is_close() -> None:
+    many = Graph(tuple(Node(f"n{i}", "operation", op=f"op{i}", group=f"blocks.{i}") for i in range(40)))
+    with pytest.raises(UsageError) as caught:
+        focus(many, "???")
+    assert caught.value.hint.startswith("Some names in it: blocks, blocks.0, blocks.1")

@@ -16,7 +16,9 @@ from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Step
 from autograd_tour.record.node import Node, Totals
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
+from autograd_tour.views.by_modules import MOST_LEVELS, Modules, paths_around
 from autograd_tour.views.contract import operations_in
+from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological
 
@@ -322,3 +324,13 @@ def test_what_a_card_holds_is_numbers_and_what_is_folded_is_told_once() -> None:
     assert twice.meta.folding == "300 of 300 operations are folded into 1 card"
     noted = replace(chain(300), meta=Meta(notes=("3 of 4 operations are folded into 1 card",)))
     assert fold(noted).meta.notes == noted.meta.notes  # a note that reads like ours is no remark of ours
+
+
+def test_of_thousands_of_modules_inside_each_other_a_few_levels_are_told_apart() -> None:
+    path = ".".join("a" * 5000)
+    nodes = tuple(Node(f"n{i}", "operation", slots=1, group=path[: 9999 - 2 * i]) for i in range(60))
+    deep = Graph(nodes, tuple(Edge(f"n{i}", f"n{i + 1}", "forward") for i in range(59)))
+    assert Modules(deep, flow(deep)).deepest == MOST_LEVELS
+    assert len(paths_around(path)) <= 4 * MOST_LEVELS
+    assert visible(fold(deep)) <= SCREEN
+    assert {node.id for node in focus(deep, path).nodes} == {"n0", "n1"}

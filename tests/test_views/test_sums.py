@@ -127,7 +127,8 @@ def test_a_row_of_complex_numbers_or_of_a_large_tensor_stays_as_it_is() -> None:
     whole = TensorFacts((2,), "complex64", first=("(1+2j)", "(3+0j)"), last="(3+0j)")
     assert row(None, whole, whole)[0] == "None"
     large = TensorFacts((90,), "float32", first=(1.0, 2.0), last=3.0)
-    assert row(large, large, large)[0] == row(large, large, large)[2]
+    double = TensorFacts((90,), "float32", first=(2.0, 4.0), last=6.0)
+    assert row(large, large, double) == ("1, 2 … 3", "1, 2 … 3", "2, 4 … 6")
 
 
 def test_edges_are_told_apart_by_what_they_are() -> None:
@@ -135,3 +136,10 @@ def test_edges_are_told_apart_by_what_they_are() -> None:
     repeated = [edge for edge in graph.select("gradient") if graph.leaf_of(edge.dst)]
     assert len(repeated) == 3
     assert len({edge.slot for edge in repeated if isinstance(edge, Edge)}) >= 2
+
+
+def test_what_has_other_elements_than_the_sum_is_not_added_up() -> None:
+    scalar, two = (
+        TensorFacts(shape, "float32", first=(1.0,) * 2 if shape else (1.0,)) for shape in ((), (2,))
+    )
+    assert added(None, [], scalar, two) == ("None + 1 = ", "[1, 1]")

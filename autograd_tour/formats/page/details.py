@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from autograd_tour.formats.page.names import title_of
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
@@ -33,6 +34,8 @@ class CardDetails(Struct, frozen=True, omit_defaults=True):
     """One card: what stands over the rows, the rows, and the lines of code that made it.
 
     ``opens`` is the key of the picture in which the card is open, ``""`` for a card that is not folded.
+    ``name`` is the title and what tells the card from others of the same; ``outside`` says that it is around
+    the card that this picture shows open, not in it.
     """
 
     title: str
@@ -41,6 +44,8 @@ class CardDetails(Struct, frozen=True, omit_defaults=True):
     lines: tuple[int, ...] = ()
     runs_at: int = 0
     opens: str = ""
+    name: str = ""
+    outside: bool = False
 
 
 class Details:
@@ -56,11 +61,10 @@ class Details:
 
     def card(self, node: Node, lines: tuple[int, ...], opens: str = "") -> CardDetails:
         """The details of the card of ``node``, which the lines of code numbered ``lines`` made."""
-        title = one_line(node.op, 120) or node.kind
         frame = self.deposits.get(node.id) or self.frames.get(node.id)
         rows = tuple(self._rows(node))
         kind = "folded operations" if node.kind == "group" else node.kind
-        return CardDetails(title, kind, rows[:MOST_ROWS], lines, frame.number if frame else 0, opens)
+        return CardDetails(title_of(node), kind, rows[:MOST_ROWS], lines, frame.number if frame else 0, opens)
 
     def _rows(self, node: Node) -> Iterator[DetailRow]:
         if node.grad_fn and node.kind != "group":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
+from autograd_tour.formats.page.run import run_data
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
@@ -61,15 +62,16 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     """
     graph, ledger = trace.graph, trace.ledger
     outer_view = outermost(graph, settings)
-    first, *others = pictures(outer_view, settings)
-    packed = _packed(others)
+    drawn = pictures(outer_view, settings)
+    first = next(drawn)
+    others, packed = _packed(drawn)
     script = bundled(WEB)
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))
     book = _seen(ledger, outer_view.graph) if ledger is not None else None
-    twin = report(outer_view.graph, book, title=name)
+    twin = report(outer_view.graph, book, trace.run, title=name)
     if len(twin) > LONGEST_TWIN:
         twin = twin[:LONGEST_TWIN].rpartition("\n")[0] + "\n… the rest is in the report: -f txt\n"
     return template.render(
@@ -87,7 +89,10 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         questions=questions,
         twin=clean_lines(twin),
         keys=KEYS,
-        data=_json(_data(graph, book, first, others, packed) | {"questions": questions}),
+        data=_json(
+            _data(graph, book, first, others, packed)
+            | {"questions": questions, "run": None if trace.run is None else run_data(trace.run)}
+        ),
     )
 
 
@@ -113,7 +118,6 @@ def clean_lines(text: str) -> str:
 def _data(
     graph: Graph, ledger: Ledger | None, first: Picture, others: Sequence[Picture], packed: dict[str, str]
 ) -> dict[str, Any]:
-    others = [picture for picture in others if picture.key in packed]
     source = [
         {"file": one_line(line.file, 200), "line": line.line, "text": one_line(line.text, 400)}
         for line in graph.source
@@ -128,17 +132,22 @@ def _data(
     }
 
 
-def _packed(others: Sequence[Picture]) -> dict[str, str]:
-    """The pictures that are not shown at first, compressed: a tenth of the size. As many as have room."""
+def _packed(others: Iterable[Picture]) -> tuple[list[Picture], dict[str, str]]:
+    """The pictures that are not shown at first, and compressed, which makes them a tenth of the size.
+
+    The first that has no room is the last that is drawn.
+    """
     packed: dict[str, str] = {}
+    kept: list[Picture] = []
     room = ROOM
     for picture in others:
-        above = picture.key.rpartition("/")[0]
         text = base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
-        if len(text) <= room and (not above or above in packed):
-            packed[picture.key] = text
-            room -= len(text)
-    return packed
+        room -= len(text)
+        if room < 0:
+            break
+        packed[picture.key] = text
+        kept.append(picture)
+    return kept, packed
 
 
 def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:

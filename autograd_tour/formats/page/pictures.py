@@ -13,9 +13,12 @@ from autograd_tour.drawing import ready
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
+from autograd_tour.formats.page.names import CardName, card_names
+from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.outside import stepped_back
 from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
@@ -51,9 +54,10 @@ class Picture(Struct, frozen=True, omit_defaults=True):
 
 def outermost(graph: Graph, settings: Settings) -> Opened:
     """What the page shows at first: ``graph`` folded, or the part of it that is in focus."""
-    if settings.focus is not None:
-        return closed(focus(graph, settings.focus), fold_it=False)
-    return closed(graph, fold_it=settings.fold, depth=settings.depth)
+    with doing("folding"):
+        if settings.focus is not None:
+            return closed(focus(graph, settings.focus), fold_it=False)
+        return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
 def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
@@ -69,17 +73,19 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
         picture = waiting.popleft()
         doors: dict[str, str] = {}
         all_doors = dict(picture.doors)
+        names = card_names(picture.view.graph.nodes)
         for card, members in _inside(picture.view).items():
             inside = None
             if members not in all_doors and promised < MOST and len(first.whole.nodes) <= LARGE:
                 inside = opened(picture.view, card)
             if inside is not None and len(inside.graph.nodes) <= CROWDED:
                 all_doors[members] = f"{picture.key}/{card}".lstrip("/")
-                title = picture.view.graph.by_id()[card].op
-                waiting.append(_Waiting(all_doors[members], title, inside, all_doors))
+                waiting.append(_Waiting(all_doors[members], names[card].brief(), inside, all_doors))
                 promised += 1
             doors[card] = all_doors.get(members, "")
-        yield _picture(picture, doors, ran, settings)
+        with doing(f"picture {promised - len(waiting)} of {promised}"):
+            drawn = _picture(picture, doors, names, ran, settings)
+        yield drawn
 
 
 @dataclass(frozen=True)
@@ -101,10 +107,17 @@ def _inside(view: Opened) -> dict[str, frozenset[str]]:
     return {card: frozenset(members) for card, members in contents.items() if members}
 
 
-def _picture(picture: _Waiting, doors: dict[str, str], ran: dict[str, int], settings: Settings) -> Picture:
-    graph = picture.view.graph
+def _picture(
+    picture: _Waiting,
+    doors: dict[str, str],
+    names: dict[str, CardName],
+    ran: dict[str, int],
+    settings: Settings,
+) -> Picture:
+    graph, inside = picture.view.graph, picture.view.inside
     film_frames = frames(graph)
-    scene = ready(film_scene(graph), settings.direction)
+    whole_scene = film_scene(graph)
+    scene = ready(stepped_back(whole_scene, inside) if inside else whole_scene, settings.direction)
     prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
     drawn = replace(scene, captions=(), notes=())  # the page has its own places for them
     svg = draw_scene(
@@ -117,11 +130,13 @@ def _picture(picture: _Waiting, doors: dict[str, str], ran: dict[str, int], sett
     for node in graph.nodes:
         if node.kind != "accumulate":
             lines = sorted({where[item] for item in members.get(node.id, (node.id,)) if item in where})
-            cards[node.id] = details.card(node, tuple(lines), doors.get(node.id, ""))
+            card = details.card(node, tuple(lines), doors.get(node.id, ""))
+            outside = bool(inside) and node.id not in inside
+            cards[node.id] = replace(card, name=names[node.id].whole(), outside=outside)
     engine = [0]
     for frame in film_frames[1:]:
-        inside = members.get(frame.node, (frame.node,))
-        first = min((ran[item] for item in inside if item in ran), default=0)
+        in_card = members.get(frame.node, (frame.node,))
+        first = min((ran[item] for item in in_card if item in ran), default=0)
         engine.append(max(engine[-1], first))  # a card may run later than its first node
     captions = tuple(tuple(tuple(map(_piece, line)) for line in caption) for caption in scene.captions)
     return Picture(picture.key, picture.title, svg, prefix, captions, tuple(engine), cards)

@@ -83,7 +83,7 @@ def place_operands(material: Material, readings: Sequence[Reading]) -> list[Oper
         if any(heard.is_number for heard in call.operands) and material.makes_result(last):
             numbers[last] = tuple(plain(heard.number) for heard in call.operands if heard.is_number)
         if len(indices) == 1 and call.made_one_node:
-            given[indices[0]] = _align(material, indices[0], call)
+            given[indices[0]] = _align(material, readings, indices[0], call)
             continue
         for heard in call.operands:
             if heard.constant >= 0:
@@ -120,8 +120,12 @@ def _edges(present: tuple[bool, ...]) -> Operands:
     return Operands(None, tuple(Input(slot) if there else None for slot, there in enumerate(present)))
 
 
-def _align(material: Material, i: int, call: CallRecord) -> tuple[Operand, ...]:
-    """Operands of a call that made one node, in order, against the node's slots, in order."""
+def _align(material: Material, readings: Sequence[Reading], i: int, call: CallRecord) -> tuple[Operand, ...]:
+    """Operands of a call that made one node, in order, against the node's slots, in order.
+
+    A keyword names its slot. A constant that the node saved under the name of an earlier slot is there:
+    what was passed by, such as a size, had no slot.
+    """
     inputs = material.skeleton.next[i]
     operands: list[Operand] = []
     slot = 0
@@ -132,6 +136,10 @@ def _align(material: Material, i: int, call: CallRecord) -> tuple[Operand, ...]:
             operands.append(Input(slot) if slot < len(inputs) else Other(heard.name))
             slot += 1
             continue
+        own = _own_slot(material, readings, i, heard, slot)
+        if own is not None:
+            operands.append(Constant(heard.constant, own))
+            continue
         free = slot < len(inputs) and inputs[slot][0] < 0
         if heard.constant >= 0:
             operands.append(Constant(heard.constant, slot if free else -1))
@@ -139,6 +147,20 @@ def _align(material: Material, i: int, call: CallRecord) -> tuple[Operand, ...]:
             operands.append(Number(heard.number))
         slot += free
     return tuple(operands)
+
+
+def _own_slot(
+    material: Material, readings: Sequence[Reading], i: int, heard: Heard, before: int
+) -> int | None:
+    """The slot of a constant by its keyword, or one ``before`` the next by what the node saved."""
+    if heard.constant < 0:
+        return None
+    keyword = heard.path[0] if heard.path else None
+    slot = position(readings[i].arguments, keyword) if isinstance(keyword, str) else -1
+    if 0 <= slot < len(material.skeleton.next[i]) and material.skeleton.next[i][slot][0] < 0:
+        return slot
+    saved = _saved_at(material, readings, i, heard)
+    return saved if saved is not None and 0 <= saved < before else None
 
 
 def _home(
@@ -153,13 +175,10 @@ def _home(
     Of what a backward was given it is not known which of its nodes took it, unless one saved it. Otherwise
     the only free slot takes the only constant that nobody saved; among several there is no telling.
     """
-    facts, inputs = material.constant(heard.constant).facts, material.skeleton.next
     for i in indices:
-        for view in readings[i].saved:
-            if view.tensor is not None and _same_place(view.tensor, heard.pointer, facts):
-                slot = position(readings[i].arguments, view.name)
-                stub = 0 <= slot < len(inputs[i]) and inputs[i][slot][0] < 0
-                return i, slot if stub else -1
+        saved = _saved_at(material, readings, i, heard)
+        if saved is not None:
+            return i, saved
     call = material.calls[indices[0]]
     if call is not None and call.second_order:
         return None
@@ -167,6 +186,16 @@ def _home(
     others = [x for x in call.operands if not x.differentiable and x is not heard] if call is not None else []
     unsaved = [x for x in others if not any(_keeps(readings[i], x, material) for i in indices)]
     return free[0] if len(free) == 1 and not unsaved else (indices[-1], -1)
+
+
+def _saved_at(material: Material, readings: Sequence[Reading], i: int, heard: Heard) -> int | None:
+    """The slot of a constant that node ``i`` saved, -1 if it is at none; ``None`` if it was not saved."""
+    facts, inputs = material.constant(heard.constant).facts, material.skeleton.next[i]
+    for view in readings[i].saved:
+        if view.tensor is not None and _same_place(view.tensor, heard.pointer, facts):
+            slot = position(readings[i].arguments, view.name)
+            return slot if 0 <= slot < len(inputs) and inputs[slot][0] < 0 else -1
+    return None
 
 
 def _free_slots(

@@ -52,12 +52,20 @@ def local_rules(
     ]
 
 
+_OF_TORCH = {
+    "BackwardHookFunctionBackward": Words("× 1, or what a backward hook of the module returns"),
+    "CheckpointFunctionBackward": Words("a backward of its own through what it runs again"),
+}
+"""Functions that torch itself has written in Python."""
+
+
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
-    if location:  # what the program wrote itself is told by its own line
+    # What the program wrote itself is told by its own line.
+    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(node.grad_fn)
+    if words is not None:
         inputs = material.skeleton.next[i]
-        words = Words(f"your backward(), {location}")
         return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]

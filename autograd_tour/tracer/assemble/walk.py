@@ -60,11 +60,11 @@ def root_of(tensor: Tensor) -> tuple[NodeFn, int]:
 
 
 def accumulator_of(leaf: Tensor) -> NodeFn | None:
-    """What adds to ``.grad`` of ``leaf``; ``None`` for layouts of which torch shows none, as sparse CSR."""
+    """What adds to ``.grad`` of ``leaf``; ``None`` where torch shows none, as for sparse CSR."""
     try:
         with torch._C.DisableTorchFunction():
             return root_of(leaf)[0]
-    except (NotImplementedError, RuntimeError):
+    except (AssertionError, NotImplementedError, RuntimeError):
         return None
 
 

@@ -13,16 +13,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import ProgramError, StopRequest, UsageError, message_of
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
+from autograd_tour.tracer.altered import Altered, contents_restored
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.compiled import donates, no_donation
 from autograd_tour.tracer.engine.arrivals import Destination
 from autograd_tour.tracer.engine.listener import Inner, InnerLeaves, Listener, NodeRun
+from autograd_tour.tracer.limits import recursion_limit_kept
+from autograd_tour.tracer.listen.failures import described, exit_text, first_line, place_of
 from autograd_tour.tracer.measure import Recorder
-from autograd_tour.tracer.surroundings import grads_restored
+from autograd_tour.tracer.surroundings import LiveTensors, grads_restored
 
-__all__ = ["Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
+__all__ = ["OURS", "Backward", "OwnBackward", "record_backward", "run_backward", "start_gradients"]
 
 Gradients = Sequence[Tensor | None]
 Facts = tuple[TensorFacts | None, ...]
@@ -42,13 +46,15 @@ class Backward(NamedTuple):
     ``hooked`` are the destinations that received something else than was sent there: a hook of the program
     changed the gradient on its way. ``inner`` are leaves that the graph does not lead to and that got a
     gradient all the same: their accumulators are numbered after the nodes of the skeleton, in this order.
-    ``written`` are such leaves whose ``.grad`` was changed without an accumulator.
+    ``written`` are such leaves whose ``.grad`` was changed without an accumulator. ``altered`` are leaves to
+    which hooks of the program wrote.
     """
 
     runs: list[NodeRun]
     hooked: Set[Destination]
     inner: Sequence[Inner] = ()
     written: Sequence[Tensor] = ()
+    altered: Altered = Altered([], [])
 
     def recorded(self, ids: Sequence[str]) -> BackwardPass:
         """The backward as the record has it. ``ids`` names the skeleton's nodes."""
@@ -62,6 +68,7 @@ def record_backward(
     *,
     fresh: bool,
     own: OwnBackward | None = None,
+    live: LiveTensors | None = None,
 ) -> Backward:
     """Run ``backward`` and record every step.
 
@@ -69,6 +76,7 @@ def record_backward(
     just made the graph.
 
     The graph is retained and every ``.grad`` is as found afterwards, unless it is the program's ``own``.
+    ``live`` has looked at what is alive before.
 
     Raises:
         ProgramError: the engine or a hook of the program raised.
@@ -83,53 +91,94 @@ def record_backward(
             handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
         custom = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
         watching: AbstractContextManager[list[Tensor]] = (
-            grads_restored(listener.leaves.values(), beyond=custom)
+            grads_restored(listener.leaves.values(), beyond=custom, live=live)
             if own is None
             else nullcontext(own.leaves)
         )
         with watching as watched:
             inner = InnerLeaves(listener, watched if custom else ())
             handles += inner.handles
-            if own is None:
-                gradients = [item for _, item, _ in starts]
-                run_backward([tensor for tensor, _, _ in starts], gradients, fresh=fresh)
-            else:
-                own.run()
+            # What hooks of the program do in its own backward is put back at the end of the run.
+            undoing: AbstractContextManager[Altered] = (
+                contents_restored(listener.leaves.values()) if own is None else nullcontext(Altered([], []))
+            )
+            with undoing as altered:
+                if own is None:
+                    run_backward(
+                        [tensor for tensor, _, _ in starts],
+                        [item for _, item, _ in starts],
+                        fresh=fresh,
+                        donated=any(map(donates, skeleton.fns)),
+                    )
+                else:
+                    own.run()
             written = inner.written()
     finally:
         for handle in handles:
             handle.remove()
     runs = [step for step in listener.steps if step is not None]
-    return Backward(runs, listener.arrivals.changed, listener.inner, written)
+    return Backward(runs, listener.arrivals.changed, listener.inner, written, altered)
+
+
+class _Ours:
+    """``running`` is true during a backward of our own: what it calls is not the program's doing."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether one runs."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+
+OURS = _Ours()
 
 
 def run_backward(
-    outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, fresh: bool = True
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    *,
+    fresh: bool = True,
+    donated: bool = False,
 ) -> None:
-    """``torch.autograd.backward`` with the graph retained, its errors in our words."""
+    """``torch.autograd.backward`` with the graph retained, its errors in our words.
+
+    ``donated``: a node of the graph gives buffers away, so torch is to have its say.
+    """
     try:
-        torch.autograd.backward(outputs, gradients, retain_graph=True)
+        with OURS, recursion_limit_kept(), nullcontext() if donated else no_donation():
+            torch.autograd.backward(outputs, gradients, retain_graph=True)
+    except (KeyboardInterrupt, StopRequest):
+        raise
     except RuntimeError as error:
         raise explain(error, fresh=fresh) from error
-    except Exception as error:
-        raise ProgramError(
-            f"backward raised {type(error).__name__}: {first_line(error)}",
-            "The error comes from a hook or a custom Function of the program",
-        ) from error
     except SystemExit as error:
         raise ProgramError(
-            f"the program called sys.exit({error.code!r}) in backward", "Take the call out of the program"
+            f"the program called sys.{exit_text(error)} in backward{place_of(error)}",
+            "Take the call out of the program",
+        ) from error
+    except BaseException as error:
+        raise ProgramError(
+            f"backward raised {described(error)}{place_of(error)}",
+            "The error comes from a hook or a custom Function of the program",
         ) from error
 
 
 def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     """An engine error as a :class:`ProgramError` that says what to do."""
-    text = str(error)
+    text = message_of(error)
     if "second time" in text and fresh:
         return ProgramError(
-            "the program called backward itself, which freed the graph of the loss it returned",
-            "Return the loss before backward is called: the trace runs its own. "
-            "Leave optimizer.step() out for the same reason",
+            "the program differentiated its loss itself, which freed the graph of what it returned",
+            "Return the loss before that, or differentiate with retain_graph=True. A program that calls "
+            "loss.backward() is followed as it is by autograd-tour render and by tour.follow()",
         )
     if "second time" in text:
         return ProgramError(
@@ -143,16 +192,16 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
             "Write x = x + 1 for x += 1, or trace with backward=False to see the graph. An optimizer's "
             "step() between forward and backward changes parameters in place too",
         )
+    if "donated buffer" in text:
+        return ProgramError(
+            "torch.compile has made a backward that runs once only, and the trace retains the graph",
+            "Set torch._functorch.config.donated_buffer = False before it is compiled, or compile it within "
+            "what is traced",
+        )
     return ProgramError(
-        f"backward raised {type(error).__name__}: {first_line(error)}",
-        "The same happens without the trace: call backward() on the loss to see the whole traceback",
+        f"backward raised {described(error)}{place_of(error)}",
+        "Call backward(retain_graph=True) on the loss to see the whole traceback",
     )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 300 characters, or its type."""
-    text = str(error).strip().split("\n")[0].strip().rstrip(".")
-    return text[:300] if text else type(error).__name__
 
 
 def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tensor], list[Tensor | None]]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import POLICIES, Call, LeafAccount, Ledger, Policy
 from autograd_tour.record.run_ledger import ledger_of
-from autograd_tour.tracer.assemble.walk import root_of, walk
-from autograd_tour.tracer.engine.backward import first_line, run_backward, start_gradients
+from autograd_tour.tracer.altered import contents_restored, has_late_hook
+from autograd_tour.tracer.assemble.walk import accumulator_of, root_of, walk
+from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
 from autograd_tour.tracer.follow.follower import FIRST, Follower
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.listen.failures import first_line
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, run_forward
@@ -49,10 +53,10 @@ def accumulate(
     :data:`autograd_tour.record.ledger.POLICIES`; every way starts from the ``.grad`` its own last call
     left, beginning with none. A program that makes its leaves anew in each call is followed by
     their place in the graph, and its ``.grad`` is handed from one to the next. A program that calls backward
-    itself is run as it is, again if it makes fewer than ``calls``, and its own calls are told.
+    itself is run as it is, and its own calls are told; if it is a single one, it is run ``calls`` times.
 
     ``keep`` and ``ceiling`` are those of :func:`trace`; a ceiling that was reached is told in ``notes``.
-    Everything is as found afterwards: ``.grad``, random states, buffers.
+    Everything is as found afterwards, as for :func:`trace`; ``notes`` have what is not.
 
     Raises:
         ProgramError: as for :func:`trace`, or the program's leaves change from call to call.
@@ -68,38 +72,47 @@ def accumulate(
         raise UsageError(f"calls={calls!r} is not a number of calls", "Use 1 or more")
     recorder = Recorder(keep, ceiling)
     request = Request(program, args, names, caller_namespaces(1), recorder)
+    restored = switches_restored(modules_in_sight(program, args))
+    with ONE_AT_A_TIME, random_state_restored(), restored as remarks:
+        ledger = _followed(request, calls, gradient)
+    return replace(ledger, notes=(*ledger.notes, *remarks)) if remarks else ledger
+
+
+def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
     live, spared = LiveTensors(), list[Tensor]()
-    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
-        originals = Originals(live)
-        try:
+    originals = Originals(live)
+    try:
+        with Buffers() as buffers:
+            follower = Follower(
+                request, buffers, originals, first=max(FIRST, calls), graphs=False, forward=Recorder(0, 0)
+            )
+            result = follower.run()
+            spared += buffers.tensors()
+            if follower.trains:
+                return _own_calls(follower, calls)
+            book = _Book(request, gradient)
+            book.call(follower.record, outputs_in(result, follower.record), live)
+            del result
+        for _ in range(1, calls):
             with Buffers() as buffers:
-                follower = Follower(
-                    request, buffers, originals, first=max(FIRST, calls), graphs=False, forward=Recorder(0, 0)
-                )
-                result = follower.run()
+                heard = run_forward(
+                    request.program, request.args, Recorder(0, 0), buffers
+                )  # only names are wanted
                 spared += buffers.tensors()
-                if follower.trains:
-                    return _own_calls(follower, calls)
-                book = _Book(request, gradient)
-                book.call(follower.record, outputs_in(result, follower.record), live)
-                del result
-            for _ in range(1, calls):
-                with Buffers() as buffers:
-                    heard = run_forward(program, args, Recorder(0, 0), buffers)  # only names are wanted
-                    spared += buffers.tensors()
-                    book.call(*heard, live)
-        finally:
-            for _ in originals.restore(spared):
-                pass  # told by a trace of the same program
+                book.call(*heard, live)
+    finally:
+        originals.restore(spared)  # what could not be put back is told by a trace of the same program
     return book.ledger()
 
 
 def _own_calls(follower: Follower, calls: int) -> Ledger:
-    """The ledger of a program that calls backward itself; it is run again until there are enough calls."""
-    so_far = 0
-    while so_far < follower.log.backward_calls < calls:
-        so_far = follower.log.backward_calls
-        follower.run()
+    """The ledger of a program that calls backward itself.
+
+    One that calls it once is a step of a loop that stands elsewhere: it is run again, as that loop does.
+    """
+    if follower.log.backward_calls == 1:
+        for _ in range(1, calls):
+            follower.run()
     return ledger_of(run_of(follower), calls)
 
 
@@ -121,6 +134,7 @@ class _Book:
         number, recorder = len(self._losses), self._request.recorder
         self._losses.append(recorder.measure(started[0]))
         leaves = _leaves(tensors)
+        leaves += _inner_leaves(started, gradients, leaves, live)
         leaf_names = self._request.leaf_names(leaves, record)
         described = [(leaf_names[id(leaf)], recorder.measure(leaf).shape) for leaf in leaves]
         if number == 0:
@@ -152,10 +166,11 @@ class _Book:
             if policy == "zero_" and leaf.grad is not None:
                 leaf.grad.zero_()
         before = [_facts(leaf.grad, recorder) for leaf in leaves]
-        run_backward(started, gradients)
+        with _brought(leaves) as brought, contents_restored(leaves):
+            run_backward(started, gradients)
         after = [_facts(leaf.grad, recorder) for leaf in leaves]
         if policy == "none":
-            contributions += after
+            contributions += [_facts(brought.get(i), recorder) or facts for i, facts in enumerate(after)]
         for i, leaf in enumerate(leaves):
             self._histories[policy][i].append(Call(before[i], contributions[i], after[i]))
             mailbox[i] = leaf.grad
@@ -182,6 +197,28 @@ def _put(leaf: Tensor, grad: Tensor | None) -> None:
         ) from error
 
 
+@contextmanager
+def _brought(leaves: list[Tensor]) -> Iterator[dict[int, Tensor]]:
+    """What a backward brings to the leaves whose ``.grad`` a hook of the program may change afterwards."""
+    brought: dict[int, Tensor] = {}
+    handles = []
+
+    def listening_at(i: int) -> Callable[[Sequence[Tensor | None]], None]:
+        def hook(received: Sequence[Tensor | None]) -> None:
+            if received[0] is not None:
+                brought[i] = received[0].clone() if i not in brought else brought[i] + received[0]
+
+        return hook
+
+    accumulators = [(i, accumulator_of(leaf)) for i, leaf in enumerate(leaves) if has_late_hook(leaf)]
+    try:
+        handles += [fn.register_prehook(listening_at(i)) for i, fn in accumulators if fn is not None]
+        yield brought
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def _facts(tensor: Tensor | None, recorder: Recorder) -> TensorFacts | None:
     return None if tensor is None else recorder.measure(tensor, gradient=True)
 
@@ -196,5 +233,42 @@ def _leaves(outputs: list[Tensor]) -> list[Tensor]:
             for fn, name in pairs
             if name == "AccumulateGrad" and isinstance(fn.variable, torch.Tensor)
         ]
+    finally:
+        skeleton.release()
+
+
+def _inner_leaves(
+    outputs: list[Tensor], gradients: list[Tensor | None], leaves: list[Tensor], live: LiveTensors
+) -> list[Tensor]:
+    """Leaves that the graph does not lead to, but a backward inside one of its nodes does.
+
+    A reentrant checkpoint has such. Only a backward shows which they are, so one runs for this alone where
+    there are Functions written in Python.
+    """
+    if not _has_functions(outputs):
+        return []
+    inside, reached, accumulators = set(map(id, leaves)), dict[int, Tensor](), []
+
+    def reaching(leaf: Tensor) -> Callable[[object], None]:
+        def hook(_: object) -> None:
+            reached[id(leaf)] = leaf
+
+        return hook
+
+    with grads_restored(leaves, beyond=True, live=live) as watched, ExitStack() as stack:
+        for leaf in watched:
+            fn = accumulator_of(leaf) if leaf.is_leaf and id(leaf) not in inside else None
+            if fn is not None:
+                accumulators.append(fn)  # nothing else holds it before a backward does
+                stack.callback(fn.register_prehook(reaching(leaf)).remove)
+        stack.enter_context(contents_restored(watched))
+        run_backward(outputs, gradients)
+    return list(reached.values())
+
+
+def _has_functions(outputs: list[Tensor]) -> bool:
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        return any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
     finally:
         skeleton.release()

@@ -19,7 +19,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import StopRequest, UsageError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
@@ -27,6 +27,7 @@ from autograd_tour.rules.wording import short
 from autograd_tour.text import number
 from autograd_tour.tracer.assemble.inner import inner_leaf_nodes
 from autograd_tour.tracer.assemble.walk import Skeleton, accumulator_of, root_of, walk
+from autograd_tour.tracer.compiled import donates
 from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
@@ -38,9 +39,9 @@ from autograd_tour.tracer.surroundings import (
     collector_paused,
     grads_restored,
     random_state_restored,
-    switches_restored,
-    thread_switches,
+    training_restored,
 )
+from autograd_tour.tracer.switches import all_switches_restored, thread_switches
 
 __all__ = ["Stop", "stepper"]
 
@@ -116,9 +117,10 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
     with ExitStack() as stack:
         stack.callback(_STEPPING.release)
         stack.enter_context(random_state_restored())
-        stack.enter_context(switches_restored(modules_in_sight(request.program, request.args)))
+        stack.enter_context(training_restored(modules_in_sight(request.program, request.args)))
         buffers = stack.enter_context(Buffers())
-        with ONE_AT_A_TIME, collector_paused():
+        # Between the steps the switches are the reader's.
+        with ONE_AT_A_TIME, collector_paused(), all_switches_restored():
             record, outputs = outputs_of(request, buffers)
             if record is None:
                 buffers.remember_all()
@@ -137,7 +139,7 @@ def _steps(request: Request, gradient: Any) -> Generator[Stop, None, None]:
             _put(tensor, grad)
 
 
-class _Leave(BaseException):
+class _Leave(StopRequest):
     """Raised in the engine when nobody waits for its next step any more."""
 
 
@@ -227,7 +229,7 @@ class _Engine:
     ) -> None:
         try:
             with switches():
-                run_backward(*start, fresh=fresh)
+                run_backward(*start, fresh=fresh, donated=any(map(donates, self.skeleton.fns)))
             self.stops.put(None)
         except _Leave:
             pass

@@ -155,11 +155,11 @@ class ProgramChanges:
 
     # ---- optimizers ------------------------------------------------------------------------
 
-    def before_step(self, optimizer: Optimizer, *, listening: bool) -> None:
+    def before_step(self, optimizer: Optimizer, *, in_full: bool) -> None:
         """``optimizer.step()`` is about to change its parameters."""
         self._originals.before_step(optimizer)
         call = f"{type(optimizer).__name__}.step"
-        if not listening:
+        if not in_full:
             self._steps.append(optimizer)
             self._log.inside.append(call)
             return
@@ -190,14 +190,15 @@ class ProgramChanges:
                 return
 
     def _finish(self, step: Stepping) -> None:
+        closed = step.draft.backward_call == self._log.backward_calls
+        step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
             if after == value and grad is None:
                 continue
             entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
-            step.draft.add(LeafChange(number, value, after, grad=grad, state=entries))
-        step.draft.backward_call = self._log.backward_calls  # a closure may have called some
+            step.draft.add(LeafChange(number, value, after, grad=grad if closed else None, state=entries))
         step.draft.settings = _settings(step.optimizer)
         self._log.add(step.draft)
 

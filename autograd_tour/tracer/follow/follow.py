@@ -50,7 +50,7 @@ def _notes(follower: Follower) -> Iterator[str]:
 
 def put_back(follower: Follower, spared: Iterable[Tensor]) -> tuple[str, ...]:
     """Give back what the program changed; a note on what could not be."""
-    changed = list(follower.originals.restore(spared))
+    changed = follower.originals.restore(spared)
     if not changed:
         return ()
     shapes = [f"one of shape {tuple(tensor.shape)}" for tensor in changed]

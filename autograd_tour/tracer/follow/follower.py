@@ -23,6 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
@@ -71,6 +72,7 @@ class Follower:
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
         self._busy = False
+        self._telling = False
         self._thread = threading.get_ident()
 
     @property
@@ -133,7 +135,7 @@ class Follower:
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
-            self.changes.before_step(optimizer, listening=self.listening.active)
+            self.changes.before_step(optimizer, in_full=self.listening.active or self._telling)
 
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
@@ -142,7 +144,7 @@ class Follower:
     # ---- backward --------------------------------------------------------------------------
 
     def _backward(self, outputs: Any, gradients: Any, retained: bool, call: Callable[[], None]) -> None:
-        if self._busy or threading.get_ident() != self._thread or is_dynamo_compiling():
+        if self._busy or OURS.running or threading.get_ident() != self._thread or is_dynamo_compiling():
             call()
             return
         backward = BackwardCall(outputs, gradients, call)
@@ -190,9 +192,11 @@ class Follower:
         event = self.log.begin("backward", spot)
         self.log.add(forward)
         self.log.inside.append("backward")
+        self._telling = True  # an optimizer may step in a hook
         try:
             graph = self.graphs.run(backward, spot.number, skeleton, inner)
         finally:
+            self._telling = False
             self.log.inside.pop()
             deposits.close()
             skeleton.release()

@@ -34,6 +34,8 @@ class Originals:
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
+        modules = [module for reference in live.modules if (module := reference()) is not None]
+        self._training = [(module, vars(module).get("training")) for module in modules]
 
     def _note(self, tensor: Tensor) -> None:
         try:
@@ -80,25 +82,18 @@ class Originals:
             objects = [item for item in gc.get_objects() if issubclass(type(item), kinds)]
             self._stateful = [(item, _copy(item.state_dict())) for item in objects]
 
-    def restore(self, spared: Iterable[Tensor] = ()) -> Iterator[Tensor]:
+    def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
 
         ``spared`` are those that somebody else puts back.
         """
         with torch._C.DisableTorchFunction(), torch.no_grad():
-            for optimizer, groups, state in self._optimizers.values():
-                del optimizer.param_groups[len(groups) :]
-                for group, settings in zip(optimizer.param_groups, groups, strict=True):
-                    group.clear()
-                    group.update(settings)
-                optimizer.state.clear()
-                optimizer.state.update(state)
-            for item, state in self._stateful or ():
-                item.load_state_dict(state)
-            for changed, data, content in self._contents.values():
-                if changed.data_ptr() != data.data_ptr() or changed.shape != data.shape:
-                    changed.data = data
-                changed.data.copy_(content)
+            unheard = list(self._changed_unheard(spared))
+            self._restore_optimizers()
+            for tensor, data, content in self._contents.values():
+                if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
+                    tensor.data = data
+                tensor.data.copy_(content)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
             for leaf, had, wanted in self._leaves:
@@ -106,14 +101,39 @@ class Originals:
                     leaf.grad = had
                 if leaf.requires_grad is not wanted and leaf.is_leaf:
                     leaf.requires_grad_(wanted)
-            done = {*self._contents, *self._grads, *map(id, spared)}
-            for reference, version in self._versions:
-                item = reference()
-                if item is None or id(item) in done or item._version == version:
-                    continue
-                owner = self._owner(item)
-                if owner is None or id(owner) not in done:
-                    yield item
+            for module, training in self._training:
+                if vars(module).get("training") is not training:
+                    module.training = bool(training)
+        return unheard
+
+    def _restore_optimizers(self) -> None:
+        for optimizer, groups, state in self._optimizers.values():
+            del optimizer.param_groups[len(groups) :]
+            for group, settings in zip(optimizer.param_groups, groups, strict=True):
+                group.clear()
+                group.update(settings)
+            optimizer.state.clear()
+            optimizer.state.update(state)
+        for item, state in self._stateful or ():
+            if not _equal(item.state_dict(), state):
+                item.load_state_dict(state)
+
+    def _changed_unheard(self, spared: Iterable[Tensor]) -> Iterator[Tensor]:
+        owned = [_tensors(optimizer.state.values()) for optimizer, _, _ in self._optimizers.values()]
+        owned += [_tensors(vars(item).values()) for item, _ in self._stateful or ()]
+        done = {
+            *self._contents,
+            *self._grads,
+            *map(id, spared),
+            *(id(item) for items in owned for item in items),
+        }
+        for reference, version in self._versions:
+            item = reference()
+            if item is None or id(item) in done or item._version == version:
+                continue
+            owner = self._owner(item)
+            if owner is None or id(owner) not in done:
+                yield item
 
     def _owner(self, tensor: Tensor) -> Tensor | None:
         """The tensor of before whose memory ``tensor`` looks at."""
@@ -146,3 +166,24 @@ def _copy(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map(_copy, value)) if type(value) in (list, tuple) else value
     return value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """All tensors in nested state."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return []
+    items = value.values() if isinstance(value, dict) else value
+    return [tensor for item in items for tensor in _tensors(item)]
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """Whether two nested states are the same."""
+    if isinstance(value, Tensor) or isinstance(other, Tensor):
+        return isinstance(value, Tensor) and isinstance(other, Tensor) and torch.equal(value, other)
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(_equal(value[key], other[key]) for key in value)
+    if isinstance(value, list | tuple) and isinstance(other, list | tuple):
+        return len(value) == len(other) and all(map(_equal, value, other))
+    return bool(value == other)

@@ -17,6 +17,7 @@ __all__ = ["deepest_own", "home", "is_library", "program_frame", "relative", "us
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _LESSONS = os.path.join(_OURS, "lessons") + os.sep
 _INSTALLED = re.compile(r".*[\\/](?:site|dist)-packages[\\/]")
+_GENERATED = "<eval_with_key>"  # what torch.fx and torch.compile write and run
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
@@ -28,10 +29,10 @@ def _torch() -> str:
 
 @lru_cache(maxsize=4096)
 def is_library(filename: str) -> bool:
-    """Code that is not the program's: torch, this package (but for its lessons), frozen modules."""
+    """Code that is not the program's: of torch, by torch, of this package but for its lessons, frozen."""
     if filename.startswith(_LESSONS):
         return False
-    return filename.startswith((_torch(), _OURS, "<frozen"))
+    return filename.startswith((_torch(), _OURS, "<frozen", _GENERATED))
 
 
 @lru_cache(maxsize=4096)

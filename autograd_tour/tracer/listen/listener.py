@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
+from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.compiler import is_dynamo_compiling
-from torch.overrides import TorchFunctionMode, _get_current_function_mode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode,
+    _get_current_function_mode_stack,
+    _pop_mode,
+)
+from torch.utils.hooks import RemovableHandle
 
+from autograd_tour.tracer.compiled import no_donation
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.surroundings import Buffers
 
@@ -71,64 +80,111 @@ class _Mode(TorchFunctionMode):
         return result
 
 
-class Listening:
-    """Hears what runs between :meth:`start` and :meth:`stop`, as often as these are called.
+_HOOK = RemovableHandle(OrderedDict()).id
+"""The number of both module hooks, always the same: compiled code looks at it to see if it still holds."""
 
-    The mode can be taken away only if it is the last that was entered: :meth:`stop` says whether it was.
-    """
+_heard: list[tuple[ForwardRecord, Buffers]] = []
+"""Who listens to modules, the innermost last."""
+
+
+def _before(module: nn.Module, _args: Any) -> None:
+    if not is_dynamo_compiling():
+        for record, buffers in _heard:
+            buffers.remember(module)
+            record.modules.enter(module, sys._getframe(1))
+
+
+def _after(_module: nn.Module, _args: Any, result: Any) -> None:
+    if not is_dynamo_compiling():
+        for record, _ in _heard:
+            record.leave_module(sys._getframe(1), result)
+
+
+@contextmanager
+def _hearing_modules(record: ForwardRecord, buffers: Buffers) -> Iterator[None]:
+    hooks = torch.nn.modules.module
+    _heard.append((record, buffers))
+    hooks._global_forward_pre_hooks[_HOOK] = _before
+    hooks._global_forward_hooks[_HOOK] = _after
+    hooks._global_forward_hooks_always_called[_HOOK] = True
+    try:
+        yield
+    finally:
+        _heard.pop()
+        if not _heard:
+            del hooks._global_forward_pre_hooks[_HOOK]
+            del hooks._global_forward_hooks[_HOOK]
+            del hooks._global_forward_hooks_always_called[_HOOK]
+
+
+@contextmanager
+def _entered(mode: TorchFunctionMode) -> Iterator[None]:
+    """Leave ``mode`` and all modes that the program entered and never left, which stand above it."""
+    with mode:
+        try:
+            yield
+        finally:
+            stack = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+            if any(entry is mode for entry in stack):
+                while stack.pop() is not mode:
+                    _pop_mode()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _hearing_threads(record: ForwardRecord) -> Iterator[None]:
+    earlier = threading.getprofile()
+
+    def started(*_: object) -> None:
+        """The first thing that a new thread does is to call this."""
+        record.threads = True
+        sys.setprofile(earlier)
+
+    threading.setprofile(started)
+    try:
+        yield
+    finally:
+        if threading.getprofile() is started:
+            threading.setprofile(earlier)
+
+
+class Listening:
+    """Hears what runs between :meth:`start` and :meth:`stop`, as often as these are called."""
 
     def __init__(self, record: ForwardRecord, buffers: Buffers, changes: Changes | None = None) -> None:
         self.record = record
         self.buffers = buffers
-        self.active = False
         self._mode = _Mode(record, changes)
-        self._handles: list[Any] = []
-        self._earlier: Any = None
+        self._stack: ExitStack | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is heard now."""
+        return self._stack is not None
 
     def start(self) -> None:
         """Hear from now on."""
-        if self.active:
+        if self._stack is not None:
             return
-        self._handles = [
-            torch.nn.modules.module.register_module_forward_pre_hook(self._enter_module),
-            torch.nn.modules.module.register_module_forward_hook(self._leave_module, always_call=True),
-        ]
-        self._earlier = threading.getprofile()
-        threading.setprofile(self._thread_started)
-        self._mode.__enter__()  # type: ignore[no-untyped-call]
-        self.active = True
+        if "torch._dynamo" in sys.modules:  # it warns of hooks on all modules, which are ours
+            warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks")
+        with ExitStack() as stack:
+            stack.enter_context(_hearing_threads(self.record))
+            stack.enter_context(no_donation())
+            stack.enter_context(_hearing_modules(self.record, self.buffers))
+            stack.enter_context(_entered(self._mode))
+            self._stack = stack.pop_all()
 
     def pause(self) -> bool:
         """Hear no more, if that can be: not while the program has entered a mode of its own."""
-        current = _get_current_function_mode()  # type: ignore[no-untyped-call]
-        if self.active and current is self._mode:
+        if _get_current_function_mode() is self._mode:  # type: ignore[no-untyped-call]
             self.stop()
         return not self.active
 
     def stop(self) -> None:
-        """Nothing is left of what :meth:`start` set up."""
-        if not self.active:
-            return
-        self.active = False
-        self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        if threading.getprofile() == self._thread_started:
-            threading.setprofile(self._earlier)
-        for handle in self._handles:
-            handle.remove()
-
-    def _enter_module(self, module: nn.Module, _args: Any) -> None:
-        if not is_dynamo_compiling():
-            self.buffers.remember(module)
-            self.record.modules.enter(module, sys._getframe(1))
-
-    def _leave_module(self, _module: nn.Module, _args: Any, result: Any) -> None:
-        if not is_dynamo_compiling():
-            self.record.leave_module(sys._getframe(1), result)
-
-    def _thread_started(self, *_: object) -> None:
-        """The first thing that a new thread does is to call this."""
-        self.record.threads = True
-        sys.setprofile(self._earlier)
+        """Modes and module hooks are gone afterwards."""
+        if self._stack is not None:
+            stack, self._stack = self._stack, None
+            stack.close()
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from torch import Tensor, nn
+from torch.fx import GraphModule
 
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.frames import home, is_library, user_frame, user_frames
-from autograd_tour.tracer.listen.names import find_name, modules_held
+from autograd_tour.tracer.listen.names import find_name, modules_held, plain_path
 
 __all__ = ["ModuleKey", "ModuleRecord", "ModuleRun"]
 
@@ -78,12 +79,17 @@ class ModuleRecord:
         root = outer.module_key[0] if outer is not None else self._root(module, frame)
         path = self._paths[root].get(id(module))
         if path is None:  # made while its parent ran
-            path = f"{outer.module_key[1]}.{type(module).__name__}".strip(".") if outer is not None else ""
+            path = self._path_inside(outer.module_key[1], module) if outer is not None else ""
             self._paths[root][id(module)] = path
             self._passing.append(module)
         self._kinds.setdefault((root, path), type(module).__name__)
         self._count += 1
         self.run = ModuleRun((root, path), self._count, frame, self._owner(type(module)), outer)
+
+    @staticmethod
+    def _path_inside(outer: str, module: nn.Module) -> str:
+        # What torch.compile makes of a module is that module.
+        return outer if isinstance(module, GraphModule) else f"{outer}.{type(module).__name__}".strip(".")
 
     def leave(self) -> ModuleRun | None:
         """The module that was entered last is done: its run."""
@@ -124,7 +130,7 @@ class ModuleRecord:
     def _add_root(self, name: str, module: nn.Module) -> None:
         if id(module) not in self.roots:
             self.roots[id(module)] = (name, module)
-            self._paths[id(module)] = {id(child): path for path, child in module.named_modules()}
+            self._paths[id(module)] = {id(child): plain_path(path) for path, child in module.named_modules()}
             self._parameters.update(map(id, module.parameters()))
             self._prefixes.clear()  # they depend on how many models there are
 
@@ -166,7 +172,8 @@ class ModuleRecord:
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """(path, parameter) of every parameter that belongs to a module that ran."""
         for root, (_, outermost) in self.roots.items():
-            for path, module in outermost.named_modules():
+            for wrapped_path, module in outermost.named_modules():
+                path = plain_path(wrapped_path)
                 if (root, path) in self._kinds:
                     for name, parameter in module.named_parameters(recurse=False):
                         yield f"{self.path((root, path))}.{name}".strip("."), parameter

@@ -26,6 +26,7 @@ __all__ = [
     "modules_held",
     "namespaces_of",
     "parameter_names",
+    "plain_path",
 ]
 
 MANY = 64
@@ -178,7 +179,9 @@ def parameter_names(
     inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
     owned: list[tuple[str, dict[int, str]]] = []
     for key, (name, root) in modules.items():
-        tensors = [*root.named_parameters(), *root.named_buffers()]
+        tensors = [
+            (plain_path(path), tensor) for path, tensor in (*root.named_parameters(), *root.named_buffers())
+        ]
         if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
             owned.append((name, {id(tensor): path for path, tensor in reversed(tensors)}))
     full_paths: dict[int, str] = {}
@@ -186,6 +189,11 @@ def parameter_names(
         prefix = f"{name}." if name and len(owned) > 1 else ""
         full_paths |= {key: prefix + path for key, path in paths.items() if key not in full_paths}
     return full_paths
+
+
+def plain_path(path: str) -> str:
+    """A path without the steps that ``torch.compile`` puts in: the module that it wraps is ``_orig_mod``."""
+    return ".".join(step for step in path.split(".") if step != "_orig_mod") if "_orig_mod" in path else path
 
 
 def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:

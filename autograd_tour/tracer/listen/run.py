@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from autograd_tour.errors import ProgramError, TourError, UsageError
-from autograd_tour.tracer.engine.backward import first_line
+from autograd_tour.errors import ProgramError, StopRequest, TourError, UsageError
+from autograd_tour.tracer.limits import recursion_limit_kept
+from autograd_tour.tracer.listen.failures import described, exit_text, place_of
 from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.listen.frames import deepest_own
 from autograd_tour.tracer.listen.listener import listening
 from autograd_tour.tracer.listen.names import (
     arguments_by_name,
@@ -55,16 +55,17 @@ def run_program(program: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         ProgramError: the program raised; the message has the line where.
     """
     try:
-        return program(*args)
-    except TourError:
+        with recursion_limit_kept():
+            return program(*args)
+    except (TourError, KeyboardInterrupt, StopRequest):
         raise  # whoever loaded the program has told where it failed
-    except Exception as error:
-        raise _failure(error) from error
     except SystemExit as error:
         raise ProgramError(
-            f"the program called sys.exit({error.code!r}) instead of returning a loss{_place(error)}",
+            f"the program called sys.{exit_text(error)} instead of returning a loss{place_of(error)}",
             "Take the call out of the program, or trace a function that does not come to it",
         ) from error
+    except BaseException as error:
+        raise _failure(error) from error
 
 
 def outputs_in(result: Any, record: ForwardRecord) -> list[tuple[Tensor, str]]:
@@ -79,21 +80,9 @@ def outputs_in(result: Any, record: ForwardRecord) -> list[tuple[Tensor, str]]:
     return outputs
 
 
-def _failure(error: Exception) -> ProgramError:
+def _failure(error: BaseException) -> ProgramError:
     hint = "Run the program by itself to see the whole traceback"
-    return ProgramError(
-        f"the program raised {type(error).__name__}: {first_line(error)}{_place(error)}", hint
-    )
-
-
-def _place(error: BaseException) -> str:
-    """Where the program was when it raised."""
-    stack = traceback.extract_tb(error.__traceback__)
-    own = deepest_own([frame.filename for frame in stack])
-    if own is None:
-        return ""
-    frame = stack[own]
-    return f" at {frame.filename}:{frame.lineno}" + (f": {frame.line}" if frame.line else "")
+    return ProgramError(f"the program raised {described(error)}{place_of(error)}", hint)
 
 
 def modules_in_sight(program: Any, args: tuple[Any, ...]) -> list[nn.Module]:
@@ -109,6 +98,13 @@ def check_outputs(result: Any) -> list[tuple[Tensor, str]]:
         ProgramError: no tensor at all, or none with a gradient.
     """
     named_tensors = list(tensors_in(result))
+    if inspect.iscoroutine(result):
+        result.close()  # or Python warns that nobody awaited it
+    if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise ProgramError(
+            f"the program returned a {_kind(result)}, so none of it has run",
+            "Trace a plain function that returns the loss: one without async and yield",
+        )
     if not named_tensors:
         raise ProgramError(
             f"the program returned {_kind(result)}, not a tensor",

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from autograd_tour.errors import ProgramError, TourError, UsageError
+from autograd_tour.errors import ProgramError, StopRequest, TourError, UsageError, message_of
+from autograd_tour.tracer.limits import recursion_limit_kept
+from autograd_tour.tracer.listen.failures import described, exit_text
 from autograd_tour.tracer.listen.frames import deepest_own
 
 __all__ = ["Loaded", "close_matches", "find_object", "load"]
@@ -148,10 +150,12 @@ def _near(path: Path) -> str:
     folder = path.parent
     if not os.path.isdir(folder):
         return f"There is no folder {folder} either; you are in {Path.cwd()}"
-    files = sorted(entry.name for entry in folder.glob("*.py"))
+    files = sorted(entry.name for entry in folder.glob("*.py") if entry.is_file())
     if not files:
         return f"There is no Python file in {folder.resolve()}"
-    return f"{close_matches(path.name, files)}Python files there: {', '.join(files[:8])}"
+    same = [file for file in files if file.lower() == path.name.lower()]
+    close = f"Did you mean {same[0]!r}? " if same else close_matches(path.name, files)
+    return f"{close}Python files there: {', '.join(files[:8])}"
 
 
 @contextmanager
@@ -159,8 +163,9 @@ def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
     entry = str(folder)
     sys.path.insert(0, entry)
     try:
-        yield
-    except TourError:
+        with recursion_limit_kept():
+            yield
+    except (TourError, KeyboardInterrupt, StopRequest):
         raise
     except SystemExit as error:
         where = _deepest(error.__traceback__, folder)
@@ -168,23 +173,38 @@ def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
         if " " not in what:  # a function was called
             hint = "Take the call out of the function, or trace one that does not come to it"
         raise ProgramError(
-            f"{where or display_name}: the program left with exit({error.code!r}) while {_doing(what)}", hint
+            f"{where or display_name}: the program left with {exit_text(error)} while {_doing(what)}", hint
         ) from error
-    except Exception as error:
+    except BaseException as error:
         where = _deepest(error.__traceback__, folder)
         hint = "Run the program on its own first; --debug shows the whole traceback"
         if isinstance(error, ModuleNotFoundError) and error.name:
             hint = (
                 f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
             )
+        if isinstance(error, ImportError) and "no known parent package" in message_of(error):
+            hint = _as_package(where, folder)
         message = (
-            f"{where or display_name}: {type(error).__name__}: {_line(error).rstrip('.')}, "
-            f"while {_doing(what)}"
+            f"{where or display_name}: {described(error, _line(error).rstrip('.'))}, while {_doing(what)}"
         )
         raise ProgramError(message, hint) from error
     finally:
         if entry in sys.path:
             sys.path.remove(entry)
+
+
+def _as_package(where: str, folder: Path) -> str:
+    """How to name a file that imports from its own package."""
+    package = folder / where.rpartition(":")[0]
+    package = package.parent if package.suffix else folder
+    outermost = package
+    while (outermost.parent / "__init__.py").is_file() and outermost != outermost.parent:
+        outermost = outermost.parent
+    names = [*package.relative_to(outermost.parent).parts, Path(where.rpartition(":")[0]).stem or "module"]
+    return (
+        "A file by itself belongs to no package, so it has no relative imports. "
+        f"In {outermost.parent}, name it as a part of one: {'.'.join(names)}:name"
+    )
 
 
 def _doing(what: str) -> str:
@@ -203,9 +223,6 @@ def _deepest(trace: TracebackType | None, folder: Path) -> str:
 
 
 def _line(error: BaseException) -> str:
-    """The message of ``error`` on one line; an exception whose ``str`` fails has none."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:
-        text = "(no message)"
+    """The message of ``error`` on one line."""
+    text = " ".join(message_of(error).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -4,8 +4,9 @@ import { Code } from "./code.js";
 import { byId, hear, make, tell } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { startLedger } from "./ledger.js";
+import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
-import { showPanel } from "./panel.js";
+import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Quiz } from "./quiz.js";
 import { startSearch } from "./search.js";
@@ -100,7 +101,8 @@ function keepInSight(id) {
   }
 }
 
-async function show(key, step) {
+/** Show the picture `key` at `step`, by default at the same moment, with `card` selected. */
+async function show(key, step, card = "") {
   const engine = picture?.engine[state.step] ?? 0;
   opening = key;
   const unpacked = await pictures.get(key);
@@ -112,11 +114,25 @@ async function show(key, step) {
     step = picture.engine.findLastIndex((number) => number <= engine);
   }
   state.step = Math.max(step, 0);
-  if (!Object.hasOwn(picture.cards, state.card)) state.card = "";
+  // Folded cards of two pictures may have the same id: a selection does not outlive its picture.
+  state.card = Object.hasOwn(picture.cards, card) ? card : "";
   prepare();
   zoom.take();
   trail();
   render();
+}
+
+/** The reader goes to another picture, and the keyboard goes along: to it, or to the card it came out of. */
+async function visit(key) {
+  const before = `${state.key}/`;
+  await show(key);
+  const lost = [document.body, stage].includes(document.activeElement);
+  if (state.key !== key || !lost) return;
+  const closing = before.startsWith(key ? `${key}/` : "");
+  const from = Object.entries(picture.cards).find(([, card]) => card.opens && before.startsWith(`${card.opens}/`));
+  if (!closing || !from) return stage.focus({ preventScroll: true });
+  keepInSight(from[0]);
+  return pictures.element(from[0])?.focus({ preventScroll: true });
 }
 
 /** Make the cards of a picture that was not shown before buttons. */
@@ -129,7 +145,7 @@ function prepare() {
     if (!pictures.has(card.opens ?? "")) card.opens = ""; // there was no room for its picture
     const element = pictures.element(id);
     if (!element) continue;
-    const name = card.opens ? `${card.title}, ${card.kind}: open` : `${card.title}, ${card.kind}`;
+    const name = `${card.name}, ${kindOf(card)}${card.opens ? ": open" : ""}`;
     for (const [key, value] of Object.entries({ role: "button", tabindex: "0", "aria-label": name })) {
       element.setAttribute(key, value);
     }
@@ -147,10 +163,12 @@ function prepare() {
 function trail() {
   const way = pictures.way(state.key);
   byId("trail").hidden = way.length < 2;
+  byId("trail-note").hidden = !Object.values(picture.cards).some((card) => card.outside);
+  stage.setAttribute("aria-label", way.length < 2 ? "Picture of the graph" : `Picture of ${way.at(-1)[1]}, opened`);
   const items = way.map(([key, title], place) => {
     if (place === way.length - 1) return make("li", { "aria-current": "page" }, title);
     const button = make("button", { type: "button" }, title);
-    button.addEventListener("click", () => show(key));
+    button.addEventListener("click", () => visit(key));
     return make("li", {}, button);
   });
   byId("trail-items").replaceChildren(...items);
@@ -174,16 +192,16 @@ function forward() {
 }
 
 function choose(id) {
-  const card = picture.cards[id];
   state.line = null;
-  state.card = state.card === id && !card.opens ? "" : id;
-  if (card.opens) show(card.opens);
-  else render();
+  const { opens } = picture.cards[id];
+  if (opens) return visit(opens);
+  state.card = state.card === id ? "" : id;
+  return render();
 }
 
 function up() {
   if (byId("search-results").hidden === false) byId("search-results").hidden = true;
-  else if (state.key) show(state.key.split("/").slice(0, -1).join("/"));
+  else if (state.key) visit(state.key.split("/").slice(0, -1).join("/"));
   else {
     state.card = "";
     state.line = null;
@@ -232,8 +250,7 @@ const actions = {
 
 async function follow() {
   const wanted = readLink(location.hash);
-  state.card = wanted.node;
-  await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0);
+  await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0, wanted.node);
   if (wanted.mode === "predict" && !quiz.on) {
     quiz.switch(true);
     if (wanted.step) go(wanted.step);
@@ -244,13 +261,14 @@ async function start() {
   actions.theme = startTheme();
   startKeys(actions);
   startLedger(data.ledger);
+  startRun(data.run);
   startSearch(data.index);
   for (const name of ["back", "forward", "first", "last", "play"]) {
     byId(name).addEventListener("click", actions[name]);
   }
   byId("help-open").addEventListener("click", help);
   byId("slider").addEventListener("input", (event) => go(Number(event.target.value)));
-  hear("open", (key) => show(key));
+  hear("open", visit);
   hear("up", up);
   hear("line", (number) => {
     state.line = state.line === number ? null : number;
@@ -259,9 +277,7 @@ async function start() {
   });
   hear("find", async ({ key, card }) => {
     state.line = null;
-    state.card = card;
-    if (key !== state.key) await show(key);
-    render();
+    await show(key, key === state.key ? state.step : undefined, card);
     keepInSight(card);
     pictures.element(card)?.focus();
   });

@@ -2,6 +2,11 @@
 
 import { byId, make, tell } from "./dom.js";
 
+/** What a card is, and whether it is only around the opened one. */
+export function kindOf(card) {
+  return card.outside ? `${card.kind}, outside the opened card` : card.kind;
+}
+
 /** Fill the panel for `card` (undefined: nothing is selected) as of frame `step`. */
 export function showPanel(card, step, canFold) {
   const panel = byId("panel-body");
@@ -9,7 +14,7 @@ export function showPanel(card, step, canFold) {
     panel.replaceChildren(make("p", { class: "muted" }, "Select a card of the picture to see all that is known of it."));
     return;
   }
-  const title = make("h3", {}, card.title, " ", make("span", { class: "muted" }, card.kind));
+  const title = make("h3", {}, card.title, " ", make("span", { class: "muted" }, kindOf(card)));
   const list = make("dl");
   let hidden = 0;
   for (const [label, text, since = 0] of card.rows ?? []) {

@@ -1,0 +1,195 @@
+"""How large a run is drawn: widths of columns, heights of lanes, and how many bands are read best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.sizes import run_width
+from autograd_tour.views.picture import RunCell, RunChart, RunColumn
+
+__all__ = [
+    "ABOUT",
+    "ABOVE",
+    "BESIDE",
+    "CODE",
+    "CURVES",
+    "GAP",
+    "HEAD",
+    "MARGIN",
+    "PAD",
+    "PLOT",
+    "ROW",
+    "Band",
+    "Heading",
+    "Layout",
+    "lane_height",
+    "wrapped",
+]
+
+MARGIN: Final = 24.0
+MOST_NAME: Final = 130.0
+MOST_START: Final = 150.0
+PAD: Final = 6.0
+HEAD: Final = 20.0
+CODE: Final = 15.0
+ABOUT: Final = 14.0
+ROW: Final = 15.0
+GAP: Final = 8.0
+BETWEEN: Final = 26.0
+ABOVE: Final = 30.0  # over the curves: what they are
+PLOT: Final = 84.0
+CURVES: Final = ABOVE + PLOT + 62.0
+BESIDE: Final = 4.0  # around a cell
+NARROW: Final = 80.0
+USUAL: Final = {86.0: 1.0, 96.0: 1.02, 140.0: 1.05}
+"""Room for the texts above a column, px, and how welcome it is: the more, the less code is wrapped."""
+A_LITTLE: Final = 20.0
+"""A text that needs only so much more is not wrapped, px."""
+SLIDE: Final = (1280.0, 720.0)
+COLUMN: Final = 736.0
+"""Width of a text column on the web, px."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The lines above a column, in the room it has."""
+
+    code: tuple[str, ...]
+    about: tuple[str, ...]
+
+    @property
+    def height(self) -> float:
+        """In px, with the coloured head."""
+        return HEAD + CODE * len(self.code) + ABOUT * len(self.about) + 12
+
+
+@dataclass(frozen=True)
+class Band:
+    """Columns beside each other. ``lefts`` has their left edges, ``head`` is the height of the headings."""
+
+    columns: tuple[int, ...]
+    lefts: dict[int, float]
+    top: float
+    head: float
+
+
+class Layout:
+    """Where everything of a picture stands.
+
+    Of all widths that one is taken whose text is largest on a slide and in a column of the web together.
+    """
+
+    def __init__(self, chart: RunChart) -> None:
+        self.chart = chart
+        self.heights = [
+            max([ROW + 4 + BESIDE, *(lane_height(cell) for cell in lane.cells if cell is not None)])
+            for lane in chart.lanes
+        ]
+        self.lanes = sum(self.heights) + GAP * sum(lane.in_grad for lane in chart.lanes)
+        states = [text_width(state, 12) for lane in chart.lanes for state in lane.states]
+        self.start = min(MOST_START, max([36.0, *states]))
+        names = [text_width(lane.leaf, 13, True) for lane in chart.lanes]
+        names += [text_width(lane.about, 11) for lane in chart.lanes]
+        self.name = min(MOST_NAME, max(names, default=0.0))
+        self.lane = MARGIN + self.name + 14 + text_width("value", 12)
+        self.left = self.lane + 10 + self.start + 14
+        self.bands: list[Band] = []
+        self.notes: list[str] = []
+        self.headings: list[Heading] = []
+        self.widths: list[float] = []
+        self.width = self.height = self.bottom = 0.0
+        self._arrange(*max(product(USUAL, range(560, 1281, 40)), key=self._size))
+
+    def _size(self, trial: tuple[float, int]) -> float:
+        """How large the text is that is laid out within so many px, with so much room for headings."""
+        self._arrange(*trial)
+        on_slide = min(SLIDE[0] / self.width, SLIDE[1] / self.height)
+        return (2 * on_slide + min(1.0, COLUMN / self.width)) * USUAL[trial[0]]
+
+    def _arrange(self, usual: float, limit: float) -> None:
+        chart = self.chart
+        cells = [[lane.cells[i] for lane in chart.lanes] for i in range(len(chart.columns))]
+        self.widths = [
+            _column_width(column, column_cells, usual)
+            for column, column_cells in zip(chart.columns, cells, strict=True)
+        ]
+        self.headings = [_heading(c, w) for c, w in zip(chart.columns, self.widths, strict=True)]
+        rows = self._rows(limit - MARGIN - self.left)
+        self.width = max(self.left + sum(self.widths[i] for i in row) for row in rows) + MARGIN
+        if self.chart.curves:
+            self.width = max(self.width, 560.0)
+        top = 74.0 + 17 * (len(wrapped(self.chart.summary, self.width - 2 * MARGIN, 13, 2)) - 1)
+        self.bands = []
+        for row in rows:
+            lefts: dict[int, float] = {}
+            x = self.left
+            for i in row:
+                lefts[i] = x
+                x += self.widths[i]
+            head = max(self.headings[i].height for i in row)
+            self.bands.append(Band(tuple(row), lefts, top, head))
+            top += head + self.lanes + BETWEEN
+        self.bottom = top - BETWEEN + 8
+        inner = self.width - 2 * MARGIN
+        self.notes = [text for note in self.chart.notes for text in wrapped(note, inner, 12, 3)]
+        curves = CURVES if self.chart.curves else 0.0
+        self.height = self.bottom + curves + 17 * len(self.notes) + 14
+
+    def _rows(self, room: float) -> list[list[int]]:
+        """The columns of each band: as many as have room, but it rather begins where an iteration does."""
+        rows: list[list[int]] = [[]]
+        for i in range(len(self.widths)):
+            row = rows[-1]
+            if row and sum(self.widths[k] for k in (*row, i)) > room:
+                begins = [k for k in (*row[1:], i) if self.chart.columns[k].begins]
+                seam = row.index(begins[-1]) if begins and begins[-1] != i else len(row)
+                if seam < len(row) / 2:
+                    seam = len(row)
+                rows[-1:] = [row[:seam], row[seam:]]
+            rows[-1].append(i)
+        return [row for row in rows if row]
+
+
+def lane_height(cell: RunCell) -> float:
+    """What a cell takes of the height of its lane, px."""
+    return ROW * len(cell.lines) + 4 + BESIDE
+
+
+def _column_width(column: RunColumn, cells: Sequence[RunCell | None], usual: float) -> float:
+    lines = [line for cell in cells if cell is not None for line in cell.lines]
+    contents = [sum(run_width(run) for run in line) + 2 * (PAD + BESIDE) for line in lines]
+    head = text_width(column.head, 12, True) + 2 * PAD + BESIDE
+    words = [text_width(text, 12) + 2 * PAD for text in column.code]
+    words += [text_width(text, 11) + 2 * PAD for text in (column.where, *column.about)]
+    return max([NARROW, head, *contents, *(width if width <= usual + A_LITTLE else usual for width in words)])
+
+
+def _heading(column: RunColumn, width: float) -> Heading:
+    room = width - PAD
+    several = 1 if len(column.code) > 1 else 3
+    code = [text for part in column.code for text in wrapped(part, room, 12, several, _CODE_SEAM)]
+    about = [fit(column.where, room, 11, keep_end=True)] if column.where else []
+    about += [text for part in column.about for text in wrapped(part, room, 11, 4)]
+    return Heading(tuple(code), tuple(about))
+
+
+_WORD_SEAM = re.compile(r" ")
+_CODE_SEAM = re.compile(r"[ ,=+*/_]|\((?!\))|\.(?!\d)")
+
+
+def wrapped(text: str, room: float, size: float, lines: int, seam: re.Pattern[str] = _WORD_SEAM) -> list[str]:
+    """``text`` on at most so many lines of ``room`` px, each broken behind a ``seam`` if there is one."""
+    texts: list[str] = []
+    while text and len(texts) < lines - 1 and text_width(text, size) > room:
+        end = len(fit(text, room + text_width("…", size), size)) - 1
+        ends = [match.end() for match in seam.finditer(text, 0, end + 1) if match.end() <= end + 1]
+        fitting = [i for i in ends if text_width(text[:i].rstrip(), size) <= room]
+        cut = fitting[-1] if fitting and fitting[-1] > end / 3 else max(end, 1)
+        texts.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*texts, fit(text, room, size)] if text else texts

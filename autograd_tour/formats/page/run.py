@@ -1,0 +1,89 @@
+"""The run of a program that trains, as the page goes through it: line by line, with the state of leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
+from autograd_tour.text import one_line
+from autograd_tour.views.run_columns import column
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import tensor_text
+
+__all__ = ["run_data"]
+
+MOST_LEAVES = 24
+"""Rows of the table; the report as a file has all leaves."""
+
+MOST_EVENTS = 200
+
+
+def run_data(run: Run) -> dict[str, Any]:
+    """What the script shows: the lines of the program, the leaves as they began, the events in order.
+
+    An event has its line, a heading, words about it, and for each leaf that it changed the part (``value`` or
+    ``grad``), what happened in words, and what is there afterwards. ``gap`` says that calls before it were
+    not told, so that nothing is known of what it does not touch.
+    """
+    events = run.events[:MOST_EVENTS]
+    lines = sorted(
+        {event.where for event in events if event.where is not None},
+        key=lambda where: (run.source[where].file, run.source[where].line),
+    )
+    order = {where: number for number, where in enumerate(lines)}
+    calls = [event.backward_call for event in events]
+    notes = [*run.notes]
+    if len(run.events) > MOST_EVENTS:
+        notes.append(f"{len(run.events) - MOST_EVENTS} more events are in the report")
+    if len(run.leaves) > MOST_LEAVES:
+        notes.append(f"{len(run.leaves) - MOST_LEAVES} more leaves are in the report")
+    return {
+        "source": [
+            {
+                "file": one_line(run.source[where].file, 200),
+                "line": run.source[where].line,
+                "text": one_line(run.source[where].text, 400),
+            }
+            for where in lines
+        ],
+        "leaves": [
+            {
+                "name": one_line(leaf.name, 80),
+                "value": tensor_text(leaf.value, shape=True),
+                "grad": tensor_text(leaf.grad, shape=True),
+            }
+            for leaf in run.leaves[:MOST_LEAVES]
+        ],
+        "events": [
+            _event(run, event)
+            | {"line": -1 if event.where is None else order[event.where], "gap": call > before + 1}
+            for event, call, before in zip(events, calls, [0, *calls], strict=False)
+        ],
+        "notes": [one_line(note, 300) for note in notes],
+    }
+
+
+def _event(run: Run, event: Event) -> dict[str, Any]:
+    heading = column((event,), run, None)
+    return {
+        "head": heading.head,
+        "about": [one_line(text, 120) for text in heading.about],
+        "changes": [_change(event, change) for change in event.changes if change.leaf < MOST_LEAVES],
+    }
+
+
+def _change(event: Event, change: LeafChange) -> dict[str, Any]:
+    part = "grad" if event.kind in OF_GRAD else "value"
+    after = tensor_text(change.after, shape=True)
+    if event.kind == "backward" and change.contribution is not None:
+        before, contribution, after = sum_row(change.before, change.contribution, change.after, shape=True)
+        process = f"{before} + {contribution} = "
+    else:
+        process = f"{tensor_text(change.before, shape=True)} → "
+    return {
+        "leaf": change.leaf,
+        "part": part,
+        "process": process,
+        "after": after,
+        "emptied": event.kind == "rebinding",
+    }

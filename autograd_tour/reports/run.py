@@ -1,0 +1,107 @@
+"""The run of a program that trains, as text: event by event, then its losses, then what is to be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.run import OF_GRAD, Curve, Event, LeafChange, Run, RunLeaf
+from autograd_tour.reports.tables import heading, table
+from autograd_tour.text import number, one_line
+from autograd_tour.views.run_columns import column, where_text
+from autograd_tour.views.sums import row as sum_row
+from autograd_tour.views.wording import shape_text, tensor_text
+
+__all__ = ["run_report"]
+
+LINES = 2_000
+CODE = 100
+"""Characters of a line of the program."""
+DIGITS = 6
+POINTS = 20
+"""Rows of the table of losses; between them calls are left out evenly."""
+MOST_NORMS = 6
+
+
+def run_report(run: Run) -> str:
+    """All events in order, a line for each and below it one for each leaf that it changed."""
+    lines = list(_events(run))
+    more = [f"  … and {len(lines) - LINES} more lines"] if len(lines) > LINES else []
+    parts = [heading("The run, event by event") + "\n".join([*lines[:LINES], *more])]
+    parts.append(heading("The leaves, before the run and after it") + _leaves(run.leaves))
+    parts += [_losses(run, curve) for curve in run.curves]
+    if run.notes:
+        parts.append("\n" + "\n".join(f"  Note: {one_line(note, 200)}." for note in run.notes))
+    return "\n".join(parts)
+
+
+def _text(facts: TensorFacts | None) -> str:
+    """A tensor with all the digits that are the same on every CPU."""
+    return tensor_text(facts, shape=False, digits=DIGITS)
+
+
+# ---- events -----------------------------------------------------------------------------------------
+
+
+def _events(run: Run) -> Iterator[str]:
+    headings = [column((event,), run, None) for event in run.events]
+    what = max([len(item.head) for item in headings], default=0)
+    where = max([len(one_line(item.where, CODE)) for item in headings], default=0)
+    names = max([len(one_line(leaf.name, CODE)) for leaf in run.leaves], default=0)
+    for i, (event, item) in enumerate(zip(run.events, headings, strict=True), start=1):
+        code = one_line(", ".join(item.code), CODE)
+        about = f"   [{', '.join(item.about)}]" if item.about else ""
+        line = one_line(item.where, CODE).ljust(where)
+        yield f"  {i:4}  {item.head.ljust(what)}  {line}  {code}{about}".rstrip()
+        for change in event.changes:
+            name = one_line(run.leaves[change.leaf].name, CODE).ljust(names)
+            yield f"          {name}  {_change(event, change)}"
+
+
+def _change(event: Event, change: LeafChange) -> str:
+    if event.kind == "backward" and change.contribution is not None:
+        before, contribution, after = sum_row(change.before, change.contribution, change.after)
+        return f".grad  {before} + {contribution} → {after}"
+    text = f"{_text(change.before)} → {_text(change.after)}"
+    if event.kind in OF_GRAD:
+        return f".grad  {text}"
+    used = [f".grad used: {_text(change.grad)}"] if change.grad is not None else []
+    used += [f"{state.name}: {_text(state.before)} → {_text(state.after)}" for state in change.state]
+    return f"value  {text}" + (f"   ({'; '.join(used)})" if used else "")
+
+
+def _leaves(leaves: tuple[RunLeaf, ...]) -> str:
+    rows = [
+        [
+            leaf.name,
+            shape_text(leaf.shape) or "scalar",
+            _text(leaf.value),
+            _text(leaf.final_value),
+            _text(leaf.grad),
+            _text(leaf.final_grad),
+        ]
+        for leaf in leaves[:LINES]
+    ]
+    return table(["leaf", "shape", "value before", "value after", ".grad before", ".grad after"], rows)
+
+
+# ---- losses -----------------------------------------------------------------------------------------
+
+
+def _losses(run: Run, curve: Curve) -> str:
+    line = run.line(curve)
+    at = "" if line is None else f" at {where_text((Event('backward', curve.where),), run)}"
+    count = len(curve.calls)
+    points = range(count) if count <= POINTS else [i * (count - 1) // (POINTS - 1) for i in range(POINTS)]
+    norms = curve.norms[:MOST_NORMS]
+    names = [f"‖{run.leaves[leaf].name}.grad‖" for leaf in curve.leaves] or ["‖.grad‖ of all leaves"]
+    rows = [
+        [str(curve.calls[i]), *("" if value is None else number(value) for value in values)]
+        for i in points
+        for values in [(curve.losses[i], *(course[i] for course in norms))]
+    ]
+    left_out = f", {len(rows)} of {curve.of} calls" if len(rows) < curve.of else ""
+    title = f"Losses of the backward calls{at}, and norms of .grad after each{left_out}"
+    text = heading(title) + table(["call", "loss", *names[:MOST_NORMS]], rows, right=[0])
+    more = len(names) - MOST_NORMS
+    return text + (f"\n  … and the norms of {more} more leaves" if more > 0 else "")

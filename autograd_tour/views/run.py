@@ -1,0 +1,127 @@
+"""A whole run of a program that trains: what each line did to every leaf, from left to right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autograd_tour.errors import UsageError
+from autograd_tour.record.facts import Number
+from autograd_tour.record.run import Curve, Run
+from autograd_tour.record.trace import Trace
+from autograd_tour.text import one_line
+from autograd_tour.views.base import View
+from autograd_tour.views.picture import LossCurve, RunChart, RunColumn, RunLane
+from autograd_tour.views.run_columns import Moment, Selection, code_of, column, gap, selected
+from autograd_tour.views.run_lanes import lanes_of
+
+__all__ = ["view"]
+
+MOST_LEAVES, MOST_IN_LONG = 6, 4
+"""Leaves of a picture; of a long run fewer, so that it fits a slide."""
+
+SHORT = 6
+"""Columns of a run that is not long."""
+
+FEWEST_CALLS = 4
+"""Fewer losses than that make no curve."""
+
+
+class RunView(View):
+    """A column for each event; a lane for the value of each leaf, and one for its ``.grad``."""
+
+    name = "run"
+    summary = "what each line of a training program does to .grad and to the parameters"
+
+    def picture(self, trace: Trace) -> RunChart:
+        """The beginning of the run in full, and the last of the calls told in full.
+
+        Raises:
+            UsageError: the trace has no run.
+        """
+        run = trace.run
+        if run is None:
+            raise UsageError(
+                "this trace has no run: its program does not call backward itself",
+                "Trace a function that trains: one that calls loss.backward()",
+            )
+        selection = selected(run)
+        moments: list[Moment | None] = [*selection.beginning]
+        if selection.between:
+            moments += [None, *selection.end]
+        columns = [
+            gap(selection) if moment is None else column(moment, run, moments[i - 1] if i else None)
+            for i, moment in enumerate(moments)
+        ]
+        leaves = _leaves(run, moments, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG)
+        lanes = [lane for leaf in leaves for lane in lanes_of(run, leaf, moments)]
+        return RunChart(
+            tuple(columns),
+            tuple(lanes),
+            tuple(_curves(run)),
+            "What happens to .grad and to the leaves",
+            _summary(run),
+            _described(run, columns, lanes),
+            tuple(_notes(run, selection, len(leaves))),
+        )
+
+
+def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
+    """Those that something happens to; of many some, evenly, the first and the last among them."""
+    changed = {change.leaf for moment in moments for event in moment or () for change in event.changes}
+    leaves = sorted(changed) or list(range(len(run.leaves)))
+    if len(leaves) <= most:
+        return leaves
+    return [leaves[i * (len(leaves) - 1) // (most - 1)] for i in range(most)]
+
+
+def _summary(run: Run) -> str:
+    calls = f"{run.backward_calls} backward call{'s' if run.backward_calls != 1 else ''}"
+    return (
+        f"{calls}, line by line: what is added to .grad, emptied or changed, and which values a step changes"
+    )
+
+
+def _notes(run: Run, selection: Selection, leaves: int) -> Iterator[str]:
+    parts = []
+    if selection.left_out:
+        parts.append(f"{selection.left_out} more event{'s' if selection.left_out != 1 else ''}")
+    if len(run.leaves) > leaves:
+        more = len(run.leaves) - leaves
+        parts.append(f"{more} more {'leaf' if more == 1 else 'leaves'}")
+    if parts:
+        yield f"… and {' and '.join(parts)} in the report."
+    yield from (f"{note[:1].upper()}{note[1:]}." for note in run.notes)
+
+
+def _curves(run: Run) -> Iterator[LossCurve]:
+    for curve in run.curves:
+        points = tuple((call, _finite(loss)) for call, loss in zip(curve.calls, curve.losses, strict=True))
+        if len([loss for _, loss in points if loss is not None]) >= FEWEST_CALLS:
+            yield LossCurve(_name(run, curve), points)
+
+
+def _finite(loss: Number | None) -> float | None:
+    return None if loss is None or isinstance(loss, str) else float(loss)
+
+
+def _name(run: Run, curve: Curve) -> str:
+    line = run.line(curve)
+    return "loss" if line is None else f"{line.file}:{line.line}  {one_line(code_of(line.text), 60)}"
+
+
+def _described(run: Run, columns: Sequence[RunColumn], lanes: Sequence[RunLane]) -> str:
+    """The picture in sentences, for those who cannot see it."""
+    sentences = [f"{_summary(run)}."]
+    for i, head in enumerate(columns):
+        phrases = [" ".join([head.head, *head.code]), *([head.where] if head.where else []), *head.about]
+        for lane in lanes:
+            cell = lane.cells[i]
+            if cell is not None:
+                words = " ".join(text.text for line in cell.lines for text in line)
+                name = f"{one_line(lane.leaf, 60)}{'.grad' if lane.in_grad else ''}"
+                phrases.append(f"{name} {words}")
+        sentences.append(f"{', '.join(phrases)}.")
+    return " ".join(sentences)
+
+
+view = RunView()

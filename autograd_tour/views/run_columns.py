@@ -1,0 +1,190 @@
+"""Which moments of a run a picture shows: events that belong together, and the first and last iterations."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from autograd_tour.record.run import Event, EventKind, Run
+from autograd_tour.text import number, one_line
+from autograd_tour.views.picture import RunColumn
+from autograd_tour.views.sums import content
+
+__all__ = ["Moment", "Selection", "code_of", "column", "gap", "selected", "where_text"]
+
+MOST, MOST_OF_MANY = 12, 9
+"""Columns of a picture, that of what is left out included; of more than two leaves they stand in one band."""
+
+MOST_AT_END = 4
+"""Columns that tell the last of the calls told in full."""
+
+MOST_SETTINGS = 4
+
+MOST_CODE = 400
+"""Characters of a line of the program; drawing shortens it to its room."""
+
+_HEADS: dict[EventKind, str] = {
+    "forward": "forward",
+    "backward": "backward",
+    "zeroing": "zeroing",
+    "clipping": "clipping",
+    "gradient": ".grad changed",
+    "step": "step",
+    "update": "update by hand",
+    "rebinding": "new tensor",
+}
+_TOGETHER: frozenset[EventKind] = frozenset({"zeroing", "clipping", "gradient", "update", "rebinding"})
+
+_OF_VALUES: frozenset[EventKind] = frozenset({"step", "update", "rebinding"})
+"""With one of these an iteration is over."""
+
+Moment = tuple[Event, ...]
+
+
+class Selection(Struct, frozen=True):
+    """The moments of a picture: those of the beginning, and the last of the calls told in full.
+
+    ``between`` events are left out after the beginning, and ``left_out`` in all.
+    """
+
+    beginning: tuple[Moment, ...]
+    end: tuple[Moment, ...] = ()
+    between: int = 0
+    left_out: int = 0
+
+
+def selected(run: Run) -> Selection:
+    """All moments of a short run; of a long one whole iterations from its beginning, and its last."""
+    moments = _moments(run.events)
+    most = MOST if len(run.leaves) <= 2 else MOST_OF_MANY
+    if len(moments) <= most:
+        return Selection(tuple(moments))
+    ends = _iteration_ends(moments)
+    last = max((i for i, moment in enumerate(moments) if moment[0].kind == "backward"), default=0)
+    end = _last_call(moments[last:]) if last else []
+    room = min(most - 1 - len(end), last or most - 1)
+    if not any(i <= room for i in ends) and any(i <= most - 1 for i in ends):
+        room, end = most - 1, []  # rather one iteration in full than half of it and the last call
+    halves = [i + 1 for i in range(room) if moments[i][0].kind == "backward"]
+    beginning = moments[: max((i for i in ends if i <= room), default=max(halves, default=room))]
+    begun = sum(map(len, beginning))
+    ending = sum(map(len, end))
+    between = sum(map(len, moments[len(beginning) : last])) if end else len(run.events) - begun
+    return Selection(tuple(beginning), tuple(end), between, len(run.events) - begun - ending)
+
+
+def _last_call(moments: Sequence[Moment]) -> list[Moment]:
+    """The last backward, and what follows it up to the last change of values."""
+    end = list(moments[:MOST_AT_END])
+    while len(end) > 1 and end[-1][0].kind not in _OF_VALUES:
+        end.pop()
+    return end
+
+
+def _moments(events: Sequence[Event]) -> list[Moment]:
+    moments: list[Moment] = []
+    for event in events:
+        if moments and _belongs(event, moments[-1]):
+            moments[-1] = (*moments[-1], event)
+        else:
+            moments.append((event,))
+    return moments
+
+
+def _belongs(event: Event, moment: Moment) -> bool:
+    """Whether ``event`` does to other leaves what ``moment`` did, as ``w -= …`` and ``b -= …``."""
+    first = moment[0]
+    if event.kind not in _TOGETHER or event.kind != first.kind or event.inside != first.inside:
+        return False
+    leaves = {change.leaf for earlier in moment for change in earlier.changes}
+    return bool(event.changes) and not leaves & {change.leaf for change in event.changes}
+
+
+def _iteration_ends(moments: Sequence[Moment]) -> list[int]:
+    """How many moments there are up to the end of each iteration.
+
+    That is where values change, and the line that calls backward next is the one that called it first: the
+    two backward calls and steps of a GAN are of one iteration.
+    """
+    backwards = [i for i, moment in enumerate(moments) if moment[0].kind == "backward"]
+    changes = [i for i, moment in enumerate(moments) if moment[0].kind in _OF_VALUES]
+    if not changes:
+        return [i + 1 for i in backwards]
+    first = moments[backwards[0]][0].where if backwards else None
+    following = {i: next((k for k in backwards if k > i), None) for i in changes}
+    return [i + 1 for i, k in following.items() if k is None or moments[k][0].where == first]
+
+
+# ---- what stands above a column -----------------------------------------------------------------
+
+
+def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
+    """The heading of a moment, in the program's own words; ``before`` is the moment before it."""
+    first = moment[0]
+    lines = [line for line in map(run.line, moment) if line is not None]
+    code = list(dict.fromkeys(one_line(code_of(line.text), MOST_CODE) for line in lines if line.text))
+    head = _HEADS[first.kind]
+    if first.kind == "backward":
+        head += f" {first.backward_call}"
+    if len(code) > 2:
+        code = [code[0], f"… and {len(code) - 1} more lines"]
+    return RunColumn(
+        first.kind,
+        head,
+        tuple(code) or ((first.call,) if first.call else ()),
+        where_text(moment, run),
+        tuple(_about(first)),
+        before is not None and before[0].kind in _OF_VALUES and first.kind not in _OF_VALUES,
+    )
+
+
+def code_of(text: str) -> str:
+    """A line of the program without its comment.
+
+    >>> code_of("loss.backward()  # once more"), code_of("print('# no comment',")
+    ('loss.backward()', "print('# no comment',")
+    """
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                return text[: token.start[1]].rstrip() or text
+    except (tokenize.TokenError, SyntaxError):
+        pass  # half a statement
+    return text
+
+
+def where_text(moment: Moment, run: Run) -> str:
+    """``train.py:24``, ``train.py:21–22``; ``""`` if it is not known."""
+    lines = [line for line in map(run.line, moment) if line is not None]
+    if not lines:
+        return ""
+    numbers = [line.line for line in lines if line.file == lines[0].file]
+    last = f"–{max(numbers)}" if max(numbers) > min(numbers) else ""
+    return f"{lines[0].file}:{min(numbers)}{last}"
+
+
+def _about(event: Event) -> list[str]:
+    about: list[str] = []
+    if event.loss is not None:
+        about.append(f"loss {content(event.loss)}")
+    if event.retained:
+        about.append("the graph is kept")
+    about += [f"{name} {number(value)}" for name, value in event.settings[:MOST_SETTINGS]]
+    more = len(event.settings) - MOST_SETTINGS
+    if more > 0:
+        about.append(f"and {more} more setting{'s' if more > 1 else ''}")
+    if event.kind == "zeroing" and not event.changes:
+        about.append("nothing was there")
+    if event.inside:
+        about.append(f"inside {event.inside}")
+    return about
+
+
+def gap(selection: Selection) -> RunColumn:
+    """The column for what is left out between the beginning and the end."""
+    events = f"{selection.between} more event{'s' if selection.between != 1 else ''}"
+    until = (f"to backward {selection.end[0][0].backward_call}",) if selection.end else ()
+    return RunColumn("gap", "…", about=(events, *until), begins=True)

@@ -1,0 +1,198 @@
+"""What every moment of a run did to one leaf: a lane for its value and one for its ``.grad``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
+from autograd_tour.views.nonfinite import NonFinite
+from autograd_tour.views.picture import Role, RunCell, RunLane
+from autograd_tour.views.picture import Run as Text
+from autograd_tour.views.run_columns import Moment
+from autograd_tour.views.sums import added, content
+
+__all__ = ["lanes_of"]
+
+WRITTEN_OUT = 2
+"""A leaf of up to so many elements is written out; of a larger one stands one element."""
+
+DIGITS, MOST_DIGITS = 4, 9
+"""Of an element that stands for a larger leaf; more where two numbers that differ would look the same."""
+
+
+def lanes_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[RunLane, RunLane]:
+    """The lanes of value and ``.grad`` of one leaf; ``None`` among ``moments`` is what is left out."""
+    element = _element(run, leaf, moments)
+    values = _Lane(run.leaves[leaf].value, element, in_grad=False)
+    grads = _Lane(run.leaves[leaf].grad, element, in_grad=True)
+    for moment in moments:
+        happened = [] if moment is None else list(_changes(moment, leaf))
+        if moment is None:
+            values.skip()
+            grads.skip()
+            continue
+        values.add([pair for pair in happened if pair[0].kind not in OF_GRAD])
+        grads.add([pair for pair in happened if pair[0].kind in OF_GRAD or pair[0].kind == "rebinding"])
+    name = run.leaves[leaf].name or "a leaf"
+    about = element.text()
+    return values.lane(name, about), grads.lane(name, about)
+
+
+def _changes(moment: Moment, leaf: int) -> Iterator[tuple[Event, LeafChange]]:
+    for event in moment:
+        yield from ((event, change) for change in event.changes if change.leaf == leaf)
+
+
+# ---- which element stands for a tensor -----------------------------------------------------------
+
+
+class Element(Struct, frozen=True):
+    """The element of a leaf that is shown, in row-major order; all of them where ``index`` is ``None``."""
+
+    shape: tuple[int, ...]
+    index: int | None
+
+    def seen(self, facts: TensorFacts | None) -> TensorFacts | None:
+        """``facts`` as they are, or of the element alone."""
+        if facts is None or self.index is None or facts.numel <= WRITTEN_OUT or not facts.first:
+            return facts
+        return replace(facts, shape=(), first=facts.first[self.index : self.index + 1], stats=None)
+
+    def text(self) -> str:
+        """``[0, 2] of (4, 3)``; ``""`` where all elements are shown."""
+        if self.index is None:
+            return ""
+        rest = self.index
+        index: list[str] = []
+        for extent in reversed(self.shape):
+            rest, here = divmod(rest, extent)
+            index.insert(0, str(here))
+        extents = ", ".join(map(str, self.shape))
+        return f"[{', '.join(index)}] of ({extents})"
+
+
+def _element(run: Run, leaf: int, moments: Sequence[Moment | None]) -> Element:
+    """The first element that ever has a gradient other than zero: a unit of ReLU may be dead."""
+    shape = run.leaves[leaf].shape
+    if math.prod(shape) <= WRITTEN_OUT:
+        return Element(shape, None)
+    firsts = [
+        facts.first
+        for moment in moments
+        for _, change in _changes(moment or (), leaf)
+        for facts in (change.contribution, change.after)
+        if facts is not None
+    ]
+    brought = [
+        any(first[i] not in (0, "nan") for first in firsts if i < len(first))
+        for i in range(min(map(len, firsts), default=0))
+    ]
+    return Element(shape, brought.index(True) if True in brought else 0)
+
+
+# ---- cells -----------------------------------------------------------------------------------------
+
+
+class _Lane:
+    def __init__(self, start: TensorFacts | None, element: Element, *, in_grad: bool) -> None:
+        self.element = element
+        self.digits = 6 if element.index is None else DIGITS
+        self.in_grad = in_grad
+        self.role: Role = "backward" if in_grad else "forward"
+        self.cells: list[RunCell | None] = []
+        self.states = [self._state(start)]
+        self.used: list[int] = []
+
+    def lane(self, name: str, about: str) -> RunLane:
+        return RunLane(name, about, self.in_grad, tuple(self.cells), tuple(self.states), tuple(self.used))
+
+    def skip(self) -> None:
+        self.cells.append(None)
+        self.states.append("")
+
+    def add(self, happened: Sequence[tuple[Event, LeafChange]]) -> None:
+        """What one moment did; several changes of one leaf do not share a moment."""
+        if not happened:
+            self.cells.append(None)
+            self.states.append(self.states[-1])
+            return
+        event, change = happened[0]
+        rebound = self.in_grad and event.kind == "rebinding"
+        before = change.before
+        if not rebound and not self.states[-1]:
+            self._fill(self._state(before))  # after what was left out, this tells what it left
+        if rebound:
+            self._rebound()
+            return
+        self.cells.append(self._cell(event, change))
+        self.states.append(self._state(change.after))
+
+    def _fill(self, state: str) -> None:
+        for i in reversed(range(len(self.states))):
+            if self.states[i]:
+                return
+            self.states[i] = state
+
+    def _rebound(self) -> None:
+        """A new tensor has no gradient yet."""
+        if self.states[-1] in ("None", ""):
+            self.cells.append(None)
+        else:
+            lines = ((Text(self.states[-1], "muted"),), (Text("→ None", "backward", bold=True),))
+            self.cells.append(RunCell(lines, emptied=True))
+        self.states.append("None")
+
+    def _state(self, facts: TensorFacts | None) -> str:
+        if facts is None:
+            return "None" if self.in_grad else ""
+        return self._text(self.element.seen(facts))
+
+    def _text(self, facts: TensorFacts | None) -> str:
+        return content(facts, digits=self.digits)
+
+    def _cell(self, event: Event, change: LeafChange) -> RunCell:
+        before, after = self.element.seen(change.before), self.element.seen(change.after)
+        if event.kind == "step" and change.grad is not None:
+            self.used.append(len(self.cells))
+        if event.kind == "backward" and change.contribution is not None:
+            text, total = added(before, (), self.element.seen(change.contribution), after, self.digits)
+            lines = ((Text(text.rstrip(), self.role),), (self._result(total, after),))
+            return RunCell((*lines, *_alarm(change.after)))
+        if _elements(before) == _elements(after) and change.after is not None:
+            lines = ((Text(self._text(after), "muted"),), (Text("stays", "muted"),))
+            return RunCell((*lines, *_alarm(change.after)))
+        old, new = self._pair(before, after)
+        lines = ((Text(old, "muted"),), (self._result(f"→ {new}", after),))
+        return RunCell((*lines, *_alarm(change.after)), emptied=event.kind == "zeroing")
+
+    def _pair(self, before: TensorFacts | None, after: TensorFacts | None) -> tuple[str, str]:
+        """Two contents that differ, also as they are printed, as far as that can be."""
+        for digits in range(self.digits, MOST_DIGITS + 1):
+            pair = content(before, digits=digits), content(after, digits=digits)
+            if pair[0] != pair[1]:
+                return pair
+        return self._text(before), self._text(after)
+
+    def _result(self, text: str, facts: TensorFacts | None) -> Text:
+        return Text(text, "error" if _odd(facts) else self.role, bold=True)
+
+
+def _elements(facts: TensorFacts | None) -> tuple[object, ...] | None:
+    return None if facts is None else facts.first
+
+
+def _odd(facts: TensorFacts | None) -> bool:
+    return facts is not None and any(value in ("nan", "inf", "-inf") for value in facts.first)
+
+
+def _alarm(facts: TensorFacts | None) -> tuple[tuple[Text, ...], ...]:
+    """How much of a tensor is not finite, where that is not told by its only element."""
+    stats = facts.stats if facts is not None else None
+    if facts is None or stats is None or facts.numel == 1 or not (stats.nan or stats.inf):
+        return ()
+    return ((Text(NonFinite(stats.nan or 0, stats.inf or 0, facts.numel).text(), "error", bold=True),),)

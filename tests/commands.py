@@ -1,0 +1,64 @@
+"""The command in a process of its own: forked from one that has loaded torch, or a fresh one.
+
+Loading torch takes longer than most commands do, so only a test of what a process loads, finds in its
+environment, or leaves running starts a fresh one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+__all__ = ["answer", "fresh_answer"]
+
+SERVER = get_context("forkserver")
+SERVER.set_forkserver_preload(
+    ["torch", "autograd_tour.cli.targets", "autograd_tour.lessons.produce", "autograd_tour.views.diff"]
+)
+
+
+def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Exit code, stdout and stderr of ``autograd-tour WORDS`` in the folder ``cwd``; stdin is empty."""
+    with TemporaryDirectory() as folder:
+        streams = [os.path.join(folder, name) for name in ("out", "err")]
+        process = SERVER.Process(target=_command, args=(words, str(cwd), *streams))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(words, timeout)
+        out, err = (Path(stream).read_text(encoding="utf-8") for stream in streams)
+    return subprocess.CompletedProcess(words, process.exitcode, out, err)
+
+
+def fresh_answer(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same from a process that has loaded nothing, with more in its environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "autograd_tour", *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _command(words: tuple[str, ...], cwd: str, out: str, err: str) -> None:
+    """What the forked process does: the streams and the folder of a command, then the command."""
+    for number, (path, flags) in enumerate(
+        ((os.devnull, os.O_RDONLY), (out, os.O_WRONLY | os.O_CREAT), (err, os.O_WRONLY | os.O_CREAT))
+    ):
+        os.dup2(os.open(path, flags), number)
+    os.chdir(cwd)
+    sys.path.insert(0, cwd)
+    sys.argv[:] = ["autograd-tour", *words]
+
+    from autograd_tour.cli import main
+
+    main()

@@ -1,0 +1,148 @@
+"""A program that torch.compile has a part in."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+import autograd_tour as tour
+from autograd_tour.errors import ProgramError
+from autograd_tour.tracer.engine.stepper import stepper
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled_before():
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+class Block(nn.Module):
+    """One step of a residual network."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.project = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return x + torch.tanh(self.project(self.norm(x)))
+
+
+class Net(nn.Module):
+    """Blocks in a row."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block() for _ in range(2)])
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def donating():
+    """A compiled function that saves what nobody else sees, and a leaf."""
+    x = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+    return torch.compile(lambda x: (torch.tanh(x * 2).exp() * x).sin(), backend="aot_eager"), x
+
+
+def test_what_is_compiled_and_run_backward_within_the_trace_can_be_retained():
+    function, x = donating()
+
+    def program():
+        torch.autograd.grad(function(x).sum(), x)
+        return function(x).sum()
+
+    graph = tour.trace(program)
+    (after,) = [step.after for _, step in graph.numbered_steps() if step.after is not None]
+    twin = x.detach().clone().requires_grad_()
+    (torch.tanh(twin * 2).exp() * twin).sin().sum().backward()
+    assert after.first == pytest.approx(twin.grad.tolist())
+    assert len(list(stepper(program))) > 2
+    tour.accumulate(program, calls=2)
+    assert torch._functorch.config.donated_buffer
+
+
+def test_what_was_compiled_before_says_how_to_compile_it():
+    function, x = donating()
+    function(x).sum().backward()
+    with pytest.raises(ProgramError, match="runs once only") as caught:
+        tour.trace(function(x).sum())
+    assert "donated_buffer = False before it is compiled" in caught.value.hint
+    torch._dynamo.reset()
+    with torch._functorch.config.patch(donated_buffer=False):
+        function(x).sum().backward()
+        graph = tour.trace(function(x).sum())
+    assert [node.grad_fn for node in graph.nodes if node.compiled] == ["CompiledFunctionBackward"]
+
+
+def test_nothing_is_said_about_a_run_without_the_trace_that_was_not_tried():
+    class Refusing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise RuntimeError("not in a trace")
+
+    with pytest.raises(ProgramError, match="not in a trace") as caught:
+        tour.trace(lambda: Refusing.apply(torch.ones(2, requires_grad=True)).sum())
+    assert "same happens" not in caught.value.hint
+
+
+@pytest.mark.parametrize("look", [tour.trace, lambda program: tour.accumulate(program, calls=2)])
+def test_many_traces_of_a_compiled_model_compile_it_once_more(look):
+    model, x = torch.compile(Net(), backend="aot_eager"), torch.randn(3, 4)
+    program = lambda: model(x).pow(2).mean()  # noqa: E731
+    program().backward()
+    graphs = torch._dynamo.utils.counters["stats"]
+    before = graphs["unique_graphs"]
+    records = [look(program) for _ in range(3)]
+    assert records[1] == records[0]
+    assert graphs["unique_graphs"] <= before + 1
+    program().backward()
+    assert graphs["unique_graphs"] <= before + 1
+
+
+def test_a_trace_within_a_trace_hears_its_own_modules_only():
+    inner, outer = nn.Sequential(nn.Linear(2, 2)), nn.Sequential(nn.Linear(2, 1), nn.Tanh())
+    graphs = []
+
+    def program():
+        graphs.append(tour.trace(lambda: inner(torch.ones(1, 2)).sum()))
+        return outer(torch.ones(1, 2)).sum()
+
+    graph = tour.trace(program)
+    assert [group.path for group in graphs[0].groups] == ["0"]
+    assert {"0", "1"} <= {group.path.rpartition(".")[2] for group in graph.groups}
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_names_and_lines_are_those_of_the_program(backend):
+    torch.manual_seed(0)
+    net = Net()
+    net.blocks[1] = torch.compile(net.blocks[1], backend=backend)
+    model, x = torch.compile(net, backend=backend), torch.randn(3, 4)
+    for program in (lambda: model(x).mean(), lambda: net(x).mean()):
+        graph = tour.trace(program)
+        leaves = {node.name for node in graph.nodes if node.kind == "leaf"}
+        assert leaves == {name for name, _ in Net().named_parameters()}
+        texts = repr((graph.nodes, graph.groups, graph.source, graph.meta.notes))
+        assert "_orig_mod" not in texts
+        assert "eval_with_key" not in texts
+        assert "GraphModule" not in texts
+
+
+def test_no_warning_speaks_of_hooks_that_are_ours():
+    model = torch.compile(nn.Linear(2, 1), backend="eager")
+    model(torch.ones(1, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tour.trace(lambda: model(torch.ones(1, 2)).sum())

@@ -1,0 +1,402 @@
+"""A run of training code, event by event, against the same code run alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from oracle import same
+from programs import loops
+from torch import nn
+from torch.optim import optimizer as hooks
+
+import autograd_tour as tour
+from autograd_tour.errors import ProgramError, TraceFileError, UsageError
+from autograd_tour.record.run import Run
+from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.record.trace import Trace
+
+LOOPS = [pytest.param(loop, id=loop.__name__) for loop in loops.LOOPS]
+
+
+def as_found() -> dict[Any, Any]:
+    """All that the loops can change."""
+    state: dict[Any, Any] = {}
+    for n, model in enumerate(loops.MODELS):
+        state[n] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        state[n, "grad"] = [p.grad if p.grad is None else p.grad.clone() for p in model.parameters()]
+        state[n, "training"] = model.training
+    for n, item in enumerate((*loops.OPTIMIZERS, *loops.OTHERS)):
+        kept = {key: value for key, value in item.state_dict().items() if not callable(value)}
+        state["state", n] = copy.deepcopy(kept)
+    state["w"], state["velocity"] = loops.w.detach().clone(), loops.velocity.clone()
+    state["w.grad"], state["random"] = loops.w.grad, torch.get_rng_state()
+    return state
+
+
+def equal(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b
+
+
+def kinds(run: Run) -> list[str]:
+    return [event.kind for event in run.events]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_everything_is_as_found_and_the_program_runs_as_it_does_alone(loop: Callable[[], list[float]]):
+    before = as_found()
+    losses: list[list[float]] = []
+    run = tour.follow(lambda: losses.append(loop()), keep=None)
+    followed, after = losses[0], as_found()
+    assert [key for key in before if not equal(before[key], after[key])] == []
+    assert not run.notes or "put back" not in " ".join(run.notes)
+
+    alone = loop()  # from the same state, random numbers included
+    ends = [tensor for model in loops.MODELS for tensor in model.parameters()] + [loops.w]
+    assert followed == alone
+    heard = {call: loss for curve in run.curves for call, loss in zip(curve.calls, curve.losses, strict=True)}
+    assert [heard[call] for call in sorted(heard)] == alone
+    for leaf in run.leaves:
+        assert any(
+            same(leaf.final_value, tensor) and same(leaf.final_grad, tensor.grad)
+            for tensor in ends
+            if tuple(tensor.shape) == leaf.shape
+        ), leaf.name
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_run_reads_back_from_json_and_its_events_close(loop: Callable[[], list[float]]):
+    run = tour.follow(loop, keep=None)
+    trace = Trace(run.graphs[0], ledger_of(run, 4), run)
+    assert tour.loads(tour.dumps(trace)) == trace
+    value = {n: leaf.value for n, leaf in enumerate(run.leaves)}
+    grad = {n: leaf.grad for n, leaf in enumerate(run.leaves)}
+    for event in run.events:
+        if event.backward_call > 8 or event.inside == "backward":
+            break  # later ones are not told one after the other
+        part = grad if event.kind in ("backward", "zeroing", "clipping", "gradient") else value
+        for change in event.changes:
+            assert _numbers(change.before) == _numbers(part[change.leaf]), event
+            part[change.leaf] = change.after
+            if event.kind == "step" and event.call != "LBFGS.step":  # its closure makes several
+                assert _numbers(change.grad) == _numbers(grad[change.leaf])
+
+
+def _numbers(facts: Any) -> Any:
+    return None if facts is None else facts.first
+
+
+def by_hand(
+    zero: bool = True, steps: int = 3
+) -> tuple[Callable[[], torch.Tensor], torch.Tensor, torch.Tensor]:
+    x, y = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2.0, 3.0, 3.0])
+    w, b = torch.ones((), requires_grad=True), torch.zeros((), requires_grad=True)
+
+    def train() -> torch.Tensor:
+        for _ in range(steps):
+            if zero and w.grad is not None:
+                w.grad.zero_()
+                b.grad.zero_()
+            loss = ((w * x + b - y) ** 2).mean()
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+                b.sub_(0.1 * b.grad)
+        return loss
+
+    return train, w, b
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_each_figure_of_a_loop_by_hand_is_torchs_own(zero: bool):
+    train, w, _ = by_hand(zero)
+    run = tour.follow(train)
+    number = next(n for n, leaf in enumerate(run.leaves) if leaf.name == "w")
+    told = [
+        (event.kind, *(None if f is None else f.first[0] for f in (change.before, change.after)))
+        for event in run.events
+        for change in event.changes
+        if change.leaf == number
+    ]
+    value, grad, expected = 1.0, None, []
+    x, y = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2.0, 3.0, 3.0])
+    w, b = torch.ones((), requires_grad=True), torch.zeros((), requires_grad=True)
+    for _ in range(3):
+        if zero and w.grad is not None:
+            expected.append(("zeroing", grad, 0.0))
+            w.grad.zero_()
+            b.grad.zero_()
+            grad = 0.0
+        ((w * x + b - y) ** 2).mean().backward()
+        expected.append(("backward", grad, w.grad.item()))
+        grad = w.grad.item()
+        with torch.no_grad():
+            w.sub_(0.1 * w.grad)
+            b.sub_(0.1 * b.grad)
+        expected.append(("update", value, w.item()))
+        value = w.item()
+    assert told == expected
+    calls = ledger_of(run, 4).accounts[number].program
+    assert [call.after.first[0] for call in calls] == [e[2] for e in expected if e[0] == "backward"]
+    first, second = calls[0], calls[1]
+    summed = first.after.first[0] + second.contribution.first[0]
+    assert second.after.first[0] == pytest.approx(second.contribution.first[0] if zero else summed)
+
+
+def test_the_commonest_step_is_told_with_its_lines():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        loss = net(torch.ones(3, 2)).pow(2).mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+        optimizer.step()
+        return loss
+
+    run = tour.follow(step)
+    assert kinds(run) == ["zeroing", "forward", "backward", "clipping", "step"]
+    assert [event.call for event in run.events] == [
+        "SGD.zero_grad", "", "", "clip_grad_norm_", "SGD.step",
+    ]  # fmt: skip
+    assert [run.line(event).text for event in run.events] == [
+        "optimizer.zero_grad()",
+        "loss = net(torch.ones(3, 2)).pow(2).mean()",
+        "loss.backward()",
+        "nn.utils.clip_grad_norm_(net.parameters(), 1e-3)",
+        "optimizer.step()",
+    ]
+    assert run.events[0].changes == ()  # there was nothing to empty
+    assert dict(run.events[4].settings) == {"lr": 0.1, "momentum": 0.9}
+    assert [state.name for state in run.events[4].changes[0].state] == ["momentum_buffer"]
+    assert run.trains
+    assert run.backward_calls == 1
+
+
+def test_set_to_none_empties_and_the_other_way_leaves_zeros():
+    net = nn.Linear(2, 1)
+
+    def train(none):
+        for _ in range(2):
+            net(torch.ones(3, 2)).sum().backward()
+            net.zero_grad(set_to_none=none)
+
+    for none in (True, False):
+        run = tour.follow(lambda none=none: train(none))
+        zeroing = next(event for event in run.events if event.kind == "zeroing")
+        assert zeroing.call == "Linear.zero_grad"
+        assert {change.after and change.after.first[0] for change in zeroing.changes} == {
+            None if none else 0.0
+        }
+        assert len(zeroing.changes) == 2
+
+
+def test_a_closure_runs_inside_the_step_of_its_optimizer():
+    run = tour.follow(loops.lbfgs)
+    inside = {event.inside for event in run.events if event.kind != "step"}
+    assert inside == {"LBFGS.step"}
+    steps = [event for event in run.events if event.kind == "step"]
+    assert [step.inside for step in steps] == ["", ""]
+    assert steps[0].backward_call > 1
+
+
+def test_steps_in_hooks_are_told_inside_backward():
+    run = tour.follow(loops.step_in_backward)
+    assert [(event.kind, event.inside) for event in run.events] == [
+        ("forward", ""), ("step", "backward"), ("step", "backward"), ("backward", ""),
+    ] * 2  # fmt: skip
+
+
+def test_a_leaf_bound_anew_stays_one_leaf_with_a_history():
+    def train():
+        params = torch.tensor([1.0, 0.0], requires_grad=True)
+        for _ in range(2):
+            loss = (params - 3).pow(2).sum()
+            loss.backward()
+            params = (params - 0.1 * params.grad).detach().requires_grad_()
+        return loss
+
+    run = tour.follow(train)
+    assert [leaf.name for leaf in run.leaves] == ["params"]
+    assert kinds(run) == ["forward", "backward", "rebinding"] * 2
+    change = run.events[2].changes[0]
+    assert (change.before.first, change.after.first) == ((1.0, 0.0), pytest.approx((1.4, 0.6)))
+    assert run.line(run.events[2]).text.startswith("params = (params - 0.1")
+    before = [event.changes[0].before for event in run.events if event.kind == "backward"]
+    assert before == [None, None]  # the new tensor begins without a .grad
+
+
+def test_a_name_that_loses_its_leaf_is_told():
+    def train():
+        w = torch.tensor(1.0, requires_grad=True)
+        for _ in range(2):
+            loss = (w * 2).pow(2)
+            loss.backward(retain_graph=True)
+            w = w - 0.1 * 4.0
+
+    run = tour.follow(train)
+    rebinding = next(event for event in run.events if event.kind == "rebinding")
+    assert not rebinding.changes[0].after.is_leaf
+    assert all(event.retained for event in run.events if event.kind == "backward")
+
+
+def test_two_models_keep_their_own_names_and_graphs():
+    run = tour.follow(loops.gan)
+    assert {leaf.name.partition(".")[0] for leaf in run.leaves} == {"critic", "generator"}
+    assert len(run.graphs) == 3
+    graphs = [event.graph for event in run.events if event.kind == "backward"]
+    assert graphs == [0, 1, 2] * 2
+    names = {node.name for node in run.graphs[0].nodes if node.kind == "leaf"}
+    assert names == {"critic.0.weight", "critic.0.bias", "critic.2.weight", "critic.2.bias"}
+
+
+def test_five_thousand_epochs_are_thinned_and_none_is_lost():
+    w = torch.tensor(1.0, requires_grad=True)
+    losses = []
+
+    def train():
+        optimizer = torch.optim.SGD([w], lr=1e-3)
+        for _ in range(5000):
+            optimizer.zero_grad()
+            loss = (w - 3).pow(2)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+
+    run = tour.follow(train)
+    curve = run.curves[0]
+    assert (run.backward_calls, curve.of, len(curve.calls)) == (5000, 5000, 1000)
+    assert (curve.calls[0], curve.calls[-1]) == (1, 5000)
+    assert [losses[call - 1] for call in curve.calls] == list(curve.losses)
+    assert curve.norms[0][0] == pytest.approx(4.0)
+    told = sorted({event.backward_call for event in run.events if event.kind == "backward"})
+    assert told == [1, 2, 3, 4, 5, 6, 7, 8, 10, 100, 1000]
+    assert "5000 backward calls: the first 8 are told in full" in run.notes[0]
+    assert w.item() == 1.0
+    assert w.grad is None
+
+
+def test_a_program_that_raises_leaves_everything_as_found():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 2)).sum().backward()
+    grads = [parameter.grad.clone() for parameter in net.parameters()]
+    values = [parameter.detach().clone() for parameter in net.parameters()]
+
+    def train():
+        optimizer.zero_grad()
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(ProgramError, match="the disk is full"):
+        tour.follow(train)
+    assert all(map(torch.equal, (p.grad for p in net.parameters()), grads))
+    assert all(map(torch.equal, net.parameters(), values))
+    assert not optimizer.state
+    assert torch.Tensor.backward.__module__ == "torch._tensor"
+    assert torch.autograd.backward.__module__ == "torch.autograd"
+    assert not hooks._global_optimizer_pre_hooks
+    assert not hooks._global_optimizer_post_hooks
+
+
+def test_a_tensor_changed_where_nobody_listens_is_told_of():
+    state, w = torch.zeros(3), torch.tensor(1.0, requires_grad=True)
+
+    def train():
+        for epoch in range(30):
+            (w * w).backward()
+            if epoch == 25:
+                state.add_(1)
+
+    run = tour.follow(train)
+    assert run.notes[-1] == (
+        "the program changed 1 tensor of before in a way that could not be put back: one of shape (3,)"
+    )
+
+
+def test_a_loss_that_is_only_returned_is_a_run_of_one_forward_and_one_backward():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def program():
+        return (w * w).sum()
+
+    run = tour.follow(program)
+    assert not run.trains
+    assert kinds(run) == ["forward", "backward"]
+    assert run.events[1].changes[0].after.first == (2.0, 4.0)
+    assert run.graphs == (tour.trace(program),)
+
+
+def test_a_backward_that_torch_refuses_is_the_programs_error():
+    def train():
+        loss = torch.ones(3, requires_grad=True) * 2
+        loss.backward()
+
+    with pytest.raises(ProgramError, match="grad can be implicitly created only for scalar outputs"):
+        tour.follow(train)
+    with pytest.raises(UsageError, match="callable"):
+        tour.follow(torch.ones(3))
+
+
+def test_a_step_function_is_run_again_until_there_are_calls_enough():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    x = torch.ones(3, 2)
+
+    def step():
+        optimizer.zero_grad()
+        net(x).pow(2).mean().backward()
+        optimizer.step()
+
+    ledger = tour.accumulate(step, calls=3)
+    assert ledger.policies == ("program",)
+    assert ledger.calls == 3
+    account = next(account for account in ledger.accounts if account.name == "bias")
+    for call in account.program:
+        step_grad = torch.autograd.grad(net(x).pow(2).mean(), net.bias)[0]
+        assert call.before is None
+        assert same(call.after, step_grad)
+        step()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("graph", 9, "there is no such graph"),
+        ("where", 99, "there is no such line"),
+        ("backward_call", 7, "there is no such backward call"),
+    ],
+)
+def test_a_damaged_run_is_refused_with_the_path_of_the_field(field: str, value: int, says: str):
+    import json
+
+    run = tour.follow(by_hand()[0])
+    data = json.loads(tour.dumps(Trace(run.graphs[0], None, run)))
+    data["run"]["events"][1][field] = value
+    with pytest.raises(TraceFileError, match=says) as caught:
+        tour.loads(json.dumps(data))
+    assert f"$.run.events[1].{field}" in str(caught.value)
+
+
+def test_a_loss_that_the_program_differentiated_with_grad_is_refused_with_what_to_do():
+    w = torch.ones(2, requires_grad=True)
+
+    def train():
+        loss = (w * w).sum()
+        torch.autograd.grad(loss, w)
+        return loss
+
+    with pytest.raises(ProgramError, match="differentiated its loss itself") as caught:
+        tour.follow(train)
+    assert "retain_graph=True" in caught.value.hint
