@@ -106,7 +106,7 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
     answer = f"after {step}, before the next {backward}"
     early = f"after {backward}, before the next {step}"
     both = "at both of these moments"
-    right = f"So {step} uses only what backward() brought to {leaf.name} since it last ran."
+    right = f"So {leaf.name}.grad holds only what came since {step} last ran, when that line runs again."
     wrong = (
         Wrong(early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient."),
         Wrong(both, f"Between {backward} and {step} nothing empties it: the step needs what is there."),

@@ -15,18 +15,19 @@ from autograd_tour import save
 from autograd_tour.cli.group import cli
 from autograd_tour.formats import Settings, registry
 from autograd_tour.lessons.produce import traced
-from autograd_tour.lessons.training_loops import loops
+from autograd_tour.lessons.training_loops import loops as lesson_loops
 from autograd_tour.questions import Question, ask, read_number
 from autograd_tour.questions.history import ordinal
 from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
+from tests.programs import loops
 from tests.programs import trainers as programs
 from tests.test_questions.test_questions import sound
 
 PROGRAMS = [
     programs.sgd, programs.momentum, programs.zeroed, programs.unzeroed, programs.micro_batches,
     programs.clipping, programs.small_steps, programs.rebinding, programs.two_optimizers, programs.lbfgs, programs.not_finite,
-    programs.same_names, programs.long, loops,
+    programs.same_names, programs.long, lesson_loops,
 ]  # fmt: skip
 
 
@@ -256,6 +257,22 @@ def test_what_is_not_finite_or_has_no_name_of_its_own_is_not_asked_about():
         assert not any(f" {name}.grad " in question.prompt for name in twice)
 
 
+def test_what_a_hook_does_inside_backward_is_not_asked_about():
+    trace = traced(loops.step_in_backward, Settings(formats=("quiz",)))
+    assert any(event.kind == "step" and event.inside == "backward" for event in trace.run.events)
+    assert not [question for question in ask(trace) if question.id.startswith(("line-", "step-", "when-"))]
+
+
+@pytest.mark.parametrize(
+    "program", [loops.mnist_loop, loops.gan, loops.policy_gradient, loops.averaged, loops.truncated]
+)
+def test_training_code_as_people_write_it_is_asked_about(program):
+    trace = traced(program, Settings(formats=("quiz",)))
+    questions = ask(trace)
+    sound(trace.graph, questions)
+    assert {"deposit", "emptied", "line"} <= {question.id.partition("-")[0] for question in questions}
+
+
 def test_what_comes_after_calls_that_are_not_told_is_not_asked_about():
     trace = trace_of(programs.long)
     assert trace.run.backward_calls == 30
@@ -284,7 +301,9 @@ def test_a_saved_trace_is_asked_about_in_the_same_way(tmp_path):
     assert [item["prompt"] for item in json.loads(result.stdout)] == [q.prompt for q in ask(trace)]
 
 
-@pytest.mark.parametrize("program", [programs.micro_batches, programs.lbfgs, programs.not_finite, loops])
+@pytest.mark.parametrize(
+    "program", [programs.micro_batches, programs.lbfgs, programs.not_finite, lesson_loops]
+)
 def test_every_format_has_the_questions_about_the_run(program):
     trace = trace_of(program)
     prompts = [question.prompt for question in ask(trace)]
