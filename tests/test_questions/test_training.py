@@ -20,6 +20,7 @@ from autograd_tour.questions import Question, ask, read_number
 from autograd_tour.questions.history import ordinal
 from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.fold import fold
 from tests.programs import loops
 from tests.programs import trainers as programs
 from tests.test_questions.test_questions import sound
@@ -70,9 +71,10 @@ def same(value: float, other: float) -> bool:
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_questions_about_a_run_are_sound(program):
     trace = trace_of(program)
-    questions = ask(trace)
-    sound(trace.graph, questions)
-    assert not any(question.id.startswith(("again-", "zeroed-")) for question in questions)
+    for graph in (trace.graph, fold(trace.graph, limit=3)):
+        questions = ask(replace(trace, graph=graph))
+        sound(graph, questions)
+        assert not any(question.id.startswith(("again-", "zeroed-")) for question in questions)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
