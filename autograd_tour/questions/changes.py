@@ -236,8 +236,9 @@ def _setting(history: History, leaf: Leaf, item: LeafEvent, step: _Sgd, given: t
         )
     elements = "" if item.change.after is None else where(item.change.after)
     return (
-        f"{history.line(item.event)} is a step of SGD with {settings}. Before it, {leaf.name}{elements} is "
-        f"{history.amount(given[0], step.value)}, {leaf.name}.grad is {history.amount(given[1], step.grad)}"
+        f"{history.line(item.event)} is a step of SGD with {settings}. Before it, {leaf.name}{elements} "
+        f"is {history.amount(given[0], step.value)}, and {leaf.name}.grad is "
+        f"{history.amount(given[1], step.grad)}"
         f"{memory}."
     )
 

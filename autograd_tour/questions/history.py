@@ -125,13 +125,15 @@ def _leaves(subject: Subject, run: Run, events: Iterable[Event]) -> list[Leaf]:
     for position, event in enumerate(events):
         for change in event.changes:
             changes.setdefault(change.leaf, []).append(LeafEvent(position, event, change))
+    # What a hook does to a leaf during backward is the work of two lines at once.
+    hooked = {c.leaf for event in run.events if event.inside == "backward" for c in event.changes}
     leaves = [
         (
             _size(leaf.value),
             Leaf(n, one_line(leaf.name, 60), cards.get(leaf.name, ""), tuple(changes.get(n, ()))),
         )
         for n, leaf in enumerate(run.leaves)
-        if count[leaf.name] == 1 and drawn[leaf.name] == 1
+        if count[leaf.name] == 1 and drawn[leaf.name] == 1 and n not in hooked
     ]
     return [leaf for _, leaf in sorted(leaves, key=lambda item: item[0])]
 

@@ -15,8 +15,10 @@ __all__ = ["changes_value", "closure_calls", "when_emptied"]
 OF_VALUE: frozenset[EventKind] = frozenset({"step", "update", "rebinding"})
 CHOICES = 4
 _UNZEROED: frozenset[tuple[EventKind, EventKind]] = frozenset({("step", "backward"), ("update", "backward")})
-_USUAL: tuple[EventKind, ...] = ("backward", "zeroing", "step", "update", "forward", "clipping", "rebinding")
-"""The lines that are taken for it, the most usual first."""
+_USUAL: tuple[EventKind, ...] = (
+    "step", "update", "rebinding", "backward", "zeroing", "clipping", "gradient", "forward",
+)  # fmt: skip
+"""What is taken for a change of the value, the most usual first."""
 
 
 def changes_value(history: History) -> Iterator[Draft]:
@@ -25,19 +27,16 @@ def changes_value(history: History) -> Iterator[Draft]:
         lines = {
             history.line(event)
             for event in history.run.events
-            if event.kind in OF_VALUE and any(change.leaf == leaf.number for change in event.changes)
+            if event.kind in OF_VALUE and _reaches(event, leaf)
         }
         if len(lines) != 1 or "" in lines:
             continue
         (answer,) = lines
         others: dict[str, str] = {}
-        for kind in _USUAL:
-            for event in history.run.events:
-                line = history.line(event)
-                if event.kind == kind and line and line != answer:
-                    remark = _remark(history, leaf, event)
-                    if remark:
-                        others.setdefault(line, remark)
+        for event in sorted(history.run.events, key=lambda event: _distance(leaf, event)):
+            line = history.line(event)
+            if line and line != answer and (remark := _remark(history, leaf, event)):
+                others.setdefault(line, remark)
         wrong = tuple(Wrong(line, remark) for line, remark in list(others.items())[: CHOICES - 1])
         if len(wrong) < 2:
             continue
@@ -56,6 +55,15 @@ def changes_value(history: History) -> Iterator[Draft]:
         )
 
 
+def _reaches(event: Event, leaf: Leaf) -> bool:
+    return any(change.leaf == leaf.number for change in event.changes)
+
+
+def _distance(leaf: Leaf, event: Event) -> tuple[bool, int]:
+    """How likely the line of ``event`` is taken for the one that changes the value of ``leaf``."""
+    return not _reaches(event, leaf), _USUAL.index(event.kind)
+
+
 def _remark(history: History, leaf: Leaf, event: Event) -> str:
     """What a line does that does not change the value of ``leaf``; nothing if it did nothing."""
     if event.kind == "forward":
@@ -64,7 +72,7 @@ def _remark(history: History, leaf: Leaf, event: Event) -> str:
     if not names:
         return ""
     others = " and ".join(names) if len(names) <= 2 else f"{len(names)} leaves"
-    reached = any(change.leaf == leaf.number for change in event.changes)
+    reached = _reaches(event, leaf)
     if event.kind in OF_VALUE:
         return "" if reached else f"It changes {others}, not {leaf.name}."
     owner = leaf.name if reached else others
@@ -98,7 +106,7 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
     answer = f"after {step}, before the next {backward}"
     early = f"after {backward}, before the next {step}"
     both = "at both of these moments"
-    right = f"So {step} uses only what backward() brought to {leaf.name} since it last ran."
+    right = f"So {leaf.name}.grad holds only what came since {step} last ran, when that line runs again."
     wrong = (
         Wrong(early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient."),
         Wrong(both, f"Between {backward} and {step} nothing empties it: the step needs what is there."),

@@ -31,3 +31,21 @@ def test_the_ledger_of_such_a_page_tells_the_programs_own_calls(visit):
 
 def test_a_page_of_a_loss_that_is_only_returned_has_no_run(visit):
     assert visit("thermometer").locator("#run").is_hidden()
+
+
+def test_the_page_asks_about_the_run_and_shows_no_answer_before(visit):
+    page = visit("train", "#mode=predict")
+    assert page.is_hidden("#run")
+    prompts = []
+    for _ in range(60):
+        if page.is_hidden("#quiz"):
+            page.keyboard.press("ArrowRight")
+        elif "All questions" in page.inner_text("#quiz"):
+            break
+        else:
+            prompts.append(page.inner_text("#quiz .prompt"))
+            page.click("#quiz button:has-text('Show me')")
+            page.click("#quiz button:has-text('Reveal')")
+    assert "right at the first try" in page.inner_text("#quiz")
+    assert any("w.grad.zero_()" in prompt for prompt in prompts)
+    assert any(prompt.startswith("Which of these lines changes the value of w") for prompt in prompts)
