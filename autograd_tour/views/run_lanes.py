@@ -157,7 +157,7 @@ class _Lane:
 
     def _cell(self, event: Event, change: LeafChange) -> RunCell:
         before, after = self.element.seen(change.before), self.element.seen(change.after)
-        if event.kind == "step" and change.grad is not None:
+        if event.kind == "step" and change.grad is not None and event.inside != "backward":
             self.used.append(len(self.cells))
         if event.kind == "backward" and change.contribution is not None:
             text, total = added(before, (), self.element.seen(change.contribution), after, self.digits)
