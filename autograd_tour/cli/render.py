@@ -60,8 +60,8 @@ DEFAULT_FOLDER = "outputs"
     "views",
     metavar="VIEW",
     multiple=True,
-    help="graph, chain, accumulation, run, torchviz, …; may be repeated. Default: the first four, run "
-    "only of a program that trains.",
+    help="graph, chain, accumulation, run, outline, torchviz, …; may be repeated. Default: the first four, "
+    "run only of a program that trains.",
 )
 @click.option(
     "--theme",
@@ -73,9 +73,8 @@ DEFAULT_FOLDER = "outputs"
 @click.option(
     "--direction",
     type=click.Choice(["LR", "TB"]),
-    default="LR",
-    show_default=True,
-    help="LR for slides, TB for handouts.",
+    default=None,
+    help="LR for slides, TB for handouts. Default: LR, TB of an outline.",
 )
 @click.option(
     "--scale",

@@ -19,10 +19,10 @@ from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChar
 __all__ = ["Direction", "ThemeName", "dot", "draw", "frames", "ready"]
 
 
-def ready(picture: Scene | Film, direction: Direction = "LR") -> Scene:
-    """The scene of a picture for a direction, with every text in the room it may take."""
+def ready(picture: Scene | Film, direction: Direction | None = None) -> Scene:
+    """The scene for a direction, ``None`` for its own, with every text in the room it may take."""
     scene = picture.scene if isinstance(picture, Film) else picture
-    return fitted(replace(scene, direction=direction))
+    return fitted(replace(scene, direction=direction or scene.direction))
 
 
 @collector_paused()
@@ -30,7 +30,7 @@ def draw(
     picture: Picture,
     *,
     theme: ThemeName = "auto",
-    direction: Direction = "LR",
+    direction: Direction | None = None,
     engine: str | None = None,
     timeout: float = 60.0,
     prefix: str | None = None,
@@ -57,7 +57,7 @@ def frames(
     picture: Film,
     *,
     theme: ThemeName = "auto",
-    direction: Direction = "LR",
+    direction: Direction | None = None,
     engine: str | None = None,
     timeout: float = 60.0,
 ) -> Iterator[str]:
@@ -69,6 +69,6 @@ def frames(
     return film(ready(picture, direction), theme=theme, engine=engine, timeout=timeout)
 
 
-def dot(picture: Scene | Film, direction: Direction = "LR") -> str:
+def dot(picture: Scene | Film, direction: Direction | None = None) -> str:
     """DOT with all the text of a picture, for any Graphviz and any editor."""
     return readable_dot(ready(picture, direction))

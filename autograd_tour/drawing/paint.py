@@ -35,6 +35,7 @@ _FLOW = {
     "forward": (LIGHT.forward, ""),
     "backward": (LIGHT.backward, ' stroke-dasharray="6 4"'),
     "constant": (LIGHT.muted, ' stroke-dasharray="1.5 4" stroke-linecap="round"'),
+    "ungraded": (LIGHT.muted, ' stroke-dasharray="6 4"'),
 }
 
 

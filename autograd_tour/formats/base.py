@@ -15,6 +15,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
+from autograd_tour.views.base import View
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
 from autograd_tour.views.picture import Picture
@@ -53,14 +54,14 @@ class Settings:
 
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
-    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
-    a name or a node and what is around it.
+    picture. ``direction`` ``None`` is each picture's own. ``fold`` large graphs to one screen, or modules at
+    ``depth`` levels; ``focus`` on a module, a name or a node and what is around it.
     """
 
     formats: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     theme: ThemeName = "auto"
-    direction: Direction = "LR"
+    direction: Direction | None = None
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
@@ -108,7 +109,15 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or not missing.get(name, False):
-            yield name, picture_of(seen, pick_view(name))
+            yield name, picture_of(_seen_by(views()[pick_view(name)], trace, seen, settings), name)
+
+
+def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Trace:
+    """What ``view`` is to show: ``simple``, or its own condensed ``trace``, which is folded after that."""
+    if settings.focus is not None:
+        return view.condensed(simple)
+    condensed = view.condensed(trace)
+    return simple if condensed is trace else simplified(condensed, settings)
 
 
 def simplified(trace: Trace, settings: Settings) -> Trace:

@@ -35,7 +35,7 @@ def save(
     view: str | None = None,
     ledger: Ledger | None = None,
     theme: ThemeName = "auto",
-    direction: Direction = "LR",
+    direction: Direction | None = None,
     engine: str | None = None,
     timeout: float = 60.0,
     scale: float = 2.0,
@@ -92,7 +92,7 @@ def _usual_view(what: Graph | Ledger | Trace | Run, name: str) -> str:
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
-    return {"theme": "auto", "direction": "LR", "engine": None, "timeout": 60.0, "scale": 2.0} | options
+    return {"theme": "auto", "direction": None, "engine": None, "timeout": 60.0, "scale": 2.0} | options
 
 
 def _endings(writer: Format) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def _content(
     view: str | None,
     ledger: Ledger | None,
     theme: ThemeName,
-    direction: Direction,
+    direction: Direction | None,
     engine: str | None,
     timeout: float,
     scale: float,

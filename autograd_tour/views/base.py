@@ -35,6 +35,10 @@ class View(ABC):
     summary: str
     """One line for help texts."""
 
+    def condensed(self, trace: Trace) -> Trace:
+        """``trace`` with what this view shows as one card; what is too large is folded after that."""
+        return trace
+
     @abstractmethod
     def picture(self, trace: Trace) -> Picture:
         """The picture of ``trace``, which is not changed.

@@ -141,8 +141,9 @@ class Label(Struct, frozen=True, gc=False):
 class Link(Struct, frozen=True, gc=False):
     """An arrow from ``src`` to ``dst``, ids of cards.
 
-    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
-    against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
+    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey, ``ungraded`` (no
+    gradient comes back along it) dashed grey. A link against the direction of the layout is ``reverse``.
+    ``ports``: a lane (``f`` or ``g``) or a row's.
     ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey, an ``alarm`` red. ``since`` is
     the frame of a film in which something flows through it; before that it waits.
     """
@@ -150,7 +151,7 @@ class Link(Struct, frozen=True, gc=False):
     id: str
     src: str
     dst: str
-    flow: Literal["forward", "backward", "constant"]
+    flow: Literal["forward", "backward", "constant", "ungraded"]
     label: Label = Label()
     reverse: bool = False
     ports: tuple[str, str] = ("f", "f")

@@ -31,7 +31,7 @@ def repeated():
 
 
 PROGRAMS = [thermometer, thermometer_params, repeated]
-VIEWS = ["graph", "chain", "torchviz"]
+VIEWS = ["graph", "chain", "outline", "torchviz"]
 
 
 def ids(svg):
