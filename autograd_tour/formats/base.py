@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import Direction, ThemeName
+from autograd_tour.drawing import Room, ThemeName, Turn
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
@@ -54,14 +54,14 @@ class Settings:
 
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
-    picture. ``direction`` ``None`` is each picture's own. ``fold`` large graphs to one screen, or modules at
-    ``depth`` levels; ``focus`` on a module, a name or a node and what is around it.
+    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
+    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are.
     """
 
     formats: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     theme: ThemeName = "auto"
-    direction: Direction | None = None
+    direction: Turn = "auto"
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
@@ -71,6 +71,7 @@ class Settings:
     depth: int | None = None
     focus: str | None = None
     scale: float = 2.0
+    room: Room | None = None
 
 
 class Format(ABC):

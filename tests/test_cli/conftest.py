@@ -27,7 +27,7 @@ class Settings:
     formats: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     theme: str = "auto"
-    direction: str = "LR"
+    direction: str = "auto"
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
@@ -37,6 +37,7 @@ class Settings:
     depth: int | None = None
     focus: str | None = None
     scale: float = 2.0
+    room: object = None
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from torchviz import make_dot
 import autograd_tour as tour
 from autograd_tour.drawing import ready
 from autograd_tour.drawing.engine import lay_out
-from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.formats.base import Settings, chosen_views
+from autograd_tour.formats.svg import Svg
 from autograd_tour.lessons.thermometer import PROGRAMS as LESSONS
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
@@ -34,6 +34,11 @@ TORCHVIZ_SIZE = 10
 def outline(graph: Graph, **settings: object) -> Scene:
     ((_, picture),) = chosen_views(Trace(graph), Settings(views=("outline",), **settings))  # type: ignore[arg-type]
     return ready(picture)  # type: ignore[arg-type]
+
+
+def drawn(graph: Graph) -> str:
+    (svg,) = Svg().files("net", Trace(graph), Settings(views=("outline",))).values()
+    return svg
 
 
 def text(card: Card) -> str:
@@ -143,8 +148,7 @@ def test_an_arrow_is_dashed_where_no_gradient_comes_back() -> None:
     assert flows["w", "torch.stack([y, w])"] == "forward"
     assert flows["w * 3", "frozen"] == "ungraded"
     assert flows["frozen", "frozen * used"] == "ungraded"
-    drawn = draw_scene(outline(tour.trace(detached)))
-    assert drawn.count('class="edge ungraded"') == 2
+    assert drawn(tour.trace(detached)).count('class="edge ungraded"') == 2
 
 
 def test_skip_connections_are_seen() -> None:
@@ -217,8 +221,8 @@ def test_on_a_screen_its_text_is_at_least_as_large_as_torchviz(program) -> None:
     width, height = (float(part) for part in answer["bb"].split(",")[2:])
     theirs = TORCHVIZ_SIZE * min(SCREEN[0] / width, SCREEN[1] / height)
     torch.manual_seed(0)
-    scene = outline(tour.trace(program))
-    svg = draw_scene(scene)
+    graph = tour.trace(program)
+    scene, svg = outline(graph), drawn(graph)
     size = min(run.size for card in scene.cards for row in card.rows for run in (*row.left, *row.right))
     width, height = (float(part) for part in svg.split('viewBox="0 0 ')[1].split('"')[0].split())
     assert size * min(SCREEN[0] / width, SCREEN[1] / height) >= theirs
