@@ -10,6 +10,7 @@ import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.fitting import say_fits
+from autograd_tour.cli.looks import LOOK, of_a_look
 from autograd_tour.cli.options import Keep, finite, in_a_room, named
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
@@ -37,6 +38,7 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:loss -f png --fit 16:9", "for a slide of 1280 × 720 px"),
         ("autograd-tour render net.py:loss -f pdf --fit a4", "for a sheet of paper"),
         ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
+        ("autograd-tour render net.py:loss --show value,grad --mark fc1", "few rows, one card marked"),
         ("autograd-tour render --all", "every built-in"),
     ),
 )
@@ -73,6 +75,7 @@ DEFAULT_FOLDER = "outputs"
     help="auto follows the reader's browser; PDF and PNG are then light.",
 )
 @in_a_room
+@of_a_look
 @click.option(
     "--scale",
     metavar="FACTOR",
@@ -147,6 +150,7 @@ def command(
     fit: str | None,
     width: float | None,
     min_text: float | None,
+    font_size: float | None,
     **options: Any,
 ) -> None:
     """Draw what autograd did with a program: pictures, a report and the whole trace as JSON.
@@ -158,12 +162,14 @@ def command(
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.drawing.room import fits, room_for
     from autograd_tour.formats import Settings
+    from autograd_tour.views.look import look_for
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
     if output == "-" or not quiet:
         check_stdout()  # before a program runs for minutes
-    options["room"] = room_for(fit, width, min_text)
+    options["room"] = room_for(fit, width, min_text, font_size)
+    options["look"] = look_for(**{name: options.pop(name) for name in LOOK})
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
     _check_names(settings)
@@ -195,11 +201,12 @@ def command(
 def _check_names(settings: Settings) -> None:
     """Refuse formats and views that cannot be had, before anything is traced."""
     from autograd_tour import formats
-    from autograd_tour.formats.base import pick_view
+    from autograd_tour.formats.base import check_look, pick_view
 
     formats.check(settings.formats)
     for name in settings.views:
         pick_view(name)
+    check_look(settings)
 
 
 def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:

@@ -54,9 +54,10 @@ def arrange(
         layout = place(ready, engine, timeout)
         return Arrangement(ready, layout, size_of(ready, layout))
 
-    if turn == "auto" and room is None and scene.direction == "TB":
+    bounds = room if room is not None and not room.endless else None
+    if turn == "auto" and bounds is None and scene.direction == "TB":
         turn = "TB"
-    arrangement = laid_out(turn) if turn != "auto" else _larger(scene, laid_out, room or SCREEN)
+    arrangement = laid_out(turn) if turn != "auto" else _larger(scene, laid_out, bounds or SCREEN)
     reached(scene.title, arrangement.size, room)
     return arrangement
 

@@ -42,6 +42,11 @@ class Room(Struct, frozen=True):
     margin: float = 0.0
     printed: bool = False
 
+    @property
+    def endless(self) -> bool:
+        """Whether nothing has to fit: text has its size."""
+        return math.isinf(self.width)
+
     def scale(self, size: tuple[float, float]) -> float:
         """What a picture of ``size`` px is multiplied by to fit."""
         width, height = (max(side, 1.0) for side in size)
@@ -79,15 +84,29 @@ ROOMS = {
 
 
 def room_for(
-    fit: str | None = None, width: float | None = None, min_text: float | None = None
+    fit: str | None = None,
+    width: float | None = None,
+    min_text: float | None = None,
+    font_size: float | None = None,
 ) -> Room | None:
     """The room that ``fit`` names, or a column of ``width`` px; ``None`` if neither is given.
+
+    With a ``font_size`` it has no end, and most text is so many px large.
 
     ``min_text`` px in place of what is usual there: 18 on a slide, 12 (9 pt) on paper, 11 in a column.
 
     Raises:
-        UsageError: both are given, or neither but ``min_text``; or there is no such room.
+        UsageError: both are given, or neither but ``min_text``; or there is no such room or size.
     """
+    if font_size is not None:
+        if fit is not None or width is not None or min_text is not None:
+            raise UsageError(
+                "a picture fits a room or has text of a size, not both",
+                "Leave out --font-size, or --fit, --width and --min-text",
+            )
+        if not 1 <= font_size <= 200:
+            raise UsageError(f"no picture has text of {font_size:g} px", "Use one from 1 to 200")
+        return Room(f"text of {font_size:g} px", math.inf, least=font_size, most=font_size)
     if fit is not None and width is not None:
         raise UsageError("a picture fits a room or a width, not both", "Leave --fit or --width out")
     if fit is None and width is None:
@@ -174,6 +193,6 @@ def fits() -> Iterator[dict[Fit, None]]:
 
 def reached(title: str, size: tuple[float, float], room: Room | None) -> None:
     """Tell whoever asked with :func:`fits` what came of a picture of ``size`` px."""
-    if room is not None:
+    if room is not None and not room.endless:
         for heard in _open:
             heard[Fit(title, room, room.text(size))] = None

@@ -39,6 +39,9 @@ def draw_scene(
     painter = Painter(prefix, moment)
     body = list(painter.picture(scene, layout)) if scene.cards else [painter.nothing()]
     body.append(painter.captions(scene, MARGIN + _height(scene, layout))[0])
+    heading, (_, above) = painter.heading(scene)
+    if heading:
+        body = [heading, f'<g transform="translate(0 {n(above)})">', *body, "</g>\n"]
     width, height = size_of(scene, layout)
     return frame(
         body,
@@ -56,10 +59,11 @@ def draw_scene(
 def size_of(scene: Scene, layout: Layout) -> Point:
     """Width and height of the whole picture, with its margins and the lines below it, px."""
     _, (caption_width, caption_height) = Painter("").captions(scene, 0.0)
+    _, (heading_width, above) = Painter("").heading(scene)
     width = layout.width if scene.cards else 240.0
     return (
-        max(width, caption_width) + 2 * MARGIN,
-        _height(scene, layout) + caption_height + 2 * MARGIN,
+        max(width, caption_width, heading_width) + 2 * MARGIN,
+        above + _height(scene, layout) + caption_height + 2 * MARGIN,
     )
 
 
@@ -68,7 +72,7 @@ def _height(scene: Scene, layout: Layout) -> float:
 
 
 _UNSET = re.compile(
-    r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
+    r", (?:emphasis=''|heading=''|caption=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
     r"|fact='[^']*', room=[\d.]+|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
@@ -131,6 +135,8 @@ def _hung(width: float, height: float, room: Room | None) -> tuple[Point, tuple[
     if room is None:
         return (width, height), (0.0, 0.0, width, height)
     scale = room.scale((width, height))
-    outer = (room.width, room.height if math.isfinite(room.height) else height * scale + 2 * room.margin)
+    sides = (room.width, width), (room.height, height)
+    across, down = (side if math.isfinite(side) else drawn * scale + 2 * room.margin for side, drawn in sides)
+    outer = (across, down)
     w, h = outer[0] / scale, outer[1] / scale
     return outer, ((width - w) / 2, (height - h) / 2, w, h)

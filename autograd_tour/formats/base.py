@@ -18,6 +18,8 @@ from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
+from autograd_tour.views.joined import without
+from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.picture import Picture
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "RUN",
     "Format",
     "Settings",
+    "check_look",
     "chosen_views",
     "pick_view",
     "simplified",
@@ -55,7 +58,8 @@ class Settings:
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
     picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
-    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are.
+    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
+    show what ``look`` asks for.
     """
 
     formats: tuple[str, ...] = ()
@@ -72,6 +76,7 @@ class Settings:
     focus: str | None = None
     scale: float = 2.0
     room: Room | None = None
+    look: Look = ALL
 
 
 class Format(ABC):
@@ -103,14 +108,37 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
         UsageError: an unknown view, or the trace has not what it shows.
         PictureError: a view of another package returned what cannot be drawn.
     """
+    check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
         yield DIFF, picture_of(trace, DIFF)
         return
-    seen = simplified(trace, settings)
+    look = settings.look
+    whole = replace(trace, graph=without(trace.graph, look.joined)) if look.joined else trace
+    seen: dict[bool, Trace] = {}
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or not missing.get(name, False):
-            yield name, picture_of(_seen_by(views()[pick_view(name)], trace, seen, settings), name)
+            view = views()[pick_view(name)]
+            start = trace if view.of_edges else whole
+            if view.of_edges not in seen:
+                seen[view.of_edges] = simplified(start, settings)
+            yield name, picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
+
+
+def check_look(settings: Settings) -> None:
+    """Nothing, if one of the views has the rows that are chosen.
+
+    Raises:
+        UsageError: none of them has rows to choose from.
+    """
+    if settings.views and settings.look.chooses_rows:
+        choices = {name: views()[pick_view(name)].rows for name in settings.views}
+        if not any(choices.values()):
+            having = ", ".join(name for name, view in views().items() if view.rows)
+            raise UsageError(
+                f"the rows of {', '.join(choices)} cannot be chosen",
+                f"--show, --only and --compact: {having}",
+            )
 
 
 def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Trace:

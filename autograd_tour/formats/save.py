@@ -22,10 +22,15 @@ from autograd_tour.record.run import Run
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report as report_of
+from autograd_tour.views.look import look_for
 
 __all__ = ["dot", "report", "save", "svg"]
 
 STEM = "trace"
+
+ROOMS = ("fit", "width", "min_text", "font_size")
+SETTINGS = ("theme", "direction", "engine", "timeout", "scale")
+"""Keywords that say what room a picture is made for, and how it is drawn; all others what it shows."""
 
 CALLS = 8
 """Calls in the ledger of a run."""
@@ -45,6 +50,8 @@ def save(
     fit: str | None = None,
     width: float | None = None,
     min_text: float | None = None,
+    font_size: float | None = None,
+    **choices: Any,
 ) -> Path:
     """Write a graph, a ledger, both, or a run to ``path``; its ending says how.
 
@@ -59,9 +66,14 @@ def save(
     a slide, 12 (9 pt) on paper, 11 in a column. Where that cannot be had, a warning says so. The direction
     ``auto`` is from left to right where that fits, else the one in which text is larger.
 
+    With a ``font_size`` most text of the picture has so many px, whatever its size becomes. ``choices`` say
+    what it shows, see :func:`~autograd_tour.views.look.look_for`: ``show=["value", "grad"]``,
+    ``hide=["constants", "transposes"]``, ``only="forward"``, ``compact=True``, ``title=``, ``caption=``,
+    ``mark="fc1"``.
+
     Raises:
-        UsageError: an unknown ending, room or view, what can only be written as several files (the hint says
-            what to call), or a folder that cannot be written to.
+        UsageError: an unknown ending, room, view or choice, what can only be written as several files (the
+            hint says what to call), or a folder that cannot be written to.
         EngineError: the layout failed.
     """
     target = Path(path)
@@ -72,7 +84,8 @@ def save(
         engine=engine,
         timeout=timeout,
         scale=scale,
-        room=room_for(fit, width, min_text),
+        room=room_for(fit, width, min_text, font_size),
+        look=look_for(**choices),
     )
     content = _content(what, name, view, ledger, settings)
     write_all(target.parent, {target.name: content})
@@ -110,10 +123,11 @@ def _usual_view(what: Graph | Ledger | Trace | Run, name: str) -> str:
     return RUN if isinstance(what, Run) and name in PICTURES else "graph"
 
 
-def _settings(
-    fit: str | None = None, width: float | None = None, min_text: float | None = None, **options: Any
-) -> Settings:
-    return Settings(**options, room=room_for(fit, width, min_text))
+def _settings(**options: Any) -> Settings:
+    rooms, drawing = (
+        {name: options.pop(name) for name in names if name in options} for names in (ROOMS, SETTINGS)
+    )
+    return Settings(**drawing, room=room_for(**rooms), look=look_for(**options))
 
 
 def _endings(writer: Format) -> tuple[str, ...]:

@@ -163,8 +163,9 @@ class Link(Struct, frozen=True, gc=False):
 class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
-    ``notes`` are lines below it. A film has ``captions``: for each of its frames lines of text.
-    ``direction`` is that of forward; drawing may be asked for another one.
+    ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
+    for each of its frames lines of text. ``direction`` is that of forward; drawing may be asked for another
+    one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -173,6 +174,8 @@ class Scene(Struct, frozen=True):
     desc: str = ""
     direction: Direction = "LR"
     notes: tuple[str, ...] = ()
+    heading: str = ""
+    caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
 
 

@@ -18,6 +18,7 @@ from autograd_tour.record import codec
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.look import ALL, Look
 
 Run = Callable[..., Result]
 
@@ -38,6 +39,7 @@ class Settings:
     focus: str | None = None
     scale: float = 2.0
     room: object = None
+    look: Look = ALL
 
 
 @dataclass(frozen=True)

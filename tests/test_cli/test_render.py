@@ -13,6 +13,7 @@ from click.testing import Result
 
 from autograd_tour.cli import targets
 from autograd_tour.drawing.room import room_for
+from autograd_tour.views.look import look_for
 
 Run = Callable[..., Result]
 
@@ -51,14 +52,16 @@ def test_json_tells_what_was_written(run: Run) -> None:
 def test_every_option_reaches_the_settings(run: Run) -> None:
     words = (
         "--view graph -f svg -f dot --theme dark --direction TB --engine dot --calls 7 --keep all --timeout 5 "
-        "--ceiling 64 --depth 2 --focus h.0 --scale 1.5 --fit 4:3 --min-text 14"
+        "--ceiling 64 --depth 2 --focus h.0 --scale 1.5 --fit 4:3 --min-text 14 "
+        "--hide cuts,constants --title T --caption C --mark a --mark b"
     )
+    look = look_for(hide=["constants", "cuts"], title="T", caption="C", mark=["a", "b"])
     result = run("render", *words.split(), "-o", "x")
     assert result.exit_code == 0
     expected = (
         "Settings(formats=('svg', 'dot'), views=('graph',), theme='dark', direction='TB', engine='dot', "
         "calls=7, keep=None, ceiling=64, timeout=5.0, fold=True, depth=2, focus='h.0', scale=1.5, "
-        f"room={room_for('4:3', min_text=14.0)})\n"
+        f"room={room_for('4:3', min_text=14.0)}, look={look})\n"
     )
     assert Path("x/thermometer-graph.dot").read_text() == expected
     run("render", "-f", "svg", "--view", "graph", "--no-fold", "-o", "y")
