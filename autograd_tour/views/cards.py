@@ -112,7 +112,7 @@ class _Artist:
         ]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
-            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
+            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab", detail="saved"))
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes)
         rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
@@ -158,7 +158,7 @@ class _Artist:
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
-        return Row(runs, fill="saved_fill", mark=mark)
+        return Row(runs, fill="saved_fill", mark=mark, detail="saved")
 
     def _gradient(self, node: Node) -> list[Row]:
         if not self.graph.passes:
