@@ -52,6 +52,7 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
         room=settings.room,
         engine=settings.engine,
         timeout=settings.timeout,
+        whole=True,  # what is asked about is in sight
     )
     asked = _with_rows(scene, marks, blank=True)
     asked = replace(

@@ -135,7 +135,7 @@ class _Artist:
         ]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
-            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
+            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab", detail="saved"))
         return rows
 
     def _runs_at(self, node: Node) -> int:
@@ -194,7 +194,7 @@ class _Artist:
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
-        return Row(runs, fill="saved_fill", mark=mark)
+        return Row(runs, fill="saved_fill", mark=mark, detail="saved")
 
     def _gradient(self, node: Node) -> list[Row]:
         if not self.graph.passes or not self.look.shows("grad"):

@@ -98,7 +98,8 @@ class Row(Struct, frozen=True, gc=False):
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
     (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
-    text on the left gets what the others leave of so many px.
+    text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
+    can do without where room is short.
     """
 
     left: tuple[Run, ...]
@@ -112,6 +113,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
+    detail: Literal["", "code", "saved"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):

@@ -62,8 +62,8 @@ def test_what_fits_a_screen_runs_from_left_to_right_and_what_does_not_is_turned(
 @pytest.mark.parametrize("words", [{"fit": "16:9"}, {"fit": "300x900"}, {"fit": "a4"}, {"width": 736.0}])
 def test_of_two_directions_the_one_with_larger_text_is_taken(scene, words):
     room = room_for(**words)
-    texts = {turn: room.text(arrange(scene, turn, room=room).size) for turn in ("LR", "TB")}
-    chosen = arrange(scene, room=room)
+    texts = {turn: room.text(arrange(scene, turn, room=room, whole=True).size) for turn in ("LR", "TB")}
+    chosen = arrange(scene, room=room, whole=True)
     expected = texts["LR"] if texts["LR"] >= room.least else max(texts.values())
     assert room.text(chosen.size) == pytest.approx(expected)
 
@@ -81,7 +81,9 @@ def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
 def test_cards_on_a_loop_can_be_arranged():
     scene = chain(3)
     loop = Link("back", "c2", "c0", "forward", Label())
-    assert arrange(Scene(scene.cards, (*scene.links, loop))).layout.centres
+    looped = Scene(scene.cards, (*scene.links, loop))
+    assert arrange(looped).layout.centres
+    assert arrange(looped, room=room_for("150x100")).layout.centres
 
 
 def test_dot_is_turned_by_the_length_of_its_cards():
