@@ -25,7 +25,7 @@ __all__ = ["Arrangement", "Turn", "arrange", "turned"]
 Turn = Literal["auto", "LR", "TB"]
 """A direction, or ``auto``: from left to right if that fits the room, else as text is larger.
 
-A scene that is told from top to bottom stays so where no room asks for more.
+A scene that is told from top to bottom stays so where text is large enough in its room.
 """
 MOST = 120
 """Cards of the largest scene that is laid out again and again to find what fits."""
@@ -75,8 +75,10 @@ def arrange(
     def turned_to(scene: Scene) -> Arrangement:
         if turn != "auto":
             return laid_out(scene, turn)
-        if bounds is None and scene.direction == "TB":
-            return laid_out(scene, "TB")
+        if scene.direction == "TB":
+            down = laid_out(scene, "TB")
+            if bounds is None or bounds.text(down.size) >= bounds.least:
+                return down
         return _larger(scene, partial(laid_out, scene), bounds or SCREEN)
 
     def in_rows(room: Room, worth: float) -> Arrangement | None:

@@ -177,6 +177,16 @@ def test_a_large_program_is_folded_after_its_calls_and_only_then_in_piles() -> N
     assert "head  Linear(32→50)" in lines(scene)
 
 
+def test_it_runs_from_top_to_bottom_unless_another_direction_is_asked_for() -> None:
+    graph = tour.trace(LESSONS["thermometer"])
+    for room in ({}, {"fit": "16:9"}):
+        usual, down, across = (
+            tour.svg(graph, view="outline", **room, **turn)
+            for turn in ({}, {"direction": "TB"}, {"direction": "LR"})
+        )
+        assert usual == down != across
+
+
 def test_one_part_in_focus_is_an_outline_too() -> None:
     scene = outline(tour.trace(network), focus="head")
     assert "head  Linear(6→5)" in lines(scene)
