@@ -510,3 +510,74 @@ def test_groups_of_parameters_keep_their_own_settings():
 
     settings = tour.follow(train).events[-1].settings
     assert settings == (("lr of group 1", 0.01), ("lr of group 2", 0.5), ("momentum", 0.9))
+
+
+def test_a_grad_that_was_there_is_put_back_where_it_is_zeroed_in_place_first():
+    w = torch.ones(3, requires_grad=True)
+    w.grad = torch.full((3,), 7.0)
+    grad = w.grad
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    def train():
+        optimizer.zero_grad(set_to_none=False)
+        (w**2).sum().backward()
+        optimizer.step()
+
+    tour.follow(train)
+    assert w.grad is grad
+    assert w.grad.tolist() == [7.0] * 3
+
+
+def test_leaves_are_put_back_also_from_what_nobody_can_hear():
+    w = torch.ones(3, requires_grad=True)
+
+    def train():
+        for epoch in range(20):
+            (w**2).sum().backward()
+            w.grad = None
+            if epoch >= 12:
+                w.data.add_(1)  # no version counts this
+        w.detach().numpy()[:] = 0
+
+    tour.follow(train)
+    assert w.tolist() == [1.0] * 3
+
+
+def test_random_generators_draw_the_same_again():
+    generator = torch.Generator()
+    state = generator.get_state()
+    w = torch.ones(3, requires_grad=True)
+    tour.follow(lambda: (w * torch.rand(3, generator=generator)).sum().backward())
+    assert torch.equal(generator.get_state(), state)
+
+
+class Labelled(torch.Tensor):
+    pass
+
+
+def test_odd_programs_are_followed_as_well():
+    import asyncio
+
+    labelled = torch.ones(3).as_subclass(Labelled).requires_grad_()
+    tour.follow(lambda: (labelled * labelled).sum().backward())
+    assert labelled.grad is None
+
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    optimizer.settings = {}
+    optimizer.settings["itself"] = optimizer.settings
+
+    async def step():
+        torch.autograd.backward((w * w).sum(), None, None, False, None, [w])
+        await asyncio.sleep(0)
+        optimizer.step()
+
+    async def both():
+        await asyncio.gather(step(), step())
+
+    run = tour.follow(lambda: asyncio.run(both()))
+    assert kinds(run) == ["forward", "backward", "forward", "backward", "step", "step"]
+    assert optimizer.settings["itself"] is optimizer.settings
+
+    meta = nn.Linear(3, 1, device="meta")
+    assert tour.follow(lambda: meta(torch.ones(2, 3, device="meta")).sum().backward()).backward_calls == 1

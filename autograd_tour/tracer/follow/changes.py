@@ -131,6 +131,11 @@ class ProgramChanges:
                 change = LeafChange(belonging.leaf, facts, self._tracks.facts(belonging))
                 self._log.last(kind, spot).add(change)
 
+    def draws(self, generator: Any) -> None:
+        """A call is about to draw random numbers from ``generator``."""
+        if isinstance(generator, torch.Generator):
+            self._originals.before_draw(generator)
+
     def result(self, frame: FrameType, result: Any) -> None:
         """A call gave ``result``: maybe it is what the name of a leaf stands for from now on."""
         names = self._tracks.names

@@ -82,7 +82,7 @@ def _known(value: float) -> Number | None:
 
 
 def _number(loss: Tensor | None) -> float:
-    if loss is None or loss.numel() != 1 or loss.is_complex():
+    if loss is None or loss.numel() != 1 or loss.is_complex() or loss.device.type == "meta":
         return _UNKNOWN
     return float(loss.item())
 

@@ -114,10 +114,11 @@ class Follower:
             grad_tensors: Any = None,
             retain_graph: bool | None = None,
             create_graph: bool = False,
-            **others: Any,
+            grad_variables: Any = None,
+            inputs: Any = None,
         ) -> None:
             def call() -> None:
-                function(tensors, grad_tensors, retain_graph, create_graph, **others)
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
 
             self._backward(tensors, grad_tensors, bool(retain_graph or create_graph), call)
 
@@ -125,7 +126,7 @@ class Follower:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
-        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign, assignment]
+        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -189,6 +190,8 @@ class Follower:
             skeleton = backward.walked()
             try:
                 inner = self._meet_leaves(skeleton)
+                # Not all that changes them can be heard: numpy writes into their memory.
+                self.originals.before_change(track.tensor for track in self.tracks.items)
                 loss = None if backward.loss is None else self.request.recorder.measure(backward.loss)
                 forward = self.log.begin("forward", self._maker(backward))
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)

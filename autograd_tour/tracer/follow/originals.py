@@ -30,9 +30,10 @@ class Originals:
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
-        self._stateful = [
-            noted(vars(item)) for reference in live.stateful if (item := reference()) is not None
-        ]
+        seen: dict[int, Container] = {}
+        stateful = [item for reference in live.stateful if (item := reference()) is not None]
+        self._stateful = [noted(vars(item), seen) for item in stateful]
+        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
 
     def _note(self, tensor: Tensor) -> None:
         try:
@@ -41,7 +42,9 @@ class Originals:
             reference = weakref.ref(tensor)
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
-            if not tensor._is_view() and tensor.is_leaf:
+            # Of a view that autograd follows this is not asked: torch would make its node anew.
+            followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
+            if not followed and tensor.is_leaf:
                 self._leaves.append((reference, tensor.grad, tensor.requires_grad))
         except (RuntimeError, AttributeError, ReferenceError):
             return  # a tensor that cannot be asked cannot be changed by training either
@@ -64,8 +67,13 @@ class Originals:
         """Gradients are about to be added to every ``.grad``."""
         with torch._C.DisableTorchFunction(), torch.no_grad():
             for _, grad, _ in self._leaves:
-                if grad is not None and id(grad) not in self._grads:
+                if grad is not None and id(grad) not in self._grads and id(grad) not in self._contents:
                     self._grads[id(grad)] = grad, grad.detach().clone()
+
+    def before_draw(self, generator: torch.Generator) -> None:
+        """Random numbers are about to be drawn from ``generator``."""
+        if id(generator) not in self._generators:
+            self._generators[id(generator)] = generator, generator.get_state()
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
@@ -86,6 +94,8 @@ class Originals:
                 tensor.data.copy_(content)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
+            for generator, state in self._generators.values():
+                generator.set_state(state)
             self._restore_leaves()
             for module, training in self._training:
                 if vars(module).get("training") is not training:
@@ -133,32 +143,41 @@ def storage_of(tensor: Tensor) -> int:
 class Container:
     """A list or dict as it is now: its items, and those of the containers among them."""
 
-    def __init__(self, value: list[Any] | dict[Any, Any], items: list[Any] | dict[Any, Any]) -> None:
-        self._value = value
-        self._items = items
+    def __init__(self, value: list[Any] | dict[Any, Any]) -> None:
+        self.value = value
+        self.items: dict[Any, Any] = {}
+        self._restored = False
 
     def restore(self) -> Any:
         """The same object, with the items it had."""
-        if isinstance(self._value, dict) and isinstance(self._items, dict):
-            items = {key: _restored(item) for key, item in self._items.items()}
-            self._value.clear()
-            self._value.update(items)
-        elif isinstance(self._value, list):
-            self._value[:] = [_restored(item) for item in self._items]
-        return self._value
+        if self._restored:  # it contains itself
+            return self.value
+        self._restored = True
+        items = {
+            key: item.restore() if isinstance(item, Container) else item for key, item in self.items.items()
+        }
+        if isinstance(self.value, dict):
+            self.value.clear()
+            self.value.update(items)
+        else:
+            self.value[:] = items.values()
+        return self.value
 
 
-def noted(value: Any) -> Any:
+DEEPEST = 20
+"""Containers inside each other that are looked into: no optimizer has more."""
+
+
+def noted(value: Any, seen: dict[int, Container], depth: int = 0) -> Any:
     """What :meth:`Container.restore` needs of a container; anything else is itself."""
-    if isinstance(value, dict):
-        return Container(value, {key: noted(item) for key, item in value.items()})
-    if type(value) is list:
-        return Container(value, [noted(item) for item in value])
-    return value
-
-
-def _restored(item: Any) -> Any:
-    return item.restore() if isinstance(item, Container) else item
+    if not (isinstance(value, dict) or type(value) is list) or depth > DEEPEST:
+        return value
+    container = seen.get(id(value))
+    if container is None:
+        container = seen[id(value)] = Container(value)
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        container.items = {key: noted(item, seen, depth + 1) for key, item in pairs}
+    return container
 
 
 def _tensors(value: Any) -> list[Tensor]:
