@@ -494,8 +494,11 @@ def test_initialising_and_deleting_are_heard():
         net(torch.ones(1, 2)).sum().backward()
 
     run = tour.follow(train)
-    assert kinds(run) == ["forward", "backward", "update", "zeroing", "forward", "backward"]
-    assert run.events[2].call == "normal_"
+    assert kinds(run) == ["update", "forward", "backward", "update", "zeroing", "forward", "backward"]
+    assert [event.call for event in run.events if event.kind == "update"] == [
+        "Linear.reset_parameters",
+        "normal_",
+    ]
     assert all(map(torch.equal, net.parameters(), before))
 
 
@@ -581,3 +584,77 @@ def test_odd_programs_are_followed_as_well():
 
     meta = nn.Linear(3, 1, device="meta")
     assert tour.follow(lambda: meta(torch.ones(2, 3, device="meta")).sum().backward()).backward_calls == 1
+
+
+def test_a_graph_that_is_kept_was_computed_once_and_before_what_came_after():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train():
+        first, second = net(torch.ones(1, 2)).sum(), net(torch.ones(1, 2)).pow(2).sum()
+        optimizer.zero_grad()
+        first.backward(retain_graph=True)
+        first.backward()
+        second.backward()
+
+    run = tour.follow(train)
+    assert [(event.kind, event.backward_call) for event in run.events] == [
+        ("forward", 1), ("forward", 3), ("zeroing", 0), ("backward", 1), ("backward", 2), ("backward", 3),
+    ]  # fmt: skip
+
+
+def test_what_changes_leaves_before_the_first_backward_is_told_and_nothing_that_changes_nothing():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    weight = net.weight.detach().clone()
+
+    def train():
+        net.load_state_dict({name: torch.zeros_like(tensor) for name, tensor in net.state_dict().items()})
+        net(torch.ones(1, 2)).sum().backward()
+        for parameter in net.parameters():
+            parameter.grad /= 6
+        for parameter in net.parameters():
+            parameter.grad.detach_()
+        for parameter in net.parameters():
+            parameter.data -= 0.1 * parameter.grad
+
+    run = tour.follow(train)
+    assert kinds(run) == ["update", "forward", "backward", "gradient", "update"]
+    assert run.events[0].call == "Linear.load_state_dict"
+    assert same(next(leaf for leaf in run.leaves if leaf.name == "weight").value, weight)
+    assert torch.equal(net.weight, weight)
+    assert not optimizer.state
+
+
+def test_parameters_that_share_memory_and_that_are_replaced_are_put_back():
+    flat = torch.arange(6.0)
+    a, b = nn.Parameter(flat[:3]), nn.Parameter(flat[3:])
+    net = nn.Linear(2, 1)
+    weight = net.weight
+
+    def train():
+        optimizer = torch.optim.SGD([a, b], lr=0.1)
+        for _ in range(2):
+            (a * b).sum().backward()
+            optimizer.step()
+            flat.mul_(2)
+        net.load_state_dict(copy.deepcopy(net.state_dict()), assign=True)
+
+    tour.follow(train)
+    assert flat.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert net.weight is weight
+
+
+def test_calls_that_are_not_told_in_full_leave_a_gap_that_is_told():
+    w = torch.ones((), requires_grad=True)
+
+    def train():
+        for _ in range(12):
+            (w * w).backward()
+
+    run = tour.follow(train)
+    gaps = [
+        (event.kind, event.backward_call, gap) for event, gap in zip(run.events, run.untold(), strict=True)
+    ]
+    assert gaps[-2:] == [("forward", 10, (9, 9)), ("backward", 10, None)]
+    assert "backward 9 is not told in full" in tour.report(run)

@@ -71,6 +71,7 @@ class Follower:
         changes = ProgramChanges(self.record, request.recorder, self.tracks, self.log, originals)
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
+        self._computed: set[int] = set()
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
@@ -199,7 +200,7 @@ class Follower:
                 skeleton.release()
                 raise
         event = self.log.begin("backward", spot)
-        begun = len(self.log.drafts)  # a hook may step in between
+        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr() + 1
         self.log.inside.append("backward")
         self._telling = True  # an optimizer may step in a hook
         try:
@@ -213,7 +214,9 @@ class Follower:
             for change in deposits.changes():
                 event.add(change)
         self.tracks.grads_moved()
-        self.log.insert(forward, begun)
+        if computed not in self._computed:  # a graph that was kept has been told
+            self._computed.add(computed)
+            self.log.insert(forward, computed)
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained = retained

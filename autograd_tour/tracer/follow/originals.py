@@ -30,6 +30,7 @@ class Originals:
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
+        self._parameters = [(parameters, dict(parameters)) for parameters in map(_own_parameters, modules)]
         seen: dict[int, Container] = {}
         stateful = [item for reference in live.stateful if (item := reference()) is not None]
         self._stateful = [noted(vars(item), seen) for item in stateful]
@@ -53,6 +54,11 @@ class Originals:
         """Whether ``tensor`` was there before."""
         reference = self._present.get(id(tensor))
         return reference is not None and reference() is tensor
+
+    def leaf_of(self, tensor: Tensor) -> Tensor | None:
+        """The leaf of before that ``tensor`` is, or a look at its memory; ``None`` if it is not trained."""
+        owner = tensor if self.has(tensor) else self._owner(tensor)
+        return owner if owner is not None and owner.is_leaf and owner.requires_grad else None
 
     def before_change(self, tensors: Iterable[Tensor]) -> None:
         """The contents of ``tensors`` are about to change, or those of what they are views of."""
@@ -88,7 +94,8 @@ class Originals:
             unheard = list(self._changed_unheard(spared))
             for container in self._stateful:
                 container.restore()
-            for tensor, data, content in self._contents.values():
+            # The last first: memory that two of them share is then as the earlier one knew it.
+            for tensor, data, content in reversed(list(self._contents.values())):
                 if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
@@ -97,6 +104,10 @@ class Originals:
             for generator, state in self._generators.values():
                 generator.set_state(state)
             self._restore_leaves()
+            for parameters, had in self._parameters:
+                if list(map(id, parameters.values())) != list(map(id, had.values())):
+                    parameters.clear()
+                    parameters.update(had)
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
@@ -130,6 +141,10 @@ class Originals:
                 storage: item for item in present if item is not None and (storage := storage_of(item))
             }
         return self._storages.get(storage_of(tensor))
+
+
+def _own_parameters(module: torch.nn.Module) -> dict[str, Any]:
+    return vars(module).get("_parameters") or {}
 
 
 def storage_of(tensor: Tensor) -> int:
