@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -98,6 +99,7 @@ class Follower:
     def _replaced(self) -> Iterator[None]:
         method, function = Tensor.backward, torch.autograd.backward
 
+        @wraps(method)
         def of_tensor(
             tensor: Tensor,
             gradient: Any = None,
@@ -108,8 +110,9 @@ class Follower:
             def call() -> None:
                 method(tensor, gradient, retain_graph, create_graph, inputs)  # type: ignore[no-untyped-call]
 
-            self._backward(tensor, gradient, bool(retain_graph or create_graph), call)
+            self._backward(tensor, gradient, bool(retain_graph), create_graph, call)
 
+        @wraps(function)
         def of_tensors(
             tensors: Any,
             grad_tensors: Any = None,
@@ -121,7 +124,7 @@ class Follower:
             def call() -> None:
                 function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
 
-            self._backward(tensors, grad_tensors, bool(retain_graph or create_graph), call)
+            self._backward(tensors, grad_tensors, bool(retain_graph), create_graph, call)
 
         handles = [
             register_optimizer_step_pre_hook(self._before_step),
@@ -145,8 +148,17 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
-    def _backward(self, outputs: Any, gradients: Any, retained: bool, call: Callable[[], None]) -> None:
-        if self._busy or OURS.running or threading.get_ident() != self._thread or is_dynamo_compiling():
+    def _backward(
+        self, outputs: Any, gradients: Any, retained: bool, creates_graph: bool, call: Callable[[], None]
+    ) -> None:
+        # One that makes a graph is a part of the forward pass of what is computed from .grad.
+        if (
+            creates_graph
+            or self._busy
+            or OURS.running
+            or threading.get_ident() != self._thread
+            or is_dynamo_compiling()
+        ):
             call()
             return
         backward = BackwardCall(outputs, gradients, call)
