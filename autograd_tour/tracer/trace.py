@@ -157,7 +157,9 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
                         record_of(request, record, outputs, backward=backward, gradient=gradient)
                     )
             finally:
-                notes += put_back(follower, buffers.tensors())
+                spared = buffers.tensors()
+                buffers.restore()  # first: what changed before a module ran for the first time is older
+                notes += put_back(follower, spared)
         return _with_notes(run, [*notes, *remarks])
 
 

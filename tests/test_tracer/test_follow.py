@@ -658,3 +658,24 @@ def test_calls_that_are_not_told_in_full_leave_a_gap_that_is_told():
     ]
     assert gaps[-2:] == [("forward", 10, (9, 9)), ("backward", 10, None)]
     assert "backward 9 is not told in full" in tour.report(run)
+
+
+def test_buffers_versions_and_parts_of_modules_are_as_found():
+    net = nn.Linear(2, 1)
+    average = torch.optim.swa_utils.AveragedModel(net)
+    weight = torch.ones(3, requires_grad=True)
+    earlier = weight * weight
+
+    def train():
+        net.extra = nn.Linear(1, 1)
+        (net(torch.ones(1, 2)).sum() + weight.sum()).backward()
+        average.update_parameters(net)
+        average(torch.ones(1, 2))
+        with torch.no_grad():
+            weight.sub_(0.1 * weight.grad)
+
+    tour.follow(train)
+    assert average.n_averaged.item() == 0
+    assert not list(net.children())
+    earlier.sum().backward()  # which asks for the version that was saved
+    assert weight.grad.tolist() == [2.0] * 3

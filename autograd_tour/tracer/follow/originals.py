@@ -21,6 +21,7 @@ class Originals:
     def __init__(self, live: LiveTensors) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
         self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
+        self._version_of: dict[int, int] = {}
         self._present: dict[int, weakref.ref[Tensor]] = {}
         self._storages: dict[int, Tensor] | None = None
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
@@ -30,7 +31,7 @@ class Originals:
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
-        self._parameters = [(parameters, dict(parameters)) for parameters in map(_own_parameters, modules)]
+        self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
         seen: dict[int, Container] = {}
         stateful = [item for reference in live.stateful if (item := reference()) is not None]
         self._stateful = [noted(vars(item), seen) for item in stateful]
@@ -41,6 +42,7 @@ class Originals:
             if tensor.is_inference():
                 return
             reference = weakref.ref(tensor)
+            self._version_of[id(tensor)] = tensor._version
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
             # Of a view that autograd follows this is not asked: torch would make its node anew.
@@ -99,19 +101,26 @@ class Originals:
                 if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
+                self._restore_version(tensor)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
             for generator, state in self._generators.values():
                 generator.set_state(state)
             self._restore_leaves()
-            for parameters, had in self._parameters:
-                if list(map(id, parameters.values())) != list(map(id, had.values())):
-                    parameters.clear()
-                    parameters.update(had)
+            for owned, items in self._owned:
+                if list(map(id, owned.values())) != list(map(id, items.values())):
+                    owned.clear()
+                    owned.update(items)
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
         return unheard
+
+    def _restore_version(self, tensor: Tensor) -> None:
+        """Its contents are as they were, so a graph from before that saved it holds again."""
+        version = self._version_of.get(id(tensor))
+        if version is not None and self.has(tensor):
+            torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))
 
     def _restore_leaves(self) -> None:
         for reference, had, wanted in self._leaves:
@@ -143,8 +152,9 @@ class Originals:
         return self._storages.get(storage_of(tensor))
 
 
-def _own_parameters(module: torch.nn.Module) -> dict[str, Any]:
-    return vars(module).get("_parameters") or {}
+def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
+    """The parameters and the parts that a module has of its own, by name."""
+    return [vars(module)[kind] for kind in ("_parameters", "_modules") if vars(module).get(kind) is not None]
 
 
 def storage_of(tensor: Tensor) -> int:
