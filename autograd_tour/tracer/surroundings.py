@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+from torch.optim.lr_scheduler import LRScheduler
 
 from autograd_tour.tracer.switches import all_switches_restored
 
@@ -172,7 +173,8 @@ def grads_restored(
 
 
 class LiveTensors:
-    """All tensors that are alive; ``modules`` are those that were at the first look.
+    """All tensors that are alive; ``modules`` are those that were at the first look, ``stateful`` the
+    schedulers and gradient scalers.
 
     A second look reads only the objects made since the first. Those are in the collector's two young
     generations as long as it has emptied none of these, which it counts.
@@ -180,6 +182,7 @@ class LiveTensors:
 
     def __init__(self) -> None:
         self.modules: list[weakref.ref[torch.nn.Module]] = []
+        self.stateful: list[weakref.ref[Any]] = []
         self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
 
@@ -189,19 +192,24 @@ class LiveTensors:
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
             before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
-            young, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
+            (young,) = _among([*gc.get_objects(0), *gc.get_objects(1)], (Tensor,))
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
-            tensors, modules = _among(gc.get_objects())
-            self.modules = self.modules or list(map(weakref.ref, modules))
+            tensors, modules, *stateful = _among(gc.get_objects(), _KINDS)
+            if not self._references:
+                self.modules = list(map(weakref.ref, modules))
+                self.stateful = [weakref.ref(item) for items in stateful for item in items]
         self._collections = collections
         self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
-def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
-    """The tensors and the modules among ``objects``."""
-    kinds: set[type] = {Tensor, torch.nn.Module}
+_KINDS = (Tensor, torch.nn.Module, LRScheduler, torch.amp.GradScaler)
+
+
+def _among(objects: list[Any], wanted_kinds: Sequence[type]) -> list[list[Any]]:
+    """Of each kind those among ``objects``."""
+    kinds: set[type] = set(wanted_kinds)
     new: list[Any] = list(kinds)
     while new:
         # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
@@ -215,8 +223,7 @@ def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module]]:
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
     wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
-    tensors = [item for item in wanted if issubclass(type(item), Tensor)]
-    return tensors, [item for item in wanted if not issubclass(type(item), Tensor)]
+    return [[item for item in wanted if issubclass(type(item), kind)] for kind in wanted_kinds]
 
 
 def _keeps_grad(tensor: Tensor) -> str:

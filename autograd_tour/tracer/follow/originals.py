@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,13 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from autograd_tour.tracer.surroundings import LiveTensors
 
 __all__ = ["Originals", "storage_of"]
-
-_STATEFUL = (LRScheduler, torch.amp.GradScaler)
 
 
 class Originals:
@@ -29,11 +25,14 @@ class Originals:
         self._storages: dict[int, Tensor] | None = None
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
+        self._grads_noted = False
+        self._stepped: dict[int, list[tuple[int, int]]] = {}
         self._optimizers: dict[int, tuple[Optimizer, list[dict[str, Any]], dict[Any, Any]]] = {}
         self._stateful: list[tuple[Any, dict[str, Any]]] | None = None
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
+        self._live = live
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
 
@@ -64,6 +63,9 @@ class Originals:
 
     def before_backward(self) -> None:
         """Gradients are about to be added to every ``.grad``."""
+        if self._grads_noted:
+            return  # a .grad of later is not to be put back
+        self._grads_noted = True
         with torch._C.DisableTorchFunction(), torch.no_grad():
             for _, grad, _ in self._leaves:
                 if grad is not None and id(grad) not in self._grads:
@@ -71,15 +73,19 @@ class Originals:
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
-        self.before_change(_parameters(optimizer))
+        parameters = _parameters(optimizer)
+        # In a long training this runs for each step: parameters that lie where they lay have been copied.
+        lying = [(id(parameter), storage_of(parameter)) for parameter in parameters]
+        if self._stepped.get(id(optimizer)) != lying:
+            self.before_change(parameters)
+            self._stepped[id(optimizer)] = lying
         if id(optimizer) in self._optimizers:
             return
         with torch._C.DisableTorchFunction(), torch.no_grad():
             groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
             self._optimizers[id(optimizer)] = optimizer, groups, _copy(dict(optimizer.state))
         if self._stateful is None:
-            kinds = tuple(_STATEFUL)
-            objects = [item for item in gc.get_objects() if issubclass(type(item), kinds)]
+            objects = [item for reference in self._live.stateful if (item := reference()) is not None]
             self._stateful = [(item, _copy(item.state_dict())) for item in objects]
 
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
