@@ -27,6 +27,7 @@ FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
 
 _Block = tuple[int, int, torch.dtype]
+_State = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 ROW, BLOCK = 4096, 64
 """Elements of a row and rows of a block, in which large tensors are read: 1 MB of float32, as caches have."""
@@ -68,19 +69,53 @@ class Recorder:
         self.reached = False
         self._left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
+        self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
 
     def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
         """Facts of ``tensor``, see :func:`measure`."""
-        return measure(tensor, self.keep, gradient=gradient, recorder=self)
+        again = self._again(tensor) if gradient else None
+        if again is not None:
+            return again
+        facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
+        if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
+            with torch._C.DisableTorchFunction():
+                if not tensor.is_inference() and tensor.layout is torch.strided:
+                    self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
+        return facts
+
+    def _again(self, gradient: Tensor) -> TensorFacts | None:
+        """The facts of a gradient that has been measured as it is now: where it left a node, mostly.
+
+        Its first elements are compared all the same, since ``.data`` counts no versions.
+        """
+        entry = self._gradients.get(id(gradient))
+        if entry is None or entry[0]() is not gradient:
+            return None
+        _, state, facts = entry
+        with torch._C.DisableTorchFunction():
+            if _state(gradient) != state or not gradient.is_contiguous():
+                return None
+            count = len(facts.first)
+            if tuple(gradient.view(-1)[:count].tolist()) != facts.first:
+                return None
+            wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
+            return facts if count == wanted and self._take(count, gradient.dtype) else None
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
         """How many of ``count`` elements may be written down; they are counted as written."""
+        if self._take(count, dtype):
+            return count
+        self.reached = True
+        self._take(FEW, dtype)
+        return FEW
+
+    def _take(self, count: int, dtype: torch.dtype) -> bool:
+        """Count elements as written, if they fit; a few always do."""
         size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
         if count > FEW and count * size > self._left:
-            self.reached = True
-            count = FEW
+            return False
         self._left -= count * size
-        return count
+        return True
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
         """What the reader of ``record`` has to know about the ceiling."""
@@ -135,6 +170,10 @@ def measure(
             last,
             stats,
         )
+
+
+def _state(tensor: Tensor) -> _State:
+    return tensor._version, tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:

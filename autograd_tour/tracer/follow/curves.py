@@ -91,9 +91,9 @@ def _number(loss: Tensor | None) -> float:
 def _norms(grads: Sequence[Tensor | None]) -> list[float]:
     """The norm of each gradient, :data:`_UNKNOWN` where there is none or it cannot be had."""
     norms = [_UNKNOWN] * len(grads)
-    usual = [i for i, grad in enumerate(grads) if grad is not None and _is_usual(grad)]
+    usual = {i: grad for i, grad in enumerate(grads) if grad is not None and _is_usual(grad)}
     if usual:
-        each = torch._foreach_norm([grads[i] for i in usual])
+        each = torch._foreach_norm(list(usual.values()))
         # Each read of a number waits for the device, unless that is the CPU.
         together = not each[0].is_cpu and len({(norm.dtype, norm.device) for norm in each}) == 1
         values = torch.stack(each).tolist() if together else [norm.item() for norm in each]
