@@ -97,9 +97,16 @@ class Recorder:
                 return None
             count = len(facts.first)
             if tuple(gradient.view(-1)[:count].tolist()) != facts.first:
+                self.forget(gradient)
                 return None
             wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
             return facts if count == wanted and self._take(count, gradient.dtype) else None
+
+    def forget(self, tensor: Tensor) -> None:
+        """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
+        owner = tensor._base if tensor._base is not None else tensor
+        self._statistics.pop(id(owner), None)
+        self._gradients.pop(id(tensor), None)
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
         """How many of ``count`` elements may be written down; they are counted as written."""
@@ -312,7 +319,7 @@ def _torch_stats(tensor: Tensor) -> Stats:
         plain(torch.linalg.vector_norm(wide).item()),
         nan=0 if finite else int(torch.isnan(tensor).sum()),
         inf=0 if finite else int(torch.isinf(tensor).sum()),
-        zero=_zeros(tensor),
+        zero=0 if low > 0 or high < 0 else _zeros(tensor),
         neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
     )
 

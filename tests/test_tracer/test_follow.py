@@ -387,3 +387,33 @@ def test_a_damaged_run_is_refused_with_the_path_of_the_field(field: str, value: 
     with pytest.raises(TraceFileError, match=says) as caught:
         tour.loads(json.dumps(data))
     assert f"$.run.events[1].{field}" in str(caught.value)
+
+
+def test_what_is_written_through_data_is_measured_anew():
+    class Old(torch.optim.Optimizer):
+        def __init__(self, params: list[torch.Tensor]) -> None:
+            super().__init__(params, {})
+
+        def step(self) -> None:  # type: ignore[override]
+            for leaf in self.param_groups[0]["params"]:
+                leaf.data.add_(leaf.grad, alpha=-0.25)
+
+    def train() -> None:
+        w = torch.ones(100, requires_grad=True)
+        for _ in range(2):
+            (w * 2).sum().backward()
+            w.data -= 0.25 * w.grad
+            w.grad.data.zero_()
+        (w * 2).sum().backward()
+        Old([w]).step()
+
+    means = {
+        kind: [
+            change.after.stats.mean
+            for event in tour.follow(train).events
+            if event.kind == kind
+            for change in event.changes[-1:]
+        ]
+        for kind in ("update", "zeroing", "step")
+    }
+    assert means == {"update": [0.5, 0.5, 0.0, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}

@@ -126,6 +126,7 @@ class ProgramChanges:
                 kind = before.kind or _kind(belonging, spot)
                 if kind == "zeroing" and belonging.part == "value":
                     kind = "update"
+                self._tracks.written(belonging)
                 change = LeafChange(belonging.leaf, facts, self._tracks.facts(belonging))
                 self._log.last(kind, spot).add(change)
 
@@ -193,6 +194,7 @@ class ProgramChanges:
         closed = step.draft.backward_call == self._log.backward_calls
         step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:
+            self._tracks.written(Belonging(number, "value"))
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
             if after == value and grad is None:
