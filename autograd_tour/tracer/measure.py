@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,8 +27,10 @@ FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
 
 _Block = tuple[int, int, torch.dtype]
+_State = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
-ROW = 4096
+ROW, BLOCK = 4096, 64
+"""Elements of a row and rows of a block, in which large tensors are read: 1 MB of float32, as caches have."""
 
 Values = tuple[tuple[Number, ...], Number | None, Stats | None]
 _NOTHING: Values = ((), None, None)
@@ -66,19 +69,60 @@ class Recorder:
         self.reached = False
         self._left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
+        self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
 
     def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
         """Facts of ``tensor``, see :func:`measure`."""
-        return measure(tensor, self.keep, gradient=gradient, recorder=self)
+        again = self._again(tensor) if gradient else None
+        if again is not None:
+            return again
+        facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
+        if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
+            with torch._C.DisableTorchFunction():
+                if not tensor.is_inference() and tensor.layout is torch.strided:
+                    self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
+        return facts
+
+    def _again(self, gradient: Tensor) -> TensorFacts | None:
+        """The facts of a gradient that has been measured as it is now: where it left a node, mostly.
+
+        Its first elements are compared all the same, since ``.data`` counts no versions.
+        """
+        entry = self._gradients.get(id(gradient))
+        if entry is None or entry[0]() is not gradient:
+            return None
+        _, state, facts = entry
+        with torch._C.DisableTorchFunction():
+            if _state(gradient) != state or not gradient.is_contiguous():
+                return None
+            count = len(facts.first)
+            if tuple(gradient.view(-1)[:count].tolist()) != facts.first:
+                self.forget(gradient)
+                return None
+            wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
+            return facts if count == wanted and self._take(count, gradient.dtype) else None
+
+    def forget(self, tensor: Tensor) -> None:
+        """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
+        owner = tensor._base if tensor._base is not None else tensor
+        self._statistics.pop(id(owner), None)
+        self._gradients.pop(id(tensor), None)
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
         """How many of ``count`` elements may be written down; they are counted as written."""
+        if self._take(count, dtype):
+            return count
+        self.reached = True
+        self._take(FEW, dtype)
+        return FEW
+
+    def _take(self, count: int, dtype: torch.dtype) -> bool:
+        """Count elements as written, if they fit; a few always do."""
         size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
         if count > FEW and count * size > self._left:
-            self.reached = True
-            count = FEW
+            return False
         self._left -= count * size
-        return count
+        return True
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
         """What the reader of ``record`` has to know about the ceiling."""
@@ -124,7 +168,7 @@ def measure(
         return TensorFacts(
             _shape(tensor),
             bare(tensor.dtype),
-            str(tensor.device),
+            bare(tensor.device),
             "nested" if tensor.is_nested else bare(tensor.layout),
             not gradient and tensor.requires_grad,
             not gradient and tensor.is_leaf,
@@ -133,6 +177,10 @@ def measure(
             last,
             stats,
         )
+
+
+def _state(tensor: Tensor) -> _State:
+    return tensor._version, tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
@@ -177,7 +225,8 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
     read = stored(tensor)
     if read.is_quantized:
         read = read.dequantize()
-    read = read.resolve_conj().resolve_neg()
+    if read.is_conj() or read.is_neg():
+        read = read.resolve_conj().resolve_neg()
     repeats = total // read.numel()
     tensor = read if repeats == 1 else read.expand(tensor.shape)
     wanted = total if keep is None else min(keep, total)
@@ -185,12 +234,23 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
         wanted = recorder.allow(wanted, tensor.dtype)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
-        return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
+        return _written(elements[:wanted]), plain(elements[-1]), _python_stats(elements)
     head = _leading(tensor, wanted).tolist()
-    tail = tensor[tuple(-1 for _ in tensor.shape)].item()
+    tail = _last(tensor).item()
     dense = _in_memory_order(read)
     stats = _torch_stats(dense) if recorder is None else recorder.stats(dense, original)
-    return tuple(map(plain, head)), plain(tail), times(stats, repeats)
+    return _written(head), plain(tail), times(stats, repeats)
+
+
+def _written(elements: list[Any]) -> tuple[Number, ...]:
+    """Elements of one tensor as the record has them: of most all are numbers that JSON can hold."""
+    if not isinstance(elements[0], complex) and all(map(math.isfinite, elements)):
+        return tuple(elements)
+    return tuple(map(plain, elements))
+
+
+def _last(tensor: Tensor) -> Tensor:
+    return tensor.view(-1)[-1] if tensor.is_contiguous() else tensor[tuple(-1 for _ in tensor.shape)]
 
 
 def _in_memory_order(tensor: Tensor) -> Tensor:
@@ -245,36 +305,56 @@ def _torch_stats(tensor: Tensor) -> Stats:
         return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
     if tensor.element_size() == 1:
         tensor = tensor.float()  # the eight-bit types have no reductions of their own
-    low, high = (float(bound) for bound in torch.aminmax(tensor))
     if tensor.numel() > FULL_LIMIT:
-        norm = _norm_in_rows(tensor)
+        low, high, norm = _in_blocks(tensor)
         none = 0 if math.isfinite(low) and math.isfinite(high) else None
         return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
+    low, high = _extremes(tensor)
     wide = tensor.double()
     finite = math.isfinite(low) and math.isfinite(high)
     return Stats(
         plain(low),
         plain(high),
-        plain(wide.mean().item()),
+        plain(wide.sum().item() / wide.numel()),
         plain(torch.linalg.vector_norm(wide).item()),
         nan=0 if finite else int(torch.isnan(tensor).sum()),
         inf=0 if finite else int(torch.isinf(tensor).sum()),
-        zero=tensor.numel() - int(torch.count_nonzero(tensor)),
+        zero=0 if low > 0 or high < 0 else _zeros(tensor),
         neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
     )
 
 
-def _norm_in_rows(tensor: Tensor) -> float:
-    """The norm of a large tensor from the norms of short rows.
+def _extremes(tensor: Tensor) -> tuple[float, float]:
+    """The least and the greatest element, NaN if one is; two passes in the cache are quicker than aminmax."""
+    return torch.amin(tensor).item(), torch.amax(tensor).item()
 
-    In one go, float32 is off in the third digit after some ten million elements.
+
+def _zeros(tensor: Tensor) -> int:
+    """How many elements are 0. A sum of floats is several times as quick as a count, and exact up to here."""
+    ones = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device)
+    return int(torch.eq(tensor, 0, out=ones).sum().item())
+
+
+def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
+    """Least, greatest and norm of a large tensor, in blocks that stay in the cache: memory is read once.
+
+    The norm is that of the norms of short rows: in one go, float32 is off in the third digit after some ten
+    million elements.
     """
     kind = torch.float64 if tensor.dtype == torch.float64 else torch.float32
-    if tensor.is_contiguous():
-        flat = tensor.view(-1)
-        even = flat.numel() // ROW * ROW
-        rows = torch.linalg.vector_norm(flat[:even].view(-1, ROW), dim=1, dtype=kind)
-        rest = torch.linalg.vector_norm(flat[even:], dtype=kind).item()
-    else:
-        rows, rest = torch.linalg.vector_norm(tensor, dim=-1, dtype=kind), 0.0
-    return math.hypot(torch.linalg.vector_norm(rows, dtype=torch.float64).item(), rest)
+    if not tensor.is_contiguous():
+        rows = torch.linalg.vector_norm(tensor, dim=-1, dtype=kind)
+        return *_extremes(tensor), torch.linalg.vector_norm(rows, dtype=torch.float64).item()
+    flat = tensor.view(-1)
+    rows = flat[: flat.numel() // ROW * ROW].view(-1, ROW)
+    count = len(rows) // BLOCK if tensor.is_cpu else 1
+    extremes, norms = [], []
+    for block in rows.tensor_split(max(1, count)):
+        extremes += [torch.amin(block), torch.amax(block)]
+        norms.append(torch.linalg.vector_norm(block, dim=1, dtype=kind))
+    rest = 0.0
+    if (tail := flat[rows.numel() :]).numel():
+        extremes += [torch.amin(tail), torch.amax(tail)]
+        rest = torch.linalg.vector_norm(tail, dtype=kind).item()
+    low, high = _extremes(torch.stack(extremes))
+    return low, high, math.hypot(torch.linalg.vector_norm(torch.cat(norms), dtype=torch.float64).item(), rest)

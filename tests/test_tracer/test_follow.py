@@ -679,3 +679,45 @@ def test_buffers_versions_and_parts_of_modules_are_as_found():
     assert not list(net.children())
     earlier.sum().backward()  # which asks for the version that was saved
     assert weight.grad.tolist() == [2.0] * 3
+
+
+def test_what_is_written_through_data_is_measured_anew():
+    class Old(torch.optim.Optimizer):
+        def __init__(self, params: list[torch.Tensor]) -> None:
+            super().__init__(params, {})
+
+        def step(self) -> None:  # type: ignore[override]
+            for leaf in self.param_groups[0]["params"]:
+                leaf.data.add_(leaf.grad, alpha=-0.25)
+
+    def train() -> None:
+        w = torch.ones(100, requires_grad=True)
+        for _ in range(2):
+            (w * 2).sum().backward()
+            w.data -= 0.25 * w.grad
+            w.grad.data.zero_()
+        (w * 2).sum().backward()
+        Old([w]).step()
+
+    means = {
+        kind: [
+            change.after.stats.mean
+            for event in tour.follow(train).events
+            if event.kind == kind
+            for change in event.changes[-1:]
+        ]
+        for kind in ("update", "zeroing", "step")
+    }
+    assert means == {"update": [0.5, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}
+
+
+def test_clipping_that_clips_nothing_is_told_as_that():
+    net = nn.Linear(2, 1)
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 100.0)
+
+    run = tour.follow(train)
+    assert (run.events[-1].kind, run.events[-1].changes) == ("clipping", ())
+    assert "nothing was clipped" in tour.report(run)

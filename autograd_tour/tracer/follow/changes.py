@@ -135,9 +135,12 @@ class ProgramChanges:
                 kind = before.kind or _kind(belonging, spot)
                 if kind == "zeroing" and belonging.part == "value":
                     kind = "update"
+                self._tracks.written(belonging)
                 after = self._tracks.facts(belonging)
                 if kind == "zeroing" or not _same(facts, after):
                     self._log.last(kind, spot).add(LeafChange(belonging.leaf, facts, after))
+                elif kind == "clipping":
+                    self._log.last(kind, spot)  # a norm below the limit
 
     def draws(self, generator: Any) -> None:
         """A call is about to draw random numbers from ``generator``."""
@@ -208,6 +211,7 @@ class ProgramChanges:
         closed = step.draft.backward_call == self._log.backward_calls
         step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:
+            self._tracks.written(Belonging(number, "value"))
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
             if after == value and grad is None:

@@ -40,6 +40,8 @@ from autograd_tour.tracer.surroundings import Buffers
 
 __all__ = ["FIRST", "Follower"]
 
+_POWERS = frozenset(10**k for k in range(1, 19))
+
 FIRST = 8
 """So many backward calls are followed in full, and then each whose number is a power of ten."""
 
@@ -121,6 +123,10 @@ class Follower:
             grad_variables: Any = None,
             inputs: Any = None,
         ) -> None:
+            if self._busy:  # a method of a tensor calls this function
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+                return
+
             def call() -> None:
                 function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
 
@@ -175,13 +181,16 @@ class Follower:
         self.log.backward_calls += 1
         number = self.log.backward_calls
         heard = self.listening.active
-        self.listening.pause()
-        spot = spot_of(frame, self.record)
+        if heard:
+            self.listening.pause()
         self.originals.before_backward()
         try:
             if heard and self._in_full(number):
+                spot = spot_of(frame, self.record)
+                place = spot.number
                 self._in_detail(backward, retained, spot)
             else:
+                place = self.record.sites.number(frame)
                 backward.call()
         except BaseException:
             self.log.backward_calls -= 1  # the program may go on without it
@@ -189,14 +198,13 @@ class Follower:
                 self.listening.start()
             raise
         with torch._C.DisableTorchFunction():
-            leaves = [(n, track.tensor) for n, track in enumerate(self.tracks.items)]
-            self.courses.add(spot.number, number, backward.loss, leaves)
+            self.courses.add(place, number, backward.loss, self.tracks.items)
         # What follows up to the next backward belongs to this one or to the next.
         if (self._in_full(number) or self._in_full(number + 1)) and not self.log.full:
             self.listening.start()
 
     def _in_full(self, number: int) -> bool:
-        return number <= self.first or (number >= 10 and number == 10 ** (len(str(number)) - 1))
+        return number <= self.first or number in _POWERS
 
     def _in_detail(self, backward: BackwardCall, retained: bool, spot: Spot) -> None:
         with torch._C.DisableTorchFunction():

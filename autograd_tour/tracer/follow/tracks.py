@@ -124,6 +124,13 @@ class Tracks:
             else grad_facts(tensor, self._recorder)
         )
 
+    def written(self, belonging: Belonging) -> None:
+        """The program has written there: what was measured before holds no more."""
+        tensor = self.items[belonging.leaf].tensor
+        target = tensor if belonging.part == "value" else tensor.grad
+        if target is not None:
+            self._recorder.forget(target)
+
     def recorded(self, names: Mapping[int, str]) -> tuple[RunLeaf, ...]:
         """The leaves as the record has them, with what they are at the end.
 
