@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from autograd_tour.checks.verify import verify
     from autograd_tour.errors import TourError
     from autograd_tour.formats.save import dot, report, save, svg
     from autograd_tour.record.codec import dumps, loads
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from autograd_tour.record.node import Node
     from autograd_tour.record.run import Run
     from autograd_tour.record.trace import Trace
+    from autograd_tour.record.verification import Verification
     from autograd_tour.tracer import accumulate, follow, stepper, trace
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "TensorFacts",
     "TourError",
     "Trace",
+    "Verification",
     "__version__",
     "accumulate",
     "dot",
@@ -46,11 +49,13 @@ __all__ = [
     "stepper",
     "svg",
     "trace",
+    "verify",
 ]
 
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "checks.verify": ("verify",),
     "record.codec": ("dumps", "loads"),
     "errors": ("TourError",),
     "record.facts": ("TensorFacts",),
@@ -61,6 +66,7 @@ _ROOMS = {
     "record.run": ("Run",),
     "record.ledger": ("Ledger",),
     "record.trace": ("Trace",),
+    "record.verification": ("Verification",),
     "tracer": ("accumulate", "follow", "stepper", "trace"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -20,6 +20,8 @@ from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node
+from autograd_tour.record.run import Run as ProgramRun
+from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.views import picture_of
@@ -27,9 +29,22 @@ from autograd_tour.views.base import View
 from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
-from autograd_tour.views.picture import Card, Chart, Film, Link, Row, Run, Scene, check
+from autograd_tour.views.picture import (
+    Card,
+    Chart,
+    Film,
+    Link,
+    Row,
+    Run,
+    RunCell,
+    RunChart,
+    RunColumn,
+    RunLane,
+    Scene,
+    check,
+)
 from autograd_tour.views.unfold import closed, opened
-from tests.programs import basics, models
+from tests.programs import basics, loops, models
 
 VIEWS, FORMATS, LESSONS = views.registry(), formats.registry(), lessons.registry()
 EVERYTHING = [
@@ -38,6 +53,9 @@ EVERYTHING = [
     for name, item in known.items()
 ]
 PROGRAMS = (basics.detached, basics.several_outputs, basics.several_losses, models.tied)
+TRAINING = (loops.gan, loops.lbfgs, loops.step_in_backward)
+"""Programs that call backward, zero_grad and step themselves."""
+ALL_PROGRAMS = (*PROGRAMS, *TRAINING)
 SMALL = {
     "empty": Graph(),
     "one leaf": Graph((Node("n0", "leaf", names=("w",)),)),
@@ -51,7 +69,7 @@ SMALL = {
 }
 
 
-WITHOUT_LEDGER = ("accumulation", "diff")
+OF_MORE_THAN_A_GRAPH = ("accumulation", "diff", "run")
 """Views that show what a graph alone has not."""
 
 
@@ -62,13 +80,15 @@ def graph():
 
 @pytest.fixture(scope="module")
 def real(request):
-    """A trace of one of the programs, with its ledger."""
+    """A trace of one of the programs, with its ledger and its run."""
     return traced(request.param)
 
 
 @functools.cache
 def traced(program):
-    return Trace(tour.trace(program), tour.accumulate(program, calls=2))
+    run = tour.follow(program)
+    ledger = ledger_of(run, 2) if run.trains else tour.accumulate(program, calls=2)
+    return Trace(run.graphs[0], ledger, run)
 
 
 def seen(trace, name):
@@ -77,7 +97,7 @@ def seen(trace, name):
 
 
 def test_what_the_tour_needs_is_registered():
-    assert {"graph", "chain", "torchviz", "accumulation", "steps", "animation", "diff"} <= set(VIEWS)
+    assert {"graph", "chain", "torchviz", "accumulation", "run", "steps", "animation", "diff"} <= set(VIEWS)
     assert {"svg", "pdf", "png", "dot", "json", "txt"} <= set(FORMATS)
     assert {"thermometer", "thermometer-params", "training"} <= set(LESSONS)
 
@@ -94,7 +114,7 @@ def test_it_has_a_name_a_summary_and_a_docstring(item):
     assert method.__doc__
 
 
-@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+@pytest.mark.parametrize("real", ALL_PROGRAMS, indirect=True, ids=lambda program: program.__name__)
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_is_pure_and_what_it_returns_can_be_drawn(real, name):
     trace = seen(real, name)
@@ -106,6 +126,9 @@ def test_a_view_is_pure_and_what_it_returns_can_be_drawn(real, name):
     assert "</svg>" in draw(first)
     if isinstance(first, Chart):
         assert first.rows
+    elif isinstance(first, RunChart):
+        assert first.columns
+        assert first.lanes
     else:
         assert dot(first).endswith("}\n")
         scene = first.scene if isinstance(first, Film) else first
@@ -114,7 +137,7 @@ def test_a_view_is_pure_and_what_it_returns_can_be_drawn(real, name):
         }
 
 
-@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+@pytest.mark.parametrize("real", ALL_PROGRAMS, indirect=True, ids=lambda program: program.__name__)
 def test_every_graph_made_of_a_graph_keeps_what_holds_for_graphs(real):
     graph = real.graph
     names = {node.group for node in graph.nodes} | {node.name for node in graph.nodes}
@@ -129,7 +152,7 @@ def test_every_graph_made_of_a_graph_keeps_what_holds_for_graphs(real):
             validate(inside.graph)
 
 
-@pytest.mark.parametrize("real", PROGRAMS, indirect=True, ids=lambda program: program.__name__)
+@pytest.mark.parametrize("real", ALL_PROGRAMS, indirect=True, ids=lambda program: program.__name__)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_writes_every_view_of_every_program(real, name):
     everything = Settings(views=tuple(view for view in VIEWS if view != "diff"), scale=0.5)
@@ -153,7 +176,7 @@ def test_every_lesson_comes_in_every_format_it_has(name, format_name):
 
 
 @pytest.mark.parametrize("small", SMALL)
-@pytest.mark.parametrize("name", [name for name in VIEWS if name not in WITHOUT_LEDGER])
+@pytest.mark.parametrize("name", [name for name in VIEWS if name not in OF_MORE_THAN_A_GRAPH])
 def test_a_view_of_next_to_nothing_can_be_drawn(name, small):
     shown = picture_of(Trace(SMALL[small]), name)
     scene = shown.scene if isinstance(shown, Film) else shown
@@ -164,16 +187,17 @@ def test_a_view_of_next_to_nothing_can_be_drawn(name, small):
         assert "Nothing to draw" in draw(shown)
 
 
-@pytest.mark.parametrize("name", WITHOUT_LEDGER)
+@pytest.mark.parametrize("name", OF_MORE_THAN_A_GRAPH)
 def test_a_view_that_has_nothing_to_show_says_what_to_do(graph, name):
     with pytest.raises(UsageError) as caught:
         picture_of(Trace(graph), name)
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("program", [thermometer, loops.gan], ids=lambda program: program.__name__)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_is_deterministic_and_names_its_files_after_the_trace(name):
-    trace = traced(thermometer)
+def test_a_format_is_deterministic_and_names_its_files_after_the_trace(name, program):
+    trace = traced(program)
     first = FORMATS[name].files("some-name", trace, Settings())
     assert first == FORMATS[name].files("some-name", trace, Settings())
     assert first
@@ -287,6 +311,8 @@ def test_a_lesson_of_another_package_is_found_and_drawn(plugins):
 
 
 CARD = Card("a", "box", ())
+COLUMN = RunColumn("backward", "backward 1")
+CELL = RunCell(((Run("None + 1 ="),),))
 
 
 @pytest.mark.parametrize(
@@ -298,8 +324,15 @@ CARD = Card("a", "box", ())
         (Scene((CARD, CARD)), "two cards have the same id"),
         (Scene((CARD,), (Link("l", "a", "b", "forward"),)), "the link 'l' does not join two cards"),
         (Film(Scene((CARD,))), "no frames"),
+        (ProgramRun(), "a Run is no picture"),
+        (RunChart((COLUMN,), (RunLane("w", "", False, (), ("",)),)), "the lane of w does not fit 1 columns"),
+        (RunChart((COLUMN,), (RunLane("w", "", True, (CELL,), ("",)),)), "the lane of w.grad does not fit"),
+        (RunChart((COLUMN,), (RunLane("w", "", True, (CELL,), ("", ""), (1,)),)), "used in a column that"),
     ],
-    ids=["nothing", "a graph", "text", "two cards", "a loose link", "no frames"],
+    ids=[
+        *("nothing", "a graph", "text", "two cards", "a loose link", "no frames", "a record"),
+        *("no cell", "no state", "no column"),
+    ],
 )
 def test_what_is_no_picture_is_refused_and_the_view_is_named(plugins, graph, made, says):
     plugins(("autograd_tour.views", entry("anything", Broken(made))))

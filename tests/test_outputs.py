@@ -36,8 +36,9 @@ def rendered(request, tmp_path_factory):
     """All built-ins, rendered here, or by the command in a process with its own hash seed and folder."""
     top = tmp_path_factory.mktemp("outputs")
     if request.param == "in this process":
+        result = request.getfixturevalue("whole_study")  # before it is replaced, which would call itself
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "study", lambda: request.getfixturevalue("whole_study"))
+            patch.setattr(training, "study", lambda: result)
             for lesson in lessons.registry().values():
                 write_all(top / "new", lesson.files(Settings()))
         return top / "new"

@@ -15,6 +15,7 @@ _COMMANDS = {
     "info": "Tell versions, the layout engines found, and which one is used.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
+    "verify": "Hold the record of a program against everything that does not depend on it.",
 }
 
 
@@ -58,6 +59,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ("autograd-tour render net.py:loss", "a program of your own"),
         ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
         ("autograd-tour quiz net.py:loss", "predict, then see"),
+        ("autograd-tour verify net.py:loss", "hold the record against what does not depend on it"),
         ("autograd-tour info", "versions and layout engines"),
     ),
 )

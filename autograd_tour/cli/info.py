@@ -17,7 +17,7 @@ from autograd_tour.errors import TourError
 
 __all__ = ["command"]
 
-_PACKAGES = ("torch", "graphviz", "graphviz-pure", "click", "msgspec", "resvg-py", "typst")
+_PACKAGES = ("torch", "graphviz", "graphviz-pure", "click", "msgspec", "resvg-py", "torchviz", "typst")
 
 
 @click.command(

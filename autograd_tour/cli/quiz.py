@@ -27,6 +27,7 @@ TRIES = 2
     cls=TourCommand,
     examples=(
         ("autograd-tour quiz thermometer", "questions about a built-in"),
+        ("autograd-tour quiz training", "about zeroing and steps"),
         ("autograd-tour quiz net.py:loss", "about your own program"),
         ("autograd-tour quiz trace.json --questions 3", "three, about a saved trace"),
         ("autograd-tour quiz net.py:loss --json", "all of it as JSON, nothing is asked"),

@@ -1,4 +1,4 @@
-"""What the words after ``render`` stand for: a built-in, a program, or a saved trace."""
+"""What the words after ``render`` or ``verify`` stand for: a built-in, a program, or a saved trace."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ from autograd_tour.progress import doing
 if TYPE_CHECKING:
     from autograd_tour.formats import Settings
     from autograd_tour.lessons import Lesson
+    from autograd_tour.lessons.base import ProgramLesson
     from autograd_tour.record.trace import Trace
+    from autograd_tour.record.verification import Verification
 
-__all__ = ["LARGEST_TRACE", "Drawn", "TargetRecord", "builtin_names", "draw", "find"]
+__all__ = [
+    "LARGEST_TRACE",
+    "Drawn",
+    "TargetRecord",
+    "Verified",
+    "builtin_names",
+    "draw",
+    "find",
+    "verified",
+]
 
 LARGEST_TRACE = 512 * 1024**2
 """Bytes; a larger file is refused before it is read."""
@@ -41,6 +52,14 @@ class TargetRecord:
 
     name: str
     trace: Trace
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What came out of the checks of one target."""
+
+    verification: Verification
     notes: tuple[str, ...] = ()
 
 
@@ -80,16 +99,38 @@ def find(target: str, settings: Settings, seconds: float, *, ledger: bool = Fals
     if _is_record(target):
         with doing(target):
             return _record(target, settings, seconds, ledger=ledger)
-    from autograd_tour.lessons.base import ProgramLesson
-
-    lesson = _builtin(target)
-    if not isinstance(lesson, ProgramLesson):
-        raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
+    lesson = _program_lesson(target)
     from autograd_tour.lessons.produce import traced
 
     keep_less = "Keep less of each tensor: --keep 16"
     with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}", keep_less):
         return TargetRecord(target, traced(lesson.program, settings, ledger=ledger))
+
+
+def verified(target: str, seconds: float, elements: int, ceiling: float) -> Verified:
+    """Hold the record of ``target`` against what does not depend on it, within ``seconds``.
+
+    Raises:
+        TourError: there is no such target, it failed, or it is no single program.
+    """
+    if ":" in target:
+        _before_torch()
+        from autograd_tour.checks.verify import verify
+        from autograd_tour.tracer.load.target import resolve
+
+        with guarded(seconds):
+            named_program = resolve(target)
+            verification = verify(named_program.program, elements=elements, ceiling=ceiling)
+        return Verified(verification, tuple(named_program.notes))
+    if _is_record(target):
+        from autograd_tour.checks.saved import verify_saved
+
+        return Verified(verify_saved(_saved(target, seconds).trace))
+    lesson = _program_lesson(target)
+    from autograd_tour.checks.verify import verify
+
+    with stdout_to_stderr():
+        return Verified(verify(lesson.program, elements=elements, ceiling=ceiling))
 
 
 def _is_record(target: str) -> bool:
@@ -98,10 +139,14 @@ def _is_record(target: str) -> bool:
 
 
 def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
-    if target == "-":
-        return _of_trace("stdin", "trace", _read_stdin(), seconds)
     if ":" in target:
         return _of_program(target, settings, seconds, ledger=ledger)
+    return _saved(target, seconds)
+
+
+def _saved(target: str, seconds: float) -> TargetRecord:
+    if target == "-":
+        return _of_trace("stdin", "trace", _read_stdin(), seconds)
     path = Path(target)
     return _of_trace(target, _stem(path), _read_file(path), seconds)
 
@@ -125,6 +170,15 @@ def _builtin(target: str) -> Lesson:
         hint = f"{error.hint}. A program of yours: file.py:name; a trace: file.json"
         raise UsageError(error.message, hint.lstrip(". ")) from None
     return registry[target]
+
+
+def _program_lesson(target: str) -> ProgramLesson:
+    lesson = _builtin(target)
+    from autograd_tour.lessons.base import ProgramLesson
+
+    if not isinstance(lesson, ProgramLesson):
+        raise UsageError(f"{target} is no single program, so it has no graph", "Name one that is, or a trace")
+    return lesson
 
 
 def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> TargetRecord:

@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Area:
-    """Where lines are drawn, in px. Left of it stand the numbers of y, below it those of x, right of it names."""
+    """Where lines are drawn, in px: left of it stand the numbers of y, below it those of x."""
 
     left: float
     top: float
@@ -150,12 +150,16 @@ def _grid(x_scale: Scale, y_scale: Scale, x_label: str) -> Iterator[str]:
         y = y_scale(tick)
         yield line(left, y, right, y, LIGHT.muted, extra=' stroke-opacity="0.2"')
         yield label(left - 10, y + 4.2, number(tick), LIGHT.muted, anchor="end")
-    for tick in nice_ticks(x_scale.low, x_scale.high, 8, x_scale.log):
+    for tick in filter(_is_whole, nice_ticks(x_scale.low, x_scale.high, 8, x_scale.log)):  # of calls, epochs
         x = x_scale(tick)
         yield line(x, bottom, x, bottom + 5, LIGHT.muted)
         yield label(x, bottom + 20, number(tick), LIGHT.muted, anchor="middle")
     yield line(left, bottom, right, bottom, LIGHT.muted)
     yield label(right, bottom + 44, fit(x_label, right - left, 13), LIGHT.muted, size=13, anchor="end")
+
+
+def _is_whole(tick: float) -> bool:
+    return tick == round(tick)
 
 
 def _tick_count(height: float) -> int:

@@ -1,4 +1,4 @@
-"""A run as a picture: a column for each moment, a lane for the value of each leaf and one for its ``.grad``."""
+"""A run as a picture: a column for each moment, lanes for the value and the ``.grad`` of each leaf."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ __all__ = ["run_chart"]
 DASHES: Final = ' stroke-dasharray="2 4"'
 LEAST_PLOT: Final = 240.0
 
-_FILLS: dict[str, tuple[str, str]] = {
-    "forward": (LIGHT.leaf_fill, LIGHT.forward),
-    "backward": (LIGHT.accumulated_fill, LIGHT.backward),
-    "zeroing": (LIGHT.constant_fill, LIGHT.muted),
-    "clipping": (LIGHT.accumulated_fill, LIGHT.backward),
-    "gradient": (LIGHT.accumulated_fill, LIGHT.backward),
-    "gap": (LIGHT.paper, LIGHT.muted),
+_ROLES: dict[str, tuple[Role, Role]] = {
+    "forward": ("leaf_fill", "forward"),
+    "backward": ("accumulated_fill", "backward"),
+    "zeroing": ("constant_fill", "muted"),
+    "clipping": ("accumulated_fill", "backward"),
+    "gradient": ("accumulated_fill", "backward"),
+    "gap": ("paper", "muted"),
 }
-"""Fill and ink of a heading; what changes values is blue as these are."""
-_OF_VALUES = (LIGHT.leaf_fill, LIGHT.forward)
+"""Band and text of a heading."""
+_OF_VALUES: tuple[Role, Role] = ("leaf_fill", "forward")
+"""The same of what changes values."""
 
 
 def run_chart(chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None = None) -> str:
@@ -109,11 +110,11 @@ def _band(chart: RunChart, layout: Layout, band: Band) -> Iterator[str]:
 
 
 def _heading(column: RunColumn, heading: Heading, left: float, width: float, top: float) -> Iterator[str]:
-    fill, ink = _FILLS.get(column.kind, _OF_VALUES)
+    fill, ink = _ROLES.get(column.kind, _OF_VALUES)
     middle = left + width / 2
     box = f'x="{n(left + 3)}" y="{n(top)}" width="{n(width - 6)}" height="{n(HEAD)}" rx="4"'
-    yield f'<rect {box} fill="{fill}"/>\n'
-    yield _centred(Run(fit(column.head, width - 14, 12, True), "ink", True), middle, top + HEAD / 2, ink)
+    yield f'<rect {box} fill="{getattr(LIGHT, fill)}"/>\n'
+    yield _centred(Run(fit(column.head, width - 14, 12, True), ink, True), middle, top + HEAD / 2)
     y = top + HEAD + CODE
     for text in heading.code:
         yield _centred(Run(text), middle, y - 5)
@@ -123,9 +124,8 @@ def _heading(column: RunColumn, heading: Heading, left: float, width: float, top
         y += ABOUT
 
 
-def _centred(run: Run, x: float, middle: float, ink: str = "") -> str:
-    text = texts((run,), x - run_width(run) / 2, middle, 0.35)
-    return text.replace(f'fill="{LIGHT.ink}"', f'fill="{ink}"') if ink else text
+def _centred(run: Run, x: float, middle: float) -> str:
+    return texts((run,), x - run_width(run) / 2, middle, 0.35)
 
 
 def _names(lane: RunLane, layout: Layout, middle: float) -> Iterator[str]:
@@ -219,7 +219,7 @@ def _curves(curves: Sequence[LossCurve], width: float, top: float) -> Iterator[s
     names = max(min(MOST_LABEL, text_width(curve.name, 13, True)) for curve in curves)
     area = Area(MARGIN + 66, top + ABOVE, max(LEAST_PLOT, width - 2 * MARGIN - 66 - 14 - names), PLOT)
     losses = [loss for curve in curves for _, loss in curve.points if loss is not None]
-    log = min(losses) > 0 and max(losses) > 30 * min(losses)
+    log = min(losses, default=0) > 0 and max(losses) > 30 * min(losses)
     nan = float("nan")
     series = [
         Series(curve.name, [(float(call), nan if loss is None else loss) for call, loss in curve.points])

@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 MARGIN: Final = 24.0
-MOST_NAME: Final = 150.0
+MOST_NAME: Final = 130.0
+MOST_START: Final = 150.0
 PAD: Final = 6.0
 HEAD: Final = 20.0
 CODE: Final = 15.0
@@ -45,11 +46,10 @@ PLOT: Final = 84.0
 CURVES: Final = ABOVE + PLOT + 62.0
 BESIDE: Final = 4.0  # around a cell
 NARROW: Final = 80.0
-USUAL: Final = (96.0, 140.0)
-"""Room for the texts above a column, px: longer ones are wrapped, unless they fit in a little more as they are."""
+USUAL: Final = {86.0: 1.0, 96.0: 1.02, 140.0: 1.05}
+"""Room for the texts above a column, px, and how welcome it is: the more, the less code is wrapped."""
 A_LITTLE: Final = 20.0
-WELCOME: Final = 1.05
-"""How much smaller the text may be for the sake of code that is wrapped less."""
+"""A text that needs only so much more is not wrapped, px."""
 SLIDE: Final = (1280.0, 720.0)
 COLUMN: Final = 736.0
 """Width of a text column on the web, px."""
@@ -92,7 +92,7 @@ class Layout:
         ]
         self.lanes = sum(self.heights) + GAP * sum(lane.in_grad for lane in chart.lanes)
         states = [text_width(state, 12) for lane in chart.lanes for state in lane.states]
-        self.start = min(110.0, max([36.0, *states]))
+        self.start = min(MOST_START, max([36.0, *states]))
         names = [text_width(lane.leaf, 13, True) for lane in chart.lanes]
         names += [text_width(lane.about, 11) for lane in chart.lanes]
         self.name = min(MOST_NAME, max(names, default=0.0))
@@ -109,8 +109,9 @@ class Layout:
         """How large the text is that is laid out within so many px, with so much room for headings."""
         self._arrange(*trial)
         on_slide = min(SLIDE[0] / self.width, SLIDE[1] / self.height)
-        size = 2 * on_slide + min(1.0, COLUMN / self.width)
-        return size * WELCOME if trial[0] > USUAL[0] else size
+        ends = [max(band.lefts.values()) for band in self.bands]
+        tidy = 1.0 if ends[0] >= max(ends) - 60 else 0.98  # a short band comes last
+        return (2 * on_slide + min(1.0, COLUMN / self.width)) * USUAL[trial[0]] * tidy
 
     def _arrange(self, usual: float, limit: float) -> None:
         chart = self.chart
@@ -172,7 +173,7 @@ def _column_width(column: RunColumn, cells: Sequence[RunCell | None], usual: flo
 
 def _heading(column: RunColumn, width: float) -> Heading:
     room = width - PAD
-    several = 1 if len(column.code) > 1 else 3
+    several = 1 if len(column.code) > 1 else 4
     code = [text for part in column.code for text in wrapped(part, room, 12, several, _CODE_SEAM)]
     about = [fit(column.where, room, 11, keep_end=True)] if column.where else []
     about += [text for part in column.about for text in wrapped(part, room, 11, 4)]
@@ -180,7 +181,7 @@ def _heading(column: RunColumn, width: float) -> Heading:
 
 
 _WORD_SEAM = re.compile(r" ")
-_CODE_SEAM = re.compile(r"[ ,(=+*/_]|\.(?!\d)")
+_CODE_SEAM = re.compile(r"[ ,=+*/_]|\((?!\))|\.(?!\d)")
 
 
 def wrapped(text: str, room: float, size: float, lines: int, seam: re.Pattern[str] = _WORD_SEAM) -> list[str]:

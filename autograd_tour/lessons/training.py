@@ -16,9 +16,10 @@ from autograd_tour.formats import Settings
 from autograd_tour.formats.svg import paper_theme
 from autograd_tour.formats.to_pdf import pdf
 from autograd_tour.formats.to_png import png
-from autograd_tour.lessons.base import Lesson
+from autograd_tour.lessons.base import ProgramLesson
 from autograd_tour.lessons.optimizers import Outcome, best_fit, run_all, train_with
 from autograd_tour.lessons.thermometer import loss_fn, model, t_c, t_u, t_un
+from autograd_tour.lessons.training_loops import loops
 
 __all__ = [
     "Act",
@@ -175,11 +176,11 @@ def loss_picture(result: Study, theme: ThemeName = "auto") -> str:
     )
 
 
-class Training(Lesson):
-    """The training loop and the optimizers: a report and the picture of two losses."""
+class Training(ProgramLesson):
+    """The training loop and the optimizers: a report and the picture of two losses.
 
-    name = "training"
-    summary = "the loop by hand, with and without zeroing, and every optimizer of torch.optim"
+    Its program is a few rounds of the loops, which questions are asked about.
+    """
 
     def files(self, settings: Settings) -> Mapping[str, str | bytes]:
         """``training-report.txt`` and ``training-loss.svg``, or those whose formats were chosen.
@@ -209,4 +210,6 @@ class Training(Lesson):
         }
 
 
-lesson = Training()
+lesson = Training(
+    "training", "the loop by hand, with and without zeroing, and every optimizer of torch.optim", loops
+)

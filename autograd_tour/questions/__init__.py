@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from itertools import chain
 
-from autograd_tour.questions import accumulation, gradients, kept, order
+from autograd_tour.questions import accumulation, gradients, kept, order, training
 from autograd_tour.questions.answers import Judgement, judge, read_number
 from autograd_tour.questions.base import Question, Subject, Wrong
 from autograd_tour.record.trace import Trace
 
 __all__ = ["Judgement", "Question", "Wrong", "ask", "judge", "read_number"]
 
-KINDS = (gradients.questions, accumulation.sums, order.questions, kept.kept, kept.cut, accumulation.again)
+KINDS = (
+    gradients.questions,
+    accumulation.sums,
+    order.questions,
+    kept.kept,
+    kept.cut,
+    accumulation.again,
+    training.questions,
+)
 
 
 def ask(trace: Trace) -> tuple[Question, ...]:
     """Questions about ``trace`` as it is shown, in the order in which their answers come to light.
 
-    Those about steps come first, in their order; then those about the whole, and those about the
-    ledger. A graph without a recorded backward has only what can be asked of it, maybe nothing.
+    Those about steps come first, in their order; then those about the whole, those about the ledger, and
+    those about the run of a program that trains. A graph without a recorded backward has only what can be
+    asked of it, maybe nothing.
     """
-    subject = Subject(trace.graph, trace.ledger)
+    subject = Subject(trace.graph, trace.ledger, trace.run)
     every = list(chain.from_iterable(kind(subject) for kind in KINDS))
     return tuple(sorted(every, key=lambda question: question.frame or len(subject.frames)))

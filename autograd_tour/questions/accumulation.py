@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from autograd_tour.questions.base import TOLERANCE, Question, Subject, Wrong, first, numeric, where
 from autograd_tour.record.graph import Edge
-from autograd_tour.record.ledger import POLICIES, LeafAccount
+from autograd_tour.record.ledger import LeafAccount
 from autograd_tour.record.rule import Apply, Symbol
 from autograd_tour.text import closing, number, one_line
 from autograd_tour.views.steps import Frame, Sent
 
-__all__ = ["again", "sums"]
+__all__ = ["again", "sum_text", "sums"]
 
 MOST = 2
 SUM = "their sum"
@@ -23,13 +23,17 @@ SMALL = 4
 
 
 def again(subject: Subject) -> Iterator[Question]:
-    """``.grad`` after the second backward, without zeroing and with it."""
-    if subject.ledger is None or subject.ledger.calls < 2 or subject.ledger.policies != POLICIES:
+    """``.grad`` after the second backward, without zeroing and with it.
+
+    Only of a program that returns its loss: one that trains does not start afresh in each call.
+    """
+    ledger = subject.ledger
+    if ledger is None or ledger.calls < 2 or "program" in ledger.policies or subject.run is not None:
         return
-    count = Counter(account.name for account in subject.ledger.accounts)
+    count = Counter(account.name for account in ledger.accounts)
     small = [
         account
-        for account in subject.ledger.accounts
+        for account in ledger.accounts
         if account.name
         and count[account.name] == 1
         and all(first(call.contribution) for call in account.keep[:2])
@@ -97,7 +101,7 @@ def _again(subject: Subject, account: LeafAccount) -> Question:
         f"{_begin(subject, account)}. Nothing is zeroed; a fresh forward and a second backward() bring "
         f"{_brings(account)}. What is {name}.grad now{where(second_call.after)}?",
         number(after),
-        f"backward adds to .grad: {_sum_text(before, contribution, after)}.",
+        f"backward adds to .grad: {sum_text((before, contribution), after)}.",
         wrong,
         node=_leaf(subject, account.name),
     )
@@ -128,12 +132,11 @@ def _zeroed(subject: Subject, account: LeafAccount) -> Question:
     )
 
 
-def _sum_text(before: float | None, contribution: float | None, after: float) -> str:
+def sum_text(terms: Sequence[float | None], after: float) -> str:
     """The sum with digits such that it closes as printed."""
-    given = [value for value in (before, contribution) if value is not None]
-    texts, total = closing(given, after)
+    texts, total = closing([value for value in terms if value is not None], after)
     printed = iter(texts)
-    parts = [next(printed) if value is not None else "None" for value in (before, contribution)]
+    parts = [next(printed) if value is not None else "None" for value in terms]
     return f"{' + '.join(parts)} {'=' if total is not None else '≈'} {total or number(after)}"
 
 
@@ -185,8 +188,8 @@ def _sum(subject: Subject, frame: Frame, sent: Sent) -> Question | None:
     return Question(
         f"sum-{frame.node}-{sent.edge.dst}",
         "broadcast",
-        f"In {subject.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for it."
-        f" What arrives at {leaf}?",
+        f"In {subject.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for "
+        f"it. What arrives at {leaf}?",
         SUM,
         f"All {many} are added: {each} took part {many} times. It is {number(total)}{where(sent.facts)}.",
         wrong,

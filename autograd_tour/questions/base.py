@@ -12,6 +12,7 @@ from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node
+from autograd_tour.record.run import Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
 from autograd_tour.views.worked import operand_values
@@ -53,9 +54,10 @@ class Question(Struct, frozen=True, omit_defaults=True):
 class Subject:
     """What questions are about: one recorded run, with its steps and names that can be told apart."""
 
-    def __init__(self, graph: Graph, ledger: Ledger | None) -> None:
+    def __init__(self, graph: Graph, ledger: Ledger | None, run: Run | None = None) -> None:
         self.graph = graph
         self.ledger = ledger
+        self.run = run
         self.frames: tuple[Frame, ...] = frames(graph)
         self.nodes = graph.by_id()
         self.operands = operand_values(graph)

@@ -61,6 +61,14 @@ class TensorFacts(Struct, frozen=True, gc=False, omit_defaults=True):
             total *= extent
         return total
 
+    def index(self, position: int) -> tuple[int, ...]:
+        """Where the element at ``position`` in row-major order stands: one number for each dimension."""
+        index: list[int] = []
+        for extent in reversed(self.shape):
+            position, inside = divmod(position, extent)
+            index.append(inside)
+        return tuple(reversed(index))
+
     @property
     def has_values(self) -> bool:
         """Whether any element is known (a tensor with no elements has nothing to know)."""

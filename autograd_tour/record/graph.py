@@ -187,6 +187,15 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
             return f"{node.op or self.title(node.id)}[{slot}]"
         return node.expr or node.name or node.op or self.title(node.id)
 
+    def line(self, node_id: str) -> SourceLine | None:
+        """The line of the program that made a node; of a leaf, or its accumulator, the first that uses it."""
+        card = self.card_of(node_id)
+        where = self._nodes_by_id[card].where
+        if where is None and self._nodes_by_id[card].kind == "leaf":
+            users = (self._nodes_by_id[edge.dst] for edge in self.select("forward") if edge.src == card)
+            where = next((user.where for user in users if user.where is not None), None)
+        return self.source[where] if where is not None else None
+
     @property
     def compared(self) -> bool:
         """Whether this is two runs in one: then every node says whether it is new, gone or changed."""

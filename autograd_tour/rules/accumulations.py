@@ -145,9 +145,14 @@ def _reduced(index: str, kind: str) -> Any:
             if slot == 1:
                 return apply("taken_at", G, where, **options)
             return G if node.flag("include_self") else apply("zero_at", G, where, **options)
-        if slot == 0 and how in _REDUCED and not node.flag("include_self"):
+        if how not in _REDUCED:
+            return None
+        if node.flag("include_self"):
+            return Words(_REDUCED[how][slot])
+        if slot == 0:
             return apply("zero_at", G, where, **options)
-        return Words(_REDUCED[how][slot]) if how in _REDUCED else None
+        # Torch counts what was left out among the equal ones.
+        return Words(_REDUCED[how][slot] + (", what was left out counts" if how in ("amax", "amin") else ""))
 
     return rule
 

@@ -99,17 +99,12 @@ def _of_result(node: NodeView, slot: int) -> Expression:
     return _power_of_exponent(node, slot, lambda *_: Y)
 
 
-def times_logarithm(of: Callable[[float], float]) -> Callable[[NodeView, int], Expression | None]:
-    """``x·ln(of(number))``: at ``x = 0`` torch sends 0 where the logarithm is not finite."""
-
-    def rule(node: NodeView, _: int) -> Expression | None:
-        other = node.number("other")
-        if other is None:
-            return None
-        slope = ln(of(other))
-        return G * (slope if of(other) > 0 else zero_where(apply("equal", X, 0), slope))
-
-    return rule
+def _times_logarithm(node: NodeView, _: int) -> Expression | None:
+    """``x·ln(number)``: at ``x = 0`` torch sends 0 where the logarithm is not finite."""
+    number = node.number("other")
+    if number is None:
+        return None
+    return G * (ln(number) if number > 0 else zero_where(apply("equal", X, 0), ln(number)))
 
 
 def _acosh(node: NodeView, _: int) -> Expression:
@@ -176,7 +171,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
         holomorphic=False,
     ),
     "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
-    "XlogyBackward2": _pointwise(times_logarithm(lambda other: other), holomorphic=False),
+    "XlogyBackward2": _pointwise(_times_logarithm, holomorphic=False),
     "FmodBackward0": _SAME,
     "FmodBackward1": _pointwise(G, G * -apply("truncated", A / B), holomorphic=False),
     "RemainderBackward0": _SAME,

@@ -1,4 +1,4 @@
-"""Rules of normalisations, softmax, attention, variance and norms: each looks at a whole row at once."""
+"""Rules of normalisations, softmax, variance and norms: each looks at a whole row at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
 from autograd_tour.rules.elementwise import exp, over
 from autograd_tour.rules.node import NodeView, Shape
-from autograd_tour.rules.products import transpose
 from autograd_tour.rules.structure import places, spread
 
 __all__ = ["NORMALISATION", "U", "let"]
 
-U, P = Symbol("saved", 0, "u"), Symbol("saved", 0, "P")
+U = Symbol("saved", 0, "u")
 """What :func:`let` gives a name to."""
 
 
@@ -133,65 +132,6 @@ def _logsumexp(node: NodeView, _: int) -> Expression | None:
     return None if dims is None else spread(node, G, dims) * apply("softmax", node.input(0), dims=dims)
 
 
-# ---- attention -------------------------------------------------------------------------------
-
-
-def _weights(node: NodeView) -> Expression:
-    """P = softmax(Q Kᵀ · scale), masked as the node was told."""
-    query = node.shape(0)
-    scale = node.number("scale")
-    if scale is None and query:
-        scale = 1 / math.sqrt(query[-1])
-    return apply(
-        "attention",
-        node.input(0),
-        _each_head(node, 1),
-        scale=scale,
-        causal=bool(node.flag("is_causal")),
-        masked="attn_mask" in node.saved or "attn_bias" in node.saved,
-    )
-
-
-def _heads(node: NodeView, slot: int) -> int:
-    """How many heads of the query share one of the key or the value: 1 unless they come in groups."""
-    query, shape = node.shape(0), node.operand(slot).shape
-    if not query or not shape or len(query) < 3 or len(shape) < 3 or not shape[-3]:
-        return 1
-    return query[-3] // shape[-3]
-
-
-def _each_head(node: NodeView, slot: int) -> Expression:
-    """The key or the value, once for each head of the query."""
-    count = _heads(node, slot)
-    return node.input(slot) if count == 1 else apply("heads_repeated", node.input(slot), count=count)
-
-
-def _of_group(node: NodeView, slot: int, form: Expression) -> Expression:
-    """Summed over the heads of the query that shared one of the key or the value."""
-    count = 1 if slot == 0 else _heads(node, slot)
-    return form if count == 1 else apply("heads_summed", form, count=count)
-
-
-def _attention(node: NodeView, slot: int) -> Expression | None:
-    dropped = node.number("dropout_p")
-    if slot > 2 or dropped:
-        return None
-    weights = _weights(node)
-    scale = next((value for key, value in getattr(weights, "options", ()) if key == "scale"), None)
-    if slot == 2:
-        return _of_group(node, slot, transpose(weights) @ G)
-    if scale is None:
-        return None
-    inner = P * (U - apply("sum", P * U, dims=(-1,), keepdim=True))
-    product = inner @ _each_head(node, 1) if slot == 0 else transpose(inner) @ node.input(0)
-    body = _of_group(node, slot, float(scale) * product)
-    return let(weights, let(G @ transpose(_each_head(node, 2)), body), P)
-
-
-def _attended(node: NodeView, _: int) -> Expression:
-    return _weights(node) @ _each_head(node, 2)
-
-
 # ---- variance and norms ----------------------------------------------------------------------
 
 
@@ -219,7 +159,7 @@ def _std(node: NodeView, _: int) -> Expression | None:
     return spread(node, G, dims) * over(parts[0], y if parts[1] == 1 else parts[1] * y)
 
 
-_NOTHING = Words("nothing is sent: a count has no slope")
+_NOTHING = Words("not handed on: a count has no slope")
 """Of the norm 0, which counts what is not 0, torch sends no gradient at all."""
 
 
@@ -275,19 +215,6 @@ def _softmax_of(node: NodeView, _: int) -> Expression | None:
 def _log_softmax_of(node: NodeView, _: int) -> Expression | None:
     dims, x = _dims(node), node.input(0)
     return None if dims is None else x - apply("logsumexp", x, dims=dims, keepdim=True)
-
-
-_ATTENTION = by_slot(_attention, fused=_attended)
-_ATTENTION_NODES = (
-    "CudnnAttentionBackward0",
-    "EfficientAttentionBackward0",
-    "FlashAttentionBackward0",
-    "ScaledDotProductCudnnAttentionBackward0",
-    "ScaledDotProductEfficientAttentionBackward0",
-    "ScaledDotProductFlashAttentionBackward0",
-    "ScaledDotProductFlashAttentionForCpuBackward0",
-    "ScaledDotProductFusedAttentionOverrideableBackward0",
-)
 
 
 def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
@@ -356,7 +283,6 @@ NORMALISATION: Mapping[str, Any] = {
     "SafeSoftmaxBackward0": by_slot(_softmax, holomorphic=True),
     "LogSoftmaxBackward0": by_slot(_log_softmax, fused=_log_softmax_of, holomorphic=True),
     "LogsumexpBackward0": by_slot(_logsumexp, holomorphic=True),
-    **dict.fromkeys(_ATTENTION_NODES, _ATTENTION),
     "VarBackward0": by_slot(_var, any_numbers=True),
     "StdBackward0": by_slot(_std, any_numbers=True),
     "LinalgVectorNormBackward0": by_slot(_norm, any_numbers=True),

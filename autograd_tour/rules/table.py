@@ -9,6 +9,7 @@ from typing import Any
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.accumulations import ACCUMULATIONS
 from autograd_tour.rules.activations import ACTIVATIONS
+from autograd_tour.rules.attention import ATTENTION
 from autograd_tour.rules.definition import Definition, bind
 from autograd_tour.rules.double_backward import DOUBLE_BACKWARD
 from autograd_tour.rules.elementwise import ELEMENTWISE
@@ -36,6 +37,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     **STRUCTURE,
     **ROUTING,
     **NORMALISATION,
+    **ATTENTION,
     **LOSSES,
     **POOLING,
     **SPECIAL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable
+from copy import copy
 from functools import cache, lru_cache
 from typing import Any
 
@@ -86,7 +87,8 @@ class Recorder:
                 self.forget(gradient)
                 return None
             wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
-            return facts if count == wanted and self._take(count, gradient.dtype) else None
+            fits = count == wanted and self._take(count, gradient.dtype)
+            return copy(facts) if fits else None
 
     def forget(self, tensor: Tensor) -> None:
         """``tensor`` has been written to, maybe through ``.data``, which counts no version."""

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from torch import Tensor
 
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
@@ -26,7 +26,7 @@ from autograd_tour.tracer.surroundings import (
     switches_restored,
 )
 
-__all__ = ["follow", "trace"]
+__all__ = ["follow", "trace", "traced"]
 
 
 def trace(
@@ -76,13 +76,24 @@ def trace(
             return graph
         times = "" if run.backward_calls == 1 else f" {run.backward_calls} times, of which this is the first"
         return _noted(graph, [f"the program called backward itself{times}"])
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
-        with switches_restored(()) as remarks, Buffers() as buffers:
-            record, outputs = outputs_of(request, buffers)
-            if backward:
-                buffers.remember_all()
-            graph = record_of(request, record, outputs, backward=backward, gradient=gradient)
-        return _noted(graph, remarks) if remarks else graph
+    return _of_existing(request, backward=backward, gradient=gradient)
+
+
+def traced(request: Request, *, gradient: Any = None) -> Graph:
+    """The record of a loss and its backward; everything is as found afterwards.
+
+    Raises:
+        ProgramError: as for :func:`trace`, or the program calls backward itself.
+    """
+    if not callable(request.program) or isinstance(request.program, Tensor):
+        return _of_existing(request, backward=True, gradient=gradient)
+    run = _run(request, backward=True, gradient=gradient)
+    if run.trains:
+        raise ProgramError(
+            "the program calls backward itself, so it is no loss to be held against anything",
+            "Name a function that returns the loss before backward is called",
+        )
+    return run.graphs[0]
 
 
 def follow(
@@ -97,7 +108,8 @@ def follow(
     The program calls ``backward()``, ``zero_grad()`` and ``step()`` itself, as training code does, as often
     as it likes. The first eight backward calls and all around them are told in full, then those whose number
     is a power of ten; of all there are the loss and the norms of ``.grad`` (``Run.curves``). A program
-    that only returns its loss is a run of one forward and one backward.
+    that only returns its loss is a run of one forward and one backward. ``backward(create_graph=True)`` and
+    ``torch.autograd.grad`` are no events: they are parts of what is computed from their result.
 
     ``args``, ``keep``, ``ceiling`` and ``names`` are those of :func:`trace`. What the program changed is put
     back: parameters, ``.grad``, buffers, the state of optimizers and schedulers that were there before,
@@ -114,6 +126,17 @@ def follow(
         )
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
     return _run(request, backward=True, gradient=None)
+
+
+def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
+    """The record of tensors that exist, or the error that ``request`` names none."""
+    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
+        with switches_restored(()) as remarks, Buffers() as buffers:
+            record, outputs = outputs_of(request, buffers)
+            if backward:
+                buffers.remember_all()
+            graph = record_of(request, record, outputs, backward=backward, gradient=gradient)
+        return _noted(graph, remarks) if remarks else graph
 
 
 def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
@@ -134,7 +157,9 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
                         record_of(request, record, outputs, backward=backward, gradient=gradient)
                     )
             finally:
-                notes += put_back(follower, buffers.tensors())
+                spared = buffers.tensors()
+                buffers.restore()  # first: what changed before a module ran for the first time is older
+                notes += put_back(follower, spared)
         return _with_notes(run, [*notes, *remarks])
 
 

@@ -235,7 +235,7 @@ class RunColumn(Struct, frozen=True, gc=False):
     """One moment of a run: an event, or several in a row that did the same to other leaves.
 
     ``kind`` is ``gap`` where events are left out. ``head`` says in a word or two what happened, ``code`` are
-    its lines of the program, ``where`` their file and numbers, ``about`` what else is known of it, a line each.
+    its lines of the program, ``where`` their file and numbers, ``about`` what else is known, a line each.
     ``begins``: an iteration begins here.
     """
 

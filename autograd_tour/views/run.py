@@ -11,12 +11,17 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
 from autograd_tour.views.picture import LossCurve, RunChart, RunColumn, RunLane
-from autograd_tour.views.run_columns import Moment, Selection, column, gap, selected
+from autograd_tour.views.run_columns import Moment, Selection, code_of, column, gap, selected
 from autograd_tour.views.run_lanes import lanes_of
 
 __all__ = ["view"]
 
-MOST_LEAVES, MOST_ABOVE_CURVES = 6, 4
+MOST_LEAVES, MOST_IN_LONG = 6, 4
+"""Leaves of a picture; of a long run fewer, so that it fits a slide."""
+
+SHORT = 6
+"""Columns of a run that is not long."""
+
 FEWEST_CALLS = 4
 """Fewer losses than that make no curve."""
 
@@ -47,13 +52,12 @@ class RunView(View):
             gap(selection) if moment is None else column(moment, run, moments[i - 1] if i else None)
             for i, moment in enumerate(moments)
         ]
-        curves = tuple(_curves(run))
-        leaves = _leaves(run, moments, MOST_ABOVE_CURVES if curves else MOST_LEAVES)
+        leaves = _leaves(run, moments, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG)
         lanes = [lane for leaf in leaves for lane in lanes_of(run, leaf, moments)]
         return RunChart(
             tuple(columns),
             tuple(lanes),
-            curves,
+            tuple(_curves(run)),
             "What happens to .grad and to the leaves",
             _summary(run),
             _described(run, columns, lanes),
@@ -102,7 +106,7 @@ def _finite(loss: Number | None) -> float | None:
 
 def _name(run: Run, curve: Curve) -> str:
     line = run.line(curve)
-    return "loss" if line is None else f"{one_line(line.text, 60)}  {line.file}:{line.line}"
+    return "loss" if line is None else f"{line.file}:{line.line}  {one_line(code_of(line.text), 60)}"
 
 
 def _described(run: Run, columns: Sequence[RunColumn], lanes: Sequence[RunLane]) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from autograd_tour.record.run import OF_GRAD, Event, EventKind, Run
+from autograd_tour.record.run import Event, EventKind, Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import RunColumn
 from autograd_tour.views.sums import content
 
-__all__ = ["Selection", "column", "gap", "selected", "where_text"]
+__all__ = ["Moment", "Selection", "code_of", "column", "gap", "selected", "where_text"]
 
 MOST, MOST_OF_MANY = 12, 9
 """Columns of a picture, that of what is left out included; of more than two leaves they stand in one band."""
@@ -93,7 +95,7 @@ def _moments(events: Sequence[Event]) -> list[Moment]:
 
 
 def _belongs(event: Event, moment: Moment) -> bool:
-    """Whether ``event`` does to other leaves what ``moment`` did: ``b.grad.zero_()`` after ``w.grad.zero_()``."""
+    """Whether ``event`` does to other leaves what ``moment`` did, as ``w -= …`` and ``b -= …``."""
     first = moment[0]
     if event.kind not in _TOGETHER or event.kind != first.kind or event.inside != first.inside:
         return False
@@ -123,7 +125,7 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
     """The heading of a moment, in the program's own words; ``before`` is the moment before it."""
     first = moment[0]
     lines = [line for line in map(run.line, moment) if line is not None]
-    code = list(dict.fromkeys(one_line(line.text, MOST_CODE) for line in lines if line.text))
+    code = list(dict.fromkeys(one_line(code_of(line.text), MOST_CODE) for line in lines if line.text))
     head = _HEADS[first.kind]
     if first.kind == "backward":
         head += f" {first.backward_call}"
@@ -137,6 +139,21 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
         tuple(_about(first)),
         before is not None and before[0].kind in _OF_VALUES and first.kind not in _OF_VALUES,
     )
+
+
+def code_of(text: str) -> str:
+    """A line of the program without its comment.
+
+    >>> code_of("loss.backward()  # once more"), code_of("print('# no comment',")
+    ('loss.backward()', "print('# no comment',")
+    """
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                return text[: token.start[1]].rstrip() or text
+    except (tokenize.TokenError, SyntaxError):
+        pass  # half a statement
+    return text
 
 
 def where_text(moment: Moment, run: Run) -> str:
@@ -156,10 +173,13 @@ def _about(event: Event) -> list[str]:
     if event.retained:
         about.append("the graph is kept")
     about += [f"{name} {number(value)}" for name, value in event.settings[:MOST_SETTINGS]]
-    if len(event.settings) > MOST_SETTINGS:
-        about.append(f"and {len(event.settings) - MOST_SETTINGS} more settings")
+    more = len(event.settings) - MOST_SETTINGS
+    if more > 0:
+        about.append(f"and {more} more setting{'s' if more > 1 else ''}")
     if event.kind == "zeroing" and not event.changes:
         about.append("nothing was there")
+    if event.kind == "step" and not event.changes:
+        about.append("nothing was changed")
     if event.inside:
         about.append(f"inside {event.inside}")
     return about
@@ -168,5 +188,5 @@ def _about(event: Event) -> list[str]:
 def gap(selection: Selection) -> RunColumn:
     """The column for what is left out between the beginning and the end."""
     events = f"{selection.between} more event{'s' if selection.between != 1 else ''}"
-    until = (f"up to backward {selection.end[0][0].backward_call}",) if selection.end else ()
+    until = (f"to backward {selection.end[0][0].backward_call}",) if selection.end else ()
     return RunColumn("gap", "…", about=(events, *until), begins=True)

@@ -67,12 +67,13 @@ class Element(Struct, frozen=True):
         """``[0, 2] of (4, 3)``; ``""`` where all elements are shown."""
         if self.index is None:
             return ""
-        place, rest = [], self.index
+        rest = self.index
+        index: list[str] = []
         for extent in reversed(self.shape):
             rest, here = divmod(rest, extent)
-            place.insert(0, str(here))
+            index.insert(0, str(here))
         extents = ", ".join(map(str, self.shape))
-        return f"[{', '.join(place)}] of ({extents})"
+        return f"[{', '.join(index)}] of ({extents})"
 
 
 def _element(run: Run, leaf: int, moments: Sequence[Moment | None]) -> Element:
@@ -156,14 +157,15 @@ class _Lane:
 
     def _cell(self, event: Event, change: LeafChange) -> RunCell:
         before, after = self.element.seen(change.before), self.element.seen(change.after)
-        if event.kind == "step" and change.grad is not None:
+        if event.kind == "step" and change.grad is not None and event.inside != "backward":
             self.used.append(len(self.cells))
         if event.kind == "backward" and change.contribution is not None:
             text, total = added(before, (), self.element.seen(change.contribution), after, self.digits)
             lines = ((Text(text.rstrip(), self.role),), (self._result(total, after),))
             return RunCell((*lines, *_alarm(change.after)))
         if _elements(before) == _elements(after) and change.after is not None:
-            return RunCell(((Text(f"{self._text(after)} stays", "muted"),), *_alarm(change.after)))
+            lines = ((Text(self._text(after), "muted"),), (Text("stays", "muted"),))
+            return RunCell((*lines, *_alarm(change.after)))
         old, new = self._pair(before, after)
         lines = ((Text(old, "muted"),), (self._result(f"→ {new}", after),))
         return RunCell((*lines, *_alarm(change.after)), emptied=event.kind == "zeroing")

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
-from autograd_tour.text import closing, number, rounded
+from autograd_tour.text import closing, rounded
 from autograd_tour.views.wording import shape_text, tensor_text
 
 __all__ = ["MOST_PARTS", "Part", "added", "arrivals", "content", "is_changed", "row", "uses"]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from autograd_tour import accumulate, trace
+from autograd_tour import accumulate, follow, trace
 from autograd_tour.formats import Settings
 from autograd_tour.formats.page.document import page as page_of
 from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
 
 FLAGS = [
@@ -42,6 +43,21 @@ def browser():
         browser.close()
 
 
+def _train():
+    """Two steps of a loop by hand."""
+    import torch
+
+    x, y = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2.0, 3.0, 3.0])
+    w = torch.ones((), requires_grad=True)
+    for _ in range(2):
+        if w.grad is not None:
+            w.grad.zero_()
+        loss = ((w * x - y) ** 2).mean()
+        loss.backward()
+        with torch.no_grad():
+            w.sub_(0.125 * w.grad)
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """The pages that tests open, as files."""
@@ -55,7 +71,9 @@ def pages(tmp_path_factory):
     gpt = runpy.run_path(str(PROGRAMS / "gpt.py"))["loss"]
     attached = runpy.run_path(str(PROGRAMS / "detach.py"))["attached"]
     graph = trace(thermometer)
+    run = follow(_train)
     texts = {
+        "train": page_of("train", Trace(run.graphs[0], ledger_of(run, 4), run), Settings()),
         "thermometer": page_of("thermometer", Trace(graph, accumulate(thermometer)), Settings()),
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
         "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),

@@ -104,7 +104,6 @@ BAD = {
     "no such trace": (["a.json", "c.json"], 2, "there is no file c.json"),
     "one word": (["a.json"], 2, "Missing argument 'B'"),
     "unknown format": (["a.json", "b.json", "-f", "pdff"], 2, "a diff cannot be written as 'pdff'"),
-    "no single program": (["training", "a.json"], 2, "training is no single program"),
     "two files to stdout": (["a.json", "b.json", "-o", "-"], 2, "this makes 2"),
     "unknown focus": (["a.json", "b.json", "--focus", "zz"], 2, "nothing in this graph is called 'zz'"),
 }

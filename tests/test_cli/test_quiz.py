@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from autograd_tour import save, trace
+from autograd_tour import lessons, save, trace
 from autograd_tour.cli.group import cli
+from autograd_tour.lessons.base import Lesson
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph
 
@@ -125,9 +126,22 @@ def test_a_run_of_which_nothing_can_be_asked_says_so(tmp_path):
     assert "nothing to ask" in result.stderr
 
 
-@pytest.mark.parametrize("target", ["thermometre", "nofile.json", "training"])
+@pytest.mark.parametrize("target", ["thermometre", "nofile.json", "net.py"])
 def test_what_is_no_program_is_refused(target):
     assert quiz(target).exit_code == 2
+
+
+def test_a_lesson_that_is_no_program_says_so(monkeypatch):
+    class Reading(Lesson):
+        name, summary = "reading", "nothing to run"
+
+        def files(self, settings):
+            return {}
+
+    monkeypatch.setattr(lessons, "registry", lambda: {"reading": Reading()})
+    result = quiz("reading")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: reading is no single program, so it has no graph\nhint: ")
 
 
 def test_control_characters_of_a_program_reach_no_terminal(tmp_path):

@@ -14,6 +14,7 @@ from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
+from tests.programs import training
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,38 @@ def test_only_endings_that_can_be_saved_are_offered_and_all_files_are_counted(gr
     assert "-jupyterquiz.json" in caught.value.hint
     with pytest.raises(UsageError, match=r"trace-answer\.svg\. "):
         tour.save(graph, tmp_path / "x-quiz.json")
+
+
+@pytest.fixture(scope="module")
+def run():
+    return tour.follow(training.hand)
+
+
+def test_a_run_is_its_own_picture_a_report_or_a_trace(run, tmp_path):
+    svg = tour.save(run, tmp_path / "x.svg").read_text()
+    assert "update by hand" in svg
+    assert svg == tour.svg(run) == tour.svg(Trace(run.graphs[0], None, run), view="run")
+    assert tour.save(run, tmp_path / "x.svg", view="graph").read_text() == tour.svg(run.graphs[0])
+    assert tour.save(run, tmp_path / "x.txt").read_text() == tour.report(run)
+    read = tour.loads(tour.save(run, tmp_path / "x.json").read_text())
+    assert (read.graph, read.run) == (run.graphs[0], run)
+    assert read.ledger.policies == ("program",)
+    assert read.ledger.calls == 3
+    for ending in ("png", "pdf"):
+        assert tour.save(run, tmp_path / f"x.{ending}").read_bytes()
+
+
+def test_a_run_as_a_graph_is_its_first_and_no_graph_is_a_run(run, tmp_path):
+    assert tour.save(run, tmp_path / "x.dot").read_text() == tour.dot(run.graphs[0])
+    with pytest.raises(UsageError, match=r"a run cannot be written as \.dot"):
+        tour.save(run, tmp_path / "x.dot", view="run")
+    with pytest.raises(UsageError, match="has no run") as caught:
+        tour.save(run.graphs[0], tmp_path / "x.svg", view="run")
+    assert caught.value.hint
+    assert not (tmp_path / "x.svg").exists()
+
+
+def test_a_ledger_beside_a_trace_leaves_its_run_there(run, ledger, tmp_path):
+    trace = Trace(run.graphs[0], None, run)
+    read = tour.loads(tour.save(trace, tmp_path / "x.json", ledger=ledger).read_text())
+    assert (read.ledger, read.run) == (ledger, run)

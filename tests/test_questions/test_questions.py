@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from autograd_tour import accumulate, trace
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.questions import Question, ask, judge, order, read_number
-from autograd_tour.questions.base import Run
+from autograd_tour.questions.base import Subject
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
@@ -308,7 +308,9 @@ def test_what_runs_next_is_asked_without_going_through_all_pairs_of_nodes():
     ids = [Counted(f"n{i}") for i in range(count)]
     nodes = tuple(Node(name, "operation", op=f"x * {name}", grad_fn="MulBackward0", slots=1) for name in ids)
     edges = tuple(Edge(ids[0], name, "gradient", (0, 0)) for name in ids[1:])
-    run = Run(Graph(nodes, edges, passes=(BackwardPass(tuple(Step(name, (None,)) for name in ids)),)), None)
+    subject = Subject(
+        Graph(nodes, edges, passes=(BackwardPass(tuple(Step(name, (None,)) for name in ids)),)), None
+    )
     Counted.lookups = 0
-    assert len(list(order.questions(run))) == 2
+    assert len(list(order.questions(subject))) == 2
     assert Counted.lookups < 40 * count

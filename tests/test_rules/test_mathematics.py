@@ -6,12 +6,12 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from test_rules_hold import every_form
 
 from autograd_tour.record.rule import Constant, Symbol, Words, apply
 from autograd_tour.rules.mathematics import equation, latex, mathml
 from autograd_tour.rules.node import NodeView, Operand
 from autograd_tour.rules.table import rule
+from tests.test_rules.test_rules_hold import every_form
 
 pytestmark = pytest.mark.xdist_group("rules")
 

@@ -30,6 +30,14 @@ LARGEST = 300.0
 """Of larger numbers the exponential overflows where torch subtracts the maximum first."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_stays_alive() -> Iterator[None]:
+    """Lets go of thousands of tensors, which tests of the tracer would come across again and again."""
+    yield
+    for collected in (live_nodes, nodes, forms):
+        collected.cache_clear()
+
+
 @cache
 def nodes(kind: str) -> tuple[LiveNode, ...]:
     return tuple(node for node in live_nodes().get(kind, []) if _moderate(node))

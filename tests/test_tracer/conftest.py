@@ -11,8 +11,8 @@ import pytest
 import torch
 import torch._dynamo  # a compiled program loads it, and it is large
 
-# After every test the collector looks through all there is, as the tracer does in many: not through the
-# libraries too, which hold no tensor of a test and are never garbage.
+# The tracer looks through all live objects, in nearly every test: not through the libraries too, which
+# hold no tensor of a test and are never garbage.
 gc.collect()
 gc.freeze()
 
@@ -37,4 +37,4 @@ def _fixed_seed_and_no_leftovers() -> Iterator[None]:
     yield
     assert [len(kind) for kind in kinds] == before, "a module hook was left behind"
     assert torch._C._len_torch_function_stack() == 0, "a mode was left behind"
-    gc.collect()
+    gc.collect(1)  # what the test made: all that lives would take far longer than most tests

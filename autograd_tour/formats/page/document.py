@@ -69,7 +69,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
-    questions = ask(Trace(outer_view.graph, ledger))
+    questions = ask(replace(trace, graph=outer_view.graph))
     book = _seen(ledger, outer_view.graph) if ledger is not None else None
     twin = report(outer_view.graph, book, trace.run, title=name)
     if len(twin) > LONGEST_TWIN:

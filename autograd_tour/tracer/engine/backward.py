@@ -176,8 +176,9 @@ def explain(error: BaseException, *, fresh: bool) -> ProgramError:
     text = message_of(error)
     if "second time" in text and fresh:
         return ProgramError(
-            "the program called backward itself, which freed the graph of the loss it returned",
-            "Return the loss before backward is called, or follow(program), which tells what it does",
+            "the program differentiated its loss itself, which freed the graph of what it returned",
+            "Return the loss before that, or differentiate with retain_graph=True. A program that calls "
+            "loss.backward() is followed as it is by autograd-tour render and by tour.follow()",
         )
     if "second time" in text:
         return ProgramError(

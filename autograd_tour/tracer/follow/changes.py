@@ -7,10 +7,12 @@ runs around its step.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -80,9 +82,10 @@ class ProgramChanges:
         if name == "_record_function_enter_new":
             zeroing = isinstance(args[0], str) and args[0].startswith(_ZEROING)
             return Heard("zeroing", []) if zeroing else None
-        if name == "__set__":
+        if name in ("__set__", "__delete__"):
             return self._before_setting(func.__self__.__name__, args)
-        targets = tensors_among(args[:1]) + tensors_among([kwargs.get("out")])
+        named = [kwargs.get(key) for key in ("out", "tensor", "input")]  # torch.nn.init names its tensor
+        targets = tensors_among([*args[:1], *named])
         with torch._C.DisableTorchFunction():
             targets = [item for item in targets if item.grad_fn is None or not torch.is_grad_enabled()]
             if name == "requires_grad_" or not targets:
@@ -91,12 +94,18 @@ class ProgramChanges:
             if self._steps and kind is None:
                 return None  # the optimizer's own affair, told when its step is done
             self._originals.before_change(targets)
+            for item in targets:
+                leaf = self._originals.leaf_of(item)
+                if leaf is not None:
+                    self._tracks.add(leaf)  # from before it changes for the first time
             return self._about(kind, [self._tracks.belonging(item) for item in targets])
 
     def _before_setting(self, attribute: str, args: Any) -> Heard | None:
         target, value = args[0], args[1] if len(args) > 1 else None
         if attribute not in ("grad", "data") or not isinstance(target, Tensor):
             return None
+        if attribute == "grad" and value is not None and value is target.grad:
+            return None  # the end of `p.grad /= 2`, which was heard already
         with torch._C.DisableTorchFunction():
             if attribute == "data":
                 self._originals.before_change([target])
@@ -127,8 +136,14 @@ class ProgramChanges:
                 if kind == "zeroing" and belonging.part == "value":
                     kind = "update"
                 self._tracks.written(belonging)
-                change = LeafChange(belonging.leaf, facts, self._tracks.facts(belonging))
-                self._log.last(kind, spot).add(change)
+                after = self._tracks.facts(belonging)
+                if kind == "zeroing" or not _same(facts, after):
+                    self._log.last(kind, spot).add(LeafChange(belonging.leaf, facts, after))
+
+    def draws(self, generator: Any) -> None:
+        """A call is about to draw random numbers from ``generator``."""
+        if isinstance(generator, torch.Generator):
+            self._originals.before_draw(generator)
 
     def result(self, frame: FrameType, result: Any) -> None:
         """A call gave ``result``: maybe it is what the name of a leaf stands for from now on."""
@@ -229,6 +244,13 @@ def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
     return Spot(site.spot, site.frame, "" if call.startswith("_") else call)
 
 
+def _same(before: TensorFacts | None, after: TensorFacts | None) -> bool:
+    """Whether two facts of one tensor differ in nothing but how often it was changed in place."""
+    if before is None or after is None:
+        return before is after
+    return replace(before, version=0) == replace(after, version=0)
+
+
 def _kind(belonging: Belonging, spot: Spot) -> EventKind:
     if belonging.part == "value":
         return "update"
@@ -236,17 +258,29 @@ def _kind(belonging: Belonging, spot: Spot) -> EventKind:
 
 
 def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
-    """The settings of the first group of parameters, as far as they are numbers."""
-    group = optimizer.param_groups[0]
+    """Its settings as far as they are numbers; where groups of parameters differ, that of each group."""
+    by_group = [dict(_numbers(group)) for group in optimizer.param_groups]
     settings: list[tuple[str, Number]] = []
+    for name in dict.fromkeys(name for numbers in by_group for name in numbers):
+        values = [numbers.get(name) for numbers in by_group]
+        if all(value == values[0] for value in values):
+            settings.append((name, values[0] or 0))
+        else:
+            settings += [
+                (f"{name} of group {n}", value) for n, value in enumerate(values, 1) if value is not None
+            ]
+    return tuple(settings)
+
+
+def _numbers(group: dict[str, Any]) -> Iterator[tuple[str, Number]]:
     for name in _SETTINGS:
         value = group.get(name)
         if isinstance(value, Tensor) and value.numel() == 1:
             value = value.item()
         if isinstance(value, tuple):
-            settings += [(f"{name}[{n}]", float(item)) for n, item in enumerate(value)]
+            yield from ((f"{name}[{n}]", float(item)) for n, item in enumerate(value))
         elif isinstance(value, bool):
-            settings += [(name, value)] if value else []
+            if value:
+                yield name, value
         elif isinstance(value, int | float) and (value or name == "lr"):
-            settings.append((name, value))
-    return tuple(settings)
+            yield name, value

@@ -86,7 +86,9 @@ def _known(value: float) -> Number | None:
 
 
 def _number(loss: Tensor | None) -> float:
-    return _UNKNOWN if loss is None or loss.is_complex() else float(loss.item())
+    if loss is None or loss.is_complex() or loss.is_meta:
+        return _UNKNOWN
+    return float(loss.item())
 
 
 def _norms(grads: Sequence[Tensor | None]) -> list[float]:

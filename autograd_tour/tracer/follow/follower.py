@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -73,6 +74,7 @@ class Follower:
         changes = ProgramChanges(self.record, request.recorder, self.tracks, self.log, originals)
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
+        self._computed: set[int] = set()
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
@@ -99,6 +101,7 @@ class Follower:
     def _replaced(self) -> Iterator[None]:
         method, function = Tensor.backward, torch.autograd.backward
 
+        @wraps(method)
         def of_tensor(
             tensor: Tensor,
             gradient: Any = None,
@@ -109,29 +112,31 @@ class Follower:
             def call() -> None:
                 method(tensor, gradient, retain_graph, create_graph, inputs)  # type: ignore[no-untyped-call]
 
-            self._backward(tensor, gradient, bool(retain_graph or create_graph), call)
+            self._backward(tensor, gradient, bool(retain_graph), create_graph, call)
 
+        @wraps(function)
         def of_tensors(
             tensors: Any,
             grad_tensors: Any = None,
             retain_graph: bool | None = None,
             create_graph: bool = False,
-            **others: Any,
+            grad_variables: Any = None,
+            inputs: Any = None,
         ) -> None:
             if self._busy:  # a method of a tensor calls this function
-                function(tensors, grad_tensors, retain_graph, create_graph, **others)
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
                 return
 
             def call() -> None:
-                function(tensors, grad_tensors, retain_graph, create_graph, **others)
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
 
-            self._backward(tensors, grad_tensors, bool(retain_graph or create_graph), call)
+            self._backward(tensors, grad_tensors, bool(retain_graph), create_graph, call)
 
         handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
-        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign, assignment]
+        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -149,8 +154,17 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
-    def _backward(self, outputs: Any, gradients: Any, retained: bool, call: Callable[[], None]) -> None:
-        if self._busy or OURS.running or threading.get_ident() != self._thread or is_dynamo_compiling():
+    def _backward(
+        self, outputs: Any, gradients: Any, retained: bool, creates_graph: bool, call: Callable[[], None]
+    ) -> None:
+        # One that makes a graph is a part of the forward pass of what is computed from .grad.
+        if (
+            creates_graph
+            or self._busy
+            or OURS.running
+            or threading.get_ident() != self._thread
+            or is_dynamo_compiling()
+        ):
             call()
             return
         backward = BackwardCall(outputs, gradients, call)
@@ -170,15 +184,19 @@ class Follower:
         if heard:
             self.listening.pause()
         self.originals.before_backward()
-        if heard and self._in_full(number):
-            spot = spot_of(frame, self.record)
-            place = spot.number
-            self._in_detail(backward, retained, spot)
-        else:
-            place = self.record.sites.number(frame)
-            backward.call()
+        try:
+            if heard and self._in_full(number):
+                self._in_detail(backward, retained, spot_of(frame, self.record))
+            else:
+                backward.call()
+        except BaseException:
+            self.log.backward_calls -= 1  # the program may go on without it
+            if heard:
+                self.listening.start()
+            raise
         with torch._C.DisableTorchFunction():
-            self.courses.add(place, number, backward.loss, self.tracks.items)
+            spot = self.record.sites.number(frame)
+            self.courses.add(spot, number, backward.loss, self.tracks.items)
         # What follows up to the next backward belongs to this one or to the next.
         if (self._in_full(number) or self._in_full(number + 1)) and not self.log.full:
             self.listening.start()
@@ -191,6 +209,8 @@ class Follower:
             skeleton = backward.walked()
             try:
                 inner = self._meet_leaves(skeleton)
+                # Not all that changes them can be heard: numpy writes into their memory.
+                self.originals.before_change(track.tensor for track in self.tracks.items)
                 loss = None if backward.loss is None else self.request.recorder.measure(backward.loss)
                 forward = self.log.begin("forward", self._maker(backward))
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)
@@ -198,7 +218,7 @@ class Follower:
                 skeleton.release()
                 raise
         event = self.log.begin("backward", spot)
-        self.log.add(forward)
+        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr() + 1
         self.log.inside.append("backward")
         self._telling = True  # an optimizer may step in a hook
         try:
@@ -212,6 +232,9 @@ class Follower:
             for change in deposits.changes():
                 event.add(change)
         self.tracks.grads_moved()
+        if computed not in self._computed:  # a graph that was kept has been told
+            self._computed.add(computed)
+            self.log.insert(forward, computed)
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained = retained

@@ -20,30 +20,36 @@ class Originals:
 
     def __init__(self, live: LiveTensors) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
-        self._leaves: list[tuple[Tensor, Tensor | None, bool]] = []
+        self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
+        self._version_of: dict[int, int] = {}
         self._present: dict[int, weakref.ref[Tensor]] = {}
         self._storages: dict[int, Tensor] | None = None
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
-        self._stepped: dict[int, list[tuple[int, int]]] = {}
-        self._optimizers: dict[int, tuple[Optimizer, list[dict[str, Any]], dict[Any, Any]]] = {}
-        self._stateful: list[tuple[Any, dict[str, Any]]] | None = None
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
-        self._live = live
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
+        self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
+        seen: dict[int, Container] = {}
+        stateful = [item for reference in live.stateful if (item := reference()) is not None]
+        self._stateful = [noted(vars(item), seen) for item in stateful]
+        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
 
     def _note(self, tensor: Tensor) -> None:
         try:
             if tensor.is_inference():
                 return
-            self._versions.append((weakref.ref(tensor), tensor._version))
-            self._present[id(tensor)] = self._versions[-1][0]
-            if not tensor._is_view() and tensor.is_leaf and (tensor.requires_grad or tensor.grad is not None):
-                self._leaves.append((tensor, tensor.grad, tensor.requires_grad))
+            reference = weakref.ref(tensor)
+            self._version_of[id(tensor)] = tensor._version
+            self._versions.append((reference, tensor._version))
+            self._present[id(tensor)] = reference
+            # Of a view that autograd follows this is not asked: torch would make its node anew.
+            followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
+            if not followed and tensor.is_leaf:
+                self._leaves.append((reference, tensor.grad, tensor.requires_grad))
         except (RuntimeError, AttributeError, ReferenceError):
             return  # a tensor that cannot be asked cannot be changed by training either
 
@@ -51,6 +57,11 @@ class Originals:
         """Whether ``tensor`` was there before."""
         reference = self._present.get(id(tensor))
         return reference is not None and reference() is tensor
+
+    def leaf_of(self, tensor: Tensor) -> Tensor | None:
+        """The leaf of before that ``tensor`` is, or a look at its memory; ``None`` if it is not trained."""
+        owner = tensor if self.has(tensor) else self._owner(tensor)
+        return owner if owner is not None and owner.is_leaf and owner.requires_grad else None
 
     def before_change(self, tensors: Iterable[Tensor]) -> None:
         """The contents of ``tensors`` are about to change, or those of what they are views of."""
@@ -68,25 +79,17 @@ class Originals:
         self._grads_noted = True
         with torch._C.DisableTorchFunction(), torch.no_grad():
             for _, grad, _ in self._leaves:
-                if grad is not None and id(grad) not in self._grads:
+                if grad is not None and id(grad) not in self._grads and id(grad) not in self._contents:
                     self._grads[id(grad)] = grad, grad.detach().clone()
+
+    def before_draw(self, generator: torch.Generator) -> None:
+        """Random numbers are about to be drawn from ``generator``."""
+        if id(generator) not in self._generators:
+            self._generators[id(generator)] = generator, generator.get_state()
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
-        parameters = _parameters(optimizer)
-        # In a long training this runs for each step: parameters that lie where they lay have been copied.
-        lying = [(id(parameter), storage_of(parameter)) for parameter in parameters]
-        if self._stepped.get(id(optimizer)) != lying:
-            self.before_change(parameters)
-            self._stepped[id(optimizer)] = lying
-        if id(optimizer) in self._optimizers:
-            return
-        with torch._C.DisableTorchFunction(), torch.no_grad():
-            groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
-            self._optimizers[id(optimizer)] = optimizer, groups, _copy(dict(optimizer.state))
-        if self._stateful is None:
-            objects = [item for reference in self._live.stateful if (item := reference()) is not None]
-            self._stateful = [(item, _copy(item.state_dict())) for item in objects]
+        self.before_change(_tensors([optimizer.param_groups, optimizer.state.values()]))
 
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
@@ -95,44 +98,46 @@ class Originals:
         """
         with torch._C.DisableTorchFunction(), torch.no_grad():
             unheard = list(self._changed_unheard(spared))
-            self._restore_optimizers()
-            for tensor, data, content in self._contents.values():
+            for container in self._stateful:
+                container.restore()
+            # The last first: memory that two of them share is then as the earlier one knew it.
+            for tensor, data, content in reversed(list(self._contents.values())):
                 if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
+                self._restore_version(tensor)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
-            for leaf, had, wanted in self._leaves:
-                if leaf.grad is not had:
-                    leaf.grad = had
-                if leaf.requires_grad is not wanted and leaf.is_leaf:
-                    leaf.requires_grad_(wanted)
+            for generator, state in self._generators.values():
+                generator.set_state(state)
+            self._restore_leaves()
+            for owned, items in self._owned:
+                if list(map(id, owned.values())) != list(map(id, items.values())):
+                    owned.clear()
+                    owned.update(items)
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
         return unheard
 
-    def _restore_optimizers(self) -> None:
-        for optimizer, groups, state in self._optimizers.values():
-            del optimizer.param_groups[len(groups) :]
-            for group, settings in zip(optimizer.param_groups, groups, strict=True):
-                group.clear()
-                group.update(settings)
-            optimizer.state.clear()
-            optimizer.state.update(state)
-        for item, state in self._stateful or ():
-            if not _equal(item.state_dict(), state):
-                item.load_state_dict(state)
+    def _restore_version(self, tensor: Tensor) -> None:
+        """Its contents are as they were, so a graph from before that saved it holds again."""
+        version = self._version_of.get(id(tensor))
+        if version is not None and self.has(tensor):
+            torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))
+
+    def _restore_leaves(self) -> None:
+        for reference, had, wanted in self._leaves:
+            leaf = reference()
+            if leaf is None or not leaf.is_leaf:
+                continue
+            if leaf.requires_grad is not wanted:
+                leaf.requires_grad_(wanted)
+            if leaf.grad is not had:
+                leaf.grad = had
 
     def _changed_unheard(self, spared: Iterable[Tensor]) -> Iterator[Tensor]:
-        owned = [_tensors(optimizer.state.values()) for optimizer, _, _ in self._optimizers.values()]
-        owned += [_tensors(vars(item).values()) for item, _ in self._stateful or ()]
-        done = {
-            *self._contents,
-            *self._grads,
-            *map(id, spared),
-            *(id(item) for items in owned for item in items),
-        }
+        done = {*self._contents, *self._grads, *map(id, spared)}
         for reference, version in self._versions:
             item = reference()
             if item is None or id(item) in done or item._version == version:
@@ -151,6 +156,11 @@ class Originals:
         return self._storages.get(storage_of(tensor))
 
 
+def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
+    """The parameters and the parts that a module has of its own, by name."""
+    return [vars(module)[kind] for kind in ("_parameters", "_modules") if vars(module).get(kind) is not None]
+
+
 def storage_of(tensor: Tensor) -> int:
     """Where the memory of ``tensor`` begins; 0 if it has none of its own."""
     try:
@@ -159,19 +169,44 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
-def _parameters(optimizer: Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+class Container:
+    """A list or dict as it is now: its items, and those of the containers among them."""
+
+    def __init__(self, value: list[Any] | dict[Any, Any]) -> None:
+        self.value = value
+        self.items: dict[Any, Any] = {}
+        self._restored = False
+
+    def restore(self) -> Any:
+        """The same object, with the items it had."""
+        if self._restored:  # it contains itself
+            return self.value
+        self._restored = True
+        items = {
+            key: item.restore() if isinstance(item, Container) else item for key, item in self.items.items()
+        }
+        if isinstance(self.value, dict):
+            self.value.clear()
+            self.value.update(items)
+        else:
+            self.value[:] = items.values()
+        return self.value
 
 
-def _copy(value: Any) -> Any:
-    """A copy of nested state; the keys, which may be parameters, stay themselves."""
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_copy, value)) if type(value) in (list, tuple) else value
-    return value
+DEEPEST = 20
+"""Containers inside each other that are looked into: no optimizer has more."""
+
+
+def noted(value: Any, seen: dict[int, Container], depth: int = 0) -> Any:
+    """What :meth:`Container.restore` needs of a container; anything else is itself."""
+    if not (isinstance(value, dict) or type(value) is list) or depth > DEEPEST:
+        return value
+    container = seen.get(id(value))
+    if container is None:
+        container = seen[id(value)] = Container(value)
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        container.items = {key: noted(item, seen, depth + 1) for key, item in pairs}
+    return container
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -182,14 +217,3 @@ def _tensors(value: Any) -> list[Tensor]:
         return []
     items = value.values() if isinstance(value, dict) else value
     return [tensor for item in items for tensor in _tensors(item)]
-
-
-def _equal(value: Any, other: Any) -> bool:
-    """Whether two nested states are the same."""
-    if isinstance(value, Tensor) or isinstance(other, Tensor):
-        return isinstance(value, Tensor) and isinstance(other, Tensor) and torch.equal(value, other)
-    if isinstance(value, dict) and isinstance(other, dict):
-        return value.keys() == other.keys() and all(_equal(value[key], other[key]) for key in value)
-    if isinstance(value, list | tuple) and isinstance(other, list | tuple):
-        return len(value) == len(other) and all(map(_equal, value, other))
-    return bool(value == other)

@@ -1,0 +1,101 @@
+"""verify(): the one entry. A program goes in, or a record; how it holds comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from torch import Tensor
+
+from autograd_tour.checks import differences, gradients, likeness, sums
+from autograd_tour.checks.saved import verify_saved
+from autograd_tour.checks.subject import RerunError, Subject, aligned, rerun
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
+from autograd_tour.record.verification import Check, CheckName, Skipped, Verification
+from autograd_tour.tracer.listen.failures import first_line
+from autograd_tour.tracer.listen.names import caller_namespaces
+from autograd_tour.tracer.listen.run import modules_in_sight
+from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.recording import Request
+from autograd_tour.tracer.surroundings import ONE_AT_A_TIME, random_state_restored, switches_restored
+from autograd_tour.tracer.trace import traced
+
+__all__ = ["verify"]
+
+
+def verify(
+    program: Any,
+    *args: Any,
+    record: Graph | Trace | None = None,
+    gradient: Any = None,
+    elements: int = differences.ELEMENTS,
+    ceiling: float = 256,
+    names: Mapping[str, Tensor] | None = None,
+) -> Verification:
+    """Hold a record against everything that does not depend on it.
+
+    Four checks, each ``ok``, ``differs`` or ``skipped`` with a reason:
+
+    - ``torchviz``: nodes, edges and leaves are those that torchviz draws of the same loss;
+    - ``autograd``: the gradients of all leaves are, bit for bit, those of :func:`torch.autograd.grad` in a
+      run that nobody listens to;
+    - ``differences``: what backward computes is what central differences of the loss say, in float64;
+    - ``sums``: what was sent along the edges adds up to what each node received, and ``.grad`` before and
+      what is added to ``.grad`` after.
+
+    Args:
+        program: a callable that returns a loss, or a loss that exists, which cannot run again; or a record
+            alone, for which only the sums can be checked.
+        *args: what the callable is called with.
+        record: a record of this program to be held; without it the program is traced now, with all elements.
+        gradient: what the backward of a non-scalar starts with, as in :func:`autograd_tour.trace`.
+        elements: how many elements of the leaves are moved one at a time for the differences.
+        ceiling: MB that the elements of the trace may take in memory.
+        names: names for tensors, as in :func:`autograd_tour.trace`.
+
+    The program runs again for each check, and twice for each element. Random states, ``.grad``
+    and buffers of modules are as found afterwards; what the program itself keeps from one run to the next is
+    that of its last run, which may be one in float64.
+
+    Raises:
+        ProgramError: as for :func:`autograd_tour.trace`.
+        UsageError: as there.
+    """
+    if isinstance(program, (Graph, Trace)):
+        return verify_saved(program if isinstance(program, Trace) else Trace(program))
+    request = Request(program, args, names, caller_namespaces(1), Recorder(None, ceiling))
+    with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
+        if record is None:
+            record = traced(request, gradient=gradient)
+        trace = record if isinstance(record, Trace) else Trace(record)
+        subject = Subject(trace.graph, program, args, gradient, trace.ledger)
+        return Verification(
+            (
+                _run("torchviz", likeness.check, subject),
+                _run("autograd", gradients.check, subject),
+                _run("differences", lambda subject: differences.check(subject, elements), subject),
+                _run("sums", _sums, subject),
+            )
+        )
+
+
+def _run(name: CheckName, check: Callable[[Subject], Check], subject: Subject) -> Check:
+    if subject.graph.compared:
+        return Check(name, "skipped", Skipped("compared"))
+    try:
+        return check(subject)
+    except RerunError as error:
+        return Check(name, "skipped", Skipped("failed", first_line(error)))
+
+
+def _sums(subject: Subject) -> Check:
+    hooked: frozenset[str] = frozenset()
+    with suppress(RerunError), rerun(subject) as run:
+        hooked = frozenset(
+            node
+            for node, fn in aligned(subject.graph, run.outputs).items()
+            if getattr(getattr(fn, "variable", None), "_post_accumulate_grad_hooks", None)
+        )
+    return sums.check(Trace(subject.graph, subject.ledger), started=subject.gradient is None, hooked=hooked)

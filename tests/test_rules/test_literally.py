@@ -1,0 +1,248 @@
+"""Rules read literally: what torch sends where a formula is no number, and words that are to be exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_wording import told
+
+import autograd_tour as tour
+from autograd_tour.rules.wording import short
+
+MATRIX = ("A", (3, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "grad_fn", "slot", "inputs", "attributes"),
+    [
+        ("× (0 if e = 0 else e·b^(e − 1))", "PowBackward1", 0, ["b", "e"], {}),
+        ("× (0 if b = 0 and e ≥ 0 else b^e·ln(b))", "PowBackward1", 1, ["b", "e"], {}),
+        ("× (0 if x = 0 and x ≥ 0 else x^x·ln(x))", "PowBackward1", 1, ["x", "x"], {}),
+        ("× (0 if s ≥ 0 else 0^s·ln(0))", "PowBackward2", 0, ["s"], {"self": 0.0}),
+        ("× 2^s·ln(2)", "PowBackward2", 0, ["s"], {"self": 2.0}),
+        ("× ((x − mean(x))/(3y); 0 at 0)", "StdBackward0", 0, ["x"], {"result": "y"}),
+        ("× (b/(a² + b²); 0 at 0)", "Atan2Backward0", 0, ["a", "b"], {}),
+        ("× (−a/(a² + b²); 0 at 0)", "Atan2Backward0", 1, ["a", "b"], {}),
+        ("Σ g·((a − b)/d; 0 at 0) over the pairs", "CdistBackward0", 0, ["a", "b"], {"p": 2.0, "result": "d"}),
+        ("× (p − t)/max(p(1 − p), 1e−12)", "BinaryCrossEntropyBackward0", 0, ["p", "t"], {"reduction": 0}),
+        ("Σ of g from here on · the product of x up to there without its own", "CumprodBackward0", 0, ["x"], {"dim": 0}),
+        ("not handed on: a count has no slope", "LinalgVectorNormBackward0", 0, ["x"], {"ord": 0.0}),
+        ("not handed on: a count has no slope", "DistBackward0", 1, ["a", "b"], {"p": 0.0}),
+        ("× 1[upper triangle from diagonal 1]", "TriuBackward0", 0, [MATRIX], {"diagonal": 1}),
+        ("× 1[lower triangle]", "TrilBackward0", 0, [MATRIX], {"diagonal": 0}),
+        ("slice g[1:3]", "SliceScatterBackward0", 1, [("x", (5,)), ("y", (2,))], {"dim": 0, "start": 1, "end": 3, "step": 1, "result": ("", (5,))}),
+    ],
+)  # fmt: skip
+def test_what_torch_sends_where_a_formula_is_no_number(text, grad_fn, slot, inputs, attributes) -> None:
+    assert told(grad_fn, slot, *inputs, **attributes) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "attributes"),
+    [
+        ("× −1 at the target", 2.0, {"reduction": 2, "ignore_index": -100}),
+        ("× −1 at the target, 0 where it is 2", 1.0, {"reduction": 2, "ignore_index": 2}),
+        ("× −1 at the target, 0 where it is −100", 0.0, {"reduction": 0, "ignore_index": -100}),
+        ("× −1/2 at the target", 2.0, {"reduction": 1, "ignore_index": 1}),
+        ("× −1 at the target, 0 where it is −100", 1.0, {"reduction": 1, "ignore_index": -100}),
+    ],
+)
+def test_an_ignored_target_is_told_where_there_may_be_one(text: str, total: float, attributes: Any) -> None:
+    saved = {"target": "t"}
+    assert told("NllLossBackward0", 0, ("x", (2, 3)), saved=saved, total_weight=total, **attributes) == text
+
+
+@pytest.mark.parametrize("how", ["mean", "prod", "amax", "amin"])
+def test_what_is_left_out_of_a_reduction_gets_nothing(how: str) -> None:
+    def loss() -> torch.Tensor:
+        x = torch.tensor([3.0, 4.0], requires_grad=True)
+        return torch.scatter_reduce(x, 0, torch.tensor([0, 0]), torch.ones(2), how, include_self=False).sum()
+
+    graph = tour.trace(loss)
+    (edge,) = (e for e in graph.select("gradient") if graph.node(e.src).grad_fn == "ScatterReduceBackward0")
+    assert short(edge.rule) == "0 at the indices"
+    assert graph.steps[edge.src][1].sent[0].first == (0.0, 1.0)
+
+
+def test_an_equal_that_was_left_out_counts_all_the_same() -> None:
+    x, s = torch.tensor([5.0], requires_grad=True), torch.tensor([5.0, 1.0], requires_grad=True)
+    torch.scatter_reduce(x, 0, torch.tensor([0, 0]), s, "amax", include_self=False).sum().backward()
+    assert s.grad.tolist() == [0.5, 0.0]
+    text = told(
+        "ScatterReduceBackward0", 1, ("x", (1,)), ("s", (2,)), reduce="amax", dim=0, include_self=False
+    )
+    assert text == "to the maximum of those that met, shared on ties, what was left out counts"
+
+
+def test_a_window_over_the_border_counts_padding_where_it_was_told_to() -> None:
+    sizes = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (1, 1), "ceil_mode": True}
+    image = [("x", (1, 1, 5, 5))], {"result": ("", (1, 1, 3, 3))}
+    counted = told("AvgPool2DBackward0", 0, *image[0], **image[1], **sizes, count_include_pad=True)
+    assert counted == "÷ the elements in each window, padding counted"
+    left_out = told("AvgPool2DBackward0", 0, *image[0], **image[1], **sizes, count_include_pad=False)
+    assert left_out == "÷ the elements in each window"
+
+
+def test_the_forward_of_a_loss_says_what_it_ignores() -> None:
+    def loss() -> torch.Tensor:
+        x = torch.tensor([[0.5, -1.5], [1.0, 3.0]], requires_grad=True)
+        t = torch.tensor([0, 1])
+        return F.nll_loss(x, t, ignore_index=1, reduction="sum") + F.nll_loss(x, t)
+
+    notes = [short(node.fused) for node in tour.trace(loss).nodes if node.fused is not None]
+    assert notes == ["Σ (−picked(x, t; 0 at 1))", "mean(−picked(x, t))"]
+
+
+def test_a_triangular_system_is_that_of_its_triangle() -> None:
+    given = {"result": ("x", (3, 1)), "left": True}
+    text = told(
+        "LinalgSolveTriangularBackward0", 1, MATRIX, ("b", (3, 1)), upper=False, unitriangular=False, **given
+    )
+    assert text == "solve(tril(A)ᵀ, g)"
+    text = told(
+        "LinalgSolveTriangularBackward0", 0, MATRIX, ("b", (3, 1)), upper=True, unitriangular=True, **given
+    )
+    assert text == "triu(−(s @ xᵀ), 1), s = solve(triu(A, 1)ᵀ, g, 1 on the diagonal)"
+
+
+def test_grouped_heads_are_repeated_forward_and_summed_back() -> None:
+    q, k, v = ("q", (1, 4, 3, 4)), ("k", (1, 2, 3, 4)), ("v", (1, 2, 3, 4))
+    node = "ScaledDotProductFlashAttentionForCpuBackward0"
+    texts = [told(node, slot, q, k, v, result=("y", (1, 4, 3, 4)), scale=1.0) for slot in range(3)]
+    weights = "softmax(q @ repeat_interleave(k, 2)ᵀ)"
+    assert texts[2] == f"{weights}ᵀ @, Σ over groups of 2 heads"
+    where = f", u = g @ repeat_interleave(v, 2)ᵀ, P = {weights}"
+    assert texts[1] == f"Σ over groups of 2 heads of (P·(u − Σ P·u))ᵀ @ q{where}"
+    assert texts[0] == f"P·(u − Σ P·u) @ repeat_interleave(k, 2){where}"
+
+
+def test_eigenvectors_are_called_so_where_the_program_has_them_not() -> None:
+    text = told("LinalgEighBackward0", 0, MATRIX, result=["", ""])
+    assert text.startswith("eigenvectors @ (diag(g) ")
+    assert text.endswith(" @ eigenvectorsᵀ")
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 3.0])])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_words_of_a_margin_loss_are_its_gradient(p: int, weight: Any, reduction: str) -> None:
+    x = torch.tensor([[0.3, -0.2, 0.9], [2.0, 1.0, 1.8]], requires_grad=True)
+    t = torch.tensor([0, 0])
+    F.multi_margin_loss(x, t, p=p, margin=0.5, weight=weight, reduction=reduction).backward()
+    share = 6 if reduction == "mean" else 3
+    w = "" if weight is None else "w[target]"
+    factor = f"{w or 1}/{share}" if p == 1 else f"2{w}(0.5 − x[target] + x[c])/{share}"
+    text = told(
+        "MultiMarginLossBackward0",
+        0,
+        ("x", (2, 3)),
+        p=p,
+        margin=0.5,
+        reduction=1 if reduction == "mean" else 2,
+        saved={} if weight is None else {"weight": ""},
+    )
+    sides = "at other classes c where 0.5 − x[target] + x[c] > 0, minus their sum at the target"
+    assert text == f"× {factor} {sides}"
+    excess = 0.5 - x.detach()[:, :1] + x.detach()
+    at_others = torch.where(excess > 0, torch.ones(2, 3) if p == 1 else 2 * excess, 0) / share
+    at_others *= 1 if weight is None else weight[0]
+    at_others[:, 0] = 0
+    at_others[:, 0] = -at_others.sum(1)
+    assert torch.allclose(x.grad, at_others)
+
+
+def test_the_words_of_a_multilabel_margin_loss_are_its_gradient() -> None:
+    x = torch.tensor([[0.3, -0.2, 0.9, 2.0]], requires_grad=True)
+    F.multilabel_margin_loss(x, torch.tensor([[3, 0, -1, 1]]), reduction="sum").backward()
+    text = told("MultilabelMarginLossBackward0", 0, ("x", (1, 4)), reduction=2)
+    assert text == (
+        "for each target t: × 1/4 at other classes c where 1 − x[t] + x[c] > 0, minus their sum at t"
+    )
+    expected = torch.zeros(4)
+    for target in (3, 0):
+        for other in (1, 2):
+            if 1 - x[0, target] + x[0, other] > 0:
+                expected[other] += 1 / 4
+                expected[target] -= 1 / 4
+    assert torch.equal(x.grad[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "grad_fn", "slot", "inputs", "attributes"),
+    [
+        ("slice grad[0:4]", "CatBackward0", 0, ["a", "b"], {"dim": 0, "result": ("", (8,))}),
+        ("slice grad[:, 0]", "StackBackward0", 0, ["a", "b"], {"dim": 1, "result": ("", (4, 2))}),
+        ("slice grad[1]", "SelectScatterBackward0", 1, ["a", ("b", ())], {"dim": 0, "index": 1, "result": ("", (4,))}),
+        ("cat of all grad", "SplitBackward0", 0, ["a"], {"dim": 0}),
+        ("stack of all grad", "UnbindBackward0", 0, ["a"], {"dim": 0}),
+        ("slice grad[0:1, 0:4]", "BlockDiagBackward0", 0, ["a"], {}),
+        ("Σ grad·((a − b)/y; 0 at 0) over the pairs", "CdistBackward0", 0, ["a", "b"], {"p": 2.0, "result": "y"}),
+        ("Σ grad·sign(b − a) over the pairs", "CdistBackward0", 1, ["a", "b"], {"p": 1.0}),
+        ("Σ of grad from here on · the product of x up to there without its own", "CumprodBackward0", 0, ["x"], {"dim": 0}),
+        ("grad · the row used", "EmbeddingBagBackward0", 1, ["x", "w"], {}),
+        ("solved with Rᵀ, from grad of Q and R", "LinalgQrBackward0", 0, [MATRIX], {}),
+        ("the convolution of grad with the weight, and of the input with grad₁", "ConvolutionBackwardBackward0", 0, ["a", "b", "c"], {}),
+    ],
+)  # fmt: skip
+def test_no_rule_calls_the_gradient_g_where_the_program_has_a_g(
+    text, grad_fn, slot, inputs, attributes
+) -> None:
+    assert told(grad_fn, slot, *inputs, taken=frozenset("g"), **attributes) == text
+    assert "grad" not in told(grad_fn, slot, *inputs, **attributes).replace("gradient", "")
+
+
+def test_two_gradients_are_told_apart_where_the_program_has_a_g() -> None:
+    text = told("LinalgEighBackward0", 0, MATRIX, result=["", "V"], taken=frozenset("g"))
+    assert "diag(grad)" in text
+    assert "@ grad₁" in text
+
+
+def test_a_solution_gives_way_to_a_name_of_the_program() -> None:
+    def loss() -> torch.Tensor:
+        s = torch.tensor([[2.0, 0.5], [0.5, 3.0]], requires_grad=True)
+        return torch.linalg.solve(s, torch.ones(2, 1)).sum()
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient")]
+    assert any("s′ = solve(sᵀ, g)" in text for text in texts)
+
+
+def fused_notes(loss: Any) -> list[str]:
+    return [short(node.fused) for node in tour.trace(loss).nodes if node.fused is not None]
+
+
+def test_a_constant_weight_or_shift_stands_where_it_was_given() -> None:
+    def loss() -> torch.Tensor:
+        x = torch.tensor([[[1.0, 2.0, 5.0]]], requires_grad=True)
+        w, b, k = torch.tensor([3.0]), torch.tensor([4.0]), torch.ones(3)
+        y = F.layer_norm(x, (3,), weight=k), F.layer_norm(x, (3,), bias=k), F.group_norm(x, 1, w, b)
+        z = (
+            F.batch_norm(x, None, None, bias=b, training=True),
+            torch.lerp(b, x, b),
+            F.instance_norm(x, weight=w),
+        )
+        return sum(item.sum() for item in (*y, *z))  # type: ignore[return-value]
+
+    where = ", x̂ = (x − mean(x))/std"
+    notes = ["x̂·k", "x̂ + k", "x̂·w + b", "x̂ + b"]
+    assert fused_notes(loss) == [f"{note}{where}" for note in notes] + ["b + b(x − b)"]
+
+
+def test_words_about_pairs_and_limits_say_which_norm() -> None:
+    assert told("PdistBackward0", 0, "x", p=2.0) == "Σ over the pairs of rows, along their difference"
+    assert (
+        told("PdistBackward0", 0, "x", p=1.0) == "Σ over the pairs of rows, by the 1-norm of their difference"
+    )
+    assert told("PdistBackward0", 0, "x", p=0.0) == "× 0"
+    assert "the part along the slice" in told("RenormBackward0", 0, "x", p=2.0)
+    assert "a part by the slope of its 1-norm" in told("RenormBackward0", 0, "x", p=1.0)
+
+
+def test_a_triangular_solve_of_old_says_which_triangle() -> None:
+    node, operands = "TriangularSolveBackward0", (("b", (3, 1)), MATRIX)
+    flags: Any = {"upper": True, "transpose": False, "unitriangular": True}
+    assert told(node, 0, *operands, **flags) == "solved with the upper triangle of A, transposed"
+    assert told(node, 1, *operands, **flags).endswith("on that triangle, without the diagonal")
+    assert told(node, 0, *operands, **flags | {"transpose": True}) == "solved with the upper triangle of A"
