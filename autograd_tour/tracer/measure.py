@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from copy import copy
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,14 +15,12 @@ from torch import Tensor
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
 from autograd_tour.tracer.repeats import stored, times
+from autograd_tour.tracer.statistics import FULL_LIMIT, plain, stats_of_elements, stats_of_tensor
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
 PYTHON_LIMIT = 64
 """Up to this many elements plain Python is faster than a dozen calls into torch."""
-
-FULL_LIMIT = 100_000
-"""Above this many elements only the norm and the extremes are computed: one cheap pass each."""
 
 FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
@@ -29,20 +28,8 @@ FEW = 4
 _Block = tuple[int, int, torch.dtype]
 _State = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
-ROW, BLOCK = 4096, 64
-"""Elements of a row and rows of a block, in which large tensors are read: 1 MB of float32, as caches have."""
-
 Values = tuple[tuple[Number, ...], Number | None, Stats | None]
 _NOTHING: Values = ((), None, None)
-
-
-def plain(value: complex | float | int | bool) -> Number:
-    """A Python number as a :data:`Number`: itself, or text if JSON cannot hold it."""
-    if isinstance(value, complex):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    return value
 
 
 class Recorder:
@@ -100,7 +87,8 @@ class Recorder:
                 self.forget(gradient)
                 return None
             wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
-            return facts if count == wanted and self._take(count, gradient.dtype) else None
+            fits = count == wanted and self._take(count, gradient.dtype)
+            return copy(facts) if fits else None
 
     def forget(self, tensor: Tensor) -> None:
         """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
@@ -135,7 +123,7 @@ class Recorder:
         """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
         itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
         if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
-            return _torch_stats(dense)
+            return stats_of_tensor(dense)
         owner = original._base if original._base is not None else original
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
@@ -144,7 +132,7 @@ class Recorder:
         block = dense.data_ptr(), dense.numel(), dense.dtype
         stats = entry[2].get(block)
         if stats is None:
-            stats = entry[2][block] = _torch_stats(dense)
+            stats = entry[2][block] = stats_of_tensor(dense)
         return stats
 
 
@@ -234,11 +222,11 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
         wanted = recorder.allow(wanted, tensor.dtype)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
-        return _written(elements[:wanted]), plain(elements[-1]), _python_stats(elements)
+        return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
     head = _leading(tensor, wanted).tolist()
     tail = _last(tensor).item()
     dense = _in_memory_order(read)
-    stats = _torch_stats(dense) if recorder is None else recorder.stats(dense, original)
+    stats = stats_of_tensor(dense) if recorder is None else recorder.stats(dense, original)
     return _written(head), plain(tail), times(stats, repeats)
 
 
@@ -269,92 +257,3 @@ def _leading(tensor: Tensor, count: int) -> Tensor:
         tensor = tensor[0]
     rows = math.ceil(count / tensor[0].numel())
     return tensor[:rows].reshape(-1)[:count]
-
-
-def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:
-    if isinstance(elements[0], bool):
-        return Stats(zero=sum(not element for element in elements))
-    zero = sum(element == 0 for element in elements)
-    if isinstance(elements[0], complex):
-        norm = math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
-        nan = sum(element != element for element in elements)
-        return Stats(mean=plain(sum(elements) / len(elements)), norm=plain(norm), nan=nan, zero=zero)
-    reals = [element for element in elements if not isinstance(element, complex)]
-    if not all(map(math.isfinite, reals)):
-        return _not_finite([float(element) for element in reals], zero)
-    mean, norm = math.fsum(reals) / len(reals), math.hypot(*reals)
-    return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
-
-
-def _not_finite(reals: Sequence[float], zero: int) -> Stats:
-    nan, inf, below = sum(map(math.isnan, reals)), sum(map(math.isinf, reals)), reals.count(-math.inf)
-    if nan:
-        return Stats("nan", "nan", "nan", "nan", nan, inf, zero, below)
-    return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan, inf, zero, below)
-
-
-def _torch_stats(tensor: Tensor) -> Stats:
-    if tensor.dtype == torch.bool:
-        return Stats(zero=tensor.numel() - int(torch.count_nonzero(tensor)))
-    if tensor.is_complex():
-        norm = torch.linalg.vector_norm(tensor).item()
-        return Stats(mean=plain(tensor.mean().item()), norm=plain(norm))
-    if not tensor.is_floating_point():
-        least, most = (bound.item() for bound in torch.aminmax(tensor))
-        zero = tensor.numel() - int(torch.count_nonzero(tensor))
-        return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
-    if tensor.element_size() == 1:
-        tensor = tensor.float()  # the eight-bit types have no reductions of their own
-    if tensor.numel() > FULL_LIMIT:
-        low, high, norm = _in_blocks(tensor)
-        none = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
-    low, high = _extremes(tensor)
-    wide = tensor.double()
-    finite = math.isfinite(low) and math.isfinite(high)
-    return Stats(
-        plain(low),
-        plain(high),
-        plain(wide.sum().item() / wide.numel()),
-        plain(torch.linalg.vector_norm(wide).item()),
-        nan=0 if finite else int(torch.isnan(tensor).sum()),
-        inf=0 if finite else int(torch.isinf(tensor).sum()),
-        zero=0 if low > 0 or high < 0 else _zeros(tensor),
-        neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
-    )
-
-
-def _extremes(tensor: Tensor) -> tuple[float, float]:
-    """The least and the greatest element, NaN if one is; two passes in the cache are quicker than aminmax."""
-    return torch.amin(tensor).item(), torch.amax(tensor).item()
-
-
-def _zeros(tensor: Tensor) -> int:
-    """How many elements are 0. A sum of floats is several times as quick as a count, and exact up to here."""
-    ones = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device)
-    return int(torch.eq(tensor, 0, out=ones).sum().item())
-
-
-def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
-    """Least, greatest and norm of a large tensor, in blocks that stay in the cache: memory is read once.
-
-    The norm is that of the norms of short rows: in one go, float32 is off in the third digit after some ten
-    million elements.
-    """
-    kind = torch.float64 if tensor.dtype == torch.float64 else torch.float32
-    if not tensor.is_contiguous():
-        rows = torch.linalg.vector_norm(tensor, dim=-1, dtype=kind)
-        return *_extremes(tensor), torch.linalg.vector_norm(rows, dtype=torch.float64).item()
-    flat = tensor.view(-1)
-    rows = flat[: flat.numel() // ROW * ROW].view(-1, ROW)
-    count = len(rows) // BLOCK if tensor.is_cpu else 1
-    extremes, norms = [], []
-    for block in rows.tensor_split(max(1, count)):
-        extremes += [torch.amin(block), torch.amax(block)]
-        norms.append(torch.linalg.vector_norm(block, dim=1, dtype=kind))
-    rest = 0.0
-    if (tail := flat[rows.numel() :]).numel():
-        extremes += [torch.amin(tail), torch.amax(tail)]
-        rest = torch.linalg.vector_norm(tail, dtype=kind).item()
-    low, high = _extremes(torch.stack(extremes))
-    return low, high, math.hypot(torch.linalg.vector_norm(torch.cat(norms), dtype=torch.float64).item(), rest)

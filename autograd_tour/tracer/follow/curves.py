@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -92,17 +93,12 @@ def _number(loss: Tensor | None) -> float:
 
 def _norms(grads: Sequence[Tensor | None]) -> list[float]:
     """The norm of each gradient, :data:`_UNKNOWN` where there is none or it cannot be had."""
-    norms = [_UNKNOWN] * len(grads)
-    usual = {i: grad for i, grad in enumerate(grads) if grad is not None and _is_usual(grad)}
-    if usual:
-        each = torch._foreach_norm(list(usual.values()))
-        # Each read of a number waits for the device, unless that is the CPU.
-        together = not each[0].is_cpu and len({(norm.dtype, norm.device) for norm in each}) == 1
-        values = torch.stack(each).tolist() if together else [norm.item() for norm in each]
-        for i, value in zip(usual, values, strict=True):
-            norms[i] = value
-    return norms
+    # All are computed before one is read: to read waits for the device.
+    norms = [torch.linalg.vector_norm(grad) if _is_usual(grad) else None for grad in grads]
+    return [_UNKNOWN if norm is None else norm.item() for norm in norms]
 
 
-def _is_usual(grad: Tensor) -> bool:
+def _is_usual(grad: Tensor | None) -> TypeGuard[Tensor]:
+    if grad is None:
+        return False
     return grad.layout is torch.strided and grad.is_floating_point() and not grad.is_meta
