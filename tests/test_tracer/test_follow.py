@@ -708,4 +708,4 @@ def test_what_is_written_through_data_is_measured_anew():
         ]
         for kind in ("update", "zeroing", "step")
     }
-    assert means == {"update": [0.5, 0.5, 0.0, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}
+    assert means == {"update": [0.5, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}
