@@ -709,3 +709,15 @@ def test_what_is_written_through_data_is_measured_anew():
         for kind in ("update", "zeroing", "step")
     }
     assert means == {"update": [0.5, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}
+
+
+def test_clipping_that_clips_nothing_is_told_as_that():
+    net = nn.Linear(2, 1)
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 100.0)
+
+    run = tour.follow(train)
+    assert (run.events[-1].kind, run.events[-1].changes) == ("clipping", ())
+    assert "nothing was clipped" in tour.report(run)

@@ -139,6 +139,8 @@ class ProgramChanges:
                 after = self._tracks.facts(belonging)
                 if kind == "zeroing" or not _same(facts, after):
                     self._log.last(kind, spot).add(LeafChange(belonging.leaf, facts, after))
+                elif kind == "clipping":
+                    self._log.last(kind, spot)  # a norm below the limit
 
     def draws(self, generator: Any) -> None:
         """A call is about to draw random numbers from ``generator``."""

@@ -27,6 +27,7 @@ class Originals:
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
+        self._stepped: dict[int, list[tuple[int, int]]] = {}
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
@@ -89,7 +90,12 @@ class Originals:
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
-        self.before_change(_tensors([optimizer.param_groups, optimizer.state.values()]))
+        parameters = [item for group in optimizer.param_groups for item in group["params"]]
+        # In a long training this runs for each step: parameters that lie where they lay have been copied.
+        lying = [(id(parameter), storage_of(parameter)) for parameter in parameters]
+        if self._stepped.get(id(optimizer)) != lying:
+            self.before_change([*parameters, *_tensors(optimizer.state.values())])
+            self._stepped[id(optimizer)] = lying
 
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
