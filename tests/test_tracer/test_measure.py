@@ -126,8 +126,8 @@ def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
     from autograd_tour.tracer import measure as module
 
     reads = []
-    read = module._torch_stats
-    monkeypatch.setattr(module, "_torch_stats", lambda tensor: reads.append(1) or read(tensor))
+    read = module.stats_of_tensor
+    monkeypatch.setattr(module, "stats_of_tensor", lambda tensor: reads.append(1) or read(tensor))
     recorder = Recorder(None, math.inf)
     tensor = torch.arange(300.0).reshape(10, 30)
     for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):

@@ -86,7 +86,7 @@ def _known(value: float) -> Number | None:
 
 
 def _number(loss: Tensor | None) -> float:
-    if loss is None or loss.is_complex() or loss.device.type == "meta":
+    if loss is None or loss.is_complex() or loss.is_meta:
         return _UNKNOWN
     return float(loss.item())
 

@@ -186,11 +186,8 @@ class Follower:
         self.originals.before_backward()
         try:
             if heard and self._in_full(number):
-                spot = spot_of(frame, self.record)
-                place = spot.number
-                self._in_detail(backward, retained, spot)
+                self._in_detail(backward, retained, spot_of(frame, self.record))
             else:
-                place = self.record.sites.number(frame)
                 backward.call()
         except BaseException:
             self.log.backward_calls -= 1  # the program may go on without it
