@@ -128,8 +128,8 @@ def test_a_command_writes_what_stands_below_it(changed, answers, arguments, writ
 
 
 def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, answers):
-    outline = (changed / "outputs/thermometer-outline.svg").read_text()
-    assert all(title in outline for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
+    titles = (changed / "outputs/thermometer-titles.svg").read_text()
+    assert all(title in titles for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
     table = (changed / "outputs/thermometer-grad.csv").read_text().splitlines()
     assert table[0] == "leaf,elements,norm of .grad"
     assert {row.split(",")[0]: round(float(row.split(",")[2]), 1) for row in table[1:]} == {
@@ -208,7 +208,7 @@ def test_a_rule_is_missed_until_a_sample_reaches_it_and_holds_then(changed, tmp_
 
 @pytest.mark.slow
 def test_what_is_added_keeps_the_contract(changed):
-    done = run(changed, "pytest", "tests/test_contract.py", "-k", "newton or outline or csv")
+    done = run(changed, "pytest", "tests/test_contract.py", "-k", "newton or titles or csv")
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
     questions = run(changed, "pytest", "tests/test_questions", "-k", "sound or every")

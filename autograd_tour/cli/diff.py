@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
-from autograd_tour.cli.options import Keep, finite, named
+from autograd_tour.cli.fitting import say_fits
+from autograd_tour.cli.options import Keep, finite, in_a_room, named
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
@@ -54,13 +55,7 @@ DIFFERENT = 1
     show_default=True,
     help="auto follows the reader's browser; PDF and PNG are then light.",
 )
-@click.option(
-    "--direction",
-    type=click.Choice(["LR", "TB"]),
-    default="LR",
-    show_default=True,
-    help="LR for slides, TB for handouts.",
-)
+@in_a_room
 @click.option(
     "--scale",
     metavar="FACTOR",
@@ -128,6 +123,9 @@ def command(
     as_json: bool,
     quiet: bool,
     timeout: float | None,
+    fit: str | None,
+    width: float | None,
+    min_text: float | None,
     **options: Any,
 ) -> None:
     """Tell two runs apart: what is added, gone or changed, as a picture and a table.
@@ -136,6 +134,7 @@ def command(
     comes first, then values: forward results, gradients, and what .grad holds in the end.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS, limited
+    from autograd_tour.drawing.room import fits, room_for
     from autograd_tour.formats import Settings
     from autograd_tour.formats.comparison import check_diff, files_of_diff
 
@@ -145,6 +144,7 @@ def command(
         raise UsageError("two traces cannot both come from stdin", "Save one of them to a file")
     if output == "-" or not quiet:
         check_stdout()  # before a program runs for minutes
+    options["room"] = room_for(fit, width, min_text)
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     check_diff(settings.formats)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
@@ -158,9 +158,11 @@ def command(
     from autograd_tour.views.diff import differs
 
     first, second = (run.trace.graph for run in runs)
-    with doing("comparing"), limited(seconds, f"comparing {runs[0].name} and {runs[1].name}"):
+    comparing = limited(seconds, f"comparing {runs[0].name} and {runs[1].name}")
+    with fits() as results, doing("comparing"), comparing:
         files, compared = files_of_diff((runs[0].name, runs[1].name), first, second, settings)
         different = exit_code and differs(compared)
+    say_fits(f"{runs[0].name} and {runs[1].name}", results, quiet=quiet)
     if output == "-":
         to_stdout(files)
     else:

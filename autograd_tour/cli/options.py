@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Keep", "finite", "named"]
+__all__ = ["Keep", "finite", "in_a_room", "named"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Keep(click.ParamType[Any]):
@@ -36,7 +39,50 @@ def named(ctx: click.Context, parameter: click.Parameter, name: str | None) -> s
 
 
 def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None) -> float | None:
-    """Seconds that end; click's own range lets ``nan`` pass."""
+    """Seconds that end, or px; click's own range lets ``nan`` pass."""
     if seconds is not None and not math.isfinite(seconds):
-        raise click.BadParameter("that is no number of seconds", ctx, parameter)
+        unit = "seconds" if parameter.metavar == "SECONDS" else "px"
+        raise click.BadParameter(f"that is no number of {unit}", ctx, parameter)
     return seconds
+
+
+def in_a_room(command: Command) -> Command:
+    """The options that say which way a picture runs and what it is made to fit."""
+    for option in reversed(
+        (
+            click.option(
+                "--direction",
+                type=click.Choice(["auto", "LR", "TB"]),
+                default="auto",
+                show_default=True,
+                help="LR from left to right, TB from top to bottom; auto: LR where that fits (1280 px, or "
+                "the room of --fit or --width), else whichever makes text larger.",
+            ),
+            click.option(
+                "--fit",
+                metavar="ROOM",
+                default=None,
+                callback=named,
+                help="Make pictures for a room: 16:9 (1280x720), 4:3, a4, a4-landscape, or a size in px.",
+            ),
+            click.option(
+                "--width",
+                metavar="PX",
+                type=click.FloatRange(100, 20_000),
+                default=None,
+                callback=finite,
+                help="Make pictures for a column of text, as tall as they need.",
+            ),
+            click.option(
+                "--min-text",
+                metavar="PX",
+                type=click.FloatRange(1, 200),
+                default=None,
+                callback=finite,
+                help="Text that --fit or --width is to reach. Default: 18 on a slide, 12 (9 pt) on paper, "
+                "11 in a column.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

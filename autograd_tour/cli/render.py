@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
-from autograd_tour.cli.options import Keep, finite, named
+from autograd_tour.cli.fitting import say_fits
+from autograd_tour.cli.looks import LOOK, of_a_look
+from autograd_tour.cli.options import Keep, finite, in_a_room, named
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
@@ -33,8 +35,10 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:Net", "a torch.nn.Module with example() beside it"),
         ("autograd-tour render trace.json --theme dark", "a saved trace, without loading torch"),
         ("autograd-tour render -f svg --view graph -o - > graph.svg", "one picture, to stdout"),
-        ("autograd-tour render net.py:loss -f pdf -f png", "for a paper, for slides"),
+        ("autograd-tour render net.py:loss -f png --fit 16:9", "for a slide of 1280 × 720 px"),
+        ("autograd-tour render net.py:loss -f pdf --fit a4", "for a sheet of paper"),
         ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
+        ("autograd-tour render net.py:loss --show value,grad --mark fc1", "few rows, one card marked"),
         ("autograd-tour render --all", "every built-in"),
     ),
 )
@@ -60,8 +64,8 @@ DEFAULT_FOLDER = "outputs"
     "views",
     metavar="VIEW",
     multiple=True,
-    help="graph, chain, accumulation, run, torchviz, …; may be repeated. Default: the first four, run "
-    "only of a program that trains.",
+    help="graph, chain, accumulation, run, outline, torchviz, …; may be repeated. Default: the first four, "
+    "run only of a program that trains.",
 )
 @click.option(
     "--theme",
@@ -70,13 +74,8 @@ DEFAULT_FOLDER = "outputs"
     show_default=True,
     help="auto follows the reader's browser; PDF and PNG are then light.",
 )
-@click.option(
-    "--direction",
-    type=click.Choice(["LR", "TB"]),
-    default="LR",
-    show_default=True,
-    help="LR for slides, TB for handouts.",
-)
+@in_a_room
+@of_a_look
 @click.option(
     "--scale",
     metavar="FACTOR",
@@ -148,6 +147,10 @@ def command(
     as_json: bool,
     quiet: bool,
     timeout: float | None,
+    fit: str | None,
+    width: float | None,
+    min_text: float | None,
+    font_size: float | None,
     **options: Any,
 ) -> None:
     """Draw what autograd did with a program: pictures, a report and the whole trace as JSON.
@@ -157,12 +160,16 @@ def command(
     example() beside it, or a tensor), or a trace saved as .json; - reads a trace from stdin.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.drawing.room import fits, room_for
     from autograd_tour.formats import Settings
+    from autograd_tour.views.look import look_for
 
     if output == "-" and as_json:
         raise UsageError("-o - and --json both want stdout", "Leave one of them out")
     if output == "-" or not quiet:
         check_stdout()  # before a program runs for minutes
+    options["room"] = room_for(fit, width, min_text, font_size)
+    options["look"] = look_for(**{name: options.pop(name) for name in LOOK})
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
     _check_names(settings)
@@ -175,7 +182,11 @@ def command(
 
     if everything:
         targets = (*builtin_names(), *targets)
-    drawn = [draw(target, settings, seconds) for target in targets or (DEFAULT_TARGET,)]
+    drawn: list[Drawn] = []
+    for target in targets or (DEFAULT_TARGET,):
+        with fits() as results:
+            drawn.append(draw(target, settings, seconds))
+        say_fits(drawn[-1].name, results, quiet=quiet)
     files = _together(drawn)
     for note in [note for drawing in drawn for note in drawing.notes]:
         say(f"note: {note}")
@@ -190,11 +201,12 @@ def command(
 def _check_names(settings: Settings) -> None:
     """Refuse formats and views that cannot be had, before anything is traced."""
     from autograd_tour import formats
-    from autograd_tour.formats.base import pick_view
+    from autograd_tour.formats.base import check_look, pick_view
 
     formats.check(settings.formats)
     for name in settings.views:
         pick_view(name)
+    check_look(settings)
 
 
 def _together(drawn: list[Drawn]) -> dict[str, str | bytes]:

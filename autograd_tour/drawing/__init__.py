@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from autograd_tour.drawing.arrangement import Arrangement, Turn, arrange, turned
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
+from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import draw_scene
@@ -16,13 +18,23 @@ from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
-__all__ = ["Direction", "ThemeName", "dot", "draw", "frames", "ready"]
+__all__ = [
+    "Arrangement",
+    "Direction",
+    "Room",
+    "ThemeName",
+    "Turn",
+    "arrange",
+    "dot",
+    "draw",
+    "frames",
+    "ready",
+]
 
 
 def ready(picture: Scene | Film, direction: Direction = "LR") -> Scene:
     """The scene of a picture for a direction, with every text in the room it may take."""
-    scene = picture.scene if isinstance(picture, Film) else picture
-    return fitted(replace(scene, direction=direction))
+    return fitted(replace(_scene(picture), direction=direction))
 
 
 @collector_paused()
@@ -30,45 +42,53 @@ def draw(
     picture: Picture,
     *,
     theme: ThemeName = "auto",
-    direction: Direction = "LR",
+    direction: Turn = "auto",
     engine: str | None = None,
     timeout: float = 60.0,
     prefix: str | None = None,
+    room: Room | None = None,
 ) -> str:
     """``picture`` as a standalone SVG document; the frames of a paged film are fragments of reveal.js in it.
 
-    ``prefix`` starts the ids of a scene, chart or run, so that several can stand in one page.
+    ``prefix`` starts the ids of a scene, chart or run, so that several can stand in one page. In a ``room``
+    the document is as large as that.
 
     Raises:
         EngineError: no layout engine, it failed, or it took longer than ``timeout`` seconds.
     """
     if isinstance(picture, Chart):
-        return ledger_chart(picture, theme=theme, prefix=prefix)
+        return ledger_chart(picture, theme=theme, prefix=prefix, room=room)
     if isinstance(picture, RunChart):
-        return run_chart(picture, theme=theme, prefix=prefix)
-    scene = ready(picture, direction)
+        return run_chart(picture, theme=theme, prefix=prefix, room=room)
+    arranged = arrange(_scene(picture), direction, room=room, engine=engine, timeout=timeout)
     if isinstance(picture, Scene):
-        return draw_scene(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout)
+        return draw_scene(arranged.scene, arranged.layout, theme=theme, prefix=prefix, room=room)
     draw_film = animated if picture.plays else fragments
-    return draw_film(scene, theme=theme, engine=engine, timeout=timeout)
+    return draw_film(arranged.scene, arranged.layout, theme=theme, room=room)
 
 
 def frames(
     picture: Film,
     *,
     theme: ThemeName = "auto",
-    direction: Direction = "LR",
+    direction: Turn = "auto",
     engine: str | None = None,
     timeout: float = 60.0,
+    room: Room | None = None,
 ) -> Iterator[str]:
     """An SVG document for each frame of a film, in order; the places are the same in all.
 
     Raises:
         EngineError: see :func:`draw`.
     """
-    return film(ready(picture, direction), theme=theme, engine=engine, timeout=timeout)
+    arranged = arrange(picture.scene, direction, room=room, engine=engine, timeout=timeout)
+    return film(arranged.scene, arranged.layout, theme=theme, room=room)
 
 
-def dot(picture: Scene | Film, direction: Direction = "LR") -> str:
+def dot(picture: Scene | Film, direction: Turn = "auto") -> str:
     """DOT with all the text of a picture, for any Graphviz and any editor."""
-    return readable_dot(ready(picture, direction))
+    return readable_dot(ready(picture, turned(_scene(picture), direction)))
+
+
+def _scene(picture: Scene | Film) -> Scene:
+    return picture.scene if isinstance(picture, Film) else picture

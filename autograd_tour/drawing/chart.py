@@ -7,6 +7,7 @@ from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
 from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.record.ledger import Policy
@@ -30,7 +31,9 @@ _HEADINGS: dict[Policy, tuple[str, str]] = {
 }
 
 
-def ledger_chart(chart: Chart, *, theme: ThemeName = "auto", prefix: str | None = None) -> str:
+def ledger_chart(
+    chart: Chart, *, theme: ThemeName = "auto", prefix: str | None = None, room: Room | None = None
+) -> str:
     """``chart`` as a standalone SVG document: a row per number, a column per policy.
 
     Leaves of up to four elements have a row for each element, larger ones a row for the norm of
@@ -43,8 +46,8 @@ def ledger_chart(chart: Chart, *, theme: ThemeName = "auto", prefix: str | None 
     if not chart.rows or not chart.ledger.calls:
         text = "Nothing to draw: no leaf, or no backward call."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
-        return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme)
-    return _Chart(chart).draw(title, prefix, theme)
+        return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme, room=room)
+    return _Chart(chart).draw(title, prefix, theme, room)
 
 
 class _Chart:
@@ -73,7 +76,7 @@ class _Chart:
                     yield from (text_width(part.text, 12) + 4 for part in bar.parts)
                     yield text_width(bar.before or "", 12)
 
-    def draw(self, title: str, prefix: str, theme: ThemeName) -> str:
+    def draw(self, title: str, prefix: str, theme: ThemeName, room: Room | None) -> str:
         calls = f"{self.calls} backward call{'s' if self.calls != 1 else ''}"
         before = "made by the program itself" if self.own else "a fresh forward before each"
         below = f"{calls}, {before}: what is in .grad afterwards, and what each call brought"
@@ -97,7 +100,9 @@ class _Chart:
             )
             top += 28
         desc = " ".join([f"{below}.", *map(_words, self.rows)])
-        return frame("".join(body), self.width, top + 4, title=title, desc=desc, prefix=prefix, theme=theme)
+        size = (self.width, top + 4)
+        reached(title, size, room)
+        return frame("".join(body), *size, title=title, desc=desc, prefix=prefix, theme=theme, room=room)
 
     # ---- one row ----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
 from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.drawing.thinning import Stretch, stretches
@@ -69,6 +70,7 @@ def curves(
     log_y: bool = False,
     theme: ThemeName = "auto",
     prefix: str | None = None,
+    room: Room | None = None,
 ) -> str:
     """A line chart as a standalone SVG document.
 
@@ -87,8 +89,11 @@ def curves(
     drawn = plot(series, Area(LEFT, TOP, *PLOT), x_label, log_x=log_x, log_y=log_y)
     if not drawn:
         body.append(label(28, TOP + 30, "Nothing to draw: no finite point.", LIGHT.muted, size=14))
-        return frame("".join(body), width, TOP + 60, title=title, desc=desc, prefix=prefix, theme=theme)
-    return frame("".join([*body, *drawn]), width, height, title=title, desc=desc, prefix=prefix, theme=theme)
+        height = TOP + 60
+    reached(title, (width, height), room)
+    return frame(
+        "".join([*body, *drawn]), width, height, title=title, desc=desc, prefix=prefix, theme=theme, room=room
+    )
 
 
 def plot(

@@ -21,6 +21,7 @@ _FLOWS = {
         ("forward", "solid", LIGHT.forward),
         ("backward", "dashed", LIGHT.backward),
         ("constant", "dotted", LIGHT.muted),
+        ("ungraded", "dashed", LIGHT.muted),
     )
 }
 _PLAIN = f'style="filled" fillcolor="{LIGHT.constant_fill}"'

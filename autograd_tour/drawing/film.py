@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.layout import Layout
+from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.svg import draw_scene, prefix_of
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.views.picture import Scene
@@ -18,57 +19,30 @@ SECONDS = 2.5
 
 
 def film(
-    scene: Scene,
-    *,
-    theme: ThemeName = "auto",
-    engine: str | None = None,
-    timeout: float = 60.0,
+    scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None
 ) -> Iterator[str]:
-    """An SVG document for each frame, from before backward to its end.
-
-    Raises:
-        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
-    """
-    layout = place(scene, engine, timeout)
+    """An SVG document for each frame, from before backward to its end."""
     title = scene.title
     for number, caption in enumerate(scene.captions):
         description = ". ".join("".join(run.text for run in line) for line in caption)
         frame_scene = replace(
             scene, title=f"{title}, frame {number} of {len(scene.captions) - 1}", desc=description
         )
-        yield draw_scene(frame_scene, theme=theme, layout=layout, moment=number)
+        yield draw_scene(frame_scene, layout, theme=theme, moment=number, room=room)
 
 
-def fragments(
-    scene: Scene,
-    *,
-    theme: ThemeName = "auto",
-    engine: str | None = None,
-    timeout: float = 60.0,
-) -> str:
+def fragments(scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None) -> str:
     """All frames as one SVG document, to stand inline in a slide of reveal.js.
 
     What appears is a ``fragment`` whose ``data-fragment-index`` is the number of its frame.
-
-    Raises:
-        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    return draw_scene(scene, theme=theme, engine=engine, timeout=timeout, moment=_fragment)
+    return draw_scene(scene, layout, theme=theme, moment=_fragment, room=room)
 
 
-def animated(
-    scene: Scene,
-    *,
-    theme: ThemeName = "auto",
-    engine: str | None = None,
-    timeout: float = 60.0,
-) -> str:
+def animated(scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None) -> str:
     """All frames as one SVG document that plays by itself, again and again, :data:`SECONDS` a frame.
 
     Where the reader wants less motion it stands still and shows the end.
-
-    Raises:
-        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     frame_count = len(scene.captions)
     spans: dict[tuple[int, int], str] = {}
@@ -81,7 +55,7 @@ def animated(
         return f'<g class="{name}">{drawn}</g>'
 
     prefix = prefix_of(scene)
-    document = draw_scene(scene, theme=theme, prefix=prefix, engine=engine, timeout=timeout, moment=played)
+    document = draw_scene(scene, layout, theme=theme, prefix=prefix, moment=played, room=room)
     rules = [_span(prefix, name, span, frame_count) for span, name in spans.items()]
     still = "".join(
         f"#{prefix} .{name}{{display:none}}" for (_, end), name in spans.items() if end < frame_count - 1

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from autograd_tour.text import clean
 
-__all__ = ["clean", "escape", "escape_once", "fit", "fit_around", "text_width"]
+__all__ = ["clean", "escape", "escape_once", "fit", "fit_around", "text_width", "wrapped"]
 
 # Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
 _REGULAR: dict[int, str] = {
@@ -186,6 +186,18 @@ def fit(text: str, width: float, size: float, bold: bool = False, *, keep_end: b
         if used > room:
             return text[:i].rstrip() + "…"
     return text
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """``text`` in lines of at most ``width`` px, broken between words; a longer word is shortened."""
+    lines: list[str] = []
+    for word in clean(text[:2000]).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, True) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fit(word, width, size, True))
+    return lines
 
 
 def fit_around(text: str, part: str, width: float, size: float) -> str:

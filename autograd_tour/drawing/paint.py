@@ -8,7 +8,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, fit
+from autograd_tour.drawing.metrics import escape, escape_once, fit, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
 from autograd_tour.drawing.theme import LIGHT
@@ -22,6 +22,9 @@ CAPTION = 20.0
 """Height of a line below the picture that says what is not in it, px."""
 CAPTION_ROOM = 600.0
 RADIUS = 8.0
+HEADING = 18.0
+LINE = 28.0
+"""Size of what stands above a picture, and the height of a line of it, px."""
 SAYING = 26.0
 """Height of a line of what a frame says, px."""
 TOOLTIP = 200
@@ -35,6 +38,7 @@ _FLOW = {
     "forward": (LIGHT.forward, ""),
     "backward": (LIGHT.backward, ' stroke-dasharray="6 4"'),
     "constant": (LIGHT.muted, ' stroke-dasharray="1.5 4" stroke-linecap="round"'),
+    "ungraded": (LIGHT.muted, ' stroke-dasharray="6 4"'),
 }
 
 
@@ -56,7 +60,8 @@ class Painter:
 
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
-        notes = [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+        caption = [Run(line) for line in wrapped(scene.caption, CAPTION_ROOM, 12)]
+        notes = caption + [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
         pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
@@ -70,6 +75,12 @@ class Painter:
             pieces.append(self.during("".join(elements) + "\n", number, number))
         height += SAYING * max(map(len, scene.captions), default=0)
         return "".join(pieces), (max(widths), height)
+
+    def heading(self, scene: Scene) -> tuple[str, Point]:
+        """What stands above the picture, and the room it takes."""
+        lines = [Run(line, bold=True, size=HEADING) for line in wrapped(scene.heading, CAPTION_ROOM, HEADING)]
+        drawn = [text_element(run, MARGIN, MARGIN + LINE * i - 8) for i, run in enumerate(lines, start=1)]
+        return "\n".join(drawn), (max(map(run_width, lines), default=0.0), LINE * len(lines))
 
     def defs(self) -> str:
         """What the picture refers to."""

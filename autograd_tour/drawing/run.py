@@ -8,6 +8,7 @@ from typing import Final
 from autograd_tour.drawing.axes import label, line, n
 from autograd_tour.drawing.curves import MOST_LABEL, Area, Series, plot
 from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.run_layout import (
     ABOUT,
     ABOVE,
@@ -50,14 +51,16 @@ _OF_VALUES: tuple[Role, Role] = ("leaf_fill", "forward")
 """The same of what changes values."""
 
 
-def run_chart(chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None = None) -> str:
+def run_chart(
+    chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None = None, room: Room | None = None
+) -> str:
     """``chart`` as a standalone SVG document of at most 1280 px; many columns continue in a band below."""
     prefix = prefix or prefix_for(repr(chart))
     title = chart.title or "A run"
     if not chart.columns:
         text = "Nothing to draw: nothing happened."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
-        return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme)
+        return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme, room=room)
     layout = Layout(chart)
     inner = layout.width - 2 * MARGIN
     drawn = [
@@ -75,6 +78,7 @@ def run_chart(chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None 
         top += CURVES
     for k, text in enumerate(layout.notes):
         drawn.append(label(MARGIN, top + 14 + 17 * k, text, LIGHT.muted, size=12))
+    reached(title, (layout.width, layout.height), room)
     return frame(
         "".join(drawn),
         layout.width,
@@ -83,6 +87,7 @@ def run_chart(chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None 
         desc=chart.desc or chart.summary,
         prefix=prefix,
         theme=theme,
+        room=room,
     )
 
 

@@ -3,62 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 
 from autograd_tour.drawing.large import LARGE
-from autograd_tour.drawing.layout import Layout, place
+from autograd_tour.drawing.layout import Layout, Point
 from autograd_tour.drawing.metrics import escape
 from autograd_tour.drawing.paint import MARGIN, Moment, Painter
+from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.shapes import n
 from autograd_tour.drawing.theme import FONT, LIGHT, ThemeName, style_block, themed
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Scene
 
-__all__ = ["draw_scene", "frame", "prefix_for", "prefix_of"]
+__all__ = ["draw_scene", "frame", "prefix_for", "prefix_of", "size_of"]
 
 
 @collector_paused()
 def draw_scene(
     scene: Scene,
+    layout: Layout,
     *,
     theme: ThemeName = "auto",
     prefix: str | None = None,
-    engine: str | None = None,
-    timeout: float = 60.0,
-    layout: Layout | None = None,
     moment: Moment = None,
+    room: Room | None = None,
 ) -> str:
     """The picture of ``scene``, whose texts have their room, as a standalone SVG document.
 
     ``prefix`` starts every id, so that several pictures can stand in one page; by default it
     follows from the content. Frames of a film share their ``layout``, and ``moment`` says which frame.
-
-    Raises:
-        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     prefix = prefix or prefix_of(scene)
-    layout = layout or place(scene, engine, timeout)
     painter = Painter(prefix, moment)
     body = list(painter.picture(scene, layout)) if scene.cards else [painter.nothing()]
-    width, height = (layout.width, layout.height) if scene.cards else (240.0, 40.0)
-    captions, (caption_width, caption_height) = painter.captions(scene, MARGIN + height)
-    body.append(captions)
+    body.append(painter.captions(scene, MARGIN + _height(scene, layout))[0])
+    heading, (_, above) = painter.heading(scene)
+    if heading:
+        body = [heading, f'<g transform="translate(0 {n(above)})">', *body, "</g>\n"]
+    width, height = size_of(scene, layout)
     return frame(
         body,
-        max(width, caption_width) + 2 * MARGIN,
-        height + caption_height + 2 * MARGIN,
+        width,
+        height,
         title=scene.title,
         desc=scene.desc,
         prefix=prefix,
         theme=theme,
         defs=painter.defs(),
+        room=room,
     )
 
 
+def size_of(scene: Scene, layout: Layout) -> Point:
+    """Width and height of the whole picture, with its margins and the lines below it, px."""
+    _, (caption_width, caption_height) = Painter("").captions(scene, 0.0)
+    _, (heading_width, above) = Painter("").heading(scene)
+    width = layout.width if scene.cards else 240.0
+    return (
+        max(width, caption_width, heading_width) + 2 * MARGIN,
+        above + _height(scene, layout) + caption_height + 2 * MARGIN,
+    )
+
+
+def _height(scene: Scene, layout: Layout) -> float:
+    return layout.height if scene.cards else 40.0
+
+
 _UNSET = re.compile(
-    r", (?:emphasis=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
-    r"|fact='[^']*', room=[\d.]+|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
+    r", (?:emphasis=''|heading=''|caption=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
+    r"|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
+    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
 
@@ -93,18 +109,35 @@ def frame(
     prefix: str,
     theme: ThemeName,
     defs: str = "",
+    room: Room | None = None,
 ) -> str:
     """The SVG document around a drawing: names for screen readers, colours for the reader's theme.
 
-    ``body`` may be in pieces: a large drawing is put together once only.
+    ``body`` may be in pieces: a large drawing is put together once only. In a ``room`` the drawing, which
+    is ``width`` × ``height`` px, is scaled, and stands in the middle.
     """
-    w, h = n(width), n(height)
+    outer, inner = _hung(width, height, room)
+    left, top, w, h = (n(side) for side in inner)
+    corner = "" if room is None else f' x="{left}" y="{top}"'
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{w}" height="{h}" '
-        f'viewBox="0 0 {w} {h}" role="img" aria-labelledby="{prefix}-title {prefix}-desc" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" width="{n(outer[0])}" '
+        f'height="{n(outer[1])}" viewBox="{left} {top} {w} {h}" role="img" '
+        f'aria-labelledby="{prefix}-title {prefix}-desc" '
         f'font-family="{FONT}">\n<title id="{prefix}-title">{escape(title)}</title>\n'
         f'<desc id="{prefix}-desc">{escape(desc)}</desc>\n'
         f"{style_block(prefix, theme)}{f'<defs>{defs}</defs>' if defs else ''}\n"
-        f'<rect width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n'
+        f'<rect{corner} width="{w}" height="{h}" fill="{LIGHT.paper}"/>\n'
     )
     return themed("".join([head, *([body] if isinstance(body, str) else body), "</svg>\n"]), theme)
+
+
+def _hung(width: float, height: float, room: Room | None) -> tuple[Point, tuple[float, float, float, float]]:
+    """The size of the document, and the part of the plane that it shows: left, top, width, height."""
+    if room is None:
+        return (width, height), (0.0, 0.0, width, height)
+    scale = room.scale((width, height))
+    sides = (room.width, width), (room.height, height)
+    across, down = (side if math.isfinite(side) else drawn * scale + 2 * room.margin for side, drawn in sides)
+    outer = (across, down)
+    w, h = outer[0] / scale, outer[1] / scale
+    return outer, ((width - w) / 2, (height - h) / 2, w, h)

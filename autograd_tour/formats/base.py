@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import Direction, ThemeName
+from autograd_tour.drawing import Room, ThemeName, Turn
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
+from autograd_tour.views.base import View
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
+from autograd_tour.views.joined import without
+from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.picture import Picture
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "RUN",
     "Format",
     "Settings",
+    "check_look",
     "chosen_views",
     "pick_view",
     "simplified",
@@ -54,13 +58,14 @@ class Settings:
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
     picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
-    a name or a node and what is around it.
+    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
+    show what ``look`` asks for.
     """
 
     formats: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     theme: ThemeName = "auto"
-    direction: Direction = "LR"
+    direction: Turn = "auto"
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
@@ -70,6 +75,8 @@ class Settings:
     depth: int | None = None
     focus: str | None = None
     scale: float = 2.0
+    room: Room | None = None
+    look: Look = ALL
 
 
 class Format(ABC):
@@ -101,14 +108,45 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
         UsageError: an unknown view, or the trace has not what it shows.
         PictureError: a view of another package returned what cannot be drawn.
     """
+    check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
         yield DIFF, picture_of(trace, DIFF)
         return
-    seen = simplified(trace, settings)
+    look = settings.look
+    whole = replace(trace, graph=without(trace.graph, look.joined)) if look.joined else trace
+    seen: dict[bool, Trace] = {}
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or not missing.get(name, False):
-            yield name, picture_of(seen, pick_view(name))
+            view = views()[pick_view(name)]
+            start = trace if view.of_edges else whole
+            if view.of_edges not in seen:
+                seen[view.of_edges] = simplified(start, settings)
+            yield name, picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
+
+
+def check_look(settings: Settings) -> None:
+    """Nothing, if one of the views has the rows that are chosen.
+
+    Raises:
+        UsageError: none of them has rows to choose from.
+    """
+    if settings.views and settings.look.chooses_rows:
+        choices = {name: views()[pick_view(name)].rows for name in settings.views}
+        if not any(choices.values()):
+            having = ", ".join(name for name, view in views().items() if view.rows)
+            raise UsageError(
+                f"the rows of {', '.join(choices)} cannot be chosen",
+                f"--show, --only and --compact: {having}",
+            )
+
+
+def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Trace:
+    """What ``view`` is to show: ``simple``, or its own condensed ``trace``, which is folded after that."""
+    if settings.focus is not None:
+        return view.condensed(simple)
+    condensed = view.condensed(trace)
+    return simple if condensed is trace else simplified(condensed, settings)
 
 
 def simplified(trace: Trace, settings: Settings) -> Trace:

@@ -43,6 +43,7 @@ def frames_of(picture: Film, settings: Settings) -> tuple[str, ...]:
             direction=settings.direction,
             engine=settings.engine,
             timeout=settings.timeout,
+            room=settings.room,
         )
     )
 

@@ -42,6 +42,7 @@ def drawn(picture: Picture, settings: Settings) -> str:
         direction=settings.direction,
         engine=settings.engine,
         timeout=settings.timeout,
+        room=settings.room,
     )
 
 

@@ -68,13 +68,14 @@ def check_pdf() -> None:
 
 
 def _sheet(root: ET.Element) -> dict[str, Any]:
-    """One page as data: its size in px, how many pt a px is, its shapes and its texts."""
-    width, height = float(root.get("width", "0")), float(root.get("height", "0"))
-    texts = list(_lifted(root, 0.0, 0.0))
+    """One page as data: its size in px, how many pt a px of the drawing is, its shapes and its texts."""
+    left, top, width, height = (float(side) for side in root.get("viewBox", "0 0 1 1").split())
+    scaled = PT_PER_PX * float(root.get("width", "0")) / width
+    texts = list(_lifted(root, -left, -top))
     return {
         "width": width,
         "height": height,
-        "px": min(PT_PER_PX, LONGEST / max(width, height)),
+        "px": min(scaled, LONGEST / max(width, height)),
         "alt": root.findtext(f"{_SVG}desc", ""),
         "texts": texts,
         "svg": ET.tostring(root, encoding="unicode"),

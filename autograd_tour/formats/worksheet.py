@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import ready
-from autograd_tour.drawing.layout import place
+from autograd_tour.drawing import arrange, ready
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.formats.base import Settings
 from autograd_tour.record.graph import Graph
@@ -40,11 +39,21 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
     for number, question in enumerate(questions, start=1):
         numbers.setdefault(question.blank, []).append(number)
     numbers.pop("", None)
-    scene = ready(cards_scene(graph), settings.direction)
+    scene = ready(cards_scene(graph))
     title = scene.title
     marks = {fact: _mark(fact_numbers) for fact, fact_numbers in numbers.items()}
-    full = _with_rows(scene, marks, blank=False)
-    answers = replace(full, captions=(_listed(questions, answered=True),), title=f"{title}: answers")
+    arranged = arrange(
+        replace(
+            _with_rows(scene, marks, blank=False),
+            captions=(_listed(questions, answered=True),),
+            title=f"{title}: answers",
+        ),
+        settings.direction,
+        room=settings.room,
+        engine=settings.engine,
+        timeout=settings.timeout,
+        whole=True,  # what is asked about is in sight
+    )
     asked = _with_rows(scene, marks, blank=True)
     asked = replace(
         asked,
@@ -52,10 +61,13 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
         title=f"{title}: questions",
         desc=" ".join(f"{number}. {question.prompt}" for number, question in enumerate(questions, start=1)),
         links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
+        direction=arranged.scene.direction,
     )
-    layout = place(full, settings.engine, settings.timeout)
-    sheets = [draw_scene(sheet, theme=settings.theme, layout=layout, moment=0) for sheet in (asked, answers)]
-    return sheets[0], sheets[1]
+    blank, solved = (
+        draw_scene(sheet, arranged.layout, theme=settings.theme, moment=0, room=settings.room)
+        for sheet in (asked, arranged.scene)
+    )
+    return blank, solved
 
 
 def _mark(numbers: Sequence[int]) -> Run:

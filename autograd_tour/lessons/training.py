@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_tour.drawing.curves import Series, curves
+from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
@@ -153,7 +154,7 @@ def study(
     )
 
 
-def loss_picture(result: Study, theme: ThemeName = "auto") -> str:
+def loss_picture(result: Study, theme: ThemeName = "auto", room: Room | None = None) -> str:
     """The losses of both loops over the epochs, as SVG."""
     zeroed, not_zeroed = result.zeroed.losses, result.not_zeroed.losses
     return curves(
@@ -173,6 +174,7 @@ def loss_picture(result: Study, theme: ThemeName = "auto") -> str:
         log_y=True,
         theme=theme,
         prefix="training-loss",
+        room=room,
     )
 
 
@@ -200,9 +202,9 @@ class Training(ProgramLesson):
         still = paper_theme(settings.theme)
         write: dict[str, Callable[[], str | bytes]] = {
             "txt": lambda: report(result),
-            "svg": lambda: loss_picture(result, settings.theme),
-            "png": lambda: png(loss_picture(result, still), settings.scale),
-            "pdf": lambda: pdf([loss_picture(result, still)]),
+            "svg": lambda: loss_picture(result, settings.theme, settings.room),
+            "png": lambda: png(loss_picture(result, still, settings.room), settings.scale),
+            "pdf": lambda: pdf([loss_picture(result, still, settings.room)]),
         }
         return {
             f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()

@@ -22,6 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.look import Look
 from autograd_tour.views.picture import Picture
 
 __all__ = ["View"]
@@ -34,6 +35,18 @@ class View(ABC):
     """What ``--view`` takes."""
     summary: str
     """One line for help texts."""
+    rows: bool = False
+    """Whether :meth:`chosen` leaves out rows and arrows."""
+    of_edges: bool = False
+    """Whether it shows ``next_functions`` as they are, so that no operation may be left out."""
+
+    def condensed(self, trace: Trace) -> Trace:
+        """``trace`` with what this view shows as one card; what is too large is folded after that."""
+        return trace
+
+    def chosen(self, trace: Trace, look: Look) -> Picture:  # noqa: ARG002 (most views have no choice)
+        """The picture with the rows and arrows that ``look`` asks for; most views show what they show."""
+        return self.picture(trace)
 
     @abstractmethod
     def picture(self, trace: Trace) -> Picture:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec.structs import replace
 
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
 from autograd_tour.views.bundle import bundled
+from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
 from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
 from autograd_tour.views.nonfinite import NonFinite, nonfinites
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Emphasis, Label, Link, Row, Run, Scene, within
+from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, within
 from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
@@ -40,9 +43,9 @@ _STATES = {
 
 
 @collector_paused()
-def cards_scene(graph: Graph, timeline: Timeline | None = None) -> Scene:
-    """Cards and links for a graph: all that was recorded; a ``timeline`` makes it a film."""
-    artist = _Artist(graph, timeline)
+def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL) -> Scene:
+    """Cards and links for a graph: what ``look`` asks for; a ``timeline`` makes it a film."""
+    artist = _Artist(graph, timeline, look)
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled(
@@ -58,8 +61,9 @@ def _title(graph: Graph) -> str:
 
 
 class _Artist:
-    def __init__(self, graph: Graph, timeline: Timeline | None = None) -> None:
+    def __init__(self, graph: Graph, timeline: Timeline | None, look: Look) -> None:
         self.graph = graph
+        self.look = look
         self.timeline = timeline
         self.nodes = graph.by_id()
         self.parts = arrivals(graph)
@@ -79,10 +83,10 @@ class _Artist:
         name = title_run(self.graph, node, "paper", NAME_ROOM)
         rows = [
             Row((name,), (Run("leaf", "paper"),), fill="forward", height=25),
-            Row(tensor_runs(node.value, "forward", odd=self.odd.values.get((node.id, 0))), height=21),
+            *self._tensor(node.value, "forward", odd=self.odd.values.get((node.id, 0)), height=21),
         ]
-        mailbox = self.mailbox.rows(node)
-        lane = sum(row.height for row in mailbox)
+        mailbox = self.mailbox.rows(node) if self.look.shows("grad") else ()
+        lane = self._lane(rows, mailbox)
         number, _ = self.graph.step(self.graph.accumulator_of(node.id))
         when = number if self.timeline is not None else 0
         title = f"leaf {self.graph.title(node.id)}"
@@ -94,34 +98,45 @@ class _Artist:
         mark: Literal["", "cut"] = "cut" if node.cut is not None else ""
         rows = [
             Row((name,), (Run(kind, "muted"),), fill="constant_fill", height=25, mark=mark),
-            Row(tensor_runs(node.value, "muted", odd=self.odd.values.get((node.id, 0))), height=22),
+            *self._tensor(node.value, "muted", odd=self.odd.values.get((node.id, 0)), height=22),
         ]
-        if node.cut is not None:
+        if node.cut is not None and self.look.shows("note"):
             rows.append(Row((Run(cut_text(node.cut), "muted", room=TEXT_ROOM),)))
         return Card(node.id, "constant", tuple(rows), title=f"{kind} {self.graph.title(node.id)}")
 
     def _operation(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM)
         rows = [Row((name,), (Run(node.grad_fn, "muted", room=NAME_ROOM),), height=26)]
-        if node.where is not None:
+        if node.where is not None and self.look.shows("line"):
             rows.append(line_row(self.graph.source[node.where], node.expression, TEXT_ROOM))
         rows += self._values(node)
-        rows += [
+        rows += self._kept(node) if self.look.shows("saved") else []
+        fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
+        notes = (*fused, *node.notes) if self.look.shows("note") else ()
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        gradient = self._gradient(node)
+        lane = self._lane(rows, gradient)
+        title = f"{self.graph.title(node.id)} ({node.grad_fn})"
+        return Card(
+            node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
+        )
+
+    def _lane(self, rows: Sequence[Row], gradient: Sequence[Row]) -> float:
+        """The height at which gradients meet a card: where it shows none, that of its last row."""
+        if gradient or self.look.shows("grad") or self.look.only == "forward":
+            return sum(row.height for row in gradient)
+        return rows[-1].height if len(rows) > 1 else rows[-1].height / 2
+
+    def _kept(self, node: Node) -> list[Row]:
+        """A row for each saved tensor."""
+        rows = [
             replace(self._saved(item, node.grad_fn), fact=f"{node.id}.saved")
             for item in node.saved[:SAVED_ROWS]
         ]
         if len(node.saved) > SAVED_ROWS:
             more = f"saved  … {len(node.saved) - SAVED_ROWS} more"
-            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab"))
-        fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
-        notes = (*fused, *node.notes)
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
-        gradient = self._gradient(node)
-        lane = sum(row.height for row in gradient)
-        title = f"{self.graph.title(node.id)} ({node.grad_fn})"
-        return Card(
-            node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
-        )
+            rows.append(Row((Run(more, "saved"),), fill="saved_fill", mark="tab", detail="saved"))
+        return rows
 
     def _runs_at(self, node: Node) -> int:
         return self.timeline.ran.get(node.id, 0) if self.timeline is not None else 0
@@ -134,7 +149,7 @@ class _Artist:
         rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
         gradient = self._gradient(node)
         rows += self._values(node)
-        lane = sum(row.height for row in gradient)
+        lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
         return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
@@ -143,10 +158,31 @@ class _Artist:
         for k, facts in enumerate(node.values[:OUTPUT_ROWS]):
             if facts is not None:
                 odd = self.odd.values.get((node.id, k))
-                rows.append(Row(tensor_runs(facts, "forward", name=output_name(node, k), odd=odd)))
-        if len(node.values) > OUTPUT_ROWS:
+                rows += self._tensor(facts, "forward", name=output_name(node, k), odd=odd)
+        if rows and len(node.values) > OUTPUT_ROWS:
             rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
         return rows
+
+    def _tensor(
+        self,
+        facts: TensorFacts | None,
+        role: Role,
+        *,
+        name: str = "",
+        odd: NonFinite | None = None,
+        height: float = 20.0,
+    ) -> list[Row]:
+        """A row with the value of a tensor, its shape, or both; none if neither is to be shown."""
+        value, shape = self.look.shows("value"), self.look.shows("shape")
+        if self.look.only == "backward":
+            return []
+        if value:
+            return [Row(tensor_runs(facts, role, name=name, shape=shape, odd=odd), height=height)]
+        if not shape or facts is None:
+            return []
+        extents = shape_text(facts.shape) or "scalar"
+        run = within("", name, f" {extents}", role, NAME_ROOM) if name else Run(extents, role)
+        return [Row((run,), height=height)]
 
     def _saved(self, item: Saved, grad_fn: str) -> Row:
         origin = self.nodes.get(item.of)
@@ -158,10 +194,10 @@ class _Artist:
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
-        return Row(runs, fill="saved_fill", mark=mark)
+        return Row(runs, fill="saved_fill", mark=mark, detail="saved")
 
     def _gradient(self, node: Node) -> list[Row]:
-        if not self.graph.passes:
+        if not self.graph.passes or not self.look.shows("grad"):
             return []
         _, step = self.graph.step(node.id)
         if step is None:
@@ -175,12 +211,9 @@ class _Artist:
             has_value = (
                 facts is not None and node.values and node.values[min(k, len(node.values) - 1)] is not None
             )
+            size = self.look.shows("shape") and not (has_value and self.look.shows("value"))
             odd = self.odd.received.get((node.id, k))
-            runs = (
-                tensor_runs(facts, "backward", shape=not has_value, odd=odd)
-                if facts
-                else (Run("none", "muted"),)
-            )
+            runs = tensor_runs(facts, "backward", shape=size, odd=odd) if facts else (Run("none", "muted"),)
             fact = f"{node.id}.grad.{k}"
             row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
             rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
@@ -202,6 +235,8 @@ class _Artist:
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
+        if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
+            return None
         if edge.kind == "forward":
             constant = self.nodes[src].kind == "constant"
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
@@ -209,8 +244,9 @@ class _Artist:
             return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
         rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
-        runs: tuple[Run, ...] = (Run(rule, "backward", room=RULE_ROOM),) if rule else ()
-        runs = (*runs, *self._summand(edge), *_alarm(odd))
+        text = rule if self.look.shows("rule") else ""
+        runs: tuple[Run, ...] = (Run(text, "backward", room=RULE_ROOM),) if text else ()
+        runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
         label = Label(runs, number)

@@ -9,6 +9,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
+from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.naming import title_run
 from autograd_tour.views.picture import Card, Link, Row, Run, Scene, Shape, within
 from autograd_tour.views.wording import shape_text
@@ -28,12 +29,19 @@ class Chain(View):
     name = "chain"
     summary = "the grad_fn chain: next_functions with output numbers and None stubs"
 
+    rows = True
+    of_edges = True
+
     def picture(self, trace: Trace) -> Scene:
         """A card for each backward node, a row and an arrow for each of its ``next_functions``."""
         return chain_scene(trace.graph)
 
+    def chosen(self, trace: Trace, look: Look) -> Scene:
+        """The same; without ``shape`` the leaves have none."""
+        return chain_scene(trace.graph, look)
 
-def chain_scene(graph: Graph) -> Scene:
+
+def chain_scene(graph: Graph, look: Look = ALL) -> Scene:
     """Cards and links from the loss to the leaves."""
     nodes = graph.by_id()
     entries: dict[str, dict[int, Edge]] = {}
@@ -49,7 +57,7 @@ def chain_scene(graph: Graph) -> Scene:
             continue
         rows = [_head(node, outputs)]
         if node.kind == "accumulate":
-            rows.append(_leaf_row(graph, graph.leaf_of(node.id)))
+            rows.append(_leaf_row(graph, graph.leaf_of(node.id), shape=look.shows("shape")))
         for slot in range(node.slots):
             if slot == SLOT_ROWS:
                 rows.append(Row((Run(f"… {node.slots - SLOT_ROWS} more", "muted"),), port="more"))
@@ -79,16 +87,17 @@ def _head(node: Node, outputs: dict[str, int]) -> Row:
     return Row((Run(node.grad_fn, "ink", True, 14, room=ROOM),), right, fill="constant_fill", height=26)
 
 
-def _leaf_row(graph: Graph, leaf: str) -> Row:
+def _leaf_row(graph: Graph, leaf: str, *, shape: bool) -> Row:
     if not leaf:
         return Row((Run("variable", "muted"),))
     value = graph.node(leaf).value
-    shape = value.shape if value is not None else ()
+    extents = value.shape if value is not None else ()
     runs = [
         Run("variable  ", "muted"),
         title_run(graph, graph.node(leaf), "forward", ROOM, size=12),
     ]
-    runs.append(Run(f"  {shape_text(shape)}" if shape else "  scalar", "forward"))
+    if shape:
+        runs.append(Run(f"  {shape_text(extents)}" if extents else "  scalar", "forward"))
     return Row(tuple(runs), height=22)
 
 

@@ -27,11 +27,16 @@ Tensor = tuple[str, int]
 
 @dataclass(frozen=True)
 class Title:
-    """How a card is called: what stands large on it, its module path, and remarks."""
+    """How a card is called: what stands large on it, its module path, and remarks.
+
+    ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
+    the function called; a module's has no function.
+    """
 
     op: str
     group: str = ""
     notes: tuple[str, ...] = ()
+    call: Node | None = None
 
 
 @dataclass
@@ -123,7 +128,7 @@ class _Contraction:
         for node in self.graph.nodes:
             card = self.card(node.id)
             if card is None:
-                nodes[node.id] = node
+                nodes[node.id] = self._kept(node)
             elif card.id not in nodes:
                 nodes[card.id] = self._node(card, titles[self.part_of[node.id]])
         folded = replace(
@@ -187,6 +192,11 @@ class _Contraction:
 
     # ---- cards ----------------------------------------------------------------------------
 
+    def _kept(self, node: Node) -> Node:
+        """A node that is not folded; what it was cut from may be."""
+        card = self.card(node.cut.of) if node.cut is not None else None
+        return replace(node, cut=replace(node.cut, of=card.id)) if card is not None and node.cut else node
+
     def _node(self, card: _Card, title: Title) -> Node:
         values: list[TensorFacts | None] = []
         names: list[str] = []
@@ -196,11 +206,16 @@ class _Contraction:
             names.append(node.names[slot] if slot < len(node.names) else "")
         inside = totals(card.members, self._grad)
         operations = sum(map(operations_in, card.members))
+        call = title.call or Node(card.id, "group")
         return Node(
             card.id,
             "group",
             op=title.op,
             expr=next((name for name in names if name), ""),
+            brief=call.brief,
+            expression=call.expression,
+            where=call.where,
+            call=call.call,
             grad_fn=title.op,
             slots=len(card.ins),
             values=tuple(values),

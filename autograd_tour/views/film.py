@@ -10,6 +10,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.rules.wording import short
 from autograd_tour.views.base import View
 from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.picture import Film, Run, Scene, within
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
 from autograd_tour.views.sums import added
@@ -32,9 +33,15 @@ class Steps(View):
     name = "steps"
     summary = "one frame for each step of backward, for slides"
 
+    rows = True
+
     def picture(self, trace: Trace) -> Film:
         """A frame for the moment before backward, and one for each step."""
         return Film(film_scene(trace.graph))
+
+    def chosen(self, trace: Trace, look: Look) -> Film:
+        """The same with the rows and arrows that ``look`` asks for."""
+        return Film(film_scene(trace.graph, look))
 
 
 class Animation(View):
@@ -43,15 +50,21 @@ class Animation(View):
     name = "animation"
     summary = "the steps of backward as one SVG that plays by itself"
 
+    rows = True
+
     def picture(self, trace: Trace) -> Film:
         """The frames of ``steps``."""
         return Film(film_scene(trace.graph), plays=True)
 
+    def chosen(self, trace: Trace, look: Look) -> Film:
+        """The same with the rows and arrows that ``look`` asks for."""
+        return Film(film_scene(trace.graph, look), plays=True)
 
-def film_scene(graph: Graph) -> Scene:
+
+def film_scene(graph: Graph, look: Look = ALL) -> Scene:
     """The cards of ``graph`` with everything that changes from frame to frame, and what each frame says."""
     film_frames = frames(graph)
-    scene = cards_scene(graph, Timeline(graph))
+    scene = cards_scene(graph, Timeline(graph), look)
     return replace(
         scene, captions=tuple(_caption(frame, len(film_frames) - 1, graph) for frame in film_frames)
     )

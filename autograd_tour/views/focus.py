@@ -14,7 +14,7 @@ from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
 
-__all__ = ["focus", "with_neighbours"]
+__all__ = ["called", "focus", "with_neighbours"]
 
 MOST_LISTED = 30
 """Of more names than this only the closest is told."""
@@ -29,6 +29,22 @@ def focus(graph: Graph, name: str) -> Graph:
     Raises:
         UsageError: nothing has that name; the message has the closest ones.
     """
+    chosen = called(graph, name)
+    part = graph.only(with_neighbours(graph, chosen))
+    left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
+    notes = graph.meta.notes
+    if left:
+        others = "1 other operation is" if left == 1 else f"{left} other operations are"
+        notes = (*notes, f"focus on {name[:60]}: {others} not shown")
+    return fold(replace(part, meta=replace(graph.meta, notes=notes)))
+
+
+def called(graph: Graph, name: str) -> set[str]:
+    """The ids of the nodes that are called ``name``; see :func:`focus`.
+
+    Raises:
+        UsageError: nothing has that name; the message has the closest ones.
+    """
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
     if not chosen:
         modules = sorted(_paths(graph.nodes))
@@ -38,13 +54,7 @@ def focus(graph: Graph, name: str) -> Graph:
         if few and not hint:
             hint = f"Some names in it: {', '.join(few[:8])}; the report (-f txt) has all"
         raise UsageError(f"nothing in this graph is called {name[:60]!r}", hint)
-    part = graph.only(with_neighbours(graph, chosen))
-    left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
-    notes = graph.meta.notes
-    if left:
-        others = "1 other operation is" if left == 1 else f"{left} other operations are"
-        notes = (*notes, f"focus on {name[:60]}: {others} not shown")
-    return fold(replace(part, meta=replace(graph.meta, notes=notes)))
+    return chosen
 
 
 def with_neighbours(graph: Graph, ids: Collection[str]) -> set[str]:

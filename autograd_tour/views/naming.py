@@ -38,7 +38,7 @@ def line_row(line: SourceLine, expression: str, room: float) -> Row:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
     location = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
     code = Run(line.text, "muted", room=room, around=expression)
-    return Row((location, code) if line.text else (location,), height=18, room=room)
+    return Row((location, code) if line.text else (location,), height=18, room=room, detail="code")
 
 
 def output_name(node: Node, slot: int) -> str:

@@ -98,7 +98,8 @@ class Row(Struct, frozen=True, gc=False):
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
     (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
-    text on the left gets what the others leave of so many px.
+    text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
+    can do without where room is short.
     """
 
     left: tuple[Run, ...]
@@ -112,6 +113,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
+    detail: Literal["", "code", "saved"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -141,8 +143,9 @@ class Label(Struct, frozen=True, gc=False):
 class Link(Struct, frozen=True, gc=False):
     """An arrow from ``src`` to ``dst``, ids of cards.
 
-    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey. A link
-    against the direction of the layout is ``reverse``. ``ports``: a lane (``f`` or ``g``) or a row's.
+    ``flow``: ``forward`` solid blue, ``backward`` dashed orange, ``constant`` dotted grey, ``ungraded`` (no
+    gradient comes back along it) dashed grey. A link against the direction of the layout is ``reverse``.
+    ``ports``: a lane (``f`` or ``g``) or a row's.
     ``emphasis``: a ``strong`` one is thick, a ``faint`` one thin and grey, an ``alarm`` red. ``since`` is
     the frame of a film in which something flows through it; before that it waits.
     """
@@ -150,7 +153,7 @@ class Link(Struct, frozen=True, gc=False):
     id: str
     src: str
     dst: str
-    flow: Literal["forward", "backward", "constant"]
+    flow: Literal["forward", "backward", "constant", "ungraded"]
     label: Label = Label()
     reverse: bool = False
     ports: tuple[str, str] = ("f", "f")
@@ -162,8 +165,9 @@ class Link(Struct, frozen=True, gc=False):
 class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
-    ``notes`` are lines below it. A film has ``captions``: for each of its frames lines of text.
-    ``direction`` is that of forward; drawing may be asked for another one.
+    ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
+    for each of its frames lines of text. ``direction`` is that of forward; drawing may be asked for another
+    one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -172,6 +176,8 @@ class Scene(Struct, frozen=True):
     desc: str = ""
     direction: Direction = "LR"
     notes: tuple[str, ...] = ()
+    heading: str = ""
+    caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
 
 

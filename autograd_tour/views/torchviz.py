@@ -35,6 +35,8 @@ class Torchviz(View):
     name = "torchviz"
     summary = "the bare backward graph in the style of torchviz"
 
+    of_edges = True
+
     def picture(self, trace: Trace) -> Scene:
         """A box for each of torchviz's nodes, an arrow for each of its edges."""
         return _scene(arrows(trace.graph))

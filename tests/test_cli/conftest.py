@@ -18,6 +18,7 @@ from autograd_tour.record import codec
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.look import ALL, Look
 
 Run = Callable[..., Result]
 
@@ -27,7 +28,7 @@ class Settings:
     formats: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     theme: str = "auto"
-    direction: str = "LR"
+    direction: str = "auto"
     engine: str | None = None
     calls: int = 4
     keep: int | None = 16
@@ -37,6 +38,8 @@ class Settings:
     depth: int | None = None
     focus: str | None = None
     scale: float = 2.0
+    room: object = None
+    look: Look = ALL
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pytest
 from click.testing import Result
 
 from autograd_tour.cli import targets
+from autograd_tour.drawing.room import room_for
+from autograd_tour.views.look import look_for
 
 Run = Callable[..., Result]
 
@@ -50,13 +52,16 @@ def test_json_tells_what_was_written(run: Run) -> None:
 def test_every_option_reaches_the_settings(run: Run) -> None:
     words = (
         "--view graph -f svg -f dot --theme dark --direction TB --engine dot --calls 7 --keep all --timeout 5 "
-        "--ceiling 64 --depth 2 --focus h.0 --scale 1.5"
+        "--ceiling 64 --depth 2 --focus h.0 --scale 1.5 --fit 4:3 --min-text 14 "
+        "--hide cuts,constants --title T --caption C --mark a --mark b"
     )
+    look = look_for(hide=["constants", "cuts"], title="T", caption="C", mark=["a", "b"])
     result = run("render", *words.split(), "-o", "x")
     assert result.exit_code == 0
     expected = (
         "Settings(formats=('svg', 'dot'), views=('graph',), theme='dark', direction='TB', engine='dot', "
-        "calls=7, keep=None, ceiling=64, timeout=5.0, fold=True, depth=2, focus='h.0', scale=1.5)\n"
+        "calls=7, keep=None, ceiling=64, timeout=5.0, fold=True, depth=2, focus='h.0', scale=1.5, "
+        f"room={room_for('4:3', min_text=14.0)}, look={look})\n"
     )
     assert Path("x/thermometer-graph.dot").read_text() == expected
     run("render", "-f", "svg", "--view", "graph", "--no-fold", "-o", "y")
@@ -134,6 +139,15 @@ BAD = {
     "unknown theme": (["--theme", "blue"], 2, "'blue' is not one of", "--help"),
     "unknown option": (["--them", "dark"], 2, "No such option", "--help"),
     "unknown direction": (["--direction", "RL"], 2, "'RL' is not one of", "--help"),
+    "unknown room": (
+        ["--fit", "beamer"],
+        2,
+        "there is no room called 'beamer'",
+        "16:9, 4:3, a4, a4-landscape",
+    ),
+    "two rooms": (["--fit", "a4", "--width", "736"], 2, "a room or a width, not both", "Leave --fit or"),
+    "a size without a room": (["--min-text", "14"], 2, "needs a room to fit", "Add --fit 16:9"),
+    "no width": (["--width", "nan"], 2, "no number of px", "--help"),
     "no calls": (["--calls", "0"], 2, "--calls", "--help"),
     "no depth": (["--depth", "0"], 2, "--depth", "--help"),
     "depth of nothing": (["--depth", "2", "--no-fold"], 2, "--no-fold folds nothing", "Leave one"),

@@ -142,7 +142,7 @@ def graphs():
 
 
 @pytest.mark.parametrize("direction", ["LR", "TB"])
-@pytest.mark.parametrize("view", ["graph", "chain", "torchviz"])
+@pytest.mark.parametrize("view", ["graph", "chain", "outline", "torchviz"])
 @pytest.mark.parametrize("program", [*PROGRAMS, "hostile"])
 def test_every_text_stays_in_its_box(graphs, tmp_path, program, view, direction):
     svg = tour.svg(graphs[program], view=view, direction=direction)

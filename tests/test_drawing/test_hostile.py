@@ -71,7 +71,7 @@ def infected(graph, text, *, numbers=True):
     return replace(graph, nodes=nodes, edges=edges, groups=groups, source=source, meta=meta)
 
 
-@pytest.mark.parametrize("view", ["graph", "chain", "torchviz"])
+@pytest.mark.parametrize("view", ["graph", "chain", "outline", "torchviz"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_picture_stays_a_picture(plain, name, view):
     svg = tour.svg(infected(plain, HOSTILE[name]), view=view)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.drawing import ready
+from autograd_tour.drawing import arrange
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
@@ -117,12 +117,16 @@ def _picture(
     graph, inside = picture.view.graph, picture.view.inside
     film_frames = frames(graph)
     whole_scene = film_scene(graph)
-    scene = ready(stepped_back(whole_scene, inside) if inside else whole_scene, settings.direction)
-    prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
-    drawn = replace(scene, captions=(), notes=())  # the page has its own places for them
-    svg = draw_scene(
-        drawn, theme="light", prefix=prefix, engine=settings.engine, timeout=settings.timeout, moment=_timed
+    arranged = arrange(
+        replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
+        settings.direction,
+        engine=settings.engine,
+        timeout=settings.timeout,
     )
+    scene = arranged.scene
+    prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
+    drawn = replace(scene, captions=())  # the page has its own places for them
+    svg = draw_scene(drawn, arranged.layout, theme="light", prefix=prefix, moment=_timed)
     members = _inside(picture.view)
     where = {node.id: node.where for node in picture.view.whole.nodes if node.where is not None}
     details = Details(graph, film_frames)

@@ -1,0 +1,91 @@
+"""Less of a scene where room is short: shorter texts, then fewer rows, then no constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from msgspec.structs import replace
+
+from autograd_tour.views.picture import Card, Row, Run, Scene
+
+__all__ = ["stages"]
+
+SHORTER = 0.6
+"""What is left of the room that a text may take."""
+
+
+def stages(scene: Scene) -> Iterator[Scene]:
+    """The scene itself, then with less and less in it; a line below says what is left out."""
+    yield scene
+    notes, names = scene.notes, []
+    scene = _shorter(scene)
+    yield scene
+    for name, reduction in _REDUCTIONS.items():
+        less = reduction(scene)
+        if less is not scene:
+            names.append(name)
+            scene = replace(less, notes=(*notes, f"left out to fit: {', '.join(names)}"))
+            yield scene
+
+
+def _shorter(scene: Scene) -> Scene:
+    """Every text that may be shortened gets less room, but for what a card is called."""
+    cards = tuple(
+        replace(card, rows=tuple(_shorter_row(row, titled=i == 0) for i, row in enumerate(card.rows)))
+        for card in scene.cards
+    )
+    links = tuple(
+        replace(link, label=replace(link.label, runs=_shorter_runs(link.label.runs))) for link in scene.links
+    )
+    return replace(scene, cards=cards, links=links)
+
+
+def _shorter_row(row: Row, *, titled: bool) -> Row:
+    return replace(
+        row,
+        left=row.left if titled else _shorter_runs(row.left),
+        right=_shorter_runs(row.right),
+        earlier=tuple((frame, _shorter_runs(runs)) for frame, runs in row.earlier),
+        room=row.room * SHORTER,
+    )
+
+
+def _shorter_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    return tuple(replace(run, room=run.room * SHORTER) if run.room else run for run in runs)
+
+
+def _without(scene: Scene, detail: Literal["code", "saved"]) -> Scene:
+    """No row that tells ``detail``."""
+    if not any(row.detail == detail for card in scene.cards for row in card.rows):
+        return scene
+    return replace(scene, cards=tuple(_card_without(card, detail) for card in scene.cards))
+
+
+def _card_without(card: Card, detail: str) -> Card:
+    return replace(card, rows=tuple(row for row in card.rows if row.detail != detail))
+
+
+def _without_constants(scene: Scene) -> Scene:
+    """No constant that only goes in, but what was computed, and what is new or gone in a comparison."""
+    entered = {link.dst for link in scene.links}
+    gone = {
+        card.id
+        for card in scene.cards
+        if card.shape == "constant" and not card.emphasis and card.id not in entered
+    }
+    if not gone or len(gone) == len(scene.cards):
+        return scene
+    return replace(
+        scene,
+        cards=tuple(card for card in scene.cards if card.id not in gone),
+        links=tuple(link for link in scene.links if link.src not in gone),
+    )
+
+
+_REDUCTIONS: dict[str, Callable[[Scene], Scene]] = {
+    "lines of code": lambda scene: _without(scene, "code"),
+    "saved tensors": lambda scene: _without(scene, "saved"),
+    "constants": _without_constants,
+}
+"""By what they leave out, each on top of those before it."""

@@ -1,0 +1,148 @@
+"""What one call in the program made, as one card: a layer with its parameters, a loss of two operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
+from autograd_tour.rules.titles import expression
+from autograd_tour.views.contract import Title
+from autograd_tour.views.fold import as_cards
+from autograd_tour.views.quotient import Pair, flow
+
+__all__ = ["by_calls"]
+
+Call = tuple[str, int, str]
+"""A module's path, a line of the program and an expression there: what the operations of a call share."""
+
+
+def by_calls(graph: Graph) -> Graph:
+    """``graph`` with a card for each call of the program that made several nodes, or that is a module.
+
+    A module's card holds the parameters and buffers that nothing else uses, and its title is the path and the
+    class. Only what one expression made is put together; a call that ran again has a card of its own.
+    """
+    pairs = flow(graph)
+    calls = _calls(graph, pairs)
+    members: dict[str, list[Node]] = {}
+    for node in graph.nodes:  # by the operation with the result
+        if node.id in calls:
+            members.setdefault(calls[node.id], []).append(node)
+    modules = dict(_modules(graph))
+    own = _own(graph, pairs, calls, members, modules)
+    titles: dict[str, Title] = {}
+    for last, nodes in members.items():
+        module = modules.get(nodes[0].group, "")
+        if module:
+            result = graph.node(last)
+            title = f"{module}{_extents(nodes, [graph.node(node) for node in own.get(last, ())])}"
+            titles[last] = Title(title, result.group, call=replace(result, brief="", call=""))
+        elif len(nodes) > 1:
+            result = graph.node(last)
+            titles[last] = Title(graph.title(last), result.group, call=result)
+    parts = {node.id: last for last, nodes in members.items() if last in titles for node in nodes}
+    parts |= {node: last for last, nodes in own.items() for node in nodes}
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
+
+
+def _calls(graph: Graph, pairs: list[Pair]) -> dict[str, str]:
+    """Operation -> the operation that made the result of its call, or one of its results."""
+    keys = {
+        node.id: (node.group, node.where, node.expression)
+        for node in graph.nodes
+        if node.kind == "operation" and node.where is not None and node.expression
+    }
+    users: dict[str, list[str]] = {}
+    for maker, user in pairs:
+        if maker in keys and keys[maker] == keys.get(user):
+            users.setdefault(maker, []).append(user)
+    joined: dict[str, str] = {}
+
+    def call_of(node: str) -> str:
+        while joined[node] != node:
+            joined[node] = joined[joined[node]]
+            node = joined[node]
+        return node
+
+    for node in reversed(graph.nodes):
+        if node.id in keys:
+            joined[node.id] = node.id
+            # What has the title of the whole expression is a result: in a loop the next round uses it.
+            calls = {call_of(user) for user in users.get(node.id, ())} if not _is_result(node) else set()
+            named = sorted(calls, key=lambda last: (not _is_result(graph.node(last)), last))
+            joined |= dict.fromkeys([node.id, *named], named[0] if named else node.id)
+    return {node: call_of(node) for node in joined}
+
+
+def _is_result(node: Node) -> bool:
+    whole = expression(node.expression)
+    return whole is not None and whole.title() == node.op
+
+
+def _modules(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Path and class of each module whose operations one expression made, without others inside it."""
+    expressions: dict[str, set[tuple[int | None, str]]] = {}
+    outer: set[str] = set()
+    for node in graph.nodes:
+        if node.kind in ("operation", "group") and node.group:
+            expressions.setdefault(node.group, set()).add((node.where, node.expression))
+            outer.update(_around(node.group))
+    for group in graph.groups:
+        single = len(expressions.get(group.path, ())) == 1
+        if group.type and single and group.path not in outer:
+            yield group.path, group.type
+
+
+def _around(path: str) -> Iterator[str]:
+    while "." in path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def _own(
+    graph: Graph,
+    pairs: list[Pair],
+    calls: Mapping[str, str],
+    members: Mapping[str, list[Node]],
+    modules: Mapping[str, str],
+) -> dict[str, list[str]]:
+    """Last operation of a module's call -> the parameters and buffers that only this call uses."""
+    results = {node for node, _ in graph.outputs}
+    users: dict[str, set[str]] = {}
+    for maker, user in pairs:
+        if graph.node(maker).kind in ("leaf", "constant"):
+            users.setdefault(maker, set()).add(calls.get(user, ""))
+    own: dict[str, list[str]] = {}
+    for node, uses in users.items():
+        last = next(iter(uses))
+        if len(uses) > 1 or not last or node in results:
+            continue
+        path = members[last][0].group
+        if path in modules and graph.node(node).name.startswith(f"{path}."):
+            own.setdefault(last, []).append(node)
+    return own
+
+
+def _extents(nodes: list[Node], parameters: list[Node]) -> str:
+    """``(1→8)``: how many features, channels or words go into a layer, and how many come out."""
+    weight = next((node.value for node in parameters if node.name.endswith(".weight")), None)
+    sizes = {_sizes(node, weight) for node in nodes} - {""} if weight is not None else set()
+    return f"({sizes.pop()})" if len(sizes) == 1 else ""
+
+
+def _sizes(node: Node, weight: TensorFacts) -> str:
+    """As the function that was called reads the shape of its weight."""
+    rank = len(weight.shape)
+    groups = dict(node.attributes).get("groups", 1)
+    if rank < 2 or not isinstance(groups, int):
+        return ""
+    first, second = weight.shape[:2]
+    if node.call == "embedding" or (node.call.startswith("conv_transpose") and rank > 2):
+        return f"{first}→{second * groups}"
+    if (node.call == "linear" and rank == 2) or (node.call in ("conv1d", "conv2d", "conv3d")):
+        return f"{second * groups}→{first}"
+    return ""

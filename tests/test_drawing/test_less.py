@@ -1,0 +1,236 @@
+"""Where room is short a picture has less in it, says what it left out, and goes on in a row below."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+
+import pytest
+import torch
+
+import autograd_tour as tour
+from autograd_tour.drawing import arrange
+from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.less import stages
+from autograd_tour.drawing.room import room_for
+from autograd_tour.drawing.wrapping import least_height, row_scenes, rows_of, stacked
+from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.record.trace import Trace
+from autograd_tour.views import picture_of
+from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
+from tests.programs import models
+
+MARK = re.compile(r"(to|from) row (\d+)")
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return tour.trace(thermometer)
+
+
+@pytest.fixture(scope="module")
+def scene(graph):
+    return cards_scene(graph)
+
+
+def written(scene):
+    """All text of the cards."""
+    return " ".join(run.text for card in scene.cards for row in card.rows for run in (*row.left, *row.right))
+
+
+def looped():
+    """Skip connections over several cards, and a tensor that is used everywhere."""
+    w = torch.ones(3, requires_grad=True)
+    h = w * 2
+    first = h
+    for _ in range(5):
+        h = torch.tanh(h + first) * w
+    return h.sum()
+
+
+# ---- less ------------------------------------------------------------------------------------------------
+
+
+def test_rows_go_in_order_and_a_line_says_which(scene):
+    whole, shorter, *less = stages(scene)
+    assert whole is scene
+    assert shorter.notes == scene.notes
+    assert [stage.notes for stage in less] == [
+        ("left out to fit: lines of code",),
+        ("left out to fit: lines of code, saved tensors",),
+        ("left out to fit: lines of code, saved tensors, constants",),
+    ]
+    assert "thermometer.py" in written(shorter)
+    assert "thermometer.py" not in written(less[0])
+    assert "saved" in written(less[0])
+    assert "saved" not in written(less[1])
+    assert any(card.shape == "constant" for card in less[1].cards)
+    assert not any(card.shape == "constant" for card in less[2].cards)
+    for stage in (whole, shorter, *less):
+        for text in ("w * t_u", "4517.3", "grad in", "loss = 1763.88"):
+            assert text in written(stage).replace("  ", " ")
+
+
+def test_what_a_scene_has_not_is_not_said_to_be_left_out(graph):
+    chain = picture_of(Trace(graph), "chain")
+    assert [stage.notes for stage in stages(chain)] == [chain.notes] * 2
+
+
+def test_a_constant_that_was_computed_and_a_changed_one_stay():
+    rows = (Row((Run("x"),)),)
+    cards = (
+        Card("a", "operation", rows),
+        Card("cut", "constant", rows),
+        Card("new", "constant", rows, emphasis="strong"),
+        Card("plain", "constant", rows),
+        Card("b", "operation", rows),
+    )
+    links = (
+        Link("1", "a", "cut", "forward"),
+        *(Link(card, card, "b", "constant") for card in ("cut", "new", "plain")),
+    )
+    *_, last = stages(Scene(cards, links))
+    assert [card.id for card in last.cards] == ["a", "cut", "new", "b"]
+    assert [link.id for link in last.links] == ["1", "cut", "new"]
+
+
+def test_nothing_is_left_out_where_it_fits(scene):
+    for words in ({"width": 1280.0}, {"fit": "16:9", "min_text": 8.0}):
+        arranged = arrange(scene, room=room_for(**words))
+        assert arranged.scene.notes == ()
+        assert "thermometer.py" in written(arranged.scene)
+    assert arrange(scene).scene.notes == ()
+
+
+def test_no_more_is_left_out_than_it_takes(scene):
+    room = room_for("16:9", min_text=11.4)
+    arranged = arrange(scene, "TB", room=room)
+    assert arranged.scene.notes == ("left out to fit: lines of code, saved tensors",)
+    assert room.text(arranged.size) >= 11.4
+
+
+@pytest.mark.parametrize("words", [{"fit": "16:9"}, {"fit": "a4"}, {"width": 736.0}, {"fit": "400x300"}])
+@pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
+def test_text_is_never_smaller_for_what_is_left_out(program, words):
+    scene, room = cards_scene(tour.trace(program)), room_for(**words)
+    whole, arranged = arrange(scene, room=room, whole=True), arrange(scene, room=room)
+    assert room.text(arranged.size) >= room.text(whole.size)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------
+
+
+def marks_of(scene):
+    """(card it stands for, to or from, row) of every mark."""
+    marks = {}
+    for card in scene.cards:
+        match = MARK.fullmatch(card.rows[-1].left[0].text) if card.rows[-1].left else None
+        if match:
+            marks[card.id] = (match[1], int(match[2]))
+    return marks
+
+
+def test_a_long_flow_goes_on_in_the_row_below(scene):
+    room = room_for("16:9")
+    arranged = arrange(scene, room=room)
+    assert room.text(arranged.size) > 1.4 * room.text(arrange(scene, room=room, whole=True).size)
+    assert marks_of(arranged.scene)
+    assert not marks_of(arrange(scene, "TB", room=room).scene)
+
+
+@pytest.mark.parametrize("view", ["graph", "chain"])
+@pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
+def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view):
+    scene = picture_of(Trace(tour.trace(program)), view)
+    straight = arrange(scene, "LR")
+    rows = rows_of(straight.scene, straight.layout, 500)
+    scenes = row_scenes(straight.scene, rows)
+    assert len(scenes) > 1
+    for card in scene.cards:
+        assert [card.id in {item.id for item in row.cards} for row in scenes].index(True) == rows[card.id]
+    links = [{link.id: link for link in row.links} for row in scenes]
+    for link in scene.links:
+        early, late = (link.dst, link.src) if link.reverse else (link.src, link.dst)
+        i, j = rows[early], rows[late]
+        assert i <= j
+        drawn = links[j][link.id]
+        assert drawn.label.step == link.label.step
+        if i == j:
+            assert {drawn.src, drawn.dst} == {link.src, link.dst}
+            continue
+        joined = (late, f"{early}-from-{i}") if link.reverse else (f"{early}-from-{i}", late)
+        assert (drawn.src, drawn.dst) == joined
+        there = links[i][f"{early}-to-{j}-{link.flow}"]
+        joined = (f"{early}-to-{j}", early) if link.reverse else (early, f"{early}-to-{j}")
+        assert (there.src, there.dst) == joined
+        marks = {card.id: card for row in scenes for card in row.cards}
+        assert marks[f"{early}-to-{j}"].rows[-1].left[0].text == f"to row {j + 1}"
+        assert marks[f"{early}-from-{i}"].rows[-1].left[0].text == f"from row {i + 1}"
+
+
+def test_rows_take_at_least_what_they_are_said_to_take(scene):
+    straight = arrange(scene, "LR")
+    rows = rows_of(straight.scene, straight.layout, 500)
+    scenes = row_scenes(straight.scene, rows)
+    _, layout = stacked(straight.scene, scenes, [place(row) for row in scenes])
+    assert 0 < least_height(straight.scene, straight.layout, rows) <= layout.height + 1
+
+
+def test_what_goes_in_stands_beside_its_first_user(scene):
+    straight = arrange(scene, "LR")
+    rows = rows_of(straight.scene, straight.layout, 300)
+    for link in scene.links:
+        if link.flow == "constant":
+            assert rows[link.src] == rows[link.dst]
+    assert sorted(set(rows.values())) == list(range(max(rows.values()) + 1))
+
+
+def test_a_mark_of_several_gradients_has_no_number():
+    rows = (Row((Run("x"),)),)
+    cards = tuple(Card(name, "operation", rows) for name in "abc")
+    links = tuple(
+        Link(f"{src}{n}", src, "a", "backward", Label((Run("× 2"),), n), True)
+        for n, src in ((1, "b"), (2, "c"))
+    )
+    first, second = row_scenes(Scene(cards, links), {"a": 0, "b": 1, "c": 1})
+    assert [link.label.step for link in first.links] == [0]
+    assert [link.label for link in second.links] == [link.label for link in links]
+    alone, _ = row_scenes(Scene(cards[:2], links[:1]), {"a": 0, "b": 1})
+    assert [link.label for link in alone.links] == [Label((), 1)]
+
+
+@pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
+def test_rows_are_clear_of_each_other_and_in_sight(program):
+    arranged = arrange(cards_scene(tour.trace(program)), "LR", room=room_for("640x480", min_text=20))
+    layout = arranged.layout
+    assert marks_of(arranged.scene)
+    boxes = [
+        (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        for (x, y), (w, h) in zip(layout.centres, layout.sizes, strict=True)
+    ]
+    for left, top, right, bottom in boxes:
+        assert left >= -1
+        assert top >= -1
+        assert right <= layout.width + 1
+        assert bottom <= layout.height + 1
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] + 1 or b[2] <= a[0] + 1 or a[3] <= b[1] + 1 or b[3] <= a[1] + 1
+    assert all(course is not None and course.points for course in layout.courses)
+
+
+@pytest.mark.parametrize("view", ["steps", "animation"])
+def test_a_film_in_rows_has_all_its_frames(graph, view):
+    svg = tour.svg(graph, view=view, fit="16:9", min_text=16)
+    assert "from row 1" in svg
+    assert 'width="1280" height="720"' in svg
+
+
+def test_a_sheet_of_questions_leaves_nothing_out(graph, tmp_path):
+    from autograd_tour.formats import Settings
+    from autograd_tour.formats.produce import files_of_trace
+
+    files = files_of_trace("x", Trace(graph), Settings(formats=("quiz",), room=room_for("16:9")))
+    assert "left out" not in files["x-question.svg"]
+    assert "thermometer.py" in files["x-question.svg"]
+    assert 'width="1280" height="720"' in files["x-answer.svg"]
