@@ -195,8 +195,8 @@ class Follower:
                 self.listening.start()
             raise
         with torch._C.DisableTorchFunction():
-            place = self.record.sites.number(frame)
-            self.courses.add(place, number, backward.loss, self.tracks.items)
+            spot = self.record.sites.number(frame)
+            self.courses.add(spot, number, backward.loss, self.tracks.items)
         # What follows up to the next backward belongs to this one or to the next.
         if (self._in_full(number) or self._in_full(number + 1)) and not self.log.full:
             self.listening.start()
