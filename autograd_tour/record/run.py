@@ -122,12 +122,12 @@ class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
 
         ``None`` where nothing is missing between it and the event before it.
         """
-        told = {event.backward_call for event in self.events if event.kind == "backward"}
+        in_full = {event.backward_call for event in self.events if event.kind == "backward"}
         gaps: list[tuple[int, int] | None] = []
         seen = 0
         for event in self.events:
             last = event.backward_call - (event.kind in ("forward", "backward"))
-            missing = [call for call in range(seen + 1, last + 1) if call not in told]
+            missing = [call for call in range(seen + 1, last + 1) if call not in in_full]
             gaps.append((missing[0], missing[-1]) if missing else None)
             seen = max(seen, last)
         return tuple(gaps)
