@@ -39,9 +39,12 @@ class Scale:
     chain: int = 100_000
     long_chain: int = 1_000_000
     repeats: int = 15
+    steps: int = 1_000
+    epochs: int = 5_000
 
 
-TINY = Scale(2, 16, 2, 50, 8, 300, 2_000, 1)
+TINY = Scale(2, 16, 2, 50, 8, 300, 2_000, 1, 12, 12)
+MIDDLE = Scale(6, 512, 8, 20_000, 128)
 
 
 def _gpt(scale: Scale) -> tuple[Any, Any]:
@@ -186,6 +189,36 @@ def torchlens_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG0
     return work, 1
 
 
+def recorded_step(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """A step of a transformer of middle size with everything recorded; the same step alone."""
+    from autograd_tour import trace
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale if scale == TINY else MIDDLE)
+
+    def plain() -> None:
+        gpt_loss(model, tokens).backward()  # type: ignore[no-untyped-call]
+        model.zero_grad()
+
+    return lambda: trace(gpt_loss, model, tokens), plain
+
+
+def followed_steps(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """A small network trained with SGD while it is followed; the same loop alone."""
+    from autograd_tour import follow
+    from benchmarks.models import train_network
+
+    return lambda: follow(train_network, scale.steps), lambda: train_network(scale.steps)
+
+
+def followed_epochs(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """The thermometer's loop by hand while it is followed; the same loop alone."""
+    from autograd_tour import follow
+    from benchmarks.models import train_by_hand
+
+    return lambda: follow(train_by_hand, scale.epochs), lambda: train_by_hand(scale.epochs)
+
+
 # ---- pictures -----------------------------------------------------------------------------
 
 
@@ -265,8 +298,10 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
 }
 
 
-TOGETHER = {"dot_of_gpt": dot_of_gpt}
-"""Jobs of a few milliseconds: ours and the peer's in one process, in turn, many times over."""
+TOGETHER: dict[str, Callable[[Scale, Path], tuple[Work, ...]]] = {
+    function.__name__: function for function in (dot_of_gpt, recorded_step, followed_steps, followed_epochs)
+}
+"""Jobs of a second at most: ours and the peer's in one process, in turn, many times over."""
 
 
 def _cpu() -> float:

@@ -7,7 +7,17 @@ import math
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GPT", "Block", "Size", "chain", "gpt_loss", "make_gpt", "thermometer_loss"]
+__all__ = [
+    "GPT",
+    "Block",
+    "Size",
+    "chain",
+    "gpt_loss",
+    "make_gpt",
+    "thermometer_loss",
+    "train_by_hand",
+    "train_network",
+]
 
 SEED = 0
 
@@ -114,3 +124,26 @@ def thermometer_loss() -> tuple[Tensor, dict[str, Tensor]]:
     w, b = torch.ones((), requires_grad=True), torch.zeros((), requires_grad=True)
     t_p = w * t_u + b
     return ((t_p - t_c) ** 2).mean(), {"w": w, "b": b}
+
+
+def train_network(steps: int) -> Tensor:
+    """Train 784-128-10 with SGD in batches of 64: ten of them, again and again. The last loss, a scalar."""
+    torch.manual_seed(SEED)
+    images, digits = torch.randn(10, 64, 784), torch.randint(0, 10, (10, 64))
+    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss = torch.zeros(())
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images[step % 10]), digits[step % 10])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return loss.detach()
+
+
+def train_by_hand(epochs: int) -> None:
+    """Fit a line to the thermometer's readings in the loop of the lesson about training."""
+    from autograd_tour.lessons.thermometer import t_c, t_un
+    from autograd_tour.lessons.training import training_loop
+
+    training_loop(epochs, 1e-2, torch.tensor([1.0, 0.0], requires_grad=True), t_un, t_c)

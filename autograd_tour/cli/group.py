@@ -15,7 +15,7 @@ _COMMANDS = {
     "info": "Tell versions, the layout engines found, and which one is used.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
-    "verify": "Hold a record against torchviz, torch without us, differences, and its own sums.",
+    "verify": "Hold the record of a program against everything that does not depend on it.",
 }
 
 

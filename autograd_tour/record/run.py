@@ -117,6 +117,21 @@ class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
         """Whether the program itself called backward."""
         return not self.returned
 
+    def untold(self) -> tuple[tuple[int, int] | None, ...]:
+        """For each event the first and last of the backward calls before it that were not told in full.
+
+        ``None`` where nothing is missing between it and the event before it.
+        """
+        in_full = {event.backward_call for event in self.events if event.kind == "backward"}
+        gaps: list[tuple[int, int] | None] = []
+        seen = 0
+        for event in self.events:
+            last = event.backward_call - (event.kind in ("forward", "backward"))
+            missing = [call for call in range(seen + 1, last + 1) if call not in in_full]
+            gaps.append((missing[0], missing[-1]) if missing else None)
+            seen = max(seen, last)
+        return tuple(gaps)
+
     def line(self, event: Event | Curve) -> SourceLine | None:
         """The line of the program at which ``event`` happened."""
         return None if event.where is None else self.source[event.where]

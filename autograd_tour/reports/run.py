@@ -48,7 +48,10 @@ def _events(run: Run) -> Iterator[str]:
     what = max([len(item.head) for item in headings], default=0)
     where = max([len(one_line(item.where, CODE)) for item in headings], default=0)
     names = max([len(one_line(leaf.name, CODE)) for leaf in run.leaves], default=0)
-    for i, (event, item) in enumerate(zip(run.events, headings, strict=True), start=1):
+    for i, (event, item, gap) in enumerate(zip(run.events, headings, run.untold(), strict=True), start=1):
+        if gap is not None:
+            calls = f"backward {gap[0]} is" if gap[0] == gap[1] else f"backward {gap[0]} to {gap[1]} are"
+            yield f"     …  {calls} not told in full"
         code = one_line(", ".join(item.code), CODE)
         about = f"   [{', '.join(item.about)}]" if item.about else ""
         line = one_line(item.where, CODE).ljust(where)

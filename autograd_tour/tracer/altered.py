@@ -76,8 +76,15 @@ class _Originals:
         """A hook of the program has called ``step()``."""
         self.note(parameter for group in optimizer.param_groups for parameter in group["params"])
         if id(optimizer) not in self._states:
-            # The keys are parameters, which stay themselves.
-            state = {key: copy.deepcopy(value) for key, value in optimizer.state.items()}
+            for value in optimizer.state.values():
+                self.note(item for item in value.values() if isinstance(item, Tensor))
+            # The keys are parameters; they and the tensors stay themselves.
+            state = {
+                key: {
+                    name: copy.copy(item) if isinstance(item, list) else item for name, item in value.items()
+                }
+                for key, value in optimizer.state.items()
+            }
             self._states[id(optimizer)] = optimizer, state
 
     def restore(self) -> list[Tensor]:
@@ -86,7 +93,8 @@ class _Originals:
         for tensor, content in self._contents.values():
             if not torch.equal(tensor.data, content):
                 tensor.data.copy_(content)
-                changed.append(tensor)
+                if tensor.requires_grad:
+                    changed.append(tensor)
         for optimizer, state in self._states.values():
             optimizer.state.clear()
             optimizer.state.update(state)

@@ -19,8 +19,12 @@ def no_donation() -> Iterator[None]:
     from torch._functorch import config
 
     switch: Any = config
-    with switch.patch(donated_buffer=False):
+    # Not its own `patch`, which must end in the context (of asyncio, say) in which it began.
+    before, switch.donated_buffer = switch.donated_buffer, False
+    try:
         yield
+    finally:
+        switch.donated_buffer = before
 
 
 def donates(fn: Any) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from copy import copy
 from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,33 +15,21 @@ from torch import Tensor
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
 from autograd_tour.tracer.repeats import stored, times
+from autograd_tour.tracer.statistics import FULL_LIMIT, plain, stats_of_elements, stats_of_tensor
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
 PYTHON_LIMIT = 64
 """Up to this many elements plain Python is faster than a dozen calls into torch."""
 
-FULL_LIMIT = 100_000
-"""Above this many elements only the norm and the extremes are computed: one cheap pass each."""
-
 FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
 
 _Block = tuple[int, int, torch.dtype]
-
-ROW = 4096
+_State = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 Values = tuple[tuple[Number, ...], Number | None, Stats | None]
 _NOTHING: Values = ((), None, None)
-
-
-def plain(value: complex | float | int | bool) -> Number:
-    """A Python number as a :data:`Number`: itself, or text if JSON cannot hold it."""
-    if isinstance(value, complex):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    return value
 
 
 class Recorder:
@@ -66,19 +56,61 @@ class Recorder:
         self.reached = False
         self._left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
+        self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
 
     def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
         """Facts of ``tensor``, see :func:`measure`."""
-        return measure(tensor, self.keep, gradient=gradient, recorder=self)
+        again = self._again(tensor) if gradient else None
+        if again is not None:
+            return again
+        facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
+        if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
+            with torch._C.DisableTorchFunction():
+                if not tensor.is_inference() and tensor.layout is torch.strided:
+                    self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
+        return facts
+
+    def _again(self, gradient: Tensor) -> TensorFacts | None:
+        """The facts of a gradient that has been measured as it is now: where it left a node, mostly.
+
+        Its first elements are compared all the same, since ``.data`` counts no versions.
+        """
+        entry = self._gradients.get(id(gradient))
+        if entry is None or entry[0]() is not gradient:
+            return None
+        _, state, facts = entry
+        with torch._C.DisableTorchFunction():
+            if _state(gradient) != state or not gradient.is_contiguous():
+                return None
+            count = len(facts.first)
+            if tuple(gradient.view(-1)[:count].tolist()) != facts.first:
+                self.forget(gradient)
+                return None
+            wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
+            fits = count == wanted and self._take(count, gradient.dtype)
+            return copy(facts) if fits else None
+
+    def forget(self, tensor: Tensor) -> None:
+        """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
+        owner = tensor._base if tensor._base is not None else tensor
+        self._statistics.pop(id(owner), None)
+        self._gradients.pop(id(tensor), None)
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
         """How many of ``count`` elements may be written down; they are counted as written."""
+        if self._take(count, dtype):
+            return count
+        self.reached = True
+        self._take(FEW, dtype)
+        return FEW
+
+    def _take(self, count: int, dtype: torch.dtype) -> bool:
+        """Count elements as written, if they fit; a few always do."""
         size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
         if count > FEW and count * size > self._left:
-            self.reached = True
-            count = FEW
+            return False
         self._left -= count * size
-        return count
+        return True
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
         """What the reader of ``record`` has to know about the ceiling."""
@@ -91,7 +123,7 @@ class Recorder:
         """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
         itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
         if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
-            return _torch_stats(dense)
+            return stats_of_tensor(dense)
         owner = original._base if original._base is not None else original
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
@@ -100,7 +132,7 @@ class Recorder:
         block = dense.data_ptr(), dense.numel(), dense.dtype
         stats = entry[2].get(block)
         if stats is None:
-            stats = entry[2][block] = _torch_stats(dense)
+            stats = entry[2][block] = stats_of_tensor(dense)
         return stats
 
 
@@ -124,7 +156,7 @@ def measure(
         return TensorFacts(
             _shape(tensor),
             bare(tensor.dtype),
-            str(tensor.device),
+            bare(tensor.device),
             "nested" if tensor.is_nested else bare(tensor.layout),
             not gradient and tensor.requires_grad,
             not gradient and tensor.is_leaf,
@@ -133,6 +165,10 @@ def measure(
             last,
             stats,
         )
+
+
+def _state(tensor: Tensor) -> _State:
+    return tensor._version, tensor.data_ptr(), tensor.shape, tensor.stride()
 
 
 def measure_shape(shape: Iterable[int], dtype: torch.dtype, device: torch.device) -> TensorFacts:
@@ -177,7 +213,8 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
     read = stored(tensor)
     if read.is_quantized:
         read = read.dequantize()
-    read = read.resolve_conj().resolve_neg()
+    if read.is_conj() or read.is_neg():
+        read = read.resolve_conj().resolve_neg()
     repeats = total // read.numel()
     tensor = read if repeats == 1 else read.expand(tensor.shape)
     wanted = total if keep is None else min(keep, total)
@@ -185,12 +222,23 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
         wanted = recorder.allow(wanted, tensor.dtype)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
-        return tuple(map(plain, elements[:wanted])), plain(elements[-1]), _python_stats(elements)
+        return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
     head = _leading(tensor, wanted).tolist()
-    tail = tensor[tuple(-1 for _ in tensor.shape)].item()
+    tail = _last(tensor).item()
     dense = _in_memory_order(read)
-    stats = _torch_stats(dense) if recorder is None else recorder.stats(dense, original)
-    return tuple(map(plain, head)), plain(tail), times(stats, repeats)
+    stats = stats_of_tensor(dense) if recorder is None else recorder.stats(dense, original)
+    return _written(head), plain(tail), times(stats, repeats)
+
+
+def _written(elements: list[Any]) -> tuple[Number, ...]:
+    """Elements of one tensor as the record has them: of most all are numbers that JSON can hold."""
+    if not isinstance(elements[0], complex) and all(map(math.isfinite, elements)):
+        return tuple(elements)
+    return tuple(map(plain, elements))
+
+
+def _last(tensor: Tensor) -> Tensor:
+    return tensor.view(-1)[-1] if tensor.is_contiguous() else tensor[tuple(-1 for _ in tensor.shape)]
 
 
 def _in_memory_order(tensor: Tensor) -> Tensor:
@@ -209,72 +257,3 @@ def _leading(tensor: Tensor, count: int) -> Tensor:
         tensor = tensor[0]
     rows = math.ceil(count / tensor[0].numel())
     return tensor[:rows].reshape(-1)[:count]
-
-
-def _python_stats(elements: Sequence[complex | float | int | bool]) -> Stats:
-    if isinstance(elements[0], bool):
-        return Stats(zero=sum(not element for element in elements))
-    zero = sum(element == 0 for element in elements)
-    if isinstance(elements[0], complex):
-        norm = math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
-        nan = sum(element != element for element in elements)
-        return Stats(mean=plain(sum(elements) / len(elements)), norm=plain(norm), nan=nan, zero=zero)
-    reals = [element for element in elements if not isinstance(element, complex)]
-    if not all(map(math.isfinite, reals)):
-        return _not_finite([float(element) for element in reals], zero)
-    mean, norm = math.fsum(reals) / len(reals), math.hypot(*reals)
-    return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
-
-
-def _not_finite(reals: Sequence[float], zero: int) -> Stats:
-    nan, inf, below = sum(map(math.isnan, reals)), sum(map(math.isinf, reals)), reals.count(-math.inf)
-    if nan:
-        return Stats("nan", "nan", "nan", "nan", nan, inf, zero, below)
-    return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan, inf, zero, below)
-
-
-def _torch_stats(tensor: Tensor) -> Stats:
-    if tensor.dtype == torch.bool:
-        return Stats(zero=tensor.numel() - int(torch.count_nonzero(tensor)))
-    if tensor.is_complex():
-        norm = torch.linalg.vector_norm(tensor).item()
-        return Stats(mean=plain(tensor.mean().item()), norm=plain(norm))
-    if not tensor.is_floating_point():
-        least, most = (bound.item() for bound in torch.aminmax(tensor))
-        zero = tensor.numel() - int(torch.count_nonzero(tensor))
-        return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
-    if tensor.element_size() == 1:
-        tensor = tensor.float()  # the eight-bit types have no reductions of their own
-    low, high = (float(bound) for bound in torch.aminmax(tensor))
-    if tensor.numel() > FULL_LIMIT:
-        norm = _norm_in_rows(tensor)
-        none = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
-    wide = tensor.double()
-    finite = math.isfinite(low) and math.isfinite(high)
-    return Stats(
-        plain(low),
-        plain(high),
-        plain(wide.mean().item()),
-        plain(torch.linalg.vector_norm(wide).item()),
-        nan=0 if finite else int(torch.isnan(tensor).sum()),
-        inf=0 if finite else int(torch.isinf(tensor).sum()),
-        zero=tensor.numel() - int(torch.count_nonzero(tensor)),
-        neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
-    )
-
-
-def _norm_in_rows(tensor: Tensor) -> float:
-    """The norm of a large tensor from the norms of short rows.
-
-    In one go, float32 is off in the third digit after some ten million elements.
-    """
-    kind = torch.float64 if tensor.dtype == torch.float64 else torch.float32
-    if tensor.is_contiguous():
-        flat = tensor.view(-1)
-        even = flat.numel() // ROW * ROW
-        rows = torch.linalg.vector_norm(flat[:even].view(-1, ROW), dim=1, dtype=kind)
-        rest = torch.linalg.vector_norm(flat[even:], dtype=kind).item()
-    else:
-        rows, rest = torch.linalg.vector_norm(tensor, dim=-1, dtype=kind), 0.0
-    return math.hypot(torch.linalg.vector_norm(rows, dtype=torch.float64).item(), rest)

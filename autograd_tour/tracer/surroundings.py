@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+from torch.optim.lr_scheduler import LRScheduler
 
 from autograd_tour.tracer.switches import all_switches_restored
 
@@ -192,23 +193,24 @@ class LiveTensors:
         if self._collections == collections and sys.version_info < (3, 14):  # then generations are others
             before = [tensor for reference in self._references if (tensor := reference()) is not None]
             seen = set(map(id, before))
-            young, _, _ = _among([*gc.get_objects(0), *gc.get_objects(1)])
+            (young,) = _among([*gc.get_objects(0), *gc.get_objects(1)], (Tensor,))
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
-            tensors, modules, stateful = _among(gc.get_objects())
-            self.modules = self.modules or list(map(weakref.ref, modules))
-            self.stateful = self.stateful or list(map(weakref.ref, stateful))
+            tensors, modules, *stateful = _among(gc.get_objects(), _KINDS)
+            if not self._references:
+                self.modules = list(map(weakref.ref, modules))
+                self.stateful = [weakref.ref(item) for items in stateful for item in items]
         self._collections = collections
         self._references = list(map(weakref.ref, tensors))
         return tensors
 
 
-_STATEFUL = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
+_KINDS = (Tensor, torch.nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp.GradScaler)
 
 
-def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module], list[Any]]:
-    """The tensors, the modules, and the optimizers and the like among ``objects``."""
-    kinds: set[type] = {Tensor, torch.nn.Module, *_STATEFUL}
+def _among(objects: list[Any], wanted_kinds: Sequence[type]) -> list[list[Any]]:
+    """Of each kind those among ``objects``."""
+    kinds: set[type] = set(wanted_kinds)
     new: list[Any] = list(kinds)
     while new:
         # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
@@ -222,9 +224,7 @@ def _among(objects: list[Any]) -> tuple[list[Tensor], list[torch.nn.Module], lis
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
     wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
-    tensors = [item for item in wanted if issubclass(type(item), Tensor)]
-    modules = [item for item in wanted if issubclass(type(item), torch.nn.Module)]
-    return tensors, modules, [item for item in wanted if issubclass(type(item), _STATEFUL)]
+    return [[item for item in wanted if issubclass(type(item), kind)] for kind in wanted_kinds]
 
 
 def _keeps_grad(tensor: Tensor) -> str:

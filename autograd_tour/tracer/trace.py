@@ -108,7 +108,8 @@ def follow(
     The program calls ``backward()``, ``zero_grad()`` and ``step()`` itself, as training code does, as often
     as it likes. The first eight backward calls and all around them are told in full, then those whose number
     is a power of ten; of all there are the loss and the norms of ``.grad`` (``Run.curves``). A program
-    that only returns its loss is a run of one forward and one backward.
+    that only returns its loss is a run of one forward and one backward. ``backward(create_graph=True)`` and
+    ``torch.autograd.grad`` are no events: they are parts of what is computed from their result.
 
     ``args``, ``keep``, ``ceiling`` and ``names`` are those of :func:`trace`. What the program changed is put
     back: parameters, ``.grad``, buffers, the state of optimizers and schedulers that were there before,
@@ -156,7 +157,9 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
                         record_of(request, record, outputs, backward=backward, gradient=gradient)
                     )
             finally:
-                notes += put_back(follower, buffers.tensors())
+                spared = buffers.tensors()
+                buffers.restore()  # first: what changed before a module ran for the first time is older
+                notes += put_back(follower, spared)
         return _with_notes(run, [*notes, *remarks])
 
 

@@ -178,6 +178,10 @@ def _about(event: Event) -> list[str]:
         about.append(f"and {more} more setting{'s' if more > 1 else ''}")
     if event.kind == "zeroing" and not event.changes:
         about.append("nothing was there")
+    if event.kind == "clipping" and not event.changes:
+        about.append("nothing was clipped")
+    if event.kind == "step" and not event.changes:
+        about.append("nothing was changed")
     if event.inside:
         about.append(f"inside {event.inside}")
     return about

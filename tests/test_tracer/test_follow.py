@@ -494,8 +494,11 @@ def test_initialising_and_deleting_are_heard():
         net(torch.ones(1, 2)).sum().backward()
 
     run = tour.follow(train)
-    assert kinds(run) == ["forward", "backward", "update", "zeroing", "forward", "backward"]
-    assert run.events[2].call == "normal_"
+    assert kinds(run) == ["update", "forward", "backward", "update", "zeroing", "forward", "backward"]
+    assert [event.call for event in run.events if event.kind == "update"] == [
+        "Linear.reset_parameters",
+        "normal_",
+    ]
     assert all(map(torch.equal, net.parameters(), before))
 
 
@@ -510,3 +513,211 @@ def test_groups_of_parameters_keep_their_own_settings():
 
     settings = tour.follow(train).events[-1].settings
     assert settings == (("lr of group 1", 0.01), ("lr of group 2", 0.5), ("momentum", 0.9))
+
+
+def test_a_grad_that_was_there_is_put_back_where_it_is_zeroed_in_place_first():
+    w = torch.ones(3, requires_grad=True)
+    w.grad = torch.full((3,), 7.0)
+    grad = w.grad
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    def train():
+        optimizer.zero_grad(set_to_none=False)
+        (w**2).sum().backward()
+        optimizer.step()
+
+    tour.follow(train)
+    assert w.grad is grad
+    assert w.grad.tolist() == [7.0] * 3
+
+
+def test_leaves_are_put_back_also_from_what_nobody_can_hear():
+    w = torch.ones(3, requires_grad=True)
+
+    def train():
+        for epoch in range(20):
+            (w**2).sum().backward()
+            w.grad = None
+            if epoch >= 12:
+                w.data.add_(1)  # no version counts this
+        w.detach().numpy()[:] = 0
+
+    tour.follow(train)
+    assert w.tolist() == [1.0] * 3
+
+
+def test_random_generators_draw_the_same_again():
+    generator = torch.Generator()
+    state = generator.get_state()
+    w = torch.ones(3, requires_grad=True)
+    tour.follow(lambda: (w * torch.rand(3, generator=generator)).sum().backward())
+    assert torch.equal(generator.get_state(), state)
+
+
+class Labelled(torch.Tensor):
+    pass
+
+
+def test_odd_programs_are_followed_as_well():
+    import asyncio
+
+    labelled = torch.ones(3).as_subclass(Labelled).requires_grad_()
+    tour.follow(lambda: (labelled * labelled).sum().backward())
+    assert labelled.grad is None
+
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    optimizer.settings = {}
+    optimizer.settings["itself"] = optimizer.settings
+
+    async def step():
+        torch.autograd.backward((w * w).sum(), None, None, False, None, [w])
+        await asyncio.sleep(0)
+        optimizer.step()
+
+    async def both():
+        await asyncio.gather(step(), step())
+
+    run = tour.follow(lambda: asyncio.run(both()))
+    assert kinds(run) == ["forward", "backward", "forward", "backward", "step", "step"]
+    assert optimizer.settings["itself"] is optimizer.settings
+
+    meta = nn.Linear(3, 1, device="meta")
+    assert tour.follow(lambda: meta(torch.ones(2, 3, device="meta")).sum().backward()).backward_calls == 1
+
+
+def test_a_graph_that_is_kept_was_computed_once_and_before_what_came_after():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train():
+        first, second = net(torch.ones(1, 2)).sum(), net(torch.ones(1, 2)).pow(2).sum()
+        optimizer.zero_grad()
+        first.backward(retain_graph=True)
+        first.backward()
+        second.backward()
+
+    run = tour.follow(train)
+    assert [(event.kind, event.backward_call) for event in run.events] == [
+        ("forward", 1), ("forward", 3), ("zeroing", 0), ("backward", 1), ("backward", 2), ("backward", 3),
+    ]  # fmt: skip
+
+
+def test_what_changes_leaves_before_the_first_backward_is_told_and_nothing_that_changes_nothing():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    weight = net.weight.detach().clone()
+
+    def train():
+        net.load_state_dict({name: torch.zeros_like(tensor) for name, tensor in net.state_dict().items()})
+        net(torch.ones(1, 2)).sum().backward()
+        for parameter in net.parameters():
+            parameter.grad /= 6
+        for parameter in net.parameters():
+            parameter.grad.detach_()
+        for parameter in net.parameters():
+            parameter.data -= 0.1 * parameter.grad
+
+    run = tour.follow(train)
+    assert kinds(run) == ["update", "forward", "backward", "gradient", "update"]
+    assert run.events[0].call == "Linear.load_state_dict"
+    assert same(next(leaf for leaf in run.leaves if leaf.name == "weight").value, weight)
+    assert torch.equal(net.weight, weight)
+    assert not optimizer.state
+
+
+def test_parameters_that_share_memory_and_that_are_replaced_are_put_back():
+    flat = torch.arange(6.0)
+    a, b = nn.Parameter(flat[:3]), nn.Parameter(flat[3:])
+    net = nn.Linear(2, 1)
+    weight = net.weight
+
+    def train():
+        optimizer = torch.optim.SGD([a, b], lr=0.1)
+        for _ in range(2):
+            (a * b).sum().backward()
+            optimizer.step()
+            flat.mul_(2)
+        net.load_state_dict(copy.deepcopy(net.state_dict()), assign=True)
+
+    tour.follow(train)
+    assert flat.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert net.weight is weight
+
+
+def test_calls_that_are_not_told_in_full_leave_a_gap_that_is_told():
+    w = torch.ones((), requires_grad=True)
+
+    def train():
+        for _ in range(12):
+            (w * w).backward()
+
+    run = tour.follow(train)
+    gaps = [
+        (event.kind, event.backward_call, gap) for event, gap in zip(run.events, run.untold(), strict=True)
+    ]
+    assert gaps[-2:] == [("forward", 10, (9, 9)), ("backward", 10, None)]
+    assert "backward 9 is not told in full" in tour.report(run)
+
+
+def test_buffers_versions_and_parts_of_modules_are_as_found():
+    net = nn.Linear(2, 1)
+    average = torch.optim.swa_utils.AveragedModel(net)
+    weight = torch.ones(3, requires_grad=True)
+    earlier = weight * weight
+
+    def train():
+        net.extra = nn.Linear(1, 1)
+        (net(torch.ones(1, 2)).sum() + weight.sum()).backward()
+        average.update_parameters(net)
+        average(torch.ones(1, 2))
+        with torch.no_grad():
+            weight.sub_(0.1 * weight.grad)
+
+    tour.follow(train)
+    assert average.n_averaged.item() == 0
+    assert not list(net.children())
+    earlier.sum().backward()  # which asks for the version that was saved
+    assert weight.grad.tolist() == [2.0] * 3
+
+
+def test_what_is_written_through_data_is_measured_anew():
+    class Old(torch.optim.Optimizer):
+        def __init__(self, params: list[torch.Tensor]) -> None:
+            super().__init__(params, {})
+
+        def step(self) -> None:  # type: ignore[override]
+            for leaf in self.param_groups[0]["params"]:
+                leaf.data.add_(leaf.grad, alpha=-0.25)
+
+    def train() -> None:
+        w = torch.ones(100, requires_grad=True)
+        for _ in range(2):
+            (w * 2).sum().backward()
+            w.data -= 0.25 * w.grad
+            w.grad.data.zero_()
+        (w * 2).sum().backward()
+        Old([w]).step()
+
+    means = {
+        kind: [
+            change.after.stats.mean
+            for event in tour.follow(train).events
+            if event.kind == kind
+            for change in event.changes[-1:]
+        ]
+        for kind in ("update", "zeroing", "step")
+    }
+    assert means == {"update": [0.5, 0.0], "zeroing": [0.0, 0.0], "step": [-0.5]}
+
+
+def test_clipping_that_clips_nothing_is_told_as_that():
+    net = nn.Linear(2, 1)
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 100.0)
+
+    run = tour.follow(train)
+    assert (run.events[-1].kind, run.events[-1].changes) == ("clipping", ())
+    assert "nothing was clipped" in tour.report(run)

@@ -126,8 +126,8 @@ def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
     from autograd_tour.tracer import measure as module
 
     reads = []
-    read = module._torch_stats
-    monkeypatch.setattr(module, "_torch_stats", lambda tensor: reads.append(1) or read(tensor))
+    read = module.stats_of_tensor
+    monkeypatch.setattr(module, "stats_of_tensor", lambda tensor: reads.append(1) or read(tensor))
     recorder = Recorder(None, math.inf)
     tensor = torch.arange(300.0).reshape(10, 30)
     for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):
@@ -179,3 +179,43 @@ def test_of_a_tensor_of_a_thousand_million_elements_what_is_stored_is_read(shape
     assert stats.norm == 0.5 * math.sqrt(10**9)
     assert measure(torch.zeros(1).expand(shape)).stats.zero == 10**9
     assert measure(torch.full((1,), -math.inf).expand(shape)).stats.neg_inf == 10**9
+
+
+@pytest.mark.parametrize("count", [4096 * 64 - 1, 4096 * 130, 4096 * 200 + 77])
+@pytest.mark.parametrize("spot", [0, 300_000, -1])
+def test_a_large_tensor_is_read_in_blocks_and_nothing_is_left_out(count, spot):
+    spot = min(spot, count - 1)
+    tensor = torch.randn(count)
+    for value in (-50.0, 60.0, math.inf, math.nan):
+        tensor[spot] = value
+        stats, wide = measure(tensor).stats, tensor.double()
+        extremes = float(wide.min()), float(wide.max())
+        assert [float(stats.min), float(stats.max)] == pytest.approx(extremes, nan_ok=True)
+        assert float(stats.norm) == pytest.approx(float(wide.norm()), rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("count", [65, 99_000])
+@pytest.mark.parametrize("kind", ["mixed", "positive", "negative"])
+def test_zeros_are_counted_exactly(count, kind):
+    tensor = torch.rand(count) + 0.5
+    if kind == "mixed":
+        tensor[::3], tensor[1] = 0.0, -0.0
+    stats = measure(-tensor if kind == "negative" else tensor).stats
+    assert stats.zero == int((tensor == 0).sum())
+
+
+def test_a_gradient_is_measured_once_until_it_is_written_to_even_through_data():
+    recorder, gradient = Recorder(4, 1.0), torch.ones(500)
+    facts = recorder.measure(gradient, gradient=True)
+    assert recorder.measure(gradient, gradient=True).first is facts.first
+    gradient.data.mul_(2)  # counts no version
+    assert recorder.measure(gradient, gradient=True).stats.mean == 2.0
+    gradient.mul_(2)
+    assert recorder.measure(gradient, gradient=True).stats.mean == 4.0
+
+
+def test_a_gradient_measured_again_counts_against_the_ceiling_again():
+    recorder, gradient = Recorder(100, 100 * 32 * 2.5 / 1e6), torch.ones(500)
+    counts = [len(recorder.measure(gradient, gradient=True).first) for _ in range(4)]
+    assert counts == [100, 100, 4, 4]
+    assert recorder.reached

@@ -31,7 +31,6 @@ def run_data(run: Run) -> dict[str, Any]:
         key=lambda where: (run.source[where].file, run.source[where].line),
     )
     order = {where: number for number, where in enumerate(lines)}
-    calls = [event.backward_call for event in events]
     notes = [*run.notes]
     if len(run.events) > MOST_EVENTS:
         notes.append(f"{len(run.events) - MOST_EVENTS} more events are in the report")
@@ -56,8 +55,8 @@ def run_data(run: Run) -> dict[str, Any]:
         ],
         "events": [
             _event(run, event)
-            | {"line": -1 if event.where is None else order[event.where], "gap": call > before + 1}
-            for event, call, before in zip(events, calls, [0, *calls], strict=False)
+            | {"line": -1 if event.where is None else order[event.where], "gap": gap is not None}
+            for event, gap in zip(events, run.untold(), strict=False)
         ],
         "notes": [one_line(note, 300) for note in notes],
     }

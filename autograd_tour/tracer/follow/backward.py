@@ -39,12 +39,12 @@ class BackwardCall:
     @property
     def sound(self) -> bool:
         """Whether torch will accept it: what it refuses is not looked at."""
-        return bool(self.outputs) and all(
-            isinstance(output, Tensor)
-            and output.requires_grad
-            and (gradient is not None or output.numel() == 1)
-            for output, gradient in zip(self.outputs, self.gradients, strict=True)
-        )
+        for output, gradient in zip(self.outputs, self.gradients, strict=True):
+            if not isinstance(output, Tensor) or not output.requires_grad:
+                return False
+            if gradient is None and output.numel() != 1:
+                return False
+        return bool(self.outputs)
 
     @property
     def loss(self) -> Tensor | None:

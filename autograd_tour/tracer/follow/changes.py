@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -93,12 +94,18 @@ class ProgramChanges:
             if self._steps and kind is None:
                 return None  # the optimizer's own affair, told when its step is done
             self._originals.before_change(targets)
+            for item in targets:
+                leaf = self._originals.leaf_of(item)
+                if leaf is not None:
+                    self._tracks.add(leaf)  # from before it changes for the first time
             return self._about(kind, [self._tracks.belonging(item) for item in targets])
 
     def _before_setting(self, attribute: str, args: Any) -> Heard | None:
         target, value = args[0], args[1] if len(args) > 1 else None
         if attribute not in ("grad", "data") or not isinstance(target, Tensor):
             return None
+        if attribute == "grad" and value is not None and value is target.grad:
+            return None  # the end of `p.grad /= 2`, which was heard already
         with torch._C.DisableTorchFunction():
             if attribute == "data":
                 self._originals.before_change([target])
@@ -128,8 +135,17 @@ class ProgramChanges:
                 kind = before.kind or _kind(belonging, spot)
                 if kind == "zeroing" and belonging.part == "value":
                     kind = "update"
-                change = LeafChange(belonging.leaf, facts, self._tracks.facts(belonging))
-                self._log.last(kind, spot).add(change)
+                self._tracks.written(belonging)
+                after = self._tracks.facts(belonging)
+                if kind == "zeroing" or not _same(facts, after):
+                    self._log.last(kind, spot).add(LeafChange(belonging.leaf, facts, after))
+                elif kind == "clipping":
+                    self._log.last(kind, spot)  # a norm below the limit
+
+    def draws(self, generator: Any) -> None:
+        """A call is about to draw random numbers from ``generator``."""
+        if isinstance(generator, torch.Generator):
+            self._originals.before_draw(generator)
 
     def result(self, frame: FrameType, result: Any) -> None:
         """A call gave ``result``: maybe it is what the name of a leaf stands for from now on."""
@@ -195,6 +211,7 @@ class ProgramChanges:
         closed = step.draft.backward_call == self._log.backward_calls
         step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:
+            self._tracks.written(Belonging(number, "value"))
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
             if after == value and grad is None:
@@ -227,6 +244,13 @@ def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
             call = code.co_name if owner is None else f"{type(owner).__name__}.{code.co_name}"
         frame = frame.f_back
     return Spot(site.spot, site.frame, "" if call.startswith("_") else call)
+
+
+def _same(before: TensorFacts | None, after: TensorFacts | None) -> bool:
+    """Whether two facts of one tensor differ in nothing but how often it was changed in place."""
+    if before is None or after is None:
+        return before is after
+    return replace(before, version=0) == replace(after, version=0)
 
 
 def _kind(belonging: Belonging, spot: Spot) -> EventKind:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import Number
 from autograd_tour.record.run import Curve
+from autograd_tour.tracer.follow.tracks import Track
 from autograd_tour.tracer.listen.spots import Spots
 from autograd_tour.tracer.measure import plain
 
@@ -23,48 +25,50 @@ MOST_LEAVES = 16
 """Leaves with a norm each; of more there is one norm, of all together."""
 
 
+class _Course:
+    """What is noted of the backward calls of one line."""
+
+    def __init__(self, leaves: int) -> None:
+        self.calls = array("q")
+        self.losses = array("d")
+        self.leaves = leaves if leaves <= MOST_LEAVES else 0
+        self.norms = [array("d") for _ in range(self.leaves or 1)]
+
+
 class Courses:
     """For each line that calls backward the course of its loss and of the gradients after it."""
 
     def __init__(self) -> None:
-        self._calls: dict[int, array[int]] = {}
-        self._losses: dict[int, array[float]] = {}
-        self._norms: dict[int, list[array[float]]] = {}
-        self._leaves: dict[int, tuple[int, ...]] = {}
+        self._courses: dict[int, _Course] = {}
 
-    def add(self, spot: int, number: int, loss: Tensor | None, leaves: Sequence[tuple[int, Tensor]]) -> None:
-        """Backward call ``number``, made at place ``spot``; ``leaves`` are followed, with their numbers."""
-        if spot not in self._calls:
-            self._calls[spot], self._losses[spot] = array("q"), array("d")
-            several = len(leaves) <= MOST_LEAVES
-            self._leaves[spot] = tuple(n for n, _ in leaves) if several else ()
-            self._norms[spot] = [array("d") for _ in (leaves if several else [0])]
-        self._calls[spot].append(number)
-        self._losses[spot].append(_number(loss))
-        norms = _norms([leaf.grad if leaf.is_leaf else None for _, leaf in leaves])
-        if self._leaves[spot]:
-            by_leaf = dict(zip((n for n, _ in leaves), norms, strict=True))
-            norms = [by_leaf.get(n, _UNKNOWN) for n in self._leaves[spot]]
-        else:
+    def add(self, spot: int, number: int, loss: Tensor | None, leaves: Sequence[Track]) -> None:
+        """Backward call ``number``, made at place ``spot``; ``leaves`` are all that are followed."""
+        course = self._courses.get(spot)
+        if course is None:
+            course = self._courses[spot] = _Course(len(leaves))
+        course.calls.append(number)
+        course.losses.append(_number(loss))
+        norms = _norms([track.tensor.grad if track.tensor.is_leaf else None for track in leaves])
+        if not course.leaves:
             norms = [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
-        for course, norm in zip(self._norms[spot], norms, strict=True):
-            course.append(norm)
+        for norm, values in zip(norms, course.norms, strict=False):  # a leaf met later has none
+            values.append(norm)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
         """The curves, thinned evenly if there are many points; the first and the last stay."""
-        return tuple(self._curve(spot, spots) for spot in self._calls)
+        return tuple(_curve(course, spots.line(spot)) for spot, course in self._courses.items())
 
-    def _curve(self, spot: int, spots: Spots) -> Curve:
-        calls = self._calls[spot]
-        points = _evenly(len(calls))
-        return Curve(
-            spots.line(spot),
-            tuple(calls[i] for i in points),
-            tuple(_known(self._losses[spot][i]) for i in points),
-            self._leaves[spot],
-            tuple(tuple(_known(course[i]) for i in points) for course in self._norms[spot]),
-            len(calls),
-        )
+
+def _curve(course: _Course, line: int | None) -> Curve:
+    points = _evenly(len(course.calls))
+    return Curve(
+        line,
+        tuple(course.calls[i] for i in points),
+        tuple(_known(course.losses[i]) for i in points),
+        tuple(range(course.leaves)),
+        tuple(tuple(_known(values[i]) for i in points) for values in course.norms),
+        len(course.calls),
+    )
 
 
 def _evenly(count: int) -> list[int]:
@@ -82,23 +86,19 @@ def _known(value: float) -> Number | None:
 
 
 def _number(loss: Tensor | None) -> float:
-    if loss is None or loss.numel() != 1 or loss.is_complex():
+    if loss is None or loss.is_complex() or loss.is_meta:
         return _UNKNOWN
     return float(loss.item())
 
 
 def _norms(grads: Sequence[Tensor | None]) -> list[float]:
     """The norm of each gradient, :data:`_UNKNOWN` where there is none or it cannot be had."""
-    norms = [_UNKNOWN] * len(grads)
-    usual = [(i, grad) for i, grad in enumerate(grads) if grad is not None and _is_usual(grad)]
-    if usual:
-        each = torch._foreach_norm([grad for _, grad in usual])
-        alike = len({(norm.dtype, norm.device) for norm in each}) == 1
-        values = torch.stack(each).tolist() if alike else [norm.item() for norm in each]
-        for (i, _), value in zip(usual, values, strict=True):
-            norms[i] = value
-    return norms
+    # All are computed before one is read: to read waits for the device.
+    norms = [torch.linalg.vector_norm(grad) if _is_usual(grad) else None for grad in grads]
+    return [_UNKNOWN if norm is None else norm.item() for norm in norms]
 
 
-def _is_usual(grad: Tensor) -> bool:
-    return grad.layout == torch.strided and grad.is_floating_point() and grad.device.type != "meta"
+def _is_usual(grad: Tensor | None) -> TypeGuard[Tensor]:
+    if grad is None:
+        return False
+    return grad.layout is torch.strided and grad.is_floating_point() and not grad.is_meta

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -38,6 +39,8 @@ from autograd_tour.tracer.recording import Request
 from autograd_tour.tracer.surroundings import Buffers
 
 __all__ = ["FIRST", "Follower"]
+
+_POWERS = frozenset(10**k for k in range(1, 19))
 
 FIRST = 8
 """So many backward calls are followed in full, and then each whose number is a power of ten."""
@@ -71,6 +74,7 @@ class Follower:
         changes = ProgramChanges(self.record, request.recorder, self.tracks, self.log, originals)
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
+        self._computed: set[int] = set()
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
@@ -97,6 +101,7 @@ class Follower:
     def _replaced(self) -> Iterator[None]:
         method, function = Tensor.backward, torch.autograd.backward
 
+        @wraps(method)
         def of_tensor(
             tensor: Tensor,
             gradient: Any = None,
@@ -107,25 +112,31 @@ class Follower:
             def call() -> None:
                 method(tensor, gradient, retain_graph, create_graph, inputs)  # type: ignore[no-untyped-call]
 
-            self._backward(tensor, gradient, bool(retain_graph or create_graph), call)
+            self._backward(tensor, gradient, bool(retain_graph), create_graph, call)
 
+        @wraps(function)
         def of_tensors(
             tensors: Any,
             grad_tensors: Any = None,
             retain_graph: bool | None = None,
             create_graph: bool = False,
-            **others: Any,
+            grad_variables: Any = None,
+            inputs: Any = None,
         ) -> None:
-            def call() -> None:
-                function(tensors, grad_tensors, retain_graph, create_graph, **others)
+            if self._busy:  # a method of a tensor calls this function
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+                return
 
-            self._backward(tensors, grad_tensors, bool(retain_graph or create_graph), call)
+            def call() -> None:
+                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+
+            self._backward(tensors, grad_tensors, bool(retain_graph), create_graph, call)
 
         handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
-        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign, assignment]
+        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -143,8 +154,17 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
-    def _backward(self, outputs: Any, gradients: Any, retained: bool, call: Callable[[], None]) -> None:
-        if self._busy or OURS.running or threading.get_ident() != self._thread or is_dynamo_compiling():
+    def _backward(
+        self, outputs: Any, gradients: Any, retained: bool, creates_graph: bool, call: Callable[[], None]
+    ) -> None:
+        # One that makes a graph is a part of the forward pass of what is computed from .grad.
+        if (
+            creates_graph
+            or self._busy
+            or OURS.running
+            or threading.get_ident() != self._thread
+            or is_dynamo_compiling()
+        ):
             call()
             return
         backward = BackwardCall(outputs, gradients, call)
@@ -161,12 +181,12 @@ class Follower:
         self.log.backward_calls += 1
         number = self.log.backward_calls
         heard = self.listening.active
-        self.listening.pause()
-        spot = spot_of(frame, self.record)
+        if heard:
+            self.listening.pause()
         self.originals.before_backward()
         try:
             if heard and self._in_full(number):
-                self._in_detail(backward, retained, spot)
+                self._in_detail(backward, retained, spot_of(frame, self.record))
             else:
                 backward.call()
         except BaseException:
@@ -175,20 +195,22 @@ class Follower:
                 self.listening.start()
             raise
         with torch._C.DisableTorchFunction():
-            leaves = [(n, track.tensor) for n, track in enumerate(self.tracks.items)]
-            self.courses.add(spot.number, number, backward.loss, leaves)
+            spot = self.record.sites.number(frame)
+            self.courses.add(spot, number, backward.loss, self.tracks.items)
         # What follows up to the next backward belongs to this one or to the next.
         if (self._in_full(number) or self._in_full(number + 1)) and not self.log.full:
             self.listening.start()
 
     def _in_full(self, number: int) -> bool:
-        return number <= self.first or (number >= 10 and number == 10 ** (len(str(number)) - 1))
+        return number <= self.first or number in _POWERS
 
     def _in_detail(self, backward: BackwardCall, retained: bool, spot: Spot) -> None:
         with torch._C.DisableTorchFunction():
             skeleton = backward.walked()
             try:
                 inner = self._meet_leaves(skeleton)
+                # Not all that changes them can be heard: numpy writes into their memory.
+                self.originals.before_change(track.tensor for track in self.tracks.items)
                 loss = None if backward.loss is None else self.request.recorder.measure(backward.loss)
                 forward = self.log.begin("forward", self._maker(backward))
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)
@@ -196,7 +218,7 @@ class Follower:
                 skeleton.release()
                 raise
         event = self.log.begin("backward", spot)
-        begun = len(self.log.drafts)  # a hook may step in between
+        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr() + 1
         self.log.inside.append("backward")
         self._telling = True  # an optimizer may step in a hook
         try:
@@ -210,7 +232,9 @@ class Follower:
             for change in deposits.changes():
                 event.add(change)
         self.tracks.grads_moved()
-        self.log.insert(forward, begun)
+        if computed not in self._computed:  # a graph that was kept has been told
+            self._computed.add(computed)
+            self.log.insert(forward, computed)
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained = retained

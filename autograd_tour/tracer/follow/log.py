@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.run import Event, EventKind, LeafChange
+from autograd_tour.tracer.listen.forward import sequence_nr
 from autograd_tour.tracer.listen.spots import Spots
 
 __all__ = ["MOST_EVENTS", "Draft", "Log", "Spot"]
@@ -32,6 +33,8 @@ class Draft:
     kind: EventKind
     spot: Spot
     backward_call: int
+    moment: int = 0
+    """How many nodes there were when it happened."""
     inside: str = ""
     graph: int | None = None
     loss: TensorFacts | None = None
@@ -76,7 +79,8 @@ class Log:
 
     def begin(self, kind: EventKind, spot: Spot) -> Draft:
         """A new event, not yet in the log."""
-        return Draft(kind, spot, self.backward_calls, self.inside[-1] if self.inside else "")
+        inside = self.inside[-1] if self.inside else ""
+        return Draft(kind, spot, self.backward_calls, sequence_nr(), inside)
 
     def add(self, draft: Draft) -> None:
         """``draft`` has happened."""
@@ -85,12 +89,14 @@ class Log:
         else:
             self.drafts.append(draft)
 
-    def insert(self, draft: Draft, number: int) -> None:
-        """``draft`` happened before all that were added since there were ``number`` of them."""
+    def insert(self, draft: Draft, moment: int) -> None:
+        """``draft`` happened when there were ``moment`` nodes."""
+        draft.moment = moment
         if self.full:
             self.left_out += 1
-        else:
-            self.drafts.insert(number, draft)
+            return
+        later = (i for i, other in enumerate(self.drafts) if other.moment >= moment)
+        self.drafts.insert(next(later, len(self.drafts)), draft)
 
     def last(self, kind: EventKind, spot: Spot) -> Draft:
         """The event to which one more change of ``kind`` at ``spot`` belongs: the last one, or a new one."""

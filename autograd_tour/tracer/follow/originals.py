@@ -21,27 +21,35 @@ class Originals:
     def __init__(self, live: LiveTensors) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
         self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
+        self._version_of: dict[int, int] = {}
         self._present: dict[int, weakref.ref[Tensor]] = {}
         self._storages: dict[int, Tensor] | None = None
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
+        self._grads_noted = False
+        self._stepped: dict[int, list[tuple[int, int]]] = {}
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
-        self._stateful = [
-            noted(vars(item)) for reference in live.stateful if (item := reference()) is not None
-        ]
+        self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
+        seen: dict[int, Container] = {}
+        stateful = [item for reference in live.stateful if (item := reference()) is not None]
+        self._stateful = [noted(vars(item), seen) for item in stateful]
+        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
 
     def _note(self, tensor: Tensor) -> None:
         try:
             if tensor.is_inference():
                 return
             reference = weakref.ref(tensor)
+            self._version_of[id(tensor)] = tensor._version
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
-            if not tensor._is_view() and tensor.is_leaf:
+            # Of a view that autograd follows this is not asked: torch would make its node anew.
+            followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
+            if not followed and tensor.is_leaf:
                 self._leaves.append((reference, tensor.grad, tensor.requires_grad))
         except (RuntimeError, AttributeError, ReferenceError):
             return  # a tensor that cannot be asked cannot be changed by training either
@@ -50,6 +58,11 @@ class Originals:
         """Whether ``tensor`` was there before."""
         reference = self._present.get(id(tensor))
         return reference is not None and reference() is tensor
+
+    def leaf_of(self, tensor: Tensor) -> Tensor | None:
+        """The leaf of before that ``tensor`` is, or a look at its memory; ``None`` if it is not trained."""
+        owner = tensor if self.has(tensor) else self._owner(tensor)
+        return owner if owner is not None and owner.is_leaf and owner.requires_grad else None
 
     def before_change(self, tensors: Iterable[Tensor]) -> None:
         """The contents of ``tensors`` are about to change, or those of what they are views of."""
@@ -62,14 +75,27 @@ class Originals:
 
     def before_backward(self) -> None:
         """Gradients are about to be added to every ``.grad``."""
+        if self._grads_noted:
+            return  # a .grad of later is not to be put back
+        self._grads_noted = True
         with torch._C.DisableTorchFunction(), torch.no_grad():
             for _, grad, _ in self._leaves:
-                if grad is not None and id(grad) not in self._grads:
+                if grad is not None and id(grad) not in self._grads and id(grad) not in self._contents:
                     self._grads[id(grad)] = grad, grad.detach().clone()
+
+    def before_draw(self, generator: torch.Generator) -> None:
+        """Random numbers are about to be drawn from ``generator``."""
+        if id(generator) not in self._generators:
+            self._generators[id(generator)] = generator, generator.get_state()
 
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
-        self.before_change(_tensors([optimizer.param_groups, optimizer.state.values()]))
+        parameters = [item for group in optimizer.param_groups for item in group["params"]]
+        # In a long training this runs for each step: parameters that lie where they lay have been copied.
+        lying = [(id(parameter), storage_of(parameter)) for parameter in parameters]
+        if self._stepped.get(id(optimizer)) != lying:
+            self.before_change([*parameters, *_tensors(optimizer.state.values())])
+            self._stepped[id(optimizer)] = lying
 
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
@@ -80,17 +106,31 @@ class Originals:
             unheard = list(self._changed_unheard(spared))
             for container in self._stateful:
                 container.restore()
-            for tensor, data, content in self._contents.values():
+            # The last first: memory that two of them share is then as the earlier one knew it.
+            for tensor, data, content in reversed(list(self._contents.values())):
                 if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
+                self._restore_version(tensor)
             for grad, content in self._grads.values():
                 grad.data.copy_(content)
+            for generator, state in self._generators.values():
+                generator.set_state(state)
             self._restore_leaves()
+            for owned, items in self._owned:
+                if list(map(id, owned.values())) != list(map(id, items.values())):
+                    owned.clear()
+                    owned.update(items)
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
         return unheard
+
+    def _restore_version(self, tensor: Tensor) -> None:
+        """Its contents are as they were, so a graph from before that saved it holds again."""
+        version = self._version_of.get(id(tensor))
+        if version is not None and self.has(tensor):
+            torch._C._autograd._unsafe_set_version_counter((tensor,), (version,))
 
     def _restore_leaves(self) -> None:
         for reference, had, wanted in self._leaves:
@@ -122,6 +162,11 @@ class Originals:
         return self._storages.get(storage_of(tensor))
 
 
+def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
+    """The parameters and the parts that a module has of its own, by name."""
+    return [vars(module)[kind] for kind in ("_parameters", "_modules") if vars(module).get(kind) is not None]
+
+
 def storage_of(tensor: Tensor) -> int:
     """Where the memory of ``tensor`` begins; 0 if it has none of its own."""
     try:
@@ -133,32 +178,41 @@ def storage_of(tensor: Tensor) -> int:
 class Container:
     """A list or dict as it is now: its items, and those of the containers among them."""
 
-    def __init__(self, value: list[Any] | dict[Any, Any], items: list[Any] | dict[Any, Any]) -> None:
-        self._value = value
-        self._items = items
+    def __init__(self, value: list[Any] | dict[Any, Any]) -> None:
+        self.value = value
+        self.items: dict[Any, Any] = {}
+        self._restored = False
 
     def restore(self) -> Any:
         """The same object, with the items it had."""
-        if isinstance(self._value, dict) and isinstance(self._items, dict):
-            items = {key: _restored(item) for key, item in self._items.items()}
-            self._value.clear()
-            self._value.update(items)
-        elif isinstance(self._value, list):
-            self._value[:] = [_restored(item) for item in self._items]
-        return self._value
+        if self._restored:  # it contains itself
+            return self.value
+        self._restored = True
+        items = {
+            key: item.restore() if isinstance(item, Container) else item for key, item in self.items.items()
+        }
+        if isinstance(self.value, dict):
+            self.value.clear()
+            self.value.update(items)
+        else:
+            self.value[:] = items.values()
+        return self.value
 
 
-def noted(value: Any) -> Any:
+DEEPEST = 20
+"""Containers inside each other that are looked into: no optimizer has more."""
+
+
+def noted(value: Any, seen: dict[int, Container], depth: int = 0) -> Any:
     """What :meth:`Container.restore` needs of a container; anything else is itself."""
-    if isinstance(value, dict):
-        return Container(value, {key: noted(item) for key, item in value.items()})
-    if type(value) is list:
-        return Container(value, [noted(item) for item in value])
-    return value
-
-
-def _restored(item: Any) -> Any:
-    return item.restore() if isinstance(item, Container) else item
+    if not (isinstance(value, dict) or type(value) is list) or depth > DEEPEST:
+        return value
+    container = seen.get(id(value))
+    if container is None:
+        container = seen[id(value)] = Container(value)
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        container.items = {key: noted(item, seen, depth + 1) for key, item in pairs}
+    return container
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -124,11 +124,21 @@ class Tracks:
             else grad_facts(tensor, self._recorder)
         )
 
-    def recorded(self) -> tuple[RunLeaf, ...]:
-        """The leaves as the record has them, with what they are at the end."""
+    def written(self, belonging: Belonging) -> None:
+        """The program has written there: what was measured before holds no more."""
+        tensor = self.items[belonging.leaf].tensor
+        target = tensor if belonging.part == "value" else tensor.grad
+        if target is not None:
+            self._recorder.forget(target)
+
+    def recorded(self, names: Mapping[int, str]) -> tuple[RunLeaf, ...]:
+        """The leaves as the record has them, with what they are at the end.
+
+        ``names`` has, by ``id``, what they are called now that all models are known.
+        """
         return tuple(
             RunLeaf(
-                track.name or f"leaf {n}",
+                names.get(id(track.tensor)) or track.name or f"leaf {n}",
                 track.shape,
                 track.value,
                 track.grad,

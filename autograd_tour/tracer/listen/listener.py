@@ -43,6 +43,9 @@ class Changes(Protocol):
     def after(self, before: Any, frame: FrameType) -> None:
         """It has been made, in ``frame``; not called where ``before`` returned ``None``."""
 
+    def draws(self, generator: Any) -> None:
+        """A call is about to draw random numbers from ``generator``."""
+
     def result(self, frame: FrameType, result: Any) -> None:
         """A call gave ``result`` to the code in ``frame``."""
 
@@ -66,6 +69,8 @@ class _Mode(TorchFunctionMode):
         before = (
             self.changes.before(name, func, args, kwargs) if changing and self.changes is not None else None
         )
+        if "generator" in kwargs and self.changes is not None:
+            self.changes.draws(kwargs["generator"])
         start = sequence_nr()
         result = func(*args, **kwargs)
         # An attribute: `x.T` makes a node, `x.data` a cut, `x.shape` nothing.

@@ -56,6 +56,10 @@ class Sites:
         direct = user is frame or _hands_on(frame, user)
         return Site(self.spots.number(user), inner, direct, visit, id(user)), user
 
+    def number(self, frame: FrameType) -> int:
+        """The number of the place of the program where ``frame`` was called, -1 for none."""
+        return self.spots.number(self.helpful(user_frame(frame, self.stop)))
+
     def of_use(self, user: FrameType | None) -> Site:
         """The place where a tensor is used, for one of which nothing tells where it was made."""
         return Site(self.spots.number(user), near=True)
