@@ -56,7 +56,7 @@ def in_a_room(command: Command) -> Command:
                 default="auto",
                 show_default=True,
                 help="LR from left to right, TB from top to bottom; auto: LR where that fits (1280 px, or "
-                "the room of --fit or --width), else whichever makes text larger.",
+                "the room of --fit or --width), else whichever makes text larger; an outline runs TB.",
             ),
             click.option(
                 "--fit",

@@ -16,7 +16,7 @@ from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
-from autograd_tour.views.focus import focus
+from autograd_tour.views.focus import called, focus
 from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
@@ -105,7 +105,7 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     """(view name, its picture) for the views asked for.
 
     Raises:
-        UsageError: an unknown view, or the trace has not what it shows.
+        UsageError: an unknown view, the trace has not what it shows, or nothing is called as a mark says.
         PictureError: a view of another package returned what cannot be drawn.
     """
     check_look(settings)
@@ -113,6 +113,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
         yield DIFF, picture_of(trace, DIFF)
         return
     look = settings.look
+    for name in look.mark:  # of the program itself: in a picture it may be inside a card
+        called(trace.graph, name)
     whole = replace(trace, graph=without(trace.graph, look.joined)) if look.joined else trace
     seen: dict[bool, Trace] = {}
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import JOINED
 from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
@@ -120,7 +121,7 @@ def dressed(picture: Picture, graph: Graph, look: Look) -> Picture:
 
 def _dressed(scene: Scene, graph: Graph, look: Look) -> Scene:
     hidden = {card.id for card in scene.cards if card.shape == "constant" and look.hides(_kind(card))}
-    marked = {graph.card_of(node) for name in look.mark for node in called(graph, name)}
+    marked = {graph.card_of(node) for name in look.mark for node in _marked(graph, name)}
     marked |= {graph.accumulator_of(node) for node in marked}
     cards = [
         replace(card, emphasis="strong") if card.id in marked else card
@@ -136,6 +137,20 @@ def _dressed(scene: Scene, graph: Graph, look: Look) -> Scene:
         heading=look.title,
         caption=look.caption,
     )
+
+
+def _marked(graph: Graph, name: str) -> set[str]:
+    """The nodes called ``name``, or the card of the module that it stands in, if that is one card."""
+    try:
+        return called(graph, name)
+    except UsageError as error:
+        around = {path: i for i, path in enumerate(paths_around(name))}
+        cards = [node for node in graph.nodes if node.kind == "group" and node.group in around]
+        if not cards:
+            hint = "It may be inside a folded card: --no-fold draws every operation"
+            raise UsageError(error.message, error.hint or hint) from None
+        deepest = max(around[node.group] for node in cards)
+        return {node.id for node in cards if around[node.group] == deepest}
 
 
 def _kind(card: Card) -> str:

@@ -123,6 +123,17 @@ def test_title_caption_and_marks(graph) -> None:
     )
 
 
+def test_what_is_inside_a_card_marks_that_card() -> None:
+    torch.manual_seed(0)
+    graph = tour.trace(models.resnet)
+    scene = looked(graph, "outline", mark="stem.0.weight")
+    assert ["".join(run.text for run in card.rows[0].left) for card in scene.cards if card.emphasis] == [
+        "stem.0  Conv2d(3→8)"
+    ]
+    with pytest.raises(UsageError):
+        looked(graph, "outline", mark="stem.0.nothing")
+
+
 def test_a_choice_that_is_none_is_refused_with_what_there_is(graph) -> None:
     for choices, hint in (
         ({"show": "valu"}, "Did you mean 'value'? Known: value, shape, grad, rule, line, saved"),
