@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +21,7 @@ from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import MARKS, least_height, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["Arrangement", "Turn", "arrange", "turned"]
+__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "text_in", "turned"]
 
 Turn = Literal["auto", "LR", "TB"]
 """A direction, or ``auto``: from left to right if that fits the room, else as text is larger.
@@ -64,38 +65,75 @@ def arrange(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-
-    def laid_out(scene: Scene, direction: Direction) -> Arrangement:
-        ready = fitted(replace(scene, direction=direction))
-        layout = place(ready, engine, timeout)
-        return Arrangement(ready, layout, size_of(ready, layout))
-
-    bounds = room if room is not None and not room.endless else None
-
-    def turned_to(scene: Scene) -> Arrangement:
-        if turn != "auto":
-            return laid_out(scene, turn)
-        if scene.direction == "TB":
-            down = laid_out(scene, "TB")
-            if bounds is None or bounds.text(down.size) >= bounds.least:
-                return down
-        return _larger(scene, partial(laid_out, scene), bounds or SCREEN)
-
-    def in_rows(room: Room, worth: float) -> Arrangement | None:
-        placed = partial(place, engine=engine, timeout=timeout)
-        across = (laid_out(stage, "LR") for stage in stages(scene))
-        wraps = (wrap for straight in across for wrap in _wraps(straight, room, worth, placed))
-        return _largest(room, wraps, worth)
-
-    if bounds is None or whole or len(scene.cards) > MOST:
-        arrangement = turned_to(scene)
-    else:
-        arrangement = _largest(bounds, map(turned_to, stages(scene))) or turned_to(scene)
-        text = bounds.text(arrangement.size)
-        if turn != "TB" and text < bounds.least:
-            arrangement = in_rows(bounds, WORTH * text) or arrangement
+    arrangement = _arranged(scene, turn, room, engine, timeout, whole=whole)
     reached(scene.title, arrangement.size, room)
     return arrangement
+
+
+def text_in(
+    scene: Scene, room: Room, turn: Turn = "auto", *, engine: str | None = None, timeout: float = 60.0
+) -> float:
+    """How large text would be, px, if ``scene`` were drawn for ``room``.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    return room.text(_arranged(scene, turn, room, engine, timeout).size)
+
+
+def _arranged(
+    scene: Scene, turn: Turn, room: Room | None, engine: str | None, timeout: float, *, whole: bool = False
+) -> Arrangement:
+    if room is None or room.endless:
+        return _Engine(turn, engine, timeout, SCREEN).turned(scene)
+    if whole or len(scene.cards) > MOST:
+        return _Engine(turn, engine, timeout, room).turned(scene)
+    key = (turn, room, engine, timeout)
+    for recent, its_key, arrangement in _recent:
+        if recent is scene and its_key == key:
+            return arrangement
+    arrangement = _Engine(turn, engine, timeout, room).fitting(scene)
+    _recent.append((scene, key, arrangement))
+    return arrangement
+
+
+_recent: deque[tuple[Scene, tuple[object, ...], Arrangement]] = deque(maxlen=4)
+"""What was made to fit last: it takes many layouts, and a picture that is measured is drawn next."""
+
+
+class _Engine:
+    """Lays scenes out for a room."""
+
+    def __init__(self, turn: Turn, engine: str | None, timeout: float, room: Room) -> None:
+        self.turn, self.room = turn, room
+        self.placed = partial(place, engine=engine, timeout=timeout)
+
+    def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
+        ready = fitted(replace(scene, direction=direction))
+        layout = self.placed(ready)
+        return Arrangement(ready, layout, size_of(ready, layout))
+
+    def turned(self, scene: Scene) -> Arrangement:
+        """In the direction that was asked for, or else in that with the larger text."""
+        if self.turn != "auto":
+            return self.laid_out(scene, self.turn)
+        if scene.direction == "TB":
+            down = self.laid_out(scene, "TB")
+            if self.room.text(down.size) >= self.room.least:
+                return down
+        return _larger(scene, partial(self.laid_out, scene), self.room)
+
+    def fitting(self, scene: Scene) -> Arrangement:
+        """With less in it, and then in rows, where text would be too small."""
+        arrangement = _largest(self.room, map(self.turned, stages(scene))) or self.turned(scene)
+        text = self.room.text(arrangement.size)
+        if self.turn == "TB" or text >= self.room.least:
+            return arrangement
+        across = (self.laid_out(stage, "LR") for stage in stages(scene))
+        wraps = (
+            wrap for straight in across for wrap in _wraps(straight, self.room, WORTH * text, self.placed)
+        )
+        return _largest(self.room, wraps, WORTH * text) or arrangement
 
 
 def turned(scene: Scene, turn: Turn = "auto") -> Direction:

@@ -91,7 +91,8 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
         there = replace(_onto(link, leaving, into=True), id=f"{leaving}-{link.flow}")
         # Several gradients may come back over one mark: their numbers stand where they come from.
         number = 0 if there.id in links[i] else link.label.step
-        links[i][there.id] = replace(there, label=Label((), number))
+        since = max(link.since, links[i][there.id].since if there.id in links[i] else 0)
+        links[i][there.id] = replace(there, label=Label((), number), since=since)
     return tuple(
         replace(scene, cards=tuple(cards[row].values()), links=tuple(links[row].values()))
         for row in range(count)

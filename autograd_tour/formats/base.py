@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import Room, ThemeName, Turn
+from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
@@ -17,10 +17,10 @@ from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
 from autograd_tour.views.focus import called, focus
-from autograd_tour.views.fold import fold
+from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
-from autograd_tour.views.picture import Picture
+from autograd_tour.views.picture import Film, Picture, Scene
 
 __all__ = [
     "ACCUMULATION",
@@ -47,6 +47,10 @@ RUN = "run"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
+SCREENS = (28, 20, 14, 10)
+"""Cards of a graph that is folded further since its text would be too small in its room."""
+FEW = 14
+"""A graph of so few cards is not: what is in it is what the picture is for."""
 PICTURES = frozenset({"svg", "pdf", "png"})
 """The formats that show a ledger or a run."""
 
@@ -124,7 +128,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             start = trace if view.of_edges else whole
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
-            yield name, picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
+            picture = picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
+            yield name, _readable(start, picture, view, settings)
 
 
 def check_look(settings: Settings) -> None:
@@ -149,6 +154,40 @@ def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Tra
         return view.condensed(simple)
     condensed = view.condensed(trace)
     return simple if condensed is trace else simplified(condensed, settings)
+
+
+def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
+    """``picture``, or one of the graph folded to fewer cards, if its text is too small in its room.
+
+    A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
+    that only came one after the other.
+    """
+    room = settings.room
+    free = settings.fold and settings.depth is None and settings.focus is None
+    free = free and visible(trace.graph) > FEW
+    if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
+        return picture
+
+    def text(picture: Picture) -> float:
+        assert isinstance(picture, Scene | Film)
+        scene = picture.scene if isinstance(picture, Film) else picture
+        return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
+
+    trace = view.condensed(trace)
+    best: Picture = picture
+    largest = text(picture)
+    for limit in SCREENS:
+        if largest >= room.least:
+            break
+        if visible(trace.graph) <= limit:
+            continue
+        candidate = picture_of(
+            replace(trace, graph=fold(trace.graph, limit=limit, runs=False)), view.name, settings.look
+        )
+        size = text(candidate)
+        if size > WORTH * largest:
+            best, largest = candidate, size
+    return best
 
 
 def simplified(trace: Trace, settings: Settings) -> Trace:

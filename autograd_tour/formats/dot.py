@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from autograd_tour.drawing import dot
 from autograd_tour.formats.base import Format, Settings, chosen_views
@@ -22,7 +23,7 @@ class Dot(Format):
         """``STEM-VIEW.dot`` for each view of the graph."""
         return {
             f"{stem}-{name}.dot": dot(picture, settings.direction)
-            for name, picture in chosen_views(trace, settings)
+            for name, picture in chosen_views(trace, replace(settings, room=None))
             if isinstance(picture, Scene | Film)
         }
 

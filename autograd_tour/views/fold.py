@@ -37,12 +37,14 @@ def fold(
     limit: int = SCREEN,
     *,
     rows: bool = True,
+    runs: bool = True,
     homes: Homes | None = None,
 ) -> Graph:
     """``graph`` with at most ``limit`` cards, or with modules folded at ``depth`` levels.
 
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
+    without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
     ``homes`` is told which node went into which card.
     """
     if depth is None and visible(graph) <= limit:
@@ -58,7 +60,7 @@ def fold(
         if visible(folded) > limit:
             pairs = pairs if folded is graph else flow(folded)
             folded = _apply(folded, stage(folded, pairs), pairs, limit, homes, every_leaf=True)
-    if visible(folded) > limit:
+    if runs and visible(folded) > limit:
         folded = _runs(folded, limit, homes)
     if depth is not None:
         note = "the program has no modules, so a depth changes nothing"

@@ -72,7 +72,9 @@ def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     directions = []
     real = arrangement.place
     monkeypatch.setattr(
-        arrangement, "place", lambda scene, *more: directions.append(scene.direction) or real(scene, *more)
+        arrangement,
+        "place",
+        lambda scene, **words: directions.append(scene.direction) or real(scene, **words),
     )
     arrange(chain(30))
     assert directions == ["TB"]
