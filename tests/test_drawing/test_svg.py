@@ -50,7 +50,7 @@ def test_ids_are_unique_and_those_of_this_picture(program, view):
 
 def test_pictures_in_one_page_share_no_id():
     pictures = [tour.svg(tour.trace(program), view=view) for program in PROGRAMS for view in VIEWS]
-    pictures.append(tour.svg(tour.trace(thermometer), direction="TB"))
+    pictures.append(tour.svg(tour.trace(thermometer), direction="LR"))
     pictures.append(tour.svg(tour.accumulate(thermometer, calls=2)))
     found = [name for svg in pictures for name in ids(svg)]
     assert len(found) == len(set(found))
