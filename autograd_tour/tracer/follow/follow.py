@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor
 
@@ -22,7 +22,7 @@ def run_of(follower: Follower) -> Run:
     events = tuple(draft.recorded(spots) for draft in follower.log.drafts)
     curves = follower.courses.recorded(spots)
     return Run(
-        follower.tracks.recorded(_names(follower)),
+        follower.tracks.recorded(),
         events,
         tuple(follower.graphs.items),
         tuple(spots.lines),
@@ -30,14 +30,6 @@ def run_of(follower: Follower) -> Run:
         curves,
         notes=tuple(_notes(follower)),
     )
-
-
-def _names(follower: Follower) -> Mapping[int, str]:
-    """What the leaves are called, as long as that tells them apart."""
-    tensors = [track.tensor for track in follower.tracks.items]
-    names = dict(follower.request.leaf_names(tensors, follower.record))
-    wanted = [names.get(id(tensor), "") for tensor in tensors]
-    return names if len(set(wanted)) == len(wanted) else {}
 
 
 def _notes(follower: Follower) -> Iterator[str]:

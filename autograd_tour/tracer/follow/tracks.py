@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import torch
@@ -131,14 +131,14 @@ class Tracks:
         if target is not None:
             self._recorder.forget(target)
 
-    def recorded(self, names: Mapping[int, str]) -> tuple[RunLeaf, ...]:
+    def recorded(self) -> tuple[RunLeaf, ...]:
         """The leaves as the record has them, with what they are at the end.
 
-        ``names`` has, by ``id``, what they are called now that all models are known.
+        Their names are those that the graphs have, which were recorded while the program ran.
         """
         return tuple(
             RunLeaf(
-                names.get(id(track.tensor)) or track.name or f"leaf {n}",
+                track.name or f"leaf {n}",
                 track.shape,
                 track.value,
                 track.grad,
