@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["say_fits"]
 
-REMEDY = "--depth 1 or --focus NAME draws less of it; --min-text PX says that smaller text will do"
+REMEDY = "--depth 1 or --focus NAME draws less of a graph; --min-text PX says that smaller text will do"
 
 
 def say_fits(name: str, results: Iterable[Fit], *, quiet: bool) -> None:
