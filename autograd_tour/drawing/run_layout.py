@@ -49,6 +49,8 @@ NARROW: Final = 80.0
 USUAL: Final = {86.0: 1.0, 96.0: 1.02, 140.0: 1.05}
 """Room for the texts above a column, px, and how welcome it is: the more, the less code is wrapped."""
 A_LITTLE: Final = 20.0
+A_HAIR: Final = 0.5
+"""So that a text that is as wide as its room is not cut by rounding, px."""
 """A text that needs only so much more is not wrapped, px."""
 SLIDE: Final = (1280.0, 720.0)
 COLUMN: Final = 736.0
@@ -95,7 +97,7 @@ class Layout:
         self.start = min(MOST_START, max([36.0, *states]))
         names = [text_width(lane.leaf, 13, True) for lane in chart.lanes]
         names += [text_width(lane.about, 11) for lane in chart.lanes]
-        self.name = min(MOST_NAME, max(names, default=0.0))
+        self.name = min(MOST_NAME, max(names, default=0.0) + A_HAIR)
         self.lane = MARGIN + self.name + 14 + text_width("value", 12)
         self.left = self.lane + 10 + self.start + 14
         self.bands: list[Band] = []
