@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number
-from autograd_tour.record.run import Curve, Run
+from autograd_tour.record.run import OF_GRAD, Curve, Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
@@ -66,9 +66,14 @@ class RunView(View):
 
 
 def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
-    """Those that something happens to; of many some, evenly, the first and the last among them."""
-    changed = {change.leaf for moment in moments for event in moment or () for change in event.changes}
-    leaves = sorted(changed) or list(range(len(run.leaves)))
+    """Those whose ``.grad`` something happens to; of many some, evenly, the first and the last among them.
+
+    The others, such as a moving average of weights, only where there are none of these.
+    """
+    events = [event for moment in moments for event in moment or ()]
+    changed = {change.leaf for event in events for change in event.changes}
+    with_grad = {change.leaf for event in events if event.kind in OF_GRAD for change in event.changes}
+    leaves = sorted(with_grad or changed) or list(range(len(run.leaves)))
     if len(leaves) <= most:
         return leaves
     return [leaves[i * (len(leaves) - 1) // (most - 1)] for i in range(most)]
