@@ -66,7 +66,8 @@ class Recorder:
         facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
         if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
             with torch._C.DisableTorchFunction():
-                if not tensor.is_inference() and tensor.layout is torch.strided:
+                plain_memory = tensor.layout is torch.strided and not tensor._is_zerotensor()
+                if plain_memory and not tensor.is_inference():
                     self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
         return facts
 

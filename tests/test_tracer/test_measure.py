@@ -8,6 +8,7 @@ import pytest
 import torch
 from oracle import same
 
+import autograd_tour as tour
 from autograd_tour.tracer.measure import Recorder, measure
 
 
@@ -219,3 +220,10 @@ def test_a_gradient_measured_again_counts_against_the_ceiling_again():
     counts = [len(recorder.measure(gradient, gradient=True).first) for _ in range(4)]
     assert counts == [100, 100, 4, 4]
     assert recorder.reached
+
+
+def test_a_gradient_without_memory_is_measured_at_every_node_that_it_passes():
+    x = torch.randn(100, requires_grad=True)
+    graph = tour.trace(lambda: (torch.sgn(x) * 2).abs().sum())
+    sent = [facts for step in graph.passes[0].steps for facts in step.sent if facts is not None]
+    assert sent[-1].stats.norm == 0.0
