@@ -37,6 +37,8 @@ def run_report(run: Run) -> str:
 
 def _text(facts: TensorFacts | None) -> str:
     """A tensor with all the digits that are the same on every CPU."""
+    if facts is not None and not facts.has_values:
+        return "not known"
     return tensor_text(facts, shape=False, digits=DIGITS)
 
 
@@ -62,7 +64,7 @@ def _events(run: Run) -> Iterator[str]:
 
 
 def _change(event: Event, change: LeafChange) -> str:
-    if event.kind == "backward" and change.contribution is not None:
+    if event.kind == "backward" and change.contribution is not None and change.contribution.has_values:
         before, contribution, after = sum_row(change.before, change.contribution, change.after)
         return f".grad  {before} + {contribution} → {after}"
     text = f"{_text(change.before)} → {_text(change.after)}"

@@ -168,7 +168,7 @@ def where_text(moment: Moment, run: Run) -> str:
 
 def _about(event: Event) -> list[str]:
     about: list[str] = []
-    if event.loss is not None:
+    if event.loss is not None and event.loss.has_values:
         about.append(f"loss {content(event.loss)}")
     if event.retained:
         about.append("the graph is kept")

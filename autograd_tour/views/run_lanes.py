@@ -18,6 +18,9 @@ from autograd_tour.views.sums import added, content
 
 __all__ = ["lanes_of"]
 
+NOT_KNOWN = "not known"
+"""Of what no elements were recorded: ``keep=0``, or a tensor without memory."""
+
 WRITTEN_OUT = 2
 """A leaf of up to so many elements is written out; of a larger one stands one element."""
 
@@ -150,7 +153,7 @@ class _Lane:
     def _state(self, facts: TensorFacts | None) -> str:
         if facts is None:
             return "None" if self.in_grad else ""
-        return self._text(self.element.seen(facts))
+        return self._text(self.element.seen(facts)) if facts.has_values else NOT_KNOWN
 
     def _text(self, facts: TensorFacts | None) -> str:
         return content(facts, digits=self.digits)
@@ -159,6 +162,8 @@ class _Lane:
         before, after = self.element.seen(change.before), self.element.seen(change.after)
         if event.kind == "step" and change.grad is not None and event.inside != "backward":
             self.used.append(len(self.cells))
+        if change.after is not None and not change.after.has_values:
+            return RunCell(((Text(NOT_KNOWN, "muted"),),))
         if event.kind == "backward" and change.contribution is not None:
             text, total = added(before, (), self.element.seen(change.contribution), after, self.digits)
             lines = ((Text(text.rstrip(), self.role),), (self._result(total, after),))
@@ -166,6 +171,9 @@ class _Lane:
         if _elements(before) == _elements(after) and change.after is not None:
             lines = ((Text(self._text(after), "muted"),), (Text("stays", "muted"),))
             return RunCell((*lines, *_alarm(change.after)))
+        if before is not None and not before.has_values:
+            lines = ((Text(NOT_KNOWN, "muted"),), (self._result(f"→ {self._state(after)}", after),))
+            return RunCell(lines, emptied=event.kind == "zeroing")
         old, new = self._pair(before, after)
         lines = ((Text(old, "muted"),), (self._result(f"→ {new}", after),))
         return RunCell((*lines, *_alarm(change.after)), emptied=event.kind == "zeroing")

@@ -74,3 +74,29 @@ def test_only_a_program_that_trains_has_the_section():
     assert "The run, event by event" not in tour.report(graph)
     assert "The run, event by event" not in tour.report(Trace(run.graphs[0]))
     assert "The run, event by event" in tour.report(Trace(run.graphs[0], None, run))
+
+
+def test_what_was_not_recorded_is_not_said_to_stay():
+    import torch
+
+    from autograd_tour.formats.page.run import run_data
+
+    w = torch.ones(3, requires_grad=True)
+
+    def train():
+        (w * w).sum().backward()
+        with torch.no_grad():
+            w.sub_(0.1 * w.grad)
+        w.grad = None
+
+    run = tour.follow(train, keep=0)
+    assert [event.kind for event in run.events] == ["forward", "backward", "update", "zeroing"]
+    picture, report = tour.svg(run, view="run"), tour.report(run)
+    assert "not known" in picture
+    assert "stays" not in picture
+    assert "float32" not in picture
+    section = report[report.index("The run, event by event") :]
+    assert "value  not known → not known" in section
+    assert "float32" not in section
+    changes = [change for event in run_data(run)["events"] for change in event["changes"]]
+    assert changes[0]["after"] == "not known"

@@ -721,3 +721,21 @@ def test_clipping_that_clips_nothing_is_told_as_that():
     run = tour.follow(train)
     assert (run.events[-1].kind, run.events[-1].changes) == ("clipping", ())
     assert "nothing was clipped" in tour.report(run)
+
+
+def test_an_interrupt_in_the_middle_leaves_everything_as_found():
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.Adam([w])
+
+    def train():
+        (w * w).sum().backward()
+        optimizer.step()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tour.follow(train)
+    assert w.tolist() == [1.0] * 3
+    assert w.grad is None
+    assert not optimizer.state
+    assert torch.Tensor.backward.__module__ == "torch._tensor"
+    assert not hooks._global_optimizer_pre_hooks

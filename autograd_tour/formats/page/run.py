@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
 from autograd_tour.text import one_line
 from autograd_tour.views.run_columns import column
@@ -48,8 +49,8 @@ def run_data(run: Run) -> dict[str, Any]:
         "leaves": [
             {
                 "name": one_line(leaf.name, 80),
-                "value": tensor_text(leaf.value, shape=True),
-                "grad": tensor_text(leaf.grad, shape=True),
+                "value": _text(leaf.value),
+                "grad": _text(leaf.grad),
             }
             for leaf in run.leaves[:MOST_LEAVES]
         ],
@@ -71,14 +72,18 @@ def _event(run: Run, event: Event) -> dict[str, Any]:
     }
 
 
+def _text(facts: TensorFacts | None) -> str:
+    return tensor_text(facts, shape=True) if facts is None or facts.has_values else "not known"
+
+
 def _change(event: Event, change: LeafChange) -> dict[str, Any]:
     part = "grad" if event.kind in OF_GRAD else "value"
-    after = tensor_text(change.after, shape=True)
-    if event.kind == "backward" and change.contribution is not None:
+    after = _text(change.after)
+    if event.kind == "backward" and change.contribution is not None and change.contribution.has_values:
         before, contribution, after = sum_row(change.before, change.contribution, change.after, shape=True)
         process = f"{before} + {contribution} = "
     else:
-        process = f"{tensor_text(change.before, shape=True)} → "
+        process = f"{_text(change.before)} → "
     return {
         "leaf": change.leaf,
         "part": part,

@@ -250,6 +250,8 @@ def _same(before: TensorFacts | None, after: TensorFacts | None) -> bool:
     """Whether two facts of one tensor differ in nothing but how often it was changed in place."""
     if before is None or after is None:
         return before is after
+    if not after.has_values:
+        return False  # nobody knows
     return replace(before, version=0) == replace(after, version=0)
 
 
