@@ -10,7 +10,7 @@ import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.fitting import say_fits
-from autograd_tour.cli.options import Keep, finite, in_a_room, named
+from autograd_tour.cli.options import Keep, ceiling_option, in_a_room, named, timeout_option
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
@@ -75,22 +75,8 @@ DIFFERENT = 1
     show_default=True,
     help="Elements recorded of each tensor of a program.",
 )
-@click.option(
-    "--ceiling",
-    metavar="MB",
-    type=click.IntRange(1, 1_000_000),
-    default=256,
-    show_default=True,
-    help="Memory for all recorded elements; beyond it a few of each tensor are kept.",
-)
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    default=None,
-    callback=finite,
-    help="Time limit for a program, for drawing it (default: 600), and for one layout (default: 60).",
-)
+@ceiling_option("kept")
+@timeout_option("a program, for drawing it (default: 600), and for one layout (default: 60)")
 @click.option(
     "--fold/--no-fold",
     default=True,

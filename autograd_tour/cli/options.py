@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Keep", "finite", "in_a_room", "named"]
+__all__ = ["Keep", "ceiling_option", "finite", "in_a_room", "named", "timeout_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,6 +44,30 @@ def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None
         unit = "seconds" if parameter.metavar == "SECONDS" else "px"
         raise click.BadParameter(f"that is no number of {unit}", ctx, parameter)
     return seconds
+
+
+def timeout_option(what: str) -> Callable[[Command], Command]:
+    """``--timeout``, which limits ``what``."""
+    return click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0, 86_400, min_open=True),
+        default=None,
+        callback=finite,
+        help=f"Time limit for {what}.",
+    )
+
+
+def ceiling_option(kept: str) -> Callable[[Command], Command]:
+    """``--ceiling``, beyond which of each tensor a few elements are ``kept`` or compared."""
+    return click.option(
+        "--ceiling",
+        metavar="MB",
+        type=click.IntRange(1, 1_000_000),
+        default=256,
+        show_default=True,
+        help=f"Memory for all recorded elements; beyond it a few of each tensor are {kept}.",
+    )
 
 
 def in_a_room(command: Command) -> Command:

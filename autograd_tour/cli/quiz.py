@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
-from autograd_tour.cli.options import finite
+from autograd_tour.cli.options import timeout_option
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ TRIES = 2
 @click.option(
     "--questions", "most", metavar="N", type=click.IntRange(1, 1000), default=None, help="Ask N at most."
 )
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    default=None,
-    callback=finite,
-    help="Time limit for a program, and for making the questions (default: 600).",
-)
+@timeout_option("a program, and for making the questions (default: 600)")
 @click.option(
     "-f",
     "--format",

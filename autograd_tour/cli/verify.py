@@ -7,7 +7,7 @@ import json
 import click
 
 from autograd_tour.cli.common import TourCommand, printable, say
-from autograd_tour.cli.options import finite
+from autograd_tour.cli.options import ceiling_option, timeout_option
 
 __all__ = ["DIFFERS", "command"]
 
@@ -35,22 +35,8 @@ DIFFERS = 5
     show_default=True,
     help="Elements of the leaves that are moved one at a time; the program runs twice for each.",
 )
-@click.option(
-    "--ceiling",
-    metavar="MB",
-    type=click.IntRange(1, 1_000_000),
-    default=256,
-    show_default=True,
-    help="Memory for all recorded elements; beyond it a few of each tensor are compared.",
-)
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    default=None,
-    callback=finite,
-    help="Time limit for all runs of a program together (default: 600).",
-)
+@ceiling_option("compared")
+@timeout_option("all runs of a program together (default: 600)")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.pass_context
 def command(
