@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from autograd_tour.drawing.theme import MONO
+from autograd_tour.drawing.theme import FONT, MONO
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.fonts import FOLDER, MONO_FAMILY, SANS_FAMILY, uncovered
 
-__all__ = ["check_pdf", "pdf"]
+__all__ = ["check_pdf", "compiled", "pdf"]
 
 PT_PER_PX = 0.75
 LONGEST = 14_400.0
@@ -40,19 +40,39 @@ def pdf(pages: Sequence[str], title: str = "") -> bytes:
         UsageError: the package typst, which makes the PDF, is not installed.
     """
     check_pdf()
-    import typst
-
     sheets = []
     for svg in pages:
         root = ET.fromstring(svg)  # noqa: S314 (of our own making)
         title = title or root.findtext(f"{_SVG}title", "")
         sheets.append(_sheet(root))
     all_text = "".join(text["text"] for sheet in sheets for text in sheet["texts"])
+    return _compiled(_DOCUMENT, {"title": title, "sheets": json.dumps(sheets)}, all_text)
+
+
+def compiled(template: Path, data: Any, name: str, title: str) -> bytes:
+    """A document of a Typst ``template``, which gets ``data`` as JSON under ``name``.
+
+    The template also gets the names of our fonts, ``sans`` and ``mono``; SVG pictures in ``data`` are drawn
+    with them.
+
+    Raises:
+        UsageError: the package typst is not installed.
+    """
+    check_pdf()
+    text = json.dumps(data, ensure_ascii=False)
+    for family, ours in ((FONT, SANS_FAMILY), (MONO, MONO_FAMILY)):
+        text = text.replace(json.dumps(f'font-family="{family}"')[1:-1], f'font-family=\\"{ours}\\"')
+    given = {name: text, "title": title, "sans": SANS_FAMILY, "mono": MONO_FAMILY}
+    return _compiled(template, given, text)
+
+
+def _compiled(template: Path, given: dict[str, str], all_text: str) -> bytes:
+    import typst
+
     fonts = typst.Fonts(
         include_system_fonts=bool(uncovered(all_text)), include_embedded_fonts=False, font_paths=[str(FOLDER)]
     )
-    given = {"title": title, "sheets": json.dumps(sheets)}
-    document = typst.compile(_DOCUMENT.read_bytes(), font_paths=fonts, sys_inputs=given, format="pdf")
+    document = typst.compile(template.read_bytes(), font_paths=fonts, sys_inputs=given, format="pdf")
     assert isinstance(document, bytes)
     return document
 

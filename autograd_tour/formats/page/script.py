@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from importlib.resources.abc import Traversable
+from typing import Any
 
-__all__ = ["bundled"]
+import msgspec
+
+__all__ = ["bundled", "digest", "json_text"]
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
@@ -34,3 +39,15 @@ def bundled(folder: Traversable, start: str = "main") -> str:
 
     add(start)
     return "".join(written.values())
+
+
+def json_text(data: Any) -> str:
+    """JSON that can stand in a script element: nothing in it ends or opens one."""
+    text = msgspec.json.encode(data).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def digest(text: str) -> str:
+    """The source that a Content-Security-Policy names for this script or style."""
+    value = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return f"'sha256-{value}'"
