@@ -29,7 +29,7 @@ def handout(tour: Tour) -> bytes:
     stops = [
         {
             "title": _pieces(heading_of(stop)),
-            "blocks": [item for block in blocks(stop) for item in _items(block)],
+            "blocks": [item for block in blocks(stop) if block.kind != "sure" for item in _items(block)],
             "answers": [
                 {"number": number, "pieces": _pieces(f"{question.answer}. {question.right}")}
                 for number, question in answers(stop)

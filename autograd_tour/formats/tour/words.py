@@ -12,7 +12,7 @@ from autograd_tour.questions import Question
 
 __all__ = ["Block", "answers", "blocks", "heading_of", "marks_of"]
 
-Kind = Literal["heading", "text", "own", "rule", "code", "output", "question", "picture", "item"]
+Kind = Literal["heading", "text", "own", "sure", "rule", "code", "output", "question", "picture", "item"]
 
 
 class Block(Struct, frozen=True):
@@ -49,7 +49,7 @@ def blocks(stop: StopContent) -> Iterator[Block]:
     yield Block("heading", "Predict")
     for number, question in enumerate(stop.teaching.predict, start=1):
         yield Block("question", question=question, number=number)
-    yield Block("text", "How sure are you: a guess, rather sure, or certain?")
+    yield Block("sure", "How sure are you: a guess, rather sure, or certain?")
     yield Block("heading", "What happens")
     yield from _printed(stop.hook)
     for number, picture in enumerate(stop.pictures):

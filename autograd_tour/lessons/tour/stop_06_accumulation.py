@@ -89,8 +89,8 @@ def tell(f: Figures) -> Teaching:
                         14,
                     ),
                     (
-                        "they are moved once, by the sum",
-                        "Nobody uses the sum here; backward moves no value.",
+                        "they are moved once, after the loop",
+                        "Nothing after the loop moves them either.",
                         14,
                     ),
                 ),
