@@ -29,12 +29,16 @@ PARTS = {
 
 
 class Listing(Struct, frozen=True):
-    """Code that ran, line by line, and what it printed. ``note`` says what to look at."""
+    """Code that ran, line by line, and what it printed. ``note`` says what to look at.
+
+    What is ``folded`` is seen when the reader opens it.
+    """
 
     title: str
     lines: tuple[str, ...]
     outputs: tuple[str, ...] = ()
     note: str = ""
+    folded: bool = False
 
 
 class CaughtError(Struct, frozen=True):

@@ -66,12 +66,13 @@ class Snippet:
     """Code that is shown and runs: the body of a function whose only parameter is ``print``.
 
     A last line ``return …`` is for the recording alone and is not shown. ``note`` is shown with what it
-    printed.
+    printed. What is ``folded`` is seen when the reader opens it.
     """
 
     code: Code
     title: str = ""
     note: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,20 @@ class Failing:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of what ``code`` did, or of the hook: ``steps``, ``run``, ``graph`` or another view."""
+    """A picture of what ``code`` did, or of the hook: ``steps``, ``run``, ``graph`` or another view.
+
+    ``mark`` names cards, ``gradient`` is what the backward of a vector starts with. ``from_json``: ``code``
+    returns a saved trace, and that is drawn. Without
+    ``backward`` none is run.
+    """
 
     view: str = "steps"
     title: str = ""
     code: Code | None = None
     mark: tuple[str, ...] = ()
     gradient: Sequence[float] | None = None
+    from_json: bool = False
+    backward: bool = True
 
 
 @dataclass(frozen=True)

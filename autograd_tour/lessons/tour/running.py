@@ -51,7 +51,7 @@ def listing(snippet: Snippet) -> tuple[Listing, tuple[Figure, ...]]:
     """The code with what it prints, and the figures; a snippet runs once."""
     printer = Printer()
     _heard(snippet.code, printer)
-    code = Listing(snippet.title, body(snippet.code), tuple(printer.lines), snippet.note)
+    code = Listing(snippet.title, body(snippet.code), tuple(printer.lines), snippet.note, snippet.folded)
     return code, tuple(printer.figures)
 
 
