@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autograd_tour.drawing.curves import Series
+from autograd_tour.drawing.surface import Height
 from autograd_tour.formats.tour.content import Teaching
 from autograd_tour.questions import Question, Wrong
 from autograd_tour.questions.base import TOLERANCE
@@ -25,6 +26,7 @@ __all__ = [
     "Print",
     "Snippet",
     "Stop",
+    "Surface",
     "choose",
     "predict",
 ]
@@ -122,6 +124,17 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """Paths over the loss of w and b, from above; ``window`` is its lower left and upper right corner."""
+
+    heights: Callable[[Figures], Sequence[Height]]
+    paths: Callable[[Figures], Sequence[Series]]
+    window: tuple[tuple[float, float], tuple[float, float]]
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class Stop:
     """A stop of the tour. ``number`` is its place, ``part`` one of the five, ``name`` starts its files.
 
@@ -141,7 +154,7 @@ class Stop:
     tell: Callable[[Figures], Teaching]
     recall: tuple[int, ...]
     reading: tuple[str, ...]
-    pictures: tuple[Picture | Chart, ...] = ()
+    pictures: tuple[Picture | Chart | Surface, ...] = ()
     errors: tuple[Failing, ...] = ()
     more: tuple[Snippet, ...] = ()
     measured: tuple[Snippet, ...] = ()

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 import autograd_tour
 from autograd_tour.drawing import arrange, draw
 from autograd_tour.drawing.curves import curves
+from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.formats.base import ACCUMULATION
 from autograd_tour.formats.page.pictures import timed
 from autograd_tour.formats.tour.content import Illustration
-from autograd_tour.lessons.tour.base import Chart, Code, Figures, Picture
+from autograd_tour.lessons.tour.base import Chart, Code, Figures, Picture, Surface
 from autograd_tour.lessons.tour.running import Printer
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
@@ -23,7 +24,7 @@ from autograd_tour.views import picture_of
 from autograd_tour.views.look import look_for
 from autograd_tour.views.picture import Film
 
-__all__ = ["charted", "illustrated"]
+__all__ = ["charted", "illustrated", "seen_from_above"]
 
 CALLS = 8
 """Backward calls in a picture of accumulation."""
@@ -82,6 +83,24 @@ def _film(film: Film, title: str, prefix: str) -> Illustration:
         draw_scene(still, arranged.layout, theme="light", prefix=prefix, moment=timed),
         captions,
     )
+
+
+def seen_from_above(chart: Surface, figures: Figures, number: int) -> Illustration:
+    """The surface with its paths."""
+
+    def svg(theme: ThemeName) -> str:
+        return surface(
+            chart.heights(figures),
+            chart.paths(figures),
+            chart.window,
+            title=chart.title,
+            desc=chart.summary,
+            labels=("w", "b"),
+            theme=theme,
+            prefix=prefix_for(f"{number} {chart.title}"),
+        )
+
+    return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))
 
 
 def charted(chart: Chart, figures: Figures, number: int) -> Illustration:

@@ -1,4 +1,4 @@
-"""The graph of a small autograd as the JSON that ``autograd_tour.loads`` reads: no torch, and none of our classes."""
+"""The graph of a small autograd as JSON that ``autograd_tour.loads`` reads; no class of ours is used."""
 
 from __future__ import annotations
 
