@@ -25,13 +25,16 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render test test-all lint types check bench bench-page screenshots formulas outputs-check wheel clean distclean
+.PHONY: help render tour test test-all lint types check bench bench-page screenshots formulas outputs-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 render: $(RUN_READY) ## Draw every built-in into outputs/
 	$(VENV)/bin/autograd-tour render --all $(ARGS)
+
+tour: $(RUN_READY) ## Write the tour of autograd as a site into tour/
+	$(VENV)/bin/autograd-tour tour $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

@@ -1,6 +1,6 @@
 """The edges of the graph: to which node a gradient goes on, and as which of its outputs."""
 
-# mypy: disable-error-code="no-untyped-call, union-attr, misc"
+# mypy: disable-error-code="no-untyped-call, union-attr, misc, no-any-return"
 
 from __future__ import annotations
 

@@ -16,13 +16,8 @@ __all__ = ["forward", "hook", "stop"]
 
 def hook(print: Print) -> None:
     """Backward twice through one graph."""
-    for name, operation in {
-        "x ** 2": lambda x: x**2,
-        "x * 2": lambda x: x * 2,
-        "x + 2": lambda x: x + 2,
-        "x.sum()": lambda x: x.sum(),
-    }.items():
-        y = operation(torch.tensor(3.0, requires_grad=True))
+    x = torch.tensor(3.0, requires_grad=True)
+    for name, y in (("x ** 2", x**2), ("x * 2", x * 2), ("x + 2", x + 2), ("x.sum()", x.sum())):
         y.backward()
         try:
             y.backward()

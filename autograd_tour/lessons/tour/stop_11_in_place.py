@@ -114,7 +114,7 @@ def tell(f: Figures) -> Teaching:
                 f"`.data` shares the numbers and not the version: a.grad is [{_listed(wrong)}] where "
                 f"[{_listed(right)}] is right.",
                 (
-                    ("it raises as before", "`.data` is not watched: the version stays as it was.", 11),
+                    ("it raises an error", "`.data` is not watched: the version stays as it was.", 11),
                     (
                         "it runs, and the gradient is right",
                         "No error is no proof: backward used changed numbers.",

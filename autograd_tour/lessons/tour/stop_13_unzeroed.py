@@ -1,6 +1,6 @@
 """A training loop that never empties ``.grad``: momentum without friction."""
 
-# mypy: disable-error-code="no-untyped-call, operator"
+# mypy: disable-error-code="no-untyped-call, operator, arg-type"
 
 from __future__ import annotations
 

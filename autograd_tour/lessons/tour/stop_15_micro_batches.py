@@ -1,6 +1,6 @@
 """A batch in pieces: what each piece must be weighted by."""
 
-# mypy: disable-error-code="no-untyped-call, union-attr"
+# mypy: disable-error-code="no-untyped-call, union-attr, attr-defined"
 
 from __future__ import annotations
 

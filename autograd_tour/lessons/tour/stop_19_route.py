@@ -1,6 +1,6 @@
 """Operations that pick: which of their inputs gets the gradient."""
 
-# mypy: disable-error-code="no-untyped-call, union-attr"
+# mypy: disable-error-code="no-untyped-call, union-attr, index"
 
 from __future__ import annotations
 

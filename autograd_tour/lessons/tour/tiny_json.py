@@ -18,7 +18,8 @@ def as_json(result: Any, names: dict[int, str]) -> str:
     order: list[Any] = []
     _visit(result, order)
     ids = {id(value): f"n{number}" for number, value in enumerate(order)}
-    nodes, edges = [], []
+    nodes: list[dict[str, Any]] = []
+    edges: list[dict[str, Any]] = []
     for value in order:
         node = ids[id(value)]
         name = names.get(id(value), "")
