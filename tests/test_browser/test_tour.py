@@ -44,7 +44,9 @@ def visit(browser, folder):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "request",
-            lambda request: None if request.url.startswith(("file:", "blob:")) else complaints.append(request.url),
+            lambda request: (
+                None if request.url.startswith(("file:", "blob:")) else complaints.append(request.url)
+            ),
         )
         page.goto((folder / f"{name}.html").as_uri() + at)
         if options.get("java_script_enabled", True):
@@ -200,7 +202,9 @@ def test_without_storage_everything_works_and_nothing_is_kept(visit, tour, scrip
         expect(visit(other, script=script).locator("#unkept")).to_be_visible()
 
 
-@pytest.mark.parametrize("stored", ["", "[]", "3", '{"chain-rule": 7}', '{"chain-rule": {"answers": 5, "done": "x"}}', "{"])
+@pytest.mark.parametrize(
+    "stored", ["", "[]", "3", '{"chain-rule": 7}', '{"chain-rule": {"answers": 5, "done": "x"}}', "{"]
+)
 def test_what_was_stored_by_somebody_else_does_no_harm(visit, tour, stored):
     script = f"localStorage.setItem('autograd-tour-progress', {json.dumps(stored)});"
     page = visit(name(tour.stops[0]), script=script)
@@ -260,8 +264,12 @@ def test_at_the_end_it_says_which_stops_to_look_at_again(visit, tour, browser):
     give(page, "predict-edges", "3", "certain")
     form(page, "predict-sum").locator(".show").click()
     page = visit("review", context=context)
-    expect(page.locator("#summary")).to_have_text("1 of 4 first answers were right. Look again at 12, 3 and 14:")
-    expect(page.locator("#again-list li").first).to_contain_text("Is emptying .grad the same as setting it to 0?")
+    expect(page.locator("#summary")).to_have_text(
+        "1 of 4 first answers were right. Look again at 12, 3 and 14:"
+    )
+    expect(page.locator("#again-list li").first).to_contain_text(
+        "Is emptying .grad the same as setting it to 0?"
+    )
     expect(page.locator("#again-list a")).to_have_count(1)  # stops 12 and 14 are not in this site
     told = json.loads(page.input_value("#json"))
     assert told["look_again"] == [12, 3, 14]
@@ -309,7 +317,9 @@ def test_on_paper_there_is_a_sheet_to_fill_in_and_then_all_of_it(visit, tour, tm
 
     def printed(page):
         page.pdf(path=tmp_path / "page.pdf", format="A4")
-        return " ".join(sheet.get_textpage().get_text_bounded() for sheet in PdfDocument(tmp_path / "page.pdf"))
+        return " ".join(
+            sheet.get_textpage().get_text_bounded() for sheet in PdfDocument(tmp_path / "page.pdf")
+        )
 
     stop = tour.stops[1]
     page = visit(name(stop))

@@ -57,7 +57,9 @@ def test_a_tour_that_stands_is_told_without_torch(tmp_path):
     assert "nothing has changed" in result.stderr
 
 
-@pytest.mark.parametrize("receipt", ["", "[]", "{}", '{"made_from": "MARK"}', '{"made_from": "MARK", "files": 3}', "\x00"])
+@pytest.mark.parametrize(
+    "receipt", ["", "[]", "{}", '{"made_from": "MARK"}', '{"made_from": "MARK", "files": 3}', "\x00"]
+)
 def test_a_receipt_that_is_none_counts_for_nothing(tmp_path, receipt):
     mark = fingerprint((), ("html",), "auto")
     (tmp_path / RECEIPT).write_text(receipt.replace("MARK", mark))
@@ -143,7 +145,9 @@ def terminal(words, answers, cwd):
                 break
             text += chunk
         elif text.endswith(b"> "):
-            os.write(master, f"{waiting.pop(0) if waiting else ''}\n".encode())  # Enter alone shows the answer
+            os.write(
+                master, f"{waiting.pop(0) if waiting else ''}\n".encode()
+            )  # Enter alone shows the answer
             text += b"\n"
     else:
         os.kill(pid, signal.SIGKILL)

@@ -82,7 +82,9 @@ def test_several_numbers_are_what_they_are_known_to_be(number, label, values):
 
 def test_the_nudges_come_near_the_gradient_only_as_far_as_they_do():
     exact = 4517.2969
-    one_sided = (((1.01 * t_u.double() - t_c.double()) ** 2).mean() - ((t_u.double() - t_c.double()) ** 2).mean()) / 0.01
+    one_sided = (
+        ((1.01 * t_u.double() - t_c.double()) ** 2).mean() - ((t_u.double() - t_c.double()) ** 2).mean()
+    ) / 0.01
     assert one_sided.item() == pytest.approx(4546.70, rel=NEAR)  # float32 has 4546.68
     assert figure(1, "slope seen by a nudge") > exact
 
@@ -99,7 +101,10 @@ def test_the_nodes_of_the_thermometer_in_their_order():
         "MeanBackward0", "PowBackward0", "SubBackward0", "AddBackward0", "MulBackward0", "AccumulateGrad",
     ]  # fmt: skip
     graph = tour.trace(in_order, Printer())
-    ran = [(graph.node(step.node).grad_fn, graph.title(graph.card_of(step.node))) for _, step in graph.numbered_steps()]
+    ran = [
+        (graph.node(step.node).grad_fn, graph.title(graph.card_of(step.node)))
+        for _, step in graph.numbered_steps()
+    ]
     assert [name for name, _ in ran] == [
         "MeanBackward0", "PowBackward0", "SubBackward0", "AddBackward0", "AccumulateGrad", "MulBackward0",
         "AccumulateGrad",
@@ -152,7 +157,9 @@ def test_without_zeroing_the_loss_swings_at_one_pace():
     assert momentum == pytest.approx(kept, rel=1e-6)
     assert [round(pace(part), 1) for part in (kept[:500], kept[-500:])] == [3.9, 3.9]
     # As SGD on a parabola of curvature c: with momentum 1 a swing takes 2π / arccos(1 - lr c / 2) steps, its loss half.
-    steep = torch.linalg.eigvalsh(2 / 11 * torch.stack([t_un, torch.ones(11)]) @ torch.stack([t_un, torch.ones(11)]).T)[1]
+    steep = torch.linalg.eigvalsh(
+        2 / 11 * torch.stack([t_un, torch.ones(11)]) @ torch.stack([t_un, torch.ones(11)]).T
+    )[1]
     assert pace(kept) == pytest.approx(math.pi / math.acos(1 - 0.01 * steep.item() / 2), rel=0.01)
 
 
@@ -160,7 +167,9 @@ def test_without_zeroing_the_loss_swings_at_one_pace():
 @pytest.mark.xdist_group("study")
 def test_the_optimizers_end_where_the_training_report_has_them(whole_study):
     figures = figures_of(STOPS[16])
-    assert set(figures.every("unable")) == {outcome.name for outcome in whole_study.outcomes if outcome.reason}
+    assert set(figures.every("unable")) == {
+        outcome.name for outcome in whole_study.outcomes if outcome.reason
+    }
     for outcome in whole_study.outcomes:
         if not outcome.reason:
             assert figures[f"end, {outcome.name}"] == pytest.approx(outcome.loss, rel=NEAR)
@@ -170,7 +179,9 @@ def test_the_optimizers_end_where_the_training_report_has_them(whole_study):
 def test_full_batches_repeat_themselves_and_samples_do_not():
     assert figure(17, "all readings, twice the same") is True
     assert figure(17, "samples of four, twice the same") is False
-    assert figure(17, "mean over single readings") == pytest.approx(figure(17, "all readings at once"), rel=NEAR)
+    assert figure(17, "mean over single readings") == pytest.approx(
+        figure(17, "all readings at once"), rel=NEAR
+    )
 
 
 def test_the_small_autograd_is_equal_to_torch_once_it_is_complete():
@@ -178,7 +189,10 @@ def test_the_small_autograd_is_equal_to_torch_once_it_is_complete():
         printer = Printer()
         code(printer)
         assert [value for _, value in printer.figures] == [complete] * 3
-    source = {code: listing(next(s for s in STOPS[22].more if s.code is code))[0].lines for code in (with_gaps, without_gaps)}
+    source = {
+        code: listing(next(s for s in STOPS[22].more if s.code is code))[0].lines
+        for code in (with_gaps, without_gaps)
+    }
     different = [(a, b) for a, b in zip(source[with_gaps], source[without_gaps], strict=True) if a != b]
     assert len(different) == 4
     assert all("# yours: " in a and "# yours: " in b for a, b in different)
@@ -194,5 +208,10 @@ def test_its_graph_has_the_nodes_edges_and_gradients_of_torchs():
         return sorted(names.values()), edges
 
     assert shape(ours) == shape(theirs)
-    sums = [step.after.first[0] for graph in (ours, theirs) for _, step in graph.numbered_steps() if step.after is not None]
+    sums = [
+        step.after.first[0]
+        for graph in (ours, theirs)
+        for _, step in graph.numbered_steps()
+        if step.after is not None
+    ]
     assert sums == [7.0, 7.0]

@@ -46,7 +46,10 @@ def test_a_form_has_every_stop_and_the_same_bytes_each_time(few, form):
         if form == "pdf":
             assert any(title in page for page in texts(files["tour.pdf"]))
         else:
-            assert any(title in content.replace("`", "").replace("<code>", "").replace("</code>", "") for content in text.values())
+            assert any(
+                title in content.replace("`", "").replace("<code>", "").replace("</code>", "")
+                for content in text.values()
+            )
 
 
 def test_pictures_of_a_page_have_ids_of_their_own(few):
@@ -72,7 +75,9 @@ def test_links_lead_to_pages_that_are_there(few):
 
 
 def test_pictures_beside_markdown_are_svg(few):
-    pictures = [content for name, content in tour_files(few, ("md",), "auto").items() if name.endswith(".svg")]
+    pictures = [
+        content for name, content in tour_files(few, ("md",), "auto").items() if name.endswith(".svg")
+    ]
     assert len(pictures) == sum(len(stop.pictures) for stop in few.stops)
     for picture in pictures:
         ET.fromstring(picture)
@@ -104,16 +109,19 @@ def executed(cells):
         with contextlib.redirect_stdout(out):
             if failing:
                 with contextlib.suppress(RuntimeError):
-                    exec(source, names)  # noqa: S102
+                    exec(source, names)
             else:
-                exec(source, names)  # noqa: S102
+                exec(source, names)
         yield cell, out.getvalue()
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "stop",
-    [pytest.param(s, id=s.name, marks=[pytest.mark.slow] if s.number in (13, 16, 17) else []) for s in stops()],
+    [
+        pytest.param(s, id=s.name, marks=[pytest.mark.slow] if s.number in (13, 16, 17) else [])
+        for s in stops()
+    ],
 )
 def test_a_notebook_runs_and_prints_what_it_says(stop):
     tour = told_tour((stop,))
@@ -155,7 +163,9 @@ def test_on_the_handout_answers_come_after_all_sheets(few):
         sheet = next(i for i, page in enumerate(pages[1:], 1) if f"Stop {stop.number}: " in page)
         assert sheet < end
         assert "It prints:" not in pages[sheet]
-        assert stop.teaching.predict[0].right[:30].replace("`", "") not in " ".join(pages[:end]).replace("\r\n", " ")
+        assert stop.teaching.predict[0].right[:30].replace("`", "") not in " ".join(pages[:end]).replace(
+            "\r\n", " "
+        )
 
 
 def test_the_text_has_the_answers_at_its_end(few):

@@ -21,7 +21,8 @@ STOPS = stops()
 LONG = {13, 16, 17}
 """Stops that train for thousands of epochs."""
 EACH = [
-    pytest.param(stop, id=stop.name, marks=[pytest.mark.slow] if stop.number in LONG else []) for stop in STOPS
+    pytest.param(stop, id=stop.name, marks=[pytest.mark.slow] if stop.number in LONG else [])
+    for stop in STOPS
 ]
 NUMBERS = {stop.number for stop in STOPS}
 HOOK = 12
@@ -35,7 +36,10 @@ def asked(stop):
 
 def code_of(stop):
     snippets = [stop.hook, stop.transfer, *stop.more]
-    return [*(snippet.code for snippet in snippets), *(code for item in stop.errors for code in (item.code, item.fixed))]
+    return [
+        *(snippet.code for snippet in snippets),
+        *(code for item in stop.errors for code in (item.code, item.fixed)),
+    ]
 
 
 def test_the_stops_are_numbered_from_one_and_their_parts_follow():
@@ -80,7 +84,11 @@ def test_its_code_is_short_prints_and_needs_only_what_is_given(stop):
     for code in code_of(stop):
         tree = ast.parse("\n".join(body(code)))
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        bound = {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
         bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         assert names - bound - set(dir(builtins)) <= {"torch", "t_c", "t_u", "t_un"}, code.__qualname__
@@ -112,7 +120,13 @@ def test_its_rule_is_one_sentence_and_all_is_explained(stop):
     assert not re.search(r"[.!?] [A-Z]", teaching.rule)
     assert teaching.explain.endswith("?")
     assert teaching.explanation
-    texts = (teaching.rule, *teaching.explanation, stop.title, stop.objective, *(question.prompt for question in asked(stop)))
+    texts = (
+        teaching.rule,
+        *teaching.explanation,
+        stop.title,
+        stop.objective,
+        *(question.prompt for question in asked(stop)),
+    )
     assert all(text.count("`") % 2 == 0 for text in texts), "a backtick without its partner"
     assert all("\n" not in text and "  " not in text for text in texts)
 
@@ -121,10 +135,18 @@ def test_its_rule_is_one_sentence_and_all_is_explained(stop):
 def test_nothing_before_a_prediction_gives_its_answer_away(stop):
     teaching = taught(stop)
     questions = teaching.predict
-    open_texts = [stop.title, stop.objective, *(other.title for other in STOPS), *(other.objective for other in STOPS)]
+    open_texts = [
+        stop.title,
+        stop.objective,
+        *(other.title for other in STOPS),
+        *(other.objective for other in STOPS),
+    ]
     for place, question in enumerate(questions):
         around = [*open_texts, *(other.prompt for other in questions)]
-        later = [*open_texts, *(text for other in questions[place + 1 :] for text in (other.prompt, *other.choices))]
+        later = [
+            *open_texts,
+            *(text for other in questions[place + 1 :] for text in (other.prompt, *other.choices)),
+        ]
         assert teaching.rule not in around
         if len(question.answer) > 12:
             assert not any(question.answer in text for text in around), question.id
@@ -174,7 +196,7 @@ def test_code_that_is_to_raise_and_does_not_is_no_stop():
 
 def test_the_given_lines_are_the_readings_of_the_thermometer():
     names = {}
-    exec("\n".join(GIVEN), names)  # noqa: S102
+    exec("\n".join(GIVEN), names)
     for name in ("t_c", "t_u", "t_un"):
         assert names[name].equal(getattr(thermometer, name))
 
