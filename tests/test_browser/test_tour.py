@@ -112,7 +112,7 @@ def test_nothing_gives_an_answer_away_before_it_is_given(visit, tour, number, at
             assert not form(page, later).is_visible()
         give(page, key, question.answer)
     assert page.locator("pre.output").first.is_visible()
-    assert not page.locator(".rule").is_visible()
+    assert not page.locator(".sentence").is_visible()
 
 
 def name(stop):
@@ -222,10 +222,10 @@ def test_the_keys_step_through_a_picture_and_from_stop_to_stop(visit, tour):
     for key, expected in (("ArrowRight", "1 / 5"), ("ArrowRight", "2 / 5"), ("ArrowLeft", "1 / 5")):
         page.keyboard.press(key)
         expect(count).to_have_text(expected)
-    expect(page.locator(".caption").first).to_contain_text("Step 1 of 5")
+    expect(page.locator("div.caption").first).to_contain_text("Step 1 of 5")
     page.locator(".player .last").first.click()
     expect(count).to_have_text("5 / 5")
-    assert page.locator(".player .forward").first.is_disabled()
+    assert page.locator(".player button.forward").first.is_disabled()
     page.fill("#own", "")
     page.locator("#own").press("n")
     assert page.input_value("#own") == "n"  # a letter, and no key of the page

@@ -8,11 +8,11 @@ let current = null;
 /** Wire one figure; `captions` has lines for each frame. */
 export function startPlayer(figure, captions) {
   const film = new Film(figure.querySelector("svg"), captions.length - 1);
-  const button = (name) => figure.querySelector(`.${name}`);
+  const button = (name) => figure.querySelector(`.player .${name}`); // the picture has classes of its own
   const show = (number) => {
     const frame = film.show(number);
     button("count").textContent = `${frame} / ${film.last}`;
-    button("caption").replaceChildren(...captions[frame].map((line) => make("p", {}, line)));
+    figure.querySelector("div.caption").replaceChildren(...captions[frame].map((line) => make("p", {}, line)));
     button("first").disabled = button("back").disabled = frame === 0;
     button("last").disabled = button("forward").disabled = frame === film.last;
     current = player;

@@ -5,8 +5,8 @@ import { coded } from "./dom.js";
 
 const TRIES = 2;
 
-/** Wire a form. `state` has the answers kept so far; `changed` is called when this one is settled. */
-export function startQuestion(form, question, state, changed) {
+/** Wire a form. `state` has the answers kept so far; `keep` stores it, `advance` goes on when this one is settled. */
+export function startQuestion(form, question, state, keep, advance) {
   const key = form.dataset.question;
   const feedback = form.querySelector(".feedback");
   let tries = 0;
@@ -24,11 +24,12 @@ export function startQuestion(form, question, state, changed) {
   const note = (given, sure, judged) => {
     const wrong = judged && !judged.right ? question.wrong.find((item) => item.feedback === judged.text) : null;
     state.answers[key] ??= { given, sure, right: Boolean(judged?.right), betrays: wrong?.stop ?? 0 };
+    keep();
   };
   const finish = (text, right) => {
     state.answers[key].settled = { text, right };
     settle(text, right);
-    changed(form);
+    advance(form);
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -32,7 +32,11 @@ function update() {
     open &&= complete(step);
   }
   state.done = open;
-  if (state.done || state.explained !== undefined || Object.keys(state.answers).length) store(data.name, state);
+  if (state.explained !== undefined || Object.keys(state.answers).length) keep();
+}
+
+function keep() {
+  store(data.name, state);
 }
 
 /** What has just come into sight gets the focus, so that the keyboard goes on there. */
@@ -44,7 +48,7 @@ function advance(form) {
 }
 
 for (const form of document.querySelectorAll("form.question")) {
-  startQuestion(form, data.questions[form.dataset.question], state, advance);
+  startQuestion(form, data.questions[form.dataset.question], state, keep, advance);
 }
 if (typeof state.explained === "string") own.value = state.explained;
 byId("explain").addEventListener("submit", (event) => {
