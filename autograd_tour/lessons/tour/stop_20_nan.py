@@ -130,7 +130,7 @@ stop = Stop(
     tell=tell,
     recall=(18, 19),
     reading=("torch.autograd.detect_anomaly, in the PyTorch documentation",),
-    pictures=(Picture("steps", "Red from where it begins"),),
+    pictures=(Picture("steps", "Red from where it begins", mark=("x.sqrt()",)),),
     errors=(
         Failing(
             watched,
