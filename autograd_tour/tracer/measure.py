@@ -54,7 +54,7 @@ class Recorder:
         self.keep = keep
         self.ceiling = ceiling
         self.reached = False
-        self._left = ceiling * 1e6
+        self.left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
         self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
 
@@ -108,10 +108,14 @@ class Recorder:
     def _take(self, count: int, dtype: torch.dtype) -> bool:
         """Count elements as written, if they fit; a few always do."""
         size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
-        if count > FEW and count * size > self._left:
+        if count > FEW and count * size > self.left:
             return False
-        self._left -= count * size
+        self.left -= count * size
         return True
+
+    def give_back(self, size: float) -> None:
+        """Elements of ``size`` bytes, the difference of two readings of ``left``, are in no record after all."""
+        self.left += size
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
         """What the reader of ``record`` has to know about the ceiling."""

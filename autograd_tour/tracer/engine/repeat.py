@@ -88,7 +88,7 @@ def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
             )
             result = follower.run()
             spared += buffers.tensors()
-            if follower.trains:
+            if follower.trains(result):
                 return _own_calls(follower, calls)
             book = _Book(request, gradient)
             book.call(follower.record, outputs_in(result, follower.record), live)

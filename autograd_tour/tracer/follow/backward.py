@@ -26,15 +26,46 @@ Structure = tuple[int, tuple[str, ...], tuple[tuple[tuple[int, int], ...], ...]]
 
 
 class BackwardCall:
-    """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself."""
+    """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself.
 
-    def __init__(self, outputs: Any, gradients: Any, call: Callable[[], None]) -> None:
-        self.outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-        given = [gradients] if gradients is None or isinstance(gradients, Tensor) else list(gradients)
+    ``function`` is torch's own. ``inputs`` are those to which it returns gradients, ``None`` where it deposits
+    them; ``result`` is what it returned.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        outputs: Any,
+        gradients: Any,
+        call: Callable[[], Any],
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        self.function = function
+        self.outputs = _listed(outputs)
+        given = _listed(gradients)
         self.gradients: list[Tensor | None] = (
             given if len(given) == len(self.outputs) else [None] * len(self.outputs)
         )
         self.call = call
+        self.creates_graph = bool(create_graph)
+        self.retains_graph = bool(create_graph if retain_graph is None else retain_graph)
+        self.inputs: list[Any] | None = None
+        self.batched = False
+        self.result: Any = None
+
+    def returns_to(self, inputs: Any, *, batched: bool) -> None:
+        """It returns the gradients of ``inputs``; ``batched``: of several starts at once."""
+        self.inputs, self.batched = _listed(inputs), bool(batched)
+
+    def run(self) -> None:
+        """Run it."""
+        self.result = self.call()
+
+    @property
+    def returned(self) -> list[tuple[Any, Tensor | None]]:
+        """Each input with the gradient that was returned for it; none of a backward that deposits them."""
+        return list(zip(self.inputs or (), _listed(self.result), strict=False))
 
     @property
     def sound(self) -> bool:
@@ -57,6 +88,12 @@ class BackwardCall:
         return walk(root_of(output)[0] for output in self.outputs)
 
 
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 class Graphs:
     """The graphs of a run, each structure once."""
 
@@ -72,10 +109,11 @@ class Graphs:
     ) -> int | None:
         """Run ``backward``, made at place ``spot``: the number of its graph, ``None`` if it is not stored."""
         structure: Structure = spot, tuple(skeleton.names), tuple(skeleton.next)
-        if structure in self._numbers or len(self.items) >= self._most:
-            backward.call()
+        # Of several starts at once the nodes receive what only torch can read.
+        if structure in self._numbers or len(self.items) >= self._most or backward.batched:
+            backward.run()
             return self._numbers.get(structure)
-        own = OwnBackward(backward.gradients, backward.call, list(leaves))
+        own = OwnBackward(backward.gradients, backward.run, list(leaves))
         outputs = [(output, "") for output in backward.outputs]
         self.items.append(record_of(self._request, self._record, outputs, backward=True, own=own))
         self._numbers[structure] = len(self.items) - 1

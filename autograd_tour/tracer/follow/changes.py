@@ -74,6 +74,7 @@ class ProgramChanges:
         self._log = log
         self._originals = originals
         self._steps: list[Stepping | Optimizer] = []
+        self._used_inside: dict[int, TensorFacts] = {}
 
     # ---- calls that change tensors ---------------------------------------------------------
 
@@ -195,6 +196,11 @@ class ProgramChanges:
                     )
             self._steps.append(Stepping(optimizer, draft, before))
 
+    def used_inside(self) -> dict[int, TensorFacts]:
+        """The ``.grad`` that steps in hooks of the last backward used, by leaf."""
+        used, self._used_inside = self._used_inside, {}
+        return used
+
     def after_step(self, optimizer: Optimizer) -> None:
         """It has been made."""
         while self._steps:
@@ -208,6 +214,8 @@ class ProgramChanges:
                 return
 
     def _finish(self, step: Stepping) -> None:
+        if step.draft.inside == "backward":
+            self._used_inside |= {item.leaf: item.grad for item in step.before if item.grad is not None}
         closed = step.draft.backward_call == self._log.backward_calls
         step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:

@@ -1,0 +1,109 @@
+"""The functions by which a program runs backward, replaced while it is followed.
+
+A mode hears them too, but it costs time at every call of a torch function, and cannot be taken away from inside
+one that it heard: a loop of thousands of epochs must run as fast as ever between those that are told in full.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_tour.tracer.follow.backward import BackwardCall
+
+__all__ = ["Hearing", "backward_replaced"]
+
+Hearing = Callable[[BackwardCall, FrameType], Any]
+"""Runs a backward call, made in a frame: what it returns."""
+
+
+@contextmanager
+def backward_replaced(hearing: Hearing) -> Iterator[None]:
+    """``hearing`` gets each call of ``Tensor.backward``, ``torch.autograd.backward`` and ``grad`` inside."""
+    method, function, grad = Tensor.backward, torch.autograd.backward, torch.autograd.grad
+    Tensor.backward = _of_tensor(method, hearing)  # type: ignore[method-assign]
+    torch.autograd.backward = _of_tensors(function, hearing)
+    torch.autograd.grad = _returning(grad, hearing)
+    try:
+        yield
+    finally:
+        Tensor.backward = method  # type: ignore[method-assign]
+        torch.autograd.backward, torch.autograd.grad = function, grad
+
+
+def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(method)
+    def backward(
+        self: Tensor,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> Any:
+        inputs = _kept(inputs)
+
+        def call() -> Any:
+            return method(self, gradient, retain_graph, create_graph, inputs)
+
+        return hearing(
+            BackwardCall(method, self, gradient, call, retain_graph, create_graph), sys._getframe(1)
+        )
+
+    return backward
+
+
+def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(function)
+    def backward(
+        tensors: Any,
+        grad_tensors: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        grad_variables: Any = None,
+        inputs: Any = None,
+    ) -> Any:
+        tensors, grad_tensors, inputs = _kept(tensors), _kept(grad_tensors), _kept(inputs)
+
+        def call() -> Any:
+            return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+
+        return hearing(
+            BackwardCall(function, tensors, grad_tensors, call, retain_graph, create_graph), sys._getframe(1)
+        )
+
+    return backward
+
+
+def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(function)
+    def grad(
+        outputs: Any,
+        inputs: Any,
+        grad_outputs: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        outputs, inputs, grad_outputs = _kept(outputs), _kept(inputs), _kept(grad_outputs)
+
+        def call() -> Any:
+            return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
+
+        backward = BackwardCall(function, outputs, grad_outputs, call, retain_graph, create_graph)
+        backward.returns_to(inputs, batched=kwargs.get("is_grads_batched", len(args) > 2 and args[2]))
+        return hearing(backward, sys._getframe(1))
+
+    return grad
+
+
+def _kept(value: Any) -> Any:
+    """What can be gone through twice: a generator of parameters is empty after the first time."""
+    return tuple(value) if isinstance(value, Iterable) and not hasattr(value, "__len__") else value
