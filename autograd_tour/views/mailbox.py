@@ -39,6 +39,8 @@ class Mailbox:
         fact = f"{leaf.id}.mailbox"
         if step is None:
             absent = "not reached" if self.graph.passes else "not recorded"
+            if self.parts.get((accumulator, 0)):
+                absent = "nothing is added"  # a gradient came as far as here: it is returned, or not wanted
             runs = (Run(".grad  ", "backward"), Run(absent, "muted"))
             return (Row(runs, fill="accumulated_fill", height=24, fact=fact),)
         parts = self.parts.get((accumulator, 0), ())

@@ -74,7 +74,7 @@ def test_a_loop_with_returned_gradients_has_torchs_own_numbers():
 
 def test_picture_report_page_and_json_say_that_nothing_goes_into_grad():
     run = tour.follow(by_hand())
-    trace = Trace(run.graphs[0], ledger_of(run, 4), run)
+    trace = Trace(run.graphs[0], None, run)
     assert tour.loads(tour.dumps(trace)) == trace
     report = tour.report(run)
     assert "backward 1, returned" in report
@@ -87,7 +87,17 @@ def test_picture_report_page_and_json_say_that_nothing_goes_into_grad():
     change = run_data(run)["events"][1]["changes"][0]
     assert change["process"].startswith("returned ")
     assert change["after"] is None
-    assert all(call.after is None for account in trace.ledger.accounts for call in account.program)
+    assert "nothing is added" in tour.svg(run.graphs[0])
+
+
+def test_where_nothing_is_deposited_there_is_no_accumulation_to_tell():
+    run = tour.follow(by_hand())
+    assert "Accumulation" not in tour.report(run)
+    for tell in (lambda: ledger_of(run, 4), lambda: tour.accumulate(by_hand())):
+        with pytest.raises(ProgramError, match=r"no backward call of the program adds to \.grad") as caught:
+            tell()
+        assert "--view run" in caught.value.hint
+    assert ledger_of(tour.follow(maml), 8).calls == 6
 
 
 def test_a_leaf_of_a_returned_gradient_that_is_not_there_is_refused():
