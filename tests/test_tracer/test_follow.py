@@ -201,6 +201,24 @@ def test_set_to_none_empties_and_the_other_way_leaves_zeros():
         assert len(zeroing.changes) == 2
 
 
+def test_emptying_what_is_empty_is_an_event_as_well():
+    net = nn.Linear(2, 1)
+
+    def train():
+        for _ in range(2):
+            net.zero_grad()
+            net(torch.ones(3, 2)).sum().backward()
+            net.zero_grad()
+            net.weight.grad = None
+
+    run = tour.follow(train)
+    emptying = [event for event in run.events if event.kind == "zeroing"]
+    assert [event.call for event in emptying] == ["Linear.zero_grad", "Linear.zero_grad", ""] * 2
+    assert [len(event.changes) for event in emptying] == [0, 2, 1] * 2
+    assert run.line(emptying[0]).text == "net.zero_grad()"
+    assert "[nothing was there]" in tour.report(run)
+
+
 def test_a_closure_runs_inside_the_step_of_its_optimizer():
     run = tour.follow(loops.lbfgs)
     inside = {event.inside for event in run.events if event.kind != "step"}

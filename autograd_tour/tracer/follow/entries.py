@@ -1,4 +1,4 @@
-"""The functions by which a program runs backward, replaced while it is followed.
+"""The functions by which a program runs backward or empties gradients, replaced while it is followed.
 
 A mode hears them too, but it costs time at every call of a torch function, and cannot be taken away from inside
 one that it heard: a loop of thousands of epochs must run as fast as ever between those that are told in full.
@@ -14,11 +14,12 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.compiler import is_dynamo_compiling
 
 from autograd_tour.tracer.follow.backward import BackwardCall
 
-__all__ = ["Hearing", "backward_replaced"]
+__all__ = ["Hearing", "backward_replaced", "zeroing_replaced"]
 
 Hearing = Callable[[BackwardCall, FrameType], Any]
 """Runs a backward call, made in a frame: what it returns."""
@@ -36,6 +37,24 @@ def backward_replaced(hearing: Hearing) -> Iterator[None]:
     finally:
         Tensor.backward = method  # type: ignore[method-assign]
         torch.autograd.backward, torch.autograd.grad = function, grad
+
+
+@contextmanager
+def zeroing_replaced(heard: Callable[[FrameType], None]) -> Iterator[None]:
+    """``heard`` is called before each ``Module.zero_grad`` inside, which may have nothing to empty."""
+    method = nn.Module.zero_grad
+
+    @wraps(method)
+    def zero_grad(self: nn.Module, set_to_none: bool = True) -> None:
+        if not is_dynamo_compiling():
+            heard(sys._getframe())
+        method(self, set_to_none)
+
+    nn.Module.zero_grad = zero_grad  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.zero_grad = method  # type: ignore[method-assign]
 
 
 def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:

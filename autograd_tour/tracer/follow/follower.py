@@ -22,7 +22,7 @@ from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
-from autograd_tour.tracer.follow.entries import backward_replaced
+from autograd_tour.tracer.follow.entries import backward_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import returned_gradients
@@ -119,7 +119,7 @@ class Follower:
             register_optimizer_step_post_hook(self._after_step),
         ]
         try:
-            with backward_replaced(self._backward):
+            with backward_replaced(self._backward), zeroing_replaced(self._before_zeroing):
                 yield
         finally:
             for handle in handles:
@@ -132,6 +132,10 @@ class Follower:
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
             self.changes.after_step(optimizer)
+
+    def _before_zeroing(self, frame: FrameType) -> None:
+        if self.listening.active and threading.get_ident() == self._thread:
+            self.log.last("zeroing", spot_of(frame, self.record))
 
     # ---- backward --------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a program changes that was there before it, to be put back: contents, ``.grad``, optimizers."""
+"""What a program changes that was there before it, to be put back: contents, ``.grad``, hooks, optimizers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from autograd_tour.tracer.follow.hooks import Hooks, TensorHooks
 from autograd_tour.tracer.surroundings import LiveTensors
 
 __all__ = ["Originals", "storage_of"]
@@ -28,12 +29,15 @@ class Originals:
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
         self._stepped: dict[int, list[tuple[int, int]]] = {}
+        self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
+        self._classes = [(module, type(module)) for module in modules]
         self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
+        self._hooks = Hooks(modules)
         seen: dict[int, Container] = {}
         stateful = [item for reference in live.stateful if (item := reference()) is not None]
         self._stateful = [noted(vars(item), seen) for item in stateful]
@@ -47,6 +51,7 @@ class Originals:
             self._version_of[id(tensor)] = tensor._version
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
+            self._tensor_hooks.note(reference, tensor)
             # Of a view that autograd follows this is not asked: torch would make its node anew.
             followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
             if not followed and tensor.is_leaf:
@@ -121,6 +126,11 @@ class Originals:
                 if list(map(id, owned.values())) != list(map(id, items.values())):
                     owned.clear()
                     owned.update(items)
+            self._hooks.restore()
+            self._tensor_hooks.restore()
+            for module, kind in self._classes:
+                if type(module) is not kind:  # a parametrization makes another of it
+                    module.__class__ = kind
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
@@ -163,8 +173,9 @@ class Originals:
 
 
 def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
-    """The parameters and the parts that a module has of its own, by name."""
-    return [vars(module)[kind] for kind in ("_parameters", "_modules") if vars(module).get(kind) is not None]
+    """The parameters, the buffers and the parts that a module has of its own, by name."""
+    kinds = ("_parameters", "_buffers", "_modules")
+    return [vars(module)[kind] for kind in kinds if vars(module).get(kind) is not None]
 
 
 def storage_of(tensor: Tensor) -> int:
