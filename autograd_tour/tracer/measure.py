@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
+from autograd_tour.tracer.references import TensorRef
 from autograd_tour.tracer.repeats import stored, times
 from autograd_tour.tracer.statistics import FULL_LIMIT, plain, stats_of_elements, stats_of_tensor
 
@@ -68,7 +69,7 @@ class Recorder:
             with torch._C.DisableTorchFunction():
                 plain_memory = tensor.layout is torch.strided and not tensor._is_zerotensor()
                 if plain_memory and not tensor.is_inference():
-                    self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
+                    self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
         return facts
 
     def _again(self, gradient: Tensor) -> TensorFacts | None:
@@ -114,7 +115,7 @@ class Recorder:
         return True
 
     def give_back(self, size: float) -> None:
-        """Elements of ``size`` bytes, the difference of two readings of ``left``, are in no record after all."""
+        """Elements of ``size`` bytes, the difference of two readings of ``left``, are in no record now."""
         self.left += size
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
@@ -133,7 +134,7 @@ class Recorder:
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
-            entry = self._statistics[id(owner)] = (weakref.ref(owner), owner._version, {})
+            entry = self._statistics[id(owner)] = (TensorRef(owner), owner._version, {})
         block = dense.data_ptr(), dense.numel(), dense.dtype
         stats = entry[2].get(block)
         if stats is None:

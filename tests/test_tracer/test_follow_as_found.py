@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -90,3 +91,72 @@ def test_parametrizations_and_buffers_that_the_program_leaves_are_taken_off():
     assert net.state_dict().keys() == kept.keys()
     assert all(torch.equal(net.state_dict()[name], kept[name]) for name in kept)
     assert net(torch.ones(1, 2)).grad_fn.name() == "AddmmBackward0"
+
+
+def test_a_model_whose_tensors_are_swapped_is_followed_and_put_back():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    parameters = list(net.parameters())
+    net(torch.ones(1, 2)).sum().backward()
+    values = [parameter.detach().clone() for parameter in parameters]
+    grads, versions = [p.grad for p in parameters], [p._version for p in parameters]
+    other = {name: tensor * 2 for name, tensor in net.state_dict().items()}
+    ends: list[list[torch.Tensor]] = []
+
+    def train():
+        torch.__future__.set_swap_module_params_on_conversion(True)
+        net.to(torch.float64)
+        for _ in range(2):
+            net(torch.ones(1, 2, dtype=torch.float64)).sum().backward()
+            optimizer.step()
+        net.float()
+        net.load_state_dict(other)
+        optimizer.zero_grad()
+        net(torch.ones(1, 2)).pow(2).sum().backward()
+        optimizer.step()
+        ends.append([item.detach().clone() for p in net.parameters() for item in (p, p.grad)])
+
+    def as_before():
+        assert all(p is q for p, q in zip(net.parameters(), parameters, strict=True))
+        assert [p.dtype for p in parameters] == [torch.float32] * 4
+        assert all(map(torch.equal, parameters, values))
+        assert [p._version for p in parameters] == versions
+        assert all(p.grad is grad for p, grad in zip(parameters, grads, strict=True))
+        assert not optimizer.state
+        assert not torch.__future__.get_swap_module_params_on_conversion()
+
+    run = tour.follow(train)
+    as_before()
+    tour.follow(train)  # the same again
+    as_before()
+    assert not run.notes
+    dtypes = {
+        change.after.dtype for event in run.events if event.kind == "update" for change in event.changes
+    }
+    assert dtypes == {"float32", "float64"}
+    try:
+        for parameter in parameters:
+            parameter.grad = parameter.grad.clone()
+        train()
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    assert all(map(torch.equal, ends[0], ends[2]))
+
+
+def test_a_weak_reference_of_the_programs_own_is_still_refused():
+    first, second = torch.ones(2), torch.zeros(2)
+    w = torch.ones((), requires_grad=True)
+
+    def train():
+        (w * w).backward()
+        reference = weakref.ref(first)
+        with pytest.raises(RuntimeError, match="weakref"):
+            torch.utils.swap_tensors(first, second)
+        del reference
+        torch.utils.swap_tensors(first, second)
+        assert first.tolist() == [0.0, 0.0]
+
+    tour.follow(train)
+    assert first.tolist() == [1.0, 1.0]
+    assert torch.utils.swap_tensors.__module__ == "torch.utils"
+    assert torch.utils.weakref is weakref

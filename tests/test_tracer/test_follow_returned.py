@@ -68,7 +68,7 @@ def test_a_loop_with_returned_gradients_has_torchs_own_numbers():
     assert [(item.name, item.leaf) for item in run.events[1].returned] == [("w", 0)]
     assert run.line(run.events[1]).text == "(gradient,) = torch.autograd.grad(loss, w)"
     assert run.leaves[0].final_grad is None
-    assert [norms for norms in run.curves[0].norms[0]] == pytest.approx([g.norm().item() for g in alone[::2]])
+    assert list(run.curves[0].norms[0]) == pytest.approx([g.norm().item() for g in alone[::2]])
     assert run.curves[0].returned
 
 
@@ -204,7 +204,9 @@ def test_grad_is_heard_by_any_name_and_with_any_arguments():
     assert [item.gradient and item.gradient.first for item in calls[0].returned] == [(2.0, 4.0), None]
     assert calls[2].returned[0].gradient.shape == (2, 2)
     assert all(event.call == "hessian" for event in calls[3:])
-    assert {run.line(event).text.split("(")[0] for event in calls[3:]} == {"torch.autograd.functional.hessian"}
+    assert {run.line(event).text.split("(")[0] for event in calls[3:]} == {
+        "torch.autograd.functional.hessian"
+    }
 
 
 def test_five_thousand_steps_with_returned_gradients_are_thinned():

@@ -28,8 +28,8 @@ Structure = tuple[int, tuple[str, ...], tuple[tuple[tuple[int, int], ...], ...]]
 class BackwardCall:
     """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself.
 
-    ``function`` is torch's own. ``inputs`` are those to which it returns gradients, ``None`` where it deposits
-    them; ``result`` is what it returned.
+    ``function`` is torch's own. ``inputs`` are those to which it returns gradients, ``None`` where it
+    deposits them; ``result`` is what it returned.
     """
 
     def __init__(

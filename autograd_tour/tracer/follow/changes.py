@@ -7,7 +7,7 @@ runs around its step.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -117,6 +117,12 @@ class ProgramChanges:
             number = self._tracks.add(target) if target.requires_grad else -1
             kind: EventKind | None = "zeroing" if value is None else None
             return self._about(kind, [Belonging(number, "grad") if number >= 0 else None])
+
+    def before_swap(self, tensors: Iterable[Tensor]) -> Heard | None:
+        """``tensors`` are about to get other contents; ``None`` if none of them is a leaf."""
+        with torch._C.DisableTorchFunction():
+            numbers = [self._tracks.find(tensor) for tensor in tensors]
+            return self._about(None, [Belonging(number, "value") for number in numbers if number >= 0])
 
     def _about(self, kind: EventKind | None, belongings: list[Belonging | None]) -> Heard | None:
         concerned = [item for item in belongings if item is not None]

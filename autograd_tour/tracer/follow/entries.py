@@ -1,14 +1,15 @@
 """The functions by which a program runs backward or empties gradients, replaced while it is followed.
 
-A mode hears them too, but it costs time at every call of a torch function, and cannot be taken away from inside
-one that it heard: a loop of thousands of epochs must run as fast as ever between those that are told in full.
+A mode hears them too, but it costs time at every call of a torch function, and cannot be taken away from
+inside one that it heard: a loop of thousands of epochs must run as fast as ever between those that are told
+in full.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from types import FrameType
 from typing import Any
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 from torch.compiler import is_dynamo_compiling
 
 from autograd_tour.tracer.follow.backward import BackwardCall
+from autograd_tour.tracer.references import references_hidden
 
-__all__ = ["Hearing", "backward_replaced", "zeroing_replaced"]
+__all__ = ["Hearing", "backward_replaced", "swap_replaced", "zeroing_replaced"]
 
 Hearing = Callable[[BackwardCall, FrameType], Any]
 """Runs a backward call, made in a frame: what it returns."""
@@ -55,6 +57,25 @@ def zeroing_replaced(heard: Callable[[FrameType], None]) -> Iterator[None]:
         yield
     finally:
         nn.Module.zero_grad = method  # type: ignore[method-assign]
+
+
+@contextmanager
+def swap_replaced(
+    around: Callable[[Tensor, Tensor, FrameType], AbstractContextManager[None]],
+) -> Iterator[None]:
+    """``torch.utils.swap_tensors`` inside runs ``around`` its own work; references of ours do not stop it."""
+    function = torch.utils.swap_tensors
+
+    @wraps(function)
+    def swap_tensors(t1: Tensor, t2: Tensor) -> None:
+        with around(t1, t2, sys._getframe(1)), references_hidden():
+            function(t1, t2)  # type: ignore[no-untyped-call]
+
+    torch.utils.swap_tensors = swap_tensors
+    try:
+        yield
+    finally:
+        torch.utils.swap_tensors = function
 
 
 def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
-from autograd_tour.tracer.follow.entries import backward_replaced, zeroing_replaced
+from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import returned_gradients
@@ -86,8 +86,8 @@ class Follower:
     def trains(self, result: Any) -> bool:
         """Whether the program, which returned ``result``, has run the backward of its loss itself.
 
-        One that only asked for gradients with ``create_graph=True`` or ``torch.autograd.grad``, and returned a
-        loss that can be followed, used them to compute it.
+        One that only asked for gradients with ``create_graph=True`` or ``torch.autograd.grad``, and returned
+        a loss that can be followed, used them to compute it.
         """
         if self.certain or not self.log.backward_calls:
             return self.certain
@@ -119,7 +119,11 @@ class Follower:
             register_optimizer_step_post_hook(self._after_step),
         ]
         try:
-            with backward_replaced(self._backward), zeroing_replaced(self._before_zeroing):
+            with (
+                backward_replaced(self._backward),
+                zeroing_replaced(self._before_zeroing),
+                swap_replaced(self._swapping),
+            ):
                 yield
         finally:
             for handle in handles:
@@ -136,6 +140,18 @@ class Follower:
     def _before_zeroing(self, frame: FrameType) -> None:
         if self.listening.active and threading.get_ident() == self._thread:
             self.log.last("zeroing", spot_of(frame, self.record))
+
+    @contextmanager
+    def _swapping(self, first: Tensor, second: Tensor, frame: FrameType) -> Iterator[None]:
+        """``first`` and ``second`` are about to swap their contents."""
+        self.originals.before_swap(first, second)
+        before = self.changes.before_swap((first, second)) if self.listening.active else None
+        yield
+        self.originals.swapped(first, second)
+        self.request.recorder.forget(first)
+        self.request.recorder.forget(second)
+        if before is not None:
+            self.changes.after(before, frame)
 
     # ---- backward --------------------------------------------------------------------------
 
@@ -239,7 +255,9 @@ class Follower:
         with torch._C.DisableTorchFunction():
             if backward.inputs is None:
                 self._note_deposits(event, deposits)
-            event.returned = tuple(returned_gradients(backward, self.tracks, self.request, self.record, frame))
+            event.returned = tuple(
+                returned_gradients(backward, self.tracks, self.request, self.record, frame)
+            )
         self.tracks.grads_moved()
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph

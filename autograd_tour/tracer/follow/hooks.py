@@ -33,7 +33,9 @@ class Hooks:
             registries += own.values()
             own["_is_full_backward_hook"] = vars(module).get("_is_full_backward_hook")
             self._modules.append((weakref.ref(module), own))
-        self._registries = [(registry, dict(registry)) for registry in registries if isinstance(registry, dict)]
+        self._registries = [
+            (registry, dict(registry)) for registry in registries if isinstance(registry, dict)
+        ]
 
     def restore(self) -> None:
         """Take off what was added since, put back what was taken off."""

@@ -73,8 +73,8 @@ class Draft:
 class Log:
     """All events so far.
 
-    ``backward_calls`` counts those that have begun, ``inside`` has what runs now. ``trained``: values of leaves
-    were changed after a backward.
+    ``backward_calls`` counts those that have begun, ``inside`` has what runs now. ``trained``: values of
+    leaves were changed after a backward.
     """
 
     def __init__(self) -> None:

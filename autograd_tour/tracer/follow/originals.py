@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from autograd_tour.tracer.follow.hooks import Hooks, TensorHooks
+from autograd_tour.tracer.references import TensorRef, swap_contents
 from autograd_tour.tracer.surroundings import LiveTensors
 
 __all__ = ["Originals", "storage_of"]
@@ -28,6 +29,7 @@ class Originals:
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
+        self._swaps: list[tuple[Tensor, Tensor]] = []
         self._stepped: dict[int, list[tuple[int, int]]] = {}
         self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
@@ -47,7 +49,7 @@ class Originals:
         try:
             if tensor.is_inference():
                 return
-            reference = weakref.ref(tensor)
+            reference = TensorRef(tensor)
             self._version_of[id(tensor)] = tensor._version
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
@@ -93,6 +95,14 @@ class Originals:
         if id(generator) not in self._generators:
             self._generators[id(generator)] = generator, generator.get_state()
 
+    def before_swap(self, first: Tensor, second: Tensor) -> None:
+        """Two tensors are about to swap all that they are."""
+        self.before_change([first, second])
+
+    def swapped(self, first: Tensor, second: Tensor) -> None:
+        """They have."""
+        self._swaps.append((first, second))
+
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
@@ -108,6 +118,8 @@ class Originals:
         ``spared`` are those that somebody else puts back.
         """
         with torch._C.DisableTorchFunction(), torch.no_grad():
+            for first, second in reversed(self._swaps):
+                swap_contents(first, second)
             unheard = list(self._changed_unheard(spared))
             for container in self._stateful:
                 container.restore()

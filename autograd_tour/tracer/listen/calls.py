@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
 
@@ -153,7 +153,7 @@ class Constant:
     __slots__ = ("born", "cut_from", "facts", "name", "ref")
 
     def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
-        self.ref = weakref.ref(tensor)
+        self.ref = TensorRef(tensor)
         self.facts = facts
         self.name = name
         self.born = born

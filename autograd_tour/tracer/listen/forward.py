@@ -30,6 +30,7 @@ from autograd_tour.tracer.listen.names import assigned_names, find_name, first_n
 from autograd_tour.tracer.listen.sites import Sites
 from autograd_tour.tracer.listen.updates import updated_buffers
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["ForwardRecord", "sequence_nr"]
 
@@ -114,7 +115,7 @@ class ForwardRecord:
             )
         call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
-            self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
+            self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         for seq in range(start, stop):
             self._owner.setdefault(seq, call)
         self.calls.append(call)
@@ -216,7 +217,7 @@ class ForwardRecord:
         call.outputs = (*call.outputs, self.recorder.measure(tensor))
         call.output_numbers = (*call.output_numbers, tensor.output_nr)
         position = len(call.outputs) - 1
-        self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
+        self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         return call, position
 
     def _note_apply(self, number: int, function: str, site: Site) -> CallRecord:
@@ -232,9 +233,9 @@ class ForwardRecord:
         node's number before it runs ``forward``, so it is the last one given out.
         """
         site, user = self.sites.of_call(frame)
-        self._born[id(tensor)] = (weakref.ref(tensor), site)
+        self._born[id(tensor)] = (TensorRef(tensor), site)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
-            self._born_as[id(tensor)] = (weakref.ref(tensor), names[0])
+            self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
             return
         applied = self.sites.of_apply(frame)
@@ -273,7 +274,7 @@ class ForwardRecord:
                 producer = self.producer(item)
                 leaf = item if item.is_leaf else None
                 self._cuts[id(result)] = (
-                    weakref.ref(result),
+                    TensorRef(result),
                     function,
                     producer[0] if producer else None,
                     leaf,
