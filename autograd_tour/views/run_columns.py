@@ -59,12 +59,18 @@ class Selection(Struct, frozen=True):
 
 
 def selected(run: Run) -> Selection:
-    """All moments of a short run; of a long one whole iterations from its beginning, and its last."""
+    """All moments of a short run; of a long one whole iterations from its beginning, and its last.
+
+    Where not even one iteration has room, lines that emptied what was empty stand back.
+    """
     moments = _moments(run.events)
     most = MOST if len(run.leaves) <= 2 else MOST_OF_MANY
     if len(moments) <= most:
         return Selection(tuple(moments))
     ends = _iteration_ends(moments)
+    if not any(i <= most - 1 for i in ends):
+        moments = [moment for moment in moments if moment[0].kind != "zeroing" or moment[0].changes]
+        ends = _iteration_ends(moments)
     last = max((i for i, moment in enumerate(moments) if moment[0].kind == "backward"), default=0)
     end = _last_call(moments[last:]) if last else []
     room = min(most - 1 - len(end), last or most - 1)

@@ -308,6 +308,36 @@ def test_two_models_keep_their_own_names_and_graphs():
     assert names == {"critic.0.weight", "critic.0.bias", "critic.2.weight", "critic.2.bias"}
 
 
+def test_models_have_their_names_before_the_second_one_runs():
+    def train():
+        real, fake = nn.Linear(3, 1), nn.Linear(2, 3)
+        for _ in range(2):
+            real(torch.ones(1, 3)).sum().backward()
+            real(fake(torch.ones(1, 2))).sum().backward()
+
+    run = tour.follow(train)
+    assert {leaf.name for leaf in run.leaves} == {"real.weight", "real.bias", "fake.weight", "fake.bias"}
+    leaves = {node.name for node in run.graphs[0].nodes if node.kind == "leaf"}
+    assert leaves == {"real.weight", "real.bias"}
+    assert [group.path for group in run.graphs[0].groups] == ["real"]
+
+
+def test_a_loss_that_asks_for_a_gradient_first_has_the_names_it_has_without():
+    asked, other = nn.Linear(2, 1), nn.Linear(2, 1)
+    x = torch.ones(1, 2, requires_grad=True)
+
+    def penalty(first=True):
+        if first:
+            torch.autograd.grad(asked(x).sum(), x)
+        return asked(x).sum() if first is not None else other(x).sum()
+
+    names = [
+        {node.name for node in tour.trace(penalty, first).nodes if node.kind == "leaf"}
+        for first in (True, False)
+    ]
+    assert names[0] == names[1] == {"weight", "bias", "x"}
+
+
 def test_five_thousand_epochs_are_thinned_and_none_is_lost():
     w = torch.tensor(1.0, requires_grad=True)
     losses = []

@@ -28,6 +28,7 @@ from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import returned_gradients
 from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.listener import Listening
 from autograd_tour.tracer.listen.run import run_program, tensors_in
 from autograd_tour.tracer.measure import Recorder
@@ -97,6 +98,7 @@ class Follower:
     def forget_backwards(self) -> None:
         """What was recorded of them is not wanted: they are parts of the loss that the program returned."""
         self.record.sites.spots.forget_lines()
+        self.record.modules.forget_expected(self.record.leaves)
         self.request.recorder.give_back(self._written)
 
     def run(self) -> Any:
@@ -223,6 +225,7 @@ class Follower:
         with torch._C.DisableTorchFunction():
             skeleton = backward.walked()
             try:
+                self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
                 inner = self._meet_leaves(skeleton)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)

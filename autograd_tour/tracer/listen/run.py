@@ -168,7 +168,7 @@ class LeafNames(Mapping[int, str]):
         heard = record.leaf_names if record is not None else {}
         wanted = {id(leaf) for leaf in leaves}
         if record is not None:  # several models keep their names, also where one of them gets no gradient
-            wanted |= {id(parameter) for _, parameter in record.modules.parameters()}
+            wanted |= record.modules.parameter_ids
         paths = parameter_names([arguments, *spaces, *caller], extra, wanted)
         self._names = dict(given)
         for leaf in leaves:
