@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_dynamo_compiling
 
+from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.follow.backward import BackwardCall
 from autograd_tour.tracer.references import references_hidden
 
@@ -52,6 +53,7 @@ def zeroing_replaced(heard: Callable[[FrameType], None]) -> Iterator[None]:
             heard(sys._getframe())
         method(self, set_to_none)
 
+    never_compiled(zero_grad)
     nn.Module.zero_grad = zero_grad  # type: ignore[method-assign]
     try:
         yield
@@ -68,9 +70,13 @@ def swap_replaced(
 
     @wraps(function)
     def swap_tensors(t1: Tensor, t2: Tensor) -> None:
+        if is_dynamo_compiling():
+            function(t1, t2)  # type: ignore[no-untyped-call]
+            return
         with around(t1, t2, sys._getframe(1)), references_hidden():
             function(t1, t2)  # type: ignore[no-untyped-call]
 
+    never_compiled(swap_tensors)
     torch.utils.swap_tensors = swap_tensors
     try:
         yield
@@ -87,6 +93,8 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., An
         create_graph: bool = False,
         inputs: Any = None,
     ) -> Any:
+        if is_dynamo_compiling():
+            return method(self, gradient, retain_graph, create_graph, inputs)
         inputs = _kept(inputs)
 
         def call() -> Any:
@@ -96,6 +104,7 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., An
             BackwardCall(method, self, gradient, call, retain_graph, create_graph), sys._getframe(1)
         )
 
+    never_compiled(backward)
     return backward
 
 
@@ -109,6 +118,8 @@ def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[...,
         grad_variables: Any = None,
         inputs: Any = None,
     ) -> Any:
+        if is_dynamo_compiling():
+            return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
         tensors, grad_tensors, inputs = _kept(tensors), _kept(grad_tensors), _kept(inputs)
 
         def call() -> Any:
@@ -118,6 +129,7 @@ def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[...,
             BackwardCall(function, tensors, grad_tensors, call, retain_graph, create_graph), sys._getframe(1)
         )
 
+    never_compiled(backward)
     return backward
 
 
@@ -132,6 +144,8 @@ def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., 
         *args: Any,
         **kwargs: Any,
     ) -> Any:
+        if is_dynamo_compiling():
+            return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
         outputs, inputs, grad_outputs = _kept(outputs), _kept(inputs), _kept(grad_outputs)
 
         def call() -> Any:
@@ -141,6 +155,7 @@ def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., 
         backward.returns_to(inputs, batched=kwargs.get("is_grads_batched", len(args) > 2 and args[2]))
         return hearing(backward, sys._getframe(1))
 
+    never_compiled(grad)
     return grad
 
 

@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of
+from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
@@ -132,6 +133,8 @@ class Follower:
                 handle.remove()
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if is_dynamo_compiling():
+            torch._dynamo.graph_break()  # so that the step is heard when it is made
         if threading.get_ident() == self._thread:
             self.changes.before_step(optimizer, in_full=self.listening.active or self._telling)
 
@@ -162,7 +165,7 @@ class Follower:
             self._busy  # a method of a tensor calls a function, and a node may run a backward of its own
             or OURS.running
             or threading.get_ident() != self._thread
-            or is_dynamo_compiling()
+            or is_compiling()
             or torch._C._are_functorch_transforms_active()
             or not backward.sound
         ):
@@ -315,6 +318,9 @@ class Follower:
             draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
             self.log.add(draft)
         self.tracks.rebind(number, leaf)
+
+
+never_compiled(Follower._before_step, Follower._after_step)
 
 
 def _number_of(tensor: Tensor) -> int:
