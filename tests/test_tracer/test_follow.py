@@ -388,19 +388,28 @@ def test_a_program_that_raises_leaves_everything_as_found():
     assert not hooks._global_optimizer_post_hooks
 
 
-def test_a_tensor_changed_where_nobody_listens_is_told_of():
-    state, w = torch.zeros(3), torch.tensor(1.0, requires_grad=True)
+@pytest.mark.parametrize("through", ["itself", "data"])
+def test_a_tensor_changed_where_nobody_listens_is_put_back_or_told_of(through: str):
+    small, large = torch.tensor([0.0, torch.nan, 2.0]), torch.zeros(1_100_000)
+    untouched = torch.zeros(1_100_000)
+    w = torch.tensor(1.0, requires_grad=True)
 
     def train():
         for epoch in range(30):
             (w * w).backward()
             if epoch == 25:
-                state.add_(1)
+                for state in (small, large):
+                    (state if through == "itself" else state.data).add_(1)
 
+    versions = small._version, untouched._version
     run = tour.follow(train)
+    assert (small._version, untouched._version) == versions
+    assert (small[0].item(), small[2].item()) == (0.0, 2.0)
+    assert small[1].isnan()
     assert run.notes[-1] == (
-        "the program changed 1 tensor of before in a way that could not be put back: one of shape (3,)"
+        "the program changed 1 tensor of before in a way that could not be put back: one of shape (1100000,)"
     )
+    assert not untouched.any()
 
 
 def test_a_loss_that_is_only_returned_is_a_run_of_one_forward_and_one_backward():

@@ -212,6 +212,8 @@ class Follower:
             wanted = True  # what is computed may be a loss after all
         if wanted:
             self.listening.start()
+        elif heard and not self.listening.active:
+            self.originals.before_silence()
 
     def _in_full(self, number: int) -> bool:
         return number <= self.first or number in _POWERS

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from autograd_tour.tracer.follow.hooks import Hooks, TensorHooks
+from autograd_tour.tracer.follow.silent import Silent
 from autograd_tour.tracer.references import TensorRef, swap_contents
 from autograd_tour.tracer.surroundings import LiveTensors
 
@@ -30,6 +31,7 @@ class Originals:
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
         self._swaps: list[tuple[Tensor, Tensor]] = []
+        self._silent: Silent | None = None
         self._stepped: dict[int, list[tuple[int, int]]] = {}
         self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
@@ -112,6 +114,14 @@ class Originals:
             self.before_change([*parameters, *_tensors(optimizer.state.values())])
             self._stepped[id(optimizer)] = lying
 
+    def before_silence(self) -> None:
+        """Nobody listens for a while: what is small is copied, of the rest it is noted what is in it."""
+        if self._silent is None:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                present = [item for reference in self._present.values() if (item := reference()) is not None]
+                own = {storage_of(item) for item in present if id(item) in self._contents}
+                self._silent = Silent(item for item in present if storage_of(item) not in own)
+
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
 
@@ -121,6 +131,9 @@ class Originals:
             for first, second in reversed(self._swaps):
                 swap_contents(first, second)
             unheard = list(self._changed_unheard(spared))
+            if self._silent is not None:
+                done = {*self._contents, *self._grads, *map(id, spared)}
+                unheard = self._silent.restore(unheard, done, self._restore_version)
             for container in self._stateful:
                 container.restore()
             # The last first: memory that two of them share is then as the earlier one knew it.
