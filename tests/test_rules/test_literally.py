@@ -246,3 +246,32 @@ def test_a_triangular_solve_of_old_says_which_triangle() -> None:
     assert told(node, 0, *operands, **flags) == "solved with the upper triangle of A, transposed"
     assert told(node, 1, *operands, **flags).endswith("on that triangle, without the diagonal")
     assert told(node, 0, *operands, **flags | {"transpose": True}) == "solved with the upper triangle of A"
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "text"),
+    [
+        (torch.linalg.eigvalsh, "LinalgEighBackward0", "eigenvectors @ diag(g) @ eigenvectorsᵀ"),
+        (lambda x: torch.linalg.eigh(x)[0], "LinalgEighBackward0", "eigenvectors @ diag(g) @ eigenvectorsᵀ"),
+        (torch.linalg.svdvals, "LinalgSvdBackward0", "U diag(g of S) Vᵀ"),
+        (torch.linalg.eigvals, "LinalgEigBackward0", "V⁻ᴴ diag(g of λ) Vᴴ"),
+    ],
+)
+def test_a_term_of_what_nothing_uses_is_left_out(function: Any, kind: str, text: str) -> None:
+    matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    graph = tour.trace(lambda: function(matrix).abs().sum())
+    (node,) = (node for node in graph.nodes if node.grad_fn == kind)
+    (edge,) = (edge for edge in graph.select("gradient") if edge.src == node.id)
+    assert edge.rule is not None
+    assert short(edge.rule).startswith(text)
+
+
+def test_of_eigenvectors_alone_the_term_of_the_eigenvalues_is_left_out() -> None:
+    matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    graph = tour.trace(lambda: torch.linalg.eigh(matrix)[1].abs().sum())
+    (node,) = (node for node in graph.nodes if node.grad_fn == "LinalgEighBackward0")
+    (edge,) = (edge for edge in graph.select("gradient") if edge.src == node.id)
+    assert edge.rule is not None
+    assert "diag(" not in str(edge.rule)
+    assert "as_diagonal" not in str(edge.rule)
+    assert "inverse_gaps" in str(edge.rule)

@@ -91,6 +91,12 @@ class _Views:
         titles = (*self.titles.nodes, *self.titles.constants.values())
         return LETTERS & (named | {title.name for title in titles})
 
+    @cached_property
+    def used(self) -> set[tuple[int, int]]:
+        """(node, output) of every result that another node uses, or that backward starts from."""
+        edges = {edge for inputs in self.material.skeleton.next for edge in inputs}
+        return edges | {(result.node, result.slot) for result in self.material.results}
+
     def node(self, i: int) -> NodeView:
         """Node ``i``."""
         names = self.values.names[i]
@@ -111,7 +117,10 @@ class _Views:
         inputs = tuple(
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
-        return NodeView(self.material.skeleton.names[i], inputs, outputs, attributes, saved, self.taken)
+        unused = frozenset([k for k in range(len(outputs)) if (i, k) not in self.used])
+        return NodeView(
+            self.material.skeleton.names[i], inputs, outputs, attributes, saved, self.taken, unused
+        )
 
     def _name_of(self, item: Kept) -> str:
         """How the program calls a saved tensor."""
