@@ -251,6 +251,8 @@ class ForwardRecord:
         constant = Constant(
             tensor, self.recorder.measure(tensor), self._look_up(tensor, user), self.birth(tensor)
         )
+        if number >= 0 and self.constants[number].ref() is tensor:
+            constant.earlier = number
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             constant.cut_from = cut[1:]
