@@ -103,9 +103,7 @@ class Block:
         hint = "Run the code on its own first"
         if isinstance(error, ModuleNotFoundError) and error.name:
             hint = f"Install {error.name.partition('.')[0]} where the document is built, or fix the import"
-        return self._failure(
-            lines[-1] if lines else self._last, f"{kind}: {text}" if text else kind, hint
-        )
+        return self._failure(lines[-1] if lines else self._last, f"{kind}: {text}" if text else kind, hint)
 
     def _failure(self, line: int, message: str, hint: str = "") -> Failure:
         return Failure(self.snippet.file, self.snippet.document_line(line), message, hint)

@@ -29,14 +29,14 @@ class StoredRecord(Struct, frozen=True):
     digest of what was in them.
     """
 
-    trace: msgspec.Raw
     made_by: Versions
+    trace: msgspec.Raw
     remarks: tuple[str, ...] = ()
     files: dict[str, str] = {}
 
 
 class Cache:
-    """Folders for ``records`` (JSON, which may be committed) and for ``pictures``; without one nothing is kept.
+    """Folders for ``records`` (JSON, may be committed) and for ``pictures``; without one nothing is kept.
 
     ``complain`` is told once if a folder cannot be written.
     """
@@ -74,9 +74,10 @@ class Cache:
         if self._records is None:
             return
         digests = {
-            Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file)) for file in files
+            Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file))
+            for file in files
         }
-        stored = StoredRecord(msgspec.Raw(trace.encode()), versions(), remarks, digests)
+        stored = StoredRecord(versions(), msgspec.Raw(trace.encode()), remarks, digests)
         self._write(self._records / f"{key}.json", msgspec.json.format(msgspec.json.encode(stored), indent=1))
 
     def picture(self, key: str, kind: type[Stored]) -> Stored | None:
@@ -91,7 +92,7 @@ class Cache:
             self._write(self._pictures / f"{key}.msgpack", msgspec.msgpack.encode(picture))
 
     def _is_fresh(self, stored: StoredRecord) -> bool:
-        """Whether the same versions made it, from the same files. Without torch its version does not count."""
+        """Whether the same versions made it, from the same files; that of torch counts only where it is."""
         here, there = versions(), stored.made_by
         same = here == there if here.torch else here.recording == there.recording
         assert self._records is not None

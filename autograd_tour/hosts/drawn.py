@@ -63,7 +63,11 @@ def draw(
 
 
 def files(
-    record: Record, format: str, settings: Settings, *, cache: Cache | None = None  # noqa: A002
+    record: Record,
+    format: str,  # noqa: A002  as for draw()
+    settings: Settings,
+    *,
+    cache: Cache | None = None,
 ) -> Mapping[str, bytes]:
     """All files that a format makes of a record, by name.
 

@@ -23,7 +23,7 @@ _DRAWING = ("record", "rules", "text.py", "views", "drawing", "formats", "report
 
 
 class Versions(Struct, frozen=True):
-    """What made a record: ``torch`` and ``python`` by their numbers, ``recording`` the code of this package."""
+    """What made a record: numbers of ``torch`` and ``python``, ``recording`` is a digest of our own code."""
 
     torch: str
     python: str

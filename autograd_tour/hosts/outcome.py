@@ -9,7 +9,6 @@ from msgspec import Struct
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.trace import Trace
-
 from autograd_tour.views.wording import describe_graph, elements
 
 __all__ = ["Failure", "Outcome", "Record"]

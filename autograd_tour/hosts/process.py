@@ -39,7 +39,7 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
+        self.end()
 
     def answer(self, job: Job) -> Answer:
         """What the worker answers within the time that the snippet has; else a failure that says why."""
@@ -54,7 +54,7 @@ class Worker:
             send(self._process.stdin, job)  # type: ignore[arg-type]
             answer = self._answers.get(timeout=snippet.timeout)
         except queue.Empty:
-            self._end()
+            self.end()
             message = f"the code ran longer than {snippet.timeout:g} s and was stopped"
             hint = "Allow more time, or trace a smaller step"
             return Answer(failure=Failure(snippet.file, snippet.line, message, hint, "timeout"))
@@ -64,14 +64,14 @@ class Worker:
             return answer
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
-        status, words = self._end()
+        status, words = self.end()
         message = f"the code ended the process that ran it ({status})"
         hint = f"It said: {words}" if words else "Take the call that ends the program out of the block"
         return Answer(failure=Failure(snippet.file, snippet.line, message, hint))
 
     def _start(self, file: str, line: int) -> Failure | None:
         """Start the process; why that cannot be done."""
-        self._end()
+        self.end()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  as long as the process runs
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(item for item in sys.path if item)
@@ -93,7 +93,7 @@ class Worker:
             answer = None
         if isinstance(answer, Ready):
             return None
-        status, words = self._end()
+        status, words = self.end()
         missing = "No module named 'torch'" in words
         message = "torch is not installed here" if missing else f"torch could not be loaded ({status})"
         hint = (
@@ -103,7 +103,7 @@ class Worker:
         )
         return Failure(file, line, message, hint, "missing" if missing else "program")
 
-    def _end(self) -> tuple[str, str]:
+    def end(self) -> tuple[str, str]:
         """End the process and all that it started; how it ended, and the last line that it wrote."""
         process, self._process = self._process, None
         if process is None:

@@ -22,7 +22,7 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class Job(Struct, frozen=True):
-    """One snippet to trace; ``earlier`` are those of its context that run before it, ``path`` is ``sys.path``."""
+    """One snippet to trace, with the ``earlier`` ones of its context and the ``path`` for its imports."""
 
     snippet: Snippet
     earlier: tuple[Snippet, ...] = ()

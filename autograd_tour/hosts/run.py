@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -22,16 +23,22 @@ Mode = Literal["auto", "never", "always"]
 """``auto`` runs what has no fresh record, ``never`` runs nothing, ``always`` everything."""
 
 
-def run(snippets: Sequence[Snippet], cache: Cache | None = None, mode: Mode = "auto") -> list[Outcome]:
+def run(
+    snippets: Sequence[Snippet],
+    cache: Cache | None = None,
+    mode: Mode = "auto",
+    worker: Worker | None = None,
+) -> list[Outcome]:
     """The record of each snippet, or why it has none. Nothing is raised for what a snippet does.
 
     The code runs in a process of its own, which loads torch once and only if something has to run. Code
-    that hangs is stopped at the ``timeout`` of its snippet, in C too; the others still run.
+    that hangs is stopped at the ``timeout`` of its snippet, in C too; the others still run. A ``worker`` that
+    is given stays, for whoever gets its snippets piece by piece.
     """
     cache = cache or Cache()
     outcomes: list[Outcome] = []
     failed: dict[tuple[str, str], Failure] = {}
-    with Worker() as worker:
+    with nullcontext(worker) if worker is not None else Worker() as process:
         for number, snippet in enumerate(snippets):
             if snippet.trace:
                 outcomes.append(_saved(snippet))
@@ -46,7 +53,7 @@ def run(snippets: Sequence[Snippet], cache: Cache | None = None, mode: Mode = "a
             if before is not None:
                 outcomes.append(_after(snippet, before))
                 continue
-            outcome = _missing(snippet) if mode == "never" else _traced(worker, cache, snippet, earlier, key)
+            outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier, key)
             if isinstance(outcome, Failure) and outcome.kind in {"program", "timeout"}:
                 failed[snippet.file, snippet.context] = outcome
             outcomes.append(outcome)

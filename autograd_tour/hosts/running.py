@@ -64,8 +64,6 @@ class Runner:
     def _of_code(self, snippet: Snippet, earlier: tuple[Snippet, ...]) -> Answer:
         context = self._context(snippet, earlier)
         block = Block(snippet, len(earlier) + 1)
-        if not block.has_result:
-            raise BlockError(block.at_result(TourError("the block has nothing to trace", _ABOUT)))
 
         def program() -> object:
             return block.value(dict(context.names))
@@ -74,6 +72,8 @@ class Runner:
         try:
             trace = traced(program, _settings(snippet))
         except TourError as error:
+            if not block.has_result:
+                error = TourError("the block ends with nothing to trace, and calls no backward", _ABOUT)
             raise BlockError(block.failure or block.at_result(error)) from error
         return Answer(codec.dumps(trace), (), _own_files())
 

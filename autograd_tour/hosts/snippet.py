@@ -1,4 +1,4 @@
-"""A piece of a document whose autograd is to be drawn: its code or the name of a program, and where it stands."""
+"""A piece of a document whose autograd is to be drawn: its code or its program, and where it stands."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Autograd pictures where people write: Sphinx, Markdown, notebooks. Thin, on top of :mod:`autograd_tour.hosts`."""
+"""Pictures where people write: Sphinx, Markdown, notebooks. All are thin, on top of the room ``hosts``."""

@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
-__all__ = ["Block", "add", "begin", "block", "cache_of", "check_config", "merge", "number_of", "outcome", "outdated", "purge", "run_blocks"]
+__all__ = [
+    "Block",
+    "add",
+    "begin",
+    "block",
+    "cache_of",
+    "check_config",
+    "merge",
+    "number_of",
+    "outcome",
+    "outdated",
+    "purge",
+    "run_blocks",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -171,9 +184,7 @@ def _run(app: Sphinx, docnames: Sequence[str]) -> None:
 
 def _warn(docname: str, wish: Wish, result: Outcome) -> None:
     if isinstance(result, Failure):
-        logger.warning(
-            "%s", result, location=(docname, result.line), type="autograd", subtype=result.kind
-        )
+        logger.warning("%s", result, location=(docname, result.line), type="autograd", subtype=result.kind)
     else:
         text = "an error was expected, but the code ran"
         logger.warning(text, location=(docname, wish.snippet.line), type="autograd", subtype="program")

@@ -134,5 +134,3 @@ class AutogradDirective(BlockDirective):
             self.set_source_info(result)
         self.add_name(result)
         return [*self.source(), result]
-
-

@@ -11,11 +11,11 @@ __all__ = ["AutogradBlock", "AutogradValue", "nothing"]
 
 
 class AutogradBlock(nodes.General, nodes.Element):
-    """A block that becomes a picture: ``docname`` and ``number`` tell which of the document's blocks it is."""
+    """A block that becomes a picture: block ``number`` of the document ``docname``."""
 
 
 class AutogradValue(nodes.Inline, nodes.Element):
-    """A value that becomes text: ``docname``, ``number`` of the block, ``wanted`` is the name of the tensor."""
+    """A value that becomes text: that of the tensor ``wanted`` in block ``number`` of ``docname``."""
 
 
 def nothing() -> dict[str, Any]:

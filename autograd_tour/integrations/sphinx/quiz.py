@@ -30,7 +30,11 @@ class QuizDirective(BlockDirective):
         except TourError as error:
             return [self.state.document.reporter.warning(str(error), line=self.lineno)]
         block = AutogradBlock(
-            "", docname=self.env.docname, number=number, alt="", classes=["autograd"],
+            "",
+            docname=self.env.docname,
+            number=number,
+            alt="",
+            classes=["autograd"],
             questions=self.options.get("questions", 5),
         )
         self.set_source_info(block)
@@ -68,6 +72,8 @@ def _spread(questions: tuple[Question, ...], most: int) -> list[Question]:
     kinds: dict[str, list[Question]] = {}
     for question in questions:
         kinds.setdefault(question.kind, []).append(question)
-    rounds = (item for turn in range(len(questions)) for kind in kinds.values() for item in kind[turn : turn + 1])
+    rounds = (
+        item for turn in range(len(questions)) for kind in kinds.values() for item in kind[turn : turn + 1]
+    )
     chosen = [item for _, item in zip(range(most), rounds, strict=False)]
     return [question for question in questions if question in chosen]

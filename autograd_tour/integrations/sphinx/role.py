@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class AutogradRole(SphinxRole):
-    """Stands for the value of a tensor or, with ``.grad``, of a gradient; without a name of the nearest block before."""
+    """The value of a tensor or gradient (``.grad``); without a name that of the nearest block before."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """What becomes the value when the blocks have run."""
