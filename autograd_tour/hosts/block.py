@@ -29,6 +29,24 @@ class BlockError(Exception):
         self.failure = failure
 
 
+class Program:
+    """A block that is called as a function is, each time with the names that there were before it.
+
+    It has a function's attributes: tensors that the code does not mention have their names from there.
+    """
+
+    __closure__ = None
+
+    def __init__(self, block: Block, code: CodeType, names: Names) -> None:
+        self.__code__ = code
+        self.__globals__ = names
+        self._block = block
+
+    def __call__(self) -> object:
+        """What the block is about."""
+        return self._block.value(dict(self.__globals__))
+
+
 class Block:
     """A block that is compiled once and runs as often as it is asked to.
 
@@ -80,6 +98,10 @@ class Block:
         finally:
             if os.getpid() != process:  # a child that the block forked off came back
                 os._exit(0)
+
+    def program(self, names: Names) -> Program:
+        """The block as something to trace, which leaves ``names`` as they are."""
+        return Program(self, self._body, names)
 
     @property
     def has_result(self) -> bool:

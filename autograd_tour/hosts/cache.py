@@ -11,10 +11,11 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autograd_tour.errors import TraceFileError
 from autograd_tour.hosts.keys import Versions, digest_of_file, versions
-from autograd_tour.hosts.outcome import Record
+from autograd_tour.hosts.outcome import Failure, Record
 from autograd_tour.record import codec
 
 __all__ = ["Cache", "StoredRecord"]
@@ -23,14 +24,15 @@ Stored = TypeVar("Stored")
 
 
 class StoredRecord(Struct, frozen=True):
-    """A record as it is written: ``trace`` is the JSON of :func:`autograd_tour.dumps`.
+    """A record as it is written: ``trace`` is the JSON of :func:`autograd_tour.dumps`, or ``error``.
 
     ``files`` are those of the user that the code ran, relative to the folder of the records, with a
     digest of what was in them.
     """
 
     made_by: Versions
-    trace: msgspec.Raw
+    trace: msgspec.Raw = msgspec.Raw(b"null")
+    error: Failure | None = None
     remarks: tuple[str, ...] = ()
     files: dict[str, str] = {}
 
@@ -54,16 +56,25 @@ class Cache:
 
     def record(self, key: str, *, whatever: bool = False) -> Record | None:
         """The record of a snippet, if it is there and fresh; ``whatever`` takes one of other versions too."""
-        if self._records is None:
-            return None
-        stored = self._read(self._records / f"{key}.json", msgspec.json.Decoder(StoredRecord).decode)
-        if stored is None or not (whatever or self._is_fresh(stored)):
+        stored = self._stored(key, whatever)
+        if stored is None or stored.error is not None:
             return None
         try:
             trace = codec.loads(bytes(stored.trace), source=f"{key}.json")
         except TraceFileError:
             return None
         return Record(key, trace, stored.remarks)
+
+    def error(self, key: str, *, whatever: bool = False) -> Failure | None:
+        """The error that the code of a snippet is to raise, if it is there."""
+        stored = self._stored(key, whatever)
+        return stored.error if stored is not None else None
+
+    def _stored(self, key: str, whatever: bool) -> StoredRecord | None:
+        if self._records is None:
+            return None
+        stored = self._read(self._records / f"{key}.json", msgspec.json.Decoder(StoredRecord).decode)
+        return stored if stored is not None and (whatever or self._is_fresh(stored)) else None
 
     def has_record(self, key: str) -> bool:
         """Whether there is a record of a snippet, fresh or not."""
@@ -77,8 +88,16 @@ class Cache:
             Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file))
             for file in files
         }
-        stored = StoredRecord(versions(), msgspec.Raw(trace.encode()), remarks, digests)
-        self._write(self._records / f"{key}.json", msgspec.json.format(msgspec.json.encode(stored), indent=1))
+        self._keep(key, StoredRecord(versions(), msgspec.Raw(trace.encode()), None, remarks, digests))
+
+    def keep_error(self, key: str, error: Failure) -> None:
+        """Write the error that a snippet is to raise."""
+        self._keep(key, StoredRecord(versions(), error=replace(error, file="", line=0)))
+
+    def _keep(self, key: str, stored: StoredRecord) -> None:
+        if self._records is not None:
+            text = msgspec.json.format(msgspec.json.encode(stored), indent=1)
+            self._write(self._records / f"{key}.json", text)
 
     def picture(self, key: str, kind: type[Stored]) -> Stored | None:
         """A picture, if it is there."""

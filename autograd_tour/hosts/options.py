@@ -34,7 +34,6 @@ class Wish(Struct, frozen=True):
     settings: Settings
     format: str = "picture"
     view: str = "graph"
-    expects_error: bool = False
 
 
 def _choice(*words: str) -> Callable[[str], str]:
@@ -137,6 +136,7 @@ def wish_for(
         line=line,
         first_line=options.get("lineno-start", 1),
         context="" if context is None or not code.strip() else f"={context}",
+        expects_error=options.get("expect-error", False),
         **{"prelude": defaults.prelude, "timeout": defaults.timeout, **given},
     )
     look = look_for(
@@ -156,7 +156,7 @@ def wish_for(
         look=look,
     )
     view = options.get("view", "graph")
-    return Wish(snippet, settings, options.get("format", "picture"), view, options.get("expect-error", False))
+    return Wish(snippet, settings, options.get("format", "picture"), view)
 
 
 def read_options(words: Mapping[str, str], more: Mapping[str, Callable[[str], Any]] = {}) -> dict[str, Any]:
@@ -167,9 +167,10 @@ def read_options(words: Mapping[str, str], more: Mapping[str, Callable[[str], An
     """
     readers = {**OPTIONS, **more}
     values = {}
-    for name, text in words.items():
+    for word, text in words.items():
+        name = word.replace("_", "-")  # some hosts take no hyphens
         if name not in readers:
-            raise UsageError(f"there is no option {name}", suggestion(name, list(readers), 40))
+            raise UsageError(f"there is no option {word}", suggestion(name, list(readers), 40))
         try:
             values[name] = readers[name](text)
         except ValueError as error:

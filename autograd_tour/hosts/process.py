@@ -101,7 +101,7 @@ class Worker:
             if missing
             else words or "Run python -c 'import torch' to see why"
         )
-        return Failure(file, line, message, hint, "missing" if missing else "program")
+        return Failure(file, line, message, hint, "missing")
 
     def end(self) -> tuple[str, str]:
         """End the process and all that it started; how it ended, and the last line that it wrote."""

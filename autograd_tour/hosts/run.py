@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from autograd_tour.errors import TraceFileError
 from autograd_tour.hosts.cache import Cache
 from autograd_tour.hosts.keys import digest_of_file, snippet_key
@@ -49,12 +51,18 @@ def run(
             if record is not None:
                 outcomes.append(record)
                 continue
+            error = cache.error(key, whatever=mode == "never") if snippet.expects_error else None
+            if error is not None and mode != "always":
+                outcomes.append(replace(error, file=snippet.file, line=snippet.line))
+                continue
             before = failed.get((snippet.file, snippet.context)) if snippet.context else None
             if before is not None:
                 outcomes.append(_after(snippet, before))
                 continue
             outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier, key)
             if isinstance(outcome, Failure) and outcome.kind in {"program", "timeout"}:
+                if snippet.expects_error:
+                    cache.keep_error(key, outcome)
                 failed[snippet.file, snippet.context] = outcome
             outcomes.append(outcome)
     return outcomes

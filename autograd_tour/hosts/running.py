@@ -42,7 +42,7 @@ class Runner:
     """Traces snippets one after the other."""
 
     def __init__(self) -> None:
-        self._contexts: dict[str, _Context] = {}
+        self._contexts: dict[tuple[str, str], _Context] = {}
 
     def answer(self, job: Job) -> Answer:
         """The trace of a snippet, or why there is none. Never raises what the snippet raises."""
@@ -64,22 +64,18 @@ class Runner:
     def _of_code(self, snippet: Snippet, earlier: tuple[Snippet, ...]) -> Answer:
         context = self._context(snippet, earlier)
         block = Block(snippet, len(earlier) + 1)
-
-        def program() -> object:
-            return block.value(dict(context.names))
-
         torch.set_rng_state(context.random)
         try:
-            trace = traced(program, _settings(snippet))
+            trace = traced(block.program(context.names), _settings(snippet))
         except TourError as error:
-            if not block.has_result:
-                error = TourError("the block ends with nothing to trace, and calls no backward", _ABOUT)
-            raise BlockError(block.failure or block.at_result(error)) from error
+            nothing = TourError("the block ends with nothing to trace, and calls no backward", _ABOUT)
+            reason = error if block.has_result else nothing
+            raise BlockError(block.failure or block.at_result(reason)) from error
         return Answer(codec.dumps(trace), (), _own_files())
 
     def _context(self, snippet: Snippet, earlier: tuple[Snippet, ...]) -> _Context:
         """What the blocks before have left; they run here if they have not yet."""
-        context = self._contexts.get(snippet.context) if snippet.context else None
+        context = self._contexts.get((snippet.file, snippet.context)) if snippet.context else None
         if context is None or tuple(context.blocks) != earlier[: len(context.blocks)]:
             context = _begun(earlier[0] if earlier else snippet)
         for number, item in enumerate(earlier[len(context.blocks) :], len(context.blocks) + 1):
@@ -88,7 +84,7 @@ class Runner:
             context.random = torch.get_rng_state()
             context.blocks.append(item)
         if snippet.context:
-            self._contexts[snippet.context] = context
+            self._contexts[snippet.file, snippet.context] = context
         return context
 
 

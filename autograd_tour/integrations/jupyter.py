@@ -67,9 +67,10 @@ def load(shell: Any) -> None:
         """
         try:
             return _pictured(_parser().parse_args(shlex.split(line)), cell, shell.user_ns)
-        except (TourError, ValueError) as error:
-            # A sentence below the cell; the traceback would be ours.
-            raise _of_user(error) from None
+        except TourError as error:
+            raise error from None  # a sentence: the traceback would be ours
+        except (BlockError, ValueError) as error:
+            raise UsageError(_sentence(error)) from None
 
     shell.register_magic_function(autograd, magic_kind="cell")
 
@@ -89,17 +90,16 @@ def _pictured(words: argparse.Namespace, cell: str, names: dict[str, Any]) -> ob
     )
     try:
         trace = traced(lambda: block.value(names), settings, ledger=words.view == "accumulation")
-    except TourError as error:
+    except TourError:
         if block.failure is not None:
-            failure = block.failure
-            raise UsageError(f"line {failure.line} of the cell: {failure.message}", failure.hint) from error
+            raise BlockError(block.failure) from None
         raise
-    except BlockError as error:
-        raise UsageError(str(error.failure)) from error
     if words.page:
         return Page(trace, words.height, settings)
     return CellPicture(trace, words.view, settings)
 
 
-def _of_user(error: Exception) -> Exception:
-    return error if isinstance(error, TourError) else UsageError(str(error))
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BlockError):
+        return f"line {error.failure.line} of the cell: {error.failure}"
+    return str(error)

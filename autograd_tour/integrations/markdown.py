@@ -91,10 +91,10 @@ def formatter(
 
 def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], store: Cache) -> str:
     if isinstance(outcome, Failure):
-        if not wish.expects_error:
+        if not wish.snippet.expects_error:
             raise TourError(f"line {outcome.line} of the block: {outcome.message}", outcome.hint)
         return f"<pre><code>{html.escape(outcome.message)}</code></pre>"
-    if wish.expects_error:
+    if wish.snippet.expects_error:
         raise TourError("an error was expected, but the code ran")
     if wish.format == "report":
         (report,) = files(outcome, "txt", wish.settings, cache=store).values()

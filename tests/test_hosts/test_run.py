@@ -182,9 +182,9 @@ def test_a_value_that_is_not_there_is_an_error(outcomes):
         outcomes["expression"].value("v.grad")
 
 
-@pytest.mark.parametrize(("format", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF-1.")])
-def test_a_picture_has_a_size_and_a_text(outcomes, format, start):
-    picture = draw(outcomes["expression"], format)
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF-1.")])
+def test_a_picture_has_a_size_and_a_text(outcomes, kind, start):
+    picture = draw(outcomes["expression"], kind)
     assert picture.data.lstrip().startswith(start)
     assert picture.width > 100
     assert "MulBackward0" in picture.alt

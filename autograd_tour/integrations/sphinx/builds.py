@@ -32,6 +32,7 @@ __all__ = [
     "outdated",
     "purge",
     "run_blocks",
+    "shows_nothing",
 ]
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,11 @@ def number_of(env: BuildEnvironment, docname: str, name: str) -> int:
     return numbers[0]
 
 
+def shows_nothing(app: Sphinx) -> bool:
+    """Whether the builder shows no pictures, so that no code is to run for it."""
+    return app.builder.name in _WITHOUT_CODE
+
+
 def outcome(app: Sphinx, docname: str, number: int) -> Outcome:
     """What became of a block: of this build, or of one before."""
     outcomes = _table(app, _OUTCOMES)
@@ -131,7 +137,7 @@ def outdated(
 ) -> Sequence[str]:
     """Documents whose blocks failed last time, or whose records are gone: they are read again."""
     del added, changed
-    if app.builder.name in _WITHOUT_CODE:
+    if shows_nothing(app):
         return []
     broken: dict[str, bool] = _table(env, _BROKEN)
     keys: dict[str, list[str]] = _table(env, _KEYS)
@@ -161,7 +167,7 @@ def merge(_: Sphinx, env: BuildEnvironment, docnames: Iterable[str], other: Buil
 
 def run_blocks(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Run the blocks of the documents that were read now, all in one process."""
-    if app.builder.name not in _WITHOUT_CODE:
+    if not shows_nothing(app):
         _run(app, sorted(name for name in _table(env, _BLOCKS) if name not in _table(env, _KEYS)))
     return []
 
@@ -177,7 +183,9 @@ def _run(app: Sphinx, docnames: Sequence[str]) -> None:
         _table(app, _OUTCOMES)[name].append(result)
         if not isinstance(result, Failure) and not wish.snippet.trace:
             _table(app.env, _KEYS)[name].append(result.key)
-        if isinstance(result, Failure) != wish.expects_error:
+        raised = isinstance(result, Failure)
+        expected = isinstance(result, Failure) and result.kind in {"program", "result"}
+        if raised != wish.snippet.expects_error or raised != expected:
             _table(app.env, _BROKEN)[name] = True
             _warn(name, wish, result)
 

@@ -31,6 +31,10 @@ class PicturesTransform(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Replace all of the document."""
+        if builds.shows_nothing(self.app):
+            for node in [*self.document.findall(AutogradValue), *self.document.findall(AutogradBlock)]:
+                node.parent.remove(node)
+            return
         for value in list(self.document.findall(AutogradValue)):
             value.replace_self(self._value(value))
         for block in list(self.document.findall(AutogradBlock)):
@@ -51,7 +55,7 @@ class PicturesTransform(SphinxPostTransform):
         result = builds.outcome(self.app, node["docname"], node["number"])
         wish = builds.block(self.env, node["docname"], node["number"]).wish
         if isinstance(result, Failure):
-            if wish.expects_error:
+            if wish.snippet.expects_error:
                 return [nodes.literal_block(result.message, result.message, language="text")]
             return [nodes.error("", nodes.paragraph("", str(result)))]
         try:
