@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, NoReturn
+from typing import Any, NoReturn
 
 import click
 
