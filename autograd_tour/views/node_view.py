@@ -32,8 +32,10 @@ def node_view(graph: Graph, node: Node) -> NodeView:
     }
     taken = LETTERS & {name for each in graph.nodes for name in (each.expr, *each.names)}
     used = {edge.slot[1] for edge in graph.select("gradient") if edge.dst == node.id}
-    used |= {slot for result, slot in graph.outputs if result == node.id}
-    unused = frozenset(range(len(outputs))) - used
+    begins = any(result == node.id for result, _ in graph.outputs)
+    unused: frozenset[int] = (
+        frozenset() if begins or len(outputs) < 2 else frozenset(range(len(outputs))) - used
+    )
     return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved, taken, unused)
 
 
