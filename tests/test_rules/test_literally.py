@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from test_wording import told
 
 import autograd_tour as tour
+from autograd_tour.rules.evaluate import evaluate
 from autograd_tour.rules.wording import short
 
 MATRIX = ("A", (3, 3))
@@ -284,3 +285,24 @@ def test_of_eigenvectors_alone_the_term_of_the_eigenvalues_is_left_out() -> None
     assert "diag(" not in str(edge.rule)
     assert "as_diagonal" not in str(edge.rule)
     assert "inverse_gaps" in str(edge.rule)
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [
+        ("LogitBackward0", lambda x: torch.logit(x, eps=0.2)),
+        ("EluBackward1", lambda x: F.elu_(x * 1, 0.7)),
+    ],
+)
+def test_a_rule_says_what_becomes_of_nan(kind: str, program: Any) -> None:
+    x = torch.tensor([torch.nan, 0.1, 0.5], dtype=torch.float64, requires_grad=True)
+    result = program(x)
+    assert result.grad_fn.name() == kind
+    (sent,) = torch.autograd.grad(result.sum(), x)
+    graph = tour.trace(lambda: program(x).sum())
+    (edge,) = (e for e in graph.select("gradient") if graph.node(e.src).grad_fn == kind)
+    values = {"input": x.tolist(), "result": result.tolist(), "gradient": [1.0] * 3}
+    assert edge.rule is not None
+    for i, slope in enumerate(sent.tolist()):
+        value = evaluate(edge.rule, lambda symbol, i=i: values[symbol.role][i])
+        assert value == pytest.approx(slope, nan_ok=True)
