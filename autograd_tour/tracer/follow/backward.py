@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
@@ -12,8 +13,9 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import OwnBackward
+from autograd_tour.tracer.follow.log import Draft, Spot
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
-from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
 
@@ -157,6 +159,22 @@ class Deposits:
             contribution = brought[0] if brought is not None and len(brought) == 1 else None
             changes.append(LeafChange(number, before, grad_facts(leaf, self._recorder), contribution))
         return changes
+
+    def note(self, event: Draft, used: Mapping[int, TensorFacts]) -> Draft:
+        """Write them to ``event``, the backward.
+
+        ``used`` has what steps in its hooks used. What they emptied afterwards is in the event that is given,
+        which has no changes where there is none.
+        """
+        emptied = Draft("zeroing", Spot(), event.backward_call, sequence_nr(), "backward")
+        for change in self.changes():
+            at_step = used.get(change.leaf)
+            if at_step is None or change.after is not None:
+                event.add(change)
+                continue
+            event.add(replace(change, after=at_step))
+            emptied.add(LeafChange(change.leaf, at_step, None))
+        return emptied
 
     def close(self) -> None:
         """Take the hooks away."""

@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
@@ -24,7 +23,7 @@ from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
-from autograd_tour.tracer.follow.log import Draft, Log, Spot
+from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import returned_gradients
 from autograd_tour.tracer.follow.tracks import Tracks
@@ -262,7 +261,9 @@ class Follower:
             skeleton.release()
         with torch._C.DisableTorchFunction():
             if backward.inputs is None:
-                self._note_deposits(event, deposits)
+                emptied = deposits.note(event, self.changes.used_inside())
+                if emptied.changes:
+                    self.log.add(emptied)
             event.returned = tuple(
                 returned_gradients(backward, self.tracks, self.request, self.record, frame)
             )
@@ -270,20 +271,6 @@ class Follower:
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained, event.creates_graph = backward.retains_graph, backward.creates_graph
-
-    def _note_deposits(self, event: Draft, deposits: Deposits) -> None:
-        """What a backward brought; if a hook made a step with it and then emptied it, that came after."""
-        used = self.changes.used_inside()
-        emptied = Draft("zeroing", Spot(), event.backward_call, sequence_nr(), "backward")
-        for change in deposits.changes():
-            at_step = used.get(change.leaf)
-            if at_step is None or change.after is not None:
-                event.add(change)
-                continue
-            event.add(replace(change, after=at_step))
-            emptied.add(LeafChange(change.leaf, at_step, None))
-        if emptied.changes:
-            self.log.add(emptied)
 
     def _maker(self, backward: BackwardCall) -> Spot:
         """The place where the loss was computed."""
