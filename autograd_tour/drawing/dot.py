@@ -119,7 +119,7 @@ def readable_dot(scene: Scene) -> str:
         a, b = (ids[link.dst], ids[link.src]) if link.reverse else (ids[link.src], ids[link.dst])
         more = " dir=back" if link.reverse else ""
         if link.label.runs or link.label.step:
-            step = f"{link.label.step}  " if link.label.step else ""
+            step = f"{link.label.tag}  " if link.label.step else ""
             text = _text(step + "".join([run.text for run in link.label.runs]))
             more += f" label={text}"
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")

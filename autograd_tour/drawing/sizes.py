@@ -18,6 +18,8 @@ __all__ = [
     "label_width",
     "row_width",
     "run_width",
+    "tag_run",
+    "tag_width",
 ]
 
 PADDING = 9.0
@@ -64,8 +66,18 @@ def card_height(card: Card) -> float:
 
 
 def label_width(label: Label) -> float:
-    """Width of a label with its disc."""
-    return _width(label.runs) + (2 * BADGE + (4 if label.runs else 0) if label.step else 0)
+    """Width of a label with its disc or its letter."""
+    return _width(label.runs) + (tag_width(label) + (4 if label.runs else 0) if label.step else 0)
+
+
+def tag_width(label: Label) -> float:
+    """Width of the number of a step on a link: of a disc, or of number and letter."""
+    return run_width(tag_run(label)) if label.letter else 2 * BADGE
+
+
+def tag_run(label: Label) -> Run:
+    """Number and letter of a link as text."""
+    return Run(label.tag, "backward", bold=True)
 
 
 # ---- room ---------------------------------------------------------------------------------------
@@ -83,7 +95,7 @@ def fitted(scene: Scene) -> Scene:
     links = []
     for link in scene.links:
         runs = _fitted(link.label.runs) if link.label.runs else link.label.runs
-        links.append(link if runs is link.label.runs else replace(link, label=Label(runs, link.label.step)))
+        links.append(link if runs is link.label.runs else replace(link, label=replace(link.label, runs=runs)))
     captions = tuple(tuple(_fitted(line) for line in caption) for caption in scene.captions)
     return replace(scene, cards=tuple(cards), links=tuple(links), captions=captions)
 

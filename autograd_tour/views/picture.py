@@ -113,7 +113,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved"] = ""
+    detail: Literal["", "code", "saved", "sign"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -134,10 +134,19 @@ class Card(Struct, frozen=True, gc=False):
 
 
 class Label(Struct, frozen=True, gc=False):
-    """Text on a link, after the number of its step (0 for none)."""
+    """Text on a link, after the number of its step (0 for none).
+
+    The number is a disc, as on a card, unless a ``letter`` tells this link from others of the same step.
+    """
 
     runs: tuple[Run, ...] = ()
     step: int = 0
+    letter: str = ""
+
+    @property
+    def tag(self) -> str:
+        """``4a``; ``""`` for no number."""
+        return f"{self.step}{self.letter}" if self.step else ""
 
 
 class Link(Struct, frozen=True, gc=False):
