@@ -12,6 +12,7 @@ from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
 from autograd_tour.text import one_line
+from autograd_tour.views.chart_rows import unchanged
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph, shape_text
 from autograd_tour.views.wording import tensor_text as _tensor_text
@@ -189,6 +190,7 @@ def _ledger(ledger: Ledger) -> str:
     text = heading(
         f"Accumulation: .grad over {calls}, {'made by the program itself' if own else 'a fresh forward each'}"
     )
+    text += f"  {stays}.\n" if (stays := unchanged(ledger)) else ""
     text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []
     for account in ledger.accounts:

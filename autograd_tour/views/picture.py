@@ -235,12 +235,16 @@ class ChartRow(Struct, frozen=True, gc=False):
 
 
 class Chart(Struct, frozen=True):
-    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out."""
+    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out.
+
+    ``unchanged`` says what stays as it is, ``""`` if nothing is known to.
+    """
 
     ledger: Ledger
     rows: tuple[ChartRow, ...] = ()
     left_out: int = 0
     title: str = ""
+    unchanged: str = ""
 
 
 # ---- runs -------------------------------------------------------------------------------------
