@@ -144,7 +144,7 @@ def check_look(settings: Settings) -> None:
             having = ", ".join(name for name, view in views().items() if view.rows)
             raise UsageError(
                 f"the rows of {', '.join(choices)} cannot be chosen",
-                f"--show, --only and --compact: {having}",
+                f"--show, --only, --compact and --math: {having}",
             )
 
 

@@ -14,6 +14,7 @@ from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
 from autograd_tour.views.bundle import bundled, lettered
 from autograd_tour.views.derivatives import Derivatives
+from autograd_tour.views.equations import equation_of
 from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
@@ -31,6 +32,7 @@ NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+EQUATION_ROOM = 520.0
 SHORT_ROOM = 110.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
@@ -232,8 +234,10 @@ class _Artist:
             return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
         rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
-        text = rule if self.look.shows("rule") else ""
-        runs: tuple[Run, ...] = (Run(text, "backward", room=RULE_ROOM),) if text else ()
+        formula = equation_of(self.graph, self.derivatives, edge) if self.look.math else ""
+        text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
+        shown = text and (self.look.shows("rule") or formula)
+        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if shown else ()
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))

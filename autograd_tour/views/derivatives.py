@@ -85,17 +85,35 @@ class Derivatives:
 
     def of(self, node_id: str, slot: int = 0) -> str:
         """``∂loss/∂t_p`` for what arrives at an output of a node, ``""`` where it is no derivative."""
-        name = self._name(node_id, slot)
+        name = self.name(node_id, slot)
         received = self._received(node_id, slot)
         if not name or received is None or received.dtype.startswith("complex"):
             return ""
-        return f"∂{self.result}/∂{name}" if self._torch_alone(node_id, slot) else ""
+        if (node_id, slot) in self._own:
+            return ""
+        return f"∂{self.result}/∂{f'({name})' if is_compound(name) else name}"
+
+    def name(self, node_id: str, slot: int = 0) -> str:
+        """What a derivative calls an output: as the program does, but as the result only if it is that."""
+        if not self.result:
+            return ""
+        if (node_id, slot) == self._output:
+            return self.result
+        node = self._nodes[self._graph.card_of(node_id)]
+        if node.kind == "group" and not (slot < len(node.names) and node.names[slot]):
+            return ""  # its title is that of a module
+        name = self._graph.result_name(node_id, slot)
+        if name == self.result:
+            name = node.op
+        return "" if name == self.result else name
 
     def along(self, edge: Edge) -> str:
         """The same for what ``edge`` brings, if that is all that arrives there."""
-        return (
-            self.of(edge.dst, edge.slot[1]) if len(self._parts.get((edge.dst, edge.slot[1]), ())) == 1 else ""
-        )
+        return self.of(edge.dst, edge.slot[1]) if self.parts(edge) == 1 else ""
+
+    def parts(self, edge: Edge) -> int:
+        """How many gradients arrive where ``edge`` leads, and are added there."""
+        return len(self._parts.get((edge.dst, edge.slot[1]), ()))
 
     def sign(self, leaf: Node) -> tuple[str, str] | None:
         """(``loss falls if w``, ``falls a little``) for a leaf of one element; ``None`` where it is not sure.
@@ -128,23 +146,6 @@ class Derivatives:
     def _received(self, node_id: str, slot: int) -> TensorFacts | None:
         _, step = self._graph.step(node_id)
         return step.received[slot] if step is not None and slot < len(step.received) else None
-
-    def _name(self, node_id: str, slot: int) -> str:
-        """What the tensor is called, in brackets if it has operators; as the result only if it is that."""
-        if not self.result:
-            return ""
-        if (node_id, slot) == self._output:
-            return self.result
-        node = self._nodes[self._graph.card_of(node_id)]
-        if node.kind == "group" and not (slot < len(node.names) and node.names[slot]):
-            return ""  # its title is that of a module
-        name = self._graph.result_name(node_id, slot)
-        if name == self.result:
-            name = node.op
-        return "" if name == self.result else f"({name})" if is_compound(name) else name
-
-    def _torch_alone(self, node_id: str, slot: int) -> bool:
-        return (node_id, slot) not in self._own
 
     def _behind_own_code(self) -> set[tuple[str, int]]:
         """(node, output) of what code of the program had a say in: its Functions, its hooks."""

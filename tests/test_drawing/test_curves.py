@@ -18,8 +18,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def draw(*series, **options):
     words = {"title": "t", "desc": "d", "y_label": "y", "theme": "light"} | options
-    axes = {name: words.pop(name) for name in ("log_x", "log_y") if name in words}
-    return curves([Panel(series, "x", **axes)], **words)
+    axes = {name: words.pop(name) for name in ("x_label", "log_x", "log_y") if name in words}
+    return curves([Panel(series, **({"x_label": "x"} | axes))], **words)
 
 
 def paths(svg):
