@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
@@ -16,6 +17,8 @@ from autograd_tour.views.picture import Bar, Chart, ChartRow, Part
 
 __all__ = ["ledger_chart"]
 
+SMALLEST: Final = 12.0
+"""Size of the smallest text, px."""
 MARGIN: Final = 28.0
 GUTTER: Final = 96.0  # left of the first column: ticks and the names of the lines under the bars
 GAP: Final = 44.0
@@ -109,6 +112,7 @@ class _Chart:
         )
         size = (self.width, top + 4)
         reached(title, size, room)
+        note_size(size, room, SMALLEST)
         return frame("".join(body), *size, title=title, desc=desc, prefix=prefix, theme=theme, room=room)
 
     # ---- one row ----------------------------------------------------------------------------

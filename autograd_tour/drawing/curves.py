@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
@@ -18,6 +19,8 @@ from autograd_tour.text import number
 
 __all__ = ["MOST_LABEL", "Area", "Panel", "Series", "curves", "plot"]
 
+SMALLEST: Final = 12.0
+"""Size of the smallest text, px."""
 LEFT: Final = 76.0
 PLOT: Final = (640.0, 330.0)
 TOP: Final = 96.0
@@ -117,6 +120,7 @@ def curves(
     head = label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)
     head += label(28, TOP - 20, fit(y_label, width - 56, 13), LIGHT.muted, size=13)
     reached(title, (width, height), room)
+    note_size((width, height), room, SMALLEST)
     return frame(
         "".join([head, *body]), width, height, title=title, desc=desc, prefix=prefix, theme=theme, room=room
     )

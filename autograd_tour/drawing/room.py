@@ -57,6 +57,15 @@ class Room(Struct, frozen=True):
         """How large text is, px, in a picture of ``size`` px that was made to fit."""
         return BODY * self.scale(size)
 
+    def document(self, size: tuple[float, float]) -> tuple[float, float]:
+        """Width and height of the document with a picture of ``size`` px in it."""
+        scale = self.scale(size)
+        sides = zip((self.width, self.height), size, strict=True)
+        across, down = (
+            side if math.isfinite(side) else drawn * scale + 2 * self.margin for side, drawn in sides
+        )
+        return across, down
+
     def told(self, text: float) -> str:
         """A size of text as people of this room say it; it never reads as more than it is."""
         unit = PT if self.printed else 1.0

@@ -14,10 +14,12 @@ __all__ = [
     "PADDING",
     "card_height",
     "card_width",
+    "digits_size",
     "fitted",
     "label_width",
     "row_width",
     "run_width",
+    "smallest_text",
     "tag_run",
     "tag_width",
 ]
@@ -63,6 +65,25 @@ def card_width(card: Card) -> float:
 def card_height(card: Card) -> float:
     """Height of a card."""
     return sum([row.height for row in card.rows])
+
+
+def smallest_text(scene: Scene) -> float:
+    """Size of the smallest text of a scene, px."""
+    rows = [row for card in scene.cards for row in card.rows]
+    runs = [run for row in rows for run in (*row.left, *row.right)]
+    runs += [run for link in scene.links for run in link.label.runs]
+    runs += [run for lines in scene.captions for line in lines for run in line]
+    sizes = {run.size for run in runs if run.text}
+    sizes |= {digits_size(step) for row in rows if (step := row.step)}
+    sizes |= {
+        digits_size(link.label.step) for link in scene.links if link.label.step and not link.label.letter
+    }
+    return min(sizes, default=12.0)
+
+
+def digits_size(step: int) -> float:
+    """Size of the number of a step in its disc, px."""
+    return 12.0 if step < 100 else 9.0
 
 
 def label_width(label: Label) -> float:

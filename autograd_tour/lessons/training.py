@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_tour.drawing.curves import Panel, Series, curves
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.errors import UsageError
@@ -224,10 +225,11 @@ class Training(ProgramLesson):
             "png": lambda: png(loss_picture(result, still, settings.room), settings.scale),
             "pdf": lambda: pdf([loss_picture(result, still, settings.room)]),
         }
-        return {
-            f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()
-            for ending in wanted
-        }
+        with drawing_view("loss"):
+            return {
+                f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()
+                for ending in wanted
+            }
 
 
 lesson = Training(

@@ -29,8 +29,8 @@ def equation(rule: Rule, target: str, result: str | Sequence[str], loss: str = "
     """``rule`` as an equation in plain text: ``∂L/∂W = xᵀ · ∂L/∂y``.
 
     ``target`` is the name of the input that the gradient goes to, ``result`` that of what the node made: one
-    name, or one for each output; ``loss`` is what the derivatives are of. ``·`` is a product of matrices or one
-    with a number, ``⊙`` one of elements.
+    name, or one for each output; ``loss`` is what the derivatives are of. ``·`` is a product of matrices or
+    one with a number, ``⊙`` one of elements.
     """
     return to_plain(_equation(rule, target, result, loss))
 
@@ -72,7 +72,7 @@ _FRACTION = Level.POWER + 1
 
 
 class _Typesetter:
-    """Builds the boxes of expressions; ``names`` are those of the node's outputs, ``loss`` that of the end."""
+    """Builds the boxes of expressions; ``names`` are those of outputs, ``loss`` is what is derived."""
 
     def __init__(self, names: tuple[str, ...], loss: str) -> None:
         self._names = names

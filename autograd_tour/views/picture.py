@@ -27,6 +27,7 @@ __all__ = [
     "LossCurve",
     "Part",
     "Picture",
+    "PictureSize",
     "Role",
     "Row",
     "Run",
@@ -309,6 +310,21 @@ class RunChart(Struct, frozen=True):
 
 
 Picture = Scene | Film | Chart | RunChart
+
+
+class PictureSize(Struct, frozen=True):
+    """How large the picture of ``view`` became, px, and its smallest text; how many ``cards`` it has.
+
+    ``folded`` says what of the program is folded into cards, ``left_out`` what had no room.
+    """
+
+    view: str
+    width: float
+    height: float
+    text: float
+    cards: int = 0
+    folded: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def check(picture: object) -> Picture:

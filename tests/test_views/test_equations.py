@@ -31,7 +31,7 @@ def equations(graph: Graph) -> list[str]:
 
 
 def layer() -> Tensor:
-    x, W = torch.ones(2, 3), leaf(3, 4)  # noqa: N806 - as in every book
+    x, W = torch.ones(2, 3), leaf(3, 4)
     y = x @ W
     loss = y.sum()
     return loss  # noqa: RET504
