@@ -67,7 +67,7 @@ def arrange(
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     arrangement = _arranged(scene, turn, room, engine, timeout, whole=whole)
-    reached(scene.title, arrangement.size, room)
+    reached(scene.title, arrangement.size, room, arrangement.layout.sizes)
     drawn = arrangement.scene
     left_out = tuple(line for line in drawn.notes if line not in scene.notes)
     cards, text = len(scene.cards), smallest_text(drawn)

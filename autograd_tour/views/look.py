@@ -25,6 +25,9 @@ HIDEABLE = ("constants", "cuts", *JOINED)
 
 OPTIONS = ("show", "hide", "only", "compact", "math", "title", "caption", "mark")
 
+LONGEST = {"title": 300, "caption": 2000}
+"""Characters that have room above and below a picture."""
+
 _ONLY_OF = {"forward": ("grad", "rule"), "backward": ("value",), "": ()}
 """What goes where a picture shows one direction alone."""
 _COMPACT = ("line", "saved")
@@ -82,13 +85,19 @@ def look_for(
     name).
 
     Raises:
-        UsageError: an unknown word; the hint says which there are.
+        UsageError: an unknown word; the hint says which there are. Or a title or caption is too long.
     """
     if only not in (None, "", "forward", "backward"):
         raise UsageError(f"a picture cannot show only {only[:60]!r}", "Use forward or backward")
     wrong = next((name for name in others if name not in ("compact", "math", "title", "caption")), "")
     if wrong:
         raise UsageError(f"there is no option {wrong[:60]!r} of a picture", suggestion(wrong, OPTIONS))
+    for name, most in LONGEST.items():
+        text = others.get(name) or ""
+        if len(text) > most:
+            raise UsageError(
+                f"a {name} of {len(text)} characters has no room in a picture", f"Use at most {most}"
+            )
     marks = (mark,) if isinstance(mark, str) else tuple(mark)
     return Look(
         show=_words("show", show, PARTS),
