@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from autograd_tour.record.graph import Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.views.derivatives import Derivatives
@@ -68,9 +70,11 @@ class Mailbox:
             return ()
         number, _ = self.graph.step(self.graph.accumulator_of(leaf.id))
         since = number if self.timeline is not None else 0
+        earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ((0, ()),) if since else ()
         whose = within("", sentence[0], " ", "backward", SIGN_ROOM)
         runs, fact = (whose, Run(sentence[1], "backward")), f"{leaf.id}.mailbox.sign"
-        return (Row(runs, fill="accumulated_fill", height=20, fact=fact, since=since, detail="sign"),)
+        row = Row(runs, fill="accumulated_fill", height=20, fact=fact, since=since, detail="sign")
+        return (replace(row, earlier=earlier),)
 
     def _total(self, step: Step, parts: tuple[Part, ...]) -> tuple[Run, ...]:
         contribution = step.received[0] if step.received else None

@@ -12,8 +12,11 @@ from torch import Tensor
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
+from autograd_tour.views import picture_of
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.derivatives import Derivatives
+from autograd_tour.views.diff import diff
 from autograd_tour.views.fold import fold
 from autograd_tour.views.picture import Card, Scene
 
@@ -221,3 +224,11 @@ def test_the_number_of_a_step_is_on_one_card_and_arrows_have_letters() -> None:
     assert numbers(scene.cards) == [1, 2, 3, 4, 5, 6, 7]
     tags = sorted(link.label.tag for link in scene.links if link.flow == "backward")
     assert tags == ["1a", "2a", "3a", "4a", "4b", "6a"]
+
+
+def test_a_comparison_says_it_too() -> None:
+    scene = picture_of(Trace(diff(tour.trace(thermometer), tour.trace(thermometer))), "diff")
+    assert isinstance(scene, Scene)
+    told = [text for text in texts(scene) if text.startswith("∂loss/")]
+    assert "∂loss/∂t_p  6.4, 7.618 … 8.618" in told
+    assert "∂loss/∂loss  1" in told
