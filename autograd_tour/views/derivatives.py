@@ -66,6 +66,9 @@ _SMOOTH = frozenset(
 )
 """Functions without a jump: a derivative made of these alone holds on both sides of where it is taken."""
 
+_JUMPING = ("Frac", "Fmod", "Remainder", "Atan2")
+"""Operations that jump where their derivative does not show it: how their ``grad_fn`` begins."""
+
 
 class Derivatives:
     """The gradients of the last backward of one graph, as derivatives of its only result."""
@@ -127,7 +130,7 @@ class Derivatives:
         if not self.of(accumulator) or not self._smooth(accumulator):
             return None
         slope = float(facts.first[0])
-        if not math.isfinite(slope) or slope == 0:
+        if not math.isfinite(slope) or slope == 0 or not self._ends_finite():
             return None
         return f"{self.result} falls if {leaf.name}", f"{'falls' if slope > 0 else 'rises'} a little"
 
@@ -146,6 +149,13 @@ class Derivatives:
     def _received(self, node_id: str, slot: int) -> TensorFacts | None:
         _, step = self._graph.step(node_id)
         return step.received[slot] if step is not None and slot < len(step.received) else None
+
+    def _ends_finite(self) -> bool:
+        """Whether the result is known, and a number."""
+        node_id, slot = self._output
+        values = self._nodes[self._graph.card_of(node_id)].values
+        facts = values[slot] if slot < len(values) else None
+        return facts is not None and bool(facts.first) and math.isfinite(float(facts.first[0]))
 
     def _behind_own_code(self) -> set[tuple[str, int]]:
         """(node, output) of what code of the program had a say in: its Functions, its hooks."""
@@ -168,7 +178,7 @@ class Derivatives:
         seen, waiting = {accumulator}, [accumulator]
         while waiting:
             for edge in arriving.get(waiting.pop(), ()):
-                if not _is_smooth(edge.rule):
+                if not _is_smooth(edge.rule) or self._nodes[edge.src].grad_fn.startswith(_JUMPING):
                     return False
                 if edge.src not in seen:
                     seen.add(edge.src)

@@ -232,3 +232,48 @@ def test_a_comparison_says_it_too() -> None:
     told = [text for text in texts(scene) if text.startswith("∂loss/")]
     assert "∂loss/∂t_p  6.4, 7.618 … 8.618" in told
     assert "∂loss/∂loss  1" in told
+
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+    "abs": torch.abs, "relu": torch.relu, "clamp": lambda w: w.clamp(0.0, 1.0), "frac": torch.frac,
+    "floor": lambda w: w.floor() + w, "maximum": lambda w: torch.maximum(w, torch.tensor(1.0)),
+    "max": lambda w: torch.stack((w, 2 * w)).max(), "where": lambda w: torch.where(w > 0, w, -w),
+    "hardtanh": torch.nn.functional.hardtanh, "leaky": lambda w: torch.nn.functional.leaky_relu(w, -1.0),
+    "elu": torch.nn.functional.elu, "softplus": torch.nn.functional.softplus, "power": lambda w: w**3 - w,
+    "remainder": lambda w: torch.remainder(w, 1.0), "fmod": lambda w: torch.fmod(w, 0.5),
+    "atan2": lambda w: torch.atan2(w, torch.tensor(-1.0, dtype=w.dtype)), "division": lambda w: 1 / (w + 3), "sin": torch.sin,
+    "softmax": lambda w: torch.stack((w, w * w)).softmax(0)[0], "norm": lambda w: torch.stack((w, w)).norm(),
+    "mean": lambda w: (w * torch.arange(5.0)).mean(), "huber": lambda w: torch.nn.functional.smooth_l1_loss(w, torch.tensor(0.0)),
+    "l1": lambda w: torch.nn.functional.l1_loss(w, torch.tensor(1.0)), "sort": lambda w: torch.stack((w, -w)).sort().values[0],
+    "prod": lambda w: torch.stack((w, w + 1)).prod(), "gelu": torch.nn.functional.gelu, "hardswish": torch.nn.functional.hardswish,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [-1.0, 0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_where_a_sign_is_told_the_loss_does_fall(name: str, at: float) -> None:
+    function = FUNCTIONS[name]
+
+    def program() -> Tensor:
+        w = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+        loss = function(w)
+        return loss  # noqa: RET504
+
+    for sentence in sentences(program):
+        step = -1e-4 if sentence.endswith("w falls a little") else 1e-4
+        before, after = (function(torch.tensor(w, dtype=torch.float64)) for w in (at, at + step))
+        assert after < before, sentence
+
+
+def test_most_smooth_functions_have_a_sign() -> None:
+    def told(name: str) -> bool:
+        def program() -> Tensor:
+            w = torch.tensor(0.5, requires_grad=True)
+            return FUNCTIONS[name](w)
+
+        return bool(sentences(program))
+
+    smooth = ("exp", "tanh", "sigmoid", "power", "division", "sin", "mean")
+    assert [name for name in smooth if not told(name)] == []
+    assert [name for name in ("abs", "relu", "clamp", "maximum", "where", "sort") if told(name)] == []
