@@ -66,7 +66,7 @@ _SMOOTH = frozenset(
 )
 """Functions without a jump: a derivative made of these alone holds on both sides of where it is taken."""
 
-_JUMPING = ("Frac", "Fmod", "Remainder", "Atan2")
+_JUMPING = ("Atan2", "Fmod", "Frac", "Frexp", "Ldexp", "Nextafter", "Remainder")
 """Operations that jump where their derivative does not show it: how their ``grad_fn`` begins."""
 
 
