@@ -137,10 +137,10 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
                 seen[view.of_edges] = simplified(start, settings)
             trace_seen = _seen_by(view, start, seen[view.of_edges], settings)
             picture, seen_graph = picture_of(trace_seen, name, look), trace_seen.graph
-            shown, graph = _readable(start, seen_graph, picture, view, settings)
-            folding = graph.meta.folding if isinstance(shown, Scene | Film) else ""
+            chosen, graph = _readable(start, seen_graph, picture, view, settings)
+            folding = graph.meta.folding if isinstance(chosen, Scene | Film) else ""
             with drawing_view(name, folding):
-                yield name, shown
+                yield name, chosen
 
 
 def check_look(settings: Settings) -> None:

@@ -27,6 +27,6 @@ def files_of_trace(name: str, trace: Trace, settings: Settings) -> dict[str, str
     with picture_sizes() as sizes:
         for choice in sorted(files, key=lambda choice: formats[choice].tells_sizes):
             with doing(choice):
-                told = replace(settings, pictures=tuple(sizes))
-                files[choice] = dict(formats[choice].files(name, trace, told))
+                informed = replace(settings, pictures=tuple(sizes))
+                files[choice] = dict(formats[choice].files(name, trace, informed))
     return {name: content for contents in files.values() for name, content in contents.items()}

@@ -236,8 +236,8 @@ class _Artist:
         rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
         formula = equation_of(self.graph, self.derivatives, edge) if self.look.math else ""
         text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
-        shown = text and (self.look.shows("rule") or formula)
-        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if shown else ()
+        visible = text and (self.look.shows("rule") or formula)
+        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if visible else ()
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
