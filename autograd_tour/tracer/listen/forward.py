@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
+from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
     CallRecord,
     Constant,
@@ -46,6 +47,7 @@ class ForwardRecord:
     def __init__(self, recorder: Recorder, stop: CodeType) -> None:
         self.recorder = recorder
         self.threads = False
+        self.aside = False
         self.stop = stop
         self.calls: list[CallRecord] = []
         self.constants: list[Constant] = []
@@ -84,6 +86,7 @@ class ForwardRecord:
         """Take note of one finished call."""
         stop, function = sequence_nr(), function_name(func)
         if stop == start:
+            self.aside = self.aside or takes_aside(function, _flatten((args, kwargs)), _flatten(result))
             if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
