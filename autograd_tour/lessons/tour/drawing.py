@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 import autograd_tour
 from autograd_tour.drawing import arrange, draw
-from autograd_tour.drawing.curves import curves
+from autograd_tour.drawing.curves import Panel, curves
 from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
@@ -108,13 +108,10 @@ def charted(chart: Chart, figures: Figures, number: int) -> Illustration:
 
     def svg(theme: ThemeName) -> str:
         return curves(
-            tuple(chart.series(figures)),
+            (Panel(tuple(chart.series(figures)), chart.x_label, chart.log_x, chart.log_y),),
             title=chart.title,
             desc=chart.summary,
-            x_label=chart.x_label,
             y_label=chart.y_label,
-            log_x=chart.log_x,
-            log_y=chart.log_y,
             theme=theme,
             prefix=prefix_for(f"{number} {chart.title}"),
         )

@@ -280,7 +280,9 @@ stop = Stop(
     recall=(9, 21),
     reading=("micrograd, by Andrej Karpathy",),
     pictures=(
-        Picture("graph", "The graph of x * x + x in the autograd of this stop, completed", drawn, from_json=True),
+        Picture(
+            "graph", "The graph of x * x + x in the autograd of this stop, completed", drawn, from_json=True
+        ),
         Picture("graph", "The graph of the same in torch", torchs),
     ),
     more=(
