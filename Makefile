@@ -46,7 +46,7 @@ lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's Java
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web
+	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web autograd_tour/formats/tour/web
 
 types: $(DEV_READY) ## Check types
 	$(VENV)/bin/mypy

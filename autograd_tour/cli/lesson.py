@@ -28,7 +28,7 @@ __all__ = ["command"]
 @click.argument("stop", metavar="STOP")
 @click.option("--ask/--no-ask", default=None, help="Wait for answers. Default: if this is a terminal.")
 def command(stop: str, ask: bool | None) -> None:
-    """Tell one stop: its code, a prediction to make, what happens, and why.
+    """Tell one stop of the tour: its code, a prediction to make, what happens, and why.
 
     STOP is a number or a name that autograd-tour lessons lists. Type a number or the number of a choice;
     Enter alone shows the answer; Ctrl-D ends it.

@@ -13,8 +13,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.page.script import bundled
 from autograd_tour.formats.tour.content import slug
 from autograd_tour.formats.tour.forms import FORMS, check_forms, tour_files
+from autograd_tour.formats.tour.site import SCRIPTS, WEB
 from autograd_tour.formats.tour.text import stop_text
 from autograd_tour.formats.tour.words import answers
 from autograd_tour.lessons.tour import chosen, stops
@@ -63,6 +65,15 @@ def test_no_page_asks_for_another_machine(few):
         assert not re.search(r'(?:src|href|action)="(?!#|[\w-]+\.html")', content)
         assert "default-src 'none'" in content.replace("&#39;", "'")
         assert 'data-theme="dark"' in content
+
+
+@pytest.mark.parametrize("start", ["stop", "map", "review"])
+def test_a_script_is_one_module_with_each_file_once(start):
+    script = bundled(WEB, start, shared=SCRIPTS)
+    for name in set(re.findall(r"\$([a-z]+);", script)):
+        assert script.count(f"const ${name} = ") == 1, name
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    assert "</script" not in script
 
 
 def test_links_lead_to_pages_that_are_there(few):

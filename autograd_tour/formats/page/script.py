@@ -16,18 +16,21 @@ _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z]+)\.js";$', re.MULTILI
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
-def bundled(folder: Traversable, start: str = "main") -> str:
+def bundled(folder: Traversable, start: str = "main", shared: Traversable | None = None) -> str:
     """``start`` and every module it imports, each once and after those that it imports itself.
 
     A module becomes a function that gives back what it exports, so each keeps its own scope. Modules
-    import names in braces, from files beside them, and do not import each other in a circle.
+    import names in braces, from files beside them or in ``shared``, and not each other in a circle.
     """
     written: dict[str, str] = {}
 
     def add(name: str) -> None:
         if name in written:
             return
-        text = folder.joinpath(f"{name}.js").read_text(encoding="utf-8")
+        file = folder.joinpath(f"{name}.js")
+        if shared is not None and not file.is_file():
+            file = shared.joinpath(f"{name}.js")
+        text = file.read_text(encoding="utf-8")
         for _, wanted in _IMPORT.findall(text):
             add(wanted)
         text = _IMPORT.sub(r"const \1 = $\2;", text)

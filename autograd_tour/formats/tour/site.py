@@ -154,7 +154,7 @@ def _page(
 
 @cache
 def _script(name: str) -> str:
-    return bundled(SCRIPTS, name)
+    return bundled(WEB, name, shared=SCRIPTS)
 
 
 @cache
