@@ -8,14 +8,15 @@ import re
 
 import pytest
 
+import autograd_tour as tour
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.tour.content import PARTS
 from autograd_tour.formats.tour.given import GIVEN
 from autograd_tour.lessons import thermometer
 from autograd_tour.lessons.tour import chosen, stops
-from autograd_tour.lessons.tour.running import body, caught, listing
+from autograd_tour.lessons.tour.running import Printer, body, caught, listing
 from autograd_tour.lessons.tour.telling import figures_of, taught
-from autograd_tour.questions import judge
+from autograd_tour.questions import judge, read_number
 
 STOPS = stops()
 LONG = {13, 16, 17}
@@ -153,6 +154,97 @@ def test_nothing_before_a_prediction_gives_its_answer_away(stop):
         elif not question.choices and len(question.answer.strip("−")) > 2:
             numbers = {number for text in later for number in re.findall(r"[\d.,]*\d", text)}
             assert question.answer.strip("−") not in numbers, question.id
+
+
+def close(answer, values):
+    """Whether a typed answer is one of these numbers."""
+    target = read_number(answer)
+    if not isinstance(target, float):
+        return None in values
+    return any(
+        isinstance(value, int | float) and (value == pytest.approx(target, rel=1e-4, abs=1e-9, nan_ok=True))
+        for value in values
+    )
+
+
+def flat(values):
+    for value in values:
+        yield from flat(value) if isinstance(value, list) else (value,)
+
+
+COUNTED = {"edges"}
+"""Questions whose number is counted in the graph, and printed by no code."""
+
+
+@pytest.mark.parametrize("stop", EACH)
+def test_a_number_that_is_right_is_one_that_the_code_printed(stop):
+    """That of the transfer by the transfer's own code: labels are often the same as in the hook."""
+    figures, teaching = figures_of(stop), taught(stop)
+    printed = list(flat(value for _, value in figures.printed))
+    for question in teaching.predict:
+        if not question.choices and question.id not in COUNTED:
+            assert close(question.answer, printed), question.id
+    if not teaching.transfer.choices:
+        printed = list(flat(value for _, value in figures.transfer.printed))
+        assert close(teaching.transfer.answer, printed), teaching.transfer.id
+
+
+@pytest.mark.parametrize("stop", EACH)
+def test_no_two_pieces_of_code_print_behind_one_label(stop):
+    """Else a text that names a figure may get that of another piece."""
+    pieces = [
+        listing(snippet)[1]
+        for snippet in (stop.hook, *stop.more, *stop.measured)
+        if snippet.code.__name__ != "with_gaps"
+    ]
+    pieces += [caught(failing)[1] for failing in stop.errors]
+    labels = [label for piece in pieces for label in {label for label, _ in piece}]
+    assert sorted(labels) == sorted(set(labels))
+
+
+def test_the_edges_into_the_mailbox_of_stop_3_are_counted():
+    graph = tour.trace(STOPS[2].hook.code, Printer())
+    question = taught(STOPS[2]).predict[0]
+    accumulator = graph.accumulator_of(next(node.id for node in graph.nodes if node.kind == "leaf"))
+    assert len([edge for edge in graph.select("gradient") if edge.dst == accumulator]) == int(question.answer)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "shows"),
+    [
+        (1, "a little less: the slope at w = 1 itself", lambda f: f["w.grad"] < f["slope seen by a nudge"]),
+        (4, "b gets their sum", lambda f: abs(sum(f["t_p.grad"]) - f["b.grad"]) < 1e-3),
+        (4, "that of b: one number", lambda f: isinstance(f["b.grad"], float)),
+        (5, "None", lambda f: f["t_p.grad"] is None),
+        (6, "nothing: they stay 1 and 0", lambda f: f["w, b"] == 0.0),
+        (7, "that of the last operation: the mean", lambda f: f["node"] == "MeanBackward0"),
+        (7, "a second one is recorded, of new nodes", lambda f: f["the same node"] is False),
+        (9, "b.grad is filled", lambda f: f["event"] == "b.grad is filled"),
+        (
+            10,
+            "for x ** 2 and x * 2",
+            lambda f: [w == "raises" for _, w in f.printed[:4]] == [True, True, False, False],
+        ),
+        (10, "t_u", lambda f: f["the product keeps w"] is None),
+        (10, "c only", lambda f: (f.transfer["keeps a"], f.transfer["keeps c"]) == (None, 5.0)),
+        (11, "it runs, and a.grad is [2, 2]", lambda f: f["a.grad"] == [2.0, 2.0]),
+        (
+            11,
+            "it runs, and the gradient is wrong",
+            lambda f: f["through .data: a.grad"] != f["fixed: a.grad"],
+        ),
+        (11, "for sigmoid only", lambda f: [w for _, w in f.transfer.printed] == ["runs", "raises"]),
+        (14, "[1, 0], and no error", lambda f: f["zeroed before the step"] == [1.0, 0.0]),
+        (15, "6/11 and 5/11", lambda f: close(str(f["the whole batch"][0]), f.every("gradients")[2])),
+        (18, "it records as before", lambda f: f["a layer after eval() requires a gradient"] is True),
+        (19, "[0, 0.5, 0.5]", lambda f: f["x.max(): x.grad"] == [0.0, 0.5, 0.5]),
+        (20, "the input of the root", lambda f: f["fixed: x.grad"] == [0.0, 0.25]),
+    ],
+)
+def test_what_is_right_to_choose_is_what_the_code_shows(number, answer, shows):
+    stop = STOPS[number - 1]
+    assert answer in {question.answer for question in asked(stop)}
+    assert shows(figures_of(stop))
 
 
 def test_errors_are_caught_live_with_both_lines_and_the_fix():

@@ -43,10 +43,19 @@ Code = Callable[[Print], object]
 
 
 class Figures:
-    """What the code of a stop printed, by label; a tensor as nested lists of floats."""
+    """What the code of a stop printed, by label; a tensor as nested lists of floats.
 
-    def __init__(self, printed: Sequence[tuple[str, Any]]) -> None:
+    What the transfer printed is apart, in ``transfer``: it may use the same labels.
+    """
+
+    def __init__(self, printed: Sequence[tuple[str, Any]], transfer: Figures | None = None) -> None:
         self.printed = tuple(printed)
+        self._transfer = transfer
+
+    @property
+    def transfer(self) -> Figures:
+        """What the code of the transfer printed."""
+        return self._transfer if self._transfer is not None else Figures(())
 
     def every(self, label: str) -> list[Any]:
         """All that was printed behind ``label``, in order.

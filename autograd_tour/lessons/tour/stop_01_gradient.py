@@ -78,7 +78,7 @@ def lines(f: Figures) -> Sequence[Series]:
 def tell(f: Figures) -> Teaching:
     """Everything said, with the numbers of the run."""
     nudge, grad = f["slope seen by a nudge"], f["w.grad"]
-    far = f["difference on both sides"]
+    far = f.transfer["difference on both sides"]
     return Teaching(
         predict=(
             choose(
@@ -130,7 +130,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "cube",
             f"x is 2. A difference on both sides, with h = 0.1, gives {number(far)} for x³. What is `x.grad`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "3x² = 12. On what is no parabola a difference on both sides errs as well.",
             (
                 (far, "You took the difference for the slope; it is only near it.", 1),

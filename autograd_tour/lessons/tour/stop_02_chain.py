@@ -76,7 +76,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "p",
             "p = 2, r = 3, s = 5; g = (p · r) · s. What is `p.grad`?",
-            f["p.grad"],
+            f.transfer["p.grad"],
             "The outer product hands s = 5 to p · r, the inner one multiplies that by r = 3.",
             (
                 (3.0, "You stopped at the inner product; what comes from above, 5, multiplies it.", 2),

@@ -69,7 +69,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "cube",
             "x is 2 and y = x * x * x. What is `x.grad`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "Three uses, and each brings the product of the other two: 4 + 4 + 4.",
             (
                 (4.0, "That is what one use brings; there are three.", 3),

@@ -92,7 +92,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "factor",
             "s is 2 and x is [1, 4, 7]; y = (s * x).sum(). What is `s.grad`?",
-            f["s.grad"],
+            f.transfer["s.grad"],
             "Each product brings its x: 1 + 4 + 7.",
             (
                 (4.0, "That is the mean of the three, or the middle one; they are added.", 4),

@@ -107,7 +107,7 @@ def tell(f: Figures) -> Teaching:
             "retained",
             "a is 2, c = a * 3, d = c * c, and `c.retain_grad()` was called. What is `c.grad` after "
             "`d.backward()`?",
-            f["c.grad"],
+            f.transfer["c.grad"],
             "c is 6 and used twice: 6 + 6.",
             (
                 (None, "It was asked to keep its gradient before backward ran.", 5),

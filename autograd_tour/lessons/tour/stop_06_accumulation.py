@@ -107,7 +107,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "two-losses",
             "x is 2. `(3 * x).backward()` runs, then `(x * x).backward()`. What is `x.grad`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "The first call brings 3, the second 2 + 2: they add up.",
             (
                 (4.0, "You assumed that the second call overwrites the first.", 6),

@@ -92,7 +92,7 @@ def tell(f: Figures) -> Teaching:
         "to the leaves, and are made anew each time.",
         explanation=(
             f"Along first inputs the way is {' → '.join(nodes)}; the loss is {number(f['loss'], 8)}. "
-            "AccumulateGrad is the end of each way: it adds to the `.grad` of one leaf.",
+            "AccumulateGrad is the end of each way to a leaf: it adds to the `.grad` of that one.",
             "A node keeps what its backward will need of this forward (stop 10). So a loop, an `if` or another "
             "batch simply makes another graph: Python decides, and autograd records what ran.",
         ),
@@ -100,7 +100,7 @@ def tell(f: Figures) -> Teaching:
             "branch",
             "`y = x * x if x > 0 else 3 * x`. The loop runs with x = 2 first, then with a new x = −2. "
             "What is `x.grad` for x = −2?",
-            f["x = -2.0, x.grad"],
+            f.transfer["x = -2.0, x.grad"],
             "For −2 the other branch ran, and 3 * x is what was recorded.",
             (
                 (-4.0, "You used the graph of x * x; that branch did not run for −2.", 7),

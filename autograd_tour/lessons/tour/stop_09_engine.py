@@ -100,7 +100,7 @@ def tell(f: Figures) -> Teaching:
             "received",
             "x = 2, q = 3 · x = 6, y = q · q + q. A hook tells what the node of q receives when it runs. "
             "Which number is it?",
-            f["q.grad_fn received"],
+            f.transfer["q.grad_fn received"],
             "6 + 6 from q · q and 1 from + q: it waits for all three and runs once.",
             (
                 (1.0, "That is what + q sends; the node waits for the others.", 9),

@@ -75,7 +75,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "decay",
             "p is 2, `.grad` is 0, and SGD has lr 0.1 and weight_decay 0.5. What is p after step()?",
-            f["p"],
+            f.transfer["p"],
             "Weight decay adds 0.5 · 2 to the gradient of 0, and lr takes 0.1 of that.",
             (
                 (2.0, "A gradient of 0 is not None: weight decay still works.", 12),

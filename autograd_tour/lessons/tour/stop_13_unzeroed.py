@@ -151,7 +151,7 @@ def tell(f: Figures) -> Teaching:
             "sum",
             "x is 10 and the slope is 1 everywhere. Three rounds: backward, then `x -= x.grad` under no_grad; nothing is "
             "emptied. What is x?",
-            f["x"],
+            f.transfer["x"],
             "`.grad` is 1, then 2, then 3: 10 − 1 − 2 − 3.",
             (
                 (7.0, "That is with zeroing: 1 in each round.", 6),
@@ -188,7 +188,7 @@ stop = Stop(
         Chart(
             first_lines,
             "The first 60 epochs",
-            "Two losses over 60 epochs on linear axes. Emptied, the loss falls to some 20 and goes on slowly; not "
+            "Two losses over 60 epochs on linear axes. Emptied, the loss falls to some 25 and goes on slowly; not "
             "emptied, it swings, a peak about every four epochs.",
             "epoch",
             "loss on t_un, learning rate 0.01",

@@ -129,13 +129,13 @@ def tell(f: Figures) -> Teaching:
             f"In the usual order params is [{', '.join(number(value, 5) for value in step)}] after one step, and by hand "
             "under no_grad it is the same: plain SGD is that one line.",
             "An optimizer holds the tensors that it was given. A name that is bound anew, as in "
-            "`params = params - …`, stands for another tensor, which is no leaf; the optimizer goes on with the old "
+            "`params = params - …`, stands for another tensor, which is no leaf (or, made under no_grad, one that requires no gradient); the optimizer goes on with the old "
             "one, and what is trained is not what is used.",
         ),
         transfer=predict(
             "twice",
             "x is 1, the slope is 4, and lr is 0.5. backward runs once, then step() twice. What is x?",
-            f["x"],
+            f.transfer["x"],
             "`.grad` stays 4 until somebody empties it, so each step takes 0.5 · 4.",
             (
                 (-1.0, "step() does not empty `.grad`: the second one uses it again.", 6),

@@ -104,8 +104,8 @@ def tell(f: Figures) -> Teaching:
         explain="Why is dividing each loss by the number of pieces not always right?",
         rule="A piece of a batch counts by its share: weight its mean by its size over that of the batch.",
         explanation=(
-            f"Unweighted it is [{_two(plain, 6)}], with halves [{_two(halves, 6)}], with shares [{_two(weighted, 7)}]: "
-            f"that is the gradient of the whole batch, [{_two(f['the whole batch'], 7)}].",
+            f"Unweighted it is [{_two(plain, 6)}], with halves [{_two(halves, 6)}], with shares [{_two(weighted, 6)}]: "
+            f"that is the gradient of the whole batch, [{_two(f['the whole batch'], 6)}].",
             "Between pieces nothing is emptied; after all of them comes one step, and then the zeroing. It is the "
             "gradient of the large batch in the memory of the small one.",
         ),
@@ -113,7 +113,7 @@ def tell(f: Figures) -> Teaching:
             "shares",
             "A piece of three numbers has the mean gradient 4, a piece of one number has 8. What is the gradient of the "
             "mean over all four?",
-            f["all four"],
+            f.transfer["all four"],
             "3/4 of 4 and 1/4 of 8: 3 + 2.",
             (
                 (6.0, "That weights both pieces alike; three numbers count three times as much as one.", 15),

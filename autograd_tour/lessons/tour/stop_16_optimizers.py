@@ -128,7 +128,7 @@ def tell(f: Figures) -> Teaching:
         "for each.",
         explanation=(
             f"Of all {len(able) + len(unable)} optimizers of torch.optim, each as it is set by itself but for lr=0.01, these "
-            f"run: {ends}. {', '.join(unable)} refuse this loop, since they want a closure, or gradients or parameters "
+            f"run: {ends} (averages over the last 500 epochs where one jumps back and forth). {', '.join(unable)} refuse this loop, since they want a closure, or gradients or parameters "
             "of another kind.",
             "On the raw readings the valley is so narrow that SGD needs an lr a hundred times smaller, and then hardly "
             "moves along it: scaling the input by 0.1 changes the surface, and with it what lr is right.",
@@ -136,7 +136,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "first-step",
             "x is 5 and its gradient is 200. Adam with lr=0.1 takes its first step. What is x?",
-            f["Adam"],
+            f.transfer["Adam"],
             "5 − 0.1: the first step of Adam is lr in size, against the sign of the gradient.",
             (
                 (-15.0, "That is SGD: 5 − 0.1 · 200. Adam divides by the size of the gradient.", 16),

@@ -119,7 +119,7 @@ def tell(f: Figures) -> Teaching:
             "mean",
             "The gradients of four single readings are 1, 3, 5 and 11. What is that of the mean loss over all four, and "
             "so what a reading drawn evenly gives on average?",
-            f["s.grad"],
+            f.transfer["s.grad"],
             "Their mean: 20 / 4.",
             (
                 (20.0, "That is their sum; the loss is a mean.", 15),

@@ -84,7 +84,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "square",
             "x is 4, y = x * x, and `z = y.detach() + x`. What is `x.grad` after `z.backward()`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "Nothing goes back through y; the x that is added brings 1.",
             (
                 (9.0, "That is without the cut: 8 through y, and 1.", 18),

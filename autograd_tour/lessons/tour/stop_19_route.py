@@ -94,7 +94,7 @@ def tell(f: Figures) -> Teaching:
             "embedding",
             "An embedding of three rows is asked for the words [2, 0, 2], and all that comes out is summed. What is the "
             "gradient of each number in row 2?",
-            f["weight.grad[2, 0]"],
+            f.transfer["weight.grad[2, 0]"],
             "Row 2 was read twice, and each reading brings 1.",
             (
                 (1.0, "It was read twice: the two gradients add up.", 3),

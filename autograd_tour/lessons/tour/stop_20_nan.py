@@ -97,7 +97,7 @@ def tell(f: Figures) -> Teaching:
         transfer=predict(
             "floor",
             "x is 0, and `y = x.clamp(min=0.25).sqrt()`. What is `x.grad`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "The root sees 0.25, with slope 1; clamp sends nothing below its floor: 0 · 1 = 0.",
             (
                 ("nan", "The slope of the root is finite here: it never sees the 0.", 20),

@@ -106,7 +106,7 @@ def tell(f: Figures) -> Teaching:
             "second",
             "x is 1. `first` is the gradient of x⁴, made with create_graph=True, and then `first.backward()` runs. What "
             "is `x.grad`?",
-            f["x.grad"],
+            f.transfer["x.grad"],
             "The slope of x⁴ is 4x³, and the slope of that is 12x².",
             (
                 (4.0, "That is first itself; backward went through it once more.", 21),

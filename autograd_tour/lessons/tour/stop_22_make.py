@@ -237,7 +237,7 @@ def tell(f: Figures) -> Teaching:
             "visits",
             "`x = x + x` runs ten times, then the short backward, which walks each way to its end. How often does it come "
             "to the leaf?",
-            float(f["visits"]),
+            float(f.transfer["visits"]),
             "Each sum doubles the number of ways: 2 · 2 · … · 2, ten times.",
             (
                 (

@@ -72,11 +72,11 @@ def _recalled(number: int) -> Recall:
 def figures_of(stop: Stop) -> Figures:
     """All that the code of ``stop`` printed."""
     printed = list(listing(stop.hook)[1])
-    for snippet in (*stop.more, stop.transfer, *stop.measured):
+    for snippet in (*stop.more, *stop.measured):
         printed += listing(snippet)[1]
     for failing in stop.errors:
         printed += caught(failing)[1]
-    return Figures(printed)
+    return Figures(printed, Figures(listing(stop.transfer)[1]))
 
 
 @cache
