@@ -123,7 +123,7 @@ def tell(f: Figures) -> Teaching:
         explanation=(
             f"The loss is a parabola in w, and it bends: the stretch from 1 to 1.01 is steeper on average "
             f"({number(nudge)}) than at its beginning ({number(grad)}).",
-            "A difference on both sides of w is exact on a parabola but for rounding, and rounding is not "
+            "A difference on both sides of w is exact on lines and parabolas but for rounding, and rounding is not "
             f"small: in float32 with h = 1e-5 it gives {number(f['b, torch.float32, h = 1e-05'], 4)} for b, where "
             f"`b.grad` is {number(f['b.grad'])}. Backward needs no h, so it has neither error.",
         ),
@@ -131,7 +131,7 @@ def tell(f: Figures) -> Teaching:
             "cube",
             f"x is 2. A difference on both sides, with h = 0.1, gives {number(far)} for x³. What is `x.grad`?",
             f.transfer["x.grad"],
-            "3x² = 12. On what is no parabola a difference on both sides errs as well.",
+            "3x² = 12. A difference on both sides is exact on lines and parabolas only.",
             (
                 (far, "You took the difference for the slope; it is only near it.", 1),
                 (8.0, "That is the value of x³, not its slope.", 1),

@@ -117,7 +117,7 @@ def tell(f: Figures) -> Teaching:
         ),
         recall=choose(
             "none",
-            "`hidden.grad` is None after backward, and hidden is the result of an operation. What does that say?",
+            "hidden is the result of an operation on the way to the loss. After backward `hidden.grad` is None. What does that say?",
             "that its gradient was not kept",
             "Tensors in between hand their gradient on and keep none unless they are asked to.",
             (

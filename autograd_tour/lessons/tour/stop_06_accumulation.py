@@ -81,7 +81,7 @@ def tell(f: Figures) -> Teaching:
                 "values",
                 "Backward is called four times in that loop. What happens to w and b themselves?",
                 "nothing: they stay 1 and 0",
-                "backward changes `.grad` and nothing else. A step is another line, and this loop has none.",
+                "backward changes `.grad` and no value. A step is another line, and this loop has none.",
                 (
                     (
                         "each call moves them a little downhill",

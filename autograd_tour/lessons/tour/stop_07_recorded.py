@@ -88,7 +88,7 @@ def tell(f: Figures) -> Teaching:
             ),
         ),
         explain="Why is the graph recorded anew in each forward, though the lines are the same?",
-        rule="Forward records a node for each operation on what requires a gradient; they lead from the loss back "
+        rule="Forward records a node for each differentiable operation on what requires a gradient; they lead from the loss back "
         "to the leaves, and are made anew each time.",
         explanation=(
             f"Along first inputs the way is {' → '.join(nodes)}; the loss is {number(f['loss'], 8)}. "

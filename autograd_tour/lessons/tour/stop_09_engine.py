@@ -88,7 +88,7 @@ def tell(f: Figures) -> Teaching:
             ),
         ),
         explain="Why must a node wait until all of its gradient has arrived?",
-        rule="A node runs once, when all of its gradient has arrived; which of the ready ones goes first is not "
+        rule="In one backward a node runs once, when all of its gradient has arrived; which of the ready ones goes first is not "
         "promised.",
         explanation=(
             "The picture has the order that was recorded here: a number on each gradient is the step in which "

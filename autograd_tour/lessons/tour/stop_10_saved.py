@@ -117,7 +117,7 @@ def tell(f: Figures) -> Teaching:
             ),
         ),
         explain="What would it cost to keep everything that was saved after backward?",
-        rule="A node saves what its backward will need of this forward and nothing else; the first backward frees it unless it is told to retain the graph.",
+        rule="A node saves what its backward will need of this forward; the first backward frees it unless it is told to retain the graph.",
         explanation=(
             "The product keeps t_u and not w, because t_u needs no gradient. The square keeps its input, all "
             "eleven numbers. The mean keeps only sizes.",

@@ -72,8 +72,8 @@ def tell(f: Figures) -> Teaching:
             ),
         ),
         explain="Why is detach more than a way to save memory?",
-        rule="What is cut off is a constant to backward: nothing goes back through it, and the gradient of all before it "
-        "changes.",
+        rule="What is cut off is a constant to backward: nothing goes back through it, and all before it "
+        "lacks that part of its gradient.",
         explanation=(
             "`detach()` and `.data` give the same numbers without a way back, results under no_grad have none, and "
             "`item()` and `tolist()` give plain Python numbers. NumPy arrays have none either: `numpy()` refuses a "

@@ -106,7 +106,7 @@ def tell(f: Figures) -> Teaching:
             "unread",
             "A row of an embedding was not read in this batch. What is in its place in `weight.grad`?",
             "zeros",
-            "`.grad` has the shape of weight; what was not picked gets zeros.",
+            "`.grad` has the shape of weight; what was not picked gets zeros. (With sparse=True only the rows that were read are in it.)",
             (
                 ("None", "None is for a whole tensor: here some rows did get a gradient.", 5),
                 ("the mean of the other rows", "Nothing leads there: it could not move the loss.", 19),
