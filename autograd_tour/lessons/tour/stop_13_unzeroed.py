@@ -97,7 +97,7 @@ def tell(f: Figures) -> Teaching:
         predict=(
             choose(
                 "swings",
-                "A training loop never empties `.grad`. What does its loss do over 5,000 epochs?",
+                "This loop never empties `.grad`. What does its loss do over 5,000 epochs?",
                 "it swings up and down, always at the same pace",
                 f"From peak to peak it takes {number(early, 2)} epochs at the beginning and {number(late, 2)} at the "
                 "end. The sum of all gradients drives past the bottom of the valley and must be driven back.",
@@ -140,7 +140,7 @@ def tell(f: Figures) -> Teaching:
         ),
         explain="Why is a loop without zeroing not just one with a larger learning rate?",
         rule="Without zeroing each step uses the sum of all gradients so far: momentum without friction, which swings "
-        "and never settles.",
+        "in its valley and does not settle.",
         explanation=(
             f"The first losses are {', '.join(number(round(loss, 1)) for loss in losses[:6])}; after 5,000 epochs it is "
             f"{number(losses[-1], 3)}, where the loop that empties is at {number(emptied[-1], 4)}.",
