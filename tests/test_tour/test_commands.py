@@ -6,7 +6,7 @@ import json
 import os
 import pty
 import select
-import signal
+import subprocess
 import sys
 import time
 
@@ -130,16 +130,18 @@ def test_the_stops_are_listed(tmp_path):
 
 def terminal(words, answers, cwd):
     """What the command says on a terminal on which ``answers`` are typed, one at each prompt, then Enter."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        os.execvpe(sys.executable, [sys.executable, "-m", "autograd_tour", *words], os.environ | {"CI": "1"})
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "autograd_tour", *words]
+    process = subprocess.Popen(
+        command, cwd=cwd, env=os.environ | {"CI": "1"}, stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
     text, waiting, end = b"", list(answers), time.monotonic() + 120
     while time.monotonic() < end:
         if select.select([master], [], [], 0.2)[0]:
             try:
                 chunk = os.read(master, 4096)
-            except OSError:
+            except OSError:  # the other side is closed
                 break
             if not chunk:
                 break
@@ -150,10 +152,9 @@ def terminal(words, answers, cwd):
             )  # Enter alone shows the answer
             text += b"\n"
     else:
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+        process.kill()
     os.close(master)
-    return text.decode(), os.waitstatus_to_exitcode(status)
+    return text.decode(), process.wait(30)
 
 
 def test_on_a_terminal_a_stop_asks_before_it_tells(tmp_path):

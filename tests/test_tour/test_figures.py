@@ -16,6 +16,8 @@ from autograd_tour.lessons.tour.stop_13_unzeroed import pace
 from autograd_tour.lessons.tour.stop_22_make import drawn, torchs, with_gaps, without_gaps
 from autograd_tour.lessons.tour.telling import figures_of
 
+pytestmark = pytest.mark.xdist_group("tour")
+
 NEAR = 1e-5
 STOPS = {stop.number: stop for stop in stops()}
 # float32 keeps seven digits, and a difference of losses loses most of them: these are as many as it has.
@@ -27,7 +29,6 @@ FIGURES = [
     (1, "w, torch.float32, h = 0.01", 0, 4517.285),
     (1, "b, torch.float32, h = 0.01", 0, 82.611),
     (1, "b, torch.float32, h = 1e-05", 0, 97.65625),
-    (1, "difference on both sides", 0, 12.01),
     *((2, f"{name}.grad", 0, value) for name, value in {"x": -4, "y": -4, "z": 3, "q": -4, "f": 1}.items()),
     (2, "q, f", 0, -12),
     (3, "x.grad", 0, 7),
@@ -78,6 +79,21 @@ def test_a_figure_is_what_it_is_known_to_be(number, label, place, value):
 @pytest.mark.parametrize(("number", "label", "values"), LISTS)
 def test_several_numbers_are_what_they_are_known_to_be(number, label, values):
     assert figure(number, label) == pytest.approx(values, rel=NEAR)
+
+
+@pytest.mark.parametrize(
+    ("number", "label", "value"),
+    [
+        (1, "difference on both sides", 12.01), (1, "x.grad", 12), (2, "p.grad", 15), (3, "x.grad", 12),
+        (4, "s.grad", 12), (5, "c.grad", 12), (6, "x.grad", 7), (7, "x = -2.0, x.grad", 3), (8, "UnbindBackward0", 2),
+        (9, "q.grad_fn received", 13), (12, "p", 1.9), (13, "x", 4), (14, "x", -3), (15, "all four", 5),
+        (16, "Adam", 4.9), (17, "s.grad", 5), (18, "x.grad", 1), (19, "weight.grad[2, 0]", 2), (20, "x.grad", 0),
+        (21, "x.grad", 12), (22, "visits", 1024),
+    ],
+)  # fmt: skip
+def test_the_transfer_prints_what_is_worked_out_by_hand(number, label, value):
+    figures = listing(STOPS[number].transfer)[1]
+    assert dict(figures)[label] == pytest.approx(value, rel=NEAR)
 
 
 def test_the_nudges_come_near_the_gradient_only_as_far_as_they_do():

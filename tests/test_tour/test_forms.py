@@ -23,6 +23,8 @@ from autograd_tour.lessons.tour import chosen, stops
 from autograd_tour.lessons.tour.telling import told_tour
 from tests.paper import texts
 
+pytestmark = pytest.mark.xdist_group("tour")
+
 FEW = ("2", "5", "6", "22")
 LARGEST = 250_000
 """Bytes of a stop's page."""
@@ -34,14 +36,20 @@ def few():
 
 
 @pytest.fixture(scope="module")
+def again():
+    """The same stops once more."""
+    return told_tour(chosen(FEW))
+
+
+@pytest.fixture(scope="module")
 def whole():
     return told_tour(stops())
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_has_every_stop_and_the_same_bytes_each_time(few, form):
+def test_a_form_has_every_stop_and_the_same_bytes_each_time(few, again, form):
     files = tour_files(few, (form,), "auto")
-    assert files == tour_files(told_tour(chosen(FEW)), (form,), "auto")
+    assert files == tour_files(again, (form,), "auto")
     text = {name: content for name, content in files.items() if isinstance(content, str)}
     for stop in few.stops:
         title = stop.title.replace("`", "")

@@ -18,6 +18,8 @@ from autograd_tour.lessons.tour.running import Printer, body, caught, listing
 from autograd_tour.lessons.tour.telling import figures_of, taught
 from autograd_tour.questions import judge, read_number
 
+pytestmark = pytest.mark.xdist_group("tour")
+
 STOPS = stops()
 LONG = {13, 16, 17}
 """Stops that train for thousands of epochs."""
