@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from autograd_tour.drawing.beside import Beside, beside, line
 from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
 from autograd_tour.drawing.engine import lay_out
@@ -15,12 +16,12 @@ from autograd_tour.drawing.large import (
     CROWDED,
     LARGE,
     Pair,
-    beside,
     direct,
     labels,
     pairs_dot,
     pairs_of,
     routed,
+    side_by_side,
 )
 from autograd_tour.drawing.sizes import ARROW, card_height, card_width
 from autograd_tour.errors import EngineError
@@ -84,8 +85,10 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     pairs = pairs_of(scene) if large else None
     sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
     short = routed(pairs, len(sizes)) if pairs is not None else []
+    hugged = beside(scene) if pairs is None else Beside({}, frozenset())
+    dot = layout_dot(scene, hugged) if pairs is None else pairs_dot(scene, short, sizes)
     with doing("layout"):
-        raw = lay_out(layout_dot(scene) if pairs is None else pairs_dot(scene, short, sizes), engine, timeout)
+        raw = lay_out(dot, engine, timeout)
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
         _, _, width, height = (float(part) for part in answer.bb.split(","))
@@ -112,6 +115,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
             if edge.id.startswith("l") and edge.pos:
                 i = int(edge.id[1:])
                 courses[i] = _course(edge, height, scene.links[i].reverse)
+        _unpack(scene, hugged, centres, sizes, courses)
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
@@ -119,6 +123,27 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     return Layout(
         width, height, tuple(centres), sizes, _cleared(scene, centres, sizes, courses, (width, height))
     )
+
+
+def _unpack(
+    scene: Scene,
+    hugged: Beside,
+    centres: list[Point],
+    sizes: Sequence[Point],
+    courses: list[Course | None],
+) -> None:
+    """Put cards and constants where they stand in the boxes that the engine placed, and join them."""
+    for card, box in hugged.boxes.items():
+        left, top = (centres[card][k] - box.size[k] / 2 for k in (0, 1))
+        width, height = sizes[card]
+        centres[card] = (left + box.corner[0] + width / 2, top + box.corner[1] + height / 2)
+        for constant, (x, y) in zip(box.constants, box.centres, strict=True):
+            centres[constant] = (left + x, top + y)
+    places = {card.id: i for i, card in enumerate(scene.cards)}
+    for i in hugged.links:
+        constant, card = places[scene.links[i].src], places[scene.links[i].dst]
+        points = line(centres[constant], sizes[constant], centres[card], sizes[card], scene.direction)
+        courses[i] = Course(points, (points[-1][0] + ARROW, points[-1][1]), None)
 
 
 def _cleared(
@@ -150,11 +175,11 @@ def _side_by_side(
 ) -> tuple[Course | None, ...]:
     """A course for every link, from one line for each pair of cards; ``places`` are those of labels."""
     courses: list[Course | None] = [None] * len(scene.links)
-    for members, line in zip(pairs.values(), lines, strict=True):
+    for members, way in zip(pairs.values(), lines, strict=True):
         for index, i in enumerate(members):
-            if not line:
+            if not way:
                 continue
-            points = beside(line, index, len(members), scene.direction)
+            points = side_by_side(way, index, len(members), scene.direction)
             if scene.links[i].reverse:
                 points = points[::-1]
             (x, y), tip = points[-2], points[-1]
