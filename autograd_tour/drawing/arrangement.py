@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.drawing.large import pairs_of
-from autograd_tour.drawing.layout import Layout, Point, place
+from autograd_tour.drawing.layout import Layout, Point, finished, rough
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, SCREEN, Room, reached
@@ -85,16 +85,22 @@ def _arranged(
     scene: Scene, turn: Turn, room: Room | None, engine: str | None, timeout: float, *, whole: bool = False
 ) -> Arrangement:
     if room is None or room.endless:
-        return _Engine(turn, engine, timeout, SCREEN).turned(scene)
+        return _finished(_Engine(turn, engine, timeout, SCREEN).turned(scene))
     if whole or len(scene.cards) > MOST:
-        return _Engine(turn, engine, timeout, room).turned(scene)
+        return _finished(_Engine(turn, engine, timeout, room).turned(scene))
     key = (turn, room, engine, timeout)
     for recent, its_key, arrangement in _recent:
         if recent is scene and its_key == key:
             return arrangement
-    arrangement = _Engine(turn, engine, timeout, room).fitting(scene)
+    arrangement = _finished(_Engine(turn, engine, timeout, room).fitting(scene))
     _recent.append((scene, key, arrangement))
     return arrangement
+
+
+def _finished(arrangement: Arrangement) -> Arrangement:
+    """With lines and labels clear of each other: what was only laid out to find out its size is not finished."""
+    layout = finished(arrangement.scene, arrangement.layout)
+    return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 
 
 _recent: deque[tuple[Scene, tuple[object, ...], Arrangement]] = deque(maxlen=4)
@@ -106,7 +112,7 @@ class _Engine:
 
     def __init__(self, turn: Turn, engine: str | None, timeout: float, room: Room) -> None:
         self.turn, self.room = turn, room
-        self.placed = partial(place, engine=engine, timeout=timeout)
+        self.placed = partial(rough, engine=engine, timeout=timeout)
 
     def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
         ready = fitted(replace(scene, direction=direction))

@@ -94,11 +94,16 @@ def _boxes(card: Card, direction: str, box: Box | None) -> str:
     rows = [
         (left, f'<TD FIXEDSIZE="TRUE" WIDTH="{left:.0f}" HEIGHT="{height}"></TD>'),
         (0.0, cell),
-        (whole - left - width, f'<TD FIXEDSIZE="TRUE" WIDTH="{whole - left - width:.0f}" HEIGHT="{height}"></TD>'),
+        (
+            whole - left - width,
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{whole - left - width:.0f}" HEIGHT="{height}"></TD>',
+        ),
     ]
     row = "".join(text for room, text in rows if room or text is cell)
     above, below = (
-        f'<TR><TD COLSPAN="3" FIXEDSIZE="TRUE" WIDTH="{whole:.0f}" HEIGHT="{room:.0f}"></TD></TR>' if room else ""
+        f'<TR><TD COLSPAN="3" FIXEDSIZE="TRUE" WIDTH="{whole:.0f}" HEIGHT="{room:.0f}"></TD></TR>'
+        if room
+        else ""
         for room in (top, tall - top - height)
     )
     return f"{_TABLE}{above}<TR>{row}</TR>{below}</TABLE>>"

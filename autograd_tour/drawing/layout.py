@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from autograd_tour.drawing.apart import Places, apart
 from autograd_tour.drawing.beside import Beside, beside, line
 from autograd_tour.drawing.clearing import clear_of_links
 from autograd_tour.drawing.dot import layout_dot
@@ -23,12 +24,15 @@ from autograd_tour.drawing.large import (
     routed,
     side_by_side,
 )
-from autograd_tour.drawing.sizes import ARROW, card_height, card_width
+from autograd_tour.drawing.sizes import ARROW, card_height, card_width, label_width
 from autograd_tour.errors import EngineError
 from autograd_tour.progress import doing
-from autograd_tour.views.picture import Scene
+from autograd_tour.views.picture import Label, Scene
 
-__all__ = ["Course", "Layout", "Point", "place"]
+__all__ = ["Course", "Layout", "Point", "finished", "place", "rough"]
+
+LABEL = 18.0
+"""Height of a label, px."""
 
 Point = tuple[float, float]
 
@@ -74,6 +78,30 @@ class _Answer(msgspec.Struct):
 
 
 def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Layout:
+    """The places of all cards and links, with lines apart and labels clear of them.
+
+    Raises:
+        EngineError: see :func:`rough`.
+    """
+    return finished(scene, rough(scene, engine, timeout))
+
+
+def finished(scene: Scene, layout: Layout) -> Layout:
+    """The layout with lines moved apart that run together, and every label near its own link and clear of others.
+
+    In a large one all stays where it is.
+    """
+    if _is_large(scene) or not scene.cards:
+        return layout
+    layout = _parted(scene, layout)
+    return replace(layout, courses=_cleared(scene, layout))
+
+
+def _is_large(scene: Scene) -> bool:
+    return len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
+
+
+def rough(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Layout:
     """Ask a layout engine for the places of all cards and links.
 
     Raises:
@@ -81,8 +109,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     """
     if not scene.cards:
         return Layout(0.0, 0.0, (), (), ())
-    large = len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
-    pairs = pairs_of(scene) if large else None
+    pairs = pairs_of(scene) if _is_large(scene) else None
     sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
     short = routed(pairs, len(sizes)) if pairs is not None else []
     hugged = beside(scene) if pairs is None else Beside({}, frozenset())
@@ -120,9 +147,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
-    return Layout(
-        width, height, tuple(centres), sizes, _cleared(scene, centres, sizes, courses, (width, height))
-    )
+    return Layout(width, height, tuple(centres), sizes, tuple(courses))
 
 
 def _unpack(
@@ -146,23 +171,49 @@ def _unpack(
         courses[i] = Course(points, (points[-1][0] + ARROW, points[-1][1]), None)
 
 
-def _cleared(
-    scene: Scene,
-    centres: list[Point],
-    sizes: Sequence[Point],
-    courses: list[Course | None],
-    size: Point,
-) -> tuple[Course | None, ...]:
+def _parted(scene: Scene, layout: Layout) -> Layout:
+    """Move lines apart that run together without a common port."""
+    drawn = [(i, course) for i, course in enumerate(layout.courses) if course and len(course.points) > 3]
+    links = [scene.links[i] for i, _ in drawn]
+    before = Places(
+        layout.centres,
+        tuple(_with_head(course) for _, course in drawn),
+        tuple(course.label for _, course in drawn),
+        (layout.width, layout.height),
+    )
+    after = apart(
+        before,
+        layout.sizes,
+        [frozenset({(link.src, link.ports[0]), (link.dst, link.ports[1])}) for link in links],
+        [(label_width(link.label), LABEL) for link in links],
+        down=scene.direction == "TB",
+    )
+    if after is before:
+        return layout
+    courses = list(layout.courses)
+    for (i, _), line, label in zip(drawn, after.lines, after.labels, strict=True):
+        courses[i] = Course(line[:-3], line[-1], label)
+    return Layout(*after.size, after.centres, layout.sizes, tuple(courses))
+
+
+def _with_head(course: Course) -> tuple[Point, ...]:
+    """The course up to the tip of its arrow."""
+    (x, y), (u, v) = course.points[-1], course.tip or course.points[-1]
+    return (*course.points, ((2 * x + u) / 3, (2 * y + v) / 3), ((x + 2 * u) / 3, (y + 2 * v) / 3), (u, v))
+
+
+def _cleared(scene: Scene, layout: Layout) -> tuple[Course | None, ...]:
     """The courses with every label near its own link and clear of the others."""
+    courses = layout.courses
     places = clear_of_links(
         [link.label for link in scene.links],
         [course.points if course else () for course in courses],
         [course.label if course else None for course in courses],
         [
             (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            for (width, height), (x, y) in zip(sizes, centres, strict=True)
+            for (width, height), (x, y) in zip(layout.sizes, layout.centres, strict=True)
         ],
-        size,
+        (layout.width, layout.height),
     )
     return tuple(
         replace(course, label=centre) if course else None

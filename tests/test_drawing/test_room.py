@@ -73,7 +73,7 @@ def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     real = arrangement.place
     monkeypatch.setattr(
         arrangement,
-        "place",
+        "rough",
         lambda scene, **words: directions.append(scene.direction) or real(scene, **words),
     )
     arrange(chain(30))
