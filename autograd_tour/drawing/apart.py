@@ -42,7 +42,7 @@ def apart(
     for time in range(TIMES + 1):
         cards = _rectangles(places.centres, sizes)
         texts = _rectangles(*zip(*((at, size) for at, size in zip(places.labels, labels, strict=True) if at)))
-        moved, stuck = parted(places.lines, ports, cards, texts)
+        moved, stuck = parted(places.lines, ports, cards, texts, lenient=time == TIMES)
         if moved:
             lines = tuple(moved.get(i, line) for i, line in enumerate(places.lines))
             places = Places(places.centres, lines, places.labels, places.size)

@@ -192,8 +192,19 @@ def _parted(scene: Scene, layout: Layout) -> Layout:
         return layout
     courses = list(layout.courses)
     for (i, _), line, label in zip(drawn, after.lines, after.labels, strict=True):
-        courses[i] = Course(line[:-3], line[-1], label)
+        courses[i] = _course_of(line, label)
     return Layout(*after.size, after.centres, layout.sizes, tuple(courses))
+
+
+def _course_of(line: Sequence[Point], label: Point | None) -> Course:
+    """A course from a line up to the tip of its arrow: the head has its own length, the line what is left."""
+    (x, y), tip = line[-4], line[-1]
+    length = math.hypot(tip[0] - x, tip[1] - y)
+    if length <= ARROW:
+        return Course(tuple(line[:-3]), tip, label)
+    (u, v) = (tip[0] + (x - tip[0]) * ARROW / length, tip[1] + (y - tip[1]) * ARROW / length)
+    straight = ((2 * x + u) / 3, (2 * y + v) / 3), ((x + 2 * u) / 3, (y + 2 * v) / 3), (u, v)
+    return Course((*line[:-3], *straight), tip, label)
 
 
 def _with_head(course: Course) -> tuple[Point, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from autograd_tour.drawing.near import Line, Point, Ports, Rectangle, Traffic
 from autograd_tour.drawing.sizes import ARROW
@@ -22,62 +23,58 @@ LEVEL = 7.0
 """Between the places tried for what runs across, px."""
 LEVELS = 5
 """Places tried near either end of a line."""
-SHIFTS = (0.0, 8.0, -8.0, 20.0, -20.0)
+SHIFTS = (0.0, 10.0, -10.0, 30.0, -30.0, 60.0, -60.0)
 """How far from its middle a line may go down, px."""
-ROUNDS = 1
-
 
 def parted(
-    lines: Sequence[Line], ports: Sequence[Ports], cards: Sequence[Rectangle], labels: Sequence[Rectangle]
+    lines: Sequence[Line],
+    ports: Sequence[Ports],
+    cards: Sequence[Rectangle],
+    labels: Sequence[Rectangle],
+    *,
+    lenient: bool,
 ) -> tuple[dict[int, Line], dict[int, float]]:
     """New ways for lines that run together without a common port, and those for which there is none.
 
-    ``lines`` are Bézier points up to the tip of the arrow, whose head is their last piece. New ways avoid ``labels`` where they can. What is
-    still not clear of others is told with the height at which it is not.
+    ``lines`` are Bézier points up to the tip of the arrow, whose head is their last piece. New ways avoid
+    ``labels``, where they can if this is ``lenient``. What is still not clear of others is told with the
+    height at which it is not.
     """
     traffic = Traffic(lines, ports)
     pending = traffic.together()
     moved: dict[int, Line] = {}
-    for _ in range(ROUNDS if pending else 0):
-        for i in sorted(pending, key=lambda i: (-pending[i], i)):
-            least = traffic.of(i)
-            corners = _best(traffic, i, lines[i], cards, labels, least) if least else None
-            if corners is not None:
-                moved[i] = _bent(corners)
-                traffic.move(i, moved[i])
-        pending = {i: length for i in pending if (length := traffic.of(i))}
-    return moved, {i: traffic.height(i) for i in pending}
+    for i in sorted(pending, key=lambda i: (-pending[i], i)):
+        least = traffic.of(i)
+        corners = _best(traffic, i, lines[i], (*cards, *labels), least) if least else None
+        if corners is None and least and lenient:
+            corners = _best(traffic, i, lines[i], cards, least)
+        if corners is not None:
+            moved[i] = _bent(corners)
+            traffic.move(i, moved[i])
+    return moved, {i: traffic.height(i) for i in pending if traffic.of(i)}
 
 
 def _best(
-    traffic: Traffic,
-    own: int,
-    line: Line,
-    cards: Sequence[Rectangle],
-    labels: Sequence[Rectangle],
-    least: int,
+    traffic: Traffic, own: int, line: Line, obstacles: Sequence[Rectangle], least: int
 ) -> tuple[Point, ...] | None:
-    """The first way that is clear of all, or else of all lines, or the best that is better than ``least``."""
+    """The first way that is clear of all lines, or else the best that is better than ``least``."""
     best: tuple[Point, ...] | None = None
     costs: dict[tuple[Point, Point], int] = {}  # many ways have pieces in common
-    around = _around(line)
-    cards, labels = _within(around, cards), _within(around, labels)
+    near = _within(_around(line), obstacles)
     for corners in _ways(line):
-        if _hits(corners, cards):
+        if _hits(corners, near):
             continue
         together = 0
-        for piece in sorted(zip(corners, corners[1:], strict=False), key=_is_down):
+        for piece in sorted(pairwise(corners), key=_is_down):
             if piece not in costs:
                 costs[piece] = traffic.beside(own, *piece)
             together += costs[piece]
             if together >= least:
                 break
-        if together >= least and together:
-            continue
         if together < least:
             least, best = together, corners
-        if not together and not _hits(corners, labels):
-            return corners
+        if not least:
+            break
     return best
 
 
@@ -124,7 +121,7 @@ def _hits(corners: Sequence[Point], boxes: Sequence[Rectangle]) -> bool:
     (x, y), (u, v) = corners[0], corners[-1]
     inset = (CLEAR + 0.5) * (1.0 if v > y else -1.0)
     inner = [(x, y + inset), *corners[1:-1], (u, v - inset)]
-    for (a, b), (c, d) in zip(inner, inner[1:], strict=False):
+    for (a, b), (c, d) in pairwise(inner):
         left, right = (a - CLEAR, c + CLEAR) if a < c else (c - CLEAR, a + CLEAR)
         top, bottom = (b - CLEAR, d + CLEAR) if b < d else (d - CLEAR, b + CLEAR)
         for box in boxes:

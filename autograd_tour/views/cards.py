@@ -189,8 +189,8 @@ class _Artist:
         nameless = origin is not None and origin.kind == "constant" and not origin.name
         size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
         name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
-        if origin is not None and origin.kind == "leaf":
-            name = replace(name, keep_end=True)
+        if origin is not None and origin.kind in ("leaf", "constant") and origin.name:
+            name = replace(name, keep_end=True)  # a path is told apart by its end
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"

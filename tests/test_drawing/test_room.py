@@ -70,7 +70,7 @@ def test_of_two_directions_the_one_with_larger_text_is_taken(scene, words):
 
 def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     directions = []
-    real = arrangement.place
+    real = arrangement.rough
     monkeypatch.setattr(
         arrangement,
         "rough",
