@@ -1,4 +1,4 @@
-"""Room for lines that run together: where there is no way clear of others, what is below moves down a little."""
+"""Room for lines that run together: where no way is clear of others, what is below moves down a little."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def apart(
         return places if after is turned else _turned(after)
     for time in range(TIMES + 1):
         cards = _rectangles(places.centres, sizes)
-        texts = _rectangles(*zip(*((at, size) for at, size in zip(places.labels, labels, strict=True) if at)))
+        texts = _rectangles(
+            [at for at in places.labels if at],
+            [size for at, size in zip(places.labels, labels, strict=True) if at],
+        )
         moved, stuck = parted(places.lines, ports, cards, texts, lenient=time == TIMES)
         if moved:
             lines = tuple(moved.get(i, line) for i, line in enumerate(places.lines))
@@ -85,7 +88,7 @@ def _stretched(places: Places, strips: Mapping[tuple[float, float], float]) -> P
     )
 
 
-def _rectangles(centres: Sequence[Point] = (), sizes: Sequence[Point] = ()) -> list[Rectangle]:
+def _rectangles(centres: Sequence[Point], sizes: Sequence[Point]) -> list[Rectangle]:
     return [
         (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         for (x, y), (width, height) in zip(centres, sizes, strict=True)

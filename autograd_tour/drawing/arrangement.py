@@ -98,7 +98,7 @@ def _arranged(
 
 
 def _finished(arrangement: Arrangement) -> Arrangement:
-    """With lines and labels clear of each other: what was only laid out to find out its size is not finished."""
+    """With lines and labels clear of each other, which what was only laid out for its size needs not be."""
     layout = finished(arrangement.scene, arrangement.layout)
     return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 

@@ -1,4 +1,4 @@
-"""Constants beside the card they go into: the engine gets both as one box, so the flow past them is straight."""
+"""Constants beside the card they go into: one box to the engine, so that the flow past them is straight."""
 
 from __future__ import annotations
 

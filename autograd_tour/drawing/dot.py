@@ -19,7 +19,7 @@ __all__ = ["layout_dot", "readable_dot"]
 STRAIGHT = 60
 """How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
 _AT_MIDDLE = frozenset({"", "f", "g"})
-"""Ports that are at one place in all cards; a row's are where the row is, and cards are aligned without them."""
+"""Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
 LANE = 40
 """Between the forward and the backward line of two cards, one below the other, px."""
 
@@ -44,8 +44,8 @@ _LOOKS = {
 def layout_dot(scene: Scene, hugged: Beside) -> str:
     """DOT in which every card is an empty box of its size with ports: the engine only places them.
 
-    No text of the program gets near the engine, and every engine sees the same sizes. A card and the constants
-    that are ``hugged`` by it are one box.
+    No text of the program gets near the engine, and every engine sees the same sizes. A card and the
+    constants that are ``hugged`` by it are one box.
     """
     parts = [
         "digraph g {\n",
@@ -144,7 +144,7 @@ def _ports(card: Card, direction: str) -> str:
 
 
 def _lanes(width: int, height: int) -> str:
-    """Both ports equally far from the middle in cards of all widths: so both lines between two are straight."""
+    """Both ports equally far from the middle of a card of any width: both lines between two are straight."""
     lane = min(LANE, width // 2)
     rest = width // 2 - lane
     widths = ((rest, ""), (lane, ' PORT="f"'), (lane, ' PORT="g"'), (width - 2 * lane - rest, ""))

@@ -27,7 +27,7 @@ from autograd_tour.drawing.large import (
 from autograd_tour.drawing.sizes import ARROW, card_height, card_width, label_width
 from autograd_tour.errors import EngineError
 from autograd_tour.progress import doing
-from autograd_tour.views.picture import Label, Scene
+from autograd_tour.views.picture import Scene
 
 __all__ = ["Course", "Layout", "Point", "finished", "place", "rough"]
 
@@ -87,7 +87,7 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
 
 
 def finished(scene: Scene, layout: Layout) -> Layout:
-    """The layout with lines moved apart that run together, and every label near its own link and clear of others.
+    """The layout with lines apart that ran together, and every label near its own link and clear of others.
 
     In a large one all stays where it is.
     """
@@ -191,8 +191,8 @@ def _parted(scene: Scene, layout: Layout) -> Layout:
     if after is before:
         return layout
     courses = list(layout.courses)
-    for (i, _), line, label in zip(drawn, after.lines, after.labels, strict=True):
-        courses[i] = _course_of(line, label)
+    for (i, _), way, label in zip(drawn, after.lines, after.labels, strict=True):
+        courses[i] = _course_of(way, label)
     return Layout(*after.size, after.centres, layout.sizes, tuple(courses))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from autograd_tour.views.picture import Link, Scene
 
@@ -56,7 +57,7 @@ def _before(scene: Scene) -> dict[int, dict[int, None]]:
 def on_path(scene: Scene) -> frozenset[tuple[str, str]]:
     """The pairs of cards that follow one another on the main path."""
     path = [scene.cards[i].id for i in main_path(scene)]
-    return frozenset(zip(path, path[1:], strict=False))
+    return frozenset(pairwise(path))
 
 
 def _ends(link: Link) -> tuple[str, str]:

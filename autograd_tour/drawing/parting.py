@@ -23,8 +23,9 @@ LEVEL = 7.0
 """Between the places tried for what runs across, px."""
 LEVELS = 5
 """Places tried near either end of a line."""
-SHIFTS = (0.0, 10.0, -10.0, 30.0, -30.0, 60.0, -60.0)
+SHIFTS = (0.0, 8.0, -8.0, 20.0, -20.0, 40.0, -40.0, 80.0, -80.0, 130.0, -130.0)
 """How far from its middle a line may go down, px."""
+
 
 def parted(
     lines: Sequence[Line],
@@ -98,7 +99,7 @@ def _within(around: Rectangle, boxes: Sequence[Rectangle]) -> list[Rectangle]:
 
 
 def _ways(line: Line) -> Iterator[tuple[Point, ...]]:
-    """Corners of ways from the start of a line to its tip: across at one height, or down somewhere between."""
+    """Corners of ways from the start of a line to its tip: across at one height, or down in between."""
     (x, y), (u, v) = line[0], line[-1]
     sign = 1.0 if v > y else -1.0
     room = abs(v - y) - ARROW
