@@ -1,23 +1,35 @@
-"""Parts where there are no modules: what a loop repeated, chains, and runs of the program's own order."""
+"""Parts where there are no modules: turns of a loop, chains, lines, and runs of the program's own order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
-from autograd_tour.text import friendly_name
-from autograd_tour.views.contract import Title, operations_in
+from autograd_tour.text import one_line
+from autograd_tour.views.contents import contents, lines_of
+from autograd_tour.views.contract import Title
 from autograd_tour.views.quotient import Pair, is_topological
 
-__all__ = ["chains", "in_program_order", "inputs", "repeats", "runs"]
+__all__ = ["chains", "in_program_order", "inputs", "lines", "repeats", "runs"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
 SHORTEST_CHAIN = 4
 FEWEST_REPEATS = 3
 LONGEST_PERIOD = 400
+LONG_LINE = 3
+"""A line of the program that made so many operations is one card."""
+LONGEST_TITLE = 60
+"""Characters of a line that is a title."""
+LONG_RUN = 4
+"""Runs of the program's order have at least so many operations: pairs tell nobody anything."""
+SHORT_TURN = 12
+"""The first and the last turn of a loop of so many operations are shown piece by piece."""
+FEWEST_TURNS = 4
+"""A loop of fewer turns is one card."""
 _OPERATIONS = ("operation", "group")
 
 
@@ -51,27 +63,32 @@ def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
     for start, stop, period in _stretches(signs):
-        name = f"repeat {start}"
-        titles[name] = _repeated(graph, order[start : start + period], (stop - start) // period)
-        parts |= {node.id: name for node in order[start:stop]}
+        begin, turns = _turns(graph, order, start, stop, period)
+        if period > 1 and turns >= FEWEST_TURNS and order[begin].where is not None:
+            stages = (("first turn", 0, 1), (f"… {turns - 2} turns", 1, turns - 1), ("last turn", turns - 1, turns))
+        else:
+            begin, turns = start, (stop - start) // period
+            stages = ((f"{contents(order[start : start + period])} × {turns}", 0, turns),)
+        for title, first, last in stages:
+            if last - first == 1 and period <= SHORT_TURN:
+                continue  # the first and the last turn are seen as they are
+            members = order[begin + first * period : begin + last * period]
+            name = f"repeat {begin} {first}"
+            titles[name] = Title(title, notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
     return parts, titles
 
 
-def _repeated(graph: Graph, unit: Sequence[Node], times: int) -> Title:
-    called = [friendly_name(node.grad_fn) if node.kind == "operation" else node.op for node in unit]
-    name = ", ".join(called) if len(called) <= 3 else f"{sum(map(operations_in, unit))} operations"
-    return Title(f"{name} × {times}", notes=_lines(graph, unit))
+def _turns(graph: Graph, order: Sequence[Node], start: int, stop: int, period: int) -> tuple[int, int]:
+    """Where the first whole turn of a loop begins, and how many there are: at its line highest up."""
 
+    def line(i: int) -> int:
+        where = order[i].where
+        return graph.source[where].line if where is not None else 0
 
-def _lines(graph: Graph, members: Sequence[Node]) -> tuple[str, ...]:
-    """Where in the program: ``lines 4–9 in cell()``, if that is one file."""
-    lines = [graph.source[node.where] for node in members if node.where is not None]
-    if not lines or len({line.file for line in lines}) > 1:
-        return ()
-    first, last = min(line.line for line in lines), max(line.line for line in lines)
-    functions = {line.function for line in lines}
-    within = f" in {functions.pop()}()" if len(functions) == 1 and lines[0].function.isidentifier() else ""
-    return (f"line {first}{within}" if first == last else f"lines {first}–{last}{within}",)
+    begins = [i for i in range(start, start + period) if line(i) < line(i - 1 if i > start else i + period - 1)]
+    begin = min(begins, key=lambda i: (line(i), i), default=start)
+    return begin, (stop - begin) // period
 
 
 def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:
@@ -132,12 +149,27 @@ def chains(graph: Graph, pairs: list[Pair]) -> Parts:
             run.append(nodes[follower])
         if len(run) >= SHORTEST_CHAIN:
             name = f"chain {len(titles)}"
-            same = len({member.grad_fn for member in run}) == 1
-            several = f"chain of {len(run)} operations"
-            text = f"{friendly_name(node.grad_fn)} × {len(run)}" if same else several
-            titles[name] = Title(text, notes=_lines(graph, run))
+            titles[name] = Title(contents(run, chain=True), notes=lines_of(graph, run))
             parts |= {member.id: name for member in run}
     return parts, titles
+
+
+def lines(graph: Graph, pairs: list[Pair]) -> Parts:
+    """What one line of the program did at one time, if that is several operations, by what it made last."""
+    parts: dict[str, str] = {}
+    titles: dict[str, Title] = {}
+    for number, (where, group) in enumerate(groupby(in_program_order(graph, pairs), key=_line)):
+        members = list(group)
+        if where is not None and len(members) >= LONG_LINE and all(m.kind == "operation" for m in members):
+            name = f"line {number}"
+            text = one_line(graph.source[members[0].where or 0].text, LONGEST_TITLE)
+            titles[name] = Title(text or graph.title(members[-1].id), notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
+    return parts, titles
+
+
+def _line(node: Node) -> object:
+    return None if node.where is None else (node.where, node.scope, node.group)
 
 
 def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = False) -> Parts:
@@ -148,26 +180,26 @@ def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = Fals
     order = in_program_order(graph, pairs)
     if everything:
         order = [node for node in graph.nodes if node.kind != "accumulate"]
-    size = max(2, -(-len(order) // count))
+    size = max(LONG_RUN, -(-len(order) // count))
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
     for start in range(0, len(order), size):
         members = order[start : start + size]
         if len(members) > 1:
             name = f"run {start}"
-            total = sum(map(operations_in, members))
-            titles[name] = Title(f"{total} operations", notes=_lines(graph, members))
-            parts |= {member.id: name for member in members}
+            where = lines_of(graph, members)
+            titles[name] = Title(where[0] if where else contents(members))
+            parts |= {node.id: name for node in members}
     return parts, titles
 
 
-def inputs(graph: Graph, pairs: list[Pair], *, alike: bool) -> Parts:
+def inputs(graph: Graph, pairs: list[Pair], *, alike: bool = True, fewest: int = SHORTEST_CHAIN) -> Parts:
     """Leaves, and constants, as one part each; with ``alike`` only such as go to the same operations."""
-    kinds = {node.id: node.kind for node in graph.nodes}
+    nodes = graph.by_id()
     entered = {user for _, user in pairs}
     users: dict[str, set[str]] = {}
     for maker, user in pairs:
-        if kinds[maker] in ("leaf", "constant") and maker not in entered:
+        if nodes[maker].kind in ("leaf", "constant") and maker not in entered:
             users.setdefault(maker, set()).add(user)
     together: dict[tuple[object, ...], list[str]] = {}
     for node in graph.nodes:
@@ -177,8 +209,10 @@ def inputs(graph: Graph, pairs: list[Pair], *, alike: bool) -> Parts:
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
     for (kind, _), members in together.items():
-        if len(members) >= SHORTEST_CHAIN:
+        if len(members) >= fewest:
             name = f"inputs {len(titles)}"
-            titles[name] = Title(f"{len(members)} {'leaves' if kind == 'leaf' else 'constants'}")
+            first, last = nodes[members[0]].name, nodes[members[-1]].name
+            count = f"{len(members)} {'leaves' if kind == 'leaf' else 'constants'}"
+            titles[name] = Title(f"{first} … {last}", notes=(count,)) if first and last else Title(count)
             parts |= dict.fromkeys(members, name)
     return parts, titles

@@ -10,9 +10,9 @@ from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
-from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
+from autograd_tour.views.units import paths_around
 
 __all__ = ["called", "focus", "with_neighbours"]
 
