@@ -16,6 +16,7 @@ __all__ = ["Modules"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
+FEWEST_CALLS = 3
 BLOCK = 3
 """Equal neighbours of so many operations or more are blocks, which fold as such."""
 
@@ -68,7 +69,8 @@ class Modules:
         rows: dict[str, list[str]] = {}
         for unit, row in row_of.items():
             rows.setdefault(row, []).append(unit)
-        return self._called_twice(parts, titles | {row: self._row(row, units) for row, units in rows.items()})
+        titles |= {row: self._row(row, units, inside) for row, units in rows.items()}
+        return self._called_twice(parts, titles)
 
     def _inside(self, depth: int, locked: Collection[str]) -> dict[str, list[Node]]:
         """Unit -> its nodes, with units folded at ``depth`` levels, and the ``locked`` ones above that."""
@@ -109,11 +111,18 @@ class Modules:
             run = [row[0]]
             for item in row[1:]:
                 if item[0] != run[-1][0] + 1 or not self._alike(inside, run[-1][1], item[1]):
-                    rows |= _named(run)
+                    rows |= self._named(run)
                     run = []
                 run.append(item)
-            rows |= _named(run)
+            rows |= self._named(run)
         return rows
+
+    def _named(self, run: list[tuple[int, str]]) -> dict[str, str]:
+        """The units of ``run`` as a row; two calls of a function may have nothing to do with each other."""
+        if len(run) < (2 if self.units.scope(run[0][1]) is None else FEWEST_CALLS):
+            return {}
+        name = f"{run[0][1]} … {run[-1][0]}"
+        return {unit: name for _, unit in run}
 
     def _alike(self, inside: Mapping[str, list[Node]], a: str, b: str) -> bool:
         first, second = (sorted(n.grad_fn for n in inside[unit] if n.id not in self.cuts) for unit in (a, b))
@@ -124,21 +133,29 @@ class Modules:
     def _title(self, unit: str, nodes: list[Node]) -> Title:
         title = self.units.title(unit)
         if self.units.scope(unit) is not None:
-            return Title(title, unit=True)
+            return Title(title, units=(unit,))
         operations = [node for node in nodes if node.id not in self.cuts]
         ids = {node.id for node in operations}
         own = [leaf for leaf, users in self.parameters.get(unit, ()) if users & ids]
         layer = kernel(operations, own)
-        return Title(title + extents(operations, own), unit, unit=True, layer=(layer,) if layer else ())
+        size = extents(operations, own)
+        return Title(title + size, unit, units=(unit,), layer=(layer,) if layer else ())
 
-    def _row(self, row: str, units: list[str]) -> Title:
+    def _row(self, row: str, units: list[str], inside: Mapping[str, list[Node]]) -> Title:
         title = f"{self.units.kind(units[0])} × {len(units)}"
         scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
         if not scopes:
-            return Title(title, row, unit=True)
+            return Title(title, row, units=tuple(units))
         whole = len(units) == self.units.calls[scopes[0].function, scopes[0].outer, scopes[0].group]
         notes = () if whole else (f"calls {scopes[0].number} to {scopes[1].number}",)
-        return Title(title, notes=notes, unit=True)
+        return Title(title, notes=notes, units=tuple(units), results=self._carried(units, inside))
+
+    def _carried(self, units: list[str], inside: Mapping[str, list[Node]]) -> tuple[str, ...]:
+        """Of the last call in a row what every call hands to the next one: ``h`` and ``c``."""
+        unit_of = {node.id: unit for unit in units for node in inside[unit]}
+        crossing = {a for a, b in self.pairs if a in unit_of and unit_of.get(b, unit_of[a]) != unit_of[a]}
+        signs = {_sign(node) for unit in units for node in inside[unit] if node.id in crossing}
+        return tuple(node.id for node in inside[units[-1]] if _sign(node) in signs and node.name)
 
     def _operations(self, nodes: list[Node]) -> int:
         return sum(node.id not in self.cuts for node in nodes)
@@ -156,8 +173,8 @@ class Modules:
         names: dict[str, Title] = {}
         for (part, number), nodes in members.items():
             title = titles[part]
-            # One operation of a function says more than a card around it; that of a module is the layer.
-            if sum(node not in self.cuts for node in nodes) < (1 if title.group else 2):
+            # Few operations of a function say more than a card around them; that of a module is the layer.
+            if sum(node not in self.cuts for node in nodes) < (1 if title.group else BLOCK):
                 continue
             several = len(pieces[part])
             alike = len({len(members[part, n]) for n in pieces[part]}) == 1
@@ -195,8 +212,5 @@ def _parameters(graph: Graph, pairs: list[Pair]) -> dict[str, list[tuple[Node, s
     return parameters
 
 
-def _named(run: list[tuple[int, str]]) -> dict[str, str]:
-    if len(run) < 2:
-        return {}
-    name = f"{run[0][1]} … {run[-1][0]}"
-    return {unit: name for _, unit in run}
+def _sign(node: Node) -> tuple[object, ...]:
+    return node.grad_fn, node.where, node.op

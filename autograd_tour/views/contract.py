@@ -32,7 +32,9 @@ Tensor = tuple[str, int]
 class Title:
     """How a card is called: what stands large on it, its module path, and remarks.
 
-    ``unit``: it is a call of a module or a function, or several alike, and ``layer`` says what kind of layer.
+    ``units`` are the calls of modules or functions that it stands for, as :class:`~autograd_tour.views.units.
+    Units` calls them, ``layer`` says what kind of layer, ``results`` are nodes inside whose first output is told
+    on its border although nothing uses it outside.
     ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
     the function called; a module's has no function.
     """
@@ -41,8 +43,9 @@ class Title:
     group: str = ""
     notes: tuple[str, ...] = ()
     call: Node | None = None
-    unit: bool = False
+    units: tuple[str, ...] = ()
     layer: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
 
 
 @dataclass
@@ -141,6 +144,10 @@ class _Contraction:
             if card is not None:
                 card.outs.setdefault((self.graph.card_of(result), slot), len(card.outs))
         gradient = self._gradient()
+        for card in self.cards.values():
+            for node_id in card.title.results:
+                if self.card(node_id) is card:
+                    card.outs.setdefault((node_id, 0), len(card.outs))
         nodes: dict[str, Node] = {}
         for node in self.graph.nodes:
             card = self.card(node.id)
@@ -209,7 +216,7 @@ class _Contraction:
         card = self.card(edge.src)
         if card is None:
             return edge.rule
-        if len(card.outs) != 1 or not card.title.unit:
+        if len(card.outs) != 1 or not card.title.units:
             return None
         return rule_through(edge, {node.id for node in card.members}, self.into)
 
@@ -243,13 +250,14 @@ class _Contraction:
             brief=call.brief,
             expression=call.expression,
             where=call.where,
+            scope=call.scope,
             call=call.call,
             grad_fn=title.op,
             slots=len(card.ins),
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            notes=(*title.notes, *(self._particulars(card, values) if title.unit else remarks(operations, inside))),
+            notes=(*title.notes, *(self._particulars(card, values) if title.units else remarks(operations, inside))),
             folded=operations,
             inside=inside,
         )

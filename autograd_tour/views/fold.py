@@ -9,17 +9,17 @@ What comes from outside, the program's inputs, stays in sight.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
-from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
+from autograd_tour.views.units import Units
 
 __all__ = ["SCREEN", "as_cards", "fold", "visible"]
 
@@ -31,9 +31,6 @@ MORE = 1.5
 
 SEVERAL = 3
 """So many inputs of one name are one card."""
-
-MOST_LISTED = 30
-"""Of more names than this only the closest is told."""
 
 CROWD = 13
 """So many leaves that go to the same place would make a row that no screen has room for."""
@@ -55,24 +52,21 @@ def fold(
     runs: bool = True,
     homes: Homes | None = None,
     opened: Collection[str] = (),
+    apart: Collection[str] = (),
 ) -> Graph:
     """``graph`` with at most ``limit`` cards, or with modules folded at ``depth`` levels.
 
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
-    ``homes`` is told which node went into which card; ``opened`` are modules and calls of functions, as a
-    reader names them, that stay open.
-
-    Raises:
-        UsageError: nothing that is ``opened`` is folded; the hint says what is.
+    ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are in
+    no row; see :func:`autograd_tour.views.opening.with_open`.
     """
     if depth is None and visible(graph) <= limit:
-        check_opened(graph, opened)
         pairs = flow(graph) if _crowded(graph) else []
         return _noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
     pairs = flow(graph)
-    modules = units_of(graph, pairs, rows=rows, opened=opened)
+    modules = Modules(graph, pairs, rows=rows, opened=opened, apart=apart)
     if depth is not None and modules.deepest:
         return _noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
@@ -154,7 +148,7 @@ def _with_inputs(
     for maker, user in pairs:
         if user in users:
             makers.setdefault(user, set()).add(parts.get(maker, ""))
-    nodes = graph.by_id()
+    nodes, units = graph.by_id(), Units(graph)
     inside: dict[str, str] = {}
     given: dict[tuple[str, str, str], list[str]] = {}
     for node, user_parts in users.items():
@@ -163,7 +157,7 @@ def _with_inputs(
         if len(homes) != 1 or "" in homes:
             continue
         (home,) = homes
-        if titles[home].unit and node not in makers and _from_outside(nodes[node]):
+        if node not in makers and _from_outside(nodes[node], titles[home].units, units):
             given.setdefault((home, nodes[node].kind, graph.title(node)), []).append(node)
         else:
             inside[node] = home
@@ -175,58 +169,13 @@ def _with_inputs(
     return inside | parts
 
 
-def _from_outside(node: Node) -> bool:
-    """Whether a module or function was given a leaf or constant: it has a name, and is not its own."""
-    return bool(node.name) and not node.group and node.scope is None
+def _from_outside(node: Node, around: Collection[str], units: Units) -> bool:
+    """Whether the units ``around`` were given a leaf or constant: it has a name, and is not their own."""
+    return bool(node.name) and bool(around) and not set(around) & set(units.chain((node.group, node.scope)))
 
 
 def _crowded(graph: Graph) -> bool:
     return sum(node.kind in ("leaf", "constant") for node in graph.nodes) >= CROWD
-
-
-def units_of(
-    graph: Graph, pairs: list[Pair], *, rows: bool = True, opened: Collection[str] = ()
-) -> Modules:
-    """The modules and functions of ``graph``, some of them opened by name.
-
-    What is called so stands alone in its row; where that is several calls of one function, each does.
-
-    Raises:
-        UsageError: nothing is called so; the hint says what is.
-    """
-    if not opened:
-        return Modules(graph, pairs, rows=rows)
-    plain = Modules(graph, pairs, rows=rows)
-    apart: set[str] = set()
-    open_units: set[str] = set()
-    names = dict.fromkeys(unit for chain in plain.chains.values() for unit in chain)
-    for name in opened:
-        units = plain.units.called(name, names)
-        if not units:
-            raise not_folded(name, [plain.units.title(unit) if plain.units.scope(unit) else unit for unit in names])
-        if len(units) == 1:
-            open_units |= units
-        apart |= units
-    return Modules(graph, pairs, rows=rows, opened=open_units, apart=apart)
-
-
-def not_folded(name: str, names: Iterable[str]) -> UsageError:
-    """The error for ``name``, which cannot be opened, with the ``names`` of what can."""
-    names = list(dict.fromkeys(names))
-    hint = suggestion(name, names, MOST_LISTED)
-    if not hint:
-        hint = f"Can be opened: {', '.join(names[:8])}" if names else "Nothing in it is folded"
-    return UsageError(f"nothing that is folded is called {name[:60]!r}", hint)
-
-
-def check_opened(graph: Graph, opened: Collection[str]) -> None:
-    """Nothing, if nothing of ``graph``, which is not folded, is to be opened.
-
-    Raises:
-        UsageError: something is.
-    """
-    for name in opened:
-        raise not_folded(name, ())
 
 
 def _cards(graph: Graph, parts: Mapping[str, str]) -> int:

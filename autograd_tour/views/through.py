@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from msgspec.structs import replace
-
 from autograd_tour.record.graph import Edge
 from autograd_tour.record.rule import Apply, Expression, Rule, Symbol
 
@@ -39,21 +37,15 @@ def rule_through(edge: Edge, members: Collection[str], into: Mapping[str, Sequen
 def _after(first: Rule | None, second: Rule | None) -> Rule | None:
     """``second`` of what ``first`` makes of the gradient."""
     if isinstance(first, Expression) and isinstance(second, Expression):
-        if _reshapes(second):
+        if _of_gradient(second, "reshape"):
             return first
-        return second if _reshapes(first) else _with_gradient(second, first)
+        if _of_gradient(first, "reshape"):
+            return second
+        # Of other rules put into one nobody reads what happens.
+        return Apply("transpose", (first,)) if _of_gradient(second, "transpose") else None  # type: ignore[arg-type]
     return None
 
 
-def _reshapes(rule: Expression) -> bool:
-    return isinstance(rule, Apply) and rule.function == "reshape" and isinstance(rule.arguments[0], Symbol)
-
-
-def _with_gradient(rule: Expression, gradient: Expression) -> Rule | None:
-    """``rule`` with ``gradient`` in the place of the gradient that comes in."""
-    if isinstance(rule, Symbol):
-        return gradient if rule.role == "gradient" else rule  # type: ignore[return-value]
-    if isinstance(rule, Apply):
-        arguments = tuple(_with_gradient(argument, gradient) for argument in rule.arguments)
-        return replace(rule, arguments=arguments)
-    return rule  # type: ignore[return-value]
+def _of_gradient(rule: Expression, function: str) -> bool:
+    """Whether ``rule`` does just that to the gradient."""
+    return isinstance(rule, Apply) and rule.function == function and isinstance(rule.arguments[0], Symbol)

@@ -9,6 +9,7 @@ from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
 from autograd_tour.views.focus import with_neighbours
 from autograd_tour.views.fold import as_cards, fold, visible
+from autograd_tour.views.picture import Frame
 from autograd_tour.views.quotient import flow
 
 __all__ = ["Opened", "closed", "opened"]
@@ -25,12 +26,14 @@ class Opened:
     """``graph`` as shown, made from ``whole``; ``homes`` tells which node is in which of its cards.
 
     ``inside`` are the ids of those of its nodes that came out of the card opened last; empty if none was.
+    ``frames`` are what stands around the insides of cards that were opened.
     """
 
     whole: Graph
     graph: Graph
     homes: Homes
     inside: frozenset[str] = frozenset()
+    frames: tuple[Frame, ...] = ()
 
     def members(self, card: str) -> set[str]:
         """The nodes of the whole graph in a card, accumulators included."""
@@ -61,7 +64,10 @@ def opened(before: Opened, card: str) -> Opened | None:
     came_out = frozenset(homes.card.get(node, node) for node in members)
     if visible(graph) > IN_PLACE:
         graph = graph.only(with_neighbours(graph, came_out))
-    return Opened(before.whole, graph, homes, came_out)
+    title = before.graph.title(card)
+    group = before.graph.node(card).group
+    frame = Frame(f"{group}  {title}" if group and group != title else title, tuple(sorted(came_out)))
+    return Opened(before.whole, graph, homes, came_out, (*before.frames, frame))
 
 
 def _inside(part: Graph) -> Homes | None:
