@@ -14,7 +14,7 @@ from autograd_tour.views.picture import Card, Row, Scene
 
 __all__ = ["layout_dot", "readable_dot"]
 
-FRAME = 26
+FRAME = 32
 """What is free between a frame and the cards in it, px."""
 
 _TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'

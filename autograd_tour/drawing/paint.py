@@ -122,8 +122,8 @@ class Painter:
         own = [boxes[card] for card in frame.cards if card in boxes]
         if not own:
             return ""
-        left, top = (min(box[i] for box in own) - FRAME + 6 for i in (0, 1))
-        right, bottom = (max(box[i] for box in own) + FRAME - 6 for i in (2, 3))
+        left, top = (min(box[i] for box in own) - FRAME + 8 for i in (0, 1))
+        right, bottom = (max(box[i] for box in own) + FRAME - 8 for i in (2, 3))
         for card, (x, y, far, low) in boxes.items():
             if card not in frame.cards and x < right and far > left and y < bottom and low > top:
                 return ""

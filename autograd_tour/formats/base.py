@@ -131,8 +131,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             start = trace if view.of_edges else whole
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
-            shown = _seen_by(view, start, seen[view.of_edges], settings)
-            picture = framed(picture_of(shown.trace, name, look), shown.frames)
+            simple = _seen_by(view, start, seen[view.of_edges], settings)
+            picture = framed(picture_of(simple.trace, name, look), simple.frames)
             yield name, _readable(start, picture, view, settings)
 
 
@@ -212,8 +212,8 @@ def simplified(trace: Trace, settings: Settings) -> Simplified:
         if settings.focus is not None:
             return Simplified(replace(trace, graph=focus(graph, settings.focus)))
         if settings.open:
-            shown = with_open(graph, settings.open, settings.depth)
-            return Simplified(replace(trace, graph=shown.graph), shown.frames)
+            result = with_open(graph, settings.open, settings.depth)
+            return Simplified(replace(trace, graph=result.graph), result.frames)
         return Simplified(replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace)
 
 

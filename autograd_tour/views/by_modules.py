@@ -44,6 +44,7 @@ class Modules:
         self.opened, self.apart = set(opened), {*opened, *apart}
         self.home = _homes(graph, pairs)
         self.chains = {home: self.units.chain(home) for home in dict.fromkeys(self.home.values())}
+        self.cards = {node.id for node in graph.nodes if node.kind == "group"}
         self.members = [node for node in graph.nodes if self.chains.get(self.home.get(node.id, ("", None)))]
         self.parameters = _parameters(graph, pairs)
 
@@ -61,7 +62,10 @@ class Modules:
         for level in range(1, depth if blocks else 1):
             inside = self._inside(level, locked)
             large = {unit for unit, nodes in inside.items() if self._operations(nodes) >= BLOCK}
-            locked |= self._straight_rows(inside).keys() & large
+            blocks_here = self._straight_rows(inside).keys() & large
+            # One that differs from its neighbours is no less a block.
+            rows = {self._neighbours(unit) for unit in blocks_here}
+            locked |= {unit for unit in large if self._neighbours(unit) in rows}
         inside = self._inside(depth, locked)
         row_of = self._straight_rows(inside)
         parts = {node.id: row_of.get(unit, unit) for unit, nodes in inside.items() for node in nodes}
@@ -86,6 +90,11 @@ class Modules:
             if unit := unit_of[self.home[node.id]]:
                 inside.setdefault(unit, []).append(node)
         return inside
+
+    def _neighbours(self, unit: str) -> object:
+        """What units of one kind that are numbered parts of the same have in common."""
+        position = self.units.position(unit)
+        return (position[0] if position is not None else unit, self.units.kind(unit))
 
     # ---- rows -----------------------------------------------------------------------------
 
@@ -174,7 +183,10 @@ class Modules:
         for (part, number), nodes in members.items():
             title = titles[part]
             # Few operations of a function say more than a card around them; that of a module is the layer.
-            if sum(node not in self.cuts for node in nodes) < (1 if title.group else BLOCK):
+            operations = [node for node in nodes if node not in self.cuts]
+            if len(operations) < (1 if title.group else BLOCK) or (
+                len(operations) == 1 and operations[0] in self.cards  # which says all that there is to say
+            ):
                 continue
             several = len(pieces[part])
             alike = len({len(members[part, n]) for n in pieces[part]}) == 1
@@ -191,8 +203,8 @@ class Modules:
 
 def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, Home]:
     """Node -> module and scope. A constant that was computed belongs where it was computed from."""
-    made = [node for node in graph.nodes if node.kind in ("operation", "group")]
-    home: dict[str, Home] = {node.id: (node.group, node.scope) for node in made}
+    operations = [node for node in graph.nodes if node.kind in ("operation", "group")]
+    home: dict[str, Home] = {node.id: (node.group, node.scope) for node in operations}
     constants = {node.id for node in graph.nodes if node.kind == "constant"}
     for maker, user in pairs:
         if user in constants and maker in home:

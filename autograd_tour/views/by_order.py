@@ -13,7 +13,7 @@ from autograd_tour.views.contents import contents, lines_of
 from autograd_tour.views.contract import Title
 from autograd_tour.views.quotient import Pair, is_topological
 
-__all__ = ["chains", "in_program_order", "inputs", "lines", "repeats", "runs"]
+__all__ = ["chains", "in_program_order", "inputs", "lines", "repeats", "runs", "turns"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
@@ -58,17 +58,16 @@ def _through_cuts(graph: Graph, pairs: list[Pair]) -> Iterator[Pair]:
 def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
     """What a loop did again and again: the longest stretches of the order that repeat themselves."""
     order = in_program_order(graph, pairs)
-    kinds: dict[tuple[object, ...], int] = {}
-    signs = [kinds.setdefault((node.kind, node.grad_fn, node.where), len(kinds)) for node in order]
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
-    for start, stop, period in _stretches(signs):
-        begin, turns = _turns(graph, order, start, stop, period)
-        if period > 1 and turns >= FEWEST_TURNS and order[begin].where is not None:
-            stages = (("first turn", 0, 1), (f"… {turns - 2} turns", 1, turns - 1), ("last turn", turns - 1, turns))
+    for start, stop, period in _stretches(_signs(order)):
+        begin, count = _first_turn(graph, order, start, stop, period)
+        if period > 1 and count >= FEWEST_TURNS and order[begin].where is not None:
+            middle = f"… {count - 2} turns"
+            stages = [("first turn", 0, 1), (middle, 1, count - 1), ("last turn", count - 1, count)]
         else:
-            begin, turns = start, (stop - start) // period
-            stages = ((f"{contents(order[start : start + period])} × {turns}", 0, turns),)
+            begin, count = start, (stop - start) // period
+            stages = [(f"{contents(order[start : start + period])} × {count}", 0, count)]
         for title, first, last in stages:
             if last - first == 1 and period <= SHORT_TURN:
                 continue  # the first and the last turn are seen as they are
@@ -79,7 +78,34 @@ def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
     return parts, titles
 
 
-def _turns(graph: Graph, order: Sequence[Node], start: int, stop: int, period: int) -> tuple[int, int]:
+def turns(graph: Graph, pairs: list[Pair], count: int) -> Parts:
+    """At most ``count`` parts of whole turns, if ``graph`` is nothing but a loop."""
+    order = in_program_order(graph, pairs)
+    parts: dict[str, str] = {}
+    titles: dict[str, Title] = {}
+    if len({(node.group, node.scope) for node in order}) > 1:
+        return parts, titles  # modules and functions are what it is made of
+    for start, stop, period in _stretches(_signs(order)):
+        if period == 1 or stop - start + period <= len(order):
+            continue
+        begin, total = _first_turn(graph, order, start, stop, period)
+        size = -(-total // count)
+        for first in range(0, total, size):
+            several = min(size, total - first)
+            members = order[begin + first * period : begin + (first + several) * period]
+            name = f"turns {first}"
+            titles[name] = Title(f"{several} turn{'s' * (several != 1)}", notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
+    return parts, titles
+
+
+def _signs(order: Sequence[Node]) -> list[int]:
+    """Equal numbers for operations of one kind that one line made."""
+    kinds: dict[tuple[object, ...], int] = {}
+    return [kinds.setdefault((node.kind, node.grad_fn, node.where), len(kinds)) for node in order]
+
+
+def _first_turn(graph: Graph, order: Sequence[Node], start: int, stop: int, period: int) -> tuple[int, int]:
     """Where the first whole turn of a loop begins, and how many there are: at its line highest up."""
 
     def line(i: int) -> int:

@@ -21,7 +21,7 @@ from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 from autograd_tour.views.units import Units
 
-__all__ = ["SCREEN", "as_cards", "fold", "visible"]
+__all__ = ["MORE", "SCREEN", "as_cards", "fold", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -79,7 +79,7 @@ def fold(
     if runs and visible(folded) > limit * MORE:
         folded = _runs(folded, limit, homes)
     if depth is not None:
-        note = "the program calls no modules and no functions, so a depth changes nothing"
+        note = "the program has no modules or functions to fold, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
     return _noted(folded)
 

@@ -42,31 +42,31 @@ def with_open(graph: Graph, names: Iterable[str], depth: int | None = None) -> O
         apart |= chosen
         if not chosen:
             cards.append(name)
-    shown = shut
+    current = shut
     if apart:
         inner = Homes()
-        shown = Opened(graph, fold(graph, depth, homes=inner, opened=unfolded, apart=apart), inner)
-        shown = changed(shown, frames=tuple(_frames(shown, units, homes, sorted(unfolded))))
+        current = Opened(graph, fold(graph, depth, homes=inner, opened=unfolded, apart=apart), inner)
+        current = changed(current, frames=tuple(_frames(current, units, homes, sorted(unfolded))))
     for name in cards:
-        card = next((node.id for node in shown.graph.nodes if node.kind == "group" and _is(node, name)), "")
-        inside = opened(shown, card) if card else None
+        card = next((node.id for node in current.graph.nodes if node.kind == "group" and _is(node, name)), "")
+        inside = opened(current, card) if card else None
         if inside is None:
             raise _not_folded(name, shut, units)
-        shown = inside
-    return shown
+        current = inside
+    return current
 
 
 def _is(node: Node, name: str) -> bool:
     return name in (node.op, node.group, node.id, f"{node.group} {node.op}")
 
 
-def _frames(shown: Opened, units: Units, homes: dict[str, list[str]], unfolded: Iterable[str]) -> Iterator[Frame]:
+def _frames(current: Opened, units: Units, homes: dict[str, list[str]], unfolded: Iterable[str]) -> Iterator[Frame]:
     """A frame for each unit that is open: around what is in it and nothing else."""
     taken: set[str] = set()
     for unit in unfolded:
-        inside = {node.id for node in shown.whole.nodes if unit in homes[node.id]}
-        cards = {shown.homes.card.get(node, node) for node in inside}
-        cards -= {shown.homes.card.get(node.id, node.id) for node in shown.whole.nodes if node.id not in inside}
+        inside = {node.id for node in current.whole.nodes if unit in homes[node.id]}
+        cards = {current.homes.card.get(node, node) for node in inside}
+        cards -= {current.homes.card.get(node.id, node.id) for node in current.whole.nodes if node.id not in inside}
         title = units.title(unit)
         yield Frame(title if units.scope(unit) else f"{unit}  {title}", tuple(sorted(cards - taken)))
         taken |= cards

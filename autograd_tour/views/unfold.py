@@ -71,14 +71,19 @@ def opened(before: Opened, card: str) -> Opened | None:
 
 
 def _inside(part: Graph) -> Homes | None:
-    """How to fold the inside of a card: as it comes, or with equal neighbours apart, or in runs."""
+    """How to fold the inside of a card: turn by turn, as it comes, or with equal neighbours apart, or in runs."""
     if visible(part) <= INSIDE:
         return Homes()
+    homes, pairs = Homes(), flow(part)
+    parts, titles = by_order.turns(part, pairs, INSIDE // 2)
+    if len(titles) > 1:
+        as_cards(part, parts, titles, pairs, homes)
+        return homes
     for rows in (True, False):
         homes = Homes()
         folded = fold(part, limit=INSIDE, rows=rows, homes=homes)
         if sum(node.kind in ("operation", "group") for node in folded.nodes) > 1:
             return homes
-    homes, pairs = Homes(), flow(part)
+    homes = Homes()
     as_cards(part, *by_order.runs(part, pairs, INSIDE // 2), pairs, homes)
     return homes if len(homes.titles) > 1 else None
