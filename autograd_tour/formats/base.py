@@ -63,9 +63,9 @@ class Settings:
 
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
-    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but what is called as ``open`` says; ``focus`` on a module,
-    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
-    show what ``look`` asks for.
+    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but leave what has the names
+    in ``open`` open; ``focus`` on a module, a name or a node and what is around it. Pictures are made for a
+    ``room``, or as large as they are, and show what ``look`` asks for.
     """
 
     formats: tuple[str, ...] = ()

@@ -52,9 +52,9 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
 class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
     """One call of a function of the program, in which nodes were made.
 
-    ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of the
-    call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was called,
-    ``""`` for none.
+    ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of
+    the call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was
+    called, ``""`` for none.
     """
 
     function: str

@@ -17,6 +17,8 @@ __all__ = ["Modules"]
 Parts = tuple[dict[str, str], dict[str, Title]]
 
 FEWEST_CALLS = 3
+"""So many calls of a function in a row are one card."""
+
 BLOCK = 3
 """Equal neighbours of so many operations or more are blocks, which fold as such."""
 
@@ -64,8 +66,8 @@ class Modules:
             large = {unit for unit, nodes in inside.items() if self._operations(nodes) >= BLOCK}
             blocks_here = self._straight_rows(inside).keys() & large
             # One that differs from its neighbours is no less a block.
-            rows = {self._neighbours(unit) for unit in blocks_here}
-            locked |= {unit for unit in large if self._neighbours(unit) in rows}
+            families = {self._neighbours(unit) for unit in blocks_here}
+            locked |= {unit for unit in large if self._neighbours(unit) in families}
         inside = self._inside(depth, locked)
         row_of = self._straight_rows(inside)
         parts = {node.id: row_of.get(unit, unit) for unit, nodes in inside.items() for node in nodes}

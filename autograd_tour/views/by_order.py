@@ -112,7 +112,9 @@ def _first_turn(graph: Graph, order: Sequence[Node], start: int, stop: int, peri
         where = order[i].where
         return graph.source[where].line if where is not None else 0
 
-    begins = [i for i in range(start, start + period) if line(i) < line(i - 1 if i > start else i + period - 1)]
+    begins = [
+        i for i in range(start, start + period) if line(i) < line(i - 1 if i > start else i + period - 1)
+    ]
     begin = min(begins, key=lambda i: (line(i), i), default=start)
     return begin, (stop - begin) // period
 

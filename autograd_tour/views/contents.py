@@ -13,12 +13,11 @@ __all__ = ["contents", "lines_of"]
 MOST = 3
 """Operations that a title names."""
 
-_PLAIN = frozenset(
-    """
+_LITTLE = """
     t T mT transpose permute view reshape flatten unsqueeze squeeze expand clone contiguous to alias getitem
     select slice unbind split chunk neg add sub rsub mul div truediv rtruediv detach unsafe_view reshape_alias
-    """.split()
-)
+"""
+_PLAIN = frozenset(_LITTLE.split())
 """What a title names only where there is nothing else."""
 
 

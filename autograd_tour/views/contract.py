@@ -17,8 +17,8 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
-from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.particulars import parameter_notes, shapes_note
+from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.through import rule_through
 from autograd_tour.views.totals import add, remarks, totals
 
@@ -32,9 +32,9 @@ Tensor = tuple[str, int]
 class Title:
     """How a card is called: what stands large on it, its module path, and remarks.
 
-    ``units`` are the calls of modules or functions that it stands for, as :class:`~autograd_tour.views.units.
-    Units` calls them, ``layer`` says what kind of layer, ``results`` are nodes inside whose first output is told
-    on its border although nothing uses it outside.
+    ``units`` are the calls of modules or functions that it stands for, as
+    :class:`~autograd_tour.views.units.Units` calls them, ``layer`` says what kind of layer, ``results`` are
+    nodes inside whose first output is told on its border although nothing uses it outside.
     ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
     the function called; a module's has no function.
     """
@@ -212,7 +212,7 @@ class _Contraction:
         return result
 
     def _rule(self, edge: Edge) -> Rule | None:
-        """A rule belongs to an operation; a fold has one if it is a module or function with one way through."""
+        """A rule belongs to an operation; a module or function has one if there is one way through it."""
         card = self.card(edge.src)
         if card is None:
             return edge.rule
@@ -242,6 +242,7 @@ class _Contraction:
         inside = totals(card.members, self._grad)
         operations = sum(map(operations_in, card.members))
         call = title.call or Node(card.id, "group")
+        notes = self._particulars(card, values) if title.units else remarks(operations, inside)
         return Node(
             card.id,
             "group",
@@ -257,7 +258,7 @@ class _Contraction:
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            notes=(*title.notes, *(self._particulars(card, values) if title.units else remarks(operations, inside))),
+            notes=(*title.notes, *notes),
             folded=operations,
             inside=inside,
         )
@@ -281,7 +282,7 @@ class _Contraction:
         return [
             *filter(None, (shapes, *card.title.layer)),
             *each,
-            *remarks(operations if operations > 1 else 0, inside),
+            *remarks(operations if operations > 1 else 0, inside, "parameter"),
         ]
 
     def _rule_of_leaf(self, leaf: str) -> Rule | None:

@@ -30,14 +30,16 @@ def focus(graph: Graph, name: str) -> Graph:
     """The nodes called ``name`` and their direct neighbours.
 
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
-    calls it or in short (``mul``), a grad_fn or a node id. A variable that a loop binds again and again is one
-    card with all its values, and what lies between them is in it. The part is folded if it does not fit one screen.
+    calls it or in short (``mul``), a grad_fn or a node id. A variable that a loop binds again and again is
+    one card with all its values, and what lies between them is in it. The part is folded if it does not fit
+    one screen.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.
     """
     chosen = called(graph, name)
-    values = [node for node in graph.nodes if node.id in chosen and name in node.names and node.kind == "operation"]
+    operations = (node for node in graph.nodes if node.id in chosen and node.kind == "operation")
+    values = [node for node in operations if name in node.names]
     if len(values) > FEW:
         graph, chosen = _as_one(graph, name, values)
     part = graph.only(with_neighbours(graph, chosen))

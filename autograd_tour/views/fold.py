@@ -1,9 +1,9 @@
 """A large graph on one screen: modules, functions, repeated blocks and long chains become cards.
 
 Folding looks at the structure alone. It goes as deep into modules and functions as fits the screen, and
-blocks that repeat themselves stay folded. What has neither is folded where a loop repeated itself, then along
-its chains, by the lines of the program, and what is left in runs of its order. No way of folding makes a loop.
-What comes from outside, the program's inputs, stays in sight.
+blocks that repeat themselves stay folded. What has neither is folded where a loop repeated itself, then
+along its chains, by the lines of the program, and what is left in runs of its order. No way of folding makes
+a loop. What comes from outside, the program's inputs, stays in sight.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def fold(
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
-    ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are in
-    no row; see :func:`autograd_tour.views.opening.with_open`.
+    ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are
+    in no row; see :func:`autograd_tour.views.opening.with_open`.
     """
     if depth is None and visible(graph) <= limit:
         pairs = flow(graph) if _crowded(graph) else []

@@ -16,7 +16,7 @@ from autograd_tour.views.picture import Film, Frame, Picture, Scene
 from autograd_tour.views.unfold import Opened, closed, opened
 from autograd_tour.views.units import Units
 
-__all__ = ["framed", "with_open"]
+__all__ = ["framed", "with_frames", "with_open"]
 
 MOST_LISTED = 20
 """So many names of what can be opened stand in a hint."""
@@ -34,8 +34,10 @@ def with_open(graph: Graph, names: Iterable[str], depth: int | None = None) -> O
     units = Units(graph)
     homes = {node.id: units.chain((node.group, node.scope)) for node in graph.nodes}
     folded = dict.fromkeys(unit for node in shut.homes.card for unit in homes[node])
-    names, cards, unfolded, apart = list(dict.fromkeys(names)), [], set(), set()
-    for name in names:
+    cards: list[str] = []
+    unfolded: set[str] = set()
+    apart: set[str] = set()
+    for name in dict.fromkeys(names):
         chosen = units.called(name, folded)
         if len(chosen) == 1:
             unfolded |= chosen
@@ -60,16 +62,18 @@ def _is(node: Node, name: str) -> bool:
     return name in (node.op, node.group, node.id, f"{node.group} {node.op}")
 
 
-def _frames(current: Opened, units: Units, homes: dict[str, list[str]], unfolded: Iterable[str]) -> Iterator[Frame]:
+def _frames(
+    current: Opened, units: Units, homes: dict[str, list[str]], unfolded: Iterable[str]
+) -> Iterator[Frame]:
     """A frame for each unit that is open: around what is in it and nothing else."""
+    card_of = {node.id: current.homes.card.get(node.id, node.id) for node in current.whole.nodes}
     taken: set[str] = set()
     for unit in unfolded:
-        inside = {node.id for node in current.whole.nodes if unit in homes[node.id]}
-        cards = {current.homes.card.get(node, node) for node in inside}
-        cards -= {current.homes.card.get(node.id, node.id) for node in current.whole.nodes if node.id not in inside}
+        inside = {card for node, card in card_of.items() if unit in homes[node]}
+        inside -= {card for node, card in card_of.items() if unit not in homes[node]} | taken
         title = units.title(unit)
-        yield Frame(title if units.scope(unit) else f"{unit}  {title}", tuple(sorted(cards - taken)))
-        taken |= cards
+        yield Frame(title if units.scope(unit) else f"{unit}  {title}", tuple(sorted(inside)))
+        taken |= inside
 
 
 def _not_folded(name: str, shut: Opened, units: Units) -> UsageError:
@@ -90,11 +94,12 @@ def _not_folded(name: str, shut: Opened, units: Units) -> UsageError:
 def framed(picture: Picture, frames: Iterable[Frame]) -> Picture:
     """``picture`` with ``frames`` around those of its cards that are in them."""
     if isinstance(picture, Film):
-        return replace(picture, scene=_framed(picture.scene, frames))
-    return _framed(picture, frames) if isinstance(picture, Scene) else picture
+        return replace(picture, scene=with_frames(picture.scene, frames))
+    return with_frames(picture, frames) if isinstance(picture, Scene) else picture
 
 
-def _framed(scene: Scene, frames: Iterable[Frame]) -> Scene:
+def with_frames(scene: Scene, frames: Iterable[Frame]) -> Scene:
+    """``scene`` with the same."""
     ids = {card.id for card in scene.cards}
     inner = [replace(frame, cards=tuple(card for card in frame.cards if card in ids)) for frame in frames]
     return replace(scene, frames=tuple(frame for frame in inner if frame.cards))

@@ -1,4 +1,4 @@
-"""What the card of a module or a function says of it: shapes in and out, its kernel, each of its parameters."""
+"""What the card of a module or a function says: shapes in and out, each of its parameters."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _after(first: Rule | None, second: Rule | None) -> Rule | None:
         if _of_gradient(first, "reshape"):
             return second
         # Of other rules put into one nobody reads what happens.
-        return Apply("transpose", (first,)) if _of_gradient(second, "transpose") else None  # type: ignore[arg-type]
+        return Apply("transpose", (first,)) if _of_gradient(second, "transpose") else None
     return None
 
 

@@ -84,8 +84,8 @@ def _bytes(facts: TensorFacts) -> int:
     return max(facts.numel, 0) * _BYTES.get(facts.dtype, 4)
 
 
-def remarks(operations: int, inside: Totals) -> list[str]:
-    """What a card says of its inside: how many operations, and the sums over them."""
+def remarks(operations: int, inside: Totals, noun: str = "element") -> list[str]:
+    """What a card says of its inside: how many operations, and the sums over them; leaves have a ``noun``."""
     notes = []
     if operations:
         notes.append(f"{operations:,} operation{'s' * (operations != 1)} folded".replace(",", " "))
@@ -95,7 +95,7 @@ def remarks(operations: int, inside: Totals) -> list[str]:
         notes.append(f"{text}, ‖.grad‖ = {number(norm, 4)}" if norm is not None else text)
     if inside.elements:
         count = f"{inside.elements:,}".replace(",", " ")
-        notes.append(f"{count} parameter{'s' * (inside.elements != 1)}, {in_bytes(inside.size)}")
+        notes.append(f"{count} {noun}{'s' * (inside.elements != 1)}, {in_bytes(inside.size)}")
     if inside.saved:
         notes.append(f"saved for backward: {in_bytes(inside.saved)}")
     return notes

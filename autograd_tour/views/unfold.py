@@ -71,7 +71,7 @@ def opened(before: Opened, card: str) -> Opened | None:
 
 
 def _inside(part: Graph) -> Homes | None:
-    """How to fold the inside of a card: turn by turn, as it comes, or with equal neighbours apart, or in runs."""
+    """How to fold the inside of a card: by turns, as it comes, with equal neighbours apart, or in runs."""
     if visible(part) <= INSIDE:
         return Homes()
     homes, pairs = Homes(), flow(part)

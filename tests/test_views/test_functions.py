@@ -67,7 +67,7 @@ def test_each_call_of_a_function_is_told_apart_although_frames_share_their_place
     assert sorted((scope.function, scope.number) for scope in cell_calls.scopes) == [
         ("lstm_cell", number) for number in range(5)
     ]
-    of_call = {number: 0 for number in range(5)}
+    of_call = dict.fromkeys(range(5), 0)
     for node in cell_calls.nodes:
         if node.kind == "operation" and node.scope is not None:
             of_call[cell_calls.scopes[node.scope].number] += 1
@@ -175,7 +175,7 @@ def test_a_loop_shows_its_first_and_its_last_turn(turns: Graph) -> None:
 
 def test_a_loop_opens_turn_by_turn(turns: Graph) -> None:
     shut = with_open(turns, ["… 48 turns"])
-    inside = [node for node in piles(shut.graph)]
+    inside = piles(shut.graph)
     assert {node.op for node in inside} == {"4 turns"}
     again = opened(shut, inside[0].id)
     assert again is not None
@@ -225,7 +225,10 @@ def test_several_models_keep_their_names() -> None:
     critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
     noise = torch.randn(3, 4)
     graph = trace(lambda: critic(generator(noise)).mean())
-    assert [node.group for node in fold(graph, depth=1).nodes if node.kind == "group"] == ["generator", "critic"]
+    assert [node.group for node in fold(graph, depth=1).nodes if node.kind == "group"] == [
+        "generator",
+        "critic",
+    ]
     paths = [node.group for node in fold(graph, depth=2).nodes if node.kind == "group"]
     assert paths == [f"{model}.{n}" for model in ("generator", "critic") for n in range(3)]
 

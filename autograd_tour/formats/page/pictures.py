@@ -18,7 +18,7 @@ from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
-from autograd_tour.views.opening import framed, with_open
+from autograd_tour.views.opening import with_frames, with_open
 from autograd_tour.views.outside import stepped_back
 from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
@@ -121,7 +121,7 @@ def _picture(
     film_frames = frames(graph)
     whole_scene = film_scene(graph)
     arranged = arrange(
-        framed(
+        with_frames(
             replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
             picture.view.frames[-1:] if inside else picture.view.frames,
         ),

@@ -97,10 +97,11 @@ class Operand:
 class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
-    ``outputs`` are the tensors of its result, ``output_numbers`` which output of their node they are, -1 for
-    one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
-    the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
-    be an inner part. ``run`` is the call of the program's own function that made it. ``second_order``: it ran a backward, and its nodes are what that made.
+    ``outputs`` are the tensors of its result, ``output_numbers`` which output of their node they are, -1
+    for one without a gradient. ``method``: it was called as a method of its first argument. ``given``
+    counts the positional arguments. ``whole``: its result is that of the expression at its site, of which
+    it may be an inner part. ``run`` is the call of the program's own function that made it.
+    ``second_order``: it ran a backward, and its nodes are what that made.
     """
 
     __slots__ = (
