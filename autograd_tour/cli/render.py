@@ -113,7 +113,11 @@ DEFAULT_FOLDER = "outputs"
     help="Fold a large graph to one screen: modules, repeated blocks, chains.",
 )
 @click.option(
-    "--depth", metavar="N", type=click.IntRange(1, 1000), default=None, help="Fold modules at N levels."
+    "--depth",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=None,
+    help="Fold modules and functions at N levels.",
 )
 @click.option(
     "--open",

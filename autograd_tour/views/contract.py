@@ -274,7 +274,11 @@ class _Contraction:
         ]
         inside = totals(card.members, self._grad)
         leaves = [node for node in card.members if node.kind == "leaf"]
-        each = parameter_notes(leaves, self._grad, self._rule_of_leaf) if inside.leaves == len(leaves) else []
+        each = (
+            parameter_notes(leaves, card.title.group, self._grad, self._rule_of_leaf)
+            if inside.leaves == len(leaves)
+            else []
+        )
         operations = sum(map(operations_in, card.members))
         if each:
             inside = replace(inside, leaves=0)

@@ -94,3 +94,11 @@ def test_in_the_whole_program_nothing_is_outside(visit):
     page = visit("gpt")
     assert not any(OUTSIDE in name for name in page.evaluate(NAMES))
     assert page.is_hidden("#trail-note")
+
+
+def test_an_opened_card_keeps_its_frame(visit):
+    page = visit("gpt")
+    assert page.locator("#stage rect.frame").count() == 0
+    card(page, "TransformerBlock × 12").click()
+    expect(page.locator("#trail li")).to_have_count(2)
+    assert page.locator("#stage rect.frame").count() == 1
