@@ -24,6 +24,7 @@ from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.contract import operations_in
+from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
 from autograd_tour.views.opening import with_open
@@ -315,3 +316,15 @@ def test_a_frame_is_not_drawn_where_another_card_would_stand_in_it() -> None:
     layout = place(replace(scene, frames=()))
     assert 'class="frame"' not in draw_scene(scene, layout)
     assert 'class="frame"' in draw_scene(replace(scene, frames=(Frame("block", ("n0", "n1")),)), layout)
+
+
+def test_what_is_gone_in_a_comparison_belongs_to_no_call_of_the_second_run() -> None:
+    w = torch.ones(2, requires_grad=True)
+
+    def scaled(x: Tensor) -> Tensor:
+        return x.exp() * x
+
+    before, after = trace(lambda: scaled(scaled(w)).sum()), trace(lambda: w.sin().sum())
+    compared = diff(before, after)
+    validate(compared)
+    assert {node.scope for node in compared.nodes if node.state == "gone"} == {None}
