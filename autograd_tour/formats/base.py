@@ -10,8 +10,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
@@ -22,7 +24,7 @@ from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.opening import framed, with_open
-from autograd_tour.views.picture import Film, Frame, Picture, Scene
+from autograd_tour.views.picture import Film, Frame, Picture, PictureSize, Scene
 
 __all__ = [
     "ACCUMULATION",
@@ -65,7 +67,8 @@ class Settings:
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
     picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but leave what has the names
     in ``open`` open; ``focus`` on a module, a name or a node and what is around it. Pictures are made for a
-    ``room``, or as large as they are, and show what ``look`` asks for.
+    ``room``, or as large as they are, and show what ``look`` asks for. ``pictures`` are those drawn already,
+    for a format that tells their sizes.
     """
 
     formats: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ class Settings:
     scale: float = 2.0
     room: Room | None = None
     look: Look = ALL
+    pictures: tuple[PictureSize, ...] = ()
 
 
 class Format(ABC):
@@ -95,6 +99,8 @@ class Format(ABC):
     """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
+    tells_sizes: bool = False
+    """Whether it tells how large the pictures are that other formats draw."""
 
     def check(self) -> None:  # noqa: B027 (most formats need nothing)
         """Nothing, if all that this format needs is installed.
@@ -117,7 +123,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     """
     check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
-        yield DIFF, picture_of(trace, DIFF)
+        with drawing_view(DIFF, trace.graph.meta.folding):
+            yield DIFF, picture_of(trace, DIFF)
         return
     look = settings.look
     for name in look.mark:  # of the program itself: in a picture it may be inside a card
@@ -133,7 +140,10 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
                 seen[view.of_edges] = simplified(start, settings)
             simple = _seen_by(view, start, seen[view.of_edges], settings)
             picture = framed(picture_of(simple.trace, name, look), simple.frames)
-            yield name, _readable(start, picture, view, settings)
+            chosen, graph = _readable(start, simple.trace.graph, picture, view, settings)
+            folding = graph.meta.folding if isinstance(chosen, Scene | Film) else ""
+            with drawing_view(name, folding):
+                yield name, chosen
 
 
 def check_look(settings: Settings) -> None:
@@ -148,7 +158,7 @@ def check_look(settings: Settings) -> None:
             having = ", ".join(name for name, view in views().items() if view.rows)
             raise UsageError(
                 f"the rows of {', '.join(choices)} cannot be chosen",
-                f"--show, --only and --compact: {having}",
+                f"--show, --only, --compact and --math: {having}",
             )
 
 
@@ -160,8 +170,10 @@ def _seen_by(view: View, trace: Trace, simple: Simplified, settings: Settings) -
     return simple if condensed is trace else simplified(condensed, settings)
 
 
-def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
-    """``picture``, or one of the graph folded to fewer cards, if its text is too small in its room.
+def _readable(
+    trace: Trace, graph: Graph, picture: Picture, view: View, settings: Settings
+) -> tuple[Picture, Graph]:
+    """``picture`` of ``graph``, or of one folded to fewer cards, if its text is too small in its room.
 
     A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
     that only came one after the other.
@@ -170,7 +182,7 @@ def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) ->
     free = settings.fold and settings.depth is None and settings.focus is None and not settings.open
     free = free and visible(trace.graph) > FEW
     if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
-        return picture
+        return picture, graph
 
     def text(picture: Picture) -> float:
         assert isinstance(picture, Scene | Film)
@@ -178,19 +190,18 @@ def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) ->
         return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
 
     trace = view.condensed(trace)
-    best: Picture = picture
+    best: tuple[Picture, Graph] = picture, graph
     largest = text(picture)
     for limit in SCREENS:
         if largest >= room.least:
             break
         if visible(trace.graph) <= limit:
             continue
-        candidate = picture_of(
-            replace(trace, graph=fold(trace.graph, limit=limit, runs=False)), view.name, settings.look
-        )
+        folded = fold(trace.graph, limit=limit, runs=False)
+        candidate = picture_of(replace(trace, graph=folded), view.name, settings.look)
         size = text(candidate)
         if size > WORTH * largest:
-            best, largest = candidate, size
+            best, largest = (candidate, folded), size
     return best
 
 
