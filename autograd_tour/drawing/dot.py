@@ -20,6 +20,8 @@ STRAIGHT = 60
 """How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
 _AT_MIDDLE = frozenset({"", "f", "g"})
 """Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
+FRAME = 32
+"""What is free between a frame and the cards in it, px."""
 LANE = 40
 """Between the forward and the backward line of two cards, one below the other, px."""
 
@@ -60,6 +62,9 @@ def layout_dot(scene: Scene, hugged: Beside) -> str:
         for i, card in enumerate(scene.cards)
         if i not in hidden
     ]
+    for number, frame in enumerate(scene.frames):
+        members = " ".join(f"c{n}" for n in map(places.get, frame.cards) if n is not None and n not in hidden)
+        parts.append(f"subgraph cluster_{number} {{ graph [margin={FRAME}]\n{members}\n}}\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
         if i in hugged.links:

@@ -122,7 +122,7 @@ def rough(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
         centres: list[Point] = [(0.0, 0.0)] * len(scene.cards)
         cards: list[int] = []  # the engine counts its objects as it likes
         for item in answer.objects:
-            cards.append(int(item.name[1:]) if item.name.startswith("c") else -1)
+            cards.append(int(item.name[1:]) if item.name[1:].isdigit() else -1)
             if cards[-1] >= 0 and item.pos:
                 x, y = _pair(item.pos)
                 centres[cards[-1]] = (x, height - y)
