@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,8 @@ def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) ->
     free = free and visible(trace.graph) > FEW
     if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
         return picture
+    if isinstance(picture, Film) and not math.isinf(room.height):
+        return picture  # a camera goes along instead
 
     def text(picture: Picture) -> float:
         assert isinstance(picture, Scene | Film)

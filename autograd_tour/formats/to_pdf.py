@@ -71,7 +71,7 @@ def _sheet(root: ET.Element) -> dict[str, Any]:
     """One page as data: its size in px, how many pt a px of the drawing is, its shapes and its texts."""
     left, top, width, height = (float(side) for side in root.get("viewBox", "0 0 1 1").split())
     scaled = PT_PER_PX * float(root.get("width", "0")) / width
-    texts = list(_lifted(root, -left, -top))
+    texts = list(_lifted(root, -left, -top, None))
     return {
         "width": width,
         "height": height,
@@ -82,19 +82,25 @@ def _sheet(root: ET.Element) -> dict[str, Any]:
     }
 
 
-def _lifted(parent: ET.Element, dx: float, dy: float) -> Iterator[dict[str, Any]]:
+def _lifted(parent: ET.Element, dx: float, dy: float, window: list[float] | None) -> Iterator[dict[str, Any]]:
     """The texts below ``parent``, which is moved by (``dx``, ``dy``) px; they are taken out of it.
 
-    What stands in a group that is turned or scaled stays there.
+    What stands in a group that is turned or scaled stays there. Of a picture within the picture, which is not
+    scaled, only what is in its ``window`` (left, top, width, height) is in sight.
     """
     left = []
     for child in parent:
         moved = _MOVED.fullmatch(child.get("transform", "translate(0 0)"))
         if child.tag == f"{_SVG}text" and moved:
-            yield _text(child, dx + float(moved[1]), dy + float(moved[2]))
+            yield _text(child, dx + float(moved[1]), dy + float(moved[2])) | {"window": window}
             continue
         if child.tag == f"{_SVG}g" and moved:
-            yield from _lifted(child, dx + float(moved[1]), dy + float(moved[2]))
+            yield from _lifted(child, dx + float(moved[1]), dy + float(moved[2]), window)
+        if child.tag == f"{_SVG}svg":
+            x, y, width, height = (float(child.get(side, "0")) for side in ("x", "y", "width", "height"))
+            shown_x, shown_y, *_ = map(float, child.get("viewBox", "0 0").split())
+            inner = [dx + x, dy + y, width, height]
+            yield from _lifted(child, dx + x - shown_x, dy + y - shown_y, inner)
         left.append(child)
     parent[:] = left
 
