@@ -1,4 +1,4 @@
-"""A film too large for its room as a whole: a camera goes with the card that runs, the whole in small beside."""
+"""A film too large for its room: a camera goes with the running card, the whole in small stands beside it."""
 
 from __future__ import annotations
 
