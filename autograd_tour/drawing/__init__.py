@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.arrangement import WORTH, Arrangement, Turn, arrange, text_in, turned
+from autograd_tour.drawing.arrangement import WORTH, Arrangement, Turn, arrange, arranged_for, text_in, turned
 from autograd_tour.drawing.camera import camera_for
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
@@ -27,6 +27,7 @@ __all__ = [
     "ThemeName",
     "Turn",
     "arrange",
+    "arranged_for",
     "dot",
     "draw",
     "frames",

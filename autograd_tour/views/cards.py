@@ -113,7 +113,7 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        rows += _note_rows(node, notes)
         gradient = self._gradient(node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)} ({node.grad_fn})"
@@ -146,7 +146,7 @@ class _Artist:
         other = node.group and node.group != node.op
         path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
         rows = [Row((name,), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
+        rows += _note_rows(node, node.notes)
         gradient = self._gradient(node)
         rows += self._values(node)
         lane = self._lane(rows, gradient)
@@ -202,7 +202,7 @@ class _Artist:
         _, step = self.graph.step(node.id)
         if step is None:
             absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
-            return [Row(absent, fill="accumulated_fill", height=22)]
+            return [Row(absent, fill="accumulated_fill", height=22, fact=f"{node.id}.grad.0")]
         received = step.received
         rows = []
         for k, facts in enumerate(received[:OUTPUT_ROWS]):
@@ -264,6 +264,10 @@ class _Artist:
             return ()
         text = rounded(part.facts.first[0])
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+
+
+def _note_rows(node: Node, notes: Sequence[str]) -> list[Row]:
+    return [Row((Run(note, "muted", room=TEXT_ROOM),), height=18, fact=f"{node.id}.note") for note in notes]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

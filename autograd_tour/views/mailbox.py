@@ -45,7 +45,7 @@ class Mailbox:
         total = self._total(step, parts)
         if self.timeline is None:
             first = Row(total, fill="accumulated_fill", height=24, step=number, fact=fact)
-            return (first, *self._uses(parts))
+            return (first, *self._uses(leaf, parts))
         first = Row(
             total,
             fill="accumulated_fill",
@@ -55,7 +55,7 @@ class Mailbox:
             since=number,
             earlier=self._waiting(step, self.timeline),
         )
-        return (first, *self._uses(parts))
+        return (first, *self._uses(leaf, parts))
 
     def _total(self, step: Step, parts: tuple[Part, ...]) -> tuple[Run, ...]:
         contribution = step.received[0] if step.received else None
@@ -66,7 +66,7 @@ class Mailbox:
         alarm = (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None else ()
         return (Run(".grad  ", "backward"), Run(text, "backward"), Run(after, "backward", bold=True), *alarm)
 
-    def _uses(self, parts: tuple[Part, ...]) -> tuple[Row, ...]:
+    def _uses(self, leaf: Node, parts: tuple[Part, ...]) -> tuple[Row, ...]:
         """What each module that shares a parameter brings, in the order in which it arrives."""
         modules = uses(self.graph, parts)
         rows = [
@@ -77,6 +77,7 @@ class Mailbox:
                 ),
                 fill="accumulated_fill",
                 height=20,
+                fact=f"{leaf.id}.uses",
                 since=self.timeline.ran.get(part.edge.src, 0) if self.timeline is not None else 0,
             )
             for part, name in zip(parts, modules, strict=False)

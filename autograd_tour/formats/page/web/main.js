@@ -107,7 +107,7 @@ function keepInSight(id) {
 /** The card that runs next. */
 function upcoming() {
   const later = Object.entries(picture.cards).filter(([, card]) => card.runs_at > state.step);
-  return later.sort(([, a], [, b]) => a.runs_at - b.runs_at)[0]?.[0] ?? "";
+  return later.toSorted(([, a], [, b]) => a.runs_at - b.runs_at)[0]?.[0] ?? "";
 }
 
 /** The middle of a card comes as near to the middle of the stage as the picture allows. */
