@@ -249,7 +249,7 @@ class _Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""

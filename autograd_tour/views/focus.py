@@ -25,12 +25,14 @@ def focus(graph: Graph, name: str) -> Graph:
 
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
     calls it or in short (``mul``), a grad_fn or a node id. It is folded if it does not fit one screen.
+    Steps of backward keep the numbers that they have in the whole.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.
     """
     chosen = called(graph, name)
-    part = graph.only(with_neighbours(graph, chosen))
+    whole = replace(graph, passes=tuple(run.numbered for run in graph.passes))
+    part = whole.only(with_neighbours(graph, chosen))
     left = sum(map(operations_in, graph.nodes)) - sum(map(operations_in, part.nodes))
     notes = graph.meta.notes
     if left:
