@@ -18,7 +18,9 @@ def for_paper(questions: Sequence[Question]) -> tuple[Question, ...]:
     """The questions without those that another one gives away.
 
     One that asks which node runs next is given away by one that begins with that step; one that asks for a
-    number by one whose prompt has it, unless its own prompt has it too.
+    number by one whose prompt has it, unless its own prompt has it too; one that asks which line changes a
+    value by one about the step that this line takes; one that asks when a line empties ``.grad`` by one that
+    tells which lines run between two backward calls.
     """
     return tuple(
         question
@@ -30,6 +32,10 @@ def for_paper(questions: Sequence[Question]) -> tuple[Question, ...]:
 def _gives_away(other: Question, question: Question) -> bool:
     if question.kind == "order":
         return _told_step(other) == question.frame
+    if question.kind == "line":
+        return other.kind == "step" and question.answer in other.prompt
+    if question.kind == "moment":
+        return other.kind == "accumulation" and other.node == question.node
     if not telling_number(question):
         return False
     return question.answer in _numbers(other.prompt) and question.answer not in _numbers(question.prompt)

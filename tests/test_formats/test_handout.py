@@ -157,6 +157,10 @@ def test_no_question_gives_another_one_away(name):
         if not item.choices and len(re.sub(r"\D|^[0.−-]+", "", item.answer)) >= 3 and item.answer not in own:
             for other in others:
                 assert item.answer not in NUMBER.findall(f"{other.prompt} {' '.join(other.choices)}")
+        if item.kind == "line":
+            assert not any(other.kind == "step" and item.answer in other.prompt for other in others)
+        if item.kind == "moment":
+            assert not any("Then this runs" in other.prompt for other in others)
         if item.kind == "order":
             for other in others:
                 assert f"Step {item.frame} of backward" not in other.prompt
@@ -213,6 +217,14 @@ def test_a_question_that_another_one_answers_is_left_out():
     again = item("accumulation", "w.grad is 4517.3. What is it after another one?", "9034.6")
     assert for_paper((first, after, second, later, again, given)) == (second, later, again, given)
     assert for_paper((first, after)) == (first, after)
+    line = item("line", "Which of these lines changes the value of w?", "step() (line 9)", choices=("a", "b"))
+    when = item("moment", "When does zero_grad() empty w.grad?", "after step() (line 9)", choices=("a", "b"))
+    stepped = item(
+        "step", "step() (line 9) is a step of SGD. Before it, w is 1. What is w after it?", "1.766"
+    )
+    ran = item("accumulation", "Then this runs: step() (line 9); zero_grad(). What is w.grad then?", "-3.1")
+    assert for_paper((line, when)) == (line, when)
+    assert for_paper((ran, line, when, stepped)) == (ran, stepped)
 
 
 # ---- what is odd --------------------------------------------------------------------------------------
