@@ -41,17 +41,17 @@ class Mailbox:
             absent = "not reached" if self.graph.passes else "not recorded"
             runs = (Run(".grad  ", "backward"), Run(absent, "muted"))
             return (Row(runs, fill="accumulated_fill", height=24, fact=fact),)
-        shown = self.graph.number_in_whole(accumulator)
+        disc = self.graph.number_in_whole(accumulator)
         parts = self.parts.get((accumulator, 0), ())
         total = self._total(step, parts)
         if self.timeline is None:
-            first = Row(total, fill="accumulated_fill", height=24, step=shown, fact=fact)
+            first = Row(total, fill="accumulated_fill", height=24, step=disc, fact=fact)
             return (first, *self._uses(leaf, parts))
         first = Row(
             total,
             fill="accumulated_fill",
             height=24,
-            step=shown,
+            step=disc,
             fact=fact,
             since=number,
             earlier=self._waiting(step, self.timeline),
