@@ -22,7 +22,7 @@ from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import MARKS, least_height, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "text_in", "turned"]
+__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "arranged_for", "text_in", "turned"]
 
 Turn = Literal["auto", "LR", "TB"]
 """A direction, or ``auto``: from left to right if that fits the room, else as text is larger.
@@ -75,6 +75,17 @@ def arrange(
     return arrangement
 
 
+def arranged_for(
+    scene: Scene, room: Room, turn: Turn = "auto", engine: str | None = None, timeout: float = 60.0
+) -> Arrangement:
+    """``scene`` as :func:`arrange` makes it fit ``room``, for whoever wants to know whether it does.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    return _arranged(scene, turn, room, engine, timeout)
+
+
 def text_in(
     scene: Scene, room: Room, turn: Turn = "auto", *, engine: str | None = None, timeout: float = 60.0
 ) -> float:
@@ -83,7 +94,7 @@ def text_in(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    return room.text(_arranged(scene, turn, room, engine, timeout).size)
+    return room.text(arranged_for(scene, room, turn, engine, timeout).size)
 
 
 def _arranged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -183,6 +184,8 @@ def _readable(
     free = free and visible(trace.graph) > FEW
     if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
         return picture, graph
+    if isinstance(picture, Film) and not math.isinf(room.height):
+        return picture, graph  # a camera goes along instead
 
     def text(picture: Picture) -> float:
         assert isinstance(picture, Scene | Film)

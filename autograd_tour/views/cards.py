@@ -123,7 +123,7 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        rows += _note_rows(node, notes)
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -165,7 +165,7 @@ class _Artist:
             path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
             heads = (path, replace(name, text=f"  {name.text}", bold=False))
         rows = [Row(heads, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=NOTE_ROOM),), height=18) for note in node.notes]
+        rows += _note_rows(node, node.notes, NOTE_ROOM)
         given = _holds_constants(node)
         gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
@@ -247,7 +247,7 @@ class _Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""
@@ -268,6 +268,10 @@ def _holds_constants(node: Node) -> bool:
     """Whether a folded card has nothing in it that could get a gradient."""
     inside = node.inside
     return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
+
+
+def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+    return [Row((Run(note, "muted", room=room),), height=18, fact=f"{node.id}.note") for note in notes]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
