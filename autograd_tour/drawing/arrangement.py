@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.large import pairs_of
-from autograd_tour.drawing.layout import Layout, Point, place
+from autograd_tour.drawing.layout import Layout, Point, finished, rough
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, SCREEN, Room, reached
@@ -22,7 +22,7 @@ from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import MARKS, least_height, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "text_in", "turned"]
+__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "arranged_for", "text_in", "turned"]
 
 Turn = Literal["auto", "LR", "TB"]
 """A direction, or ``auto``: from left to right if that fits the room, else as text is larger.
@@ -75,6 +75,17 @@ def arrange(
     return arrangement
 
 
+def arranged_for(
+    scene: Scene, room: Room, turn: Turn = "auto", engine: str | None = None, timeout: float = 60.0
+) -> Arrangement:
+    """``scene`` as :func:`arrange` makes it fit ``room``, for whoever wants to know whether it does.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    return _arranged(scene, turn, room, engine, timeout)
+
+
 def text_in(
     scene: Scene, room: Room, turn: Turn = "auto", *, engine: str | None = None, timeout: float = 60.0
 ) -> float:
@@ -83,23 +94,29 @@ def text_in(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    return room.text(_arranged(scene, turn, room, engine, timeout).size)
+    return room.text(arranged_for(scene, room, turn, engine, timeout).size)
 
 
 def _arranged(
     scene: Scene, turn: Turn, room: Room | None, engine: str | None, timeout: float, *, whole: bool = False
 ) -> Arrangement:
     if room is None or room.endless:
-        return _Engine(turn, engine, timeout, SCREEN).turned(scene)
+        return _finished(_Engine(turn, engine, timeout, SCREEN).turned(scene))
     if whole or len(scene.cards) > MOST:
-        return _Engine(turn, engine, timeout, room).turned(scene)
+        return _finished(_Engine(turn, engine, timeout, room).turned(scene))
     key = (turn, room, engine, timeout)
     for recent, its_key, arrangement in _recent:
         if recent is scene and its_key == key:
             return arrangement
-    arrangement = _Engine(turn, engine, timeout, room).fitting(scene)
+    arrangement = _finished(_Engine(turn, engine, timeout, room).fitting(scene))
     _recent.append((scene, key, arrangement))
     return arrangement
+
+
+def _finished(arrangement: Arrangement) -> Arrangement:
+    """With lines and labels clear of each other, which what was only laid out for its size needs not be."""
+    layout = finished(arrangement.scene, arrangement.layout)
+    return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 
 
 _recent: deque[tuple[Scene, tuple[object, ...], Arrangement]] = deque(maxlen=4)
@@ -111,7 +128,7 @@ class _Engine:
 
     def __init__(self, turn: Turn, engine: str | None, timeout: float, room: Room) -> None:
         self.turn, self.room = turn, room
-        self.placed = partial(place, engine=engine, timeout=timeout)
+        self.placed = partial(rough, engine=engine, timeout=timeout)
 
     def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
         ready = fitted(replace(scene, direction=direction))

@@ -32,6 +32,8 @@ NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+NOTE_ROOM = 300.0
+"""Widest remark of a folded card: what happens to a parameter stands in one."""
 EQUATION_ROOM = 520.0
 SHORT_ROOM = 110.0
 OUTPUT_ROWS = 3
@@ -121,7 +123,7 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        rows += _note_rows(node, notes)
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -158,16 +160,20 @@ class _Artist:
 
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
-        other = node.group and node.group != node.op
-        path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
-        rows = [Row((name,), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
-        gradient = self.gradients.rows(node)
+        heads: tuple[Run, ...] = (name,)
+        if node.group and node.group != node.op:
+            path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
+            heads = (path, replace(name, text=f"  {name.text}", bold=False))
+        rows = [Row(heads, fill="constant_fill", height=26)]
+        rows += _note_rows(node, node.notes, NOTE_ROOM)
+        given = _holds_constants(node)
+        gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        pile: Literal["group", "operation"] = "operation" if node.folded == 1 else "group"
+        return Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
     def _values(self, node: Node) -> list[Row]:
         rows = []
@@ -205,8 +211,8 @@ class _Artist:
         nameless = origin is not None and origin.kind == "constant" and not origin.name
         size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
         name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
-        if origin is not None and origin.kind == "leaf":
-            name = replace(name, keep_end=True)
+        if origin is not None and origin.kind in ("leaf", "constant") and origin.name:
+            name = replace(name, keep_end=True)  # a path is told apart by its end
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
@@ -228,7 +234,7 @@ class _Artist:
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant"
+            constant = self.nodes[src].kind == "constant" or _holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
@@ -241,7 +247,7 @@ class _Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""
@@ -256,6 +262,16 @@ class _Artist:
             return ()
         text = rounded(part.facts.first[0])
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+
+
+def _holds_constants(node: Node) -> bool:
+    """Whether a folded card has nothing in it that could get a gradient."""
+    inside = node.inside
+    return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
+
+
+def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+    return [Row((Run(note, "muted", room=room),), height=18, fact=f"{node.id}.note") for note in notes]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from autograd_tour.formats.to_pdf import compiled
+from autograd_tour.formats.fonts import MONO_FAMILY, SANS_FAMILY
+from autograd_tour.formats.to_pdf import check_pdf, sheet, typeset
 from autograd_tour.formats.tour.content import Illustration, Tour
 from autograd_tour.formats.tour.words import Block, answers, blocks, heading_of
 
 __all__ = ["handout"]
 
-TEMPLATE = Path(__file__).with_name("handout.typ")
-COLUMN = 640.0
-"""Width of the text in px: a picture that is narrower keeps its own size."""
+DOCUMENT = "tour"
+COLUMN, PAGE = 480.0, 600.0
+"""Width of the text, and the greatest height of a picture, pt."""
 NEW_PAGE = ("What happens",)
 """Headings before which a sheet ends, so that nothing beside a question answers it."""
 
@@ -26,6 +27,7 @@ def handout(tour: Tour) -> bytes:
     Raises:
         UsageError: the package typst is not installed.
     """
+    check_pdf()
     stops = [
         {
             "title": _pieces(heading_of(stop)),
@@ -37,7 +39,8 @@ def handout(tour: Tour) -> bytes:
         }
         for stop in tour.stops
     ]
-    return compiled(TEMPLATE, {"stops": stops}, "tour", "The tour of autograd")
+    data = {"stops": stops, "sans": SANS_FAMILY, "mono": MONO_FAMILY}
+    return typeset(DOCUMENT, "The tour of autograd", data, [json.dumps(stops, ensure_ascii=False)])
 
 
 def _items(block: Block) -> Iterator[dict[str, Any]]:
@@ -65,9 +68,9 @@ def _items(block: Block) -> Iterator[dict[str, Any]]:
 
 def _picture(picture: Illustration) -> dict[str, Any]:
     root = ET.fromstring(picture.svg)  # noqa: S314 (of our own making)
-    width, height = float(root.get("width", "0")), float(root.get("height", "0"))
-    share = min(1.0, width / COLUMN, 780 / height * width / COLUMN)  # no taller than a page
-    return {"svg": picture.svg, "width": round(100 * share), "alt": picture.summary}
+    drawn = sheet(root)
+    drawn["px"] = min(drawn["px"], COLUMN / drawn["width"], PAGE / drawn["height"])
+    return {"sheet": drawn}
 
 
 def _pieces(text: str) -> list[dict[str, Any]]:
