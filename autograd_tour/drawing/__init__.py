@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.arrangement import WORTH, Arrangement, Turn, arrange, text_in, turned
+from autograd_tour.drawing.arrangement import Arrangement, Turn, arrange, best_for, turned
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
@@ -19,18 +19,17 @@ from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
 __all__ = [
-    "WORTH",
     "Arrangement",
     "Direction",
     "Room",
     "ThemeName",
     "Turn",
     "arrange",
+    "best_for",
     "dot",
     "draw",
     "frames",
     "ready",
-    "text_in",
 ]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
+from autograd_tour.drawing import Room, ThemeName, Turn, best_for
+from autograd_tour.drawing.fitting import MOST
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
@@ -16,6 +18,7 @@ from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.focus import called, focus
 from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.joined import without
@@ -47,7 +50,7 @@ RUN = "run"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
-SCREENS = (28, 20, 14, 10)
+SCREENS = (20, 14, 10, 7)
 """Cards of a graph that is folded further since its text would be too small in its room."""
 FEW = 14
 """A graph of so few cards is not: what is in it is what the picture is for."""
@@ -157,37 +160,74 @@ def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Tra
 
 
 def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
-    """``picture``, or one of the graph folded to fewer cards, if its text is too small in its room.
-
-    A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
-    that only came one after the other.
-    """
+    """``picture``, or one of the same with less in it or folded further, if its text is too small in its room."""
     room = settings.room
-    free = settings.fold and settings.depth is None and settings.focus is None
-    free = free and visible(trace.graph) > FEW
-    if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
+    if room is None or room.endless or not isinstance(picture, Scene | Film):
         return picture
+    pictures: list[Scene | Film] = []
 
-    def text(picture: Picture) -> float:
-        assert isinstance(picture, Scene | Film)
-        scene = picture.scene if isinstance(picture, Film) else picture
-        return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
+    def scenes() -> Iterator[Scene]:
+        for candidate in _candidates(trace, picture, view, settings):
+            pictures.append(candidate)
+            yield candidate.scene if isinstance(candidate, Film) else candidate
 
-    trace = view.condensed(trace)
-    best: Picture = picture
-    largest = text(picture)
+    number = best_for(
+        scenes(), room, settings.direction, engine=settings.engine, timeout=settings.timeout
+    )
+    return pictures[number]
+
+
+def _candidates(
+    trace: Trace, picture: Scene | Film, view: View, settings: Settings
+) -> Iterator[Scene | Film]:
+    """``picture``, then others of ``trace`` for a room where it is too small.
+
+    What one call made is one card; then cards are brief; then the graph is folded further. A reader who
+    says how it is folded or what is in focus gets that. No card is made of operations that only came
+    one after the other.
+    """
+    yield picture
+    free = settings.fold and settings.depth is None and settings.focus is None
+    brief = view.briefer and not settings.look.show
+    if not free:
+        if brief:
+            simple = _seen_by(view, trace, simplified(trace, settings), settings)
+            yield from _brief(simple, view, settings, ("numbers", "lines"))
+        return
+    graph = view.condensed(trace).graph
+    called = graph if view.of_edges else by_calls(graph)
+    size = visible(graph)
+    if visible(called) < size:
+        yield from _drawn(replace(trace, graph=called), view, settings.look)
+    if brief:
+        yield from _brief(replace(trace, graph=called), view, settings, ("numbers",))
     for limit in SCREENS:
-        if largest >= room.least:
-            break
-        if visible(trace.graph) <= limit:
-            continue
-        candidate = picture_of(
-            replace(trace, graph=fold(trace.graph, limit=limit, runs=False)), view.name, settings.look
-        )
-        size = text(candidate)
-        if size > WORTH * largest:
-            best, largest = candidate, size
-    return best
+        if max(limit, FEW if view.of_edges else 0) < visible(called):
+            folded = replace(trace, graph=fold(called, limit=limit, runs=False))
+            if not brief:
+                yield from _drawn(folded, view, settings.look)
+            else:
+                yield from _brief(folded, view, settings, ("numbers",))
+    if brief:
+        yield from _brief(replace(trace, graph=called), view, settings, ("lines",))
+        for limit in SCREENS:
+            if limit < visible(called):
+                folded = replace(trace, graph=fold(called, limit=limit, runs=False))
+                yield from _brief(folded, view, settings, ("lines",))
+
+
+def _brief(
+    trace: Trace, view: View, settings: Settings, ways: tuple[Literal["numbers", "lines"], ...]
+) -> Iterator[Scene | Film]:
+    if visible(trace.graph) <= MOST:
+        for way in ways:
+            yield from _drawn(trace, view, replace(settings.look, brief=way))
+
+
+def _drawn(trace: Trace, view: View, look: Look) -> Iterator[Scene | Film]:
+    picture = picture_of(trace, view.name, look)
+    if isinstance(picture, Scene | Film):
+        yield picture
 
 
 def simplified(trace: Trace, settings: Settings) -> Trace:

@@ -23,7 +23,7 @@ from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
 
-__all__ = ["cards_scene"]
+__all__ = ["Artist", "cards_scene", "scene_by"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
@@ -45,7 +45,12 @@ _STATES = {
 @collector_paused()
 def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL) -> Scene:
     """Cards and links for a graph: what ``look`` asks for; a ``timeline`` makes it a film."""
-    artist = _Artist(graph, timeline, look)
+    return scene_by(Artist(graph, timeline, look))
+
+
+def scene_by(artist: Artist) -> Scene:
+    """Cards and links as ``artist`` makes them."""
+    graph = artist.graph
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = bundled(
@@ -60,7 +65,9 @@ def _title(graph: Graph) -> str:
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
-class _Artist:
+class Artist:
+    """Makes the cards and links of one graph: what ``look`` asks for, as a film if it has a ``timeline``."""
+
     def __init__(self, graph: Graph, timeline: Timeline | None, look: Look) -> None:
         self.graph = graph
         self.look = look
@@ -71,6 +78,7 @@ class _Artist:
         self.mailbox = Mailbox(graph, timeline, self.parts, self.odd)
 
     def card(self, node: Node) -> Card:
+        """The card of a node that has one."""
         if node.kind == "leaf":
             return self._leaf(node)
         if node.kind == "constant":
@@ -113,7 +121,7 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18, detail="remark") for note in notes]
         gradient = self._gradient(node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)} ({node.grad_fn})"
@@ -146,7 +154,9 @@ class _Artist:
         other = node.group and node.group != node.op
         path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
         rows = [Row((name,), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
+        rows += [
+            Row((Run(note, "muted", room=TEXT_ROOM),), height=18, detail="remark") for note in node.notes
+        ]
         gradient = self._gradient(node)
         rows += self._values(node)
         lane = self._lane(rows, gradient)
@@ -232,6 +242,7 @@ class _Artist:
         return f"{a.op} → {b.op}"
 
     def link(self, edge: Edge) -> Link | None:
+        """The arrow of an edge; none inside a card, or where only the other direction is shown."""
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card

@@ -31,7 +31,10 @@ _COMPACT = ("line", "saved")
 
 
 class Look(Struct, frozen=True):
-    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added."""
+    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added.
+
+    ``brief`` is none of them, but of the room: first ``numbers`` of tensors only, or a line for each card.
+    """
 
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
@@ -40,11 +43,12 @@ class Look(Struct, frozen=True):
     title: str = ""
     caption: str = ""
     mark: tuple[str, ...] = ()
+    brief: Literal["", "numbers", "lines"] = ""
 
     @property
     def chooses_rows(self) -> bool:
         """Whether rows or arrows are left out, which only some views can do."""
-        return bool(self.show or self.only or self.compact)
+        return bool(self.show or self.only or self.compact or self.brief)
 
     @property
     def joined(self) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved"] = ""
+    detail: Literal["", "code", "saved", "remark"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -166,8 +166,8 @@ class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
-    for each of its frames lines of text. ``direction`` is that of forward; drawing may be asked for another
-    one.
+    for each of its frames lines of text. ``left_out`` names what was left out so that the rest is readable.
+    ``direction`` is that of forward; drawing may be asked for another one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -179,6 +179,7 @@ class Scene(Struct, frozen=True):
     heading: str = ""
     caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Film(Struct, frozen=True):

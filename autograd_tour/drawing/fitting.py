@@ -1,0 +1,155 @@
+"""What is drawn where room is short: the first of many ways to draw it whose text is large enough.
+
+The ways are tried in order: turned, in rows, then the same with less in it. Which of them may do is told by an
+estimate; only a few are laid out, since that is what takes time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autograd_tour.drawing.dot import TIGHT, USUAL, Spacing
+from autograd_tour.drawing.estimate import Measured, estimated, least_area, measured
+from autograd_tour.drawing.layout import Layout, Point, place, place_each
+from autograd_tour.drawing.less import stages
+from autograd_tour.drawing.paint import MARGIN
+from autograd_tour.drawing.room import BODY, Room
+from autograd_tour.drawing.sizes import fitted
+from autograd_tour.drawing.svg import size_of
+from autograd_tour.drawing.wrapping import GAP, row_scenes, rows_of, stacked
+from autograd_tour.views.picture import Direction, Scene
+
+__all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "fitting"]
+
+Turn = Literal["auto", "LR", "TB"]
+
+LAYOUTS = 4
+"""So many layouts at most are made to find what fits."""
+MOST = 120
+"""Cards of the largest scene that is looked at in many ways."""
+MOST_ROWS = 7
+GAIN = 1.03
+"""Text that is larger by less than this is not worth what was left out for it."""
+HOPE = 1.12
+"""A layout whose text is estimated to be too small by less than this may still do."""
+
+
+class Arrangement(Struct, frozen=True):
+    """A scene whose texts have their room, with its places; ``size`` px is that of the whole picture."""
+
+    scene: Scene
+    layout: Layout
+    size: Point
+
+
+class _Way(Struct, frozen=True):
+    """One way to draw scene ``number``: in ``scenes``, one below the other if there are several.
+
+    ``text`` px is how large its text is by estimate.
+    """
+
+    number: int
+    whole: Scene
+    scenes: tuple[Scene, ...]
+    spacing: Spacing
+    text: float
+
+    def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
+        """With the places that the engine finds."""
+        if len(self.scenes) == 1:
+            layout = place(self.whole, engine, timeout, self.spacing)
+            return Arrangement(self.whole, layout, size_of(self.whole, layout))
+        layouts = place_each(self.scenes, engine, timeout, self.spacing)
+        whole, layout = stacked(self.whole, self.scenes, layouts)
+        return Arrangement(whole, layout, size_of(whole, layout))
+
+
+def fitting(
+    scenes: Iterable[Scene], turn: Turn, room: Room, engine: str | None, timeout: float
+) -> tuple[int, Arrangement]:
+    """The first of ``scenes`` whose text is large enough in ``room``, by its number, or else the best.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    best: tuple[int, Arrangement] | None = None
+    largest, trust, count = 0.0, HOPE, 0
+    pending: list[_Way] = []
+    for way in _ways(scenes, turn, room):
+        if way.text * trust < room.least:
+            pending.append(way)
+            continue
+        arrangement = way.laid_out(engine, timeout)
+        text = room.text(arrangement.size)
+        if best is None or text > GAIN * largest:
+            best, largest = (way.number, arrangement), text
+        count += 1
+        if text >= room.least or count == LAYOUTS:
+            return best
+        trust = min(trust, text / way.text)
+        if count == LAYOUTS - 1:
+            trust *= 0.97  # the last one is to do
+    pending.sort(key=lambda way: -way.text)
+    for way in pending[: 1 if best is None or pending[0].text * trust > GAIN * largest else 0]:
+        arrangement = way.laid_out(engine, timeout)
+        if best is None or room.text(arrangement.size) > GAIN * largest:
+            best = way.number, arrangement
+    assert best is not None
+    return best
+
+
+def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
+    """Every way to draw ``scenes`` that may do, in the order in which they are wanted."""
+    yielded = False
+    for number, whole in enumerate(scenes):
+        if len(whole.cards) > MOST:
+            continue
+        for scene in stages(whole):
+            ready = fitted(scene)
+            across = measured(replace(ready, direction="LR"))
+            if yielded and _least_text(across, room) * HOPE < room.least:
+                continue
+            yielded = True
+            yield from _of_stage(number, ready, across, turn, room)
+
+
+def _of_stage(number: int, ready: Scene, across: Measured, turn: Turn, room: Room) -> Iterator[_Way]:
+    directions: tuple[Direction, ...] = ("LR", "TB") if turn == "auto" else (turn,)
+    if turn == "auto" and ready.direction == "TB":
+        directions = ("TB", "LR")
+    straight = [replace(across, scene=replace(ready, direction=direction)) for direction in directions]
+    for spacing in (USUAL, TIGHT):
+        for cards in straight:
+            text = _text(cards.scene, estimated(cards, spacing), room)
+            yield _Way(number, cards.scene, (cards.scene,), spacing, text)
+    if "LR" not in directions:
+        return
+    seen = {1}
+    wraps = []
+    for count in range(2, MOST_ROWS + 1):
+        rows = rows_of(across, count, TIGHT)
+        if max(rows.values(), default=0) + 1 in seen:
+            continue
+        seen.add(max(rows.values()) + 1)
+        scenes = tuple(map(fitted, row_scenes(across.scene, rows)))
+        sizes = [estimated(measured(scene), TIGHT) for scene in scenes]
+        size = max(width for width, _ in sizes), sum(height for _, height in sizes) + GAP * (len(sizes) - 1)
+        wraps.append(_Way(number, across.scene, scenes, TIGHT, _text(across.scene, size, room)))
+        if len(wraps) > 1 and wraps[-1].text < wraps[-2].text:
+            break
+    yield from sorted(wraps, key=lambda way: -way.text)[:2]
+
+
+def _text(scene: Scene, size: Point, room: Room) -> float:
+    """How large text is, px, if what is drawn of ``scene`` takes ``size`` px without margins and lines."""
+    return room.text(size_of(scene, Layout(*size, (), (), ())))
+
+
+def _least_text(cards: Measured, room: Room) -> float:
+    """No text can be larger than this, however the cards stand."""
+    inner = (room.width - 2 * room.margin) * (room.height - 2 * room.margin)
+    return BODY * (inner / max(least_area(cards, TIGHT), 4 * MARGIN**2)) ** 0.5
