@@ -15,7 +15,7 @@ __all__ = ["GAP", "row_scenes", "rows_of", "stacked"]
 
 GAP = 18.0
 """Between two rows, px."""
-MARK_ROOM = 60.0
+MARK_ROOM = 68.0
 """Widest name on a mark, px."""
 MARK = MARK_ROOM + 40.0
 """What the marks at one end of a row take of its width, with their links, px."""
@@ -128,7 +128,7 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
 def _mark(ident: str, card: Card, where: str) -> Card:
     """A small card that stands for ``card`` where a link leaves a row or enters it."""
     title = card.rows[0].left if card.rows else ()
-    name = tuple(replace(run, role="ink", size=12.0, room=MARK_ROOM) for run in title[:1])
+    name = tuple(replace(run, role="ink", size=12.0, room=MARK_ROOM, keep_end=run.keep_end and card.shape == "leaf") for run in title[:1])
     rows = (Row(name, height=17), Row((Run(where, "muted"),), height=17))
     return Card(ident, "box", rows, lane=17.0, title=f"{card.title}, {where}", minimum=0, emphasis="faint")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from autograd_tour.drawing import Room, ThemeName, Turn, best_for
 from autograd_tour.drawing.fitting import MOST
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
@@ -24,6 +26,7 @@ from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.picture import Film, Picture, Scene
+from autograd_tour.views.statements import by_statements
 
 __all__ = [
     "ACCUMULATION",
@@ -188,44 +191,45 @@ def _candidates(
     """
     yield picture
     free = settings.fold and settings.depth is None and settings.focus is None
-    brief = view.briefer and not settings.look.show
+    brief: Literal["", "numbers"] = "numbers" if view.briefer and not settings.look.show else ""
     if not free:
         if brief:
             simple = _seen_by(view, trace, simplified(trace, settings), settings)
-            yield from _brief(simple, view, settings, ("numbers", "lines"))
+            yield from _drawn(simple, view, settings.look, "numbers")
+            yield from _drawn(simple, view, settings.look, "lines")
         return
     graph = view.condensed(trace).graph
-    called = graph if view.of_edges else by_calls(graph)
-    size = visible(graph)
-    if visible(called) < size:
-        yield from _drawn(replace(trace, graph=called), view, settings.look)
-    if brief:
-        yield from _brief(replace(trace, graph=called), view, settings, ("numbers",))
+    if not brief and visible(graph) <= FEW:
+        return
+    folded = [graph] if view.of_edges else list(_condensed(graph))
+    for candidate in folded[1:] if not brief else folded:
+        yield from _drawn(replace(trace, graph=candidate), view, settings.look, brief)
     for limit in SCREENS:
-        if max(limit, FEW if view.of_edges else 0) < visible(called):
-            folded = replace(trace, graph=fold(called, limit=limit, runs=False))
-            if not brief:
-                yield from _drawn(folded, view, settings.look)
-            else:
-                yield from _brief(folded, view, settings, ("numbers",))
+        if limit < visible(folded[-1]):
+            candidate = fold(folded[-1], limit=limit, runs=False)
+            yield from _drawn(replace(trace, graph=candidate), view, settings.look, brief)
+            folded.append(candidate)
     if brief:
-        yield from _brief(replace(trace, graph=called), view, settings, ("lines",))
-        for limit in SCREENS:
-            if limit < visible(called):
-                folded = replace(trace, graph=fold(called, limit=limit, runs=False))
-                yield from _brief(folded, view, settings, ("lines",))
+        for candidate in folded:
+            yield from _drawn(replace(trace, graph=candidate), view, settings.look, "lines")
 
 
-def _brief(
-    trace: Trace, view: View, settings: Settings, ways: tuple[Literal["numbers", "lines"], ...]
-) -> Iterator[Scene | Film]:
-    if visible(trace.graph) <= MOST:
-        for way in ways:
-            yield from _drawn(trace, view, replace(settings.look, brief=way))
+def _condensed(graph: Graph) -> Iterator[Graph]:
+    """``graph`` with a card for each call, then for each statement, then with the modules of a statement."""
+    yield graph
+    cards = visible(graph)
+    for condensed in (by_calls, by_statements, partial(by_statements, modules=True)):
+        graph = condensed(graph)
+        if visible(graph) < cards:
+            cards = visible(graph)
+            yield graph
 
 
-def _drawn(trace: Trace, view: View, look: Look) -> Iterator[Scene | Film]:
-    picture = picture_of(trace, view.name, look)
+def _drawn(trace: Trace, view: View, look: Look, brief: Literal["", "numbers", "lines"]) -> Iterator[Scene | Film]:
+    """The picture of ``trace``, if it is one of cards, and not of too many to be looked at closely."""
+    if brief and visible(trace.graph) > MOST:
+        return
+    picture = picture_of(trace, view.name, replace(look, brief=brief) if brief else look)
     if isinstance(picture, Scene | Film):
         yield picture
 

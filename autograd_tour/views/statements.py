@@ -1,0 +1,52 @@
+"""What one statement of the program made, as one card: what a program gives no name of its own goes inside."""
+
+from __future__ import annotations
+
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
+from autograd_tour.views.contract import Title
+from autograd_tour.views.fold import as_cards
+from autograd_tour.views.quotient import flow
+
+__all__ = ["by_statements"]
+
+
+def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
+    """``graph`` with a card for each line of the program and what it assigns: ``z``, ``kl``, ``loss``.
+
+    An operation or a card whose result has no name and goes only to operations of its own line stands in
+    the card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
+    ``self.decoder(z)`` is one card then.
+    """
+    pairs = flow(graph)
+    nodes_by_id = graph.by_id()
+    users: dict[str, set[str]] = {}
+    for maker, user in pairs:
+        users.setdefault(maker, set()).add(user)
+    results = {node for node, _ in graph.outputs}
+    last: dict[str, str] = {}
+    for node in reversed(graph.nodes):
+        if node.kind in ("operation", "group") and node.where is not None:
+            last[node.id] = node.id
+            ends = {last.get(user, "") for user in users.get(node.id, ())}
+            end = nodes_by_id.get(next(iter(ends))) if len(ends) == 1 else None
+            inner = node.id not in results and not any(node.names)
+            if inner and end is not None and _together(node, end, modules=modules):
+                last[node.id] = end.id
+    members: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if node.id in last:
+            members.setdefault(last[node.id], []).append(node)
+    titles: dict[str, Title] = {}
+    for end_id, nodes in members.items():
+        if len(nodes) > 1:
+            end_node = graph.node(end_id)
+            titles[end_id] = Title(graph.title(end_id), end_node.group, call=end_node)
+    parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
+
+
+def _together(node: Node, end: Node, *, modules: bool) -> bool:
+    if node.where != end.where:
+        return False
+    return node.group == end.group or (modules and bool(node.group and end.group))
