@@ -10,6 +10,7 @@ from autograd_tour.drawing.arrangement import Arrangement, Turn, arrange, best_f
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import animated, film, fragments
+from autograd_tour.drawing.fitting import MOST
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
@@ -19,6 +20,7 @@ from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
 __all__ = [
+    "MOST",
     "Arrangement",
     "Direction",
     "Room",

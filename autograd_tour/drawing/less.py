@@ -18,8 +18,9 @@ SHORTER = 0.6
 def stages(scene: Scene) -> Iterator[Scene]:
     """The scene itself, then with less and less in it; a line below says what is left out."""
     yield scene
-    scene = _shorter(scene)
-    yield scene
+    if not scene.left_out:  # what is brief already is not cut
+        scene = _shorter(scene)
+        yield scene
     for name, reduction in _REDUCTIONS.items():
         less = reduction(scene)
         if less is not scene:

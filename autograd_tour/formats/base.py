@@ -5,28 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import Room, ThemeName, Turn, best_for
-from autograd_tour.drawing.fitting import MOST
+from autograd_tour.drawing import Room, ThemeName, Turn
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.readable import readable
 from autograd_tour.progress import doing
-from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
-from autograd_tour.views.calls import by_calls
 from autograd_tour.views.focus import called, focus
-from autograd_tour.views.fold import fold, visible
+from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
-from autograd_tour.views.picture import Film, Picture, Scene
-from autograd_tour.views.statements import by_statements
+from autograd_tour.views.picture import Picture
 
 __all__ = [
     "ACCUMULATION",
@@ -53,10 +48,6 @@ RUN = "run"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
-SCREENS = (20, 14, 10, 7)
-"""Cards of a graph that is folded further since its text would be too small in its room."""
-FEW = 14
-"""A graph of so few cards is not: what is in it is what the picture is for."""
 PICTURES = frozenset({"svg", "pdf", "png"})
 """The formats that show a ledger or a run."""
 
@@ -134,8 +125,9 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             start = trace if view.of_edges else whole
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
-            picture = picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
-            yield name, _readable(start, picture, view, settings)
+            simple = _seen_by(view, start, seen[view.of_edges], settings)
+            picture = picture_of(simple, name, look)
+            yield name, readable(start, picture, view, settings, simple)
 
 
 def check_look(settings: Settings) -> None:
@@ -160,78 +152,6 @@ def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Tra
         return view.condensed(simple)
     condensed = view.condensed(trace)
     return simple if condensed is trace else simplified(condensed, settings)
-
-
-def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
-    """``picture``, or one of the same with less in it or folded further, if its text is too small in its room."""
-    room = settings.room
-    if room is None or room.endless or not isinstance(picture, Scene | Film):
-        return picture
-    pictures: list[Scene | Film] = []
-
-    def scenes() -> Iterator[Scene]:
-        for candidate in _candidates(trace, picture, view, settings):
-            pictures.append(candidate)
-            yield candidate.scene if isinstance(candidate, Film) else candidate
-
-    number = best_for(
-        scenes(), room, settings.direction, engine=settings.engine, timeout=settings.timeout
-    )
-    return pictures[number]
-
-
-def _candidates(
-    trace: Trace, picture: Scene | Film, view: View, settings: Settings
-) -> Iterator[Scene | Film]:
-    """``picture``, then others of ``trace`` for a room where it is too small.
-
-    What one call made is one card; then cards are brief; then the graph is folded further. A reader who
-    says how it is folded or what is in focus gets that. No card is made of operations that only came
-    one after the other.
-    """
-    yield picture
-    free = settings.fold and settings.depth is None and settings.focus is None
-    brief: Literal["", "numbers"] = "numbers" if view.briefer and not settings.look.show else ""
-    if not free:
-        if brief:
-            simple = _seen_by(view, trace, simplified(trace, settings), settings)
-            yield from _drawn(simple, view, settings.look, "numbers")
-            yield from _drawn(simple, view, settings.look, "lines")
-        return
-    graph = view.condensed(trace).graph
-    if not brief and visible(graph) <= FEW:
-        return
-    folded = [graph] if view.of_edges else list(_condensed(graph))
-    for candidate in folded[1:] if not brief else folded:
-        yield from _drawn(replace(trace, graph=candidate), view, settings.look, brief)
-    for limit in SCREENS:
-        if limit < visible(folded[-1]):
-            candidate = fold(folded[-1], limit=limit, runs=False)
-            yield from _drawn(replace(trace, graph=candidate), view, settings.look, brief)
-            folded.append(candidate)
-    if brief:
-        for candidate in folded:
-            yield from _drawn(replace(trace, graph=candidate), view, settings.look, "lines")
-
-
-def _condensed(graph: Graph) -> Iterator[Graph]:
-    """``graph`` with a card for each call, then for each statement, then with the modules of a statement."""
-    yield graph
-    cards = visible(graph)
-    for condensed in (by_calls, by_statements, partial(by_statements, modules=True)):
-        graph = condensed(graph)
-        if visible(graph) < cards:
-            cards = visible(graph)
-            yield graph
-
-
-def _drawn(trace: Trace, view: View, look: Look, brief: Literal["", "numbers", "lines"]) -> Iterator[Scene | Film]:
-    """The picture of ``trace``, if it is one of cards, and not of too many to be looked at closely."""
-    if brief and visible(trace.graph) > MOST:
-        return
-    picture = picture_of(trace, view.name, replace(look, brief=brief) if brief else look)
-    if isinstance(picture, Scene | Film):
-        yield picture
 
 
 def simplified(trace: Trace, settings: Settings) -> Trace:

@@ -22,13 +22,13 @@ TITLE_ROOM = 130.0
 """Widest title, px."""
 PATH_ROOM = 56.0
 NAME_ROOM = 56.0
-RULE_ROOM = 84.0
-"""Widest rule on an arrow, px."""
+LONGEST_RULE = 16
+"""Characters of a rule that is not left out: half a rule says nothing."""
 HEAD, LINE = 20.0, 18.0
 """Heights of the first row of a card and of the others, px."""
 
 LEFT_OUT = {
-    "numbers": ("lines of code", "saved tensors", "remarks", "all but the first numbers"),
+    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but first numbers"),
     "lines": ("lines of code", "saved tensors", "remarks", "rules", "most numbers"),
 }
 """What a brief picture has not, by ``look.brief``."""
@@ -98,8 +98,7 @@ class _Numbers(Artist):
         return bool(node.group) and node.group != node.op
 
     def _title(self, node: Node, role: Role) -> Run:
-        run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
-        return replace(run, text=run.brief, room=TITLE_ROOM) if run.brief else run
+        return title_run(self.graph, node, role, TITLE_ROOM, size=12)
 
     def _values(self, node: Node) -> list[Row]:
         if not self.look.shows("value") or self.look.only == "backward":
@@ -134,7 +133,7 @@ class _Numbers(Artist):
         if link is None or link.flow != "backward":
             return link
         text = rule_text(edge.rule) if self.look.shows("rule") else ""
-        rule = (Run(text, "backward", room=RULE_ROOM),) if text else ()
+        rule = (Run(text, "backward"),) if 0 < len(text) <= LONGEST_RULE else ()
         alarms = tuple(run for run in link.label.runs if run.role == "error")
         return replace(link, label=Label((*rule, *alarms), link.label.step))
 
@@ -156,7 +155,11 @@ class _Lines(_Numbers):
         facts = node.value if node.kind in ("leaf", "constant") else next(iter(node.values), None)
         odd = self.odd.values.get((node.id, 0))
         value = _value(facts) if facts is not None and facts.numel == 1 else ""
-        runs: tuple[Run, ...] = (Run(value, "paper" if shape == "leaf" else "forward"),) if value else ()
+        name = "" if node.kind in ("leaf", "constant") else output_name(node, 0)
+        colour: Role = "paper" if shape == "leaf" else "forward"
+        runs: tuple[Run, ...] = (Run(name, colour, room=NAME_ROOM),) if name else ()
+        if value:
+            runs = (*runs, Run(f" = {value}" if name else value, colour))
         if odd is not None:
             runs = (*runs, Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
         fills: dict[str, Role] = {"leaf": "forward", "constant": "constant_fill", "group": "constant_fill"}

@@ -18,7 +18,7 @@ from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 
-__all__ = ["SCREEN", "as_cards", "fold", "visible"]
+__all__ = ["SCREEN", "as_cards", "fold", "inputs_alike", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -149,6 +149,13 @@ def _deepest_that_fits(graph: Graph, modules: Modules, pairs: list[Pair], limit:
             break
         best = candidate
     return best
+
+
+def inputs_alike(graph: Graph) -> Graph:
+    """``graph`` with the leaves that the same operations use as one card."""
+    pairs = flow(graph)
+    parts, titles = _inputs_alike(graph, pairs)
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 
 def _inputs_alike(graph: Graph, pairs: list[Pair]) -> Parts:

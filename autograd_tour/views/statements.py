@@ -14,8 +14,8 @@ __all__ = ["by_statements"]
 def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
     """``graph`` with a card for each line of the program and what it assigns: ``z``, ``kl``, ``loss``.
 
-    An operation or a card whose result has no name and goes only to operations of its own line stands in
-    the card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
+    An operation or a card whose result has no name and goes to operations of its own line stands in the
+    card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
     ``self.decoder(z)`` is one card then.
     """
     pairs = flow(graph)
@@ -28,11 +28,11 @@ def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
     for node in reversed(graph.nodes):
         if node.kind in ("operation", "group") and node.where is not None:
             last[node.id] = node.id
-            ends = {last.get(user, "") for user in users.get(node.id, ())}
-            end = nodes_by_id.get(next(iter(ends))) if len(ends) == 1 else None
-            inner = node.id not in results and not any(node.names)
-            if inner and end is not None and _together(node, end, modules=modules):
-                last[node.id] = end.id
+            if node.id not in results and not any(node.names):
+                users_of = [last[user] for user in users.get(node.id, ()) if user in last]
+                ends = {end for end in users_of if _together(node, nodes_by_id[end], modules=modules)}
+                if len(ends) == 1:
+                    (last[node.id],) = ends
     members: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if node.id in last:
