@@ -7,6 +7,8 @@ it does not know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from autograd_tour.drawing.dot import Spacing
@@ -17,6 +19,7 @@ from autograd_tour.views.picture import Scene
 __all__ = ["Measured", "estimated", "least_area", "measured"]
 
 Point = tuple[float, float]
+_NONE: Mapping[str, Point] = {}
 
 
 class Measured(Struct, frozen=True):
@@ -32,9 +35,14 @@ class Measured(Struct, frozen=True):
     ranks: tuple[int, ...]
 
 
-def measured(scene: Scene) -> Measured:
-    """The scene with its sizes and ranks; all its texts have their room already."""
-    sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
+def measured(scene: Scene, sizes_by_card: Mapping[str, Point] = _NONE) -> Measured:
+    """The scene with its sizes and ranks; all its texts have their room already.
+
+    ``sizes_by_card`` has those of cards that were measured before.
+    """
+    sizes = tuple(
+        [sizes_by_card.get(card.id) or (card_width(card), card_height(card)) for card in scene.cards]
+    )
     between = pairs_of(scene)
     widths = [label_width(link.label) for link in scene.links]
     pairs = [(a, b, widths[i]) for (a, b), links in between.items() for i in links]
@@ -44,8 +52,9 @@ def measured(scene: Scene) -> Measured:
 
 
 def least_area(cards: Measured, spacing: Spacing) -> float:
-    """Px² that the cards take at least, however they stand."""
-    return sum((width + spacing.beside) * (height + spacing.beside) for width, height in cards.sizes)
+    """Px² that the cards and labels take at least, however they stand."""
+    boxes = sum((width + spacing.beside) * (height + spacing.beside) for width, height in cards.sizes)
+    return boxes + sum((width + 8) * spacing.label for _, _, width in cards.pairs if width)
 
 
 def estimated(cards: Measured, spacing: Spacing) -> Point:

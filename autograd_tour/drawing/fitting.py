@@ -34,7 +34,7 @@ MOST = 120
 MOST_ROWS = 7
 GAIN = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
-HOPE = 1.12
+HOPE = 1.04
 """A layout whose text is estimated to be too small by less than this may still do."""
 
 
@@ -58,6 +58,11 @@ class _Way(Struct, frozen=True):
     spacing: Spacing
     text: float
 
+    @property
+    def form(self) -> tuple[bool, str]:
+        """What is estimated too high or too low alike: rows or not, and the direction."""
+        return len(self.scenes) > 1, self.whole.direction
+
     def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
         """With the places that the engine finds."""
         if len(self.scenes) == 1:
@@ -76,30 +81,45 @@ def fitting(
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    best: tuple[int, Arrangement] | None = None
-    largest, trust, count = 0.0, HOPE, 0
+    attempts = _Attempts(room, engine, timeout)
     pending: list[_Way] = []
     for way in _ways(scenes, turn, room):
-        if way.text * trust < room.least:
+        if attempts.hope(way) < room.least:
             pending.append(way)
-            continue
-        arrangement = way.laid_out(engine, timeout)
-        text = room.text(arrangement.size)
-        if best is None or text > GAIN * largest:
-            best, largest = (way.number, arrangement), text
-        count += 1
-        if text >= room.least or count == LAYOUTS:
-            return best
-        trust = min(trust, text / way.text)
-        if count == LAYOUTS - 1:
-            trust *= 0.97  # the last one is to do
-    pending.sort(key=lambda way: -way.text)
-    for way in pending[: 1 if best is None or pending[0].text * trust > GAIN * largest else 0]:
-        arrangement = way.laid_out(engine, timeout)
-        if best is None or room.text(arrangement.size) > GAIN * largest:
-            best = way.number, arrangement
-    assert best is not None
-    return best
+        elif attempts.reach(way):
+            return attempts.best
+    while pending and attempts.count < LAYOUTS:
+        way = max(pending, key=attempts.hope)
+        if attempts.best_text and attempts.hope(way) <= GAIN * attempts.best_text:
+            break
+        pending.remove(way)
+        attempts.reach(way)
+    return attempts.best
+
+
+class _Attempts:
+    """What was laid out so far, the ``best`` of it, and what that tells of estimates."""
+
+    def __init__(self, room: Room, engine: str | None, timeout: float) -> None:
+        self.room, self.engine, self.timeout = room, engine, timeout
+        self.count, self.best_text = 0, 0.0
+        self.best: tuple[int, Arrangement]
+        self.trust: dict[tuple[bool, str], float] = {}
+
+    def hope(self, way: _Way) -> float:
+        """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
+        trust = self.trust.get(way.form, HOPE)
+        return way.text * (0.97 * trust if self.count == LAYOUTS - 1 else trust)  # the last one is to do
+
+    def reach(self, way: _Way) -> bool:
+        """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
+        arrangement = way.laid_out(self.engine, self.timeout)
+        text = self.room.text(arrangement.size)
+        if text >= self.room.least or text > GAIN * self.best_text:
+            self.best, self.best_text = (way.number, arrangement), text
+        self.count += 1
+        self.trust[way.form] = (self.trust.get(way.form, HOPE) + text / way.text) / 2
+        return text >= self.room.least or self.count == LAYOUTS
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
@@ -130,13 +150,14 @@ def _of_stage(number: int, ready: Scene, across: Measured, turn: Turn, room: Roo
         return
     seen = {1}
     wraps = []
+    by_card = {card.id: size for card, size in zip(ready.cards, across.sizes, strict=True)}
     for count in range(2, MOST_ROWS + 1):
         rows = rows_of(across, count, TIGHT)
         if max(rows.values(), default=0) + 1 in seen:
             continue
         seen.add(max(rows.values()) + 1)
-        scenes = tuple(map(fitted, row_scenes(across.scene, rows)))
-        sizes = [estimated(measured(scene), TIGHT) for scene in scenes]
+        scenes = row_scenes(across.scene, rows)
+        sizes = [estimated(measured(scene, by_card), TIGHT) for scene in scenes]
         size = max(width for width, _ in sizes), sum(height for _, height in sizes) + GAP * (len(sizes) - 1)
         wraps.append(_Way(number, across.scene, scenes, TIGHT, _text(across.scene, size, room)))
         if len(wraps) > 1 and wraps[-1].text < wraps[-2].text:

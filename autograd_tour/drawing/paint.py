@@ -8,7 +8,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
+from autograd_tour.drawing.metrics import escape, escape_once, text_width, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
 from autograd_tour.drawing.theme import LIGHT
@@ -61,7 +61,7 @@ class Painter:
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
         caption = [Run(line) for line in wrapped(scene.caption, CAPTION_ROOM, 12)]
-        notes = caption + [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in _notes(scene)]
+        notes = caption + [Run(line, "muted") for line in _notes(scene)]
         pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
@@ -237,18 +237,17 @@ class Painter:
 
 
 def _notes(scene: Scene) -> Iterator[str]:
-    """The notes, and what was left out; where room is short, as many on a line as fit."""
+    """The lines of the notes and of what was left out; where room is short, as many on a line as fit."""
+    lines = [line for note in scene.notes for line in wrapped(note, CAPTION_ROOM, 12, bold=False)]
     if not scene.left_out:
-        yield from scene.notes
+        yield from lines
         return
-    line = ""
-    for note in (*scene.notes, f"left out to fit: {', '.join(scene.left_out)}"):
-        longer = f"{line}; {note}" if line else note
-        if line and text_width(longer, 12) > CAPTION_ROOM:
-            yield line
-            longer = note
-        line = longer
-    yield line
+    last = f"left out to fit: {', '.join(scene.left_out)}"
+    longer = f"{lines[-1]}; {last}" if lines else last
+    if text_width(longer, 12) <= CAPTION_ROOM:
+        yield from (*lines[:-1], longer)
+    else:
+        yield from (*lines, *wrapped(last, CAPTION_ROOM, 12, bold=False))
 
 
 @lru_cache(maxsize=1024)

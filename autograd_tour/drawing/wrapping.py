@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.dot import Spacing
 from autograd_tour.drawing.estimate import Measured
 from autograd_tour.drawing.layout import Course, Layout, Point
+from autograd_tour.drawing.metrics import fit
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 
 __all__ = ["GAP", "row_scenes", "rows_of", "stacked"]
@@ -127,9 +128,9 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
 
 def _mark(ident: str, card: Card, where: str) -> Card:
     """A small card that stands for ``card`` where a link leaves a row or enters it."""
-    title = card.rows[0].left if card.rows else ()
-    name = tuple(replace(run, role="ink", size=12.0, room=MARK_ROOM, keep_end=run.keep_end and card.shape == "leaf") for run in title[:1])
-    rows = (Row(name, height=17), Row((Run(where, "muted"),), height=17))
+    title = card.rows[0].left[0] if card.rows and card.rows[0].left else Run(card.title)
+    text = fit(title.text, MARK_ROOM, 12.0, title.bold, keep_end=title.keep_end and card.shape == "leaf")
+    rows = (Row((Run(text, bold=title.bold),), height=17), Row((Run(where, "muted"),), height=17))
     return Card(ident, "box", rows, lane=17.0, title=f"{card.title}, {where}", minimum=0, emphasis="faint")
 
 

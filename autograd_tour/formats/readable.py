@@ -94,11 +94,12 @@ def _candidates(
             yield from drawn(smaller, brief)
         elif brief and condensed is by_calls:
             yield from drawn(graph, brief)
+    natural = len(graphs) - 1
     for limit in SCREENS:
         if limit < visible(graphs[-1]):
             graphs.append(fold(graphs[-1], limit=limit, runs=False))
             yield from drawn(graphs[-1], brief)
-    for candidate in graphs if brief else ():
+    for candidate in graphs[natural:] if brief else ():
         yield from drawn(candidate, "lines")
 
 

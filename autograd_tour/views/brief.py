@@ -10,7 +10,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short as rule_text
 from autograd_tour.views.cards import Artist, scene_by
 from autograd_tour.views.look import Look
-from autograd_tour.views.naming import output_name, title_run
+from autograd_tour.views.naming import title_run
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, within
@@ -98,7 +98,8 @@ class _Numbers(Artist):
         return bool(node.group) and node.group != node.op
 
     def _title(self, node: Node, role: Role) -> Run:
-        return title_run(self.graph, node, role, TITLE_ROOM, size=12)
+        run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
+        return replace(run, keep_end=False) if node.expression else run
 
     def _values(self, node: Node) -> list[Row]:
         if not self.look.shows("value") or self.look.only == "backward":
@@ -106,7 +107,7 @@ class _Numbers(Artist):
         rows: list[Row] = []
         for k, facts in enumerate(node.values[:1]):
             odd = self.odd.values.get((node.id, k))
-            rows += self._line(facts, "forward", name=output_name(node, k), odd=odd)
+            rows += self._line(facts, "forward", name=_name(node), odd=odd)
         return rows
 
     def _line(
@@ -155,7 +156,7 @@ class _Lines(_Numbers):
         facts = node.value if node.kind in ("leaf", "constant") else next(iter(node.values), None)
         odd = self.odd.values.get((node.id, 0))
         value = _value(facts) if facts is not None and facts.numel == 1 else ""
-        name = "" if node.kind in ("leaf", "constant") else output_name(node, 0)
+        name = "" if node.kind in ("leaf", "constant") else _name(node)
         colour: Role = "paper" if shape == "leaf" else "forward"
         runs: tuple[Run, ...] = (Run(name, colour, room=NAME_ROOM),) if name else ()
         if value:
@@ -172,6 +173,11 @@ class _Lines(_Numbers):
             return link
         alarms = tuple(run for run in link.label.runs if run.role == "error")
         return replace(link, label=Label(alarms, link.label.step))
+
+
+def _name(node: Node) -> str:
+    """The variable that its first result is, or none."""
+    return node.names[0] if node.names else ""
 
 
 def _runs(
