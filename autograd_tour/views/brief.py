@@ -85,7 +85,10 @@ class _Numbers(Artist):
     def _made(self, node: Node, title: str) -> Card:
         group = node.kind == "group"
         path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if group and self._other(node) else ()
-        rows = [Row((self._title(node, "ink"),), path, fill="constant_fill" if group else None, height=HEAD)]
+        head = self._title(node, "ink")
+        if group and node.call and len(_name(node)) > 1:  # of a long statement its variable says more
+            head = replace(head, brief=_name(node))
+        rows = [Row((head,), path, fill="constant_fill" if group else None, height=HEAD)]
         rows += self._values(node)
         gradient = self._gradient(node)
         lane = self._lane(rows, gradient)
