@@ -14,7 +14,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.base import View
 from autograd_tour.views.calls import by_calls
-from autograd_tour.views.fold import fold, inputs_alike, visible
+from autograd_tour.views.fold import fold, inputs_alike, noted, visible
 from autograd_tour.views.look import Look
 from autograd_tour.views.picture import Film, Picture, Scene
 from autograd_tour.views.statements import by_statements
@@ -84,16 +84,19 @@ def _candidates(
     def drawn(graph: Graph, brief: Brief) -> Iterator[Scene | Film]:
         return _drawn(replace(trace, graph=graph), view, look, brief)
 
-    graphs = [graph]
-    for condensed in () if view.of_edges else _CONDENSED:
+    large = visible(graph) > MOST
+    graphs = [simple.graph if large else graph]  # of thousands of cards the fold is where to go on from
+    for condensed in () if view.of_edges or large else _CONDENSED:
         smaller = condensed(graphs[-1])
         if visible(smaller) < visible(graphs[-1]):
-            graphs.append(smaller)
+            graphs.append(noted(smaller))
             if brief and condensed is by_calls:
-                yield from drawn(smaller, "")
-            yield from drawn(smaller, brief)
+                yield from drawn(graphs[-1], "")
+            yield from drawn(graphs[-1], brief)
         elif brief and condensed is by_calls:
             yield from drawn(graph, brief)
+    if brief and large:
+        yield from drawn(graphs[-1], brief)
     natural = len(graphs) - 1
     for limit in SCREENS:
         if limit < visible(graphs[-1]):

@@ -18,7 +18,7 @@ from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 
-__all__ = ["SCREEN", "as_cards", "fold", "inputs_alike", "visible"]
+__all__ = ["SCREEN", "as_cards", "fold", "inputs_alike", "noted", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -52,7 +52,7 @@ def fold(
     pairs = flow(graph)
     modules = Modules(graph, pairs, rows=rows)
     if depth is not None and modules.deepest:
-        return _noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
+        return noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
     if modules.deepest:
         folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
@@ -65,11 +65,11 @@ def fold(
     if depth is not None:
         note = "the program has no modules, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
-    return _noted(folded)
+    return noted(folded)
 
 
-def _noted(graph: Graph) -> Graph:
-    """The graph with a remark on what is folded in it by now."""
+def noted(graph: Graph) -> Graph:
+    """``graph`` with a remark on what is folded in it by now."""
     cards = sum(node.kind == "group" for node in graph.nodes)
     if not cards:
         return graph
