@@ -69,7 +69,7 @@ def rows() -> Iterator[Row]:
 
 
 def _timed(record: Trace, room: Room | None) -> tuple[Scene, float]:
-    """The picture for a room, and the processor's seconds until everything in it has its place."""
+    """The picture for a room, and seconds until everything in it has its place."""
     seconds = []
     for _ in range(ROUNDS):
         start = time.perf_counter()

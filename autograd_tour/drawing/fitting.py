@@ -123,18 +123,21 @@ class _Attempts:
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
-    """Every way to draw ``scenes`` that may do, in the order in which they are wanted."""
-    yielded = False
+    """The ways to draw ``scenes``, in the order in which they are wanted; those that cannot do are not told."""
+    widest: tuple[float, int, Scene, Measured] | None = None
     for number, whole in enumerate(scenes):
         if len(whole.cards) > MOST:
             continue
         for scene in stages(whole):
             ready = fitted(scene)
             across = measured(replace(ready, direction="LR"))
-            if yielded and _least_text(across, room) * HOPE < room.least:
-                continue
-            yielded = True
-            yield from _of_stage(number, ready, across, turn, room)
+            most = _most_text(across, room)
+            if most * HOPE >= room.least:
+                yield from _of_stage(number, ready, across, turn, room)
+            elif widest is None or most > GAIN * widest[0]:
+                widest = most, number, ready, across
+    if widest is not None:  # nothing can be read; of what cannot this comes nearest
+        yield from _of_stage(*widest[1:], turn, room)
 
 
 def _of_stage(number: int, ready: Scene, across: Measured, turn: Turn, room: Room) -> Iterator[_Way]:
@@ -170,7 +173,7 @@ def _text(scene: Scene, size: Point, room: Room) -> float:
     return room.text(size_of(scene, Layout(*size, (), (), ())))
 
 
-def _least_text(cards: Measured, room: Room) -> float:
+def _most_text(cards: Measured, room: Room) -> float:
     """No text can be larger than this, however the cards stand."""
     inner = (room.width - 2 * room.margin) * (room.height - 2 * room.margin)
     return BODY * (inner / max(least_area(cards, TIGHT), 4 * MARGIN**2)) ** 0.5

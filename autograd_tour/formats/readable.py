@@ -86,7 +86,7 @@ def _candidates(
 
     large = visible(graph) > MOST
     graphs = [simple.graph if large else graph]  # of thousands of cards the fold is where to go on from
-    for condensed in () if view.of_edges or large else _CONDENSED:
+    for condensed in () if view.of_edges else _CONDENSED:
         smaller = condensed(graphs[-1])
         if visible(smaller) < visible(graphs[-1]):
             graphs.append(noted(smaller))
@@ -95,8 +95,6 @@ def _candidates(
             yield from drawn(graphs[-1], brief)
         elif brief and condensed is by_calls:
             yield from drawn(graph, brief)
-    if brief and large:
-        yield from drawn(graphs[-1], brief)
     natural = len(graphs) - 1
     for limit in SCREENS:
         if limit < visible(graphs[-1]):

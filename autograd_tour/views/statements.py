@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
+from autograd_tour.rules.titles import expression
 from autograd_tour.views.contract import Title
 from autograd_tour.views.fold import as_cards
 from autograd_tour.views.quotient import flow
@@ -41,9 +42,16 @@ def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
     for end_id, nodes in members.items():
         if len(nodes) > 1:
             end_node = graph.node(end_id)
-            titles[end_id] = Title(graph.title(end_id), end_node.group, call=end_node)
+            titles[end_id] = Title(_title(graph, end_node), end_node.group, call=end_node)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
+
+
+def _title(graph: Graph, end: Node) -> str:
+    """What made the result; a layer at the end of a row of them does not head the row: ``net(x)`` does."""
+    layer = end.kind == "group" and not end.call
+    whole = expression(end.expression) if layer and end.expression else None
+    return whole.title() if whole is not None else graph.title(end.id)
 
 
 def _together(node: Node, end: Node, *, modules: bool) -> bool:
