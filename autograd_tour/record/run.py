@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, SourceLine
 
@@ -96,7 +97,7 @@ class Curve(Struct, frozen=True, gc=False, omit_defaults=True):
     of: int = 0
 
 
-class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+class Run(Displayed, Struct, frozen=True, omit_defaults=True):
     """All that happened, in order, as far as it was followed in full: see ``notes``.
 
     ``backward_calls`` counts all of them. Graphs of one structure are stored once, with the numbers of the
@@ -111,6 +112,11 @@ class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     curves: tuple[Curve, ...] = ()
     returned: bool = False
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """How many events, backward calls and leaves."""
+        events = f"{amount(len(self.events), 'event')} and {amount(self.backward_calls, 'backward call')}"
+        return f"Run of {events} on {amount(len(self.leaves), 'leaf', 'leaves')}"
 
     @property
     def trains(self) -> bool:

@@ -62,7 +62,8 @@ class NodeView(Struct, frozen=True):
     ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result.
     ``attributes`` are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's
     name, with the program's name for each, ``""`` if it has none. ``taken`` are names that something in the
-    program has, so that no rule may use them for something else.
+    program has, so that no rule may use them for something else. ``unused`` are results that nothing was made
+    of, so that no gradient comes back from them.
     """
 
     grad_fn: str
@@ -71,6 +72,7 @@ class NodeView(Struct, frozen=True):
     attributes: Mapping[str, Attribute] = {}
     saved: Mapping[str, str] = {}
     taken: frozenset[str] = frozenset()
+    unused: frozenset[int] = frozenset()
 
     def operand(self, slot: int) -> Operand:
         """Input ``slot``; one of which nothing is known if there is none."""

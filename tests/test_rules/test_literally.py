@@ -246,3 +246,29 @@ def test_a_triangular_solve_of_old_says_which_triangle() -> None:
     assert told(node, 0, *operands, **flags) == "solved with the upper triangle of A, transposed"
     assert told(node, 1, *operands, **flags).endswith("on that triangle, without the diagonal")
     assert told(node, 0, *operands, **flags | {"transpose": True}) == "solved with the upper triangle of A"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("U·diag(g)·Vᵀ", lambda a: torch.linalg.svdvals(a).sum()),
+        ("eigenvectors @ diag(g) @ eigenvectorsᵀ", lambda a: torch.linalg.eigvalsh(a).sum()),
+        ("to the minimum", lambda a: a.aminmax().min * 2),
+        ("to the maximum", lambda a: a.aminmax().max * 2),
+        ("× (torch.fft.rfft(a)/torch.fft.rfft(a).abs(); 0 at 0)", lambda a: torch.fft.rfft(a).abs().sum()),
+    ],
+)
+def test_an_output_that_nothing_was_made_of_is_in_no_rule(text: str, result: Any) -> None:
+    def loss() -> torch.Tensor:
+        return result(torch.tensor([[2.0, 1.0], [1.0, 4.0]], requires_grad=True))
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+    assert text in texts, texts
+
+
+def test_a_dropout_multiplies_by_its_scaled_mask() -> None:
+    def loss() -> torch.Tensor:
+        return F.dropout(torch.ones(6, requires_grad=True), 0.5).sum()
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+    assert "× (scaled mask)" in texts
