@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -26,12 +26,13 @@ ROOMS = {"1280×720": room_for("1280x720"), "736 px": room_for(width=736.0)}
 
 _INTRODUCTION = """# How readable
 
-`python -m benchmarks.fitting` draws the lecture programs of `tests/programs/lecture` and writes this page. The
-text is the smallest of the picture of all that was recorded, in px: *scaled*, as it would be if the usual picture from left
-to right were scaled down to the room; and *made to fit*, as `--fit 1280x720` and `--width 736` make it. It is to be
-at least 18 px on a slide and 11 px in a column. *Cards* are those of the usual picture, and those that are left on
-the slide; *left out* is what the slide says of itself. In none of these pictures does a card or a label lie on another
-one, or leave the picture: `tests/test_formats/test_lecture.py` holds that, and the sizes.
+`python -m benchmarks.fitting` draws the lecture programs of `tests/programs/lecture` and writes this page.
+The text is the smallest in the picture of all that was recorded, in px: *scaled*, as it would be if the
+usual picture from left to right were scaled down to the room; and *made to fit*, as `--fit 1280x720` and
+`--width 736` make it. It is to be at least 18 px on a slide and 11 px in a column. *Cards* are those of
+the usual picture, and those that are left on the slide; *left out* is what the slide says of itself. In none
+of these pictures does a card or a label lie on another one, or leave the picture:
+`tests/test_formats/test_lecture.py` holds that, and the sizes.
 """
 
 
@@ -92,8 +93,8 @@ def page(results: list[Row]) -> str:
     least = [min(row.texts[i][1] for row in results) for i in range(len(ROOMS))]
     times = sorted(row.times for row in results)
     end = (
-        f"\nThe smallest: {least[0]:.1f} px on the slide, {least[1]:.1f} px in the column. Fitting lays out at "
-        f"most four times. To find the picture and its places takes {median(times):.1f} times as long "
+        f"\nThe smallest: {least[0]:.1f} px on the slide, {least[1]:.1f} px in the column. "
+        f"Fitting lays out at most four times. To find the picture and its places takes {median(times):.1f} times as long "
         f"as for the usual picture (median of {len(times)} programs, at most {times[-1]:.1f} times).\n"
     )
     return "\n".join([_INTRODUCTION, *lines]) + "\n" + end

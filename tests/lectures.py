@@ -45,9 +45,7 @@ def collisions(arranged: Arrangement) -> list[str]:
             assert course is not None
             assert course.label is not None
             x, y = course.label
-            labels.append(
-                (f"label of {link.title}", x - width / 2, y - HALF, x + width / 2, y + HALF)
-            )
+            labels.append((f"label of {link.title}", x - width / 2, y - HALF, x + width / 2, y + HALF))
     wrong = [f"{a[0]} on {b[0]}" for a, b in combinations([*cards, *labels], 2) if _overlap(a, b)]
     outer = ("the picture", -1.0, -1.0, layout.width + 1, layout.height + 1)
     return wrong + [f"{box[0]} leaves the picture" for box in [*cards, *labels] if not _inside(box, outer)]

@@ -47,9 +47,16 @@ def arrange(
 
 
 def best_for(
-    scenes: Iterable[Scene], room: Room, turn: Turn = "auto", *, engine: str | None = None, timeout: float = 60.0
+    scenes: Iterable[Scene],
+    room: Room,
+    turn: Turn = "auto",
+    *,
+    engine: str | None = None,
+    timeout: float = 60.0,
 ) -> int:
     """The number of the first of ``scenes`` whose text is large enough in ``room``, or else of the best.
+
+    Scenes of hundreds of cards are not looked at; if all are, it is the first.
 
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
@@ -61,7 +68,10 @@ def best_for(
             several.append(scene)
             yield scene
 
-    number, arrangement = fitting(kept(), turn, room, engine, timeout)
+    best = fitting(kept(), turn, room, engine, timeout)
+    if best is None:
+        return 0
+    number, arrangement = best
     _recent.append((several[number], (turn, room, engine, timeout), arrangement))
     return number
 

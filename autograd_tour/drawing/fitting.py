@@ -1,11 +1,12 @@
 """What is drawn where room is short: the first of many ways to draw it whose text is large enough.
 
-The ways are tried in order: turned, in rows, then the same with less in it. Which of them may do is told by an
-estimate; only a few are laid out, since that is what takes time.
+The ways are tried in order: turned, in rows, then the same with less in it. Which of them may do is told
+by an estimate; only a few are laid out, since that is what takes time.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -75,8 +76,10 @@ class _Way(Struct, frozen=True):
 
 def fitting(
     scenes: Iterable[Scene], turn: Turn, room: Room, engine: str | None, timeout: float
-) -> tuple[int, Arrangement]:
+) -> tuple[int, Arrangement] | None:
     """The first of ``scenes`` whose text is large enough in ``room``, by its number, or else the best.
+
+    ``None`` if all have more than :data:`MOST` cards.
 
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
@@ -90,7 +93,7 @@ def fitting(
             return attempts.best
     while pending and attempts.count < LAYOUTS:
         way = max(pending, key=attempts.hope)
-        if attempts.best_text and attempts.hope(way) <= GAIN * attempts.best_text:
+        if attempts.best is not None and attempts.hope(way) <= GAIN * attempts.best_text:
             break
         pending.remove(way)
         attempts.reach(way)
@@ -103,7 +106,7 @@ class _Attempts:
     def __init__(self, room: Room, engine: str | None, timeout: float) -> None:
         self.room, self.engine, self.timeout = room, engine, timeout
         self.count, self.best_text = 0, 0.0
-        self.best: tuple[int, Arrangement]
+        self.best: tuple[int, Arrangement] | None = None
         self.trust: dict[tuple[bool, str], float] = {}
 
     def hope(self, way: _Way) -> float:
@@ -123,7 +126,7 @@ class _Attempts:
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
-    """The ways to draw ``scenes``, in the order in which they are wanted; those that cannot do are not told."""
+    """The ways to draw ``scenes`` that may do, in the order in which they are wanted."""
     widest: tuple[float, int, Scene, Measured] | None = None
     for number, whole in enumerate(scenes):
         if len(whole.cards) > MOST:
@@ -176,4 +179,4 @@ def _text(scene: Scene, size: Point, room: Room) -> float:
 def _most_text(cards: Measured, room: Room) -> float:
     """No text can be larger than this, however the cards stand."""
     inner = (room.width - 2 * room.margin) * (room.height - 2 * room.margin)
-    return BODY * (inner / max(least_area(cards, TIGHT), 4 * MARGIN**2)) ** 0.5
+    return BODY * math.sqrt(inner / max(least_area(cards, TIGHT), 4 * MARGIN**2))

@@ -12,7 +12,18 @@ from collections.abc import Collection, Iterable, Sequence
 from autograd_tour.drawing.sizes import label_width
 from autograd_tour.views.picture import Direction, Link, Scene
 
-__all__ = ["CROWDED", "LARGE", "Pair", "beside", "direct", "labels", "pairs_dot", "pairs_of", "ranks_of", "routed"]
+__all__ = [
+    "CROWDED",
+    "LARGE",
+    "Pair",
+    "beside",
+    "direct",
+    "labels",
+    "pairs_dot",
+    "pairs_of",
+    "ranks_of",
+    "routed",
+]
 
 LARGE = 300
 """From this many cards on."""

@@ -73,9 +73,7 @@ class _Answer(msgspec.Struct):
     edges: list[_Edge] = []
 
 
-def place(
-    scene: Scene, engine: str | None = None, timeout: float = 60.0, spacing: Spacing = USUAL
-) -> Layout:
+def place(scene: Scene, engine: str | None = None, timeout: float = 60.0, spacing: Spacing = USUAL) -> Layout:
     """Ask a layout engine for the places of all cards and links.
 
     Raises:

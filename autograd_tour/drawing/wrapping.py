@@ -59,7 +59,8 @@ def _ends_of_ranks(cards: Measured, spacing: Spacing) -> list[float]:
 
 def _breaks(ends: Sequence[float], width: float) -> list[int]:
     """Rank -> its row, if each row takes at most ``width`` px with its marks, or has one rank."""
-    rows, row, start = [], 0, 0.0
+    rows: list[int] = []
+    row, start = 0, 0.0
     for rank, end in enumerate(ends):
         marks = (MARK if row else 0.0) + (MARK if rank < len(ends) - 1 else 0.0)
         if rows and rows[-1] == row and end - start + marks > width:

@@ -81,6 +81,7 @@ def _candidates(
     graph = view.condensed(trace).graph
     if not brief and visible(graph) <= FEW:
         return
+
     def drawn(graph: Graph, brief: Brief) -> Iterator[Scene | Film]:
         return _drawn(replace(trace, graph=graph), view, look, brief)
 

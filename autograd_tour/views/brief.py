@@ -84,7 +84,9 @@ class _Numbers(Artist):
 
     def _made(self, node: Node, title: str) -> Card:
         group = node.kind == "group"
-        path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if group and self._other(node) else ()
+        path = (
+            (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if group and self._other(node) else ()
+        )
         head = self._title(node, "ink")
         if group and node.call and len(_name(node)) > 1:  # of a long statement its variable says more
             head = replace(head, brief=_name(node))

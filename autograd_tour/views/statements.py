@@ -1,4 +1,4 @@
-"""What one statement of the program made, as one card: what a program gives no name of its own goes inside."""
+"""What one statement of the program made, as one card: what has no name of its own goes inside."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import autograd_tour as tour
 from autograd_tour.drawing import arrange
@@ -70,6 +71,20 @@ def test_a_statement_is_one_card_where_its_operations_have_no_room():
         "(t_p − t_c) ** 2",
         "squared_diffs.mean()",
     ]
+
+
+def test_hundreds_of_cards_are_drawn_as_they_are():
+    def program():
+        x = torch.ones(2, requires_grad=True)
+        for _ in range(80):
+            x = x.sin() * 2
+        return x.sum()
+
+    trace = Trace(tour.trace(program))
+    room = room_for("16:9")
+    whole = picture(trace, room=room, fold=False)
+    assert whole == picture(trace, fold=False)
+    assert room.text(arrange(whole, room=room).size) < 5
 
 
 def test_dot_is_not_made_for_a_room(resnet):

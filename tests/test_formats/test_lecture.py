@@ -52,7 +52,9 @@ def test_it_can_be_read(trace, where, monkeypatch):
 
 
 def test_the_page_has_the_programs_of_the_set_and_what_they_reach():
-    lines = [line.split("|")[1:-1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    lines = [
+        line.split("|")[1:-1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"
+    ]
     table = {cells[0].strip(): [float(cell) for cell in cells[1:5]] for cells in lines[2:]}
     assert list(table) == list(PROGRAMS)
     for _, slide, _, column in table.values():
