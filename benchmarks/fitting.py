@@ -92,11 +92,12 @@ def page(results: list[Row]) -> str:
         lines.append(f"| {row.program} | {' | '.join(cells)} | {cards} | {', '.join(row.left_out)} |")
     least = [min(row.texts[i][1] for row in results) for i in range(len(ROOMS))]
     times = sorted(row.times for row in results)
-    end = (
-        f"\nThe smallest: {least[0]:.1f} px on the slide, {least[1]:.1f} px in the column. "
-        f"Fitting lays out at most four times. To find the picture and its places takes {median(times):.1f} times as long "
-        f"as for the usual picture (median of {len(times)} programs, at most {times[-1]:.1f} times).\n"
-    )
+    reached = f"{least[0]:.1f} px on the slide, {least[1]:.1f} px in the column"
+    cost = f"{median(times):.1f} times as long as for the usual picture"
+    end = f"""
+The smallest: {reached}. Fitting lays out at most four times. To find the picture and its places takes {cost}
+(median of {len(times)} programs, at most {times[-1]:.1f} times).
+"""
     return "\n".join([_INTRODUCTION, *lines]) + "\n" + end
 
 

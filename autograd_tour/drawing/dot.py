@@ -15,6 +15,9 @@ from autograd_tour.views.picture import Card, Row, Scene
 
 __all__ = ["TIGHT", "USUAL", "Spacing", "layout_dot", "readable_dot"]
 
+FRAME = 32
+"""What is free between a frame and the cards in it, px."""
+
 _TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
 _FLOWS = {
     flow: f'style={style} color="{colour}" fontcolor="{colour}"'
@@ -56,6 +59,9 @@ def layout_dot(scene: Scene, spacing: Spacing = USUAL) -> str:
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
     parts += [f"c{i} [label={_boxes(card, scene.direction)}]\n" for i, card in enumerate(scene.cards)]
+    for number, frame in enumerate(scene.frames):
+        members = " ".join(f"c{places[card]}" for card in frame.cards if card in places)
+        parts.append(f"subgraph cluster_{number} {{ graph [margin={FRAME}]\n{members}\n}}\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
         (a, b), (p, q) = (

@@ -139,7 +139,7 @@ def _places(answer: _Answer, count: int) -> tuple[float, float, list[Point], lis
     centres: list[Point] = [(0.0, 0.0)] * count
     cards: list[int] = []  # the engine counts its objects as it likes
     for item in answer.objects:
-        cards.append(int(item.name[1:]) if item.name.startswith("c") else -1)
+        cards.append(int(item.name[1:]) if item.name[1:].isdigit() else -1)
         if cards[-1] >= 0 and item.pos:
             x, y = _pair(item.pos)
             centres[cards[-1]] = (x, height - y)

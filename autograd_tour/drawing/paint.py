@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from autograd_tour.drawing.dot import FRAME
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, text_width, wrapped
+from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
-from autograd_tour.views.picture import Card, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Frame, Link, Row, Run, Scene
 
 __all__ = ["MARGIN", "Moment", "Painter"]
 
@@ -99,6 +100,8 @@ class Painter:
     def picture(self, scene: Scene, layout: Layout) -> Iterator[str]:
         """Everything but the lines below it."""
         yield f'<g transform="translate({n(MARGIN)} {n(MARGIN)})">\n'
+        for frame in scene.frames:
+            yield self.frame(frame, scene, layout)
         # Links first, cards over them, labels last: an arrow never crosses a text.
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.points:
@@ -109,6 +112,27 @@ class Painter:
             if course is not None and course.label is not None:
                 yield self.during(self.label(link, course.label), link.since)
         yield "</g>\n"
+
+    def frame(self, frame: Frame, scene: Scene, layout: Layout) -> str:
+        """A dashed line around the cards of a frame, and its title; nothing where others stand in between."""
+        boxes = {
+            card.id: (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            for card, (x, y), (w, h) in zip(scene.cards, layout.centres, layout.sizes, strict=True)
+        }
+        own = [boxes[card] for card in frame.cards if card in boxes]
+        if not own:
+            return ""
+        left, top = (min(box[i] for box in own) - FRAME + 8 for i in (0, 1))
+        right, bottom = (max(box[i] for box in own) + FRAME - 8 for i in (2, 3))
+        for card, (x, y, far, low) in boxes.items():
+            if card not in frame.cards and x < right and far > left and y < bottom and low > top:
+                return ""
+        title = Run(fit(frame.title, max(right - left - 16, 40), 12, bold=True), "muted", bold=True)
+        return (
+            f'<rect class="frame" x="{n(left)}" y="{n(top)}" width="{n(right - left)}" '
+            f'height="{n(bottom - top)}" rx="12" fill="none" stroke="{LIGHT.muted}" stroke-width="1.5" '
+            f'stroke-dasharray="7 4"/>{text_element(title, left + 10, top + 14)}\n'
+        )
 
     # ---- links ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -21,7 +22,8 @@ from autograd_tour.views.focus import called, focus
 from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
-from autograd_tour.views.picture import Picture
+from autograd_tour.views.opening import framed, with_open
+from autograd_tour.views.picture import Frame, Picture
 
 __all__ = [
     "ACCUMULATION",
@@ -58,9 +60,9 @@ class Settings:
 
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
-    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
-    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
-    show what ``look`` asks for.
+    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but leave what has the names
+    in ``open`` open; ``focus`` on a module, a name or a node and what is around it. Pictures are made for a
+    ``room``, or as large as they are, and show what ``look`` asks for.
     """
 
     formats: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Settings:
     timeout: float = 60.0
     fold: bool = True
     depth: int | None = None
+    open: tuple[str, ...] = ()
     focus: str | None = None
     scale: float = 2.0
     room: Room | None = None
@@ -117,7 +120,7 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     for name in look.mark:  # of the program itself: in a picture it may be inside a card
         called(trace.graph, name)
     whole = replace(trace, graph=without(trace.graph, look.joined)) if look.joined else trace
-    seen: dict[bool, Trace] = {}
+    seen: dict[bool, Simplified] = {}
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or not missing.get(name, False):
@@ -126,7 +129,7 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
             simple = _seen_by(view, start, seen[view.of_edges], settings)
-            picture = picture_of(simple, name, look)
+            picture = framed(picture_of(simple.trace, name, look), simple.frames)
             yield name, readable(start, picture, view, settings, simple)
 
 
@@ -146,25 +149,35 @@ def check_look(settings: Settings) -> None:
             )
 
 
-def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Trace:
+def _seen_by(view: View, trace: Trace, simple: Simplified, settings: Settings) -> Simplified:
     """What ``view`` is to show: ``simple``, or its own condensed ``trace``, which is folded after that."""
     if settings.focus is not None:
-        return view.condensed(simple)
+        return simple._replace(trace=view.condensed(simple.trace))
     condensed = view.condensed(trace)
     return simple if condensed is trace else simplified(condensed, settings)
 
 
-def simplified(trace: Trace, settings: Settings) -> Trace:
+class Simplified(NamedTuple):
+    """A trace as its pictures show it, and what stands around the insides of cards that are open."""
+
+    trace: Trace
+    frames: tuple[Frame, ...] = ()
+
+
+def simplified(trace: Trace, settings: Settings) -> Simplified:
     """The trace as its pictures show it: in focus, folded, or as it is.
 
     Raises:
-        UsageError: nothing is called as ``settings.focus`` says.
+        UsageError: nothing is called as ``settings.focus`` says, or nothing folded as ``settings.open`` does.
     """
     graph = trace.graph
     with doing("folding"):
         if settings.focus is not None:
-            return replace(trace, graph=focus(graph, settings.focus))
-        return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
+            return Simplified(replace(trace, graph=focus(graph, settings.focus)))
+        if settings.open:
+            result = with_open(graph, settings.open, settings.depth)
+            return Simplified(replace(trace, graph=result.graph), result.frames)
+        return Simplified(replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace)
 
 
 def pick_view(name: str) -> str:

@@ -25,7 +25,7 @@ class Quiz(Format):
         from autograd_tour.formats.worksheet import worksheets
         from autograd_tour.questions import ask
 
-        seen = simplified(trace, settings)
+        seen = simplified(trace, settings).trace
         questions = ask(seen)
         listed = [
             {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}

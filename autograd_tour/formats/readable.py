@@ -14,13 +14,14 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.base import View
 from autograd_tour.views.calls import by_calls
-from autograd_tour.views.fold import fold, inputs_alike, noted, visible
+from autograd_tour.views.fold import SCREEN, fold, inputs_alike, noted, visible
 from autograd_tour.views.look import Look
-from autograd_tour.views.picture import Film, Picture, Scene
+from autograd_tour.views.opening import framed
+from autograd_tour.views.picture import Film, Frame, Picture, Scene
 from autograd_tour.views.statements import by_statements
 
 if TYPE_CHECKING:
-    from autograd_tour.formats.base import Settings
+    from autograd_tour.formats.base import Settings, Simplified
 
 __all__ = ["readable"]
 
@@ -30,6 +31,7 @@ FEW = 14
 """A graph of so few cards is not, in a view that shows all rows or none: they are what it is for."""
 
 Brief = Literal["", "numbers", "lines"]
+_BRIEF: tuple[Brief, ...] = ("numbers", "lines")
 
 
 def readable(
@@ -37,7 +39,7 @@ def readable(
     picture: Picture,
     view: View,
     settings: Settings,
-    simple: Trace,
+    simple: Simplified,
 ) -> Picture:
     """``picture``, or one of ``trace`` with less in it, if its text is too small in its room.
 
@@ -62,7 +64,7 @@ def _candidates(
     picture: Scene | Film,
     view: View,
     settings: Settings,
-    simple: Trace,
+    simple: Simplified,
 ) -> Iterator[Scene | Film]:
     """``picture``, then others for a room where it is too small, in the order in which they are wanted.
 
@@ -73,10 +75,10 @@ def _candidates(
     yield picture
     look = settings.look
     brief: Brief = "numbers" if view.briefer and not look.show else ""
-    if not settings.fold or settings.depth is not None or settings.focus is not None:
+    if not settings.fold or settings.depth is not None or settings.focus is not None or settings.open:
         if brief:
-            yield from _drawn(simple, view, look, "numbers")
-            yield from _drawn(simple, view, look, "lines")
+            for way in _BRIEF:
+                yield from _drawn(simple.trace, view, look, way, simple.frames)
         return
     graph = view.condensed(trace).graph
     if not brief and visible(graph) <= FEW:
@@ -85,8 +87,8 @@ def _candidates(
     def drawn(graph: Graph, brief: Brief) -> Iterator[Scene | Film]:
         return _drawn(replace(trace, graph=graph), view, look, brief)
 
-    large = visible(graph) > MOST
-    graphs = [simple.graph if large else graph]  # of thousands of cards the fold is where to go on from
+    large = visible(graph) > SCREEN
+    graphs = [simple.trace.graph if large else graph]  # what is folded already is folded further
     for condensed in () if view.of_edges else _CONDENSED:
         smaller = condensed(graphs[-1])
         if visible(smaller) < visible(graphs[-1]):
@@ -114,10 +116,12 @@ _CONDENSED: tuple[Callable[[Graph], Graph], ...] = (
 """Each makes a graph of fewer cards of what those before it left."""
 
 
-def _drawn(trace: Trace, view: View, look: Look, brief: Brief = "") -> Iterator[Scene | Film]:
+def _drawn(
+    trace: Trace, view: View, look: Look, brief: Brief = "", frames: tuple[Frame, ...] = ()
+) -> Iterator[Scene | Film]:
     """The picture of ``trace``, if it is one of cards, and not of too many to be looked at closely."""
     if visible(trace.graph) > MOST:
         return
-    picture = picture_of(trace, view.name, replace(look, brief=brief) if brief else look)
+    picture = framed(picture_of(trace, view.name, replace(look, brief=brief) if brief else look), frames)
     if isinstance(picture, Scene | Film):
         yield picture

@@ -26,6 +26,7 @@ __all__ = [
     "Graph",
     "Group",
     "Meta",
+    "Scope",
     "SourceLine",
     "Step",
 ]
@@ -47,6 +48,20 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
 
     path: str
     type: str = ""
+
+
+class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One call of a function of the program, in which nodes were made.
+
+    ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of
+    the call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was
+    called, ``""`` for none.
+    """
+
+    function: str
+    number: int = 0
+    outer: int | None = None
+    group: str = ""
 
 
 class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -123,6 +138,7 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
+    scopes: tuple[Scope, ...] = ()
 
     def summary(self) -> str:
         """How many operations and leaves, and the first result."""

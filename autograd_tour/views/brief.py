@@ -84,9 +84,8 @@ class _Numbers(Artist):
 
     def _made(self, node: Node, title: str) -> Card:
         group = node.kind == "group"
-        path = (
-            (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if group and self._other(node) else ()
-        )
+        other = group and node.group not in ("", node.op)
+        path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if other else ()
         head = self._title(node, "ink")
         if group and node.call and len(_name(node)) > 1:  # of a long statement its variable says more
             head = replace(head, brief=_name(node))
@@ -97,10 +96,6 @@ class _Numbers(Artist):
         # A pile is what was folded; what one call made is one thing.
         shape = "group" if group and not node.expression else "operation"
         return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title)  # type: ignore[arg-type]
-
-    @staticmethod
-    def _other(node: Node) -> bool:
-        return bool(node.group) and node.group != node.op
 
     def _title(self, node: Node, role: Role) -> Run:
         run = title_run(self.graph, node, role, TITLE_ROOM, size=12)

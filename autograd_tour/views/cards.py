@@ -29,6 +29,8 @@ NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+NOTE_ROOM = 300.0
+"""Widest remark of a folded card: what happens to a parameter stands in one."""
 SHORT_ROOM = 110.0
 GRADIENT_ROOM = 90.0
 OUTPUT_ROWS = 3
@@ -151,17 +153,21 @@ class Artist:
 
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
-        other = node.group and node.group != node.op
-        path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
-        rows = [Row((name,), path, fill="constant_fill", height=26)]
+        heads: tuple[Run, ...] = (name,)
+        if node.group and node.group != node.op:
+            path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
+            heads = (path, replace(name, text=f"  {name.text}", bold=False))
+        rows = [Row(heads, fill="constant_fill", height=26)]
         rows += [
-            Row((Run(note, "muted", room=TEXT_ROOM),), height=18, detail="remark") for note in node.notes
+            Row((Run(note, "muted", room=NOTE_ROOM),), height=18, detail="remark") for note in node.notes
         ]
-        gradient = self._gradient(node)
+        given = _holds_constants(node)
+        gradient = [] if given else self._gradient(node)
         rows += self._values(node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        pile: Literal["group", "operation"] = "operation" if node.folded == 1 else "group"
+        return Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
     def _values(self, node: Node) -> list[Row]:
         rows = []
@@ -249,7 +255,7 @@ class Artist:
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant"
+            constant = self.nodes[src].kind == "constant" or _holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
@@ -275,6 +281,12 @@ class Artist:
             return ()
         text = rounded(part.facts.first[0])
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+
+
+def _holds_constants(node: Node) -> bool:
+    """Whether a folded card has nothing in it that could get a gradient."""
+    inside = node.inside
+    return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

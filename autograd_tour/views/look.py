@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
-from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import JOINED
 from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
+from autograd_tour.views.units import paths_around
 
 __all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "look_for"]
 

@@ -22,6 +22,7 @@ __all__ = [
     "Direction",
     "Emphasis",
     "Film",
+    "Frame",
     "Label",
     "Link",
     "LossCurve",
@@ -162,12 +163,20 @@ class Link(Struct, frozen=True, gc=False):
     since: int = 0
 
 
+class Frame(Struct, frozen=True, gc=False):
+    """A line around ``cards``, ids, with a title: what was one card before it was opened."""
+
+    title: str
+    cards: tuple[str, ...]
+
+
 class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
-    for each of its frames lines of text. ``left_out`` names what was left out so that the rest is readable.
-    ``direction`` is that of forward; drawing may be asked for another one.
+    for each of its frames lines of text. ``frames`` stand around some of the cards, no card in two of them.
+    ``left_out`` names what was left out so that the rest is readable. ``direction`` is that of forward;
+    drawing may be asked for another one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -179,6 +188,7 @@ class Scene(Struct, frozen=True):
     heading: str = ""
     caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
+    frames: tuple[Frame, ...] = ()
     left_out: tuple[str, ...] = ()
 
 

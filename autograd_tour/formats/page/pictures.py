@@ -18,6 +18,7 @@ from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.opening import with_frames, with_open
 from autograd_tour.views.outside import stepped_back
 from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
@@ -57,6 +58,8 @@ def outermost(graph: Graph, settings: Settings) -> Opened:
     with doing("folding"):
         if settings.focus is not None:
             return closed(focus(graph, settings.focus), fold_it=False)
+        if settings.open:
+            return with_open(graph, settings.open, settings.depth)
         return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
@@ -118,7 +121,10 @@ def _picture(
     film_frames = frames(graph)
     whole_scene = film_scene(graph)
     arranged = arrange(
-        replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
+        with_frames(
+            replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
+            picture.view.frames[-1:] if inside else picture.view.frames,
+        ),
         settings.direction,
         engine=settings.engine,
         timeout=settings.timeout,
