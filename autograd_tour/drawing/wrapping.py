@@ -129,9 +129,10 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
 
 def _mark(ident: str, card: Card, where: str) -> Card:
     """A small card that stands for ``card`` where a link leaves a row or enters it."""
-    title = card.rows[0].left[0] if card.rows and card.rows[0].left else Run(card.title)
-    text = fit(title.text, MARK_ROOM, 12.0, title.bold, keep_end=title.keep_end and card.shape == "leaf")
-    rows = (Row((Run(text, bold=title.bold),), height=17), Row((Run(where, "muted"),), height=17))
+    titles = card.rows[0].left if card.rows and card.rows[0].left else (Run(card.title),)
+    title = " ".join(run.text.strip() for run in titles)
+    text = fit(title, MARK_ROOM, 12.0, True, keep_end=titles[0].keep_end and card.shape == "leaf")
+    rows = (Row((Run(text, bold=True),), height=17), Row((Run(where, "muted"),), height=17))
     return Card(ident, "box", rows, lane=17.0, title=f"{card.title}, {where}", minimum=0, emphasis="faint")
 
 

@@ -87,8 +87,7 @@ def _candidates(
     def drawn(graph: Graph, brief: Brief) -> Iterator[Scene | Film]:
         return _drawn(replace(trace, graph=graph), view, look, brief)
 
-    large = visible(graph) > SCREEN
-    graphs = [simple.trace.graph if large else graph]  # what is folded already is folded further
+    graphs = [_start(graph, simple.trace.graph)]
     for condensed in () if view.of_edges else _CONDENSED:
         smaller = condensed(graphs[-1])
         if visible(smaller) < visible(graphs[-1]):
@@ -97,7 +96,7 @@ def _candidates(
                 yield from drawn(graphs[-1], "")
             yield from drawn(graphs[-1], brief)
         elif brief and condensed is by_calls:
-            yield from drawn(graph, brief)
+            yield from drawn(graphs[0], brief)
     natural = len(graphs) - 1
     for limit in SCREENS:
         if limit < visible(graphs[-1]):
@@ -107,11 +106,19 @@ def _candidates(
         yield from drawn(candidate, "lines")
 
 
+def _start(graph: Graph, folded: Graph) -> Graph:
+    """``graph``, or what it is ``folded`` to if more than its calls is too much for a screen."""
+    if visible(graph) <= SCREEN:
+        return graph
+    return graph if visible(graph) <= MOST and visible(by_calls(graph)) <= SCREEN else folded
+
+
 _CONDENSED: tuple[Callable[[Graph], Graph], ...] = (
     by_calls,
     by_statements,
     partial(by_statements, modules=True),
     inputs_alike,
+    partial(inputs_alike, fewest=2),
 )
 """Each makes a graph of fewer cards of what those before it left."""
 

@@ -8,7 +8,7 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short as rule_text
-from autograd_tour.views.cards import Artist, scene_by
+from autograd_tour.views.cards import Artist, holds_constants, scene_by
 from autograd_tour.views.look import Look
 from autograd_tour.views.naming import title_run
 from autograd_tour.views.nonfinite import NonFinite
@@ -24,6 +24,8 @@ PATH_ROOM = 56.0
 NAME_ROOM = 56.0
 LONGEST_RULE = 16
 """Characters of a rule that is not left out: half a rule says nothing."""
+LONG_TITLE = 20
+"""Characters of a statement whose variable stands for it in a line."""
 HEAD, LINE = 20.0, 18.0
 """Heights of the first row of a card and of the others, px."""
 
@@ -86,12 +88,9 @@ class _Numbers(Artist):
         group = node.kind == "group"
         other = group and node.group not in ("", node.op)
         path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if other else ()
-        head = self._title(node, "ink")
-        if group and node.call and len(_name(node)) > 1:  # of a long statement its variable says more
-            head = replace(head, brief=_name(node))
-        rows = [Row((head,), path, fill="constant_fill" if group else None, height=HEAD)]
+        rows = [Row((self._title(node, "ink"),), path, fill="constant_fill" if group else None, height=HEAD)]
         rows += self._values(node)
-        gradient = self._gradient(node)
+        gradient = [] if holds_constants(node) else self._gradient(node)
         lane = self._lane(rows, gradient)
         # A pile is what was folded; what one call made is one thing.
         shape = "group" if group and not node.expression else "operation"
@@ -164,7 +163,10 @@ class _Lines(_Numbers):
         if odd is not None:
             runs = (*runs, Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
         fills: dict[str, Role] = {"leaf": "forward", "constant": "constant_fill", "group": "constant_fill"}
-        row = Row((self._title(node, role),), runs, fill=fills.get(shape), height=24)
+        head = self._title(node, role)
+        if name and name == node.brief and len(node.op) > LONG_TITLE:
+            head, runs = replace(head, text=name), runs[1:]
+        row = Row((head,), runs, fill=fills.get(shape), height=24)
         return Card(node.id, shape, (row,), lane=12.0, title=title, minimum=34)  # type: ignore[arg-type]
 
     def link(self, edge: Edge) -> Link | None:

@@ -23,7 +23,7 @@ from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
 
-__all__ = ["Artist", "cards_scene", "scene_by"]
+__all__ = ["Artist", "cards_scene", "holds_constants", "scene_by"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
@@ -161,7 +161,7 @@ class Artist:
         rows += [
             Row((Run(note, "muted", room=NOTE_ROOM),), height=18, detail="remark") for note in node.notes
         ]
-        given = _holds_constants(node)
+        given = holds_constants(node)
         gradient = [] if given else self._gradient(node)
         rows += self._values(node)
         lane = self._lane(rows, gradient)
@@ -255,7 +255,7 @@ class Artist:
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant" or _holds_constants(self.nodes[src])
+            constant = self.nodes[src].kind == "constant" or holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
@@ -283,7 +283,7 @@ class Artist:
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
 
 
-def _holds_constants(node: Node) -> bool:
+def holds_constants(node: Node) -> bool:
     """Whether a folded card has nothing in it that could get a gradient."""
     inside = node.inside
     return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)

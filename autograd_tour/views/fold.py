@@ -194,10 +194,10 @@ def _deepest_that_fits(graph: Graph, modules: Modules, pairs: list[Pair], limit:
     return best
 
 
-def inputs_alike(graph: Graph) -> Graph:
-    """``graph`` with the leaves that the same operations use as one card."""
+def inputs_alike(graph: Graph, fewest: int = 4) -> Graph:
+    """``graph`` with leaves that the same operations use as one card, if they are so many."""
     pairs = flow(graph)
-    parts, titles = by_order.inputs(graph, pairs)
+    parts, titles = by_order.inputs(graph, pairs, fewest=fewest)
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.titles import expression
@@ -42,7 +44,10 @@ def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
     for end_id, nodes in members.items():
         if len(nodes) > 1:
             end_node = graph.node(end_id)
-            titles[end_id] = Title(_title(graph, end_node), end_node.group, call=end_node)
+            # Where room is short its variable says more of a long statement, unless that is one letter.
+            brief = end_node.name if len(end_node.name) > 1 else end_node.brief
+            call = replace(end_node, brief=brief)
+            titles[end_id] = Title(_title(graph, end_node), end_node.group, call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
