@@ -15,7 +15,7 @@ from autograd_tour.views.joined import JOINED
 from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
 from autograd_tour.views.units import paths_around
 
-__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "look_for"]
+__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "dressed_scene", "look_for", "marks_in_sight"]
 
 PARTS = ("value", "shape", "grad", "rule", "line", "saved")
 """What cards and arrows show: ``grad`` are gradients and ``.grad``, ``line`` is that of the program."""
@@ -119,11 +119,24 @@ def dressed(picture: Picture, graph: Graph, look: Look) -> Picture:
     if isinstance(picture, Chart | RunChart):
         return replace(picture, title=look.title) if look.title else picture
     if isinstance(picture, Film):
-        return replace(picture, scene=_dressed(picture.scene, graph, look))
-    return _dressed(picture, graph, look)
+        return replace(picture, scene=dressed_scene(picture.scene, graph, look))
+    return dressed_scene(picture, graph, look)
 
 
-def _dressed(scene: Scene, graph: Graph, look: Look) -> Scene:
+def marks_in_sight(graph: Graph, look: Look) -> Look:
+    """``look`` without the marks of what is not in ``graph``, nor in one of its cards."""
+
+    def is_in(name: str) -> bool:
+        try:
+            return bool(_marked(graph, name))
+        except UsageError:
+            return False
+
+    return replace(look, mark=tuple(filter(is_in, look.mark)))
+
+
+def dressed_scene(scene: Scene, graph: Graph, look: Look) -> Scene:
+    """The same for a scene."""
     hidden = {card.id for card in scene.cards if card.shape == "constant" and look.hides(_kind(card))}
     marked = {graph.card_of(node) for name in look.mark for node in _marked(graph, name)}
     marked |= {graph.accumulator_of(node) for node in marked}

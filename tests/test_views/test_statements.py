@@ -42,7 +42,7 @@ def test_layers_stay_apart_until_modules_are_joined():
     assert not any("leaky_relu" in node.op for node in joined.nodes)
     validate(joined)
     leaves = inputs_alike(joined)
-    assert [node.op for node in leaves.nodes if node.op.endswith("leaves")] == ["4 leaves"]
+    assert [node.notes[0] for node in leaves.nodes if " … discriminator" in node.op] == ["4 leaves"]
 
 
 def test_what_goes_to_other_lines_too_is_with_its_own():
