@@ -16,7 +16,8 @@ from __future__ import annotations
 import atexit
 import html
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,11 @@ from autograd_tour.hosts.options import COLUMN, OPTIONS, Defaults, Wish, read_op
 from autograd_tour.hosts.process import Worker
 from autograd_tour.hosts.snippet import PRELUDE
 
-__all__ = ["fence", "formatter", "validator"]
+__all__ = ["Fence", "fence", "validator"]
 
 _MORE = {"include-source": OPTIONS["compact"], "caption": OPTIONS["view"], "alt": OPTIONS["view"]}
 """Options that only a fence has."""
 _HISTORY = "autograd_tour_blocks"
-
-Formatter = Callable[..., str]
 
 
 def validator(
@@ -55,38 +54,43 @@ def validator(
     return True
 
 
-def formatter(
-    cache: str = ".cache/autograd-tour",
-    run_code: Mode = "auto",
-    max_width: float = COLUMN,
-    timeout: float = 60.0,
-    prelude: str = PRELUDE,
-) -> Formatter:
-    """A formatter with a ``cache`` folder, a column of ``max_width`` px, and ``timeout`` seconds a block.
+@dataclass(frozen=True)
+class Fence:
+    """A fence with a ``cache`` folder, a column of ``max_width`` px, and ``timeout`` seconds a block.
 
-    ``run_code`` is ``never`` where only committed records are to be drawn.
+    ``run_code`` is ``never`` where only committed records are to be drawn. It holds nothing but its settings,
+    since builders write it down to see whether a page is to be made anew.
     """
-    store = Cache(Path(cache) / "records", Path(cache) / "pictures")
-    defaults = Defaults(max_width, timeout, prelude)
 
-    def format_block(
-        source: str, language: str, class_name: str, options: dict[str, Any], md: Any, **more: Any
+    cache: str = ".cache/autograd-tour"
+    run_code: Mode = "auto"
+    max_width: float = COLUMN
+    timeout: float = 60.0
+    prelude: str = PRELUDE
+
+    def __call__(
+        self, source: str, language: str, class_name: str, options: dict[str, Any], md: Any, **more: Any
     ) -> str:
+        """HTML for one fence.
+
+        Raises:
+            SuperFencesException: the code failed, or an option is wrong; it fails a strict build.
+        """
         del language, class_name, more
+        defaults = Defaults(self.max_width, self.timeout, self.prelude)
+        store = Cache(Path(self.cache) / "records", Path(self.cache) / "pictures")
         try:
             values = read_options(options.get("autograd", {}), _MORE)
             # The builder says which page it is; readers and writers count the lines of the block.
             wish = wish_for(source, values, defaults, folder=os.getcwd(), file="", line=1)
             blocks = md.__dict__.setdefault(_HISTORY, [])
             blocks.append(wish.snippet)
-            outcome = run(blocks, store, run_code, _worker())[-1]
+            outcome = run(blocks, store, self.run_code, _worker())[-1]
             content = _content(wish, outcome, values, store)
         except TourError as error:
             raise SuperFencesException(f"autograd: {error}") from error
         code = _code(source) if values.get("include-source") and source.strip() else ""
         return f"{code}{content}"
-
-    return format_block
 
 
 def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], store: Cache) -> str:
@@ -123,5 +127,5 @@ def _worker() -> Worker:
     return worker
 
 
-fence: Formatter = formatter()
-"""The formatter with everything as usual."""
+fence = Fence()
+"""The fence with everything as usual."""

@@ -35,12 +35,25 @@ EdgeKind = Literal["forward", "gradient", "saved"]
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One line of the program: ``file`` is relative, ``line`` counts from 1."""
+    """One line of the program: ``file`` is relative, ``line`` counts from 1.
+
+    Code of a notebook or a page stands in no file that a reader knows: that is ``<cell>``, ``<block>``, and
+    ``<block 2>`` where it goes on from another.
+    """
 
     file: str
     line: int
     text: str = ""
     function: str = ""
+
+    @property
+    def position(self) -> str:
+        """``net.py:12``, or ``line 12`` of what has no file."""
+        if self.file in {"<block>", "<cell>"}:
+            return f"line {self.line}"
+        if self.file.startswith("<block "):
+            return f"{self.file[1:-1]}, line {self.line}"
+        return f"{self.file}:{self.line}"
 
 
 class Group(Struct, frozen=True, gc=False, omit_defaults=True):

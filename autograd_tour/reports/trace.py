@@ -57,7 +57,7 @@ def report(
 def _source(graph: Graph) -> str | None:
     if not graph.source:
         return None
-    rows = [[f"{line.file}:{line.line}", line.function, line.text] for line in graph.source]
+    rows = [[line.position, line.function, line.text] for line in graph.source]
     return heading("Source lines that made nodes") + table(["where", "in", "code"], rows)
 
 
@@ -65,11 +65,7 @@ def _forward(graph: Graph) -> str:
     rows = []
     listed = [node for node in graph.nodes if node.kind != "accumulate"]
     for node in listed[:ROWS]:
-        where = (
-            f"{graph.source[node.where].file}:{graph.source[node.where].line}"
-            if node.where is not None
-            else ""
-        )
+        where = graph.source[node.where].position if node.where is not None else ""
         for slot, facts in enumerate(node.values or (None,)):
             first = slot == 0
             name = node.names[slot] if slot < len(node.names) else ""

@@ -111,7 +111,7 @@ def _finite(loss: Number | None) -> float | None:
 
 def _name(run: Run, curve: Curve) -> str:
     line = run.line(curve)
-    return "loss" if line is None else f"{line.file}:{line.line}  {one_line(code_of(line.text), 60)}"
+    return "loss" if line is None else f"{line.position}  {one_line(code_of(line.text), 60)}"
 
 
 def _described(run: Run, columns: Sequence[RunColumn], lanes: Sequence[RunLane]) -> str:

@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autograd_tour.record.run import Event, EventKind, Run
 from autograd_tour.text import number, one_line
@@ -163,7 +164,7 @@ def where_text(moment: Moment, run: Run) -> str:
         return ""
     numbers = [line.line for line in lines if line.file == lines[0].file]
     last = f"–{max(numbers)}" if max(numbers) > min(numbers) else ""
-    return f"{lines[0].file}:{min(numbers)}{last}"
+    return f"{replace(lines[0], line=min(numbers)).position}{last}"
 
 
 def _about(event: Event) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -11,14 +12,14 @@ import pytest
 markdown = pytest.importorskip("markdown")
 superfences = pytest.importorskip("pymdownx.superfences")
 
-from autograd_tour.integrations.markdown import formatter, validator  # noqa: E402
+from autograd_tour.integrations.markdown import Fence, validator  # noqa: E402
 
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
 
 
 @pytest.fixture
 def convert(tmp_path):
-    fence = formatter(cache=str(tmp_path / "cache"), timeout=60)
+    fence = Fence(cache=str(tmp_path / "cache"), timeout=60)
 
     def converted(text):
         words = {"name": "autograd", "class": "autograd", "format": fence, "validator": validator}
@@ -57,6 +58,10 @@ def test_what_is_wrong_stops_the_build(convert, fence, words):
     with pytest.raises(superfences.SuperFencesException, match="autograd: ") as caught:
         convert(fence)
     assert words in str(caught.value)
+
+
+def test_a_fence_can_be_written_down():
+    assert pickle.loads(pickle.dumps(Fence(cache="elsewhere"))) == Fence(cache="elsewhere")
 
 
 @pytest.mark.slow

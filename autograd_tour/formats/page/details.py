@@ -71,10 +71,10 @@ class Details:
             yield _row("grad_fn", node.grad_fn)
         if node.where is not None:
             line = self.graph.source[node.where]
-            yield _row("line", f"{line.file}:{line.line}  {line.text}")
+            yield _row("line", f"{line.position}  {line.text}")
         if node.inner is not None:
             line = self.graph.source[node.inner]
-            yield _row("inside, line", f"{line.file}:{line.line}  {line.text}")
+            yield _row("inside, line", f"{line.position}  {line.text}")
         if node.expression and node.expression != node.op:
             yield _row("expression", node.expression)
         if node.group:

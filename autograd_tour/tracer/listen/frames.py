@@ -18,6 +18,8 @@ _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 _LESSONS = os.path.join(_OURS, "lessons") + os.sep
 _INSTALLED = re.compile(r".*[\\/](?:site|dist)-packages[\\/]")
 _GENERATED = "<eval_with_key>"  # what torch.fx and torch.compile write and run
+_CELL = re.compile(r".*[\\/]ipykernel_\d+[\\/]\d+\.py")
+"""The file that a notebook's kernel says a cell is."""
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
@@ -50,11 +52,14 @@ def home(filename: str) -> str:
 def relative(filename: str) -> str:
     """A path that is the same on every machine: from the folder of the outermost package, installed or not.
 
-    A file that belongs to no package has its bare name.
+    A file that belongs to no package has its bare name, a cell of a notebook that of
+    :class:`~autograd_tour.record.graph.SourceLine`.
     """
     if filename.startswith("<"):
         return filename
     full = os.path.abspath(filename)
+    if _CELL.fullmatch(full):
+        return "<cell>"
     installed = _INSTALLED.match(full)
     if installed is not None:
         return full[installed.end() :].replace(os.sep, "/")
