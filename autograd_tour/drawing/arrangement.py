@@ -9,11 +9,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from msgspec.structs import replace
 
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.fitting import MOST, Arrangement, Turn, fitting
 from autograd_tour.drawing.large import pairs_of
 from autograd_tour.drawing.layout import place
 from autograd_tour.drawing.room import SCREEN, Room, reached
-from autograd_tour.drawing.sizes import card_width, fitted
+from autograd_tour.drawing.sizes import card_width, fitted, smallest_text
 from autograd_tour.drawing.svg import size_of
 from autograd_tour.views.picture import Direction, Scene
 
@@ -42,7 +43,11 @@ def arrange(
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     arrangement = _arranged(scene, turn, room, engine, timeout, whole=whole)
-    reached(scene.title, arrangement.size, room)
+    reached(scene.title, arrangement.size, room, arrangement.layout.sizes)
+    drawn = arrangement.scene
+    left_out = (f"left out to fit: {', '.join(drawn.left_out)}",) if drawn.left_out else ()
+    cards, text = len(scene.cards), smallest_text(drawn)
+    note_size(arrangement.size, room, text, cards=cards, left_out=left_out)
     return arrangement
 
 

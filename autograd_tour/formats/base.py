@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from autograd_tour.drawing import Room, ThemeName, Turn
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.readable import readable
 from autograd_tour.progress import doing
@@ -23,7 +24,7 @@ from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.opening import framed, with_open
-from autograd_tour.views.picture import Frame, Picture
+from autograd_tour.views.picture import Frame, Picture, PictureSize
 
 __all__ = [
     "ACCUMULATION",
@@ -62,7 +63,8 @@ class Settings:
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
     picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but leave what has the names
     in ``open`` open; ``focus`` on a module, a name or a node and what is around it. Pictures are made for a
-    ``room``, or as large as they are, and show what ``look`` asks for.
+    ``room``, or as large as they are, and show what ``look`` asks for. ``pictures`` are those drawn already,
+    for a format that tells their sizes.
     """
 
     formats: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Settings:
     scale: float = 2.0
     room: Room | None = None
     look: Look = ALL
+    pictures: tuple[PictureSize, ...] = ()
 
 
 class Format(ABC):
@@ -92,6 +95,8 @@ class Format(ABC):
     """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
+    tells_sizes: bool = False
+    """Whether it tells how large the pictures are that other formats draw."""
 
     def check(self) -> None:  # noqa: B027 (most formats need nothing)
         """Nothing, if all that this format needs is installed.
@@ -114,7 +119,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     """
     check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
-        yield DIFF, picture_of(trace, DIFF)
+        with drawing_view(DIFF, trace.graph.meta.folding):
+            yield DIFF, picture_of(trace, DIFF)
         return
     look = settings.look
     for name in look.mark:  # of the program itself: in a picture it may be inside a card
@@ -130,7 +136,9 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
                 seen[view.of_edges] = simplified(start, settings)
             simple = _seen_by(view, start, seen[view.of_edges], settings)
             picture = framed(picture_of(simple.trace, name, look), simple.frames)
-            yield name, readable(start, picture, view, settings, simple)
+            chosen, folding = readable(start, picture, view, settings, simple)
+            with drawing_view(name, folding):
+                yield name, chosen
 
 
 def check_look(settings: Settings) -> None:
@@ -145,7 +153,7 @@ def check_look(settings: Settings) -> None:
             having = ", ".join(name for name, view in views().items() if view.rows)
             raise UsageError(
                 f"the rows of {', '.join(choices)} cannot be chosen",
-                f"--show, --only and --compact: {having}",
+                f"--show, --only, --compact and --math: {having}",
             )
 
 

@@ -30,6 +30,9 @@ SCREENS = (20, 14, 10, 7)
 FEW = 14
 """A graph of so few cards is not, in a view that shows all rows or none: they are what it is for."""
 
+Candidate = tuple[Scene | Film, str]
+"""A picture, and what in it is folded."""
+
 Brief = Literal["", "numbers", "lines"]
 _BRIEF: tuple[Brief, ...] = ("numbers", "lines")
 
@@ -40,20 +43,21 @@ def readable(
     view: View,
     settings: Settings,
     simple: Simplified,
-) -> Picture:
-    """``picture``, or one of ``trace`` with less in it, if its text is too small in its room.
+) -> tuple[Picture, str]:
+    """``picture``, or one of ``trace`` with less in it, if its text is too small, and what in it is folded.
 
     ``simple`` is what ``picture`` shows: the trace as it is folded or in focus.
     """
     room = settings.room
     if room is None or room.endless or not isinstance(picture, Scene | Film):
-        return picture
-    pictures: list[Scene | Film] = []
+        return picture, simple.trace.graph.meta.folding if isinstance(picture, Scene | Film) else ""
+    pictures: list[Candidate] = []
 
     def scenes() -> Iterator[Scene]:
         for candidate in _candidates(trace, picture, view, settings, simple):
             pictures.append(candidate)
-            yield candidate.scene if isinstance(candidate, Film) else candidate
+            drawn = candidate[0]
+            yield drawn.scene if isinstance(drawn, Film) else drawn
 
     number = best_for(scenes(), room, settings.direction, engine=settings.engine, timeout=settings.timeout)
     return pictures[number]
@@ -65,14 +69,14 @@ def _candidates(
     view: View,
     settings: Settings,
     simple: Simplified,
-) -> Iterator[Scene | Film]:
+) -> Iterator[Candidate]:
     """``picture``, then others for a room where it is too small, in the order in which they are wanted.
 
     What one call made is one card; then cards are brief; then what one statement made is one card, and the
     graph is folded further. A reader who says how it is folded or what is in focus gets that. No card is
     made of operations that only came one after the other.
     """
-    yield picture
+    yield picture, simple.trace.graph.meta.folding
     look = settings.look
     brief: Brief = "numbers" if view.briefer and not look.show else ""
     if not settings.fold or settings.depth is not None or settings.focus is not None or settings.open:
@@ -84,7 +88,7 @@ def _candidates(
     if not brief and visible(graph) <= FEW:
         return
 
-    def drawn(graph: Graph, brief: Brief) -> Iterator[Scene | Film]:
+    def drawn(graph: Graph, brief: Brief) -> Iterator[Candidate]:
         return _drawn(replace(trace, graph=graph), view, look, brief)
 
     graphs = [_start(graph, simple.trace.graph)]
@@ -125,10 +129,10 @@ _CONDENSED: tuple[Callable[[Graph], Graph], ...] = (
 
 def _drawn(
     trace: Trace, view: View, look: Look, brief: Brief = "", frames: tuple[Frame, ...] = ()
-) -> Iterator[Scene | Film]:
+) -> Iterator[Candidate]:
     """The picture of ``trace``, if it is one of cards, and not of too many to be looked at closely."""
     if visible(trace.graph) > MOST:
         return
     picture = framed(picture_of(trace, view.name, replace(look, brief=brief) if brief else look), frames)
     if isinstance(picture, Scene | Film):
-        yield picture
+        yield picture, trace.graph.meta.folding

@@ -122,13 +122,15 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
     the reader (what could not be read, what was left out). ``folding`` says how much is folded into
-    cards, ``""`` if nothing is.
+    cards, ``""`` if nothing is. ``aside``: something may have been computed from tensors with a gradient
+    but without one, as ``item()``, ``if w > 0`` and ``no_grad`` do; backward takes that for constant.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
     folding: str = ""
+    aside: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -43,12 +43,14 @@ class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``leaves`` are leaf tensors with so many ``elements`` in so many ``size`` bytes, ``grad_norm`` is the
     Euclidean norm of their ``.grad`` taken together, ``None`` if that of one is not known, ``saved`` are
-    bytes that are kept for backward.
+    bytes that are kept for backward, ``own`` the places where code of the program says what goes on: custom
+    Functions, and hooks that changed a gradient.
     """
 
     leaves: int = 0
     grad_norm: float | None = None
     saved: int = 0
+    own: int = 0
     elements: int = 0
     size: int = 0
 

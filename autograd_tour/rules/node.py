@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
-__all__ = ["LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
+__all__ = ["CHANGED", "LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
 
 Shape = tuple[int, ...]
 Attribute = Option | tuple[object, ...]
@@ -20,9 +20,14 @@ Attribute = Option | tuple[object, ...]
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.Dict)
 
 
+CHANGED = " (changed"
+"""Behind a name, what tells a content from an earlier one, of the same name, that was changed in place."""
+
+
 @lru_cache(maxsize=4096)
 def is_compound(name: str) -> bool:
     """Whether the source expression ``name`` has operators of its own: ``a + b``, but not ``f(a + b)``."""
+    name = name.partition(CHANGED)[0]
     if name.isidentifier() or not name:
         return False
     try:

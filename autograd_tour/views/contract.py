@@ -120,6 +120,7 @@ class _Contraction:
                 number += 1
             self.cards[part].members.append(node)
         self.homes = {node: self.cards[part] for node, part in self.part_of.items()}
+        self.hooked = [edge.src for edge in graph.select("gradient") if "hooked" in edge.marks]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
@@ -239,7 +240,7 @@ class _Contraction:
             node = self.nodes[node_id]
             values.append(node.values[slot] if slot < len(node.values) else None)
             names.append(node.names[slot] if slot < len(node.names) else "")
-        inside = totals(card.members, self._grad)
+        inside = totals(card.members, self._grad, self.hooked)
         operations = sum(map(operations_in, card.members))
         call = title.call or Node(card.id, "group")
         notes = self._particulars(card, values) if title.units else remarks(operations, inside)
@@ -272,9 +273,13 @@ class _Contraction:
             for node, (_, slot) in zip(inputs, card.inputs, strict=True)
             if node.kind != "leaf" or leaves_alone  # a parameter that others use too is no input
         ]
-        inside = totals(card.members, self._grad)
+        inside = totals(card.members, self._grad, self.hooked)
         leaves = [node for node in card.members if node.kind == "leaf"]
-        each = parameter_notes(leaves, self._grad, self._rule_of_leaf) if inside.leaves == len(leaves) else []
+        each = (
+            parameter_notes(leaves, card.title.group, self._grad, self._rule_of_leaf)
+            if inside.leaves == len(leaves)
+            else []
+        )
         operations = sum(map(operations_in, card.members))
         if each:
             inside = replace(inside, leaves=0)

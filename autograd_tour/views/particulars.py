@@ -29,14 +29,17 @@ def shapes_note(inputs: Sequence[TensorFacts | None], outputs: Sequence[TensorFa
 
 
 def parameter_notes(
-    leaves: Sequence[Node], grad: Callable[[str], TensorFacts | None], rule: Callable[[str], Rule | None]
+    leaves: Sequence[Node],
+    group: str,
+    grad: Callable[[str], TensorFacts | None],
+    rule: Callable[[str], Rule | None],
 ) -> list[str]:
-    """``weight (32, 784): ‖.grad‖ = 1.47, (xᵀ @ g)ᵀ`` for each of a few parameters, none for many."""
+    """``weight (32, 784): ‖.grad‖ = 1.47, (xᵀ @ g)ᵀ`` for each of a few of the module ``group``."""
     if len(leaves) > FEW:
         return []
     notes = []
     for leaf in leaves:
-        name = leaf.name.rpartition(".")[2] or leaf.op
+        name = leaf.name.removeprefix(f"{group}.") or leaf.op
         text = f"{name} {shape_text(leaf.value.shape)}".rstrip() if leaf.value is not None else name
         deed = rule(leaf.id)
         rule_text = "" if isinstance(deed, Expression) and is_gradient(deed) else short(deed)

@@ -73,6 +73,7 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
     events = [event for moment in moments for event in moment or ()]
     changed = {change.leaf for event in events for change in event.changes}
     with_grad = {change.leaf for event in events if event.kind in OF_GRAD for change in event.changes}
+    with_grad |= {item.leaf for event in events for item in event.returned if item.leaf is not None}
     leaves = sorted(with_grad or changed) or list(range(len(run.leaves)))
     if len(leaves) <= most:
         return leaves

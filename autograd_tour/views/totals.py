@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
@@ -49,18 +50,26 @@ def _total(numbers: list[Number]) -> Number:
     return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"
 
 
-def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -> Totals:
-    """Sums over the members; one that is a card brings its own. ``grad`` has a leaf's ``.grad``."""
-    leaves = saved = elements = size = 0
+def totals(
+    members: Iterable[Node], grad: Callable[[str], TensorFacts | None], hooked: Iterable[str] = ()
+) -> Totals:
+    """Sums over the members; one that is a card brings its own.
+
+    ``grad`` has a leaf's ``.grad``; ``hooked`` are the nodes that sent what a hook changed.
+    """
+    leaves = saved = own = elements = size = 0
+    sending = Counter(hooked)
     norms: list[float] = []
     complete = True
     kept: dict[str, int] = {}
     for node in members:
+        own += node.custom + sending[node.id]
         if node.inside is not None:
             leaves += node.inside.leaves
             saved += node.inside.saved
             elements += node.inside.elements
             size += node.inside.size
+            own += node.inside.own
             if node.inside.grad_norm is not None:
                 norms.append(node.inside.grad_norm)
         if node.kind == "leaf":
@@ -77,7 +86,7 @@ def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -
             if item.facts is not None and item.state == "kept":
                 kept[item.of or f"{node.id}.{item.name}"] = _bytes(item.facts)
     norm = math.hypot(*norms) if norms and complete else None
-    return Totals(leaves, norm, saved + sum(kept.values()), elements, size)
+    return Totals(leaves, norm, saved + sum(kept.values()), own, elements, size)
 
 
 def _bytes(facts: TensorFacts) -> int:

@@ -60,16 +60,19 @@ def test_rows_go_in_order_and_a_line_says_which(scene):
     assert [stage.left_out for stage in less] == [
         ("lines of code",),
         ("lines of code", "saved tensors"),
-        ("lines of code", "saved tensors", "constants"),
+        ("lines of code", "saved tensors", "what signs say"),
+        ("lines of code", "saved tensors", "what signs say", "constants"),
     ]
     assert "thermometer.py" in written(shorter)
     assert "thermometer.py" not in written(less[0])
     assert "saved" in written(less[0])
     assert "saved" not in written(less[1])
-    assert any(card.shape == "constant" for card in less[1].cards)
-    assert not any(card.shape == "constant" for card in less[2].cards)
+    assert "loss falls if w" in written(less[1])
+    assert "loss falls" not in written(less[2])
+    assert any(card.shape == "constant" for card in less[2].cards)
+    assert not any(card.shape == "constant" for card in less[3].cards)
     for stage in (whole, shorter, *less):
-        for text in ("w * t_u", "4517.3", "grad in", "loss = 1763.88"):
+        for text in ("w * t_u", "4517.3", "∂loss/∂t_p", "loss = 1763.88"):
             assert text in written(stage).replace("  ", " ")
 
 

@@ -6,10 +6,16 @@ import sys
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
+from autograd_tour.drawing import arrange
+from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.base import Settings, chosen_views
+from autograd_tour.formats.svg import Svg
 from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.graph import Graph, Scope
 from autograd_tour.record.node import Node
@@ -18,9 +24,11 @@ from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.contract import operations_in
+from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
 from autograd_tour.views.opening import with_open
+from autograd_tour.views.picture import Card, Frame, Link, Row, Run, Scene
 from autograd_tour.views.unfold import opened
 
 
@@ -273,3 +281,50 @@ def test_thirty_leaves_of_one_use_are_one_card() -> None:
     (card,) = (node for node in folded.nodes if node.kind == "group")
     assert card.op == "weights[0] … weights[29]"
     assert card.notes[0] == "30 leaves"
+
+
+def test_an_opened_block_has_a_frame_in_files_with_all_that_was_in_it_and_nothing_else(
+    cell_calls: Graph,
+) -> None:
+    opening = Settings(views=("graph",), open=("lstm_cell[2]",))
+    ((_, picture),) = chosen_views(Trace(cell_calls), opening)
+    assert isinstance(picture, Scene)
+    (frame,) = picture.frames
+    arranged = arrange(picture)
+    layout = arranged.layout
+    sides = {
+        card.id: (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        for card, (x, y), (w, h) in zip(arranged.scene.cards, layout.centres, layout.sizes, strict=True)
+    }
+    inside = [sides[card] for card in frame.cards]
+    left, top, right, bottom = (
+        pick(side[i] for side in inside) for i, pick in enumerate((min, min, max, max))
+    )
+    others = [side for card, side in sides.items() if card not in frame.cards]
+    assert not [s for s in others if s[0] < right and s[2] > left and s[1] < bottom and s[3] > top]
+    (svg,) = Svg().files("net", Trace(cell_calls), opening).values()
+    assert svg.count('class="frame"') == 1
+    assert ">lstm_cell[2]</text>" in svg
+    (plain,) = Svg().files("net", Trace(cell_calls), Settings(views=("graph",))).values()
+    assert 'class="frame"' not in plain
+
+
+def test_a_frame_is_not_drawn_where_another_card_would_stand_in_it() -> None:
+    cards = tuple(Card(f"n{i}", "operation", (Row((Run(f"op {i}"),)),)) for i in range(3))
+    links = tuple(Link(f"l{i}", f"n{i}", f"n{i + 1}", "forward") for i in range(2))
+    scene = Scene(cards, links, frames=(Frame("block", ("n0", "n2")),))
+    layout = place(replace(scene, frames=()))
+    assert 'class="frame"' not in draw_scene(scene, layout)
+    assert 'class="frame"' in draw_scene(replace(scene, frames=(Frame("block", ("n0", "n1")),)), layout)
+
+
+def test_what_is_gone_in_a_comparison_belongs_to_no_call_of_the_second_run() -> None:
+    w = torch.ones(2, requires_grad=True)
+
+    def scaled(x: Tensor) -> Tensor:
+        return x.exp() * x
+
+    before, after = trace(lambda: scaled(scaled(w)).sum()), trace(lambda: w.sin().sum())
+    compared = diff(before, after)
+    validate(compared)
+    assert {node.scope for node in compared.nodes if node.state == "gone"} == {None}

@@ -80,7 +80,9 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
         names = card_names(picture.view.graph.nodes)
         for card, members in _inside(picture.view).items():
             inside = None
-            if members not in all_doors and promised < MOST and len(first.whole.nodes) <= LARGE:
+            single = picture.view.graph.node(card).folded == 1  # its card says it all
+            free = promised < MOST and len(first.whole.nodes) <= LARGE
+            if members not in all_doors and free and not single:
                 inside = opened(picture.view, card)
             if inside is not None and len(inside.graph.nodes) <= CROWDED:
                 all_doors[members] = f"{picture.key}/{card}".lstrip("/")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.tracer.references import TensorRef
 
 if TYPE_CHECKING:
     from autograd_tour.tracer.listen.scopes import FunctionRun
@@ -157,15 +157,17 @@ class Constant:
     """A tensor without gradient that an operation used: ``born`` is where it was made.
 
     ``group`` is the module that made it and ``run`` the call of a function, ``None`` where nobody listened.
+    ``earlier`` is the number of the constant that the same tensor was before it was changed in place, or −1.
     """
 
-    __slots__ = ("born", "cut_from", "facts", "group", "name", "ref", "run")
+    __slots__ = ("born", "cut_from", "earlier", "facts", "group", "name", "ref", "run")
 
     def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
-        self.ref = weakref.ref(tensor)
+        self.ref = TensorRef(tensor)
         self.facts = facts
         self.name = name
         self.born = born
         self.group: tuple[int, str] | None = None
         self.run: FunctionRun | None = None
+        self.earlier = -1
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

@@ -71,11 +71,32 @@ def relative(filename: str) -> str:
 
 def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
     """The innermost frame of the program at or above ``frame``; ``None`` if ``stop`` comes first."""
+    inner = None
     while frame is not None and frame.f_code is not stop:
-        if not is_library(frame.f_code.co_filename):
+        if not is_library(frame.f_code.co_filename) and not _is_rewritten(frame, inner):
             return frame
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return None
+
+
+def _is_rewritten(frame: FrameType, inner: FrameType | None) -> bool:
+    """Whether ``frame`` runs what torch.compile made of many lines, so that it is at none of them.
+
+    Where ``inner``, which it called, is neither compiled code nor a rest of the function, it is at a line
+    that was left as it is.
+    """
+    if inner is None or not _was_rewritten(frame.f_code):
+        return False
+    code = inner.f_code
+    return code.co_name.startswith(_REST) or code.co_filename.startswith((_GENERATED, _torch() + "_dynamo"))
+
+
+_REST = "torch_dynamo_resume_in_"
+
+
+@lru_cache(maxsize=4096)
+def _was_rewritten(code: CodeType) -> bool:
+    return any(name.startswith(("__compiled_fn_", "__resume_at_")) for name in code.co_names)
 
 
 def user_frames(frame: FrameType | None, stop: CodeType) -> Iterator[FrameType]:
@@ -93,16 +114,16 @@ def program_frame(
     ``module`` is the frame that called the forward which ``owner`` is the home of: no frame outside it
     counts, unless there is none inside.
     """
-    deepest = None
+    deepest = inner = None
     while frame is not None and frame.f_code is not stop:
         file = frame.f_code.co_filename
-        if not is_library(file):
+        if not is_library(file) and not _is_rewritten(frame, inner):
             if home(file) == owner:
                 return frame
             deepest = deepest or frame
         if frame is module and deepest is not None:
             return deepest
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return deepest
 
 
