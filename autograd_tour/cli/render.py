@@ -74,7 +74,7 @@ DEFAULT_FOLDER = "outputs"
     type=click.Choice(["light", "dark", "auto"]),
     default="auto",
     show_default=True,
-    help="auto follows the reader's browser; PDF and PNG are then light.",
+    help="auto follows the reader's browser; PDF, PNG and frames are then light.",
 )
 @in_a_room
 @of_a_look

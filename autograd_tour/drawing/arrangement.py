@@ -10,15 +10,15 @@ from graphlib import CycleError, TopologicalSorter
 from msgspec.structs import replace
 
 from autograd_tour.drawing.extents import note_size
-from autograd_tour.drawing.fitting import MOST, Arrangement, Turn, fitting
+from autograd_tour.drawing.fitting import MOST, Arrangement, Turn, cleared, fitting
 from autograd_tour.drawing.large import pairs_of
-from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.layout import rough
 from autograd_tour.drawing.room import SCREEN, Room, reached
 from autograd_tour.drawing.sizes import card_width, fitted, smallest_text
 from autograd_tour.drawing.svg import size_of
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["Arrangement", "Turn", "arrange", "best_for", "turned"]
+__all__ = ["Arrangement", "Turn", "arrange", "arranged_for", "best_for", "turned"]
 
 RANKS = 12.0
 """At least so far apart are two cards that follow one another, px."""
@@ -49,6 +49,17 @@ def arrange(
     cards, text = len(scene.cards), smallest_text(drawn)
     note_size(arrangement.size, room, text, cards=cards, left_out=left_out)
     return arrangement
+
+
+def arranged_for(
+    scene: Scene, room: Room, turn: Turn = "auto", engine: str | None = None, timeout: float = 60.0
+) -> Arrangement:
+    """``scene`` as :func:`arrange` makes it fit ``room``, for whoever wants to know whether it does.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    return _arranged(scene, turn, room, engine, timeout)
 
 
 def best_for(
@@ -85,9 +96,9 @@ def _arranged(
     scene: Scene, turn: Turn, room: Room | None, engine: str | None, timeout: float, *, whole: bool = False
 ) -> Arrangement:
     if room is None or room.endless:
-        return _Engine(turn, engine, timeout, SCREEN).turned(scene)
+        return cleared(_Engine(turn, engine, timeout, SCREEN).turned(scene))
     if whole or len(scene.cards) > MOST:
-        return _Engine(turn, engine, timeout, room).turned(scene)
+        return cleared(_Engine(turn, engine, timeout, room).turned(scene))
     key = (turn, room, engine, timeout)
     for recent, its_key, arrangement in _recent:
         if recent is scene and its_key == key:
@@ -105,7 +116,7 @@ class _Engine:
 
     def __init__(self, turn: Turn, engine: str | None, timeout: float, room: Room) -> None:
         self.turn, self.room = turn, room
-        self.placed = partial(place, engine=engine, timeout=timeout)
+        self.placed = partial(rough, engine=engine, timeout=timeout)
 
     def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
         ready = fitted(replace(scene, direction=direction))

@@ -7,6 +7,8 @@ from functools import lru_cache
 from graphviz.quoting import escape, quote
 from msgspec import Struct
 
+from autograd_tour.drawing.beside import Beside, Box
+from autograd_tour.drawing.main_path import on_path
 from autograd_tour.drawing.metrics import clean
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.drawing.theme import LIGHT
@@ -15,10 +17,17 @@ from autograd_tour.views.picture import Card, Row, Scene
 
 __all__ = ["TIGHT", "USUAL", "Spacing", "layout_dot", "readable_dot"]
 
+STRAIGHT = 60
+"""How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
+_AT_MIDDLE = frozenset({"", "f", "g"})
+"""Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
 FRAME = 32
 """What is free between a frame and the cards in it, px."""
+LANE = 40
+"""Between the forward and the backward line of two cards, one below the other, px."""
 
-_TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+_PLAIN_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+_TABLE = f"<{_PLAIN_TABLE}"
 _FLOWS = {
     flow: f'style={style} color="{colour}" fontcolor="{colour}"'
     for flow, style, colour in (
@@ -46,10 +55,11 @@ class Spacing(Struct, frozen=True):
 USUAL, TIGHT = Spacing(21.6, 25.2, 30.0), Spacing(10.0, 18.0, 22.0)
 
 
-def layout_dot(scene: Scene, spacing: Spacing = USUAL) -> str:
+def layout_dot(scene: Scene, hugged: Beside, spacing: Spacing = USUAL) -> str:
     """DOT in which every card is an empty box of its size with ports: the engine only places them.
 
-    No text of the program gets near the engine, and every engine sees the same sizes.
+    No text of the program gets near the engine, and every engine sees the same sizes. A card and the
+    constants that are ``hugged`` by it are one box.
     """
     parts = [
         "digraph g {\n",
@@ -59,19 +69,27 @@ def layout_dot(scene: Scene, spacing: Spacing = USUAL) -> str:
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
     against = {link.src for link in scene.links if link.reverse}
+    hidden, straight = hugged.constants, on_path(scene)
     parts += [
-        f"c{i} [label={_boxes(card, scene.direction, against=card.id in against)}]\n"
+        f"c{i} [label={_boxes(card, scene.direction, hugged.boxes.get(i), card.id in against)}]\n"
         for i, card in enumerate(scene.cards)
+        if i not in hidden
     ]
     for number, frame in enumerate(scene.frames):
-        members = " ".join(f"c{places[card]}" for card in frame.cards if card in places)
+        members = " ".join(f"c{n}" for n in map(places.get, frame.cards) if n is not None and n not in hidden)
         parts.append(f"subgraph cluster_{number} {{ graph [margin={FRAME}]\n{members}\n}}\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
+        if i in hugged.links:
+            continue
         (a, b), (p, q) = (
             ((link.dst, link.src), link.ports[::-1]) if link.reverse else ((link.src, link.dst), link.ports)
         )
         attributes = [f"id=l{i}"]
+        if (a, b) in straight and not {p, q} <= _AT_MIDDLE:
+            parts.append(f"c{places[a]}->c{places[b]} [style=invis weight={STRAIGHT}]\n")
+        elif (a, b) in straight:
+            attributes.append(f"weight={STRAIGHT if link.reverse else STRAIGHT // 2}")
         if link.reverse:
             attributes.append("dir=back")
         if label_width(link.label):
@@ -84,7 +102,33 @@ def layout_dot(scene: Scene, spacing: Spacing = USUAL) -> str:
     return "".join(parts)
 
 
-def _boxes(card: Card, direction: str, *, against: bool = False) -> str:
+def _boxes(card: Card, direction: str, box: Box | None, against: bool) -> str:
+    """The card with its ports, and around it the room that its constants take."""
+    inner = _ports(card, direction, against=against)
+    if box is None:
+        return f"<{inner}>"
+    width, height = round(card_width(card)), round(card_height(card))
+    (left, top), (whole, tall) = box.corner, box.size
+    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}">{inner}</TD>'
+    rows = [
+        (left, f'<TD FIXEDSIZE="TRUE" WIDTH="{left:.0f}" HEIGHT="{height}"></TD>'),
+        (0.0, cell),
+        (
+            whole - left - width,
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{whole - left - width:.0f}" HEIGHT="{height}"></TD>',
+        ),
+    ]
+    row = "".join(text for room, text in rows if room or text is cell)
+    above, below = (
+        f'<TR><TD COLSPAN="3" FIXEDSIZE="TRUE" WIDTH="{whole:.0f}" HEIGHT="{room:.0f}"></TD></TR>'
+        if room
+        else ""
+        for room in (top, tall - top - height)
+    )
+    return f"{_TABLE}{above}<TR>{row}</TR>{below}</TABLE>>"
+
+
+def _ports(card: Card, direction: str, *, against: bool) -> str:
     width, height = round(card_width(card)), round(card_height(card))
     ports = [row.port for row in card.rows]
     if any(ports) and direction == "TB":
@@ -115,12 +159,19 @@ def _boxes(card: Card, direction: str, *, against: bool = False) -> str:
             f'<TR><TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{low}"></TD></TR>'
         )
     else:
-        half = width // 2
-        cells = (
-            f'<TR><TD PORT="f" FIXEDSIZE="TRUE" WIDTH="{half}" HEIGHT="{height}"></TD>'
-            f'<TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width - half}" HEIGHT="{height}"></TD></TR>'
-        )
-    return f"{_TABLE}{cells}</TABLE>>"
+        cells = _lanes(width, height)
+    return f"{_PLAIN_TABLE}{cells}</TABLE>"
+
+
+def _lanes(width: int, height: int) -> str:
+    """Both ports equally far from the middle of a card of any width: both lines between two are straight."""
+    lane = min(LANE, width // 2)
+    rest = width // 2 - lane
+    widths = ((rest, ""), (lane, ' PORT="f"'), (lane, ' PORT="g"'), (width - 2 * lane - rest, ""))
+    cells = (
+        f'<TD{port} FIXEDSIZE="TRUE" WIDTH="{part}" HEIGHT="{height}"></TD>' for part, port in widths if part
+    )
+    return f"<TR>{''.join(cells)}</TR>"
 
 
 @collector_paused()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from autograd_tour.drawing.beside import beside
 from autograd_tour.drawing.dot import Spacing
 from autograd_tour.drawing.large import pairs_of, ranks_of
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
@@ -62,11 +63,19 @@ def estimated(cards: Measured, spacing: Spacing) -> Point:
     along = 0 if cards.scene.direction == "LR" else 1
     count = max(cards.ranks, default=0) + 1
     length, across, gaps = [0.0] * count, [-spacing.beside] * count, [0.0] * count
-    beside = [-spacing.beside] * count
-    for size, rank in zip(cards.sizes, cards.ranks, strict=True):
-        length[rank] = max(length[rank], size[along])
-        across[rank] += size[1 - along] + spacing.beside
+    labelled = [-spacing.beside] * count
+    hugged = beside(cards.scene)
+    hidden = hugged.constants
+    for card, (size, rank) in enumerate(zip(cards.sizes, cards.ranks, strict=True)):
+        if card in hidden:
+            continue
+        box = hugged.boxes.get(card)
+        taken = size if box is None else box.size
+        length[rank] = max(length[rank], taken[along])
+        across[rank] += taken[1 - along] + spacing.beside
     for a, b, width in cards.pairs:
+        if a in hidden:
+            continue
         start, end = cards.ranks[a], cards.ranks[b]
         for rank in range(start + 1, end):  # a line that passes takes the room of a thin card
             across[rank] += 1.5 * spacing.beside
@@ -74,7 +83,7 @@ def estimated(cards: Measured, spacing: Spacing) -> Point:
             label = (width + 8, spacing.label)
             gap = (start + end - 1) // 2
             gaps[gap] = max(gaps[gap], label[along])
-            beside[gap] += label[1 - along] + spacing.beside
+            labelled[gap] += label[1 - along] + spacing.beside
     total = sum(length) + sum(gaps[: count - 1]) + spacing.between * (count - 1)
-    widest = max(*across, *beside, 0.0)
+    widest = max(*across, *labelled, 0.0)
     return (total, widest) if along == 0 else (widest, total)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.dot import TIGHT, USUAL, Spacing
 from autograd_tour.drawing.estimate import Measured, estimated, least_area, measured
-from autograd_tour.drawing.layout import Layout, Point, place, place_each
+from autograd_tour.drawing.layout import Layout, Point, finished, rough, rough_each
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, Room
@@ -24,7 +24,7 @@ from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import GAP, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "fitting"]
+__all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "cleared", "fitting"]
 
 Turn = Literal["auto", "LR", "TB"]
 
@@ -47,6 +47,12 @@ class Arrangement(Struct, frozen=True):
     size: Point
 
 
+def cleared(arrangement: Arrangement) -> Arrangement:
+    """With lines and labels clear of each other, for which a layout may need a little more room."""
+    layout = finished(arrangement.scene, arrangement.layout)
+    return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
+
+
 class _Way(Struct, frozen=True):
     """One way to draw scene ``number``: in ``scenes``, one below the other if there are several.
 
@@ -67,9 +73,9 @@ class _Way(Struct, frozen=True):
     def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
         """With the places that the engine finds."""
         if len(self.scenes) == 1:
-            layout = place(self.whole, engine, timeout, self.spacing)
+            layout = rough(self.whole, engine, timeout, self.spacing)
             return Arrangement(self.whole, layout, size_of(self.whole, layout))
-        layouts = place_each(self.scenes, engine, timeout, self.spacing)
+        layouts = rough_each(self.scenes, engine, timeout, self.spacing)
         whole, layout = stacked(self.whole, self.scenes, layouts)
         return Arrangement(whole, layout, size_of(whole, layout))
 
@@ -116,7 +122,7 @@ class _Attempts:
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
-        arrangement = way.laid_out(self.engine, self.timeout)
+        arrangement = cleared(way.laid_out(self.engine, self.timeout))
         text = self.room.text(arrangement.size)
         if text >= self.room.least or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text

@@ -16,13 +16,13 @@ __all__ = [
     "CROWDED",
     "LARGE",
     "Pair",
-    "beside",
     "direct",
     "labels",
     "pairs_dot",
     "pairs_of",
     "ranks_of",
     "routed",
+    "side_by_side",
 ]
 
 LARGE = 300
@@ -132,7 +132,7 @@ def _gap(scene: Scene) -> float:
     return max((label_width(link.label) for link in scene.links), default=0.0) + 2 * ROOM
 
 
-def beside(points: Sequence[Point], index: int, count: int, direction: Direction) -> tuple[Point, ...]:
+def side_by_side(points: Sequence[Point], index: int, count: int, direction: Direction) -> tuple[Point, ...]:
     """The course of link ``index`` of ``count`` that share one course."""
     shift = _shift(index, count)
     if not shift:

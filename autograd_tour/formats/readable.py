@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -51,6 +52,8 @@ def readable(
     room = settings.room
     if room is None or room.endless or not isinstance(picture, Scene | Film):
         return picture, simple.trace.graph.meta.folding if isinstance(picture, Scene | Film) else ""
+    if isinstance(picture, Film) and not math.isinf(room.height):
+        return picture, simple.trace.graph.meta.folding  # a camera goes along instead
     pictures: list[Candidate] = []
 
     def scenes() -> Iterator[Scene]:

@@ -131,7 +131,7 @@ class Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18, detail="remark") for note in notes]
+        rows += _note_rows(node, notes)
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -173,9 +173,7 @@ class Artist:
             path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
             heads = (path, replace(name, text=f"  {name.text}", bold=False))
         rows = [Row(heads, fill="constant_fill", height=26)]
-        rows += [
-            Row((Run(note, "muted", room=NOTE_ROOM),), height=18, detail="remark") for note in node.notes
-        ]
+        rows += _note_rows(node, node.notes, NOTE_ROOM)
         given = holds_constants(node)
         gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
@@ -221,8 +219,8 @@ class Artist:
         nameless = origin is not None and origin.kind == "constant" and not origin.name
         size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
         name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
-        if origin is not None and origin.kind == "leaf":
-            name = replace(name, keep_end=True)
+        if origin is not None and origin.kind in ("leaf", "constant") and origin.name:
+            name = replace(name, keep_end=True)  # a path is told apart by its end
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
@@ -258,7 +256,7 @@ class Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""
@@ -279,6 +277,13 @@ def holds_constants(node: Node) -> bool:
     """Whether a folded card has nothing in it that could get a gradient."""
     inside = node.inside
     return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
+
+
+def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+    return [
+        Row((Run(note, "muted", room=room),), height=18, detail="remark", fact=f"{node.id}.note")
+        for note in notes
+    ]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

@@ -312,9 +312,9 @@ class _Contraction:
             elif card.id not in steps:
                 received = tuple(self._received(card, tensor) for tensor in card.outs)
                 sent = tuple(add(card.sent.get(tensor, [])) for tensor in card.ins)
-                steps[card.id] = Step(card.id, received, sent)
+                steps[card.id] = Step(card.id, received, sent, number=step.number)
         order = topological(list(steps), [(edge.src, edge.dst) for edge in edges])
-        return BackwardPass(tuple(steps[node] for node in order))
+        return BackwardPass(tuple(steps[node] for node in order), run.count)
 
     def _received(self, card: _Card, tensor: Tensor) -> TensorFacts | None:
         """All of what the tensor's maker received, if nothing of it came from inside the card."""

@@ -32,12 +32,13 @@ def focus(graph: Graph, name: str) -> Graph:
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
     calls it or in short (``mul``), a grad_fn or a node id. A variable that a loop binds again and again is
     one card with all its values, and what lies between them is in it. The part is folded if it does not fit
-    one screen.
+    one screen. Steps of backward keep the numbers that they have in the whole.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.
     """
     chosen = called(graph, name)
+    graph = replace(graph, passes=tuple(run.numbered for run in graph.passes))
     operations = (node for node in graph.nodes if node.id in chosen and node.kind == "operation")
     values = [node for node in operations if name in node.names]
     if len(values) > FEW:

@@ -99,7 +99,8 @@ class Row(Struct, frozen=True, gc=False):
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
-    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``), and its first text is a label; or what it adds to that
+    (``n1.uses``, ``n3.note``). If ``room`` is not 0, the last
     text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
     can do without where room is short.
     """

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.drawing import arrange, best_for, fitting, layout, ready
+from autograd_tour.drawing.beside import Beside
 from autograd_tour.drawing.dot import TIGHT, USUAL, layout_dot
 from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
-from autograd_tour.drawing.layout import Layout, place
+from autograd_tour.drawing.layout import Layout, finished, rough
 from autograd_tour.drawing.room import room_for
 from autograd_tour.errors import EngineError
 from autograd_tour.views.cards import cards_scene
@@ -42,7 +43,7 @@ def layouts(monkeypatch):
 def test_an_estimate_is_near_what_a_layout_takes(program, direction, spacing):
     scene = ready(cards_scene(tour.trace(PROGRAMS[program])), direction)
     width, height = estimated(measured(scene), spacing)
-    drawn = place(scene, spacing=spacing)
+    drawn = finished(scene, rough(scene, spacing=spacing))
     along, across = (width / drawn.width, height / drawn.height)[:: 1 if direction == "LR" else -1]
     assert 0.85 < along < 1.15
     assert 0.6 < across < 1.4
@@ -50,7 +51,7 @@ def test_an_estimate_is_near_what_a_layout_takes(program, direction, spacing):
 
 
 def test_several_graphs_are_laid_out_by_one_engine_as_each_alone():
-    dots = [layout_dot(ready(chain(count))) for count in (1, 3, 5)]
+    dots = [layout_dot(ready(chain(count)), Beside({}, frozenset())) for count in (1, 3, 5)]
     assert [each.rstrip() for each in lay_out_each(dots)] == [lay_out(dot).rstrip() for dot in dots]
     assert lay_out_each(dots[:1]) == [lay_out(dots[0])]
 

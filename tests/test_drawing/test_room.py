@@ -71,10 +71,10 @@ def test_of_two_directions_the_one_with_larger_text_is_taken(scene, words):
 
 def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     directions = []
-    real = arrangement.place
+    real = arrangement.rough
     monkeypatch.setattr(
         arrangement,
-        "place",
+        "rough",
         lambda scene, **words: directions.append(scene.direction) or real(scene, **words),
     )
     arrange(chain(30))

@@ -368,13 +368,12 @@ def test_without_typst_a_pdf_is_refused_before_anything_is_traced(monkeypatch, g
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_for_beamer_are_numbered_pages_with_the_lines_that_show_them():
+def test_frames_for_beamer_are_pages_and_files_with_the_lines_that_show_them():
     files = files_of_trace("x", Trace(tour.trace(thermometer)), Settings(("pdf",), ("steps",)))
     numbered = [f"x-steps-0{k}.pdf" for k in range(8)]
     assert sorted(files) == sorted([*numbered, "x-steps.pdf", "x-steps.tex"])
     slide = files["x-steps.tex"].decode()
-    for number, name in enumerate(numbered, start=1):
-        assert rf"\only<{number}>{{\includegraphics[width=\textwidth]{{{name}}}}}%" in slide
-        assert len(PdfDocument(files[name])) == 1
+    assert r"\includepdf[pages=-]{x-steps.pdf}" in slide
+    assert all(len(PdfDocument(files[name])) == 1 for name in numbered)
     assert len(PdfDocument(files["x-steps.pdf"])) == 8
     assert slide.count("{") == slide.count("}")

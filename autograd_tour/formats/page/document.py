@@ -51,6 +51,7 @@ KEYS = (
     ("+ − 0", "larger, smaller, as wide as the page"),
     ("/", "search"),
     ("p", "predict, then reveal"),
+    ("f", "for a projector: picture, step and caption on the full screen; Esc goes back"),
     ("t", "light, dark, or as the system has it"),
     ("?", "this list"),
 )
