@@ -18,7 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @pytest.fixture(scope="session")
 def whole_study() -> Study:
-    """What the training lesson computes, a quarter of a minute long: once for all tests of the group "study"."""
+    """What the training lesson computes, a quarter of a minute long: once for all tests, which are slow ones."""
     from autograd_tour.lessons.training import study
 
     return study()

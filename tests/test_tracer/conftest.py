@@ -9,17 +9,21 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch._dynamo  # a compiled program loads it, and it is large
-
-# The tracer looks through all live objects, in nearly every test: not through the libraries too, which
-# hold no tensor of a test and are never garbage.
-gc.collect()
-gc.freeze()
 
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_else_in_sight() -> None:
+    """The tracer looks through all live objects, in nearly every test.
+
+    It is spared the libraries, the tests that wait and what other files left: they hold no tensor of these tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
