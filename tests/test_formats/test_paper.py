@@ -307,7 +307,7 @@ from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
 trace = tour.loads(open({path!r}).read())
 for views in (("graph", "accumulation"), ("steps",)):
-    files = files_of_trace("x", trace, Settings(formats=("pdf", "png"), views=views))
+    files = files_of_trace("x", trace, Settings(formats=("pdf", "png"), views=views, scale=0.5))
     for name, content in files.items():
         print(name, hashlib.sha256(content).hexdigest())
 """

@@ -16,16 +16,6 @@ for folder in (HERE, HERE.parent):
         sys.path.insert(0, str(folder))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _nothing_else_in_sight() -> None:
-    """The tracer looks through all live objects, in nearly every test.
-
-    It is spared the libraries, the tests that wait and what other files left: they hold no tensor of these tests.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def _fixed_seed_and_no_leftovers() -> Iterator[None]:
     """Every test starts from the same random numbers and leaves torch's global hooks as they were."""
