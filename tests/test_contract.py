@@ -265,13 +265,19 @@ def plugins(monkeypatch):
         monkeypatch.setattr(
             importlib.metadata,
             "entry_points",
-            lambda group: [entry for kind, entry in declared if kind == group],
+            lambda: SimpleNamespace(
+                select=lambda group: [entry for kind, entry in declared if kind == group]
+            ),
         )
+        forget()
+
+    def forget():
         registry.scan.cache_clear()
+        registry._entry_points.cache_clear()
 
     yield install
     monkeypatch.undo()
-    registry.scan.cache_clear()
+    forget()
 
 
 def entry(name, thing, *, fails=None):
