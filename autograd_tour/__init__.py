@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autograd_tour.checks.verify import verify
     from autograd_tour.errors import TourError
     from autograd_tour.formats.save import dot, report, save, svg
+    from autograd_tour.hosts.display import page
     from autograd_tour.record.codec import dumps, loads
     from autograd_tour.record.facts import TensorFacts
     from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
@@ -44,6 +45,7 @@ __all__ = [
     "dumps",
     "follow",
     "loads",
+    "page",
     "report",
     "save",
     "stepper",
@@ -58,6 +60,7 @@ _ROOMS = {
     "checks.verify": ("verify",),
     "record.codec": ("dumps", "loads"),
     "errors": ("TourError",),
+    "hosts.display": ("page",),
     "record.facts": ("TensorFacts",),
     # Not of `formats` itself: there `dot` and `svg` become its submodules once those are loaded.
     "formats.save": ("dot", "report", "save", "svg"),
@@ -82,3 +85,8 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: object) -> None:
+    """``%load_ext autograd_tour``: the cell magic ``%%autograd``."""
+    import_module(f"{__name__}.integrations.jupyter").load(shell)

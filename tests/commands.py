@@ -27,7 +27,9 @@ def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.Completed
     return _forked(_command, words, cwd, timeout)
 
 
-def script_answer(code: str, *words: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def script_answer(
+    code: str, *words: str, cwd: Path, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
     """The same of ``python -c CODE WORDS`` where torch is loaded by then, and much of the package."""
     return _forked(_script, (code, *words), cwd, timeout)
 

@@ -86,13 +86,26 @@ class TourCommand(_ExamplesFirst):
             _show_traceback(ctx, error)
             report_error(error.message, error.hint)
             ctx.exit(error.exit_code)
-        except BaseException as error:  # a library written in Rust may panic with one
-            _show_traceback(ctx, error)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                _report_own(ctx, error)
             report_error(
-                f"autograd-tour itself failed: {type(error).__name__}: {message_of(error)}",
-                "The same command with --debug shows where; please report it with that",
+                "torch is not installed here, and to trace a program takes it",
+                "pip install torch; a trace that was saved is drawn without: autograd-tour render trace.json",
             )
             ctx.exit(1)
+        except BaseException as error:  # a library written in Rust may panic with one
+            _report_own(ctx, error)
+
+
+def _report_own(ctx: click.Context, error: BaseException) -> NoReturn:
+    """An error that should not be: say so, and leave."""
+    _show_traceback(ctx, error)
+    report_error(
+        f"autograd-tour itself failed: {type(error).__name__}: {message_of(error)}",
+        "The same command with --debug shows where; please report it with that",
+    )
+    ctx.exit(1)
 
 
 class TourGroup(_ExamplesFirst, click.Group):

@@ -19,6 +19,7 @@ from autograd_tour.progress import doing
 if TYPE_CHECKING:
     from autograd_tour.cli.targets import Drawn
     from autograd_tour.formats import Settings
+    from autograd_tour.views.picture import PictureSize
 
 __all__ = ["command"]
 
@@ -122,7 +123,7 @@ DEFAULT_FOLDER = "outputs"
     help="Only this module, tensor, operation or node, and what is around it.",
 )
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was written, and how large it is, as JSON.")
 @click.option(
     "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
 )
@@ -146,6 +147,7 @@ def command(
     example() beside it, or a tensor), or a trace saved as .json; - reads a trace from stdin.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.drawing.extents import picture_sizes
     from autograd_tour.drawing.room import fits, room_for
     from autograd_tour.formats import Settings
     from autograd_tour.views.look import look_for
@@ -169,9 +171,11 @@ def command(
     if everything:
         targets = (*builtin_names(), *targets)
     drawn: list[Drawn] = []
+    pictures: list[tuple[str, PictureSize]] = []
     for target in targets or (DEFAULT_TARGET,):
-        with fits() as results:
+        with fits() as results, picture_sizes() as sizes:
             drawn.append(draw(target, settings, seconds))
+        pictures += [(drawn[-1].name, size) for size in sizes]
         say_fits(drawn[-1].name, results, quiet=quiet)
     files = _together(drawn)
     for note in [note for drawing in drawn for note in drawing.notes]:
@@ -181,7 +185,7 @@ def command(
         return
     names = [drawing.name for drawing in drawn]
     with doing("writing"):
-        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json)
+        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json, pictures=pictures)
 
 
 def _check_names(settings: Settings) -> None:

@@ -11,12 +11,13 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.large import pairs_of
 from autograd_tour.drawing.layout import Layout, Point, place
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, SCREEN, Room, reached
-from autograd_tour.drawing.sizes import card_width, fitted
+from autograd_tour.drawing.sizes import card_width, fitted, smallest_text
 from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import MARKS, least_height, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
@@ -66,7 +67,11 @@ def arrange(
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     arrangement = _arranged(scene, turn, room, engine, timeout, whole=whole)
-    reached(scene.title, arrangement.size, room)
+    reached(scene.title, arrangement.size, room, arrangement.layout.sizes)
+    drawn = arrangement.scene
+    left_out = tuple(line for line in drawn.notes if line not in scene.notes)
+    cards, text = len(scene.cards), smallest_text(drawn)
+    note_size(arrangement.size, room, text, cards=cards, left_out=left_out)
     return arrangement
 
 

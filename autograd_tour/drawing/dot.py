@@ -42,7 +42,11 @@ def layout_dot(scene: Scene) -> str:
         "node [shape=plain]\n",
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
-    parts += [f"c{i} [label={_boxes(card, scene.direction)}]\n" for i, card in enumerate(scene.cards)]
+    against = {link.src for link in scene.links if link.reverse}
+    parts += [
+        f"c{i} [label={_boxes(card, scene.direction, against=card.id in against)}]\n"
+        for i, card in enumerate(scene.cards)
+    ]
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
         (a, b), (p, q) = (
@@ -61,21 +65,22 @@ def layout_dot(scene: Scene) -> str:
     return "".join(parts)
 
 
-def _boxes(card: Card, direction: str) -> str:
+def _boxes(card: Card, direction: str, *, against: bool = False) -> str:
     width, height = round(card_width(card)), round(card_height(card))
     ports = [row.port for row in card.rows]
     if any(ports) and direction == "TB":
-        # Links leave from the lower edge, the first row's leftmost: none runs across the rows below.
+        # Links leave from the lower edge (against the direction: the upper), the first row's leftmost:
+        # none runs across other rows.
         named = [port for port in ports if port]
         share = width // len(named)
-        cells = (
+        body = (
             f'<TR><TD COLSPAN="{len(named)}" FIXEDSIZE="TRUE" '
-            f'WIDTH="{share * len(named)}" HEIGHT="{height - 1}"></TD></TR><TR>'
-            + "".join(
-                f'<TD PORT="{port}" FIXEDSIZE="TRUE" WIDTH="{share}" HEIGHT="1"></TD>' for port in named
-            )
-            + "</TR>"
+            f'WIDTH="{share * len(named)}" HEIGHT="{height - 1}"></TD></TR>'
         )
+        exits = "".join(
+            f'<TD PORT="{port}" FIXEDSIZE="TRUE" WIDTH="{share}" HEIGHT="1"></TD>' for port in named
+        )
+        cells = f"<TR>{exits}</TR>{body}" if against else f"{body}<TR>{exits}</TR>"
     elif any(ports):
         cells = "".join(
             f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" '
@@ -119,7 +124,7 @@ def readable_dot(scene: Scene) -> str:
         a, b = (ids[link.dst], ids[link.src]) if link.reverse else (ids[link.src], ids[link.dst])
         more = " dir=back" if link.reverse else ""
         if link.label.runs or link.label.step:
-            step = f"{link.label.step}  " if link.label.step else ""
+            step = f"{link.label.tag}  " if link.label.step else ""
             text = _text(step + "".join([run.text for run in link.label.runs]))
             more += f" label={text}"
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")

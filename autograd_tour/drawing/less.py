@@ -55,7 +55,7 @@ def _shorter_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return tuple(replace(run, room=run.room * SHORTER) if run.room else run for run in runs)
 
 
-def _without(scene: Scene, detail: Literal["code", "saved"]) -> Scene:
+def _without(scene: Scene, detail: Literal["code", "saved", "sign"]) -> Scene:
     """No row that tells ``detail``."""
     if not any(row.detail == detail for card in scene.cards for row in card.rows):
         return scene
@@ -86,6 +86,7 @@ def _without_constants(scene: Scene) -> Scene:
 _REDUCTIONS: dict[str, Callable[[Scene], Scene]] = {
     "lines of code": lambda scene: _without(scene, "code"),
     "saved tensors": lambda scene: _without(scene, "saved"),
+    "what signs say": lambda scene: _without(scene, "sign"),
     "constants": _without_constants,
 }
 """By what they leave out, each on top of those before it."""

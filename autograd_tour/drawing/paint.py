@@ -10,7 +10,16 @@ from msgspec.structs import replace
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import escape, escape_once, fit, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
-from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
+from autograd_tour.drawing.sizes import (
+    BADGE,
+    HATCH,
+    PADDING,
+    digits_size,
+    label_width,
+    run_width,
+    tag_run,
+    tag_width,
+)
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
 from autograd_tour.views.picture import Card, Link, Row, Run, Scene
@@ -143,8 +152,12 @@ class Painter:
             f'rx="4" fill="{LIGHT.paper}"/>'
         )
         if link.label.step:
-            drawn += self.disc(link.label.step, x + BADGE, y)
-            x += 2 * BADGE + 4
+            drawn += (
+                texts((tag_run(link.label),), x, y + 4.2)
+                if link.label.letter
+                else self.disc(link.label.step, x + BADGE, y)
+            )
+            x += tag_width(link.label) + 4
         return f"{drawn}{texts(link.label.runs, x, y + 4.2)}</g>\n"
 
     def disc(self, number: int, x: float, y: float) -> str:
@@ -238,7 +251,7 @@ class Painter:
 
 @lru_cache(maxsize=1024)
 def _digits(number: int) -> tuple[Run, float]:
-    digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
+    digits = Run(str(number), "paper", bold=True, size=digits_size(number))
     return digits, run_width(digits)
 
 

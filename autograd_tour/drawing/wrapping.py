@@ -90,9 +90,9 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
         links[j][link.id] = _onto(link, entering, into=False)
         there = replace(_onto(link, leaving, into=True), id=f"{leaving}-{link.flow}")
         # Several gradients may come back over one mark: their numbers stand where they come from.
-        number = 0 if there.id in links[i] else link.label.step
+        tag = Label() if there.id in links[i] else replace(link.label, runs=())
         since = max(link.since, links[i][there.id].since if there.id in links[i] else 0)
-        links[i][there.id] = replace(there, label=Label((), number), since=since)
+        links[i][there.id] = replace(there, label=tag, since=since)
     return tuple(
         replace(scene, cards=tuple(cards[row].values()), links=tuple(links[row].values()))
         for row in range(count)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
+from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
@@ -20,7 +22,7 @@ from autograd_tour.views.focus import called, focus
 from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
-from autograd_tour.views.picture import Film, Picture, Scene
+from autograd_tour.views.picture import Film, Picture, PictureSize, Scene
 
 __all__ = [
     "ACCUMULATION",
@@ -63,7 +65,8 @@ class Settings:
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
     picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
     a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
-    show what ``look`` asks for.
+    show what ``look`` asks for. ``pictures`` are those drawn already, for a format that tells
+    their sizes.
     """
 
     formats: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ class Settings:
     scale: float = 2.0
     room: Room | None = None
     look: Look = ALL
+    pictures: tuple[PictureSize, ...] = ()
 
 
 class Format(ABC):
@@ -92,6 +96,8 @@ class Format(ABC):
     """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
+    tells_sizes: bool = False
+    """Whether it tells how large the pictures are that other formats draw."""
 
     def check(self) -> None:  # noqa: B027 (most formats need nothing)
         """Nothing, if all that this format needs is installed.
@@ -114,7 +120,8 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     """
     check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
-        yield DIFF, picture_of(trace, DIFF)
+        with drawing_view(DIFF, trace.graph.meta.folding):
+            yield DIFF, picture_of(trace, DIFF)
         return
     look = settings.look
     for name in look.mark:  # of the program itself: in a picture it may be inside a card
@@ -128,8 +135,12 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             start = trace if view.of_edges else whole
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
-            picture = picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
-            yield name, _readable(start, picture, view, settings)
+            trace_seen = _seen_by(view, start, seen[view.of_edges], settings)
+            picture, seen_graph = picture_of(trace_seen, name, look), trace_seen.graph
+            chosen, graph = _readable(start, seen_graph, picture, view, settings)
+            folding = graph.meta.folding if isinstance(chosen, Scene | Film) else ""
+            with drawing_view(name, folding):
+                yield name, chosen
 
 
 def check_look(settings: Settings) -> None:
@@ -144,7 +155,7 @@ def check_look(settings: Settings) -> None:
             having = ", ".join(name for name, view in views().items() if view.rows)
             raise UsageError(
                 f"the rows of {', '.join(choices)} cannot be chosen",
-                f"--show, --only and --compact: {having}",
+                f"--show, --only, --compact and --math: {having}",
             )
 
 
@@ -156,8 +167,10 @@ def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Tra
     return simple if condensed is trace else simplified(condensed, settings)
 
 
-def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
-    """``picture``, or one of the graph folded to fewer cards, if its text is too small in its room.
+def _readable(
+    trace: Trace, graph: Graph, picture: Picture, view: View, settings: Settings
+) -> tuple[Picture, Graph]:
+    """``picture`` of ``graph``, or of one folded to fewer cards, if its text is too small in its room.
 
     A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
     that only came one after the other.
@@ -166,7 +179,7 @@ def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) ->
     free = settings.fold and settings.depth is None and settings.focus is None
     free = free and visible(trace.graph) > FEW
     if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
-        return picture
+        return picture, graph
 
     def text(picture: Picture) -> float:
         assert isinstance(picture, Scene | Film)
@@ -174,19 +187,18 @@ def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) ->
         return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
 
     trace = view.condensed(trace)
-    best: Picture = picture
+    best: tuple[Picture, Graph] = picture, graph
     largest = text(picture)
     for limit in SCREENS:
         if largest >= room.least:
             break
         if visible(trace.graph) <= limit:
             continue
-        candidate = picture_of(
-            replace(trace, graph=fold(trace.graph, limit=limit, runs=False)), view.name, settings.look
-        )
+        folded = fold(trace.graph, limit=limit, runs=False)
+        candidate = picture_of(replace(trace, graph=folded), view.name, settings.look)
         size = text(candidate)
         if size > WORTH * largest:
-            best, largest = candidate, size
+            best, largest = (candidate, folded), size
     return best
 
 

@@ -19,7 +19,7 @@ from autograd_tour.formats.write import write_all
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.run import Run
-from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.record.run_ledger import deposits, ledger_of
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report as report_of
 from autograd_tour.views.look import look_for
@@ -113,7 +113,7 @@ def _trace(what: Graph | Ledger | Trace | Run, ledger: Ledger | None) -> Trace:
     if isinstance(what, Ledger):
         return Trace(Graph(), what)
     if isinstance(what, Run):
-        what = Trace(what.graphs[0], ledger_of(what, CALLS), what)
+        what = Trace(what.graphs[0], ledger_of(what, CALLS) if deposits(what) else None, what)
     elif isinstance(what, Graph):
         what = Trace(what)
     return what if ledger is None else replace(what, ledger=ledger)

@@ -60,7 +60,7 @@ def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) 
         captions=(_listed(questions, answered=False),),
         title=f"{title}: questions",
         desc=" ".join(f"{number}. {question.prompt}" for number, question in enumerate(questions, start=1)),
-        links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
+        links=tuple(replace(link, label=replace(link.label, step=0, letter="")) for link in scene.links),
         direction=arranged.scene.direction,
     )
     blank, solved = (

@@ -13,7 +13,7 @@ from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.progress import doing
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.run import Run
-from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.record.run_ledger import deposits, ledger_of
 from autograd_tour.record.trace import Trace
 from autograd_tour.tracer import accumulate, follow
 
@@ -61,8 +61,13 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     return Trace(graph, book)
 
 
-def _own_ledger(program: Callable[[], object], run: Run, settings: Settings) -> Ledger:
-    """The ledger of a program that calls backward itself: from its run, if it is a loop."""
+def _own_ledger(program: Callable[[], object], run: Run, settings: Settings) -> Ledger | None:
+    """The ledger of a program that calls backward itself: from its run, if it is a loop.
+
+    ``None`` where nothing is added to ``.grad``, unless a picture of that is asked for.
+    """
+    if not deposits(run) and ACCUMULATION not in settings.views:
+        return None
     if run.backward_calls > 1:
         return ledger_of(run, settings.calls)
     return accumulate(program, calls=settings.calls, keep=settings.keep, ceiling=settings.ceiling)

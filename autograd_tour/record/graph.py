@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.node import Node, State
 from autograd_tour.record.rule import Rule
@@ -33,12 +34,25 @@ EdgeKind = Literal["forward", "gradient", "saved"]
 
 
 class SourceLine(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One line of the program: ``file`` is relative, ``line`` counts from 1."""
+    """One line of the program: ``file`` is relative, ``line`` counts from 1.
+
+    Code of a notebook or a page stands in no file that a reader knows: that is ``<cell>``, ``<block>``, and
+    ``<block 2>`` where it goes on from another.
+    """
 
     file: str
     line: int
     text: str = ""
     function: str = ""
+
+    @property
+    def position(self) -> str:
+        """``net.py:12``, or ``line 12`` of what has no file."""
+        if self.file in {"<block>", "<cell>"}:
+            return f"line {self.line}"
+        if self.file.startswith("<block "):
+            return f"{self.file[1:-1]}, line {self.line}"
+        return f"{self.file}:{self.line}"
 
 
 class Group(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -93,13 +107,15 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
     the reader (what could not be read, what was left out). ``folding`` says how much is folded into
-    cards, ``""`` if nothing is.
+    cards, ``""`` if nothing is. ``aside``: something may have been computed from tensors with a gradient
+    but without one, as ``item()``, ``if w > 0`` and ``no_grad`` do; backward takes that for constant.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
     folding: str = ""
+    aside: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -107,7 +123,7 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
         return (*self.notes, self.folding) if self.folding else self.notes
 
 
-class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
+class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
     ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
@@ -122,6 +138,14 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
+
+    def summary(self) -> str:
+        """How many operations and leaves, and the first result."""
+        operations = sum(max(node.folded, 1) for node in self.nodes if node.kind in ("operation", "group"))
+        leaves = sum(node.kind == "leaf" for node in self.nodes)
+        size = f"{amount(operations, 'operation')} and {amount(leaves, 'leaf', 'leaves')}"
+        results = [(self.result_name(node, slot), self.node(node), slot) for node, slot in self.outputs[:1]]
+        return f"Graph of {size}" + "".join(f"; {_named_value(*result)}" for result in results)
 
     # ---- nodes ----------------------------------------------------------------------------
 
@@ -232,3 +256,11 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
             passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in ids)) for run in self.passes),
             outputs=tuple(output for output in self.outputs if output[0] in ids),
         )
+
+
+def _named_value(name: str, node: Node, slot: int) -> str:
+    """A result in a line: its name, and its value if it is one number."""
+    facts = node.values[slot] if slot < len(node.values) else None
+    number = facts.first[0] if facts is not None and facts.numel == 1 and facts.first else None
+    value = f" = {number:.6g}" if isinstance(number, int | float) else ""
+    return f"{name[:60] or 'the result'}{value}"

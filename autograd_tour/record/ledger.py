@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import TensorFacts
 
 __all__ = ["POLICIES", "Call", "LeafAccount", "Ledger", "Policy"]
@@ -49,18 +50,25 @@ class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
         return ("program",) if self.program else POLICIES
 
 
-class Ledger(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+class Ledger(Displayed, Struct, frozen=True, omit_defaults=True):
     """``calls`` backward calls on every leaf of a program: a fresh forward each, or the program's own.
 
-    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`.
+    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`. ``steady``: every
+    leaf was measured before each call, and was the same each time.
     """
 
     calls: int = 0
     accounts: tuple[LeafAccount, ...] = ()
     losses: tuple[TensorFacts | None, ...] = ()
     notes: tuple[str, ...] = ()
+    steady: bool = False
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The policies under which the calls are told."""
         return self.accounts[0].policies if self.accounts else POLICIES
+
+    def summary(self) -> str:
+        """How many calls on how many leaves."""
+        leaves = amount(len(self.accounts), "leaf", "leaves")
+        return f"Ledger of {amount(self.calls, 'backward call')} on {leaves}"

@@ -42,12 +42,14 @@ class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
     """Sums over what is inside a folded card.
 
     ``leaves`` are leaf tensors, ``grad_norm`` is the Euclidean norm of their ``.grad`` taken together,
-    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward.
+    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward, ``own`` the places
+    where code of the program says what goes on: custom Functions, and hooks that changed a gradient.
     """
 
     leaves: int = 0
     grad_norm: float | None = None
     saved: int = 0
+    own: int = 0
 
 
 Attribute = Number | tuple[Number | tuple[Number, ...], ...]

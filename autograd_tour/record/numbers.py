@@ -83,6 +83,8 @@ def check_run_numbers(run: Run) -> None:
     for i, event in enumerate(run.events):
         _check_facts(event.loss, f"events[{i}].loss")
         _check_each([value for _, value in event.settings], f"events[{i}].settings")
+        for k, item in enumerate(event.returned):
+            _check_facts(item.gradient, f"events[{i}].returned[{k}].gradient")
         for k, change in enumerate(event.changes):
             path = f"events[{i}].changes[{k}]"
             for name in ("before", "after", "contribution", "grad"):

@@ -9,10 +9,21 @@ from typing import Literal
 
 from msgspec import Struct
 
+from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, SourceLine
 
-__all__ = ["OF_GRAD", "Curve", "Event", "EventKind", "LeafChange", "Run", "RunLeaf", "StateChange"]
+__all__ = [
+    "OF_GRAD",
+    "Curve",
+    "Event",
+    "EventKind",
+    "LeafChange",
+    "ReturnedGradient",
+    "Run",
+    "RunLeaf",
+    "StateChange",
+]
 
 EventKind = Literal["forward", "backward", "zeroing", "clipping", "gradient", "step", "update", "rebinding"]
 """``gradient``: the program changed ``.grad`` in another way than zeroing or clipping. ``update``: it changed
@@ -47,6 +58,18 @@ class LeafChange(Struct, frozen=True, gc=False, omit_defaults=True):
     state: tuple[StateChange, ...] = ()
 
 
+class ReturnedGradient(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What ``torch.autograd.grad`` returned for one of its inputs: ``None`` if the loss does not use it.
+
+    ``leaf`` is its place in :attr:`Run.leaves`, ``None`` for a tensor that the program computed.
+    """
+
+    name: str
+    shape: tuple[int, ...] = ()
+    gradient: TensorFacts | None = None
+    leaf: int | None = None
+
+
 class Event(Struct, frozen=True, gc=False, omit_defaults=True):
     """One thing that happened.
 
@@ -55,7 +78,9 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
     has the number of its backward. ``inside`` is the call during which it happened, such as ``LBFGS.step``.
     ``graph`` (its place in :attr:`Run.graphs`) and ``loss`` are those of a forward or backward; the numbers
     in a graph are those of the first event that has it. ``settings`` are an optimizer's: ``lr`` and others.
-    ``retained``: the graph was kept for another backward.
+    ``retained``: the graph was kept for another backward. ``creates_graph``: the backward was itself recorded
+    by autograd (``create_graph=True``). ``returned`` has the gradients of a backward that returned them
+    (``torch.autograd.grad``) and so deposited none; it is empty for any other.
     """
 
     kind: EventKind
@@ -68,6 +93,8 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
     changes: tuple[LeafChange, ...] = ()
     settings: tuple[tuple[str, Number], ...] = ()
     retained: bool = False
+    creates_graph: bool = False
+    returned: tuple[ReturnedGradient, ...] = ()
 
 
 class RunLeaf(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -85,7 +112,8 @@ class Curve(Struct, frozen=True, gc=False, omit_defaults=True):
     """The backward calls of one line: their numbers, losses, and norms of ``.grad`` after each.
 
     ``norms`` has one row for each leaf of ``leaves``, or a single one, of all leaves together, if that is
-    empty. ``of`` says how many calls there were: of many, some are left out evenly.
+    empty. ``of`` says how many calls there were: of many, some are left out evenly. ``returned``: the calls
+    returned their gradients, and the norms are those of what they returned.
     """
 
     where: int | None = None
@@ -94,9 +122,10 @@ class Curve(Struct, frozen=True, gc=False, omit_defaults=True):
     leaves: tuple[int, ...] = ()
     norms: tuple[tuple[Number | None, ...], ...] = ()
     of: int = 0
+    returned: bool = False
 
 
-class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+class Run(Displayed, Struct, frozen=True, omit_defaults=True):
     """All that happened, in order, as far as it was followed in full: see ``notes``.
 
     ``backward_calls`` counts all of them. Graphs of one structure are stored once, with the numbers of the
@@ -111,6 +140,11 @@ class Run(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     curves: tuple[Curve, ...] = ()
     returned: bool = False
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """How many events, backward calls and leaves."""
+        events = f"{amount(len(self.events), 'event')} and {amount(self.backward_calls, 'backward call')}"
+        return f"Run of {events} on {amount(len(self.leaves), 'leaf', 'leaves')}"
 
     @property
     def trains(self) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from autograd_tour.errors import ProgramError
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 from autograd_tour.record.run import OF_GRAD, Event, Run
 
-__all__ = ["ledger_of"]
+__all__ = ["deposits", "ledger_of"]
+
+
+def deposits(run: Run) -> bool:
+    """Whether a backward call of the run adds to ``.grad``: not where all return their gradients."""
+    calls = [event for event in run.events if event.kind == "backward"]
+    return not calls or any(not event.returned for event in calls)
 
 
 def ledger_of(run: Run, calls: int) -> Ledger:
@@ -14,7 +21,15 @@ def ledger_of(run: Run, calls: int) -> Ledger:
 
     Between them ``.grad`` is as the program leaves it: ``before`` of a call is what it then holds. There are
     fewer calls where the program made fewer, or where fewer were told in full one after the other.
+
+    Raises:
+        ProgramError: no call deposits anything.
     """
+    if not deposits(run):
+        raise ProgramError(
+            "no backward call of the program adds to .grad: torch.autograd.grad returns its gradients",
+            "Its run tells them line by line: --view run, or tour.follow()",
+        )
     backwards: list[Event] = []
     for event in run.events:
         if event.kind == "backward" and event.backward_call == len(backwards) + 1 <= calls:

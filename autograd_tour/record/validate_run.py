@@ -43,6 +43,10 @@ def _check_event(event: Event, run: Run, path: str) -> None:
     _check_index(event.graph, len(run.graphs), f"{path}.graph", "there is no such graph")
     if not 0 <= event.backward_call <= run.backward_calls:
         raise GraphError("there is no such backward call", f"{path}.backward_call")
+    for k, item in enumerate(event.returned):
+        _check_index(item.leaf, len(run.leaves), f"{path}.returned[{k}].leaf", "there is no such leaf")
+    if event.returned and event.kind != "backward":
+        raise GraphError("only a backward returns gradients", f"{path}.returned")
     leaves: set[int] = set()
     for k, change in enumerate(event.changes):
         _check_index(change.leaf, len(run.leaves), f"{path}.changes[{k}].leaf", "there is no such leaf")

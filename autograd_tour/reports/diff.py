@@ -89,4 +89,4 @@ def _where(graph: Graph, node: Node) -> str:
     if node.where is None:
         return ""
     line = graph.source[node.where]
-    return f"{line.file}:{line.line}"
+    return line.position

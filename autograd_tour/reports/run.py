@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import OF_GRAD, Curve, Event, LeafChange, Run, RunLeaf
+from autograd_tour.record.run import OF_GRAD, Curve, Event, LeafChange, ReturnedGradient, Run, RunLeaf
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.text import number, one_line
 from autograd_tour.views.run_columns import column, where_text
@@ -61,6 +61,9 @@ def _events(run: Run) -> Iterator[str]:
         for change in event.changes:
             name = one_line(run.leaves[change.leaf].name, CODE).ljust(names)
             yield f"          {name}  {_change(event, change)}"
+        for gradient in event.returned:
+            name = one_line(gradient.name or "a tensor", CODE).ljust(names)
+            yield f"          {name}  {_returned(gradient)}"
 
 
 def _change(event: Event, change: LeafChange) -> str:
@@ -73,6 +76,11 @@ def _change(event: Event, change: LeafChange) -> str:
     used = [f".grad used: {_text(change.grad)}"] if change.grad is not None else []
     used += [f"{state.name}: {_text(state.before)} → {_text(state.after)}" for state in change.state]
     return f"value  {text}" + (f"   ({'; '.join(used)})" if used else "")
+
+
+def _returned(item: ReturnedGradient) -> str:
+    what = "the gradient" if item.leaf is not None else "the gradient of what was computed"
+    return f"{what}, returned: {_text(item.gradient)}"
 
 
 def _leaves(leaves: tuple[RunLeaf, ...]) -> str:
@@ -99,14 +107,20 @@ def _losses(run: Run, curve: Curve) -> str:
     count = len(curve.calls)
     points = range(count) if count <= POINTS else [i * (count - 1) // (POINTS - 1) for i in range(POINTS)]
     norms = curve.norms[:MOST_NORMS]
-    names = [f"‖{run.leaves[leaf].name}.grad‖" for leaf in curve.leaves] or ["‖.grad‖ of all leaves"]
+    what = "gradient returned" if curve.returned else ".grad"
+    names = [_norm(run.leaves[leaf].name, curve) for leaf in curve.leaves] or [f"‖{what}‖ of all leaves"]
     rows = [
         [str(curve.calls[i]), *("" if value is None else number(value) for value in values)]
         for i in points
         for values in [(curve.losses[i], *(course[i] for course in norms))]
     ]
     left_out = f", {len(rows)} of {curve.of} calls" if len(rows) < curve.of else ""
-    title = f"Losses of the backward calls{at}, and norms of .grad after each{left_out}"
+    norms_of = "what each returned" if curve.returned else ".grad after each"
+    title = f"Losses of the backward calls{at}, and norms of {norms_of}{left_out}"
     text = heading(title) + table(["call", "loss", *names[:MOST_NORMS]], rows, right=[0])
     more = len(names) - MOST_NORMS
     return text + (f"\n  … and the norms of {more} more leaves" if more > 0 else "")
+
+
+def _norm(leaf: str, curve: Curve) -> str:
+    return f"‖gradient of {leaf}‖" if curve.returned else f"‖{leaf}.grad‖"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
@@ -11,7 +13,10 @@ from autograd_tour.reports.run import run_report
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
+from autograd_tour.text import number as digits
 from autograd_tour.text import one_line
+from autograd_tour.views.chart_rows import unchanged
+from autograd_tour.views.picture import PictureSize
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph, shape_text
 from autograd_tour.views.wording import tensor_text as _tensor_text
@@ -37,9 +42,17 @@ def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
 
 
 def report(
-    graph: Graph, ledger: Ledger | None = None, run: Run | None = None, *, title: str = "trace"
+    graph: Graph,
+    ledger: Ledger | None = None,
+    run: Run | None = None,
+    *,
+    title: str = "trace",
+    pictures: Sequence[PictureSize] = (),
 ) -> str:
-    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run."""
+    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run.
+
+    ``pictures`` are those that were drawn of it: how large they are.
+    """
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
@@ -51,13 +64,15 @@ def report(
         parts.append(_ledger(ledger))
     if run is not None:
         parts.append(run_report(run))
+    if pictures:
+        parts.append(_pictures(pictures))
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
 def _source(graph: Graph) -> str | None:
     if not graph.source:
         return None
-    rows = [[f"{line.file}:{line.line}", line.function, line.text] for line in graph.source]
+    rows = [[line.position, line.function, line.text] for line in graph.source]
     return heading("Source lines that made nodes") + table(["where", "in", "code"], rows)
 
 
@@ -65,11 +80,7 @@ def _forward(graph: Graph) -> str:
     rows = []
     listed = [node for node in graph.nodes if node.kind != "accumulate"]
     for node in listed[:ROWS]:
-        where = (
-            f"{graph.source[node.where].file}:{graph.source[node.where].line}"
-            if node.where is not None
-            else ""
-        )
+        where = graph.source[node.where].position if node.where is not None else ""
         for slot, facts in enumerate(node.values or (None,)):
             first = slot == 0
             name = node.names[slot] if slot < len(node.names) else ""
@@ -189,6 +200,7 @@ def _ledger(ledger: Ledger) -> str:
     text = heading(
         f"Accumulation: .grad over {calls}, {'made by the program itself' if own else 'a fresh forward each'}"
     )
+    text += f"  {stays}.\n" if (stays := unchanged(ledger)) else ""
     text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []
     for account in ledger.accounts:
@@ -207,6 +219,23 @@ def _ledger(ledger: Ledger) -> str:
         return text + "  No leaf received a gradient."
     header = ["leaf", "before each call", "call", ".grad before", "contribution", ".grad after"]
     return text + table(header, rows[:ROWS], right=[2]) + _more(len(rows))
+
+
+def _pictures(pictures: Sequence[PictureSize]) -> str:
+    rows = [
+        [
+            size.view,
+            f"{digits(size.width)} × {digits(size.height)} px",
+            f"{digits(size.text)} px",
+            str(size.cards or ""),
+        ]
+        for size in pictures
+    ]
+    header = ["view", "width × height", "smallest text", "cards"]
+    remarks = [
+        f"  {size.view}: {remark}." for size in pictures for remark in (size.folded, *size.left_out) if remark
+    ]
+    return "\n".join([heading("Pictures") + table(header, rows, right=[2, 3]), *remarks])
 
 
 def _more(total: int) -> str:

@@ -201,7 +201,7 @@ def _element(name: str, index: tuple[int, ...] | None) -> str:
 
 
 def _line(line: SourceLine) -> str:
-    return f"{line.file}:{line.line}"
+    return line.position
 
 
 def _at(line: SourceLine | None) -> str:

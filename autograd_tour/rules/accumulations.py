@@ -85,7 +85,9 @@ def _aminmax(node: NodeView, _: int) -> Expression | None:
         )
         for slot, extreme in enumerate(("minimum", "maximum"))
     )
-    return low + high
+    if 1 in node.unused:
+        return low
+    return high if 0 in node.unused else low + high
 
 
 # ---- distances ---------------------------------------------------------------------------------

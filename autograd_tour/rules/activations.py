@@ -61,7 +61,8 @@ def _elu_of_result(node: NodeView, _: int) -> Expression | None:
     alpha, scale, inner = (node.number(name) for name in ("alpha", "scale", "input_scale"))
     if alpha is None or scale is None or inner is None:
         return None
-    return G * apply("where", compared("greater", Y, 0), scale, inner * (Y + alpha * scale))
+    # As torch asks: to NaN the answer is no, and the gradient goes on.
+    return G * apply("where", compared("less_equal", Y, 0), inner * (Y + alpha * scale), scale)
 
 
 def _celu_of_result(node: NodeView, _: int) -> Expression | None:

@@ -46,9 +46,9 @@ def _elu(node: NodeView, slot: int) -> Expression | None:
     kept = node.flag("is_result")
     if slot == 0:
         below = inner * (b + alpha * scale) if kept else alpha * scale * inner * exp(inner * b)
-        return G * apply("where", compared("greater", b, 0), scale, below)
+        return G * apply("where", compared("less_equal", b, 0), below, scale)
     bend = inner if kept else alpha * scale * inner * inner * exp(inner * b)
-    return G * a * apply("where", compared("greater", b, 0), 0, bend)
+    return G * a * apply("where", compared("less_equal", b, 0), bend, 0)
 
 
 def _softplus(node: NodeView, slot: int) -> Expression | None:

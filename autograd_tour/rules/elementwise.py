@@ -37,6 +37,12 @@ def over(x: Expression, y: Expression) -> Expression:
 ZERO = Constant(0)
 
 
+def _abs(node: NodeView, _: int) -> Expression:
+    """Of a complex number the direction that it points in."""
+    complex_ = "complex" in node.operand(0).dtype
+    return G * (over(node.input(0), node.result()) if complex_ else apply("sign", node.input(0)))
+
+
 def _quotient(node: NodeView, slot: int) -> Expression:
     if node.text("rounding_mode"):
         return ZERO
@@ -201,7 +207,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
     "ErfcBackward0": _pointwise(G * (-2 * exp(-(X**2)) / root(Constant(math.pi))), holomorphic=False),
     "ErfinvBackward0": _pointwise(G * (root(Constant(math.pi)) / 2 * exp(Y**2)), holomorphic=False),
     "LgammaBackward0": _pointwise(G * apply("digamma", X), holomorphic=False),
-    "AbsBackward0": Definition((G * apply("sign", X),), pointwise=True, any_numbers=True),
+    "AbsBackward0": Definition((_abs,), pointwise=True, any_numbers=True),
     **dict.fromkeys(("FloorBackward0", "CeilBackward0", "RoundBackward0", "TruncBackward0"), _STEPS),
     **dict.fromkeys(
         ("RoundBackward1", "SignBackward0", "ZeroBackward0", "FillBackward0", "FillBackward2"), _STEPS

@@ -140,9 +140,25 @@ def _eigh(node: NodeView, _: int) -> Expression:
     if "complex" in node.operand(0).dtype:
         turned = apply("conj", turned)
     inner: Expression = apply("as_diagonal", G)
-    if len(node.outputs) < 2 or node.outputs[1].shape is not None:  # else the eigenvalues alone were given
-        inner = inner + apply("inverse_gaps", node.result()) * apply("skew", turned @ G1)
+    mixed = apply("inverse_gaps", node.result()) * apply("skew", turned @ G1)
+    if 0 in node.unused:
+        inner = mixed
+    elif 1 not in node.unused:
+        inner = inner + mixed
     return vectors @ inner @ turned
+
+
+def _svd(node: NodeView, _: int) -> Words:
+    """Outputs are U, S and Vᵀ: only those that something was made of hand a gradient back."""
+    if node.unused >= {0, 2}:
+        return Words("U·diag({g})·Vᵀ")
+    return Words("U(…)Vᵀ: {g} of S on the diagonal, of U and V over the gaps of S² beside it")
+
+
+def _eig(node: NodeView, _: int) -> Words:
+    if 1 in node.unused:
+        return Words("V⁻ᴴ·diag({g})·Vᴴ")
+    return Words("V⁻ᴴ(…)Vᴴ: {g} of λ on the diagonal, {g} of V over the gaps of λ beside it")
 
 
 def _cross(node: NodeView, slot: int) -> Expression | None:
@@ -184,11 +200,9 @@ LINALG: Mapping[str, Definition] = {
     "LinalgMatrixExpBackward0": Definition((apply("exp_block", transpose(X), G),), holomorphic=True),
     "LinalgCrossBackward0": Definition((_cross, _cross), pointwise=True, holomorphic=True),
     "BlockDiagBackward0": by_slot(_block),
-    "LinalgSvdBackward0": _words(
-        "U(…)Vᵀ: {g} of S on the diagonal, of U and V over the gaps of S² beside it"
-    ),
+    "LinalgSvdBackward0": by_slot(_svd, any_numbers=True),
     "LinalgQrBackward0": _words("solved with Rᵀ, from {g} of Q and R"),
-    "LinalgEigBackward0": _words("V⁻ᴴ(…)Vᴴ: {g} of λ on the diagonal, {g} of V over the gaps of λ beside it"),
+    "LinalgEigBackward0": by_slot(_eig, any_numbers=True),
     "LinalgLuBackward0": _words("solved with Lᵀ and Uᵀ, from {g} of L and U"),
     "LinalgLuFactorExBackward0": _words("solved with Lᵀ and Uᵀ, from the triangles of {g}"),
     "LuUnpackBackward0": _words("{g} of L below the diagonal, {g} of U on and above it"),

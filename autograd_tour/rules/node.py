@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
 
-__all__ = ["LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
+__all__ = ["CHANGED", "LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
 
 Shape = tuple[int, ...]
 Attribute = Option | tuple[object, ...]
@@ -20,9 +20,14 @@ Attribute = Option | tuple[object, ...]
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.Dict)
 
 
+CHANGED = " (changed"
+"""Behind a name, what tells a content from an earlier one, of the same name, that was changed in place."""
+
+
 @lru_cache(maxsize=4096)
 def is_compound(name: str) -> bool:
     """Whether the source expression ``name`` has operators of its own: ``a + b``, but not ``f(a + b)``."""
+    name = name.partition(CHANGED)[0]
     if name.isidentifier() or not name:
         return False
     try:
@@ -62,7 +67,8 @@ class NodeView(Struct, frozen=True):
     ``inputs`` has one entry for each slot of ``next_functions``, ``outputs`` one for each result.
     ``attributes`` are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's
     name, with the program's name for each, ``""`` if it has none. ``taken`` are names that something in the
-    program has, so that no rule may use them for something else.
+    program has, so that no rule may use them for something else. ``unused`` are results that nothing was made
+    of, so that no gradient comes back from them.
     """
 
     grad_fn: str
@@ -71,6 +77,7 @@ class NodeView(Struct, frozen=True):
     attributes: Mapping[str, Attribute] = {}
     saved: Mapping[str, str] = {}
     taken: frozenset[str] = frozenset()
+    unused: frozenset[int] = frozenset()
 
     def operand(self, slot: int) -> Operand:
         """Input ``slot``; one of which nothing is known if there is none."""

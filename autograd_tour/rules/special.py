@@ -48,11 +48,14 @@ def _mvlgamma(node: NodeView, _: int) -> Expression | None:
 
 
 def _logit(node: NodeView, _: int) -> Expression:
-    """With ``eps``, what lies outside is clamped; without, torch gives NaN outside 0 to 1."""
+    """With ``eps``, what lies outside is clamped; without, torch gives NaN outside 0 to 1.
+
+    NaN lies nowhere, and stays NaN.
+    """
     eps, slope = node.number("eps"), 1 / (X * (1 - X))
     low, high = (0.0, 1.0) if eps is None else (eps, 1 - eps)
-    inside = apply("both", compared("less_equal", low, X), compared("less_equal", X, high))
-    return G * where(inside, slope, Constant("nan") if eps is None else 0)
+    outside = apply("either", compared("less", X, low), compared("greater", X, high))
+    return G * where(outside, Constant("nan") if eps is None else 0, slope)
 
 
 def _rrelu(kept: Expression) -> Callable[[NodeView, int], Expression | None]:

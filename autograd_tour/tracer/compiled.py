@@ -1,4 +1,4 @@
-"""What ``torch.compile`` makes: the memory that its backward may give away.
+"""What ``torch.compile`` makes: the memory that its backward may give away, and what it must leave alone.
 
 Compiled code may write its results over what it saved for backward ("donated buffers"), and then refuses a
 backward that retains the graph. Every backward of a trace does.
@@ -10,7 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["donates", "no_donation"]
+import torch
+from torch._guards import TracingContext
+
+__all__ = ["donates", "is_compiling", "never_compiled", "no_donation"]
+
+
+def never_compiled(*functions: Any) -> None:
+    """``functions`` of ours, and what they call, are run as they are in the midst of what is compiled too.
+
+    ``torch.compile`` looks at every function that runs between the pieces that it compiled. It may still go
+    through these when it compiles one that calls them; they then have to ask ``is_dynamo_compiling()``.
+    """
+    dynamo: Any = torch._C._dynamo.eval_frame
+    if not hasattr(dynamo, "set_code_exec_strategy"):
+        return  # an older torch has no word for it: ours is compiled too, which costs time
+    skip = dynamo._FrameExecStrategy(dynamo._FrameAction.SKIP, dynamo._FrameAction.SKIP)
+    for function in functions:
+        dynamo.set_code_exec_strategy(function.__code__, skip)
+
+
+def is_compiling() -> bool:
+    """Whether ``torch.compile`` works now: what runs then is its own way to find out what to make."""
+    return TracingContext.try_get() is not None
 
 
 @contextmanager

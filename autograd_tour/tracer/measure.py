@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
+from autograd_tour.tracer.references import TensorRef
 from autograd_tour.tracer.repeats import stored, times
 from autograd_tour.tracer.statistics import FULL_LIMIT, plain, stats_of_elements, stats_of_tensor
 
@@ -54,7 +55,7 @@ class Recorder:
         self.keep = keep
         self.ceiling = ceiling
         self.reached = False
-        self._left = ceiling * 1e6
+        self.left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
         self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
 
@@ -68,7 +69,7 @@ class Recorder:
             with torch._C.DisableTorchFunction():
                 plain_memory = tensor.layout is torch.strided and not tensor._is_zerotensor()
                 if plain_memory and not tensor.is_inference():
-                    self._gradients[id(tensor)] = weakref.ref(tensor), _state(tensor), facts
+                    self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
         return facts
 
     def _again(self, gradient: Tensor) -> TensorFacts | None:
@@ -108,10 +109,14 @@ class Recorder:
     def _take(self, count: int, dtype: torch.dtype) -> bool:
         """Count elements as written, if they fit; a few always do."""
         size = 104 if dtype.is_complex else 32  # in Python: a place in a tuple, and a float or a text
-        if count > FEW and count * size > self._left:
+        if count > FEW and count * size > self.left:
             return False
-        self._left -= count * size
+        self.left -= count * size
         return True
+
+    def give_back(self, size: float) -> None:
+        """Elements of ``size`` bytes, the difference of two readings of ``left``, are in no record now."""
+        self.left += size
 
     def remarks(self, record: str = "the record") -> tuple[str, ...]:
         """What the reader of ``record`` has to know about the ceiling."""
@@ -129,7 +134,7 @@ class Recorder:
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
-            entry = self._statistics[id(owner)] = (weakref.ref(owner), owner._version, {})
+            entry = self._statistics[id(owner)] = (TensorRef(owner), owner._version, {})
         block = dense.data_ptr(), dense.numel(), dense.dtype
         stats = entry[2].get(block)
         if stats is None:

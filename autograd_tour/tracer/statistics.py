@@ -101,7 +101,8 @@ def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
     """Least, greatest and norm of a large tensor, in blocks that stay in the cache: memory is read once.
 
     Sums of blocks are added up in double precision: in one go, float32 is off in the third digit after some
-    ten million elements. A dot product reads memory twice as quickly as the extremes, which then find it in the cache.
+    ten million elements. A dot product reads memory twice as quickly as the extremes, which then find it in
+    the cache.
     """
     if not tensor.is_contiguous():
         kind = torch.float64 if tensor.dtype == torch.float64 else torch.float32

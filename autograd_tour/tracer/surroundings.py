@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.optim.lr_scheduler import LRScheduler
 
+from autograd_tour.tracer.references import TensorRef
 from autograd_tour.tracer.switches import all_switches_restored
 
 __all__ = [
@@ -201,7 +202,7 @@ class LiveTensors:
                 self.modules = list(map(weakref.ref, modules))
                 self.stateful = [weakref.ref(item) for items in stateful for item in items]
         self._collections = collections
-        self._references = list(map(weakref.ref, tensors))
+        self._references = list(map(TensorRef, tensors))
         return tensors
 
 

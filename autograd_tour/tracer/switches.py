@@ -111,6 +111,11 @@ def _deterministic() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
+def _put_conversion(value: tuple[bool, bool]) -> None:
+    torch.__future__.set_swap_module_params_on_conversion(value[0])
+    torch.__future__.set_overwrite_module_params_on_conversion(value[1])
+
+
 def _put_collector(value: tuple[bool, tuple[int, ...], int]) -> None:
     enabled, thresholds, debug = value
     gc.set_threshold(*thresholds)
@@ -180,6 +185,14 @@ _SWITCHES = (
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     ),
     Switch("autocast", _autocast, _put_autocast),
+    Switch(
+        "how modules are converted",
+        lambda: (
+            torch.__future__.get_swap_module_params_on_conversion(),
+            torch.__future__.get_overwrite_module_params_on_conversion(),
+        ),
+        _put_conversion,
+    ),
     Switch("the number of threads", torch.get_num_threads, torch.set_num_threads),
     Switch("the number of interop threads", torch.get_num_interop_threads, torch.set_num_interop_threads),
     Switch("sys.settrace", sys.gettrace, sys.settrace),

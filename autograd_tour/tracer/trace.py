@@ -108,8 +108,9 @@ def follow(
     The program calls ``backward()``, ``zero_grad()`` and ``step()`` itself, as training code does, as often
     as it likes. The first eight backward calls and all around them are told in full, then those whose number
     is a power of ten; of all there are the loss and the norms of ``.grad`` (``Run.curves``). A program
-    that only returns its loss is a run of one forward and one backward. ``backward(create_graph=True)`` and
-    ``torch.autograd.grad`` are no events: they are parts of what is computed from their result.
+    that only returns its loss is a run of one forward and one backward. A backward that returns its
+    gradients (``torch.autograd.grad``) or records itself (``create_graph=True``) is an event of a program
+    that trains; in one that returns a loss computed from them it is a part of that.
 
     ``args``, ``keep``, ``ceiling`` and ``names`` are those of :func:`trace`. What the program changed is put
     back: parameters, ``.grad``, buffers, the state of optimizers and schedulers that were there before,
@@ -147,12 +148,13 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
             follower = Follower(request, buffers, Originals(request.live))
             try:
                 result = follower.run()
-                if follower.trains:
+                if follower.trains(result):
                     run = run_of(follower)
                 else:
                     outputs = outputs_in(result, follower.record)
                     del result
                     record = follower.record
+                    follower.forget_backwards()
                     run = run_of_graph(
                         record_of(request, record, outputs, backward=backward, gradient=gradient)
                     )

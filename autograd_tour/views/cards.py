@@ -12,7 +12,10 @@ from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
-from autograd_tour.views.bundle import bundled
+from autograd_tour.views.bundle import bundled, lettered
+from autograd_tour.views.derivatives import Derivatives
+from autograd_tour.views.equations import equation_of
+from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
 from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
@@ -29,8 +32,8 @@ NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+EQUATION_ROOM = 520.0
 SHORT_ROOM = 110.0
-GRADIENT_ROOM = 90.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
@@ -48,8 +51,10 @@ def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL
     artist = _Artist(graph, timeline, look)
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
-    links = bundled(
-        (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
+    links = lettered(
+        bundled(
+            (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
+        )
     )
     title = _title(graph)
     return Scene(tuple(cards), tuple(links), title, describe_graph(graph), notes=graph.meta.remarks)
@@ -68,7 +73,9 @@ class _Artist:
         self.nodes = graph.by_id()
         self.parts = arrivals(graph)
         self.odd = nonfinites(graph)
-        self.mailbox = Mailbox(graph, timeline, self.parts, self.odd)
+        self.derivatives = Derivatives(graph)
+        self.mailbox = Mailbox(graph, timeline, self.parts, self.odd, self.derivatives)
+        self.gradients = GradientRows(graph, self.derivatives, timeline, self.odd, look)
 
     def card(self, node: Node) -> Card:
         if node.kind == "leaf":
@@ -86,6 +93,7 @@ class _Artist:
             *self._tensor(node.value, "forward", odd=self.odd.values.get((node.id, 0)), height=21),
         ]
         mailbox = self.mailbox.rows(node) if self.look.shows("grad") else ()
+        mailbox += self.mailbox.sign(node) if mailbox and self.look.shows("note") else ()
         lane = self._lane(rows, mailbox)
         number, _ = self.graph.step(self.graph.accumulator_of(node.id))
         when = number if self.timeline is not None else 0
@@ -114,12 +122,19 @@ class _Artist:
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
         rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
-        gradient = self._gradient(node)
+        gradient = self.gradients.rows(node)
+        rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)} ({node.grad_fn})"
         return Card(
             node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
         )
+
+    def _numbered(self, rows: list[Row], gradient: Sequence[Row], node: Node) -> list[Row]:
+        """The number of the step on the title, where no row tells the gradient."""
+        if gradient or self.look.only == "forward":
+            return rows
+        return [numbered(rows[0], self.graph, node, self.timeline), *rows[1:]]
 
     def _lane(self, rows: Sequence[Row], gradient: Sequence[Row]) -> float:
         """The height at which gradients meet a card: where it shows none, that of its last row."""
@@ -147,8 +162,9 @@ class _Artist:
         path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
         rows = [Row((name,), path, fill="constant_fill", height=26)]
         rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
-        gradient = self._gradient(node)
+        gradient = self.gradients.rows(node)
         rows += self._values(node)
+        rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
         return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
@@ -196,32 +212,6 @@ class _Artist:
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark, detail="saved")
 
-    def _gradient(self, node: Node) -> list[Row]:
-        if not self.graph.passes or not self.look.shows("grad"):
-            return []
-        _, step = self.graph.step(node.id)
-        if step is None:
-            absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
-            return [Row(absent, fill="accumulated_fill", height=22)]
-        received = step.received
-        rows = []
-        for k, facts in enumerate(received[:OUTPUT_ROWS]):
-            name = output_name(node, k) if len(received) > 1 else "in"
-            lead = within("grad ", name, "  ", "backward", GRADIENT_ROOM)
-            has_value = (
-                facts is not None and node.values and node.values[min(k, len(node.values) - 1)] is not None
-            )
-            size = self.look.shows("shape") and not (has_value and self.look.shows("value"))
-            odd = self.odd.received.get((node.id, k))
-            runs = tensor_runs(facts, "backward", shape=size, odd=odd) if facts else (Run("none", "muted"),)
-            fact = f"{node.id}.grad.{k}"
-            row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
-            rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
-        if len(received) > OUTPUT_ROWS:
-            more = f"grad  … {len(received) - OUTPUT_ROWS} more"
-            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
-        return rows
-
     # ---- links ----------------------------------------------------------------------------
 
     def ends(self, link: Link) -> str:
@@ -244,8 +234,10 @@ class _Artist:
             return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
         rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
-        text = rule if self.look.shows("rule") else ""
-        runs: tuple[Run, ...] = (Run(text, "backward", room=RULE_ROOM),) if text else ()
+        formula = equation_of(self.graph, self.derivatives, edge) if self.look.math else ""
+        text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
+        visible = text and (self.look.shows("rule") or formula)
+        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if visible else ()
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
@@ -269,13 +261,3 @@ class _Artist:
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
     """Where a gradient that is not finite begins."""
     return (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None and odd.begins else ()
-
-
-def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Row:
-    """A row with an incoming gradient as a film shows it: empty until the gradient is complete."""
-    numbers = timeline.arrivals(node, slot)
-    if not numbers:
-        return row
-    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (replace(lead, text=lead.text.rstrip(), role="muted"),))]
-    stages += [(n, (lead, Run(text, "muted"))) for n, text in timeline.partial(numbers)]
-    return replace(row, since=numbers[-1], earlier=tuple(stages))

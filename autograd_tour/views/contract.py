@@ -108,6 +108,7 @@ class _Contraction:
                 number += 1
             self.cards[part].members.append(node)
         self.homes = {node: self.cards[part] for node, part in self.part_of.items()}
+        self.hooked = [edge.src for edge in graph.select("gradient") if "hooked" in edge.marks]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
@@ -204,7 +205,7 @@ class _Contraction:
             node = self.nodes[node_id]
             values.append(node.values[slot] if slot < len(node.values) else None)
             names.append(node.names[slot] if slot < len(node.names) else "")
-        inside = totals(card.members, self._grad)
+        inside = totals(card.members, self._grad, self.hooked)
         operations = sum(map(operations_in, card.members))
         call = title.call or Node(card.id, "group")
         return Node(

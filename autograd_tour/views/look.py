@@ -23,7 +23,10 @@ PARTS = ("value", "shape", "grad", "rule", "line", "saved")
 HIDEABLE = ("constants", "cuts", *JOINED)
 """Cards that can be left out; a cut is a constant that ``detach`` or ``no_grad`` made."""
 
-OPTIONS = ("show", "hide", "only", "compact", "title", "caption", "mark")
+OPTIONS = ("show", "hide", "only", "compact", "math", "title", "caption", "mark")
+
+LONGEST = {"title": 300, "caption": 2000}
+"""Characters that have room above and below a picture."""
 
 _ONLY_OF = {"forward": ("grad", "rule"), "backward": ("value",), "": ()}
 """What goes where a picture shows one direction alone."""
@@ -37,6 +40,7 @@ class Look(Struct, frozen=True):
     hide: tuple[str, ...] = ()
     only: Literal["", "forward", "backward"] = ""
     compact: bool = False
+    math: bool = False
     title: str = ""
     caption: str = ""
     mark: tuple[str, ...] = ()
@@ -44,7 +48,7 @@ class Look(Struct, frozen=True):
     @property
     def chooses_rows(self) -> bool:
         """Whether rows or arrows are left out, which only some views can do."""
-        return bool(self.show or self.only or self.compact)
+        return bool(self.show or self.only or self.compact or self.math)
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -76,17 +80,24 @@ def look_for(
     """The :class:`Look` that a reader asks for; several words are a list, or one text with commas.
 
     ``show`` these rows only, of :data:`PARTS`; ``hide`` cards, of :data:`HIDEABLE`; ``only`` ``forward`` or
-    ``backward``; ``compact``: no lines of code, saved tensors and remarks; ``title`` above the picture and
-    ``caption`` below it; ``mark`` the cards of these names (one text is one name).
+    ``backward``; ``compact``: no lines of code, saved tensors and remarks; ``math``: rules as equations;
+    ``title`` above the picture and ``caption`` below it; ``mark`` the cards of these names (one text is one
+    name).
 
     Raises:
-        UsageError: an unknown word; the hint says which there are.
+        UsageError: an unknown word; the hint says which there are. Or a title or caption is too long.
     """
     if only not in (None, "", "forward", "backward"):
         raise UsageError(f"a picture cannot show only {only[:60]!r}", "Use forward or backward")
-    wrong = next((name for name in others if name not in ("compact", "title", "caption")), "")
+    wrong = next((name for name in others if name not in ("compact", "math", "title", "caption")), "")
     if wrong:
         raise UsageError(f"there is no option {wrong[:60]!r} of a picture", suggestion(wrong, OPTIONS))
+    for name, most in LONGEST.items():
+        text = others.get(name) or ""
+        if len(text) > most:
+            raise UsageError(
+                f"a {name} of {len(text)} characters has no room in a picture", f"Use at most {most}"
+            )
     marks = (mark,) if isinstance(mark, str) else tuple(mark)
     return Look(
         show=_words("show", show, PARTS),

@@ -36,7 +36,7 @@ def title_run(
 
 def line_row(line: SourceLine, expression: str, room: float) -> Row:
     """``net.py:12`` without folders, and of the text of that line the part with ``expression``."""
-    location = Run(f"{line.file.rpartition('/')[2]}:{line.line}  ", "muted", room=room, keep_end=True)
+    location = Run(f"{line.position.rpartition('/')[2]}  ", "muted", room=room, keep_end=True)
     code = Run(line.text, "muted", room=room, around=expression)
     return Row((location, code) if line.text else (location,), height=18, room=room, detail="code")
 

@@ -31,7 +31,12 @@ def node_view(graph: Graph, node: Node) -> NodeView:
         for item in node.saved
     }
     taken = LETTERS & {name for each in graph.nodes for name in (each.expr, *each.names)}
-    return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved, taken)
+    used = {edge.slot[1] for edge in graph.select("gradient") if edge.dst == node.id}
+    begins = any(result == node.id for result, _ in graph.outputs)
+    unused: frozenset[int] = (
+        frozenset() if begins or len(outputs) < 2 else frozenset(range(len(outputs))) - used
+    )
+    return NodeView(node.grad_fn, tuple(inputs), outputs, dict(node.attributes), saved, taken, unused)
 
 
 def _result(maker: Node, slot: int) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "LossCurve",
     "Part",
     "Picture",
+    "PictureSize",
     "Role",
     "Row",
     "Run",
@@ -113,7 +114,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved"] = ""
+    detail: Literal["", "code", "saved", "sign"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -134,10 +135,19 @@ class Card(Struct, frozen=True, gc=False):
 
 
 class Label(Struct, frozen=True, gc=False):
-    """Text on a link, after the number of its step (0 for none)."""
+    """Text on a link, after the number of its step (0 for none).
+
+    The number is a disc, as on a card, unless a ``letter`` tells this link from others of the same step.
+    """
 
     runs: tuple[Run, ...] = ()
     step: int = 0
+    letter: str = ""
+
+    @property
+    def tag(self) -> str:
+        """``4a``; ``""`` for no number."""
+        return f"{self.step}{self.letter}" if self.step else ""
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -226,12 +236,16 @@ class ChartRow(Struct, frozen=True, gc=False):
 
 
 class Chart(Struct, frozen=True):
-    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out."""
+    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out.
+
+    ``unchanged`` says what stays as it is, ``""`` if nothing is known to.
+    """
 
     ledger: Ledger
     rows: tuple[ChartRow, ...] = ()
     left_out: int = 0
     title: str = ""
+    unchanged: str = ""
 
 
 # ---- runs -------------------------------------------------------------------------------------
@@ -296,6 +310,21 @@ class RunChart(Struct, frozen=True):
 
 
 Picture = Scene | Film | Chart | RunChart
+
+
+class PictureSize(Struct, frozen=True):
+    """How large the picture of ``view`` became, px, and its smallest text; how many ``cards`` it has.
+
+    ``folded`` says what of the program is folded into cards, ``left_out`` what had no room.
+    """
+
+    view: str
+    width: float
+    height: float
+    text: float
+    cards: int = 0
+    folded: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def check(picture: object) -> Picture:

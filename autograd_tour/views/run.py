@@ -73,6 +73,7 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
     events = [event for moment in moments for event in moment or ()]
     changed = {change.leaf for event in events for change in event.changes}
     with_grad = {change.leaf for event in events if event.kind in OF_GRAD for change in event.changes}
+    with_grad |= {item.leaf for event in events for item in event.returned if item.leaf is not None}
     leaves = sorted(with_grad or changed) or list(range(len(run.leaves)))
     if len(leaves) <= most:
         return leaves
@@ -111,7 +112,7 @@ def _finite(loss: Number | None) -> float | None:
 
 def _name(run: Run, curve: Curve) -> str:
     line = run.line(curve)
-    return "loss" if line is None else f"{line.file}:{line.line}  {one_line(code_of(line.text), 60)}"
+    return "loss" if line is None else f"{line.position}  {one_line(code_of(line.text), 60)}"
 
 
 def _described(run: Run, columns: Sequence[RunColumn], lanes: Sequence[RunLane]) -> str:

@@ -7,7 +7,9 @@ import tokenize
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import Event, EventKind, Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import RunColumn
@@ -22,6 +24,7 @@ MOST_AT_END = 4
 """Columns that tell the last of the calls told in full."""
 
 MOST_SETTINGS = 4
+MOST_COMPUTED = 2
 
 MOST_CODE = 400
 """Characters of a line of the program; drawing shortens it to its room."""
@@ -57,12 +60,18 @@ class Selection(Struct, frozen=True):
 
 
 def selected(run: Run) -> Selection:
-    """All moments of a short run; of a long one whole iterations from its beginning, and its last."""
+    """All moments of a short run; of a long one whole iterations from its beginning, and its last.
+
+    Where not even one iteration has room, lines that emptied what was empty stand back.
+    """
     moments = _moments(run.events)
     most = MOST if len(run.leaves) <= 2 else MOST_OF_MANY
     if len(moments) <= most:
         return Selection(tuple(moments))
     ends = _iteration_ends(moments)
+    if not any(i <= most - 1 for i in ends):
+        moments = [moment for moment in moments if moment[0].kind != "zeroing" or moment[0].changes]
+        ends = _iteration_ends(moments)
     last = max((i for i, moment in enumerate(moments) if moment[0].kind == "backward"), default=0)
     end = _last_call(moments[last:]) if last else []
     room = min(most - 1 - len(end), last or most - 1)
@@ -129,6 +138,8 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
     head = _HEADS[first.kind]
     if first.kind == "backward":
         head += f" {first.backward_call}"
+        if first.returned:
+            head += ", returned"
     if len(code) > 2:
         code = [code[0], f"… and {len(code) - 1} more lines"]
     return RunColumn(
@@ -163,15 +174,20 @@ def where_text(moment: Moment, run: Run) -> str:
         return ""
     numbers = [line.line for line in lines if line.file == lines[0].file]
     last = f"–{max(numbers)}" if max(numbers) > min(numbers) else ""
-    return f"{lines[0].file}:{min(numbers)}{last}"
+    return f"{replace(lines[0], line=min(numbers)).position}{last}"
 
 
 def _about(event: Event) -> list[str]:
     about: list[str] = []
     if event.loss is not None and event.loss.has_values:
         about.append(f"loss {content(event.loss)}")
-    if event.retained:
+    if event.creates_graph:
+        about.append("it builds a graph of its own")
+    elif event.retained:
         about.append("the graph is kept")
+    if event.returned:
+        about.append("nothing goes into .grad")
+        about += [f"{name} gets {content(facts)}" for name, facts in _computed(event)]
     about += [f"{name} {number(value)}" for name, value in event.settings[:MOST_SETTINGS]]
     more = len(event.settings) - MOST_SETTINGS
     if more > 0:
@@ -185,6 +201,12 @@ def _about(event: Event) -> list[str]:
     if event.inside:
         about.append(f"inside {event.inside}")
     return about
+
+
+def _computed(event: Event) -> list[tuple[str, TensorFacts | None]]:
+    """Tensors that are no leaves of the run and whose gradients were returned, a few."""
+    others = [item for item in event.returned if item.leaf is None]
+    return [(one_line(item.name or "a tensor", 40), item.gradient) for item in others[:MOST_COMPUTED]]
 
 
 def gap(selection: Selection) -> RunColumn:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
+from autograd_tour.record.run import OF_GRAD, Event, LeafChange, ReturnedGradient, Run
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.picture import Role, RunCell, RunLane
 from autograd_tour.views.picture import Run as Text
@@ -41,6 +41,7 @@ def lanes_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[Run
             continue
         values.add([pair for pair in happened if pair[0].kind not in OF_GRAD])
         grads.add([pair for pair in happened if pair[0].kind in OF_GRAD or pair[0].kind == "rebinding"])
+        grads.returned([item for event in moment for item in event.returned if item.leaf == leaf])
     name = run.leaves[leaf].name or "a leaf"
     about = element.text()
     return values.lane(name, about), grads.lane(name, about)
@@ -84,18 +85,21 @@ def _element(run: Run, leaf: int, moments: Sequence[Moment | None]) -> Element:
     shape = run.leaves[leaf].shape
     if math.prod(shape) <= WRITTEN_OUT:
         return Element(shape, None)
-    firsts = [
-        facts.first
-        for moment in moments
-        for _, change in _changes(moment or (), leaf)
-        for facts in (change.contribution, change.after)
-        if facts is not None
-    ]
+    firsts = [facts.first for moment in moments for facts in _gradients(moment or (), leaf)]
     brought = [
         any(first[i] not in (0, "nan") for first in firsts if i < len(first))
         for i in range(min(map(len, firsts), default=0))
     ]
     return Element(shape, brought.index(True) if True in brought else 0)
+
+
+def _gradients(moment: Moment, leaf: int) -> Iterator[TensorFacts]:
+    """What a moment brought to a leaf, and left there."""
+    for _, change in _changes(moment, leaf):
+        yield from (facts for facts in (change.contribution, change.after) if facts is not None)
+    for item in (item for event in moment for item in event.returned):
+        if item.leaf == leaf and item.gradient is not None:
+            yield item.gradient
 
 
 # ---- cells -----------------------------------------------------------------------------------------
@@ -134,6 +138,14 @@ class _Lane:
             return
         self.cells.append(self._cell(event, change))
         self.states.append(self._state(change.after))
+
+    def returned(self, gradients: Sequence[ReturnedGradient]) -> None:
+        """In the moment added last a backward returned its gradients: ``.grad`` stays as it is."""
+        if gradients:
+            gradient = gradients[0].gradient
+            text = f"returned {self._state(gradient)}"
+            result = Text(text, "error" if _odd(gradient) else self.role, bold=True)
+            self.cells[-1] = RunCell(((result,), (Text("not in .grad", "muted"),), *_alarm(gradient)))
 
     def _fill(self, state: str) -> None:
         for i in reversed(range(len(self.states))):

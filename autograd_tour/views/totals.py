@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
@@ -49,16 +50,24 @@ def _total(numbers: list[Number]) -> Number:
     return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"
 
 
-def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -> Totals:
-    """Sums over the members; one that is a card brings its own. ``grad`` has a leaf's ``.grad``."""
-    leaves = saved = 0
+def totals(
+    members: Iterable[Node], grad: Callable[[str], TensorFacts | None], hooked: Iterable[str] = ()
+) -> Totals:
+    """Sums over the members; one that is a card brings its own.
+
+    ``grad`` has a leaf's ``.grad``; ``hooked`` are the nodes that sent what a hook changed.
+    """
+    leaves = saved = own = 0
+    sending = Counter(hooked)
     norms: list[float] = []
     complete = True
     kept: dict[str, int] = {}
     for node in members:
+        own += node.custom + sending[node.id]
         if node.inside is not None:
             leaves += node.inside.leaves
             saved += node.inside.saved
+            own += node.inside.own
             if node.inside.grad_norm is not None:
                 norms.append(node.inside.grad_norm)
         if node.kind == "leaf":
@@ -73,7 +82,7 @@ def totals(members: Iterable[Node], grad: Callable[[str], TensorFacts | None]) -
                 size = max(item.facts.numel, 0) * _BYTES.get(item.facts.dtype, 4)
                 kept[item.of or f"{node.id}.{item.name}"] = size
     norm = math.hypot(*norms) if norms and complete else None
-    return Totals(leaves, norm, saved + sum(kept.values()))
+    return Totals(leaves, norm, saved + sum(kept.values()), own)
 
 
 def remarks(operations: int, inside: Totals) -> list[str]:

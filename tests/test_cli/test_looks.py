@@ -36,6 +36,8 @@ def test_rows_and_parts_are_chosen_by_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
+        (("--title", "t" * 10_000), "Use at most 300"),
+        (("--caption", "t" * 10_000), "Use at most 2000"),
         (("--show", "valu"), "Did you mean 'value'? Known: value, shape, grad, rule, line, saved"),
         (("--hide", "leaves"), "Known: constants, cuts, transposes, reshapes, copies"),
         (("--mark", "nobody"), "Some names in it: w, b"),

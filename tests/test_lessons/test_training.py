@@ -226,8 +226,13 @@ def test_the_picture_shows_both_losses_and_the_swing_as_a_band(result):
     svg = loss_picture(result)
     root = ET.fromstring(svg)
     shown = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"zeroed", "without zeroing", "epoch"} <= set(shown)
-    assert ("fill-opacity" in svg) == (result.epochs == EPOCHS)
+    assert {"zeroed", "without zeroing", "optimum 2.928", "epoch"} <= set(shown)
+    assert any("Marks and dashes tell the lines apart" in text for text in shown)
+    if result.epochs == EPOCHS:
+        assert shown.count("optimum 2.928") == 2
+        assert "the first 60 epochs, linear" in shown
+        assert "all 5000 epochs, both axes logarithmic" in shown
+        assert "fill-opacity" in svg
     assert svg == loss_picture(result)
     assert len(svg) < 40_000
 

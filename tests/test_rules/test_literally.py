@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from test_wording import told
 
 import autograd_tour as tour
+from autograd_tour.rules.evaluate import evaluate
 from autograd_tour.rules.wording import short
 
 MATRIX = ("A", (3, 3))
@@ -246,3 +247,62 @@ def test_a_triangular_solve_of_old_says_which_triangle() -> None:
     assert told(node, 0, *operands, **flags) == "solved with the upper triangle of A, transposed"
     assert told(node, 1, *operands, **flags).endswith("on that triangle, without the diagonal")
     assert told(node, 0, *operands, **flags | {"transpose": True}) == "solved with the upper triangle of A"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("U·diag(g)·Vᵀ", lambda a: torch.linalg.svdvals(a).sum()),
+        ("eigenvectors @ diag(g) @ eigenvectorsᵀ", lambda a: torch.linalg.eigvalsh(a).sum()),
+        ("V⁻ᴴ·diag(g)·Vᴴ", lambda a: torch.linalg.eigvals(a).real.sum()),
+        ("to the minimum", lambda a: a.aminmax().min * 2),
+        ("to the maximum", lambda a: a.aminmax().max * 2),
+        ("× (torch.fft.rfft(a)/torch.fft.rfft(a).abs(); 0 at 0)", lambda a: torch.fft.rfft(a).abs().sum()),
+    ],
+)
+def test_an_output_that_nothing_was_made_of_is_in_no_rule(text: str, result: Any) -> None:
+    def loss() -> torch.Tensor:
+        return result(torch.tensor([[2.0, 1.0], [1.0, 4.0]], requires_grad=True))
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+    assert text in texts, texts
+
+
+def test_a_dropout_multiplies_by_its_scaled_mask() -> None:
+    def loss() -> torch.Tensor:
+        return F.dropout(torch.ones(6, requires_grad=True), 0.5).sum()
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+    assert "× (scaled mask)" in texts
+
+
+def test_of_eigenvectors_alone_the_term_of_the_eigenvalues_is_left_out() -> None:
+    matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    graph = tour.trace(lambda: torch.linalg.eigh(matrix)[1].abs().sum())
+    (node,) = (node for node in graph.nodes if node.grad_fn == "LinalgEighBackward0")
+    (edge,) = (edge for edge in graph.select("gradient") if edge.src == node.id)
+    assert edge.rule is not None
+    assert "diag(" not in str(edge.rule)
+    assert "as_diagonal" not in str(edge.rule)
+    assert "inverse_gaps" in str(edge.rule)
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [
+        ("LogitBackward0", lambda x: torch.logit(x, eps=0.2)),
+        ("EluBackward1", lambda x: F.elu_(x * 1, 0.7)),
+    ],
+)
+def test_a_rule_says_what_becomes_of_nan(kind: str, program: Any) -> None:
+    x = torch.tensor([torch.nan, 0.1, 0.5], dtype=torch.float64, requires_grad=True)
+    result = program(x)
+    assert result.grad_fn.name() == kind
+    (sent,) = torch.autograd.grad(result.sum(), x)
+    graph = tour.trace(lambda: program(x).sum())
+    (edge,) = (e for e in graph.select("gradient") if graph.node(e.src).grad_fn == kind)
+    values = {"input": x.tolist(), "result": result.tolist(), "gradient": [1.0] * 3}
+    assert edge.rule is not None
+    for i, slope in enumerate(sent.tolist()):
+        value = evaluate(edge.rule, lambda symbol, i=i: values[symbol.role][i])
+        assert value == pytest.approx(slope, nan_ok=True)

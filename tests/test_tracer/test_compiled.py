@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
@@ -146,3 +147,77 @@ def test_no_warning_speaks_of_hooks_that_are_ours():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tour.trace(lambda: model(torch.ones(1, 2)).sum())
+
+
+def _training(compiled: str):
+    """A loop in which a part is compiled, and its leaves."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    x = torch.randn(4, 2)
+    model = torch.compile(net, backend="aot_eager") if compiled == "model" else net
+    make = torch.compile(optimizer.step, backend="eager") if compiled == "step" else optimizer.step
+
+    def step():
+        optimizer.zero_grad()
+        loss = model(x).pow(2).mean()
+        loss.backward()
+        make()
+
+    whole = torch.compile(step, backend="eager") if compiled == "whole" else step
+
+    def train():
+        for _ in range(3):
+            whole()
+
+    return train, list(net.parameters())
+
+
+@pytest.mark.parametrize("compiled", ["model", "step", "whole"])
+def test_training_that_is_compiled_is_followed_line_by_line(compiled, monkeypatch):
+    plain, alone = _training("")
+    plain()
+    train, leaves = _training(compiled)
+    before = [leaf.detach().clone() for leaf in leaves]
+    compiled_codes: list[str] = []
+    monkeypatch.setattr(
+        torch._dynamo.convert_frame,
+        "log_dynamo_start",
+        lambda code, *_, **__: compiled_codes.append(code.co_filename),
+        raising=True,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = tour.follow(train)
+    assert not [item for item in caught if "autograd_tour" in str(item.message)]
+    told = ["zeroing", "forward", "backward", "step"] * 3
+    assert [event.kind for event in run.events] == told
+    # Compiled code is at no line of what it was made of.
+    forward = "whole()" if compiled == "whole" else "loss = model(x).pow(2).mean()"
+    lines = ["optimizer.zero_grad()", forward, "loss.backward()", "make()"]
+    assert [run.line(event).text for event in run.events] == lines * 3
+    assert not any(event.returned for event in run.events)  # torch.compile asks for gradients of its own
+    ends = {leaf.shape: leaf for leaf in run.leaves}
+    for leaf in alone:
+        end = ends[tuple(leaf.shape)]
+        assert end.final_value.first == pytest.approx(leaf.flatten().tolist())
+        assert end.final_grad.first == pytest.approx(leaf.grad.flatten().tolist())
+    assert all(map(torch.equal, leaves, before))
+    assert compiled_codes
+    assert not [file for file in compiled_codes if file.startswith(os.path.dirname(tour.__file__))]
+
+
+def test_what_must_be_compiled_whole_says_how_it_can_be_followed():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    make = torch.compile(optimizer.step, backend="eager", fullgraph=True)
+
+    def train():
+        net(torch.ones(1, 2)).sum().backward()
+        make()
+
+    with pytest.raises(ProgramError, match=r"torch\.compile refuses a part of the program") as caught:
+        tour.follow(train)
+    assert "fullgraph=True" in caught.value.hint
+    with torch.compiler.set_stance("force_eager"):
+        assert [event.kind for event in tour.follow(train).events] == ["forward", "backward", "step"]

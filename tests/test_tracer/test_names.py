@@ -173,3 +173,13 @@ def test_a_custom_function_between_two_others_has_the_value_that_the_next_one_sa
     leaf = next(node for node in graph.nodes if node.kind == "leaf")
     assert [saved.of for saved in first.saved] == [leaf.id, first.id]
     assert [saved.of for saved in second.saved] == [first.id, second.id]
+
+
+def test_the_only_part_of_a_result_has_its_own_name():
+    w = torch.ones(2, requires_grad=True)
+
+    def program():
+        (part,) = w.split(2)
+        return part.sum()
+
+    assert "part" in names(tour.trace(program))

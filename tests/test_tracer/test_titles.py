@@ -285,3 +285,43 @@ def test_a_variable_for_all_results_names_each_by_its_place():
     nodes = {node.grad_fn: node for node in operations(tour.trace(program))}
     assert nodes["UnbindBackward0"].names == ("parts[0]", "parts[1]")
     assert nodes["LinalgEighBackward0"].names == ("found.eigenvalues", "found.eigenvectors")
+
+
+def test_contents_before_and_after_a_change_in_place_are_told_apart():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def program():
+        x = torch.tensor([3.0, 4.0])
+        before = (w + x).sum()
+        x.add_(1)
+        after = (x - w).sum()
+        x.add_(1)
+        x.add_(1)
+        return before * after * (w - x).sum()
+
+    graph = tour.trace(program)
+    contents = {node.op: node.value.first for node in graph.nodes if node.kind == "constant"}
+    assert contents == {"x": (3.0, 4.0), "x (changed 3 times)": (6.0, 7.0), "x (changed)": (4.0, 5.0)}
+
+
+def test_a_result_that_is_changed_in_place_is_told_from_what_it_was():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def program():
+        h = w * 2
+        before = (h + 1).sum()
+        h.add_(5)
+        h.mul_(2)
+        return before * (h * h).sum()
+
+    graph = tour.trace(program)
+    assert [node.expr for node in graph.nodes if "h" in node.names] == [
+        "h",
+        "h (changed)",
+        "h (changed 2 times)",
+    ]
+    (product,) = (node for node in graph.nodes if node.op == "h * h")
+    rules = [edge.rule for edge in graph.select("gradient") if edge.src == product.id]
+    assert {short(rule) for rule in rules} == {"× h (changed 2 times)"}
+    once = tour.trace(lambda: torch.relu_(w * 2).sum())
+    assert not [node for node in once.nodes if "changed" in node.expr]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
+from autograd_tour.record.run import OF_GRAD, Event, LeafChange, ReturnedGradient, Run
 from autograd_tour.text import one_line
 from autograd_tour.views.run_columns import column
 from autograd_tour.views.sums import row as sum_row
@@ -68,8 +68,21 @@ def _event(run: Run, event: Event) -> dict[str, Any]:
     return {
         "head": heading.head,
         "about": [one_line(text, 120) for text in heading.about],
-        "changes": [_change(event, change) for change in event.changes if change.leaf < MOST_LEAVES],
+        "changes": [
+            *(_change(event, change) for change in event.changes if change.leaf < MOST_LEAVES),
+            *(
+                _returned(item, item.leaf)
+                for item in event.returned
+                if item.leaf is not None and item.leaf < MOST_LEAVES
+            ),
+        ],
     }
+
+
+def _returned(item: ReturnedGradient, leaf: int) -> dict[str, Any]:
+    """A gradient that was returned: ``.grad`` has what it had."""
+    process = f"returned {_text(item.gradient)}; stays "
+    return {"leaf": leaf, "part": "grad", "process": process, "after": None, "emptied": False}
 
 
 def _text(facts: TensorFacts | None) -> str:

@@ -111,7 +111,19 @@ class _Views:
         inputs = tuple(
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
-        return NodeView(self.material.skeleton.names[i], inputs, outputs, attributes, saved, self.taken)
+        name, unused = self.material.skeleton.names[i], self._unused(i, len(outputs))
+        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused)
+
+    def _unused(self, i: int, count: int) -> frozenset[int]:
+        """The results of node ``i`` that no node was made of; none of the node that backward begins with."""
+        if count < 2 or i in self.material.skeleton.roots:
+            return frozenset()
+        return frozenset(k for k in range(count) if (i, k) not in self._used)
+
+    @cached_property
+    def _used(self) -> frozenset[tuple[int, int]]:
+        """(node, output) of each tensor that a node was made of."""
+        return frozenset(end for ends in self.material.skeleton.next for end in ends)
 
     def _name_of(self, item: Kept) -> str:
         """How the program calls a saved tensor."""
@@ -131,6 +143,15 @@ class _Views:
                 return _seen(self.titles.constants[number].name, self.material.constant(number).facts)
             case Number(value):
                 return Seen(number=float(value)) if isinstance(value, int | float) else Seen()
+        call = self.material.calls[i]
+        if (
+            call is not None
+            and "dropout" in call.function
+            and self.material.skeleton.names[i] == "MulBackward0"
+        ):
+            return Seen(
+                "scaled mask", compound=True
+            )  # torch drew it, and divided it by what stays on average
         # Torch wrapped a Python number as a tensor, and the node kept it.
         arguments = self.readings[i].arguments
         wrapped = attributes.get(arguments[slot]) if slot < len(arguments) else None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from autograd_tour.rules.labels import describe
+from autograd_tour.rules.node import CHANGED
 from autograd_tour.text import attribute_text, friendly_name
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.naming import SourceNames, SourceTitle
@@ -52,14 +53,15 @@ def title_nodes(
             continue
         for constant in operands[i].constants:
             if constant.number not in titles.constants:
-                titles.constants[constant.number] = _constant(material, reader, constant.number)
+                titles.constants[constant.number] = _constant(material, reader, titles, constant.number)
         slots = tuple([_text(material, values, titles, i, operand) for operand in operands[i].slots])
         given = operands[i].given
         texts = (
             slots if given is None else tuple([_text(material, values, titles, i, item) for item in given])
         )
         title = _operation(material, reader, readings[i], i, texts, returned=i in values.returned)
-        named = title._replace(name=values.name(i) or title.name)
+        called = values.name(i) or title.name
+        named = title._replace(name=called + _changes_of_result(material, values, i))
         titles.nodes.append(named._replace(operands=slots) if material.thorough else named)
     return titles
 
@@ -72,10 +74,33 @@ def _leaf(material: Material, reader: SourceNames, name: str, leaf: Tensor) -> T
     return _of(reader.tensor(id(leaf), born, tuple(leaf.shape), kind))
 
 
-def _constant(material: Material, reader: SourceNames, number: int) -> Title:
+def _changed(count: int) -> str:
+    """What is said of a content after ``count`` changes in place, where an earlier one has the same name."""
+    return "" if count < 1 else f"{CHANGED})" if count == 1 else f"{CHANGED} {count} times)"
+
+
+def _changes_of_result(material: Material, values: Values, i: int) -> str:
+    """Behind the name of node ``i``, which changed in place what its input has the same name for."""
+    inputs, facts = material.skeleton.next[i], values.facts[i]
+    j, k = inputs[0] if inputs else (-1, 0)
+    if j < 0 or len(facts) != 1 or facts[0] is None or not facts[0].version:
+        return ""
+    before = values.of(j, k)
+    same = before is not None and before.version < facts[0].version and values.name(i) == values.name(j)
+    return _changed(facts[0].version) if same and values.name(i) else ""
+
+
+def _constant(material: Material, reader: SourceNames, titles: Titles, number: int) -> Title:
     """Its name in the program, or its path if it is a module's buffer, or what it is there."""
     name = material.constant_name(number)
     if name:
+        first, count = material.constant(number), 0
+        version = first.facts.version
+        while first.earlier >= 0:
+            if first.earlier in titles.constants:
+                count = version - material.constant(first.earlier).facts.version
+            first = material.constant(first.earlier)
+        name += _changed(count)
         return Title(name, name)
     constant = material.constant(number)
     return _of(reader.tensor(-1 - number, constant.born, constant.facts.shape))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
@@ -12,8 +13,9 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import OwnBackward
+from autograd_tour.tracer.follow.log import Draft, Spot
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
-from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
 
@@ -26,15 +28,46 @@ Structure = tuple[int, tuple[str, ...], tuple[tuple[tuple[int, int], ...], ...]]
 
 
 class BackwardCall:
-    """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself."""
+    """What the program hands to backward: ``outputs``, the gradients they start with, and the call itself.
 
-    def __init__(self, outputs: Any, gradients: Any, call: Callable[[], None]) -> None:
-        self.outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-        given = [gradients] if gradients is None or isinstance(gradients, Tensor) else list(gradients)
+    ``function`` is torch's own. ``inputs`` are those to which it returns gradients, ``None`` where it
+    deposits them; ``result`` is what it returned.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        outputs: Any,
+        gradients: Any,
+        call: Callable[[], Any],
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        self.function = function
+        self.outputs = _listed(outputs)
+        given = _listed(gradients)
         self.gradients: list[Tensor | None] = (
             given if len(given) == len(self.outputs) else [None] * len(self.outputs)
         )
         self.call = call
+        self.creates_graph = bool(create_graph)
+        self.retains_graph = bool(create_graph if retain_graph is None else retain_graph)
+        self.inputs: list[Any] | None = None
+        self.batched = False
+        self.result: Any = None
+
+    def returns_to(self, inputs: Any, *, batched: bool) -> None:
+        """It returns the gradients of ``inputs``; ``batched``: of several starts at once."""
+        self.inputs, self.batched = _listed(inputs), bool(batched)
+
+    def run(self) -> None:
+        """Run it."""
+        self.result = self.call()
+
+    @property
+    def returned(self) -> list[tuple[Any, Tensor | None]]:
+        """Each input with the gradient that was returned for it; none of a backward that deposits them."""
+        return list(zip(self.inputs or (), _listed(self.result), strict=False))
 
     @property
     def sound(self) -> bool:
@@ -57,6 +90,12 @@ class BackwardCall:
         return walk(root_of(output)[0] for output in self.outputs)
 
 
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 class Graphs:
     """The graphs of a run, each structure once."""
 
@@ -72,10 +111,11 @@ class Graphs:
     ) -> int | None:
         """Run ``backward``, made at place ``spot``: the number of its graph, ``None`` if it is not stored."""
         structure: Structure = spot, tuple(skeleton.names), tuple(skeleton.next)
-        if structure in self._numbers or len(self.items) >= self._most:
-            backward.call()
+        # Of several starts at once the nodes receive what only torch can read.
+        if structure in self._numbers or len(self.items) >= self._most or backward.batched:
+            backward.run()
             return self._numbers.get(structure)
-        own = OwnBackward(backward.gradients, backward.call, list(leaves))
+        own = OwnBackward(backward.gradients, backward.run, list(leaves))
         outputs = [(output, "") for output in backward.outputs]
         self.items.append(record_of(self._request, self._record, outputs, backward=True, own=own))
         self._numbers[structure] = len(self.items) - 1
@@ -119,6 +159,22 @@ class Deposits:
             contribution = brought[0] if brought is not None and len(brought) == 1 else None
             changes.append(LeafChange(number, before, grad_facts(leaf, self._recorder), contribution))
         return changes
+
+    def note(self, event: Draft, used: Mapping[int, TensorFacts]) -> Draft:
+        """Write them to ``event``, the backward.
+
+        ``used`` has what steps in its hooks used. What they emptied afterwards is in the event that is given,
+        which has no changes where there is none.
+        """
+        emptied = Draft("zeroing", Spot(), event.backward_call, sequence_nr(), "backward")
+        for change in self.changes():
+            at_step = used.get(change.leaf)
+            if at_step is None or change.after is not None:
+                event.add(change)
+                continue
+            event.add(replace(change, after=at_step))
+            emptied.add(LeafChange(change.leaf, at_step, None))
+        return emptied
 
     def close(self) -> None:
         """Take the hooks away."""

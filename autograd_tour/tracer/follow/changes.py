@@ -7,7 +7,7 @@ runs around its step.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -74,6 +74,7 @@ class ProgramChanges:
         self._log = log
         self._originals = originals
         self._steps: list[Stepping | Optimizer] = []
+        self._used_inside: dict[int, TensorFacts] = {}
 
     # ---- calls that change tensors ---------------------------------------------------------
 
@@ -116,6 +117,12 @@ class ProgramChanges:
             number = self._tracks.add(target) if target.requires_grad else -1
             kind: EventKind | None = "zeroing" if value is None else None
             return self._about(kind, [Belonging(number, "grad") if number >= 0 else None])
+
+    def before_swap(self, tensors: Iterable[Tensor]) -> Heard | None:
+        """``tensors`` are about to get other contents; ``None`` if none of them is a leaf."""
+        with torch._C.DisableTorchFunction():
+            numbers = [self._tracks.find(tensor) for tensor in tensors]
+            return self._about(None, [Belonging(number, "value") for number in numbers if number >= 0])
 
     def _about(self, kind: EventKind | None, belongings: list[Belonging | None]) -> Heard | None:
         concerned = [item for item in belongings if item is not None]
@@ -195,6 +202,11 @@ class ProgramChanges:
                     )
             self._steps.append(Stepping(optimizer, draft, before))
 
+    def used_inside(self) -> dict[int, TensorFacts]:
+        """The ``.grad`` that steps in hooks of the last backward used, by leaf."""
+        used, self._used_inside = self._used_inside, {}
+        return used
+
     def after_step(self, optimizer: Optimizer) -> None:
         """It has been made."""
         while self._steps:
@@ -208,6 +220,8 @@ class ProgramChanges:
                 return
 
     def _finish(self, step: Stepping) -> None:
+        if step.draft.inside == "backward":
+            self._used_inside |= {item.leaf: item.grad for item in step.before if item.grad is not None}
         closed = step.draft.backward_call == self._log.backward_calls
         step.draft.backward_call = self._log.backward_calls  # a closure may have called some
         for number, parameter, value, grad, state in step.before:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from autograd_tour.record.facts import Number
 from autograd_tour.record.run import Curve
-from autograd_tour.tracer.follow.tracks import Track
 from autograd_tour.tracer.listen.spots import Spots
 from autograd_tour.tracer.measure import plain
 
@@ -28,7 +27,8 @@ MOST_LEAVES = 16
 class _Course:
     """What is noted of the backward calls of one line."""
 
-    def __init__(self, leaves: int) -> None:
+    def __init__(self, leaves: int, *, returned: bool) -> None:
+        self.returned = returned
         self.calls = array("q")
         self.losses = array("d")
         self.leaves = leaves if leaves <= MOST_LEAVES else 0
@@ -41,14 +41,19 @@ class Courses:
     def __init__(self) -> None:
         self._courses: dict[int, _Course] = {}
 
-    def add(self, spot: int, number: int, loss: Tensor | None, leaves: Sequence[Track]) -> None:
-        """Backward call ``number``, made at place ``spot``; ``leaves`` are all that are followed."""
+    def add(
+        self, spot: int, number: int, loss: Tensor | None, grads: Sequence[Tensor | None], *, returned: bool
+    ) -> None:
+        """Backward call ``number``, made at place ``spot``.
+
+        ``grads`` are, for each leaf that is followed, its ``.grad``, or what the call ``returned``.
+        """
         course = self._courses.get(spot)
         if course is None:
-            course = self._courses[spot] = _Course(len(leaves))
+            course = self._courses[spot] = _Course(len(grads), returned=returned)
         course.calls.append(number)
         course.losses.append(_number(loss))
-        norms = _norms([track.tensor.grad if track.tensor.is_leaf else None for track in leaves])
+        norms = _norms(grads)
         if not course.leaves:
             norms = [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
         for norm, values in zip(norms, course.norms, strict=False):  # a leaf met later has none
@@ -68,6 +73,7 @@ def _curve(course: _Course, line: int | None) -> Curve:
         tuple(range(course.leaves)),
         tuple(tuple(_known(values[i]) for i in points) for values in course.norms),
         len(course.calls),
+        course.returned,
     )
 
 

@@ -1,17 +1,10 @@
-"""Runs a program and hears its own training: backward calls, and through :mod:`changes` all around them.
-
-The functions ``Tensor.backward`` and ``torch.autograd.backward`` are replaced while it runs. A mode hears
-them too, but a mode costs time at every call of a torch function, and cannot be taken away from inside one
-that it heard: a loop of thousands of epochs must run as fast as ever between those that are told in full.
-"""
+"""Runs a program and hears its own training: backward calls, and through :mod:`changes` all around them."""
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -23,17 +16,21 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
-from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.assemble.walk import Skeleton, root_of
+from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
 from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
+from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.follow.returned import returned_gradients
 from autograd_tour.tracer.follow.tracks import Tracks
-from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.listener import Listening
-from autograd_tour.tracer.listen.run import run_program
+from autograd_tour.tracer.listen.run import run_program, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request
 from autograd_tour.tracer.surroundings import Buffers
@@ -75,14 +72,34 @@ class Follower:
         self.changes = changes
         self.listening = Listening(self.record, buffers, changes)
         self._computed: set[int] = set()
+        self._spent: set[int] = set()
+        self._deposited = False
+        self._written = 0.0
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
 
     @property
-    def trains(self) -> bool:
-        """Whether the program has called backward."""
-        return self.log.backward_calls > 0
+    def certain(self) -> bool:
+        """Whether it is sure that the program trains: gradients were deposited, or values changed by them."""
+        return self._deposited or self.log.trained
+
+    def trains(self, result: Any) -> bool:
+        """Whether the program, which returned ``result``, has run the backward of its loss itself.
+
+        One that only asked for gradients with ``create_graph=True`` or ``torch.autograd.grad``, and returned
+        a loss that can be followed, used them to compute it.
+        """
+        if self.certain or not self.log.backward_calls:
+            return self.certain
+        losses = [tensor for tensor, _ in tensors_in(result) if tensor.requires_grad]
+        return not losses or any(_number_of(loss) in self._spent for loss in losses)
+
+    def forget_backwards(self) -> None:
+        """What was recorded of them is not wanted: they are parts of the loss that the program returned."""
+        self.record.sites.spots.forget_lines()
+        self.record.modules.forget_expected(self.record.leaves)
+        self.request.recorder.give_back(self._written)
 
     def run(self) -> Any:
         """What the program returns.
@@ -99,52 +116,24 @@ class Follower:
 
     @contextmanager
     def _replaced(self) -> Iterator[None]:
-        method, function = Tensor.backward, torch.autograd.backward
-
-        @wraps(method)
-        def of_tensor(
-            tensor: Tensor,
-            gradient: Any = None,
-            retain_graph: bool | None = None,
-            create_graph: bool = False,
-            inputs: Any = None,
-        ) -> None:
-            def call() -> None:
-                method(tensor, gradient, retain_graph, create_graph, inputs)  # type: ignore[no-untyped-call]
-
-            self._backward(tensor, gradient, bool(retain_graph), create_graph, call)
-
-        @wraps(function)
-        def of_tensors(
-            tensors: Any,
-            grad_tensors: Any = None,
-            retain_graph: bool | None = None,
-            create_graph: bool = False,
-            grad_variables: Any = None,
-            inputs: Any = None,
-        ) -> None:
-            if self._busy:  # a method of a tensor calls this function
-                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
-                return
-
-            def call() -> None:
-                function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
-
-            self._backward(tensors, grad_tensors, bool(retain_graph), create_graph, call)
-
         handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
-        Tensor.backward, torch.autograd.backward = of_tensor, of_tensors  # type: ignore[method-assign]
         try:
-            yield
+            with (
+                backward_replaced(self._backward),
+                zeroing_replaced(self._before_zeroing),
+                swap_replaced(self._swapping),
+            ):
+                yield
         finally:
-            Tensor.backward, torch.autograd.backward = method, function  # type: ignore[method-assign]
             for handle in handles:
                 handle.remove()
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if is_dynamo_compiling():
+            torch._dynamo.graph_break()  # so that the step is heard when it is made
         if threading.get_ident() == self._thread:
             self.changes.before_step(optimizer, in_full=self.listening.active or self._telling)
 
@@ -152,94 +141,137 @@ class Follower:
         if threading.get_ident() == self._thread:
             self.changes.after_step(optimizer)
 
+    def _before_zeroing(self, frame: FrameType) -> None:
+        if self.listening.active and threading.get_ident() == self._thread:
+            self.log.last("zeroing", spot_of(frame, self.record))
+
+    @contextmanager
+    def _swapping(self, first: Tensor, second: Tensor, frame: FrameType) -> Iterator[None]:
+        """``first`` and ``second`` are about to swap their contents."""
+        self.originals.before_swap(first, second)
+        before = self.changes.before_swap((first, second)) if self.listening.active else None
+        yield
+        self.originals.swapped(first, second)
+        self.request.recorder.forget(first)
+        self.request.recorder.forget(second)
+        if before is not None:
+            self.changes.after(before, frame)
+
     # ---- backward --------------------------------------------------------------------------
 
-    def _backward(
-        self, outputs: Any, gradients: Any, retained: bool, creates_graph: bool, call: Callable[[], None]
-    ) -> None:
-        # One that makes a graph is a part of the forward pass of what is computed from .grad.
+    def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
         if (
-            creates_graph
-            or self._busy
+            self._busy  # a method of a tensor calls a function, and a node may run a backward of its own
             or OURS.running
             or threading.get_ident() != self._thread
-            or is_dynamo_compiling()
+            or is_compiling()
+            or torch._C._are_functorch_transforms_active()
+            or not backward.sound
         ):
-            call()
-            return
-        backward = BackwardCall(outputs, gradients, call)
-        if not backward.sound:
-            call()  # torch says what is wrong with it
-            return
+            return backward.call()
         self._busy = True
         try:
-            self._followed(backward, retained, sys._getframe(2))
+            self._followed(backward, frame)
         finally:
             self._busy = False
+        return backward.result
 
-    def _followed(self, backward: BackwardCall, retained: bool, frame: FrameType) -> None:
+    def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         self.log.backward_calls += 1
-        number = self.log.backward_calls
+        number, start = self.log.backward_calls, sequence_nr()
         heard = self.listening.active
-        if heard:
-            self.listening.pause()
-        self.originals.before_backward()
+        paused = heard and self.listening.pause()
+        if backward.inputs is None:
+            self.originals.before_backward()
         try:
             if heard and self._in_full(number):
-                self._in_detail(backward, retained, spot_of(frame, self.record))
+                left = self.request.recorder.left
+                self._in_detail(backward, spot_of(frame, self.record), frame)
+                self._written += left - self.request.recorder.left
             else:
-                backward.call()
+                backward.run()
         except BaseException:
             self.log.backward_calls -= 1  # the program may go on without it
             if heard:
                 self.listening.start()
             raise
+        self._deposited |= backward.inputs is None and not backward.creates_graph
+        if not backward.retains_graph and not self.certain:
+            self._spent.update(map(_number_of, backward.outputs))
         with torch._C.DisableTorchFunction():
+            if paused:  # the nodes that it made are parts of what is computed from its result
+                given = {"gradient": backward.gradients, "inputs": backward.inputs or ()}
+                self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
             spot = self.record.sites.number(frame)
-            self.courses.add(spot, number, backward.loss, self.tracks.items)
+            returned = backward.inputs is not None
+            self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
         # What follows up to the next backward belongs to this one or to the next.
-        if (self._in_full(number) or self._in_full(number + 1)) and not self.log.full:
+        wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
+        if heard and not wanted and not self.certain:
+            wanted = True  # what is computed may be a loss after all
+        if wanted:
             self.listening.start()
+        elif heard and not self.listening.active:
+            self.originals.before_silence()
 
     def _in_full(self, number: int) -> bool:
         return number <= self.first or number in _POWERS
 
-    def _in_detail(self, backward: BackwardCall, retained: bool, spot: Spot) -> None:
+    def _grads(self, backward: BackwardCall) -> list[Tensor | None]:
+        """The ``.grad`` of each leaf that is followed, or what was returned for it."""
+        leaves = [track.tensor for track in self.tracks.items]
+        if backward.inputs is None:
+            return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
+        returned = {id(item): gradient for item, gradient in backward.returned}
+        return [None if backward.batched else returned.get(id(leaf)) for leaf in leaves]
+
+    def _in_detail(self, backward: BackwardCall, spot: Spot, frame: FrameType) -> None:
         with torch._C.DisableTorchFunction():
             skeleton = backward.walked()
             try:
+                self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
                 inner = self._meet_leaves(skeleton)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
                 only = backward.loss
                 loss = None if only is None else self.request.recorder.measure(only.detach())
                 forward = self.log.begin("forward", self._maker(backward))
+                event = self.log.begin("backward", spot)
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)
             except BaseException:
                 skeleton.release()
                 raise
-        event = self.log.begin("backward", spot)
         computed = skeleton.fns[skeleton.roots[0]]._sequence_nr() + 1
+        if computed not in self._computed:  # a graph that was kept has been told
+            self._computed.add(computed)
+            self.log.insert(forward, computed)
+        self.log.add(event)  # before what happens inside it
         self.log.inside.append("backward")
         self._telling = True  # an optimizer may step in a hook
         try:
             graph = self.graphs.run(backward, spot.number, skeleton, inner)
+        except BaseException:
+            self.log.withdraw(forward)
+            self.log.withdraw(event)
+            self._computed.discard(computed)
+            raise
         finally:
             self._telling = False
             self.log.inside.pop()
             deposits.close()
             skeleton.release()
         with torch._C.DisableTorchFunction():
-            for change in deposits.changes():
-                event.add(change)
+            if backward.inputs is None:
+                emptied = deposits.note(event, self.changes.used_inside())
+                if emptied.changes:
+                    self.log.add(emptied)
+            event.returned = tuple(
+                returned_gradients(backward, self.tracks, self.request, self.record, frame)
+            )
         self.tracks.grads_moved()
-        if computed not in self._computed:  # a graph that was kept has been told
-            self._computed.add(computed)
-            self.log.insert(forward, computed)
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
-        event.retained = retained
-        self.log.add(event)
+        event.retained, event.creates_graph = backward.retains_graph, backward.creates_graph
 
     def _maker(self, backward: BackwardCall) -> Spot:
         """The place where the loss was computed."""
@@ -276,3 +308,12 @@ class Follower:
             draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
             self.log.add(draft)
         self.tracks.rebind(number, leaf)
+
+
+never_compiled(Follower._before_step, Follower._after_step)
+
+
+def _number_of(tensor: Tensor) -> int:
+    """The number of the node that made ``tensor``: the same for all looks at one graph."""
+    with torch._C.DisableTorchFunction():
+        return int(root_of(tensor)[0]._sequence_nr())

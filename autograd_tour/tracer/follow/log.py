@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.run import Event, EventKind, LeafChange
+from autograd_tour.record.run import Event, EventKind, LeafChange, ReturnedGradient
 from autograd_tour.tracer.listen.forward import sequence_nr
 from autograd_tour.tracer.listen.spots import Spots
 
@@ -15,6 +15,9 @@ __all__ = ["MOST_EVENTS", "Draft", "Log", "Spot"]
 
 MOST_EVENTS = 400
 """More than this nobody reads; what comes after is counted, and told in a note."""
+
+
+_TRAINING: frozenset[EventKind] = frozenset({"step", "update", "gradient"})
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Draft:
     changes: dict[int, LeafChange] = field(default_factory=dict)
     settings: tuple[tuple[str, Number], ...] = ()
     retained: bool = False
+    creates_graph: bool = False
+    returned: tuple[ReturnedGradient, ...] = ()
 
     def add(self, change: LeafChange) -> None:
         """A leaf was changed; what an earlier part of the same event found there was there before."""
@@ -60,17 +65,24 @@ class Draft:
             tuple(self.changes[leaf] for leaf in sorted(self.changes)),
             self.settings,
             self.retained,
+            self.creates_graph,
+            self.returned,
         )
 
 
 class Log:
-    """All events so far. ``backward_calls`` counts those that have begun, ``inside`` has what runs now."""
+    """All events so far.
+
+    ``backward_calls`` counts those that have begun, ``inside`` has what runs now. ``trained``: values of
+    leaves were changed after a backward.
+    """
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
         self.backward_calls = 0
         self.inside: list[str] = []
         self.left_out = 0
+        self.trained = False
 
     @property
     def full(self) -> bool:
@@ -84,10 +96,16 @@ class Log:
 
     def add(self, draft: Draft) -> None:
         """``draft`` has happened."""
+        self.trained |= draft.kind in _TRAINING and self.backward_calls > 0
         if self.full:
             self.left_out += 1
         else:
             self.drafts.append(draft)
+
+    def withdraw(self, draft: Draft) -> None:
+        """``draft`` has not happened after all."""
+        if any(other is draft for other in self.drafts):
+            self.drafts = [other for other in self.drafts if other is not draft]
 
     def insert(self, draft: Draft, moment: int) -> None:
         """``draft`` happened when there were ``moment`` nodes."""

@@ -1,4 +1,4 @@
-"""What a program changes that was there before it, to be put back: contents, ``.grad``, optimizers."""
+"""What a program changes that was there before it, to be put back: contents, ``.grad``, hooks, optimizers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from autograd_tour.tracer.follow.hooks import Hooks, TensorHooks
+from autograd_tour.tracer.follow.silent import Silent
+from autograd_tour.tracer.references import TensorRef, swap_contents
 from autograd_tour.tracer.surroundings import LiveTensors
 
 __all__ = ["Originals", "storage_of"]
@@ -27,13 +30,18 @@ class Originals:
         self._contents: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._grads: dict[int, tuple[Tensor, Tensor]] = {}
         self._grads_noted = False
+        self._swaps: list[tuple[Tensor, Tensor]] = []
+        self._silent: Silent | None = None
         self._stepped: dict[int, list[tuple[int, int]]] = {}
+        self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
+        self._classes = [(module, type(module)) for module in modules]
         self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
+        self._hooks = Hooks(modules)
         seen: dict[int, Container] = {}
         stateful = [item for reference in live.stateful if (item := reference()) is not None]
         self._stateful = [noted(vars(item), seen) for item in stateful]
@@ -43,10 +51,11 @@ class Originals:
         try:
             if tensor.is_inference():
                 return
-            reference = weakref.ref(tensor)
+            reference = TensorRef(tensor)
             self._version_of[id(tensor)] = tensor._version
             self._versions.append((reference, tensor._version))
             self._present[id(tensor)] = reference
+            self._tensor_hooks.note(reference, tensor)
             # Of a view that autograd follows this is not asked: torch would make its node anew.
             followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
             if not followed and tensor.is_leaf:
@@ -88,6 +97,14 @@ class Originals:
         if id(generator) not in self._generators:
             self._generators[id(generator)] = generator, generator.get_state()
 
+    def before_swap(self, first: Tensor, second: Tensor) -> None:
+        """Two tensors are about to swap all that they are."""
+        self.before_change([first, second])
+
+    def swapped(self, first: Tensor, second: Tensor) -> None:
+        """They have."""
+        self._swaps.append((first, second))
+
     def before_step(self, optimizer: Optimizer) -> None:
         """``optimizer`` is about to change its parameters and its own state."""
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
@@ -97,13 +114,26 @@ class Originals:
             self.before_change([*parameters, *_tensors(optimizer.state.values())])
             self._stepped[id(optimizer)] = lying
 
+    def before_silence(self) -> None:
+        """Nobody listens for a while: what is small is copied, of the rest it is noted what is in it."""
+        if self._silent is None:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                present = [item for reference in self._present.values() if (item := reference()) is not None]
+                own = {storage_of(item) for item in present if id(item) in self._contents}
+                self._silent = Silent(item for item in present if storage_of(item) not in own)
+
     def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
 
         ``spared`` are those that somebody else puts back.
         """
         with torch._C.DisableTorchFunction(), torch.no_grad():
+            for first, second in reversed(self._swaps):
+                swap_contents(first, second)
             unheard = list(self._changed_unheard(spared))
+            if self._silent is not None:
+                done = {*self._contents, *self._grads, *map(id, spared)}
+                unheard = self._silent.restore(unheard, done, self._restore_version)
             for container in self._stateful:
                 container.restore()
             # The last first: memory that two of them share is then as the earlier one knew it.
@@ -121,6 +151,11 @@ class Originals:
                 if list(map(id, owned.values())) != list(map(id, items.values())):
                     owned.clear()
                     owned.update(items)
+            self._hooks.restore()
+            self._tensor_hooks.restore()
+            for module, kind in self._classes:
+                if type(module) is not kind:  # a parametrization makes another of it
+                    module.__class__ = kind
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
@@ -163,8 +198,9 @@ class Originals:
 
 
 def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
-    """The parameters and the parts that a module has of its own, by name."""
-    return [vars(module)[kind] for kind in ("_parameters", "_modules") if vars(module).get(kind) is not None]
+    """The parameters, the buffers and the parts that a module has of its own, by name."""
+    kinds = ("_parameters", "_buffers", "_modules")
+    return [vars(module)[kind] for kind in kinds if vars(module).get(kind) is not None]
 
 
 def storage_of(tensor: Tensor) -> int:

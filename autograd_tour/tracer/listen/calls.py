@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
 
@@ -148,13 +148,17 @@ class CallRecord:
 
 
 class Constant:
-    """A tensor without gradient that an operation used: ``born`` is where it was made."""
+    """A tensor without gradient that an operation used: ``born`` is where it was made.
 
-    __slots__ = ("born", "cut_from", "facts", "name", "ref")
+    ``earlier`` is the number of the constant that the same tensor was before it was changed in place, or −1.
+    """
+
+    __slots__ = ("born", "cut_from", "earlier", "facts", "name", "ref")
 
     def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
-        self.ref = weakref.ref(tensor)
+        self.ref = TensorRef(tensor)
         self.facts = facts
         self.name = name
         self.born = born
+        self.earlier = -1
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

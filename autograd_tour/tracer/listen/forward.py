@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
+from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
     CallRecord,
     Constant,
@@ -30,6 +31,7 @@ from autograd_tour.tracer.listen.names import assigned_names, find_name, first_n
 from autograd_tour.tracer.listen.sites import Sites
 from autograd_tour.tracer.listen.updates import updated_buffers
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["ForwardRecord", "sequence_nr"]
 
@@ -45,6 +47,7 @@ class ForwardRecord:
     def __init__(self, recorder: Recorder, stop: CodeType) -> None:
         self.recorder = recorder
         self.threads = False
+        self.aside = False
         self.stop = stop
         self.calls: list[CallRecord] = []
         self.constants: list[Constant] = []
@@ -83,6 +86,7 @@ class ForwardRecord:
         """Take note of one finished call."""
         stop, function = sequence_nr(), function_name(func)
         if stop == start:
+            self.aside = self.aside or takes_aside(function, _flatten((args, kwargs)), _flatten(result))
             if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
@@ -114,7 +118,7 @@ class ForwardRecord:
             )
         call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
-            self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
+            self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         for seq in range(start, stop):
             self._owner.setdefault(seq, call)
         self.calls.append(call)
@@ -216,7 +220,7 @@ class ForwardRecord:
         call.outputs = (*call.outputs, self.recorder.measure(tensor))
         call.output_numbers = (*call.output_numbers, tensor.output_nr)
         position = len(call.outputs) - 1
-        self._producers[id(tensor)] = (weakref.ref(tensor), call, position)
+        self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         return call, position
 
     def _note_apply(self, number: int, function: str, site: Site) -> CallRecord:
@@ -232,9 +236,9 @@ class ForwardRecord:
         node's number before it runs ``forward``, so it is the last one given out.
         """
         site, user = self.sites.of_call(frame)
-        self._born[id(tensor)] = (weakref.ref(tensor), site)
+        self._born[id(tensor)] = (TensorRef(tensor), site)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
-            self._born_as[id(tensor)] = (weakref.ref(tensor), names[0])
+            self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
             return
         applied = self.sites.of_apply(frame)
@@ -250,6 +254,8 @@ class ForwardRecord:
         constant = Constant(
             tensor, self.recorder.measure(tensor), self._look_up(tensor, user), self.birth(tensor)
         )
+        if number >= 0 and self.constants[number].ref() is tensor:
+            constant.earlier = number
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             constant.cut_from = cut[1:]
@@ -273,7 +279,7 @@ class ForwardRecord:
                 producer = self.producer(item)
                 leaf = item if item.is_leaf else None
                 self._cuts[id(result)] = (
-                    weakref.ref(result),
+                    TensorRef(result),
                     function,
                     producer[0] if producer else None,
                     leaf,

@@ -18,6 +18,8 @@ _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 _LESSONS = os.path.join(_OURS, "lessons") + os.sep
 _INSTALLED = re.compile(r".*[\\/](?:site|dist)-packages[\\/]")
 _GENERATED = "<eval_with_key>"  # what torch.fx and torch.compile write and run
+_CELL = re.compile(r".*[\\/]ipykernel_\d+[\\/]\d+\.py")
+"""The file that a notebook's kernel says a cell is."""
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
@@ -50,11 +52,14 @@ def home(filename: str) -> str:
 def relative(filename: str) -> str:
     """A path that is the same on every machine: from the folder of the outermost package, installed or not.
 
-    A file that belongs to no package has its bare name.
+    A file that belongs to no package has its bare name, a cell of a notebook that of
+    :class:`~autograd_tour.record.graph.SourceLine`.
     """
     if filename.startswith("<"):
         return filename
     full = os.path.abspath(filename)
+    if _CELL.fullmatch(full):
+        return "<cell>"
     installed = _INSTALLED.match(full)
     if installed is not None:
         return full[installed.end() :].replace(os.sep, "/")
@@ -66,11 +71,32 @@ def relative(filename: str) -> str:
 
 def user_frame(frame: FrameType | None, stop: CodeType) -> FrameType | None:
     """The innermost frame of the program at or above ``frame``; ``None`` if ``stop`` comes first."""
+    inner = None
     while frame is not None and frame.f_code is not stop:
-        if not is_library(frame.f_code.co_filename):
+        if not is_library(frame.f_code.co_filename) and not _is_rewritten(frame, inner):
             return frame
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return None
+
+
+def _is_rewritten(frame: FrameType, inner: FrameType | None) -> bool:
+    """Whether ``frame`` runs what torch.compile made of many lines, so that it is at none of them.
+
+    Where ``inner``, which it called, is neither compiled code nor a rest of the function, it is at a line
+    that was left as it is.
+    """
+    if inner is None or not _was_rewritten(frame.f_code):
+        return False
+    code = inner.f_code
+    return code.co_name.startswith(_REST) or code.co_filename.startswith((_GENERATED, _torch() + "_dynamo"))
+
+
+_REST = "torch_dynamo_resume_in_"
+
+
+@lru_cache(maxsize=4096)
+def _was_rewritten(code: CodeType) -> bool:
+    return any(name.startswith(("__compiled_fn_", "__resume_at_")) for name in code.co_names)
 
 
 def user_frames(frame: FrameType | None, stop: CodeType) -> Iterator[FrameType]:
@@ -88,16 +114,16 @@ def program_frame(
     ``module`` is the frame that called the forward which ``owner`` is the home of: no frame outside it
     counts, unless there is none inside.
     """
-    deepest = None
+    deepest = inner = None
     while frame is not None and frame.f_code is not stop:
         file = frame.f_code.co_filename
-        if not is_library(file):
+        if not is_library(file) and not _is_rewritten(frame, inner):
             if home(file) == owner:
                 return frame
             deepest = deepest or frame
         if frame is module and deepest is not None:
             return deepest
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return deepest
 
 

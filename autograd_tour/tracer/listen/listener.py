@@ -27,7 +27,7 @@ from torch.overrides import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from autograd_tour.tracer.compiled import no_donation
+from autograd_tour.tracer.compiled import never_compiled, no_donation
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.surroundings import Buffers
 
@@ -103,6 +103,9 @@ def _after(_module: nn.Module, _args: Any, result: Any) -> None:
     if not is_dynamo_compiling():
         for record, _ in _heard:
             record.leave_module(sys._getframe(1), result)
+
+
+never_compiled(_Mode.__torch_function__, _before, _after)
 
 
 @contextmanager

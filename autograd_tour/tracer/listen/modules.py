@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from types import CodeType, FrameType
 
 from torch import Tensor, nn
@@ -67,6 +67,7 @@ class ModuleRecord:
         self._held: dict[int, tuple[str, nn.Module]] = {}
         self._searched: dict[int, nn.Module] = {}
         self._prefixes: dict[int, str] = {}
+        self._expected: set[int] = set()
 
     @property
     def current(self) -> ModuleKey | None:
@@ -145,6 +146,36 @@ class ModuleRecord:
                     self._held.setdefault(id(parameter), (name, module))
         if id(leaf) in self._held:
             self._add_root(*self._held[id(leaf)])
+
+    def expect(self, frames: Iterable[FrameType]) -> None:
+        """The models that variables of ``frames`` hold have names of their own from now on.
+
+        So both of a GAN have them before the second one runs for the first time.
+        """
+        held: dict[int, tuple[str, nn.Module]] = {}
+        for name, module in modules_held(frames):
+            held.setdefault(id(module), (name, module))
+        # The outermost first: what is inside one of them is no model of its own.
+        for name, module in sorted(held.values(), key=lambda item: -sum(1 for _ in item[1].modules())):
+            parameters = set(map(id, module.parameters()))
+            if parameters and not parameters & self._parameters:
+                self._add_root(name, module)
+                self._expected.add(id(module))
+
+    def forget_expected(self, used: Container[int]) -> None:
+        """Those that did not run have no names after all, unless one of the leaves ``used`` is theirs."""
+        for root in self._expected.difference(root for root, _ in self._kinds):
+            parameters = set(map(id, self.roots[root][1].parameters()))
+            if not any(parameter in used for parameter in parameters):
+                del self.roots[root], self._paths[root]
+                self._parameters -= parameters
+        self._expected.clear()
+        self._prefixes.clear()
+
+    @property
+    def parameter_ids(self) -> Set[int]:
+        """The ``id`` of every parameter of the models."""
+        return self._parameters
 
     def owns(self, leaf: Tensor) -> bool:
         """Whether ``leaf`` is a parameter of a module that ran or was noticed."""

@@ -64,7 +64,8 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
             names.extend(map(str, parts[:1] if stored.opname == "STORE_FAST_LOAD_FAST" else parts))
             after += 1
         if names:
-            sinks[item.offset] = tuple(names)
+            alone = nxt.opname == "UNPACK_SEQUENCE" and len(names) == 1  # `(a,) = …` is not `a = …`
+            sinks[item.offset] = (*names, "") if alone else tuple(names)
     return [item.offset for item in instructions], sinks
 
 

@@ -82,6 +82,12 @@ def outputs_in(result: Any, record: ForwardRecord) -> list[tuple[Tensor, str]]:
 
 def _failure(error: BaseException) -> ProgramError:
     hint = "Run the program by itself to see the whole traceback"
+    if type(error).__module__.startswith("torch._dynamo"):
+        return ProgramError(
+            f"torch.compile refuses a part of the program{place_of(error)}: {described(error)}",
+            "What is followed cannot be compiled whole: leave out fullgraph=True, or follow the program "
+            'without torch.compile: torch.compiler.set_stance("force_eager")',
+        )
     return ProgramError(f"the program raised {described(error)}{place_of(error)}", hint)
 
 
@@ -168,7 +174,7 @@ class LeafNames(Mapping[int, str]):
         heard = record.leaf_names if record is not None else {}
         wanted = {id(leaf) for leaf in leaves}
         if record is not None:  # several models keep their names, also where one of them gets no gradient
-            wanted |= {id(parameter) for _, parameter in record.modules.parameters()}
+            wanted |= record.modules.parameter_ids
         paths = parameter_names([arguments, *spaces, *caller], extra, wanted)
         self._names = dict(given)
         for leaf in leaves:

@@ -60,6 +60,12 @@ class Spots:
             self._line_of[spot] = self._line_numbers[key]
         return self._line_of[spot]
 
+    def forget_lines(self) -> None:
+        """Nobody has asked for a line."""
+        self.lines.clear()
+        self._line_numbers.clear()
+        self._line_of = [-1] * len(self._line_of)
+
     def last(self, spot: int) -> str:
         """The name of the function that the code there belongs to."""
         return self._spots[spot][0].co_name if spot >= 0 else ""

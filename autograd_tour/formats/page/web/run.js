@@ -54,7 +54,7 @@ function state(run, count) {
   for (const event of run.events.slice(0, count)) {
     if (event.gap) for (const cell of cells) cell.value = cell.grad = UNKNOWN;
     for (const change of event.changes) {
-      cells[change.leaf][change.part] = change.after;
+      if (change.after !== null) cells[change.leaf][change.part] = change.after;
       if (change.emptied) cells[change.leaf].grad = "None";
     }
   }

@@ -1,0 +1,140 @@
+"""Records and pictures that were made before. A cache never fails: what cannot be read is made anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autograd_tour.errors import TraceFileError
+from autograd_tour.hosts.keys import Versions, digest_of_file, versions
+from autograd_tour.hosts.outcome import Failure, Record
+from autograd_tour.record import codec
+
+__all__ = ["Cache", "StoredRecord"]
+
+Stored = TypeVar("Stored")
+
+
+class StoredRecord(Struct, frozen=True):
+    """A record as it is written: ``trace`` is the JSON of :func:`autograd_tour.dumps`, or ``error``.
+
+    ``files`` are those of the user that the code ran, relative to the folder of the records, with a
+    digest of what was in them.
+    """
+
+    made_by: Versions
+    trace: msgspec.Raw = msgspec.Raw(b"null")
+    error: Failure | None = None
+    remarks: tuple[str, ...] = ()
+    files: dict[str, str] = {}
+
+
+class Cache:
+    """Folders for ``records`` (JSON, may be committed) and for ``pictures``; without one nothing is kept.
+
+    ``complain`` is told once if a folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        records: Path | None = None,
+        pictures: Path | None = None,
+        complain: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._records = records
+        self._pictures = pictures
+        self._complain = complain
+        self._silent = False
+
+    def record(self, key: str, *, whatever: bool = False) -> Record | None:
+        """The record of a snippet, if it is there and fresh; ``whatever`` takes one of other versions too."""
+        stored = self._stored(key, whatever)
+        if stored is None or stored.error is not None:
+            return None
+        try:
+            trace = codec.loads(bytes(stored.trace), source=f"{key}.json")
+        except TraceFileError:
+            return None
+        return Record(key, trace, stored.remarks)
+
+    def error(self, key: str, *, whatever: bool = False) -> Failure | None:
+        """The error that the code of a snippet is to raise, if it is there."""
+        stored = self._stored(key, whatever)
+        return stored.error if stored is not None else None
+
+    def _stored(self, key: str, whatever: bool) -> StoredRecord | None:
+        if self._records is None:
+            return None
+        stored = self._read(self._records / f"{key}.json", msgspec.json.Decoder(StoredRecord).decode)
+        return stored if stored is not None and (whatever or self._is_fresh(stored)) else None
+
+    def has_record(self, key: str) -> bool:
+        """Whether there is a record of a snippet, fresh or not."""
+        return self._records is not None and (self._records / f"{key}.json").is_file()
+
+    def keep_record(self, key: str, trace: str, remarks: tuple[str, ...], files: tuple[str, ...]) -> None:
+        """Write a record in the place of the one before."""
+        if self._records is None:
+            return
+        digests = {
+            Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file))
+            for file in files
+        }
+        self._keep(key, StoredRecord(versions(), msgspec.Raw(trace.encode()), None, remarks, digests))
+
+    def keep_error(self, key: str, error: Failure) -> None:
+        """Write the error that a snippet is to raise."""
+        self._keep(key, StoredRecord(versions(), error=replace(error, file="", line=0)))
+
+    def _keep(self, key: str, stored: StoredRecord) -> None:
+        if self._records is not None:
+            text = msgspec.json.format(msgspec.json.encode(stored), indent=1)
+            self._write(self._records / f"{key}.json", text)
+
+    def picture(self, key: str, kind: type[Stored]) -> Stored | None:
+        """A picture, if it is there."""
+        if self._pictures is None:
+            return None
+        return self._read(self._pictures / f"{key}.msgpack", msgspec.msgpack.Decoder(kind).decode)
+
+    def keep_picture(self, key: str, picture: Struct) -> None:
+        """Write a picture."""
+        if self._pictures is not None:
+            self._write(self._pictures / f"{key}.msgpack", msgspec.msgpack.encode(picture))
+
+    def _is_fresh(self, stored: StoredRecord) -> bool:
+        """Whether the same versions made it, from the same files; that of torch counts only where it is."""
+        here, there = versions(), stored.made_by
+        same = here == there if here.torch else here.recording == there.recording
+        assert self._records is not None
+        return same and all(
+            digest_of_file(self._records / name) == digest for name, digest in stored.files.items()
+        )
+
+    def _read(self, path: Path, decode: Callable[[bytes], Stored]) -> Stored | None:
+        try:
+            return decode(path.read_bytes())
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Whole or not at all: two builds may run at the same time."""
+        staged = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staged.write_bytes(content)
+            staged.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                staged.unlink()
+            if not self._silent:
+                self._silent = True
+                self._complain(f"cannot keep what was made in {path.parent}: {error.strerror or error}")

@@ -1,0 +1,95 @@
+"""Records as pictures, each with its size and a text for those who cannot see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from msgspec import Struct
+
+from autograd_tour.errors import UsageError
+from autograd_tour.formats.base import PICTURES, Settings
+from autograd_tour.formats.produce import files_of_trace
+from autograd_tour.hosts.cache import Cache
+from autograd_tour.hosts.keys import picture_key
+from autograd_tour.hosts.outcome import Record
+from autograd_tour.record import codec
+
+__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "files"]
+
+MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+STEM = "autograd"
+
+
+class Picture(Struct, frozen=True):
+    """One picture: ``width`` and ``height`` in px as it is to be shown, ``alt`` says what is to be seen."""
+
+    data: bytes
+    media_type: str
+    width: float
+    height: float
+    alt: str
+
+
+class Files(Struct, frozen=True):
+    """What a format wrote, by file name."""
+
+    files: dict[str, bytes]
+
+
+def draw(
+    record: Record,
+    format: str = "svg",  # noqa: A002  what it is called everywhere
+    view: str = "graph",
+    *,
+    settings: Settings | None = None,
+    cache: Cache | None = None,
+) -> Picture:
+    """One view of a record as a picture; ``settings`` say how large, how deep and in which theme.
+
+    Raises:
+        UsageError: no such view or format, or the record has not what the view shows.
+        EngineError: the layout failed.
+    """
+    if format not in PICTURES:
+        raise UsageError(f"{format} is no picture", f"Use one of: {', '.join(sorted(PICTURES))}")
+    settings = settings or Settings()
+    written = files(record, format, replace(settings, views=(view,)), cache=cache)
+    svg = written if format == "svg" else files(record, "svg", replace(settings, views=(view,)), cache=cache)
+    width, height = _size(next(iter(svg.values())))
+    data = written.get(f"{STEM}-{view}.{format}") or next(iter(written.values()))
+    return Picture(data, MEDIA_TYPES[format], width, height, record.description)
+
+
+def files(
+    record: Record,
+    format: str,  # noqa: A002  as for draw()
+    settings: Settings,
+    *,
+    cache: Cache | None = None,
+) -> Mapping[str, bytes]:
+    """All files that a format makes of a record, by name.
+
+    Raises:
+        UsageError: an unknown format or view.
+        EngineError: the layout failed.
+    """
+    settings = replace(settings, formats=(format,))
+    cache = cache or Cache()
+    key = picture_key(codec.dumps(record.trace).encode(), settings)
+    kept = cache.picture(key, Files)
+    if kept is None:
+        contents = files_of_trace(STEM, record.trace, settings)
+        as_bytes = {name: text.encode() if isinstance(text, str) else text for name, text in contents.items()}
+        kept = Files(as_bytes)
+        cache.keep_picture(key, kept)
+    return kept.files
+
+
+def _size(svg: bytes) -> tuple[float, float]:
+    """Width and height of an SVG, px."""
+    head = svg[:2000].decode(errors="replace")
+    sides = [re.search(rf'\s{side}="([\d.]+)', head) for side in ("width", "height")]
+    width, height = (float(side[1]) if side else 0.0 for side in sides)
+    return width, height

@@ -1,0 +1,79 @@
+"""What became of a snippet: a record, or a failure with its line in the document."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from msgspec import Struct
+
+from autograd_tour.errors import UsageError, suggestion
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.wording import describe_graph, elements
+
+__all__ = ["Failure", "Outcome", "Record"]
+
+
+class Failure(Struct, frozen=True):
+    """Why a snippet has no record.
+
+    ``kind``: ``program`` (its code failed), ``result`` (it ran, but has nothing to trace), ``timeout``, or
+    ``missing`` (it did not run).
+    """
+
+    file: str
+    line: int
+    message: str
+    hint: str = ""
+    kind: str = "program"
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class Record(Struct, frozen=True, dict=True):
+    """The record of one snippet; ``key`` is the same as long as its code and options are.
+
+    ``remarks`` are for whoever builds the document.
+    """
+
+    key: str
+    trace: Trace
+    remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def description(self) -> str:
+        """What the picture shows, in sentences."""
+        return describe_graph(self.trace.graph)
+
+    def value(self, name: str) -> str:
+        """The value of a tensor of the program, or the gradient of a leaf by ``NAME.grad``, as text.
+
+        Raises:
+            UsageError: nothing is called so, or it has no value.
+        """
+        wanted, dot, grad = name.partition(".grad")
+        facts = self._gradients.get(wanted) if dot and not grad else self._values.get(name)
+        if facts is None:
+            names = [*self._values, *(f"{leaf}.grad" for leaf in self._gradients)]
+            raise UsageError(f"nothing in the record is called {name}", suggestion(name, names, 12))
+        return elements(facts)
+
+    @cached_property
+    def _values(self) -> dict[str, TensorFacts]:
+        values: dict[str, TensorFacts] = {}
+        for node in self.trace.graph.nodes:
+            for slot, facts in enumerate(node.values):
+                label = self.trace.graph.result_name(node.id, slot)
+                if label and facts is not None:
+                    values[label] = facts
+        return values
+
+    @cached_property
+    def _gradients(self) -> dict[str, TensorFacts]:
+        graph = self.trace.graph
+        steps = ((graph.leaf_of(step.node), step.after) for _, step in graph.numbered_steps())
+        return {graph.node(leaf).name: after for leaf, after in steps if leaf and after is not None}
+
+
+Outcome = Record | Failure

@@ -1,0 +1,114 @@
+"""Snippets to records: those that are kept are read, the others run in one worker."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal
+
+from msgspec.structs import replace
+
+from autograd_tour.errors import TraceFileError
+from autograd_tour.hosts.cache import Cache
+from autograd_tour.hosts.keys import digest_of_file, snippet_key
+from autograd_tour.hosts.outcome import Failure, Outcome, Record
+from autograd_tour.hosts.process import Worker
+from autograd_tour.hosts.protocol import Job
+from autograd_tour.hosts.snippet import Snippet
+from autograd_tour.record import codec
+
+__all__ = ["Mode", "earlier_blocks", "run"]
+
+Mode = Literal["auto", "never", "always"]
+"""``auto`` runs what has no fresh record, ``never`` runs nothing, ``always`` everything."""
+
+
+def run(
+    snippets: Sequence[Snippet],
+    cache: Cache | None = None,
+    mode: Mode = "auto",
+    worker: Worker | None = None,
+) -> list[Outcome]:
+    """The record of each snippet, or why it has none. Nothing is raised for what a snippet does.
+
+    The code runs in a process of its own, which loads torch once and only if something has to run. Code
+    that hangs is stopped at the ``timeout`` of its snippet, in C too; the others still run. A ``worker`` that
+    is given stays, for whoever gets its snippets piece by piece.
+    """
+    cache = cache or Cache()
+    outcomes: list[Outcome] = []
+    failed: dict[tuple[str, str], Failure] = {}
+    with nullcontext(worker) if worker is not None else Worker() as process:
+        for number, snippet in enumerate(snippets):
+            if snippet.trace:
+                outcomes.append(_saved(snippet))
+                continue
+            earlier = earlier_blocks(snippets, number)
+            key = snippet_key(snippet, earlier)
+            record = None if mode == "always" else cache.record(key, whatever=mode == "never")
+            if record is not None:
+                outcomes.append(record)
+                continue
+            error = cache.error(key, whatever=mode == "never") if snippet.expects_error else None
+            if error is not None and mode != "always":
+                outcomes.append(replace(error, file=snippet.file, line=snippet.line))
+                continue
+            before = failed.get((snippet.file, snippet.context)) if snippet.context else None
+            if before is not None:
+                outcomes.append(_after(snippet, before))
+                continue
+            outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier, key)
+            if isinstance(outcome, Failure) and outcome.kind in {"program", "timeout"}:
+                if snippet.expects_error:
+                    cache.keep_error(key, outcome)
+                failed[snippet.file, snippet.context] = outcome
+            outcomes.append(outcome)
+    return outcomes
+
+
+def earlier_blocks(snippets: Sequence[Snippet], number: int) -> tuple[Snippet, ...]:
+    """The blocks of the same document and context that stand before snippet ``number``."""
+    snippet = snippets[number]
+    if not snippet.context or snippet.target:
+        return ()
+    return tuple(
+        item
+        for item in snippets[:number]
+        if (item.file, item.context) == (snippet.file, snippet.context) and not item.target
+    )
+
+
+def _traced(
+    worker: Worker, cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], key: str
+) -> Outcome:
+    answer = worker.answer(Job(snippet, earlier, tuple(sys.path)))
+    if answer.failure is not None:
+        return answer.failure
+    cache.keep_record(key, answer.trace, answer.remarks, answer.files)
+    return Record(key, codec.loads(answer.trace), answer.remarks)
+
+
+def _saved(snippet: Snippet) -> Outcome:
+    """The record of a trace that was saved."""
+    path = Path(snippet.folder) / snippet.trace
+    try:
+        text = path.read_bytes()
+        return Record(digest_of_file(path), codec.loads(text, source=snippet.trace))
+    except OSError as error:
+        message = f"cannot read {snippet.trace}: {error.strerror or error}"
+        return Failure(snippet.file, snippet.line, message, "Paths start at the folder of the document")
+    except TraceFileError as error:
+        return Failure(snippet.file, snippet.line, error.message, error.hint)
+
+
+def _missing(snippet: Snippet) -> Failure:
+    message = "there is no record of this code, and none is to be made here"
+    hint = "Build once where torch is installed, and commit the records"
+    return Failure(snippet.file, snippet.line, message, hint, "missing")
+
+
+def _after(snippet: Snippet, before: Failure) -> Failure:
+    message = f"not run, since the block before it at line {before.line} failed"
+    return Failure(snippet.file, snippet.line, message, "Mend that one first", "missing")

@@ -1,0 +1,136 @@
+"""Blocks become images, and roles become values, when a document is written for its builder."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from autograd_tour.errors import TourError
+from autograd_tour.hosts import Failure, Record, draw, files
+from autograd_tour.hosts.drawn import MEDIA_TYPES
+from autograd_tour.integrations.sphinx import builds
+from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue
+from autograd_tour.integrations.sphinx.quiz import sheet
+
+__all__ = ["PicturesTransform"]
+
+logger = logging.getLogger(__name__)
+
+
+class PicturesTransform(SphinxPostTransform):
+    """Puts standard nodes in the place of ours, so that each builder shows them as it shows others."""
+
+    default_priority = 5
+
+    def run(self, **_: object) -> None:
+        """Replace all of the document."""
+        if builds.shows_nothing(self.app):
+            for node in [*self.document.findall(AutogradValue), *self.document.findall(AutogradBlock)]:
+                node.parent.remove(node)
+            return
+        for value in list(self.document.findall(AutogradValue)):
+            value.replace_self(self._value(value))
+        for block in list(self.document.findall(AutogradBlock)):
+            block.replace_self(self._content(block))
+
+    def _value(self, node: AutogradValue) -> nodes.Node:
+        result = builds.outcome(self.app, node["docname"], node["number"])
+        if isinstance(result, Failure):  # warned of, where its block stands
+            return nodes.literal("?", "?")
+        try:
+            text = result.value(node["wanted"])
+        except TourError as error:
+            logger.warning("%s", error, location=node, type="autograd", subtype="name")
+            return nodes.literal("?", "?")
+        return nodes.literal(text, text, classes=["autograd"])
+
+    def _content(self, node: AutogradBlock) -> list[nodes.Node]:
+        result = builds.outcome(self.app, node["docname"], node["number"])
+        wish = builds.block(self.env, node["docname"], node["number"]).wish
+        if isinstance(result, Failure):
+            if wish.snippet.expects_error:
+                return [nodes.literal_block(result.message, result.message, language="text")]
+            return [nodes.error("", nodes.paragraph("", str(result)))]
+        try:
+            return self._of_record(node, result)
+        except TourError as error:
+            logger.warning("%s", error, location=node, type="autograd", subtype="program")
+            return [nodes.error("", nodes.paragraph("", str(error)))]
+
+    def _of_record(self, node: AutogradBlock, record: Record) -> list[nodes.Node]:
+        if "questions" in node:
+            return sheet(record, node["questions"], openable=self.app.builder.format == "html")
+        wish = builds.block(self.env, node["docname"], node["number"]).wish
+        cache = builds.cache_of(self.app)
+        if wish.format == "report":
+            (report,) = files(record, "txt", wish.settings, cache=cache).values()
+            text = report.decode()
+            return [nodes.literal_block(text, text, language="text")]
+        view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
+        kind = self._kind()
+        if wish.format == "page" and self.app.builder.format == "html":
+            (page,) = files(record, "html", wish.settings, cache=cache).values()
+            return [self._frame(page, record)]
+        if wish.format == "frames":
+            return self._frames(node, record, kind)
+        picture = draw(record, kind, view, settings=wish.settings, cache=cache)
+        return [self._image(node, picture.data, kind, node["alt"] or picture.alt)]
+
+    def _frames(self, node: AutogradBlock, record: Record, kind: str) -> list[nodes.Node]:
+        """A picture for each step of backward."""
+        wish = builds.block(self.env, node["docname"], node["number"]).wish
+        settings = replace(wish.settings, views=("steps",))
+        written = files(record, kind, settings, cache=builds.cache_of(self.app))
+        numbered = sorted(name for name in written if name.removesuffix(f".{kind}")[-1].isdigit())
+        names = numbered or sorted(written)
+        alt = node["alt"] or record.description
+        return [
+            self._image(node, written[name], kind, alt if number == 1 else f"Step {number} of the same")
+            for number, name in enumerate(names, 1)
+        ]
+
+    def _kind(self) -> str:
+        """The format of pictures that the builder takes; SVG where it takes none, and shows the alt text."""
+        if self.app.builder.format == "latex":
+            return str(self.config.autograd_latex)
+        taken = self.app.builder.supported_image_types
+        return next((kind for kind in ("svg", "png", "pdf") if MEDIA_TYPES[kind] in taken), "svg")
+
+    def _image(self, node: AutogradBlock, data: bytes, kind: str, alt: str) -> nodes.image:
+        path = self._written(data, kind)
+        image = nodes.image(uri=path, alt=alt, classes=list(node["classes"]))
+        image["candidates"] = {MEDIA_TYPES[kind]: path, "*": path}
+        for name in ("align", "width"):
+            if name in node:
+                image[name] = node[name]
+        image.source, image.line = node.source, node.line
+        self.env.images.add_file(node["docname"], path)
+        return image
+
+    def _written(self, data: bytes, kind: str) -> str:
+        """Write a picture where builders fetch it from; its path from the source folder."""
+        folder = Path(self.app.doctreedir) / "autograd" / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"autograd-{hashlib.sha256(data).hexdigest()[:20]}.{kind}"
+        if not path.exists():
+            path.write_bytes(data)
+        return Path(os.path.relpath(path, self.app.srcdir)).as_posix()
+
+    def _frame(self, page: bytes, record: Record) -> nodes.raw:
+        """The interactive page, within the page."""
+        folder = Path(self.app.outdir) / "_autograd"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{hashlib.sha256(page).hexdigest()[:20]}.html"
+        (folder / name).write_bytes(page)
+        up = "../" * self.app.builder.get_target_uri(self.env.docname).count("/")
+        title = html.escape(record.description, quote=True)
+        attributes = f'class="autograd" height="640" loading="lazy" title="{title}"'
+        text = f'<iframe {attributes} src="{up}_autograd/{name}"></iframe>'
+        return nodes.raw("", text, format="html")

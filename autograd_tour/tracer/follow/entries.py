@@ -1,0 +1,164 @@
+"""The functions by which a program runs backward or empties gradients, replaced while it is followed.
+
+A mode hears them too, but it costs time at every call of a torch function, and cannot be taken away from
+inside one that it heard: a loop of thousands of epochs must run as fast as ever between those that are told
+in full.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.compiler import is_dynamo_compiling
+
+from autograd_tour.tracer.compiled import never_compiled
+from autograd_tour.tracer.follow.backward import BackwardCall
+from autograd_tour.tracer.references import references_hidden
+
+__all__ = ["Hearing", "backward_replaced", "swap_replaced", "zeroing_replaced"]
+
+Hearing = Callable[[BackwardCall, FrameType], Any]
+"""Runs a backward call, made in a frame: what it returns."""
+
+
+@contextmanager
+def backward_replaced(hearing: Hearing) -> Iterator[None]:
+    """``hearing`` gets each call of ``Tensor.backward``, ``torch.autograd.backward`` and ``grad`` inside."""
+    method, function, grad = Tensor.backward, torch.autograd.backward, torch.autograd.grad
+    Tensor.backward = _of_tensor(method, hearing)  # type: ignore[method-assign]
+    torch.autograd.backward = _of_tensors(function, hearing)
+    torch.autograd.grad = _returning(grad, hearing)
+    try:
+        yield
+    finally:
+        Tensor.backward = method  # type: ignore[method-assign]
+        torch.autograd.backward, torch.autograd.grad = function, grad
+
+
+@contextmanager
+def zeroing_replaced(heard: Callable[[FrameType], None]) -> Iterator[None]:
+    """``heard`` is called before each ``Module.zero_grad`` inside, which may have nothing to empty."""
+    method = nn.Module.zero_grad
+
+    @wraps(method)
+    def zero_grad(self: nn.Module, set_to_none: bool = True) -> None:
+        if not is_dynamo_compiling():
+            heard(sys._getframe())
+        method(self, set_to_none)
+
+    never_compiled(zero_grad)
+    nn.Module.zero_grad = zero_grad  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.zero_grad = method  # type: ignore[method-assign]
+
+
+@contextmanager
+def swap_replaced(
+    around: Callable[[Tensor, Tensor, FrameType], AbstractContextManager[None]],
+) -> Iterator[None]:
+    """``torch.utils.swap_tensors`` inside runs ``around`` its own work; references of ours do not stop it."""
+    function = torch.utils.swap_tensors
+
+    @wraps(function)
+    def swap_tensors(t1: Tensor, t2: Tensor) -> None:
+        if is_dynamo_compiling():
+            function(t1, t2)  # type: ignore[no-untyped-call]
+            return
+        with around(t1, t2, sys._getframe(1)), references_hidden():
+            function(t1, t2)  # type: ignore[no-untyped-call]
+
+    never_compiled(swap_tensors)
+    torch.utils.swap_tensors = swap_tensors
+    try:
+        yield
+    finally:
+        torch.utils.swap_tensors = function
+
+
+def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(method)
+    def backward(
+        self: Tensor,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> Any:
+        if is_dynamo_compiling():
+            return method(self, gradient, retain_graph, create_graph, inputs)
+        inputs = _kept(inputs)
+
+        def call() -> Any:
+            return method(self, gradient, retain_graph, create_graph, inputs)
+
+        return hearing(
+            BackwardCall(method, self, gradient, call, retain_graph, create_graph), sys._getframe(1)
+        )
+
+    never_compiled(backward)
+    return backward
+
+
+def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(function)
+    def backward(
+        tensors: Any,
+        grad_tensors: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        grad_variables: Any = None,
+        inputs: Any = None,
+    ) -> Any:
+        if is_dynamo_compiling():
+            return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+        tensors, grad_tensors, inputs = _kept(tensors), _kept(grad_tensors), _kept(inputs)
+
+        def call() -> Any:
+            return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+
+        return hearing(
+            BackwardCall(function, tensors, grad_tensors, call, retain_graph, create_graph), sys._getframe(1)
+        )
+
+    never_compiled(backward)
+    return backward
+
+
+def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+    @wraps(function)
+    def grad(
+        outputs: Any,
+        inputs: Any,
+        grad_outputs: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if is_dynamo_compiling():
+            return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
+        outputs, inputs, grad_outputs = _kept(outputs), _kept(inputs), _kept(grad_outputs)
+
+        def call() -> Any:
+            return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
+
+        backward = BackwardCall(function, outputs, grad_outputs, call, retain_graph, create_graph)
+        backward.returns_to(inputs, batched=kwargs.get("is_grads_batched", len(args) > 2 and args[2]))
+        return hearing(backward, sys._getframe(1))
+
+    never_compiled(grad)
+    return grad
+
+
+def _kept(value: Any) -> Any:
+    """What can be gone through twice: a generator of parameters is empty after the first time."""
+    return tuple(value) if isinstance(value, Iterable) and not hasattr(value, "__len__") else value

@@ -1,0 +1,90 @@
+"""Fences of Python-Markdown, and a site that MkDocs builds."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+markdown = pytest.importorskip("markdown")
+superfences = pytest.importorskip("pymdownx.superfences")
+
+from autograd_tour.integrations.markdown import Fence, validator  # noqa: E402
+
+SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
+
+
+@pytest.fixture
+def convert(tmp_path):
+    fence = Fence(cache=str(tmp_path / "cache"), timeout=60)
+
+    def converted(text):
+        words = {"name": "autograd", "class": "autograd", "format": fence, "validator": validator}
+        extensions = ["pymdownx.superfences"]
+        settings = {"pymdownx.superfences": {"custom_fences": [words]}}
+        return markdown.markdown(text, extensions=extensions, extension_configs=settings)
+
+    return converted
+
+
+def test_a_fence_is_a_figure_on_one_line(convert):
+    html = convert(f"Before.\n\n```autograd include_source='yes'\n{SQUARE}\n```\n\nAfter.\n")
+    assert html.count('<figure class="autograd">') == 1
+    assert "data:image/svg+xml;base64," in html
+    assert 'class="highlight"' in html
+    assert "<p>After.</p>" in html
+
+
+def test_fences_of_one_page_share_a_context(convert):
+    first = "```autograd context='d'\nx = torch.ones(2, requires_grad=True)\ny = x.sum()\n```"
+    html = convert(f"{first}\n\n```autograd context='d' view='chain'\ny * y\n```\n")
+    assert html.count("<figure") == 2
+
+
+@pytest.mark.parametrize(
+    ("fence", "words"),
+    [
+        ("```autograd\nw = 1\n\nw / 0\n```", "line 3 of the block: ZeroDivisionError"),
+        ("```autograd colour='red'\nw = 1\n```", "there is no option colour"),
+        ("```autograd depth='many'\nw = 1\n```", "option depth: 'many' is no whole number"),
+        ("```autograd view='nothing'\ntorch.ones(1, requires_grad=True).sum()\n```", "nothing"),
+        ("```autograd target='net.py:f'\nw = 1\n```", "a block has target and code"),
+    ],
+)
+def test_what_is_wrong_stops_the_build(convert, fence, words):
+    with pytest.raises(superfences.SuperFencesException, match="autograd: ") as caught:
+        convert(fence)
+    assert words in str(caught.value)
+
+
+def test_a_fence_can_be_written_down():
+    assert pickle.loads(pickle.dumps(Fence(cache="elsewhere"))) == Fence(cache="elsewhere")
+
+
+@pytest.mark.slow
+def test_a_site_of_mkdocs_fails_where_a_block_does(tmp_path):
+    pytest.importorskip("mkdocs")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "mkdocs.yml").write_text(
+        "site_name: t\nmarkdown_extensions:\n  - pymdownx.superfences:\n      custom_fences:\n"
+        "        - name: autograd\n          class: autograd\n"
+        "          format: !!python/name:autograd_tour.integrations.markdown.fence\n"
+        "          validator: !!python/name:autograd_tour.integrations.markdown.validator\n"
+    )
+    page = tmp_path / "docs" / "index.md"
+    page.write_text(f"# T\n\n```autograd\n{SQUARE}\n```\n")
+    assert mkdocs(tmp_path).returncode == 0
+    assert "data:image/svg+xml" in (tmp_path / "site/index.html").read_text()
+    page.write_text("# T\n\n```autograd\n1 / 0\n```\n")
+    result = mkdocs(tmp_path)
+    assert result.returncode != 0
+    assert "ZeroDivisionError" in result.stderr
+
+
+def mkdocs(folder):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -1,0 +1,208 @@
+"""Code of documents: what becomes a record, what fails and where, what is kept from build to build."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from autograd_tour.errors import UsageError
+from autograd_tour.hosts import Cache, Failure, Record, Snippet, draw, run
+from autograd_tour.hosts.snippet import dedented
+
+SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
+
+SNIPPETS = {
+    "expression": Snippet(code=f"    {SQUARE}".replace("\n", "\n    "), file="a", line=10),
+    "assigned": Snippet(code="w = torch.ones(2, requires_grad=True)\nloss = (w * 3).sum()\n", file="a"),
+    "function": Snippet(code="def f():\n    return torch.ones(1, requires_grad=True).exp()\n", file="a"),
+    "training": Snippet(
+        code="w = torch.ones(1, requires_grad=True)\nopt = torch.optim.SGD([w], 0.1)\n"
+        "for _ in range(2):\n    opt.zero_grad()\n    (w * w).sum().backward()\n    opt.step()\n",
+        file="a",
+    ),
+    "first": Snippet(code="w = torch.rand(3, requires_grad=True)\nx = w.sum()", file="b", context="d"),
+    "second": Snippet(code="y = torch.rand(3)\nloss = (x * y).sum()", file="b", context="d"),
+    "setup only": Snippet(code="n = 3", file="b", line=7, context="e"),
+    "after setup": Snippet(code="(torch.ones(n, requires_grad=True) * 2).sum()", file="b", context="e"),
+    "raises": Snippet(code="w = 1\n\nw / 0", file="a", line=60),
+    "after raising": Snippet(code="1 / 0", file="c", line=4, context="f"),
+    "never run": Snippet(code=SQUARE, file="c", line=9, context="f"),
+    "no code": Snippet(code="w = (1\n", file="a", line=70),
+    "prints": Snippet(code=f"print('hello')\n{SQUARE}", file="a"),
+    "forks": Snippet(code=f"import os\nos.fork()\n{SQUARE}", file="a"),
+    "asks": Snippet(code=f"input('?')\n{SQUARE}", file="a", line=80),
+    "leaves": Snippet(code="exit()", file="a", line=90),
+    "dies": Snippet(code="import os\nos._exit(3)", file="a", line=95),
+    "loop alone": Snippet(code="for k in range(3):\n    (w * k).sum().backward()", file="b", context="d"),
+    "hangs": Snippet(code="while True:\n    pass", file="a", line=100, timeout=1.5),
+    "hangs in C": Snippet(code="sum(range(10**12))", file="a", line=110, timeout=1.5),
+    "after all": Snippet(code=SQUARE.replace("3.0", "4.0"), file="a"),
+    "no such target": Snippet(target="nothing.py:f", folder="/", file="a", line=120),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    return dict(zip(SNIPPETS, run(list(SNIPPETS.values())), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "gradient"),
+    [
+        ("expression", "w * w", ("w.grad", "6")),
+        ("assigned", "loss", ("w.grad", "3, 3")),
+        ("prints", "w * w", ("w.grad", "6")),
+        ("forks", "w * w", ("w.grad", "6")),
+        ("after all", "w * w", ("w.grad", "8")),
+    ],
+)
+def test_a_block_is_about_what_it_ends_with(outcomes, name, value, gradient):
+    record = outcomes[name]
+    assert isinstance(record, Record), record
+    assert record.value(value)
+    assert record.value(gradient[0]) == gradient[1]
+
+
+def test_a_function_is_called_and_a_loop_is_followed(outcomes):
+    assert outcomes["function"].trace.graph.nodes
+    assert outcomes["training"].trace.run.backward_calls == 2
+
+
+def test_a_loop_needs_no_result(outcomes):
+    assert outcomes["loop alone"].trace.run.backward_calls == 3
+
+
+def test_blocks_of_a_context_share_names_and_random_numbers(outcomes, tmp_path):
+    second = outcomes["second"]
+    assert isinstance(second, Record), second
+    # Whether the one before was kept or ran makes no difference.
+    pair = [SNIPPETS["first"], SNIPPETS["second"]]
+    cache = Cache(tmp_path)
+    run(pair[:1], cache)
+    again = run(pair, cache)
+    assert again[1].trace == second.trace
+    assert isinstance(outcomes["after setup"], Record)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words", "kind"),
+    [
+        ("raises", 62, "ZeroDivisionError", "program"),
+        ("no code", 70, "not valid Python", "program"),
+        ("asks", 80, "EOFError", "program"),
+        ("leaves", 90, "leaves the process", "program"),
+        ("dies", 95, "ended the process that ran it (exit code 3)", "program"),
+        ("hangs", 100, "longer than 1.5 s", "timeout"),
+        ("hangs in C", 110, "longer than 1.5 s", "timeout"),
+        ("no such target", 120, "nothing.py", "program"),
+        ("setup only", 7, "", "result"),
+        ("never run", 9, "not run", "missing"),
+    ],
+)
+def test_a_failure_has_the_line_of_the_document(outcomes, name, line, words, kind):
+    failure = outcomes[name]
+    assert isinstance(failure, Failure)
+    assert (failure.line, failure.kind) == (line, kind)
+    assert words in failure.message
+    assert failure.file == SNIPPETS[name].file
+
+
+def test_what_is_kept_is_read_without_a_process(tmp_path, monkeypatch):
+    cache = Cache(tmp_path / "records", tmp_path / "pictures")
+    snippets = [SNIPPETS["expression"], SNIPPETS["assigned"]]
+    first = run(snippets, cache)
+    picture = draw(first[0], cache=cache)
+    monkeypatch.setattr("autograd_tour.hosts.process.subprocess.Popen", _forbidden)
+    moved = [Snippet(code=dedented(s.code), file="elsewhere", line=s.line + 5) for s in snippets]
+    again = run(moved, cache)
+    assert [record.trace for record in again] == [record.trace for record in first]
+    monkeypatch.setattr("autograd_tour.hosts.drawn.files_of_trace", _forbidden)
+    assert draw(again[0], cache=cache) == picture
+    assert run(moved, cache, "never") == again
+
+
+def test_never_runs_nothing_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("autograd_tour.hosts.process.subprocess.Popen", _forbidden)
+    (outcome,) = run([SNIPPETS["raises"]], Cache(tmp_path), "never")
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "missing"
+    assert "commit the records" in outcome.hint
+
+
+def test_a_damaged_or_foreign_record_is_made_anew(tmp_path):
+    cache = Cache(tmp_path)
+    (first,) = run([SNIPPETS["expression"]], cache)
+    path = tmp_path / f"{first.key}.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert cache.record(first.key) is None
+    path.write_bytes(whole.replace(b'"torch": "', b'"torch": "0.', 1))
+    assert cache.record(first.key) is None
+    assert cache.record(first.key, whatever=True) == first
+    run([SNIPPETS["expression"]], cache)
+    assert path.read_bytes() == whole
+
+
+def test_a_target_runs_anew_when_a_file_that_it_uses_has_changed(tmp_path):
+    (tmp_path / "helper.py").write_text("def twice(x):\n    return 2 * x\n")
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom helper import twice\n\n\ndef loss():\n"
+        "    w = torch.tensor(3.0, requires_grad=True)\n    return twice(w)\n"
+    )
+    snippet = Snippet(target="net.py:loss", folder=str(tmp_path), file="a")
+    cache = Cache(tmp_path / "records")
+    assert run([snippet], cache)[0].value("w.grad") == "2"
+    (tmp_path / "helper.py").write_text("def twice(x):\n    return x + x * 2\n")
+    assert run([snippet], cache)[0].value("w.grad") == "3"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_told_once(tmp_path):
+    tmp_path.chmod(0o500)
+    told: list[str] = []
+    run([SNIPPETS["expression"], SNIPPETS["assigned"]], Cache(tmp_path / "records", complain=told.append))
+    assert len(told) == 1
+
+
+def test_a_file_in_the_place_of_the_folder_is_told_once(tmp_path):
+    (tmp_path / "records").write_text("")
+    words: list[str] = []
+    outcomes = run(
+        [SNIPPETS["expression"], SNIPPETS["assigned"]], Cache(tmp_path / "records", complain=words.append)
+    )
+    assert all(isinstance(outcome, Record) for outcome in outcomes)
+    assert len(words) == 1
+
+
+def test_a_value_that_is_not_there_is_an_error(outcomes):
+    with pytest.raises(UsageError, match="nothing in the record is called v"):
+        outcomes["expression"].value("v.grad")
+
+
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF-1.")])
+def test_a_picture_has_a_size_and_a_text(outcomes, kind, start):
+    picture = draw(outcomes["expression"], kind)
+    assert picture.data.lstrip().startswith(start)
+    assert picture.width > 100
+    assert "MulBackward0" in picture.alt
+
+
+def _forbidden(*_, **__):
+    raise AssertionError("this is not to be called")
+
+
+def test_a_hang_takes_no_longer_than_its_time():
+    start = time.monotonic()
+    (outcome,) = run([Snippet(code="import time\ntime.sleep(600)\ntorch.ones(1)", timeout=1)])
+    assert outcome.kind == "timeout"
+    assert time.monotonic() - start < 300
+
+
+def test_the_worker_is_gone_when_all_is_done(tmp_path):
+    path = Path(tmp_path, "pid")
+    run([Snippet(code=f"import os\nopen({str(path)!r}, 'w').write(str(os.getpid()))\n{SQUARE}")])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(path.read_text()), 0)

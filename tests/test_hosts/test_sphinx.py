@@ -1,0 +1,300 @@
+"""Documents with our directives, built by Sphinx as their authors build them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sphinx")
+pytest.importorskip("myst_parser")
+
+SITE = {
+    "conf.py": """
+project = "t"
+extensions = ["autograd_tour.integrations.sphinx", "myst_parser"]
+html_theme = "alabaster"
+""",
+    "index.rst": """
+Title
+=====
+
+.. toctree::
+
+   sub/page
+
+.. autograd::
+   :name: square
+   :include-source:
+   :caption: A *square*.
+   :alt: A square and its gradient
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+The gradient is :autograd:`w.grad`, once more :autograd:`square: w.grad`.
+
+.. autograd::
+   :context:
+
+   x = torch.tensor([1.0, 2.0], requires_grad=True)
+   y = x.prod()
+
+.. autograd::
+   :context:
+   :view: chain
+
+   loss = y * y
+
+Here it is :autograd:`x.grad`.
+
+.. autograd::
+   :expect-error:
+
+   1 / 0
+
+.. autograd::
+   :format: frames
+
+   w = torch.tensor(3.0, requires_grad=True)
+   (w * 2).exp()
+
+.. autograd::
+   :format: report
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+.. autograd::
+   :format: page
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+.. autograd::
+   :target: net.py:loss
+
+.. autograd-quiz::
+   :questions: 2
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+""",
+    "net.py": "import torch\n\n\ndef loss():\n    return torch.tensor(5.0, requires_grad=True) * 7\n",
+    "sub/page.md": """# Page
+
+```{autograd}
+:name: cube
+
+v = torch.tensor(2.0, requires_grad=True)
+v ** 3
+```
+
+The slope is {autograd}`cube: v.grad`.
+""",
+}
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def build(folder: Path, builder: str = "html", *options: str, path: str = "") -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, *sys.path)))}
+    return subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-d", "_trees", *options, ".", f"_{builder}"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    names = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    kept = [path for path in names if path.suffix in {".html", ".svg", ".png", ".pdf", ".txt", ".css"}]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = write(tmp_path_factory.mktemp("site"), SITE)
+    result = build(folder, "html", "-W", "--keep-going")
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(site):
+    return (site / "_html" / "index.html").read_text()
+
+
+def test_a_block_is_an_image_with_its_text_and_caption(site, index):
+    image = re.search(r'<img alt="A square and its gradient" class="autograd"[^>]*src="([^"]+)"', index)
+    assert image, index
+    assert (site / "_html" / image[1]).read_bytes().lstrip().startswith(b"<svg")
+    assert re.search(r"<figcaption>.*A <em>square</em>", index, re.DOTALL)
+    assert re.search(r'<(figure|div)[^>]* id="square"', index)
+    assert "requires_grad" in index  # the source
+    assert "autograd-tour.css" in index
+
+
+def test_roles_are_values(index, site):
+    text = re.sub(r"<[^>]+>", "", index)
+    assert "The gradient is 6, once more 6." in text
+    assert "Here it is 8, 4." in text  # of the block before, which goes on where the other ended
+    assert "The slope is 12." in re.sub(r"<[^>]+>", "", (site / "_html/sub/page.html").read_text())
+
+
+def test_frames_pages_reports_targets_errors_and_questions(index):
+    assert index.count("Step ") >= 2
+    assert "<iframe" in index
+    assert "autograd-tour report" in index
+    assert "ZeroDivisionError" in index
+    assert index.count("<details>") == 2
+
+
+def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
+    before = contents(site / "_html")
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
+    result = build(site, "html", "-W", "-E", path=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert contents(site / "_html") == before
+
+
+def test_a_builder_that_shows_no_picture_runs_no_code(tmp_path):
+    folder = write(
+        tmp_path / "site", {**SITE, "index.rst": SITE["index.rst"] + "\n.. autograd::\n\n   1/0\n"}
+    )
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
+    result = build(folder, "dummy", "-W", path=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
+BAD = {
+    "conf.py": SITE["conf.py"] + "autograd_timeout = 2\nautograd_cache = '_records'\n",
+    "index.rst": """
+Title
+=====
+
+.. toctree::
+
+   page
+
+Early :autograd:`w.grad`.
+
+.. autograd::
+
+   w = 1
+   w / 0
+
+.. autograd::
+   :view: nothing
+
+   torch.ones(1, requires_grad=True).sum()
+
+.. autograd::
+   :colour: red
+
+   torch.ones(1, requires_grad=True).sum()
+
+.. autograd::
+
+.. autograd::
+   :name: twice
+
+   v = torch.ones(1, requires_grad=True) * 2
+
+.. autograd::
+   :name: twice
+
+   v = torch.ones(1, requires_grad=True) * 3
+
+:autograd:`twice: u.grad`
+
+.. autograd::
+
+   while True: torch.ones(1)
+
+.. autograd::
+   :expect-error:
+
+   torch.ones(1, requires_grad=True).sum()
+""",
+    "page.md": "# Page\n\n```{autograd}\n:view: chain\n\nw = 1\n\nw / 0\n```\n",
+}
+
+
+def test_what_is_wrong_is_a_warning_with_its_line_and_the_page_stands(tmp_path):
+    folder = write(tmp_path, BAD)
+    result = build(folder)
+    assert result.returncode == 0, result.stderr
+    lines = BAD["index.rst"].splitlines()
+    words = result.stderr
+
+    def line(text: str) -> int:
+        return lines.index(text) + 1
+
+    assert f"index.rst:{line('Early :autograd:`w.grad`.')}: WARNING: no autograd block stands before" in words
+    assert f"index.rst:{line('   w / 0')}: WARNING: ZeroDivisionError" in words
+    assert "there is no view nothing" in words or "nothing" in words
+    assert 'unknown option: "colour"' in words
+    assert "a block has nothing to draw" in words
+    assert "two autograd blocks of this document are called twice" in words
+    assert "nothing in the record is called u" in words
+    assert "longer than 2 s" in words
+    assert "an error was expected" in words
+    assert "page.md:8: WARNING: ZeroDivisionError" in words
+    assert "ZeroDivisionError" in (folder / "_html/index.html").read_text()
+    # Nothing of it is forgotten: the next build fails as this one would have under -W.
+    assert build(folder, "html", "-W").returncode != 0
+    # A page whose record is gone is read again, and no other.
+    assert list((folder / "_records").glob("*.json"))
+
+
+def test_committed_records_need_no_torch(site, tmp_path):
+    folder = write(tmp_path / "site", {name: SITE[name] for name in ("conf.py", "net.py", "sub/page.md")})
+    (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   sub/page\n")
+    records = ("-D", "autograd_cache=_records")
+    assert build(folder, "html", "-W", *records).returncode == 0
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
+    never = (*records, "-E", "-D", "autograd_run=never")
+    result = build(folder, "html", "-W", *never, path=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    (folder / "sub/page.md").write_text(SITE["sub/page.md"].replace("** 3", "** 4"))
+    result = build(folder, "html", *never, path=str(tmp_path))
+    assert "commit the records" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "builder", ["dirhtml", "singlehtml", "latex", "epub", "text", "man", "texinfo", "linkcheck", "gettext"]
+)
+def test_every_builder_takes_the_pictures(site, builder):
+    result = build(site, builder, "-W", "--keep-going")
+    assert result.returncode == 0, result.stderr
+    if builder == "text":
+        assert "A square and its gradient" in (site / "_text/index.txt").read_text()
+    if builder == "latex":
+        assert list((site / "_latex").glob("autograd-*.pdf"))
+    if builder == "epub":
+        assert list((site / "_epub").glob("*.epub"))
+
+
+@pytest.mark.slow
+def test_many_processes_build_the_same_bytes(tmp_path):
+    one, four = (write(tmp_path / name, SITE) for name in ("one", "four"))
+    assert build(one, "html", "-W", "-j1").returncode == 0
+    result = build(four, "html", "-W", "-j4")
+    assert result.returncode == 0, result.stderr
+    assert contents(four / "_html") == contents(one / "_html")
