@@ -40,7 +40,7 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
 
 
 @cache
-def _entry_points() -> metadata.EntryPoints:
+def _entry_points() -> Any:
     """Those of all installed packages, each of which has to be looked into."""
     return metadata.entry_points()
 

@@ -110,7 +110,7 @@ def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
         return *_extremes(tensor), torch.linalg.vector_norm(rows, dtype=torch.float64).item()
     flat = tensor.view(-1)
     least, most, squares = [], [], []
-    for block in flat.split(BLOCK) if tensor.is_cpu else [flat]:
+    for block in flat.tensor_split(max(1, flat.numel() // BLOCK) if tensor.is_cpu else 1):
         wide = block if block.dtype == torch.float32 else block.double()
         squares.append(torch.dot(wide, wide))
         least.append(torch.amin(block))

@@ -115,7 +115,8 @@ def _norm(grad: Tensor) -> Tensor | float:
         norm = math.hypot(*grad.tolist())
         if norm < math.inf:  # hypot calls Inf what has a NaN beside it
             return norm
-    return torch.linalg.vector_norm(grad)
+    norm_of_many: Tensor = torch.linalg.vector_norm(grad)
+    return norm_of_many
 
 
 def _is_usual(grad: Tensor | None) -> TypeGuard[Tensor]:
