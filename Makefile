@@ -34,10 +34,10 @@ render: $(RUN_READY) ## Draw every built-in into outputs/
 	$(VENV)/bin/autograd-tour render --all $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m "slow or not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .

@@ -138,7 +138,7 @@ ROWS: tuple[Row, ...] = (
         "thermometer",
         "`autograd-tour render`: the thermometer as three SVGs, report and JSON",
         "a script with torchviz and `dot -Tsvg`",
-        1.25,
+        1.05,
         python(*_OURS, *_THERMOMETER, "rendered"),
         python("-c", _PEER_PICTURE),
         needs="torchviz",

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from autograd_tour.errors import EngineError, UsageError
@@ -125,7 +125,11 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
     Raises:
         EngineError: no engine, it failed, or it took longer than ``timeout`` seconds.
     """
-    name, path = choose(engine)
+    return _positions(dot, *choose(engine), timeout)
+
+
+@lru_cache(maxsize=32)  # a view that is written as SVG, PDF and PNG is laid out once
+def _positions(dot: str, name: str, path: str, timeout: float) -> bytes:
     command = [path, "-c", _PYGRAPHVIZ] if name == "pygraphviz" else [path, "-Tjson0"]
     try:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=timeout, check=False)

@@ -114,8 +114,15 @@ def test_no_more_is_left_out_than_it_takes(scene):
     assert room.text(arranged.size) >= 12.1
 
 
-@pytest.mark.parametrize("words", [{"fit": "16:9"}, {"fit": "a4"}, {"width": 736.0}, {"fit": "400x300"}])
-@pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        pytest.param(program, words, marks=[pytest.mark.slow] if program is not thermometer and i else [])
+        for program in (thermometer, models.tied, looped)
+        for i, words in enumerate(({"fit": "16:9"}, {"fit": "a4"}, {"width": 736.0}, {"fit": "400x300"}))
+    ],
+    ids=lambda item: getattr(item, "__name__", str(item)),
+)
 def test_text_is_never_smaller_for_what_is_left_out(program, words):
     scene, room = cards_scene(tour.trace(program)), room_for(**words)
     whole, arranged = arrange(scene, room=room, whole=True), arrange(scene, room=room)
