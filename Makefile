@@ -37,10 +37,10 @@ tour: $(RUN_READY) ## Write the tour of autograd as a site into tour/
 	$(VENV)/bin/autograd-tour tour $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m "slow or not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.arrangement import WORTH, Arrangement, Turn, arrange, arranged_for, text_in, turned
+from autograd_tour.drawing.arrangement import Arrangement, Turn, arrange, arranged_for, best_for, turned
 from autograd_tour.drawing.camera import camera_for
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import Reel, animated, film, fragments
+from autograd_tour.drawing.fitting import MOST
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
@@ -20,7 +21,7 @@ from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
 __all__ = [
-    "WORTH",
+    "MOST",
     "Arrangement",
     "Direction",
     "Room",
@@ -28,11 +29,11 @@ __all__ = [
     "Turn",
     "arrange",
     "arranged_for",
+    "best_for",
     "dot",
     "draw",
     "frames",
     "ready",
-    "text_in",
 ]
 
 

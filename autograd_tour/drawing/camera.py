@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autograd_tour.drawing.arrangement import MOST, WORTH, Turn, text_in
+from autograd_tour.drawing.arrangement import Turn, arranged_for
 from autograd_tour.drawing.captions import narrowed
+from autograd_tour.drawing.extents import note_size
+from autograd_tour.drawing.fitting import MOST
 from autograd_tour.drawing.layout import Layout, Point, place
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.overview import overview
@@ -17,7 +19,7 @@ from autograd_tour.drawing.paint import MARGIN, Painter
 from autograd_tour.drawing.room import BODY, ROUNDING, Room, reached
 from autograd_tour.drawing.shapes import n
 from autograd_tour.drawing.signs import ROW, signs
-from autograd_tour.drawing.sizes import fitted
+from autograd_tour.drawing.sizes import fitted, smallest_text
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.views.picture import Direction, Scene
 
@@ -25,6 +27,8 @@ __all__ = ["Camera", "camera_for"]
 
 SHARE = 0.22
 """Of the width or height beside the caption the whole in small takes at most so much."""
+WORTH = 1.25
+"""What is left out for a camera is to make what it sees better by so much."""
 STAGES = 2
 """The picture as it is, and with shorter texts: more is left out only if a card is larger than the window."""
 GAP = 12.0
@@ -118,7 +122,7 @@ def camera_for(
     """
     if room is None or math.isinf(room.height) or len(scene.captions) < 2 or not scene.cards:
         return None
-    if text_in(scene, room, turn, engine=engine, timeout=timeout) >= room.least - ROUNDING:
+    if room.text(arranged_for(scene, room, turn, engine, timeout).size) >= room.least - ROUNDING:
         return None
     best: Camera | None = None
     directions: tuple[Direction, ...] = ("LR", "TB") if turn == "auto" else (turn,)
@@ -135,6 +139,7 @@ def camera_for(
     if best is None or best.window[2] - best.window[0] < LEAST or best.window[3] - best.window[1] < LEAST:
         return None  # what such a camera sees tells nobody anything
     reached(scene.title, best.size, room)
+    note_size(best.size, room, smallest_text(best.scene), cards=len(scene.cards), left_out=())
     return best
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from autograd_tour.drawing.dot import FRAME
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, fit, wrapped
+from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import (
     BADGE,
@@ -71,7 +71,7 @@ class Painter:
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
         caption = [Run(line) for line in wrapped(scene.caption, CAPTION_ROOM, 12)]
-        notes = caption + [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+        notes = caption + [Run(line, "muted") for line in _notes(scene)]
         pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
@@ -271,6 +271,20 @@ class Painter:
             x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
         return drawn
+
+
+def _notes(scene: Scene) -> Iterator[str]:
+    """The lines of the notes and of what was left out; where room is short, as many on a line as fit."""
+    lines = [line for note in scene.notes for line in wrapped(note, CAPTION_ROOM, 12, bold=False)]
+    if not scene.left_out:
+        yield from lines
+        return
+    last = f"left out to fit: {', '.join(scene.left_out)}"
+    longer = f"{lines[-1]}; {last}" if lines else last
+    if text_width(longer, 12) <= CAPTION_ROOM:
+        yield from (*lines[:-1], longer)
+    else:
+        yield from (*lines, *wrapped(last, CAPTION_ROOM, 12, bold=False))
 
 
 @lru_cache(maxsize=1024)

@@ -71,7 +71,8 @@ def _height(scene: Scene, layout: Layout) -> float:
 
 
 _UNSET = re.compile(
-    r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)"
+    r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|left_out=\(\)|since=0|earlier=\(\)|runs_at=0"
+    r"|captions=\(\)"
     r"|fact='[^']*'|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
     r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,22 +9,22 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
+from autograd_tour.drawing import Room, ThemeName, Turn
 from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.readable import readable
 from autograd_tour.progress import doing
-from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
 from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
 from autograd_tour.views.focus import called, focus
-from autograd_tour.views.fold import fold, visible
+from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.opening import framed, with_open
-from autograd_tour.views.picture import Film, Frame, Picture, PictureSize, Scene
+from autograd_tour.views.picture import Frame, Picture, PictureSize
 
 __all__ = [
     "ACCUMULATION",
@@ -52,10 +51,6 @@ RUN = "run"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
-SCREENS = (28, 20, 14, 10)
-"""Cards of a graph that is folded further since its text would be too small in its room."""
-FEW = 14
-"""A graph of so few cards is not: what is in it is what the picture is for."""
 PICTURES = frozenset({"svg", "pdf", "png"})
 """The formats that show a ledger or a run."""
 
@@ -141,8 +136,7 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
                 seen[view.of_edges] = simplified(start, settings)
             simple = _seen_by(view, start, seen[view.of_edges], settings)
             picture = framed(picture_of(simple.trace, name, look), simple.frames)
-            chosen, graph = _readable(start, simple.trace.graph, picture, view, settings)
-            folding = graph.meta.folding if isinstance(chosen, Scene | Film) else ""
+            chosen, folding = readable(start, picture, view, settings, simple)
             with drawing_view(name, folding):
                 yield name, chosen
 
@@ -169,43 +163,6 @@ def _seen_by(view: View, trace: Trace, simple: Simplified, settings: Settings) -
         return simple._replace(trace=view.condensed(simple.trace))
     condensed = view.condensed(trace)
     return simple if condensed is trace else simplified(condensed, settings)
-
-
-def _readable(
-    trace: Trace, graph: Graph, picture: Picture, view: View, settings: Settings
-) -> tuple[Picture, Graph]:
-    """``picture`` of ``graph``, or of one folded to fewer cards, if its text is too small in its room.
-
-    A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
-    that only came one after the other.
-    """
-    room = settings.room
-    free = settings.fold and settings.depth is None and settings.focus is None and not settings.open
-    free = free and visible(trace.graph) > FEW
-    if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
-        return picture, graph
-    if isinstance(picture, Film) and not math.isinf(room.height):
-        return picture, graph  # a camera goes along instead
-
-    def text(picture: Picture) -> float:
-        assert isinstance(picture, Scene | Film)
-        scene = picture.scene if isinstance(picture, Film) else picture
-        return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
-
-    trace = view.condensed(trace)
-    best: tuple[Picture, Graph] = picture, graph
-    largest = text(picture)
-    for limit in SCREENS:
-        if largest >= room.least:
-            break
-        if visible(trace.graph) <= limit:
-            continue
-        folded = fold(trace.graph, limit=limit, runs=False)
-        candidate = picture_of(replace(trace, graph=folded), view.name, settings.look)
-        size = text(candidate)
-        if size > WORTH * largest:
-            best, largest = (candidate, folded), size
-    return best
 
 
 class Simplified(NamedTuple):

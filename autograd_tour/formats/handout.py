@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from autograd_tour.drawing import Arrangement, arranged_for
 from autograd_tour.drawing.room import MM, PT, ROUNDING, Room
 from autograd_tour.drawing.svg import draw_scene
-from autograd_tour.formats.base import SCREENS, Settings, simplified
+from autograd_tour.formats.base import Settings, simplified
 from autograd_tour.formats.fonts import SANS_FAMILY
+from autograd_tour.formats.readable import SCREENS
 from autograd_tour.formats.to_pdf import PT_PER_PX, Sheet, sheet, typeset
 from autograd_tour.formats.worksheet import blank, marked
 from autograd_tour.questions import Question, ask, for_paper

@@ -142,7 +142,7 @@ def blank(scene: Scene, layout: Layout, questions: Sequence[Question]) -> tuple[
 def _blank(row: Row, marks: Mapping[str, Run]) -> Row:
     if not row.fact:
         return row
-    if row.fact.endswith((".note", ".uses")):
+    if row.fact.endswith((".note", ".uses")) or row.detail == "sign":
         return replace(row, left=())
     label = Run("saved", "saved") if row.fact.endswith(".saved") else row.left[0]
     mark = (marks[row.fact],) if row.fact in marks else ()

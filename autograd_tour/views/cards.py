@@ -26,7 +26,7 @@ from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
 
-__all__ = ["cards_scene"]
+__all__ = ["Artist", "cards_scene", "holds_constants", "scene_by"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
@@ -50,7 +50,12 @@ _STATES = {
 @collector_paused()
 def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL) -> Scene:
     """Cards and links for a graph: what ``look`` asks for; a ``timeline`` makes it a film."""
-    artist = _Artist(graph, timeline, look)
+    return scene_by(Artist(graph, timeline, look))
+
+
+def scene_by(artist: Artist) -> Scene:
+    """Cards and links as ``artist`` makes them."""
+    graph = artist.graph
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = lettered(
@@ -67,7 +72,9 @@ def _title(graph: Graph) -> str:
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
-class _Artist:
+class Artist:
+    """Makes the cards and links of one graph: what ``look`` asks for, as a film if it has a ``timeline``."""
+
     def __init__(self, graph: Graph, timeline: Timeline | None, look: Look) -> None:
         self.graph = graph
         self.look = look
@@ -80,6 +87,7 @@ class _Artist:
         self.gradients = GradientRows(graph, self.derivatives, timeline, self.odd, look)
 
     def card(self, node: Node) -> Card:
+        """The card of a node that has one."""
         if node.kind == "leaf":
             return self._leaf(node)
         if node.kind == "constant":
@@ -166,7 +174,7 @@ class _Artist:
             heads = (path, replace(name, text=f"  {name.text}", bold=False))
         rows = [Row(heads, fill="constant_fill", height=26)]
         rows += _note_rows(node, node.notes, NOTE_ROOM)
-        given = _holds_constants(node)
+        given = holds_constants(node)
         gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
         rows = self._numbered(rows, gradient, node)
@@ -228,13 +236,14 @@ class _Artist:
         return f"{a.op} → {b.op}"
 
     def link(self, edge: Edge) -> Link | None:
+        """The arrow of an edge; none inside a card, or where only the other direction is shown."""
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant" or _holds_constants(self.nodes[src])
+            constant = self.nodes[src].kind == "constant" or holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
@@ -264,14 +273,17 @@ class _Artist:
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
 
 
-def _holds_constants(node: Node) -> bool:
+def holds_constants(node: Node) -> bool:
     """Whether a folded card has nothing in it that could get a gradient."""
     inside = node.inside
     return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
 
 
 def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
-    return [Row((Run(note, "muted", room=room),), height=18, fact=f"{node.id}.note") for note in notes]
+    return [
+        Row((Run(note, "muted", room=room),), height=18, detail="remark", fact=f"{node.id}.note")
+        for note in notes
+    ]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

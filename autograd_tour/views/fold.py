@@ -21,7 +21,7 @@ from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 from autograd_tour.views.units import Units
 
-__all__ = ["MORE", "SCREEN", "as_cards", "fold", "visible"]
+__all__ = ["MORE", "SCREEN", "as_cards", "fold", "inputs_alike", "noted", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -64,11 +64,11 @@ def fold(
     """
     if depth is None and visible(graph) <= limit:
         pairs = flow(graph) if _crowded(graph) else []
-        return _noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
+        return noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
     pairs = flow(graph)
     modules = Modules(graph, pairs, rows=rows, opened=opened, apart=apart)
     if depth is not None and modules.deepest:
-        return _noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
+        return noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
     if modules.deepest:
         folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
@@ -81,11 +81,11 @@ def fold(
     if depth is not None:
         note = "the program has no modules or functions to fold, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
-    return _noted(folded)
+    return noted(folded)
 
 
-def _noted(graph: Graph) -> Graph:
-    """The graph with a remark on what is folded in it by now."""
+def noted(graph: Graph) -> Graph:
+    """``graph`` with a remark on what is folded in it by now."""
     cards = sum(node.kind == "group" and operations_in(node) > 0 for node in graph.nodes)
     if not cards:
         return graph
@@ -192,6 +192,13 @@ def _deepest_that_fits(graph: Graph, modules: Modules, pairs: list[Pair], limit:
             break
         best = candidate
     return best
+
+
+def inputs_alike(graph: Graph, fewest: int = 4) -> Graph:
+    """``graph`` with leaves that the same operations use as one card, if they are so many."""
+    pairs = flow(graph)
+    parts, titles = by_order.inputs(graph, pairs, fewest=fewest)
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 
 def _runs(graph: Graph, limit: int, homes: Homes | None) -> Graph:

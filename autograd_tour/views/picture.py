@@ -116,7 +116,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved", "sign"] = ""
+    detail: Literal["", "code", "saved", "sign", "remark"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -186,8 +186,8 @@ class Scene(Struct, frozen=True):
 
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
     for each of its frames lines of text. ``frames`` stand around some of the cards, no card in two of them.
-    ``direction`` is that of forward; drawing may be asked for another
-    one.
+    ``left_out`` names what was left out so that the rest is readable. ``direction`` is that of forward;
+    drawing may be asked for another one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -200,6 +200,7 @@ class Scene(Struct, frozen=True):
     caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
     frames: tuple[Frame, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Film(Struct, frozen=True):

@@ -177,7 +177,7 @@ def test_no_rule_no_number_and_no_missing_row_of_the_picture_gives_one_away(name
         told = [row for row in card.rows if row.fact]
         for row in told:
             written = "".join(run.text for run in row.left)
-            assert re.fullmatch(r"((\.grad|grad [^ ]*|saved) +\?( +\[[\d, ]+\])?)?", written), written
+            assert re.fullmatch(r"((\.grad|grad [^ ]*|∂.+|saved) +\?( +\[[\d, ]+\])?)?", written), written
             assert row.mark in ("", "tab")
             assert not row.step
         if card.shape == "operation":

@@ -23,6 +23,8 @@ from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
+from autograd_tour.views.focus import called
+from autograd_tour.views.joined import without
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph
 
@@ -58,8 +60,12 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
 
     Raises:
         EngineError: the layout failed.
+        UsageError: nothing is called as ``settings.look`` marks.
     """
-    graph, ledger = trace.graph, trace.ledger
+    look, ledger = settings.look, trace.ledger
+    for marked in look.mark:
+        called(trace.graph, marked)
+    graph = without(trace.graph, look.joined) if look.joined else trace.graph
     outer_view = outermost(graph, settings)
     drawn = pictures(outer_view, settings)
     first = next(drawn)

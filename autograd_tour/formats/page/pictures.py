@@ -18,6 +18,7 @@ from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.look import dressed_scene, marks_in_sight
 from autograd_tour.views.opening import with_frames, with_open
 from autograd_tour.views.outside import stepped_back
 from autograd_tour.views.picture import Run
@@ -121,7 +122,10 @@ def _picture(
 ) -> Picture:
     graph, inside = picture.view.graph, picture.view.inside
     film_frames = frames(graph)
-    whole_scene = film_scene(graph)
+    look = marks_in_sight(graph, settings.look)
+    if picture.key:  # it has a title of its own
+        look = replace(look, title="", caption="")
+    whole_scene = dressed_scene(film_scene(graph, look), graph, look)
     arranged = arrange(
         with_frames(
             replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
