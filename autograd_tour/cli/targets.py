@@ -82,7 +82,7 @@ def chosen_stops(words: Sequence[str]) -> tuple[Stop, ...]:
     Raises:
         UsageError: there is no such stop.
     """
-    _before_torch()
+    _load_tracer()
     from autograd_tour.lessons.tour import chosen
 
     return chosen(words)
