@@ -154,7 +154,7 @@ def test_the_stop_lacks_nothing(changed):
         "exponential",
     )
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 RULE = """
