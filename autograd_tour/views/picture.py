@@ -298,7 +298,10 @@ class LossCurve(Struct, frozen=True, gc=False):
 
 
 class RunChart(Struct, frozen=True):
-    """What happened to the leaves of a program from moment to moment. ``notes`` are lines below it."""
+    """What happened to the leaves of a program from moment to moment. ``notes`` are lines below it.
+
+    ``less`` are pictures of the same with ever less in them, for where room is short.
+    """
 
     columns: tuple[RunColumn, ...] = ()
     lanes: tuple[RunLane, ...] = ()
@@ -307,6 +310,7 @@ class RunChart(Struct, frozen=True):
     summary: str = ""
     desc: str = ""
     notes: tuple[str, ...] = ()
+    less: tuple[RunChart, ...] = ()
 
 
 Picture = Scene | Film | Chart | RunChart
