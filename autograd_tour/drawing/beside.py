@@ -64,9 +64,15 @@ def beside(scene: Scene) -> Beside:
             users[constant].update((-1,) if link.reverse else ())
             links.setdefault(constant, []).append(i)
     together: dict[int, list[int]] = {}
+    # What stands inside a frame stays there, and what does not stays out.
+    framed = [frozenset(places[card] for card in frame.cards if card in places) for frame in scene.frames]
     for constant, cards in users.items():
-        if len(cards) == 1 and -1 not in cards:
-            together.setdefault(next(iter(cards)), []).append(constant)
+        if len(cards) != 1 or -1 in cards:
+            continue
+        (card,) = cards
+        low = scene.direction == "TB" and len(scene.cards[card].rows) < 2  # beside a line there is no room
+        if not low and all((constant in frame) == (card in frame) for frame in framed):
+            together.setdefault(card, []).append(constant)
     boxes = {
         card: _box(scene, card, constants) for card, constants in together.items() if len(constants) <= MOST
     }

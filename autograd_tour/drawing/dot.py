@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from graphviz.quoting import escape, quote
+from msgspec import Struct
 
 from autograd_tour.drawing.beside import Beside, Box
 from autograd_tour.drawing.main_path import on_path
@@ -14,12 +15,14 @@ from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Row, Scene
 
-__all__ = ["layout_dot", "readable_dot"]
+__all__ = ["TIGHT", "USUAL", "Spacing", "layout_dot", "readable_dot"]
 
 STRAIGHT = 60
 """How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
 _AT_MIDDLE = frozenset({"", "f", "g"})
 """Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
+FRAME = 32
+"""What is free between a frame and the cards in it, px."""
 LANE = 40
 """Between the forward and the backward line of two cards, one below the other, px."""
 
@@ -41,7 +44,18 @@ _LOOKS = {
 }
 
 
-def layout_dot(scene: Scene, hugged: Beside) -> str:
+class Spacing(Struct, frozen=True):
+    """What is left free, px: between cards side by side and between ranks, and a label's height."""
+
+    beside: float
+    between: float
+    label: float
+
+
+USUAL, TIGHT = Spacing(21.6, 25.2, 30.0), Spacing(10.0, 18.0, 22.0)
+
+
+def layout_dot(scene: Scene, hugged: Beside, spacing: Spacing = USUAL) -> str:
     """DOT in which every card is an empty box of its size with ports: the engine only places them.
 
     No text of the program gets near the engine, and every engine sees the same sizes. A card and the
@@ -49,7 +63,8 @@ def layout_dot(scene: Scene, hugged: Beside) -> str:
     """
     parts = [
         "digraph g {\n",
-        f"graph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35]\n",
+        f"graph [rankdir={scene.direction} nodesep={spacing.beside / 72:.3g} "
+        f"ranksep={spacing.between / 72:.3g}]\n",
         "node [shape=plain]\n",
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
@@ -60,6 +75,9 @@ def layout_dot(scene: Scene, hugged: Beside) -> str:
         for i, card in enumerate(scene.cards)
         if i not in hidden
     ]
+    for number, frame in enumerate(scene.frames):
+        members = " ".join(f"c{n}" for n in map(places.get, frame.cards) if n is not None and n not in hidden)
+        parts.append(f"subgraph cluster_{number} {{ graph [margin={FRAME}]\n{members}\n}}\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
         if i in hugged.links:
@@ -75,7 +93,7 @@ def layout_dot(scene: Scene, hugged: Beside) -> str:
         if link.reverse:
             attributes.append("dir=back")
         if label_width(link.label):
-            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="30"'
+            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="{spacing.label:.0f}"'
             attributes.append(f'label={_TABLE}<TR><TD FIXEDSIZE="TRUE" {size}></TD></TR></TABLE>>')
         start = f"c{places[a]}" + (f":{p}:{side[0]}" if p else "")
         end = f"c{places[b]}" + (f":{q}:{side[1]}" if q else "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from msgspec.structs import replace
@@ -11,8 +12,8 @@ from msgspec.structs import replace
 from autograd_tour.drawing.apart import Places, apart
 from autograd_tour.drawing.beside import Beside, beside, line
 from autograd_tour.drawing.clearing import clear_of_links
-from autograd_tour.drawing.dot import layout_dot
-from autograd_tour.drawing.engine import lay_out
+from autograd_tour.drawing.dot import USUAL, Spacing, layout_dot
+from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.large import (
     CROWDED,
     LARGE,
@@ -29,7 +30,7 @@ from autograd_tour.errors import EngineError
 from autograd_tour.progress import doing
 from autograd_tour.views.picture import Scene
 
-__all__ = ["Course", "Layout", "Point", "finished", "place", "rough"]
+__all__ = ["Course", "Layout", "Point", "finished", "place", "rough", "rough_each"]
 
 LABEL = 18.0
 """Height of a label, px."""
@@ -101,7 +102,7 @@ def _is_large(scene: Scene) -> bool:
     return len(scene.cards) >= LARGE or len(scene.links) >= CROWDED
 
 
-def rough(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Layout:
+def rough(scene: Scene, engine: str | None = None, timeout: float = 60.0, spacing: Spacing = USUAL) -> Layout:
     """Ask a layout engine for the places of all cards and links.
 
     Raises:
@@ -109,45 +110,81 @@ def rough(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     """
     if not scene.cards:
         return Layout(0.0, 0.0, (), (), ())
-    pairs = pairs_of(scene) if _is_large(scene) else None
-    sizes = tuple([(card_width(card), card_height(card)) for card in scene.cards])
-    short = routed(pairs, len(sizes)) if pairs is not None else []
-    hugged = beside(scene) if pairs is None else Beside({}, frozenset())
-    dot = layout_dot(scene, hugged) if pairs is None else pairs_dot(scene, short, sizes)
+    if not _is_large(scene):
+        (layout,) = rough_each((scene,), engine, timeout, spacing)
+        return layout
+    pairs = pairs_of(scene)
+    sizes = _sizes(scene)
+    short = routed(pairs, len(sizes))
     with doing("layout"):
-        raw = lay_out(dot, engine, timeout)
-    try:
+        raw = lay_out(pairs_dot(scene, short, sizes), engine, timeout)
+    with _readable():
         answer = msgspec.json.decode(raw, type=_Answer)
-        _, _, width, height = (float(part) for part in answer.bb.split(","))
-        centres: list[Point] = [(0.0, 0.0)] * len(scene.cards)
-        cards: list[int] = []  # the engine counts its objects as it likes
-        for item in answer.objects:
-            cards.append(int(item.name[1:]) if item.name.startswith("c") else -1)
-            if cards[-1] >= 0 and item.pos:
-                x, y = _pair(item.pos)
-                centres[cards[-1]] = (x, height - y)
-        courses: list[Course | None] = [None] * len(scene.links)
-        if pairs is not None:
-            lines_of = {
-                (cards[edge.tail], cards[edge.head]): tuple(_points(edge.pos, height))
-                for edge in answer.edges
-            }
-            for a, b in pairs.keys() - set(short):
-                ends = sizes[a], sizes[b]
-                lines_of[a, b] = direct(centres[a], centres[b], ends, scene.direction)
-            lines = [lines_of.get(pair, ()) for pair in pairs]
-            places = labels(scene, pairs, centres, sizes, lines)
-            return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))
-        for edge in answer.edges:
-            if edge.id.startswith("l") and edge.pos:
-                i = int(edge.id[1:])
-                courses[i] = _course(edge, height, scene.links[i].reverse)
-        _unpack(scene, hugged, centres, sizes, courses)
+        width, height, centres, cards = _places(answer, len(sizes))
+        lines_of = {
+            (cards[edge.tail], cards[edge.head]): tuple(_points(edge.pos, height)) for edge in answer.edges
+        }
+        for a, b in pairs.keys() - set(short):
+            ends = sizes[a], sizes[b]
+            lines_of[a, b] = direct(centres[a], centres[b], ends, scene.direction)
+        lines = [lines_of.get(pair, ()) for pair in pairs]
+        places = labels(scene, pairs, centres, sizes, lines)
+        return Layout(width, height, tuple(centres), sizes, _side_by_side(scene, pairs, places, lines))
+
+
+def rough_each(
+    scenes: Sequence[Scene], engine: str | None = None, timeout: float = 60.0, spacing: Spacing = USUAL
+) -> list[Layout]:
+    """The same for several scenes of at most some hundred cards each, in one process.
+
+    Raises:
+        EngineError: see :func:`rough`.
+    """
+    with doing("layout"):
+        hugged_by = [beside(scene) for scene in scenes]
+        dots = [layout_dot(scene, hugged, spacing) for scene, hugged in zip(scenes, hugged_by, strict=True)]
+        raw = lay_out_each(dots, engine, timeout)
+    layouts = []
+    for scene, hugged, answer_text in zip(scenes, hugged_by, raw, strict=True):
+        with _readable():
+            answer = msgspec.json.decode(answer_text, type=_Answer)
+            sizes = _sizes(scene)
+            width, height, centres, _ = _places(answer, len(sizes))
+            courses: list[Course | None] = [None] * len(scene.links)
+            for edge in answer.edges:
+                if edge.id.startswith("l") and edge.pos:
+                    i = int(edge.id[1:])
+                    courses[i] = _course(edge, height, scene.links[i].reverse)
+            _unpack(scene, hugged, centres, sizes, courses)
+        layouts.append(Layout(width, height, tuple(centres), sizes, tuple(courses)))
+    return layouts
+
+
+def _sizes(scene: Scene) -> tuple[Point, ...]:
+    return tuple([(card_width(card), card_height(card)) for card in scene.cards])
+
+
+def _places(answer: _Answer, count: int) -> tuple[float, float, list[Point], list[int]]:
+    """Width and height, the centres of ``count`` cards, and which card is which object of the engine."""
+    _, _, width, height = (float(part) for part in answer.bb.split(","))
+    centres: list[Point] = [(0.0, 0.0)] * count
+    cards: list[int] = []  # the engine counts its objects as it likes
+    for item in answer.objects:
+        cards.append(int(item.name[1:]) if item.name[1:].isdigit() else -1)
+        if cards[-1] >= 0 and item.pos:
+            x, y = _pair(item.pos)
+            centres[cards[-1]] = (x, height - y)
+    return width, height, centres, cards
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         raise EngineError(
             f"the layout engine's answer cannot be read: {error}", "See: autograd-tour info"
         ) from None
-    return Layout(width, height, tuple(centres), sizes, tuple(courses))
 
 
 def _unpack(

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from autograd_tour.errors import UsageError
 from autograd_tour.text import number, one_line
 
-__all__ = ["BODY", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
+__all__ = ["BODY", "ROUNDING", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
 
 BODY = 12.0
 """Size of most text in a picture that nobody scaled, px."""
@@ -21,6 +21,8 @@ PT = 4 / 3
 """Px of a point."""
 MM = 96 / 25.4
 """Px of a millimetre."""
+ROUNDING = 0.05
+"""What is lost in printing a size of text, px."""
 SMALLEST, LARGEST = 100.0, 20_000.0
 """Sides of a room, px."""
 
@@ -177,7 +179,7 @@ class Fit(Struct, frozen=True):
     @property
     def small(self) -> bool:
         """Whether text is smaller than it is to be there; what is lost in printing does not count."""
-        return self.text < self.room.least - 0.05
+        return self.text < self.room.least - ROUNDING
 
     @property
     def summary(self) -> str:

@@ -71,8 +71,9 @@ def _height(scene: Scene, layout: Layout) -> float:
 
 
 _UNSET = re.compile(
-    r", (?:emphasis=''|heading=''|caption=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
-    r"|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
+    r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|left_out=\(\)|since=0|earlier=\(\)|runs_at=0"
+    r"|captions=\(\)"
+    r"|fact='[^']*'|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
     r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""

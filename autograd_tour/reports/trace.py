@@ -114,9 +114,8 @@ def _backward(graph: Graph) -> str:
     for number, step in steps[:ROWS]:
         node = nodes[step.node]
         received = "; ".join(_text(facts) for facts in step.received)
-        rows.append(
-            [str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""]
-        )
+        operation = node.op if node.kind == "operation" else ""
+        rows.append([str(step.number or number), node.grad_fn, operation, received, "", "", ""])
         for slot, sent in enumerate(step.sent):
             edge = edges.get((step.node, slot))
             if edge is None:
@@ -149,7 +148,7 @@ def _leaves(graph: Graph) -> str | None:
             [
                 leaf.name or leaf.op or leaf.id,
                 _shape(leaf.value),
-                str(number),
+                str(step.number or number),
                 *sum_row(step.before, contribution, step.after),
             ]
         )

@@ -109,6 +109,7 @@ def record_of(
             groups=_groups(record),
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),
+            scopes=tuple(record.runs.scopes) if record is not None else (),
             outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
             meta=_meta(
                 request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks()), record

@@ -26,12 +26,14 @@ from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
 
-__all__ = ["cards_scene"]
+__all__ = ["Artist", "cards_scene", "holds_constants", "scene_by"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+NOTE_ROOM = 300.0
+"""Widest remark of a folded card: what happens to a parameter stands in one."""
 EQUATION_ROOM = 520.0
 SHORT_ROOM = 110.0
 OUTPUT_ROWS = 3
@@ -48,7 +50,12 @@ _STATES = {
 @collector_paused()
 def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL) -> Scene:
     """Cards and links for a graph: what ``look`` asks for; a ``timeline`` makes it a film."""
-    artist = _Artist(graph, timeline, look)
+    return scene_by(Artist(graph, timeline, look))
+
+
+def scene_by(artist: Artist) -> Scene:
+    """Cards and links as ``artist`` makes them."""
+    graph = artist.graph
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
     links = lettered(
@@ -65,7 +72,9 @@ def _title(graph: Graph) -> str:
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
-class _Artist:
+class Artist:
+    """Makes the cards and links of one graph: what ``look`` asks for, as a film if it has a ``timeline``."""
+
     def __init__(self, graph: Graph, timeline: Timeline | None, look: Look) -> None:
         self.graph = graph
         self.look = look
@@ -78,6 +87,7 @@ class _Artist:
         self.gradients = GradientRows(graph, self.derivatives, timeline, self.odd, look)
 
     def card(self, node: Node) -> Card:
+        """The card of a node that has one."""
         if node.kind == "leaf":
             return self._leaf(node)
         if node.kind == "constant":
@@ -121,7 +131,7 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
+        rows += _note_rows(node, notes)
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -158,16 +168,20 @@ class _Artist:
 
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
-        other = node.group and node.group != node.op
-        path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
-        rows = [Row((name,), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
-        gradient = self.gradients.rows(node)
+        heads: tuple[Run, ...] = (name,)
+        if node.group and node.group != node.op:
+            path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
+            heads = (path, replace(name, text=f"  {name.text}", bold=False))
+        rows = [Row(heads, fill="constant_fill", height=26)]
+        rows += _note_rows(node, node.notes, NOTE_ROOM)
+        given = holds_constants(node)
+        gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        pile: Literal["group", "operation"] = "operation" if node.folded == 1 else "group"
+        return Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
     def _values(self, node: Node) -> list[Row]:
         rows = []
@@ -222,13 +236,14 @@ class _Artist:
         return f"{a.op} → {b.op}"
 
     def link(self, edge: Edge) -> Link | None:
+        """The arrow of an edge; none inside a card, or where only the other direction is shown."""
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant"
+            constant = self.nodes[src].kind == "constant" or holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
@@ -241,7 +256,7 @@ class _Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""
@@ -256,6 +271,19 @@ class _Artist:
             return ()
         text = rounded(part.facts.first[0])
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+
+
+def holds_constants(node: Node) -> bool:
+    """Whether a folded card has nothing in it that could get a gradient."""
+    inside = node.inside
+    return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
+
+
+def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+    return [
+        Row((Run(note, "muted", room=room),), height=18, detail="remark", fact=f"{node.id}.note")
+        for note in notes
+    ]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

@@ -75,10 +75,12 @@ def film_scene(graph: Graph, look: Look = ALL) -> Scene:
 
 def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -> tuple[Line, ...]:
     if not frame.node:
-        summary = f"{count} steps follow" if count else "No backward was recorded"
+        whole = graph.steps_in_whole
+        follow = f"{count} of {whole} steps are shown" if count < whole else f"{count} steps follow"
+        summary = follow if count else "No backward was recorded"
         return ((_bold(f"Before backward · {summary}"),),)
     node = graph.node(frame.node)
-    lines = [_head(frame, count, node, graph.title(node.id))]
+    lines = [_head(graph, node)]
     if frame.deposit is not None:
         return (*lines, _deposited(frame.deposit, graph))
     if node.kind == "group" and node.notes:
@@ -89,10 +91,11 @@ def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -
     return tuple(lines)
 
 
-def _head(frame: Frame, count: int, node: Node, what: str) -> Line:
+def _head(graph: Graph, node: Node) -> Line:
+    what = graph.title(node.id)
     name = node.grad_fn if node.grad_fn != what else ""
     head = (
-        _bold(f"Step {frame.number} of {count}   "),
+        _bold(f"Step {graph.number_in_whole(node.id)} of {graph.steps_in_whole}   "),
         Run(what, bold=True, size=SIZE, room=ROOM),
     )
     return (*head, within("   ", name, "", "muted", ROOM, size=SIZE)) if name else head

@@ -44,7 +44,7 @@ class GradientRows:
         _, step = self._graph.step(node.id)
         if step is None:
             absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
-            return [Row(absent, fill="accumulated_fill", height=22)]
+            return [Row(absent, fill="accumulated_fill", height=22, fact=f"{node.id}.grad.0")]
         rows = [self._row(node, k, facts) for k, facts in enumerate(step.received[:MOST])]
         if len(step.received) > MOST:
             more = f"grad  … {len(step.received) - MOST} more"
@@ -77,9 +77,10 @@ class GradientRows:
 def numbered(row: Row, graph: Graph, node: Node, timeline: Timeline | None) -> Row:
     """``row`` with the number of the step in which ``node`` runs; in a film from that frame on."""
     number, _ = graph.step(node.id)
+    row = replace(row, step=graph.number_in_whole(node.id))
     if timeline is None or not number:
-        return replace(row, step=number)
-    return replace(row, step=number, since=number, earlier=(*row.earlier, (row.since, row.left)))
+        return row
+    return replace(row, since=number, earlier=(*row.earlier, (row.since, row.left)))
 
 
 def _timed(row: Row, lead: Run, timeline: Timeline, node: Node, slot: int) -> Row:

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
-from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import JOINED
 from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
+from autograd_tour.views.units import paths_around
 
-__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "look_for"]
+__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "dressed_scene", "look_for", "marks_in_sight"]
 
 PARTS = ("value", "shape", "grad", "rule", "line", "saved")
 """What cards and arrows show: ``grad`` are gradients and ``.grad``, ``line`` is that of the program."""
@@ -34,7 +34,10 @@ _COMPACT = ("line", "saved")
 
 
 class Look(Struct, frozen=True):
-    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added."""
+    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added.
+
+    ``brief`` is none of them, but of the room: first ``numbers`` of tensors only, or a line for each card.
+    """
 
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
@@ -44,11 +47,12 @@ class Look(Struct, frozen=True):
     title: str = ""
     caption: str = ""
     mark: tuple[str, ...] = ()
+    brief: Literal["", "numbers", "lines"] = ""
 
     @property
     def chooses_rows(self) -> bool:
         """Whether rows or arrows are left out, which only some views can do."""
-        return bool(self.show or self.only or self.compact or self.math)
+        return bool(self.show or self.only or self.compact or self.math or self.brief)
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -126,11 +130,24 @@ def dressed(picture: Picture, graph: Graph, look: Look) -> Picture:
     if isinstance(picture, Chart | RunChart):
         return replace(picture, title=look.title) if look.title else picture
     if isinstance(picture, Film):
-        return replace(picture, scene=_dressed(picture.scene, graph, look))
-    return _dressed(picture, graph, look)
+        return replace(picture, scene=dressed_scene(picture.scene, graph, look))
+    return dressed_scene(picture, graph, look)
 
 
-def _dressed(scene: Scene, graph: Graph, look: Look) -> Scene:
+def marks_in_sight(graph: Graph, look: Look) -> Look:
+    """``look`` without the marks of what is not in ``graph``, nor in one of its cards."""
+
+    def is_in(name: str) -> bool:
+        try:
+            return bool(_marked(graph, name))
+        except UsageError:
+            return False
+
+    return replace(look, mark=tuple(filter(is_in, look.mark)))
+
+
+def dressed_scene(scene: Scene, graph: Graph, look: Look) -> Scene:
+    """The same for a scene."""
     hidden = {card.id for card in scene.cards if card.shape == "constant" and look.hides(_kind(card))}
     marked = {graph.card_of(node) for name in look.mark for node in _marked(graph, name)}
     marked |= {graph.accumulator_of(node) for node in marked}

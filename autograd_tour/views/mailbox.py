@@ -49,21 +49,22 @@ class Mailbox:
                 absent = "nothing is added"  # a gradient came as far as here: it is returned, or not wanted
             runs = (Run(".grad  ", "backward"), Run(absent, "muted"))
             return (Row(runs, fill="accumulated_fill", height=24, fact=fact),)
+        disc = self.graph.number_in_whole(accumulator)
         parts = self.parts.get((accumulator, 0), ())
         total = self._total(step, parts)
         if self.timeline is None:
-            first = Row(total, fill="accumulated_fill", height=24, step=number, fact=fact)
-            return (first, *self._uses(parts))
+            first = Row(total, fill="accumulated_fill", height=24, step=disc, fact=fact)
+            return (first, *self._uses(leaf, parts))
         first = Row(
             total,
             fill="accumulated_fill",
             height=24,
-            step=number,
+            step=disc,
             fact=fact,
             since=number,
             earlier=self._waiting(step, self.timeline),
         )
-        return (first, *self._uses(parts))
+        return (first, *self._uses(leaf, parts))
 
     def sign(self, leaf: Node) -> tuple[Row, ...]:
         """What the sign of the gradient says of a leaf of one element, where that is sure."""
@@ -87,7 +88,7 @@ class Mailbox:
         alarm = (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None else ()
         return (Run(".grad  ", "backward"), Run(text, "backward"), Run(after, "backward", bold=True), *alarm)
 
-    def _uses(self, parts: tuple[Part, ...]) -> tuple[Row, ...]:
+    def _uses(self, leaf: Node, parts: tuple[Part, ...]) -> tuple[Row, ...]:
         """What each module that shares a parameter brings, in the order in which it arrives."""
         modules = uses(self.graph, parts)
         rows = [
@@ -98,6 +99,7 @@ class Mailbox:
                 ),
                 fill="accumulated_fill",
                 height=20,
+                fact=f"{leaf.id}.uses",
                 since=self.timeline.ran.get(part.edge.src, 0) if self.timeline is not None else 0,
             )
             for part, name in zip(parts, modules, strict=False)

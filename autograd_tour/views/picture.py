@@ -22,6 +22,7 @@ __all__ = [
     "Direction",
     "Emphasis",
     "Film",
+    "Frame",
     "Label",
     "Link",
     "LossCurve",
@@ -98,7 +99,8 @@ class Row(Struct, frozen=True, gc=False):
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
-    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``), and its first text is a label; or what it adds to that
+    (``n1.uses``, ``n3.note``). If ``room`` is not 0, the last
     text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
     can do without where room is short.
     """
@@ -114,7 +116,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved", "sign"] = ""
+    detail: Literal["", "code", "saved", "sign", "remark"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -172,12 +174,20 @@ class Link(Struct, frozen=True, gc=False):
     since: int = 0
 
 
+class Frame(Struct, frozen=True, gc=False):
+    """A line around ``cards``, ids, with a title: what was one card before it was opened."""
+
+    title: str
+    cards: tuple[str, ...]
+
+
 class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
-    for each of its frames lines of text. ``direction`` is that of forward; drawing may be asked for another
-    one.
+    for each of its frames lines of text. ``frames`` stand around some of the cards, no card in two of them.
+    ``left_out`` names what was left out so that the rest is readable. ``direction`` is that of forward;
+    drawing may be asked for another one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -189,6 +199,8 @@ class Scene(Struct, frozen=True):
     heading: str = ""
     caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Film(Struct, frozen=True):

@@ -91,6 +91,7 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         return "An empty graph."
     operations += sum(node.folded for node in folded)
     sentences = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
+    folded = [node for node in folded if node.folded]  # others hold inputs alone
     if folded:
         names = ", ".join(_short_name(node.op) for node in folded[:limit])
         names += " and more" if len(folded) > limit else ""
