@@ -104,7 +104,9 @@ class Layout:
         self.slot = min(108.0, max(style.slot, 4 + 2 * style.inset + max(self._widths())))
         self.names = ("no longer there" if self.own else "thrown away", ".grad before", ".grad after")
         self.gutter = 96.0 if not self.tight else self._gutter()
-        groups = [tuple(range(len(policies)))] if together else [(i,) for i in range(len(policies))]
+        groups: list[tuple[int, ...]] = [(i,) for i in range(len(policies))]
+        if together:
+            groups = [tuple(range(len(policies)))]
         self.headings: list[tuple[float, float, str, str]] = []
         self.blocks: list[Block] = []
         self._place(groups, across)
