@@ -245,8 +245,8 @@ def with_gaps(selection: Selection, run: Run) -> list[Moment | Gap]:
         columns.append(moment)
         seen = last + 1
     after = 0 if selection.end else selection.between
-    told = max((event.backward_call for event in run.events), default=0)
-    calls = sum(untold[seen:]) + max(run.backward_calls - told, 0)
+    highest = max((event.backward_call for event in run.events), default=0)
+    calls = sum(untold[seen:]) + max(run.backward_calls - highest, 0)
     if after or (calls and seen == len(run.events)):
         columns.append(Gap(after, calls))
     return columns
