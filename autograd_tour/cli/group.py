@@ -12,6 +12,7 @@ __all__ = ["cli"]
 
 _COMMANDS = {
     "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
+    "explain": "Say why a gradient is None, zero, NaN, doubled, wrong or an error, with the line that caused it.",
     "info": "Tell versions, the layout engines found, and which one is used.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
@@ -58,6 +59,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ("autograd-tour render", "the thermometer, into outputs/"),
         ("autograd-tour render net.py:loss", "a program of your own"),
         ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
+        ("autograd-tour explain net.py:train", "what is wrong with its gradients, and which line"),
         ("autograd-tour quiz net.py:loss", "predict, then see"),
         ("autograd-tour verify net.py:loss", "hold the record against what does not depend on it"),
         ("autograd-tour info", "versions and layout engines"),
