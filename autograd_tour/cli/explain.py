@@ -82,7 +82,8 @@ def command(
     """Say why a gradient is None, zero, NaN, doubled, wrong, or an error, with the line that caused it.
 
     TARGET is what render takes. A program is followed in one run, also where it fails: torch's error is told
-    with the lines that led to it. Each finding has what was seen, the guilty lines, why, and what to write instead.
+    with the lines that led to it. Each finding has what was seen, the guilty lines, why, and what to write
+    instead.
     Leaves with 0 if there is no finding of the level of --fail-on, else with 1.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS

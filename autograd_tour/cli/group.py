@@ -12,7 +12,7 @@ __all__ = ["cli"]
 
 _COMMANDS = {
     "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
-    "explain": "Say why a gradient is None, zero, NaN, doubled, wrong or an error, with the line that caused it.",
+    "explain": "Say why a gradient is None, zero, NaN, wrong or an error, and which line caused it.",
     "info": "Tell versions, the layout engines found, and which one is used.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",

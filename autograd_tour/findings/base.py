@@ -30,7 +30,7 @@ class MarkedLine(Struct, frozen=True):
 class Finding(Struct, frozen=True, omit_defaults=True):
     """One thing that is wrong with gradients.
 
-    ``seen`` is what happened, in numbers; ``lines`` are the guilty ones, the one to change first; ``why`` is a
+    ``seen`` is what happened, in numbers; ``lines`` the guilty ones, the one to change first; ``why`` is a
     paragraph, ``fix`` is code. ``node`` is the card to mark in ``Subject.graphs[graph]``, ``""`` for none.
     ``message`` is torch's own text where there is one, ``about`` has the names of the leaves concerned.
     """

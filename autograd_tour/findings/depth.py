@@ -34,7 +34,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 "Here these factors are well below 1, so the product shrinks with each layer, and the "
                 "first layers hardly learn. "
                 if vanished
-                else "Here these factors are well above 1, so the product grows with each layer, and a step throws the first layers far. "
+                else "Here these factors are well above 1, so the product grows with each layer, and a step "
+                "throws the first layers far. "
             )
             + f"Per element, from the first layer to the last: {numbers}."
         )
@@ -58,13 +59,13 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _layers(graph: Graph) -> list[tuple[str, float]]:
-    """The weights (leaves of two dimensions or more) with the size of their gradient per element, by depth."""
+    """The weights (leaves of two dimensions or more) with the gradient per element, by depth."""
     layers: list[tuple[str, float]] = []
     for node in graph.nodes:
         if node.kind != "leaf" or node.value is None or len(node.value.shape) < 2:
             continue
         _, step = graph.step(graph.accumulator_of(node.id))
         size = norm(step.received[0]) if step is not None and step.received else None
-        if size is not None and step is not None and step.received[0] is not None:
+        if size and step is not None and step.received[0] is not None:
             layers.append((node.id, size / step.received[0].numel ** 0.5))
     return layers

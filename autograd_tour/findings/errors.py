@@ -11,9 +11,9 @@ __all__ = ["findings"]
 
 
 class Explained(NamedTuple):
-    """What a phrase in torch's text means."""
+    """What one of these phrases in the text of an error means."""
 
-    phrase: str
+    phrases: tuple[str, ...]
     kind: str
     seen: str
     why: str
@@ -22,7 +22,7 @@ class Explained(NamedTuple):
 
 _TABLE = (
     Explained(
-        "implicitly created only for",
+        ("implicitly created only for", "loss is not a scalar", "results is a scalar"),
         "loss-not-scalar",
         "backward was called on a tensor that is no single real number",
         "Backward begins with the derivative of the loss by itself, which is 1 for one number. A tensor of "
@@ -32,7 +32,7 @@ _TABLE = (
         "loss.backward(gradient=torch.ones_like(loss))",
     ),
     Explained(
-        "appears to not have been used in the graph",
+        ("appears to not have been used in the graph",),
         "input-not-used",
         "torch.autograd.grad was asked for the gradient of a tensor that the output does not depend on",
         "No path of operations leads from that tensor to the output: it was not used, or what was used is "
@@ -41,7 +41,7 @@ _TABLE = (
         "torch.autograd.grad(y, [x], allow_unused=True)   # gives None for it; or compute y from x itself",
     ),
     Explained(
-        "can require gradients",
+        ("can require gradients",),
         "integer-requires-grad",
         "requires_grad was asked of a tensor of integers",
         "A derivative says what a small change does, and an integer has no small change. Only floating "
@@ -50,7 +50,7 @@ _TABLE = (
         "x = torch.tensor([1.0, 2.0], requires_grad=True)   # 1.0, not 1",
     ),
     Explained(
-        "different number of tensors was saved",
+        ("different number of tensors was saved",),
         "checkpoint-differs",
         "a checkpointed function did something else when it was computed again",
         "A checkpoint throws saved tensors away and computes them again in backward. The second run saved "
@@ -59,7 +59,7 @@ _TABLE = (
         "# make the checkpointed function depend on its arguments alone",
     ),
     Explained(
-        "have different metadata",
+        ("have different metadata",),
         "checkpoint-differs",
         "a checkpointed function gave tensors of another shape or type when it was computed again",
         "A checkpoint throws saved tensors away and computes them again in backward. The second run saved "
@@ -68,7 +68,7 @@ _TABLE = (
         "# make the checkpointed function depend on its arguments alone",
     ),
     Explained(
-        "Attempting to unscale FP16",
+        ("Attempting to unscale FP16",),
         "amp-half-parameters",
         "the gradient scaler was given gradients in float16",
         "Mixed precision keeps parameters in float32 and runs operations in half precision under autocast. "
@@ -77,7 +77,7 @@ _TABLE = (
         "model = model.float()\nwith torch.autocast(device): loss = model(x)",
     ),
     Explained(
-        "unscale_() has already been called",
+        ("unscale_() has already been called",),
         "amp-order",
         "gradients were to be unscaled twice before one step",
         "The order of a step is: scale(loss).backward(), unscale_(), clip, step(), update(). unscale_() "
@@ -85,7 +85,7 @@ _TABLE = (
         "scaler.scale(loss).backward()\nscaler.unscale_(optimizer)\nscaler.step(optimizer)\nscaler.update()",
     ),
     Explained(
-        "No inf checks were recorded",
+        ("No inf checks were recorded",),
         "amp-order",
         "the scaler was to step an optimizer that has no scaled gradients",
         "scaler.step() looks at the gradients of the optimizer's parameters, and there were none: backward "
@@ -107,7 +107,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         return
     lines = lines_of(("raised here", failure.line))
     for entry in _TABLE:
-        if entry.phrase in failure.text:
+        if any(phrase in failure.text for phrase in entry.phrases):
             yield Finding(entry.kind, "error", entry.seen, lines, entry.why, entry.fix, message=failure.text)
             return
     text = failure.text.splitlines()[0] if failure.text else ""

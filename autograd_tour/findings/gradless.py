@@ -14,7 +14,10 @@ _SET = (
     "without an "
     "error, deposits a 1 in the .grad of the loss, and every parameter stays without a gradient. "
 )
-_NONE = "Nothing that the loss was computed from requires a gradient, so there is nothing backward could compute. "
+_NONE = (
+    "Nothing that the loss was computed from requires a gradient, so there is nothing backward could "
+    "compute. "
+)
 
 
 def findings(subject: Subject) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ __all__ = ["findings"]
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
-    """One for each pair of lines: who saved, who changed. Then those on leaves, which torch refuses at once."""
+    """One for each pair of lines: who saved, who changed. Then what torch refuses on leaves."""
     failure = subject.evidence.failure
     seen: set[tuple[object, ...]] = set()
     for conflict in subject.evidence.conflicts:
@@ -67,17 +67,42 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
             "computes with the new value, and the gradient is wrong."
         )
         fix = "h = h * 3          # a new tensor; never write through .data or .numpy() before backward"
-        return Finding("changed-in-silence", "error", "a saved tensor was changed, and torch did not notice: the "
-                       "gradient is wrong", lines, why, fix, node, graph)  # fmt: skip
+        return Finding(
+            "changed-in-silence",
+            "error",
+            "a saved tensor was changed, and torch did not notice: the gradient is wrong",
+            lines,
+            why,
+            fix,
+            node,
+            graph,
+        )
     if step:
         why = (
             needs
             + "A step changes parameters in place, so every backward through them has to come before it."
         )
         fix = "loss_a.backward()\nloss_b.backward()\noptimizer.step()     # all backward calls first"
-        return Finding("in-place-step", "error", "the optimizer's step changed a parameter that a later backward needs",
-                       lines, why, fix, node, graph, message)  # fmt: skip
+        return Finding(
+            "in-place-step",
+            "error",
+            "the optimizer's step changed a parameter that a later backward needs",
+            lines,
+            why,
+            fix,
+            node,
+            graph,
+            message,
+        )
     fix = "x = x + 1            # a new tensor, instead of x += 1"
-    return Finding("in-place", "error", "backward needs a tensor that was changed in place", lines,
-                   needs + "Torch counts changes and refuses to compute with the wrong value.",
-                   fix, node, graph, message)  # fmt: skip
+    return Finding(
+        "in-place",
+        "error",
+        "backward needs a tensor that was changed in place",
+        lines,
+        needs + "Torch counts changes and refuses to compute with the wrong value.",
+        fix,
+        node,
+        graph,
+        message,
+    )

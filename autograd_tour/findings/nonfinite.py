@@ -41,9 +41,20 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
         node = graph.node(node_id)
         if node.kind != "operation":
             what = f"{graph.title(node_id)} holds {_count(mark)} before anything is computed"
-            why = "A leaf or a constant of the program has these from the start; what is computed from it passes them on."
-            yield Finding("nonfinite-input", "warning", what, lines_of(("used here", graph.line(node_id))), why,
-                          "assert torch.isfinite(x).all()", node_id, number)  # fmt: skip
+            why = (
+                "A leaf or a constant of the program has these from the start; what is computed from it "
+                "passes them on."
+            )
+            yield Finding(
+                "nonfinite-input",
+                "warning",
+                what,
+                lines_of(("used here", graph.line(node_id))),
+                why,
+                "assert torch.isfinite(x).all()",
+                node_id,
+                number,
+            )
             continue
         facts = node.values[slot]
         half = facts is not None and facts.dtype in _HALF and not mark.nan
@@ -59,8 +70,16 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
                 + ": what is larger becomes inf."
             )
         what = f"{_count(mark)} in the forward pass, first made by {graph.title(node_id)}"
-        yield Finding(kind, "error" if mark.nan else "warning", what, lines_of(("made here", graph.line(node_id))),
-                      why, _fix(node.grad_fn, half=half), node_id, number)  # fmt: skip
+        yield Finding(
+            kind,
+            "error" if mark.nan else "warning",
+            what,
+            lines_of(("made here", graph.line(node_id))),
+            why,
+            _fix(node.grad_fn, half=half),
+            node_id,
+            number,
+        )
 
 
 def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
@@ -85,7 +104,7 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
                 "Choose the input, not the result: let the function never see the number at which its "
                 "slope is infinite." + rest
             )
-            fix = "safe = torch.where(mask, x, torch.ones_like(x))\ny = torch.where(mask, torch.sqrt(safe), 0.0)"
+            fix = "safe = torch.where(mask, x, 1.0)\ny = torch.where(mask, torch.sqrt(safe), 0.0)"
             lines = (*lines, *lines_of(("masked here", graph.line(mask))))
             yield Finding("nan-beside-where", "error", what, lines, why, fix, node_id, number)
             continue
@@ -96,7 +115,7 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
         )
         kind = "nan-backward" if mark.nan else "inf-backward"
         yield Finding(
-            kind, "error" if mark.nan else "warning", what, lines, why, _fix(node.grad_fn), node_id, number
+            kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number
         )
 
 

@@ -20,7 +20,10 @@ def findings(subject: Subject) -> Iterator[Finding]:
         ("freed by this backward", freed.freed_at),
         ("needed again by this backward", freed.backward_at),
     )
-    start = f"A backward frees what its nodes saved, to give memory back. {freed.grad_fn} was passed by two of them. "
+    start = (
+        "A backward frees what its nodes saved, to give memory back. "
+        f"{freed.grad_fn} was passed by two of them. "
+    )
     if freed.again:
         kind = "second-backward-same-loss"
         why = (
@@ -46,5 +49,14 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "passed once instead of twice."
         )
         fix = "(loss_a + loss_b).backward()"
-    yield Finding(kind, "error", "a second backward came to nodes that an earlier one had freed", lines, why, fix,
-                  node, graph, failure.text)  # fmt: skip
+    yield Finding(
+        kind,
+        "error",
+        "a second backward came to nodes that an earlier one had freed",
+        lines,
+        why,
+        fix,
+        node,
+        graph,
+        failure.text,
+    )

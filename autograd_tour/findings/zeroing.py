@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, is_zero, lines_of, listed
-from autograd_tour.record.run import Event
+from autograd_tour.record.run import Event, LeafChange
 
 __all__ = ["findings"]
 
@@ -66,14 +66,14 @@ def _missing(subject: Subject) -> tuple[str, Event, Event] | None:
             elif event.kind in ("zeroing", "gradient"):
                 used.discard(change.leaf)
                 added.pop(change.leaf, None)
-            elif event.kind == "backward" and change.leaf in used:
-                if (
-                    change.before is not None
-                    and not is_zero(change.before)
-                    and not is_zero(change.contribution)
-                ):
-                    added[change.leaf] = event
+            elif event.kind == "backward" and change.leaf in used and _adds(change):
+                added[change.leaf] = event
     return None
+
+
+def _adds(change: LeafChange) -> bool:
+    """Whether a backward added something to what was there."""
+    return change.before is not None and not is_zero(change.before) and not is_zero(change.contribution)
 
 
 def _wasted(subject: Subject) -> tuple[str, Event, Event, Event] | None:

@@ -95,14 +95,16 @@ def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) ->
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
 section {{ border-left: 4px solid GrayText; padding-left: 1rem; margin: 2rem 0; }}
 section.error {{ border-color: #d1242f; }}
 section.warning {{ border-color: #bf8700; }}
-pre {{ overflow-x: auto; padding: .5rem .75rem; border: 1px solid GrayText; border-radius: 4px; white-space: pre-wrap; }}
+pre {{ overflow-x: auto; white-space: pre-wrap; }}
+pre {{ padding: .5rem .75rem; border: 1px solid GrayText; border-radius: 4px; }}
 img {{ max-width: 100%; height: auto; }}
 </style></head><body>
 {body}

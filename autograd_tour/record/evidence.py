@@ -1,4 +1,4 @@
-"""What only a live run can tell of a gradient that is missing or wrong: apart from the record, for findings."""
+"""What only a live run can tell of gradients that are missing or wrong: apart from the record."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class CutPoint(Struct, frozen=True, omit_defaults=True):
 class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
-    ``last`` is the last line that used it, or a result computed from it. ``optimizer`` is the class of the one
-    that holds it, ``""`` if none does.
+    ``last`` is the last line that used it, or a result of it. ``optimizer`` is the class of the one that
+    holds it, ``""`` if none does.
     """
 
     name: str
@@ -72,8 +72,8 @@ class Conflict(Struct, frozen=True, omit_defaults=True):
 
 
 class FreedNode(Struct, frozen=True, omit_defaults=True):
-    """A node that a second backward came to. ``carried``: the loss was computed after the first backward, from
-    a result of before it; ``again``: it is the same loss.
+    """A node that a second backward came to. ``carried``: the loss was computed after the first
+    backward, from a result of before it; ``again``: it is the same loss.
     """
 
     grad_fn: str
@@ -124,8 +124,8 @@ class KeptGraph(Struct, frozen=True, omit_defaults=True):
 class Evidence(Struct, frozen=True, omit_defaults=True):
     """All of it. ``cuts`` are those between the loss and what needs a gradient, of a loss that needs none.
 
-    ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward calls.
-    ``disordered`` are lines that clip gradients before there are any.
+    ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward
+    calls.
     """
 
     failure: Failure | None = None

@@ -1,4 +1,4 @@
-"""observe(): a program is followed as ever and watched beside it, and an error of it is no end but evidence."""
+"""observe(): a program is followed as ever and watched beside it; an error of it is evidence."""
 
 from __future__ import annotations
 
@@ -92,13 +92,14 @@ def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | 
     if losses:
         root = watch.begin([tensor for tensor in losses if tensor.requires_grad] or losses[:1], -1)
         watch.failed = root
-    del losses
     try:
         outputs = outputs_in(result, follower.record)
         del result
         follower.forget_backwards()
         run = run_of_graph(record_of(request, follower.record, outputs, backward=True))
     except ProgramError as error:
+        if not losses:
+            raise  # it returned nothing that a gradient could be asked of
         return None, failure_of(error, in_backward=True)
     watch.failed = None
     return run, None

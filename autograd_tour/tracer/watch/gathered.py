@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+
 from torch import Tensor
 
 from autograd_tour.record.evidence import (

@@ -19,8 +19,9 @@ MOST = 300_000
 class Origin:
     """One call that gave a tensor, or a tensor that was there before (``function`` is ``""``).
 
-    ``parents`` are places in the list of all. ``needs``: the tensor requires a gradient; ``live``: it does, or
-    was computed from one that does. ``grads``: gradients were on; ``off`` is the place that turned them off.
+    ``parents`` are places in the list of all. ``needs``: the tensor requires a gradient; ``live``: it does,
+    or was computed from one that does. ``grads``: gradients were on; ``off`` is the place that turned
+    them off.
     ``start`` and ``stop`` number the nodes it made, ``backwards`` counts the backward calls before it.
     """
 
@@ -53,10 +54,11 @@ class Origins:
     def number(self, tensor: Tensor) -> int:
         """The place of ``tensor``; it gets one if it has none."""
         entry = self._of.get(id(tensor))
-        if entry is not None and entry[0]() is tensor:
-            if self.items[entry[1]].function or self.items[entry[1]].needs == tensor.requires_grad:
-                return entry[1]
         needs = tensor.requires_grad
+        if entry is not None and entry[0]() is tensor:
+            origin = self.items[entry[1]]
+            if origin.needs == needs or (origin.function and needs):
+                return entry[1]
         return self.add(tensor, Origin("", -1, (), needs, needs))
 
     def known(self, tensor: Tensor) -> bool:

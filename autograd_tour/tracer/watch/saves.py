@@ -1,7 +1,7 @@
 """What the nodes of a graph saved, and who changed it since: read before a backward, without a pack hook.
 
-A pack hook that holds the tensor itself switches torch's own check of versions off, and an error becomes a wrong
-gradient in silence. So the saved tensors are looked at where they are.
+A pack hook that holds the tensor itself switches torch's own check of versions off, and an error becomes a
+wrong gradient in silence. So the saved tensors are looked at where they are.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Array(NamedTuple):
 
 
 class SavedConflict(NamedTuple):
-    """A node whose saved tensor was changed. ``call`` and ``spot`` are those of the change, -1 for unknown."""
+    """A node whose saved tensor was changed. ``call`` and ``spot`` are those of the change, or unknown."""
 
     grad_fn: str
     number: int

@@ -1,0 +1,61 @@
+"""Every fault has its finding with its guilty lines, and what is only near to one has none."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from programs.faults import changed, cut_off, numbers, trained
+
+from autograd_tour import explain
+
+FILES = (cut_off, changed, numbers, trained)
+FAULTS = [(program, kind) for file in FILES for program, kind in file.FAULTS.items()]
+NEAR_MISSES = [program for file in FILES for program in file.NEAR_MISSES]
+
+
+def marked(program: Callable[..., Any]) -> set[tuple[str, int]]:
+    """(role, line) of each ``# <- role`` in the source of a program."""
+    lines, start = inspect.getsourcelines(program)
+    return {
+        (role.strip(), start + n)
+        for n, line in enumerate(lines)
+        for role in re.findall(r"# <- ([^#]*)", line)
+    }
+
+
+@pytest.mark.parametrize(("program", "kind"), FAULTS, ids=lambda item: getattr(item, "__name__", item))
+def test_a_fault_is_found_with_its_lines(program, kind) -> None:
+    findings = explain(program).findings
+    worst = [finding for finding in findings if finding.level != "note"]
+    assert [finding.kind for finding in worst] == [kind]
+    assert {(item.role, item.line.line) for item in worst[0].lines} == marked(program)
+    assert worst[0].why
+
+
+@pytest.mark.parametrize("program", NEAR_MISSES, ids=lambda program: program.__name__)
+def test_what_is_near_to_a_fault_is_none(program) -> None:
+    assert [finding.brief for finding in explain(program).findings if finding.level != "note"] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["basics", "loops", "models", "trainers", "training"]
+)
+def test_programs_without_a_fault_have_no_finding(name) -> None:
+    """Of these only some show what a finding is about, and say so in their names."""
+    file = importlib.import_module(f"programs.{name}")
+    reported = {
+        program.__name__: [item.kind for item in explain(program).findings if item.level != "note"]
+        for program in file.PROGRAMS
+    }
+    assert {program: kinds for program, kinds in reported.items() if kinds} == TRULY.get(name, {})
+
+
+def test_layers_whose_gradients_vanish_are_told_with_their_norms() -> None:
+    (finding,) = [item for item in explain(numbers.vanishing).findings if item.level != "note"]
+    assert finding.kind == "vanishing"
+    assert "0.weight" in finding.why
+    assert "28.weight" in finding.why
