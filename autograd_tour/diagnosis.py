@@ -33,8 +33,8 @@ def explain(
 
     The program runs once. Beside the record everything is heard that only a live run can tell: where a
     value lost its history, who changed a tensor that was saved. That is no part of the record. What the
-    program changed is put back as :func:`autograd_tour.follow` does. An error of the program is a finding, and
-    is not raised.
+    program changed is put back as :func:`autograd_tour.follow` does. An error of the program is a finding,
+    and is not raised.
 
     ``keep``, ``ceiling`` and ``names`` are those of :func:`autograd_tour.trace`.
 

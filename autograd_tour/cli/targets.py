@@ -42,12 +42,13 @@ LARGEST_TRACE = 512 * 1024**2
 
 @dataclass(frozen=True)
 class Drawn:
-    """The files of one target, all in memory. ``name`` starts the name of each."""
+    """The files of one target, all in memory. ``name`` starts the name of each, ``strip`` tells findings."""
 
     target: str
     name: str
     files: dict[str, str | bytes]
     notes: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
             lesson = _builtin(target)
             with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
                 return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.findings import strip
         from autograd_tour.formats.produce import files_of_trace
 
         record = _record(target, settings, seconds)
         with limited(seconds, f"drawing {record.name}"):
             files = files_of_trace(record.name, record.trace, settings)
-        return Drawn(target, record.name, dict(files), record.notes)
+        return Drawn(target, record.name, dict(files), record.notes, strip(record.trace))
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:

@@ -114,9 +114,7 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             "in by the slope at its input, and that is infinite or undefined there." + rest
         )
         kind = "nan-backward" if mark.nan else "inf-backward"
-        yield Finding(
-            kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number
-        )
+        yield Finding(kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number)
 
 
 def _count(mark: NonFinite) -> str:

@@ -103,7 +103,7 @@ def _is_flat(value: TensorFacts | None, *, softmax: bool) -> bool:
     if value.stats is not None:
         ends = [value.stats.min, value.stats.max]
     else:
-        ends = [min(value.first), max(value.first)] if value.first else []  # type: ignore[type-var]
+        ends = [min(value.first), max(value.first)] if value.first else []
     numbers = [float(end) for end in ends if isinstance(end, int | float)]
     if len(numbers) != 2:
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
@@ -37,10 +39,20 @@ def _text(facts: TensorFacts | None, *, shape: bool = True) -> str:
 
 
 def report(
-    graph: Graph, ledger: Ledger | None = None, run: Run | None = None, *, title: str = "trace"
+    graph: Graph,
+    ledger: Ledger | None = None,
+    run: Run | None = None,
+    *,
+    title: str = "trace",
+    strip: Sequence[str] = (),
 ) -> str:
-    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run."""
+    """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run.
+
+    ``strip`` are lines that stand first, on what is wrong with the gradients.
+    """
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
+    if strip:
+        parts += [*(one_line(line, 300) for line in strip), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
         parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]

@@ -124,7 +124,9 @@ class _Gathering:
             for stepped in self.watch.optimizers.values()
             for parameter in stepped.parameters
         }
-        wanted = {id(parameter): parameter for _, parameter in self.watch.record.modules.parameters()}
+        wanted: dict[int, Tensor] = {
+            id(parameter): parameter for _, parameter in self.watch.record.modules.parameters()
+        }
         for stepped in self.watch.optimizers.values():
             wanted |= {id(parameter): parameter for parameter in stepped.parameters}
         wanted |= self.watch.leaves
@@ -142,6 +144,8 @@ class _Gathering:
             return None  # by a way that was not heard
         if not self.watch.origins.known(leaf):
             return LeafEvidence(name, "unused", optimizer=holder)
+        if not name and not holder:
+            return None  # torch's own, or one that the program has dropped
         number = self.watch.origins.number(leaf)
         line = self.watch.origins.descendants(number)
         last = self.line(self.items[max(line)].spot)

@@ -43,8 +43,10 @@ def span_of(tensor: Tensor) -> Span:
     """The bytes between the first and the last element of ``tensor``."""
     try:
         pointer = tensor.untyped_storage().data_ptr()
-        reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-        first = tensor.storage_offset()
+        reach = sum(
+            (int(size) - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+        )
+        first = int(tensor.storage_offset())
     except (RuntimeError, NotImplementedError):
         return Span(0)
     width = tensor.element_size()
