@@ -44,6 +44,8 @@ def explain(
     """
     observed = observe(program, *args, keep=keep, ceiling=ceiling, names=names)
     graphs = observed.run.graphs if observed.run is not None else ()
+    if observed.graph is not None:
+        graphs = (observed.graph, *graphs)
     subject = Subject(graphs, observed.run, observed.evidence)
     run_notes = observed.run.notes if observed.run is not None else ()
     notes = tuple(dict.fromkeys((*run_notes, *observed.notes)))

@@ -16,7 +16,10 @@ __all__ = ["findings"]
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for all leaves that have no gradient for the same reason, at the same line."""
     groups: dict[tuple[object, ...], list[LeafEvidence]] = {}
+    idle = {item.name for item in subject.evidence.optimizers if not item.reached and item.elsewhere}
     for leaf in subject.evidence.leaves:
+        if leaf.reason == "unused" and leaf.optimizer in idle:
+            continue  # the whole optimizer is of other parameters, which is a finding of its own
         last = leaf.last if leaf.reason == "beside" else None
         groups.setdefault((leaf.reason, leaf.cut, last, leaf.optimizer), []).append(leaf)
     trained = bool(subject.evidence.optimizers)

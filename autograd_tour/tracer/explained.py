@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autograd_tour.errors import ProgramError, TourError, UsageError, message_of
 from autograd_tour.record.evidence import Evidence, Failure
-from autograd_tour.record.graph import SourceLine
+from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
@@ -36,10 +36,14 @@ __all__ = ["Observation", "observe"]
 
 
 class Observation(Struct, frozen=True):
-    """The record of one run, as far as there is one, and the evidence that was heard beside it."""
+    """The record of one run, as far as there is one, and the evidence that was heard beside it.
+
+    ``graph`` is that of a backward that failed, without its steps.
+    """
 
     run: Run | None
     evidence: Evidence
+    graph: Graph | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -69,11 +73,13 @@ def observe(
             try:
                 run, failure = _watched(request, follower, watch)
                 evidence = gathered(watch, _names(request, watch), failure)
+                graph = _of_failed(request, watch)
             finally:
+                watch.outputs.clear()
                 spared = buffers.tensors()
                 buffers.restore()
                 notes += put_back(follower, spared)
-        return Observation(run, evidence, (*notes, *remarks))
+        return Observation(run, evidence, graph, (*notes, *remarks))
 
 
 def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | None, Failure | None]:
@@ -90,8 +96,7 @@ def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | 
     if not losses and watch.roots:
         return _part(follower), None
     if losses:
-        root = watch.begin([tensor for tensor in losses if tensor.requires_grad] or losses[:1], -1)
-        watch.failed = root
+        watch.failed = watch.begin([tensor for tensor in losses if tensor.requires_grad] or losses[:1], -1)
     try:
         outputs = outputs_in(result, follower.record)
         del result
@@ -101,8 +106,18 @@ def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | 
         if not losses:
             raise  # it returned nothing that a gradient could be asked of
         return None, failure_of(error, in_backward=True)
-    watch.failed = None
+    watch.succeeded()
     return run, None
+
+
+def _of_failed(request: Request, watch: Watch) -> Graph | None:
+    """The graph of the backward that failed last: its nodes show what was freed and what was modified."""
+    if watch.failed is None or not watch.outputs:
+        return None
+    with suppress(TourError, RuntimeError):
+        outputs = [(tensor, "") for tensor in watch.outputs]
+        return record_of(request, watch.record, outputs, backward=False)
+    return None
 
 
 def _part(follower: Follower) -> Run | None:

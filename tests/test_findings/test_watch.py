@@ -79,7 +79,7 @@ def test_numpy_writes_behind_torchs_back() -> None:
 
     (finding,) = [item for item in explain(program).findings if item.level == "error"]
     assert finding.kind == "changed-in-silence"
-    assert [item.line.text for item in finding.lines][0] == "array = h.detach().numpy()"
+    assert finding.lines[0].line.text == "array = h.detach().numpy()"
 
 
 def test_an_array_that_is_only_read_is_no_finding() -> None:
@@ -118,3 +118,19 @@ def test_a_cut_in_the_middle_is_marked_where_it_happened() -> None:
     finding = explanation.findings[0]
     assert finding.about
     assert all("weight" in name or "bias" in name for name in finding.about)
+
+
+@pytest.mark.parametrize(
+    ("program", "grad_fn"),
+    [
+        (changed.added_in_place, "SigmoidBackward0"),
+        (changed.returned_and_changed, "SigmoidBackward0"),
+        (changed.step_between, "AddmmBackward0"),
+        (changed.two_losses, "ExpBackward0"),
+    ],
+    ids=lambda item: getattr(item, "__name__", item),
+)
+def test_a_backward_that_failed_has_a_picture_of_its_graph(program, grad_fn) -> None:
+    explanation = explain(program)
+    (finding,) = explanation.findings
+    assert explanation.graphs[finding.graph].node(finding.node).grad_fn == grad_fn

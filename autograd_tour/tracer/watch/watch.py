@@ -92,6 +92,7 @@ class Watch:
         self.leaves: dict[int, Tensor] = {}
         self.freed: dict[int, int] = {}
         self.failed: Root | None = None
+        self.outputs: list[Tensor] = []
         self.stepping = False
         self._off = -1
         self._busy = False
@@ -236,7 +237,7 @@ class Watch:
                 root = self.begin(backward.outputs, self._spot(frame))
             self.failed = root
             backward.run()
-            self.failed = None
+            self.succeeded()
             if root.look is not None and not backward.retains_graph:
                 self.freed |= dict.fromkeys(root.look.numbers, len(self.roots) - 1)
         finally:
@@ -253,9 +254,15 @@ class Watch:
         if sound and len(self.roots) < LOOKS:
             seen = look(sound, self.mutations, self.arrays)
             self.reached |= {id(leaf): leaf for leaf in seen.leaves}
+        self.outputs = sound
         root = Root(numbers[0] if numbers else -1, spot, seen, computed)
         self.roots.append(root)
         return root
+
+    def succeeded(self) -> None:
+        """The backward that began last has ended well."""
+        self.failed = None
+        self.outputs = []
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if is_dynamo_compiling() or threading.get_ident() != self._thread or id(optimizer) in self.optimizers:
