@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from html import escape
+from textwrap import wrap
 
 from autograd_tour.findings import Finding
 from autograd_tour.formats.save import svg
@@ -15,6 +16,8 @@ from autograd_tour.text import one_line
 __all__ = ["document", "markdown", "picture", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
+WIDTH = 100
+"""Characters of a line of a paragraph in a terminal."""
 FIXES = "What to write instead:"
 
 
@@ -31,7 +34,7 @@ def terminal(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"   {item.role:<{width}}  {item.line.position}: {item.line.text}"
         if finding.message:
             yield f"   torch says: {one_line(finding.message, 300)}"
-        yield f"   {finding.why}"
+        yield from wrap(finding.why, WIDTH, initial_indent="   ", subsequent_indent="   ")
         if finding.fix:
             yield f"   {FIXES}"
             yield from (f"     {line}" for line in finding.fix.splitlines())

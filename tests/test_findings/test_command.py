@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,20 @@ def test_render_says_what_is_wrong_in_a_line_and_writes_it_into_report_and_page(
 def test_render_of_a_healthy_program_says_nothing_of_it(folder: Path) -> None:
     done = answer("render", "net.py:healthy", "-f", "txt", "-o", ".", cwd=folder)
     assert "explain" not in done.stderr + (folder / "net-healthy-report.txt").read_text()
+
+
+def test_what_the_documentation_shows_is_what_the_command_says() -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = answer("explain", "docs/programs/encoder.py:train", cwd=root)
+    whole = f"$ autograd-tour explain docs/programs/encoder.py:train\n{done.stdout}```"
+    assert whole in (root / "docs/explain.md").read_text()
+    assert "\n2. " + done.stdout.split("\n2. ")[1].split("\n\n3. ")[0] in (root / "README.md").read_text()
+
+
+def test_every_kind_of_finding_is_in_the_documentation() -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "docs/explain.md").read_text()
+    files = (root / "autograd_tour/findings").glob("*.py")
+    kinds = {kind for file in files for kind in re.findall(r'"([a-z]+(?:-[a-z]+)+)",', file.read_text())}
+    short = {kind.replace("second-backward", "") for kind in kinds}
+    assert {kind for kind in short if f"`{kind}`" not in text} == set()
