@@ -25,7 +25,7 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render test test-all lint types check bench bench-page screenshots formulas outputs-check wheel clean distclean
+.PHONY: help render test test-all lint types check bench bench-page screenshots slides formulas outputs-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,10 +34,10 @@ render: $(RUN_READY) ## Draw every built-in into outputs/
 	$(VENV)/bin/autograd-tour render --all $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m "slow or not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .
@@ -58,6 +58,9 @@ bench-page: $(DEV_READY) ## Measure the page in chromium, and write docs/page-sp
 
 screenshots: $(DEV_READY) ## Photograph the page into outputs/page-*.png (needs chromium)
 	@work=$$(mktemp -d) && $(VENV)/bin/python docs/screenshots.py $$work; code=$$?; rm -rf $$work; exit $$code
+
+slides: $(DEV_READY) ## Make both decks of docs/slides in build/slides
+	$(VENV)/bin/python docs/slides/build.py build/slides $(ARGS)
 
 formulas: $(DEV_READY) ## Make rules/formulas.json anew from the installed torch
 	$(VENV)/bin/python -m autograd_tour.rules.make_formulas

@@ -27,7 +27,7 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
     for module in pkgutil.iter_modules(import_module(package).__path__, package + "."):
         item = getattr(import_module(module.name), attribute, ())
         objects |= {member.name: member for member in _several(item)}
-    for entry in metadata.entry_points(group=package):
+    for entry in _entry_points().select(group=package):
         try:
             for member in _several(entry.load()):
                 objects.setdefault(member.name, member)
@@ -37,6 +37,12 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
                 f"Update or uninstall {entry.dist.name if entry.dist else 'the package it comes from'}",
             ) from error
     return dict(sorted(objects.items()))
+
+
+@cache
+def _entry_points() -> Any:
+    """Those of all installed packages, each of which has to be looked into."""
+    return metadata.entry_points()
 
 
 def _several(item: Any) -> tuple[Any, ...]:

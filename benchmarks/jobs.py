@@ -246,6 +246,22 @@ def folded_picture(scale: Scale, folder: Path) -> tuple[Work, int]:
     return _picture(folder, True), min(scale.repeats, 3)
 
 
+def slide_picture(scale: Scale, folder: Path) -> tuple[Work, int]:
+    """A saved trace made to fit a slide: folded, chosen, drawn, on the way that ``--fit`` takes."""
+    from autograd_tour import loads
+    from autograd_tour.drawing import draw
+    from autograd_tour.drawing.room import room_for
+    from autograd_tour.formats.base import Settings, chosen_views
+
+    trace, room = loads((folder / "gpt.json").read_bytes()), room_for("1280x720")
+
+    def work() -> str:
+        ((_, picture),) = chosen_views(trace, Settings(views=("graph",), room=room))
+        return draw(picture, room=room)
+
+    return work, min(scale.repeats, 3)
+
+
 def whole_picture(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
     """Every operation as a card of its own."""
     return _picture(folder, False), 1
@@ -291,6 +307,7 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
         torchlens_run,
         prepare,
         folded_picture,
+        slide_picture,
         whole_picture,
         dot_picture,
         dot_picture_with_saved,

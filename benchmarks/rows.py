@@ -138,7 +138,7 @@ ROWS: tuple[Row, ...] = (
         "thermometer",
         "`autograd-tour render`: the thermometer as three SVGs, report and JSON",
         "a script with torchviz and `dot -Tsvg`",
-        1.25,
+        1.05,
         python(*_OURS, *_THERMOMETER, "rendered"),
         python("-c", _PEER_PICTURE),
         needs="torchviz",
@@ -208,6 +208,15 @@ ROWS: tuple[Row, ...] = (
         needs="torchviz",
     ),
     Row(
+        "slide",
+        "picture of it for a slide (`--fit 1280x720`)",
+        "torchviz's DOT through `dot -Tsvg`",
+        0.25,
+        job("slide_picture"),
+        job("dot_picture"),
+        needs="torchviz",
+    ),
+    Row(
         "unfolded",
         "picture of every operation",
         "torchviz's DOT through `dot -Tsvg`",
@@ -246,7 +255,7 @@ def prepare(bench: Bench, rows: Sequence[Row]) -> None:
     keys = {row.key for row in rows}
     if keys & {"help", "saved"}:
         run_command([sys.executable, *_OURS, *_THERMOMETER, "made"], bench.folder)
-    if keys & {"folded", "unfolded", "unfolded-saved"} and has("torchviz"):
+    if keys & {"folded", "slide", "unfolded", "unfolded-saved"} and has("torchviz"):
         job("prepare")(bench)
 
 

@@ -155,7 +155,7 @@ def test_every_graph_made_of_a_graph_keeps_what_holds_for_graphs(real):
 @pytest.mark.parametrize("real", ALL_PROGRAMS, indirect=True, ids=lambda program: program.__name__)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_writes_every_view_of_every_program(real, name):
-    everything = Settings(views=tuple(view for view in VIEWS if view != "diff"), scale=0.5)
+    everything = Settings(views=tuple(view for view in VIEWS if view != "diff"), scale=0.1)
     files = FORMATS[name].files("some-name", real, everything)
     assert files
     assert all(files.values())
@@ -198,8 +198,8 @@ def test_a_view_that_has_nothing_to_show_says_what_to_do(graph, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_is_deterministic_and_names_its_files_after_the_trace(name, program):
     trace = traced(program)
-    first = FORMATS[name].files("some-name", trace, Settings())
-    assert first == FORMATS[name].files("some-name", trace, Settings())
+    first = FORMATS[name].files("some-name", trace, Settings(scale=0.5))
+    assert first == FORMATS[name].files("some-name", trace, Settings(scale=0.5))
     assert first
     assert all(file.startswith("some-name") for file in first)
     assert all(file.endswith(FORMATS[name].endings or (f".{name}",)) for file in first)
@@ -265,13 +265,19 @@ def plugins(monkeypatch):
         monkeypatch.setattr(
             importlib.metadata,
             "entry_points",
-            lambda group: [entry for kind, entry in declared if kind == group],
+            lambda: SimpleNamespace(
+                select=lambda group: [entry for kind, entry in declared if kind == group]
+            ),
         )
+        forget()
+
+    def forget():
         registry.scan.cache_clear()
+        registry._entry_points.cache_clear()
 
     yield install
     monkeypatch.undo()
-    registry.scan.cache_clear()
+    forget()
 
 
 def entry(name, thing, *, fails=None):

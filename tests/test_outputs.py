@@ -15,19 +15,17 @@ from autograd_tour import lessons
 from autograd_tour.formats import Settings
 from autograd_tour.formats.write import write_all
 from autograd_tour.lessons import training
+from autograd_tour.lessons.thermometer import PROGRAMS
 
 OUTPUTS = Path(__file__).parent.parent / "outputs"
 # Photographs of the page depend on fonts and browser: `make screenshots` takes them, nothing compares them.
 RENDERED = [path for path in OUTPUTS.iterdir() if not path.match("page-*.png")]
 
 
-pytestmark = pytest.mark.xdist_group("study")
-
-
 @pytest.fixture(
     scope="module",
     params=[
-        "in this process",
+        pytest.param("in this process", marks=pytest.mark.slow),
         pytest.param(("0", "here"), marks=pytest.mark.slow, id="seed-0"),
         pytest.param(("4711", "deeper/down"), marks=pytest.mark.slow, id="seed-4711"),
     ],
@@ -53,6 +51,17 @@ def rendered(request, tmp_path_factory):
         timeout=300,
     )
     return top / "new"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_of_the_tour_is_drawn_as_it_stands_there(name):
+    """What is quick to render; the training lesson, and the files there are in all, are slow tests."""
+    for file, content in lessons.registry()[name].files(Settings()).items():
+        written = (OUTPUTS / file).read_text(encoding="utf-8")
+        if file.endswith(".json"):
+            assert_same(json.loads(content), json.loads(written), file)
+        else:
+            assert content == written, file
 
 
 def test_the_same_files_are_written(rendered):

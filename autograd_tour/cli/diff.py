@@ -84,7 +84,11 @@ DIFFERENT = 1
     help="Fold large graphs in the picture to one screen.",
 )
 @click.option(
-    "--depth", metavar="N", type=click.IntRange(1, 1000), default=None, help="Fold modules at N levels."
+    "--depth",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=None,
+    help="Fold modules and functions at N levels.",
 )
 @click.option(
     "--focus",

@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["say_fits"]
 
+LARGER = "A larger room: --fit 16:9 or --width 736; --min-text PX says that smaller text will do"
 REMEDY = "--depth 1 or --focus NAME draws less of a graph; --min-text PX says that smaller text will do"
 
 
 def say_fits(name: str, results: Iterable[Fit], *, quiet: bool) -> None:
     """How large the text of each picture of ``name`` is, and what to do where it is too small."""
-    small = False
+    small = cardless = False
     for result in results:
         line = printable(f"{name}: {result.summary}")
         if result.small:
-            small = True
+            small, cardless = True, cardless or result.cardless
             say(f"warning: {line}, {result.shortfall}")
         elif not quiet:
             say(line)
     if small:
-        say(f"hint: {REMEDY}")
+        say(f"hint: {LARGER if cardless else REMEDY}")

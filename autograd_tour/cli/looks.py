@@ -8,7 +8,7 @@ from autograd_tour.cli.options import Command, finite
 
 __all__ = ["LOOK", "of_a_look"]
 
-LOOK = ("show", "hide", "only", "compact", "title", "caption", "mark")
+LOOK = ("show", "hide", "only", "compact", "math", "title", "caption", "mark")
 """The names of these options but --font-size, which is about the room of a picture."""
 
 
@@ -32,6 +32,7 @@ def of_a_look(command: Command) -> Command:
                 "--only", type=click.Choice(["forward", "backward"]), default=None, help="One way alone."
             ),
             click.option("--compact", is_flag=True, help="No lines of code, saved tensors and remarks."),
+            click.option("--math", is_flag=True, help="Rules on arrows as equations: ∂L/∂W = xᵀ · ∂L/∂y."),
             click.option("--title", metavar="TEXT", default=None, help="Stands above each picture."),
             click.option("--caption", metavar="TEXT", default=None, help="Stands below each picture."),
             click.option(

@@ -80,7 +80,7 @@ def command(
     from autograd_tour.questions import ask
 
     with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
-        questions = ask(simplified(record.trace, settings))[:most]
+        questions = ask(simplified(record.trace, settings).trace)[:most]
     if as_json:
         import msgspec
 

@@ -19,6 +19,7 @@ from autograd_tour.progress import doing
 if TYPE_CHECKING:
     from autograd_tour.cli.targets import Drawn
     from autograd_tour.formats import Settings
+    from autograd_tour.views.picture import PictureSize
 
 __all__ = ["command"]
 
@@ -38,6 +39,7 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:loss -f png --fit 16:9", "for a slide of 1280 × 720 px"),
         ("autograd-tour render net.py:loss -f pdf --fit a4", "for a sheet of paper"),
         ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
+        ("autograd-tour render net.py:loss --open 'lstm_cell[2]'", "one folded card opened, in a frame"),
         ("autograd-tour render net.py:loss --show value,grad --mark fc1", "few rows, one card marked"),
         ("autograd-tour render --all", "every built-in"),
     ),
@@ -72,7 +74,7 @@ DEFAULT_FOLDER = "outputs"
     type=click.Choice(["light", "dark", "auto"]),
     default="auto",
     show_default=True,
-    help="auto follows the reader's browser; PDF and PNG are then light.",
+    help="auto follows the reader's browser; PDF, PNG and frames are then light.",
 )
 @in_a_room
 @of_a_look
@@ -112,7 +114,18 @@ DEFAULT_FOLDER = "outputs"
     help="Fold a large graph to one screen: modules, repeated blocks, chains.",
 )
 @click.option(
-    "--depth", metavar="N", type=click.IntRange(1, 1000), default=None, help="Fold modules at N levels."
+    "--depth",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=None,
+    help="Fold modules and functions at N levels.",
+)
+@click.option(
+    "--open",
+    "opened",
+    metavar="NAME",
+    multiple=True,
+    help="Leave this module, call of a function (lstm_cell[2]) or card open; may be repeated.",
 )
 @click.option(
     "--focus",
@@ -122,7 +135,7 @@ DEFAULT_FOLDER = "outputs"
     help="Only this module, tensor, operation or node, and what is around it.",
 )
 @click.option("--all", "everything", is_flag=True, help="Render every built-in.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was written, and how large it is, as JSON.")
 @click.option(
     "-q", "--quiet", is_flag=True, help="Say nothing: neither what is being done nor what was written."
 )
@@ -137,6 +150,7 @@ def command(
     width: float | None,
     min_text: float | None,
     font_size: float | None,
+    opened: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Draw what autograd did with a program: pictures, a report and the whole trace as JSON.
@@ -146,6 +160,7 @@ def command(
     example() beside it, or a tensor), or a trace saved as .json; - reads a trace from stdin.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
+    from autograd_tour.drawing.extents import picture_sizes
     from autograd_tour.drawing.room import fits, room_for
     from autograd_tour.formats import Settings
     from autograd_tour.views.look import look_for
@@ -155,12 +170,17 @@ def command(
     if output == "-" or not quiet:
         check_stdout()  # before a program runs for minutes
     options["room"] = room_for(fit, width, min_text, font_size)
+    options["open"] = opened
     options["look"] = look_for(**{name: options.pop(name) for name in LOOK})
     settings = Settings(**options) if timeout is None else Settings(**options, timeout=timeout)
     seconds = PROGRAM_SECONDS if timeout is None else timeout
     _check_names(settings)
     if settings.depth is not None and not settings.fold:
         raise UsageError("--depth folds modules, and --no-fold folds nothing", "Leave one of them out")
+    if settings.open and not settings.fold:
+        raise UsageError("--open opens what is folded, and --no-fold folds nothing", "Leave one of them out")
+    if settings.open and settings.focus is not None:
+        raise UsageError("--focus shows one part, and --open opens one of all", "Leave one of them out")
     # Absolute before any program runs, which may change the working folder.
     folder = Path(os.path.abspath(output))
 
@@ -169,9 +189,11 @@ def command(
     if everything:
         targets = (*builtin_names(), *targets)
     drawn: list[Drawn] = []
+    pictures: list[tuple[str, PictureSize]] = []
     for target in targets or (DEFAULT_TARGET,):
-        with fits() as results:
+        with fits() as results, picture_sizes() as sizes:
             drawn.append(draw(target, settings, seconds))
+        pictures += [(drawn[-1].name, size) for size in sizes]
         say_fits(drawn[-1].name, results, quiet=quiet)
     files = _together(drawn)
     for note in [note for drawing in drawn for note in drawing.notes]:
@@ -183,7 +205,7 @@ def command(
         return
     names = [drawing.name for drawing in drawn]
     with doing("writing"):
-        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json)
+        to_folder(folder, files, output, names, quiet=quiet, as_json=as_json, pictures=pictures)
 
 
 def _check_names(settings: Settings) -> None:

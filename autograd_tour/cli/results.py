@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from autograd_tour.cli.common import answer, check_stdout, give_up_stdout, say, writing_stdout
 from autograd_tour.errors import UsageError
+
+if TYPE_CHECKING:
+    from autograd_tour.views.picture import PictureSize
 
 __all__ = ["to_folder", "to_stdout"]
 
@@ -40,6 +44,7 @@ def to_folder(
     *,
     quiet: bool,
     as_json: bool,
+    pictures: Sequence[tuple[str, PictureSize]] = (),
 ) -> None:
     """Write the files and say so. If that cannot be said, what stood there before stands there again.
 
@@ -54,20 +59,36 @@ def to_folder(
 
     def announce() -> None:
         try:
-            _tell(paths, names, as_json=as_json)
+            _tell(paths, names, pictures, as_json=as_json)
         except BrokenPipeError:  # the reader has left; the files were asked for all the same
             give_up_stdout()
 
     write_all(folder, files, None if quiet else announce)
 
 
-def _tell(paths: list[str], names: list[str], *, as_json: bool) -> None:
-    """Say what was written: a path on each line, or JSON."""
+def _tell(
+    paths: list[str], names: list[str], pictures: Sequence[tuple[str, PictureSize]], *, as_json: bool
+) -> None:
+    """Say what was written: a path on each line, or JSON, with how large each picture is."""
     if as_json:
-        answer(json.dumps({"targets": names, "written": paths}, indent=2))
+        sizes = [{"target": name} | _size(size) for name, size in pictures]
+        answer(json.dumps({"targets": names, "written": paths, "pictures": sizes}, indent=2))
         return
     for path in paths:
         answer(os.fsencode(path))
     picture = next((path for path in paths if path.endswith(".svg")), "")
     if picture and sys.stderr.isatty() and sys.stdout.isatty():
         say(f"\nOpen {picture} in a browser. What else there is: autograd-tour render --help")
+
+
+def _size(size: PictureSize) -> dict[str, Any]:
+    """How large a picture is, px, and what is not to be seen in it."""
+    return {
+        "view": size.view,
+        "width": size.width,
+        "height": size.height,
+        "smallest_text": size.text,
+        "cards": size.cards,
+        "folded": size.folded,
+        "left_out": list(size.left_out),
+    }

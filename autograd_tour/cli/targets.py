@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -80,7 +81,7 @@ class Explained:
 
 def builtin_names() -> tuple[str, ...]:
     """Every built-in, in the order of the registry."""
-    _before_torch()
+    _load_tracer()
     from autograd_tour import lessons
 
     return tuple(lessons.registry())
@@ -130,7 +131,7 @@ def verified(target: str, seconds: float, elements: int, ceiling: float) -> Veri
         TourError: there is no such target, it failed, or it is no single program.
     """
     if ":" in target:
-        _before_torch()
+        _load_tracer()
         from autograd_tour.checks.verify import verify
         from autograd_tour.tracer.load.target import resolve
 
@@ -204,15 +205,22 @@ def _saved(target: str, seconds: float) -> TargetRecord:
     return _of_trace(target, _stem(path), _read_file(path), seconds)
 
 
-def _before_torch() -> None:
-    """Without NumPy, which nothing here needs, torch says so on stderr as it is loaded."""
+def _load_tracer() -> None:
+    """Load the tracer, and torch with it, before anything of a program is there.
+
+    Without NumPy, which nothing here needs, torch says so on stderr. What the tracer looks through again and
+    again for tensors is from then on what is made later: no object of torch's own.
+    """
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy", category=UserWarning)
+    import autograd_tour.tracer  # noqa: F401
+
+    gc.freeze()
 
 
 def _builtin(target: str) -> Lesson:
     if target.endswith(".py") or os.path.exists(target):  # pathlib raises at long names
         raise _not_named(target)
-    _before_torch()
+    _load_tracer()
     from autograd_tour import lessons
     from autograd_tour.registry import pick
 
@@ -235,7 +243,7 @@ def _program_lesson(target: str) -> ProgramLesson:
 
 
 def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> TargetRecord:
-    _before_torch()
+    _load_tracer()
     from autograd_tour.lessons.produce import traced
     from autograd_tour.tracer.load.target import resolve
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.arrangement import WORTH, Arrangement, Turn, arrange, text_in, turned
+from autograd_tour.drawing.arrangement import Arrangement, Turn, arrange, arranged_for, best_for, turned
+from autograd_tour.drawing.camera import camera_for
 from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
-from autograd_tour.drawing.film import animated, film, fragments
+from autograd_tour.drawing.film import Reel, animated, film, fragments
+from autograd_tour.drawing.fitting import MOST
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
@@ -19,18 +21,19 @@ from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
 
 __all__ = [
-    "WORTH",
+    "MOST",
     "Arrangement",
     "Direction",
     "Room",
     "ThemeName",
     "Turn",
     "arrange",
+    "arranged_for",
+    "best_for",
     "dot",
     "draw",
     "frames",
     "ready",
-    "text_in",
 ]
 
 
@@ -62,11 +65,11 @@ def draw(
         return ledger_chart(picture, theme=theme, prefix=prefix, room=room)
     if isinstance(picture, RunChart):
         return run_chart(picture, theme=theme, prefix=prefix, room=room)
-    arranged = arrange(_scene(picture), direction, room=room, engine=engine, timeout=timeout)
-    if isinstance(picture, Scene):
-        return draw_scene(arranged.scene, arranged.layout, theme=theme, prefix=prefix, room=room)
-    draw_film = animated if picture.plays else fragments
-    return draw_film(arranged.scene, arranged.layout, theme=theme, room=room)
+    if isinstance(picture, Film):
+        draw_film = animated if picture.plays else fragments
+        return draw_film(_reel(picture, direction, engine, timeout, room), theme=theme)
+    arranged = arrange(picture, direction, room=room, engine=engine, timeout=timeout)
+    return draw_scene(arranged.scene, arranged.layout, theme=theme, prefix=prefix, room=room)
 
 
 def frames(
@@ -78,13 +81,23 @@ def frames(
     timeout: float = 60.0,
     room: Room | None = None,
 ) -> Iterator[str]:
-    """An SVG document for each frame of a film, in order; the places are the same in all.
+    """An SVG document for each frame of a film, in order; the places and the size are the same in all.
+
+    Where the whole does not fit its ``room`` a camera goes with the card that runs.
 
     Raises:
         EngineError: see :func:`draw`.
     """
-    arranged = arrange(picture.scene, direction, room=room, engine=engine, timeout=timeout)
-    return film(arranged.scene, arranged.layout, theme=theme, room=room)
+    return film(_reel(picture, direction, engine, timeout, room), theme=theme)
+
+
+def _reel(picture: Film, turn: Turn, engine: str | None, timeout: float, room: Room | None) -> Reel:
+    """A film with its places: as a whole, or with a camera if that would be too small to be read."""
+    camera = camera_for(picture.scene, turn, room=room, engine=engine, timeout=timeout)
+    if camera is not None:
+        return Reel(camera.scene, camera.layout, room, camera)
+    arranged = arrange(picture.scene, turn, room=room, engine=engine, timeout=timeout)
+    return Reel(arranged.scene, arranged.layout, room)
 
 
 def dot(picture: Scene | Film, direction: Turn = "auto") -> str:

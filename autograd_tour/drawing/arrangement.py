@@ -6,47 +6,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.drawing.extents import note_size
+from autograd_tour.drawing.fitting import MOST, Arrangement, Turn, cleared, fitting
 from autograd_tour.drawing.large import pairs_of
-from autograd_tour.drawing.layout import Layout, Point, place
-from autograd_tour.drawing.less import stages
-from autograd_tour.drawing.paint import MARGIN
-from autograd_tour.drawing.room import BODY, SCREEN, Room, reached
-from autograd_tour.drawing.sizes import card_width, fitted
+from autograd_tour.drawing.layout import rough
+from autograd_tour.drawing.room import SCREEN, Room, reached
+from autograd_tour.drawing.sizes import card_width, fitted, smallest_text
 from autograd_tour.drawing.svg import size_of
-from autograd_tour.drawing.wrapping import MARKS, least_height, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
-__all__ = ["WORTH", "Arrangement", "Turn", "arrange", "text_in", "turned"]
+__all__ = ["Arrangement", "Turn", "arrange", "arranged_for", "best_for", "turned"]
 
-Turn = Literal["auto", "LR", "TB"]
-"""A direction, or ``auto``: from left to right if that fits the room, else as text is larger.
-
-A scene that is told from top to bottom stays so where text is large enough in its room.
-"""
-MOST = 120
-"""Cards of the largest scene that is laid out again and again to find what fits."""
-GAIN = 1.03
-"""Text that is larger by less than this is not worth what was left out for it."""
-WORTH = 1.25
-"""And rows, which a reader has to follow from one to the next, are to be worth more."""
-SHARES = (1.1, 1.0, 0.92, 0.85, 0.7, 0.55, 0.4, 0.3, 0.2)
-"""Of the text that is to be reached: a room that is too low for rows of large text has some of smaller."""
-MOST_ROWS = 8
 RANKS = 12.0
 """At least so far apart are two cards that follow one another, px."""
-
-
-class Arrangement(Struct, frozen=True):
-    """A scene whose texts have their room, with its places; ``size`` px is that of the whole picture."""
-
-    scene: Scene
-    layout: Layout
-    size: Point
 
 
 def arrange(
@@ -60,45 +35,80 @@ def arrange(
 ) -> Arrangement:
     """Give everything in ``scene`` its place, in a picture made for ``room``.
 
-    Where text is smaller there than it is to be, the picture has less in it, unless it is to be ``whole``.
+    With ``auto`` it runs from left to right if that fits the room, else as text is larger; one that is told
+    from top to bottom stays so where text is large enough. Where text is smaller in the room than it is to
+    be, the picture has less in it, unless it is to be ``whole``.
 
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
     arrangement = _arranged(scene, turn, room, engine, timeout, whole=whole)
-    reached(scene.title, arrangement.size, room)
+    reached(scene.title, arrangement.size, room, arrangement.layout.sizes)
+    drawn = arrangement.scene
+    left_out = (f"left out to fit: {', '.join(drawn.left_out)}",) if drawn.left_out else ()
+    cards, text = len(scene.cards), smallest_text(drawn)
+    note_size(arrangement.size, room, text, cards=cards, left_out=left_out)
     return arrangement
 
 
-def text_in(
-    scene: Scene, room: Room, turn: Turn = "auto", *, engine: str | None = None, timeout: float = 60.0
-) -> float:
-    """How large text would be, px, if ``scene`` were drawn for ``room``.
+def arranged_for(
+    scene: Scene, room: Room, turn: Turn = "auto", engine: str | None = None, timeout: float = 60.0
+) -> Arrangement:
+    """``scene`` as :func:`arrange` makes it fit ``room``, for whoever wants to know whether it does.
 
     Raises:
         EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
     """
-    return room.text(_arranged(scene, turn, room, engine, timeout).size)
+    return _arranged(scene, turn, room, engine, timeout)
+
+
+def best_for(
+    scenes: Iterable[Scene],
+    room: Room,
+    turn: Turn = "auto",
+    *,
+    engine: str | None = None,
+    timeout: float = 60.0,
+) -> int:
+    """The number of the first of ``scenes`` whose text is large enough in ``room``, or else of the best.
+
+    Scenes of hundreds of cards are not looked at; if all are, it is the first.
+
+    Raises:
+        EngineError: see :func:`autograd_tour.drawing.engine.lay_out`.
+    """
+    several: list[Scene] = []
+
+    def kept() -> Iterator[Scene]:
+        for scene in scenes:
+            several.append(scene)
+            yield scene
+
+    best = fitting(kept(), turn, room, engine, timeout)
+    if best is None:
+        return 0
+    number, arrangement = best
+    _recent.append((several[number], (turn, room, engine, timeout), arrangement))
+    return number
 
 
 def _arranged(
     scene: Scene, turn: Turn, room: Room | None, engine: str | None, timeout: float, *, whole: bool = False
 ) -> Arrangement:
     if room is None or room.endless:
-        return _Engine(turn, engine, timeout, SCREEN).turned(scene)
+        return cleared(_Engine(turn, engine, timeout, SCREEN).turned(scene))
     if whole or len(scene.cards) > MOST:
-        return _Engine(turn, engine, timeout, room).turned(scene)
+        return cleared(_Engine(turn, engine, timeout, room).turned(scene))
     key = (turn, room, engine, timeout)
     for recent, its_key, arrangement in _recent:
         if recent is scene and its_key == key:
             return arrangement
-    arrangement = _Engine(turn, engine, timeout, room).fitting(scene)
-    _recent.append((scene, key, arrangement))
-    return arrangement
+    best_for((scene,), room, turn, engine=engine, timeout=timeout)
+    return _recent[-1][-1]
 
 
 _recent: deque[tuple[Scene, tuple[object, ...], Arrangement]] = deque(maxlen=4)
-"""What was made to fit last: it takes many layouts, and a picture that is measured is drawn next."""
+"""What was made to fit last: it takes several layouts, and a picture that is measured is drawn next."""
 
 
 class _Engine:
@@ -106,7 +116,7 @@ class _Engine:
 
     def __init__(self, turn: Turn, engine: str | None, timeout: float, room: Room) -> None:
         self.turn, self.room = turn, room
-        self.placed = partial(place, engine=engine, timeout=timeout)
+        self.placed = partial(rough, engine=engine, timeout=timeout)
 
     def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
         ready = fitted(replace(scene, direction=direction))
@@ -123,18 +133,6 @@ class _Engine:
                 return down
         return _larger(scene, partial(self.laid_out, scene), self.room)
 
-    def fitting(self, scene: Scene) -> Arrangement:
-        """With less in it, and then in rows, where text would be too small."""
-        arrangement = _largest(self.room, map(self.turned, stages(scene))) or self.turned(scene)
-        text = self.room.text(arrangement.size)
-        if self.turn == "TB" or text >= self.room.least:
-            return arrangement
-        across = (self.laid_out(stage, "LR") for stage in stages(scene))
-        wraps = (
-            wrap for straight in across for wrap in _wraps(straight, self.room, WORTH * text, self.placed)
-        )
-        return _largest(self.room, wraps, WORTH * text) or arrangement
-
 
 def turned(scene: Scene, turn: Turn = "auto") -> Direction:
     """The direction of a scene that gets no places from us: what is longer than a screen is turned."""
@@ -143,41 +141,6 @@ def turned(scene: Scene, turn: Turn = "auto") -> Direction:
     if scene.direction == "TB":
         return "TB"
     return "LR" if _length(fitted(scene)) <= SCREEN.width else "TB"
-
-
-def _largest(room: Room, arrangements: Iterable[Arrangement], worth: float = 0.0) -> Arrangement | None:
-    """The first whose text is large enough, or else where it is largest, if it is more than ``worth`` px."""
-    best = None
-    for arrangement in arrangements:
-        text = room.text(arrangement.size)
-        if text >= room.least:
-            return arrangement
-        if text > worth:
-            best, worth = arrangement, GAIN * text
-    return best
-
-
-def _wraps(
-    across: Arrangement, room: Room, worth: float, placed: Callable[[Scene], Layout]
-) -> Iterator[Arrangement]:
-    """What runs from left to right in rows, as wide as the room is for ever smaller text.
-
-    Rows in which text can only be smaller than ``worth`` px, and too small, are not laid out.
-    """
-    scene, seen = across.scene, {1}
-    for share in SHARES:
-        scale = share * room.least / BODY
-        inner = (room.width - 2 * room.margin) / scale - 2 * MARGIN
-        rows = rows_of(scene, across.layout, inner - MARKS)
-        count = max(rows.values(), default=0) + 1
-        if count in seen or count > MOST_ROWS:
-            continue
-        seen.add(count)
-        if room.text((1.0, least_height(scene, across.layout, rows) + 2 * MARGIN)) <= min(worth, room.least):
-            continue
-        scenes = tuple(map(fitted, row_scenes(scene, rows)))
-        whole, layout = stacked(scene, scenes, tuple(map(placed, scenes)))
-        yield Arrangement(whole, layout, size_of(whole, layout))
 
 
 def _larger(scene: Scene, laid_out: Callable[[Direction], Arrangement], room: Room) -> Arrangement:

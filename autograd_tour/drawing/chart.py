@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
@@ -16,6 +17,8 @@ from autograd_tour.views.picture import Bar, Chart, ChartRow, Part
 
 __all__ = ["ledger_chart"]
 
+SMALLEST: Final = 12.0
+"""Size of the smallest text, px."""
 MARGIN: Final = 28.0
 GUTTER: Final = 96.0  # left of the first column: ticks and the names of the lines under the bars
 GAP: Final = 44.0
@@ -55,6 +58,7 @@ class _Chart:
         self.rows, self.left_out, self.calls = chart.rows, chart.left_out, chart.ledger.calls
         calls, policies = self.calls, chart.ledger.policies
         self.own = policies == ("program",)
+        self.unchanged = chart.unchanged
         self.headings = [_HEADINGS[policy] for policy in policies]
         many = calls > MOST_CALLS
         self.bar_calls = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
@@ -79,15 +83,19 @@ class _Chart:
     def draw(self, title: str, prefix: str, theme: ThemeName, room: Room | None) -> str:
         calls = f"{self.calls} backward call{'s' if self.calls != 1 else ''}"
         before = "made by the program itself" if self.own else "a fresh forward before each"
-        below = f"{calls}, {before}: what is in .grad afterwards, and what each call brought"
+        below = f"{calls}, {before}: what is in .grad before and after, and what each call brought"
         body = [
             label(MARGIN, 40, fit(title, self.width - 2 * MARGIN, 20, True), LIGHT.ink, size=20, bold=True),
             label(MARGIN, 62, fit(below, self.width - 2 * MARGIN, 13), LIGHT.muted, size=13),
         ]
+        if self.unchanged:
+            body.append(
+                label(MARGIN, 80, fit(self.unchanged, self.width - 2 * MARGIN, 13), LIGHT.muted, size=13)
+            )
         for start, (name, meaning) in zip(self.starts, self.headings, strict=True):
-            body.append(label(start, 104, name, LIGHT.ink, size=14, bold=True))
-            body.append(label(start, 122, meaning, LIGHT.muted))
-        top = 140.0
+            body.append(label(start, 112, name, LIGHT.ink, size=14, bold=True))
+            body.append(label(start, 130, meaning, LIGHT.muted))
+        top = 148.0
         for row in self.rows:
             drawn, top = self._row(row, top)
             body += drawn
@@ -99,9 +107,12 @@ class _Chart:
                 )
             )
             top += 28
-        desc = " ".join([f"{below}.", *map(_words, self.rows)])
+        desc = " ".join(
+            [f"{below}.", *([f"{self.unchanged}."] if self.unchanged else ()), *map(_words, self.rows)]
+        )
         size = (self.width, top + 4)
         reached(title, size, room)
+        note_size(size, room, SMALLEST)
         return frame("".join(body), *size, title=title, desc=desc, prefix=prefix, theme=theme, room=room)
 
     # ---- one row ----------------------------------------------------------------------------
@@ -110,10 +121,10 @@ class _Chart:
         body = [line(MARGIN, top, self.width - MARGIN, top, LIGHT.muted, extra=' stroke-opacity="0.35"')]
         body.append(self._name(row, top + 24))
         low, high = _range(row)
-        start = top + 36 + 18  # room for the numbers on top of the bars
+        start = top + 42
         plot = self.plot if low < high else 30.0
         scale = Scale(low, high if low < high else 1.0, start + plot, start)
-        foot = start + plot + (18 if low < 0 else 0)
+        foot = start + plot
         ticks = nice_ticks(low, high, 4 if self.plot > 100 else 3)
         body += [
             label(self.left - 10, scale(tick) + 4, number(tick), LIGHT.muted, anchor="end")
@@ -121,7 +132,7 @@ class _Chart:
             if tick == 0 or abs(scale(tick) - scale(0)) > 13
         ]
         gone = "no longer there" if self.own else "thrown away"
-        names = ((gone, foot + 46), (".grad before", foot + 72))
+        names = ((gone, foot + 46), (".grad before", foot + 72), (".grad after", foot + 98))
         body += [label(self.left - 10, y, text, LIGHT.muted, anchor="end") for text, y in names]
         for (_, bars), column in zip(row.bars, self.starts, strict=True):
             right = column + self.slot * len(self.bar_calls)
@@ -140,7 +151,7 @@ class _Chart:
             if bars and column == self.left:
                 body += _whose(bars[-1], right, scale)
             body.append(line(column, scale(0), right, scale(0), LIGHT.ink, width=1.2))
-        return body, foot + 104
+        return body, foot + 130
 
     def _name(self, row: ChartRow, y: float) -> str:
         leaf = fit(row.leaf, 360, 15, True)
@@ -155,8 +166,7 @@ class _Chart:
         half = self.slot / 2 - 6
         zero = scale(0)
         if bar.state == "none":
-            yield _mailbox(None, x, zero - 26, half)
-            return
+            return  # the slot below says so
         if bar.state == "odd":
             yield _cross(x, zero - 12)
             yield label(
@@ -164,13 +174,11 @@ class _Chart:
             )
             return
         parts = bar.parts or (Part(bar.level, "", 0),)
-        tops = {True: zero, False: zero}
         net = scale(bar.level)
         # Parts of both signs: the sum ends neither at the top nor at the bottom of the stack.
         mixed = any(part.value > 0 for part in parts) and any(part.value < 0 for part in parts)
         for part, low, high in _stack(parts):
             y, bottom = scale(high), scale(low)
-            tops[part.value > 0] = y if part.value > 0 else bottom
             new = part is bar.parts[-1] if bar.parts else False
             yield _segment(x, y, bottom, half, new)
             text = fit(part.text, 2 * half - 4, 12)
@@ -179,12 +187,9 @@ class _Chart:
                 yield label(x, (y + bottom) / 2 + 4.2, text, ink, anchor="middle")
         if mixed:
             yield line(x - half - 4, net, x + half + 4, net, LIGHT.ink, width=2.5)
-        yield _total(
-            fit(bar.after, self.slot - 4, 12, True), x, tops[False] + 15 if bar.level < 0 else tops[True] - 6
-        )
 
     def _slot(self, bar: Bar, x: float, foot: float) -> Iterator[str]:
-        """Under a bar: the call, what was thrown away before it, and what then lay in ``.grad``."""
+        """Under a bar: the call, what was thrown away before it, what lay in ``.grad`` before and after."""
         yield label(x, foot + 20, f"call {bar.call}", LIGHT.ink, anchor="middle")
         gone = fit(bar.gone, self.slot - 8, 12) if bar.gone is not None else "–"
         yield label(x, foot + 46, gone, LIGHT.muted, anchor="middle")
@@ -192,6 +197,7 @@ class _Chart:
             half = text_width(gone, 12) / 2 + 2
             yield line(x - half, foot + 42, x + half, foot + 42, LIGHT.muted, width=1.2)
         yield _mailbox(bar.before, x, foot + 57, self.slot / 2 - 6)
+        yield _mailbox(None if bar.state == "none" else bar.after, x, foot + 83, self.slot / 2 - 6, bold=True)
 
 
 def _segment(x: float, y: float, bottom: float, half: float, new: bool) -> str:
@@ -201,13 +207,6 @@ def _segment(x: float, y: float, bottom: float, half: float, new: bool) -> str:
     if new:
         return f'<rect {box} fill="{LIGHT.backward}"/>\n'
     return f'<rect {box} fill="{LIGHT.accumulated_fill}" stroke="{LIGHT.backward}" stroke-width="1"/>\n'
-
-
-def _total(text: str, x: float, y: float) -> str:
-    """The number at the end of a bar, on a patch of paper that keeps grid lines off it."""
-    width = text_width(text, 12, True) + 6
-    patch = f'x="{n(x - width / 2)}" y="{n(y - 11)}" width="{n(width)}" height="14" fill="{LIGHT.paper}"'
-    return f"<rect {patch}/>\n" + label(x, y, text, LIGHT.ink, anchor="middle", bold=True)
 
 
 def _whose(bar: Bar, x: float, scale: Scale) -> Iterator[str]:
@@ -226,14 +225,16 @@ def _whose(bar: Bar, x: float, scale: Scale) -> Iterator[str]:
             yield label(x + 2, (scale(low) + scale(high)) / 2 + 4.2, text, LIGHT.muted)
 
 
-def _mailbox(text: str | None, x: float, y: float, half: float) -> str:
+def _mailbox(text: str | None, x: float, y: float, half: float, *, bold: bool = False) -> str:
     """The ``.grad`` slot: dashed and empty for ``None``, else a box with the number in it."""
     if text is None:
         look, words = f'fill="none" stroke="{LIGHT.muted}" stroke-width="1"{DASHES}', ("None", LIGHT.muted)
     else:
         look, words = f'fill="{LIGHT.paper}" stroke="{LIGHT.backward}" stroke-width="1.2"', (text, LIGHT.ink)
     box = f'<rect x="{n(x - half)}" y="{n(y)}" width="{n(2 * half)}" height="21" rx="3" {look}/>\n'
-    return box + label(x, y + 14.8, fit(words[0], 2 * half - 4, 12), words[1], anchor="middle")
+    return box + label(
+        x, y + 14.8, fit(words[0], 2 * half - 4, 12, bold), words[1], anchor="middle", bold=bold
+    )
 
 
 def _cross(x: float, y: float) -> str:

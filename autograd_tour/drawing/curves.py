@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
@@ -16,13 +17,18 @@ from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.drawing.thinning import Stretch, stretches
 from autograd_tour.text import number
 
-__all__ = ["MOST_LABEL", "Area", "Series", "curves", "plot"]
+__all__ = ["MOST_LABEL", "Area", "Panel", "Series", "curves", "plot"]
 
+SMALLEST: Final = 12.0
+"""Size of the smallest text, px."""
 LEFT: Final = 76.0
 PLOT: Final = (640.0, 330.0)
 TOP: Final = 96.0
 SHADED: Final = "Shaded: the line goes up and down faster than can be drawn."
+MEANING: Final = "Marks and dashes tell the lines apart where colours do not; they mean nothing else."
 BELOW: Final = 62.0
+HEADED: Final = 26.0
+"""Room for what stands over a panel, px."""
 MOST_LABEL: Final = 230.0
 COLOURS: Final = (LIGHT.forward, LIGHT.backward, LIGHT.saved, LIGHT.ink, LIGHT.muted, LIGHT.error)
 DASHES: Final = ("", "9 4", "2 3", "12 4 2 4", "5 3", "1 5")
@@ -59,40 +65,64 @@ class Area:
         return self.top + self.height
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Lines with axes of their own, ``width`` px between them, and what stands above."""
+
+    series: Sequence[Series]
+    x_label: str
+    log_x: bool = False
+    log_y: bool = False
+    heading: str = ""
+    width: float = PLOT[0]
+
+    @property
+    def names(self) -> float:
+        """Px that the names at the ends of the lines take."""
+        drawn = (s for s in self.series if any(_drawable(p, self.log_x, self.log_y) for p in s.points))
+        return max([80.0, *(min(MOST_LABEL, text_width(s.name, 13, True)) for s in drawn)])
+
+
 def curves(
-    series: Sequence[Series],
+    panels: Sequence[Panel],
     *,
     title: str,
     desc: str,
-    x_label: str,
     y_label: str,
-    log_x: bool = False,
-    log_y: bool = False,
     theme: ThemeName = "auto",
     prefix: str | None = None,
     room: Room | None = None,
 ) -> str:
-    """A line chart as a standalone SVG document.
+    """Line charts beside each other as a standalone SVG document; ``y_label`` says what all of them show.
 
     Lines differ by dashes and markers as well as by colour, and carry their names at their ends. A
     point that is not finite, or not positive on a logarithmic axis, breaks its line. Long series
     are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
     """
-    prefix = prefix or prefix_for(repr((title, desc, x_label, y_label, log_x, log_y, tuple(series))))
-    names = [
-        text_width(s.name, 13, True) for s in series if any(_drawable(p, log_x, log_y) for p in s.points)
-    ]
-    width = LEFT + PLOT[0] + 28 + max([80.0, *(min(MOST_LABEL, name) for name in names)])
-    height = TOP + PLOT[1] + BELOW
-    body = [label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)]
-    body.append(label(28, TOP - 20, fit(y_label, width - 56, 13), LIGHT.muted, size=13))
-    drawn = plot(series, Area(LEFT, TOP, *PLOT), x_label, log_x=log_x, log_y=log_y)
-    if not drawn:
+    prefix = prefix or prefix_for(repr((title, desc, y_label, tuple(panels))))
+    above = TOP + (HEADED if any(panel.heading for panel in panels) else 0.0)
+    body, left = [], 0.0
+    for panel in panels:
+        area = Area(left + LEFT, above, panel.width, PLOT[1])
+        lines = plot(panel.series, area, panel.x_label, log_x=panel.log_x, log_y=panel.log_y)
+        if lines and panel.heading:
+            heading = fit(panel.heading, panel.width, 13, True)
+            lines.append(label(area.left, above - 16, heading, LIGHT.ink, size=13, bold=True))
+        body += lines
+        left = area.right + 14 + panel.names
+    width, height = left + 14, above + PLOT[1] + BELOW
+    if not body:
         body.append(label(28, TOP + 30, "Nothing to draw: no finite point.", LIGHT.muted, size=14))
         height = TOP + 60
+    elif any(len(panel.series) > 1 for panel in panels):
+        body.append(label(LEFT, height - 2, MEANING, LIGHT.muted))
+        height += 14
+    head = label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)
+    head += label(28, TOP - 20, fit(y_label, width - 56, 13), LIGHT.muted, size=13)
     reached(title, (width, height), room)
+    note_size((width, height), room, SMALLEST)
     return frame(
-        "".join([*body, *drawn]), width, height, title=title, desc=desc, prefix=prefix, theme=theme, room=room
+        "".join([head, *body]), width, height, title=title, desc=desc, prefix=prefix, theme=theme, room=room
     )
 
 

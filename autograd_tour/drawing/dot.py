@@ -5,16 +5,29 @@ from __future__ import annotations
 from functools import lru_cache
 
 from graphviz.quoting import escape, quote
+from msgspec import Struct
 
+from autograd_tour.drawing.beside import Beside, Box
+from autograd_tour.drawing.main_path import on_path
 from autograd_tour.drawing.metrics import clean
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Row, Scene
 
-__all__ = ["layout_dot", "readable_dot"]
+__all__ = ["TIGHT", "USUAL", "Spacing", "layout_dot", "readable_dot"]
 
-_TABLE = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+STRAIGHT = 60
+"""How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
+_AT_MIDDLE = frozenset({"", "f", "g"})
+"""Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
+FRAME = 32
+"""What is free between a frame and the cards in it, px."""
+LANE = 40
+"""Between the forward and the backward line of two cards, one below the other, px."""
+
+_PLAIN_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+_TABLE = f"<{_PLAIN_TABLE}"
 _FLOWS = {
     flow: f'style={style} color="{colour}" fontcolor="{colour}"'
     for flow, style, colour in (
@@ -31,28 +44,56 @@ _LOOKS = {
 }
 
 
-def layout_dot(scene: Scene) -> str:
+class Spacing(Struct, frozen=True):
+    """What is left free, px: between cards side by side and between ranks, and a label's height."""
+
+    beside: float
+    between: float
+    label: float
+
+
+USUAL, TIGHT = Spacing(21.6, 25.2, 30.0), Spacing(10.0, 18.0, 22.0)
+
+
+def layout_dot(scene: Scene, hugged: Beside, spacing: Spacing = USUAL) -> str:
     """DOT in which every card is an empty box of its size with ports: the engine only places them.
 
-    No text of the program gets near the engine, and every engine sees the same sizes.
+    No text of the program gets near the engine, and every engine sees the same sizes. A card and the
+    constants that are ``hugged`` by it are one box.
     """
     parts = [
         "digraph g {\n",
-        f"graph [rankdir={scene.direction} nodesep=0.3 ranksep=0.35]\n",
+        f"graph [rankdir={scene.direction} nodesep={spacing.beside / 72:.3g} "
+        f"ranksep={spacing.between / 72:.3g}]\n",
         "node [shape=plain]\n",
     ]
     places = {card.id: i for i, card in enumerate(scene.cards)}
-    parts += [f"c{i} [label={_boxes(card, scene.direction)}]\n" for i, card in enumerate(scene.cards)]
+    against = {link.src for link in scene.links if link.reverse}
+    hidden, straight = hugged.constants, on_path(scene)
+    parts += [
+        f"c{i} [label={_boxes(card, scene.direction, hugged.boxes.get(i), card.id in against)}]\n"
+        for i, card in enumerate(scene.cards)
+        if i not in hidden
+    ]
+    for number, frame in enumerate(scene.frames):
+        members = " ".join(f"c{n}" for n in map(places.get, frame.cards) if n is not None and n not in hidden)
+        parts.append(f"subgraph cluster_{number} {{ graph [margin={FRAME}]\n{members}\n}}\n")
     side = ("e", "w") if scene.direction == "LR" else ("s", "n")
     for i, link in enumerate(scene.links):
+        if i in hugged.links:
+            continue
         (a, b), (p, q) = (
             ((link.dst, link.src), link.ports[::-1]) if link.reverse else ((link.src, link.dst), link.ports)
         )
         attributes = [f"id=l{i}"]
+        if (a, b) in straight and not {p, q} <= _AT_MIDDLE:
+            parts.append(f"c{places[a]}->c{places[b]} [style=invis weight={STRAIGHT}]\n")
+        elif (a, b) in straight:
+            attributes.append(f"weight={STRAIGHT if link.reverse else STRAIGHT // 2}")
         if link.reverse:
             attributes.append("dir=back")
         if label_width(link.label):
-            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="30"'
+            size = f'WIDTH="{label_width(link.label) + 8:.0f}" HEIGHT="{spacing.label:.0f}"'
             attributes.append(f'label={_TABLE}<TR><TD FIXEDSIZE="TRUE" {size}></TD></TR></TABLE>>')
         start = f"c{places[a]}" + (f":{p}:{side[0]}" if p else "")
         end = f"c{places[b]}" + (f":{q}:{side[1]}" if q else "")
@@ -61,21 +102,48 @@ def layout_dot(scene: Scene) -> str:
     return "".join(parts)
 
 
-def _boxes(card: Card, direction: str) -> str:
+def _boxes(card: Card, direction: str, box: Box | None, against: bool) -> str:
+    """The card with its ports, and around it the room that its constants take."""
+    inner = _ports(card, direction, against=against)
+    if box is None:
+        return f"<{inner}>"
+    width, height = round(card_width(card)), round(card_height(card))
+    (left, top), (whole, tall) = box.corner, box.size
+    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}">{inner}</TD>'
+    rows = [
+        (left, f'<TD FIXEDSIZE="TRUE" WIDTH="{left:.0f}" HEIGHT="{height}"></TD>'),
+        (0.0, cell),
+        (
+            whole - left - width,
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{whole - left - width:.0f}" HEIGHT="{height}"></TD>',
+        ),
+    ]
+    row = "".join(text for room, text in rows if room or text is cell)
+    above, below = (
+        f'<TR><TD COLSPAN="3" FIXEDSIZE="TRUE" WIDTH="{whole:.0f}" HEIGHT="{room:.0f}"></TD></TR>'
+        if room
+        else ""
+        for room in (top, tall - top - height)
+    )
+    return f"{_TABLE}{above}<TR>{row}</TR>{below}</TABLE>>"
+
+
+def _ports(card: Card, direction: str, *, against: bool) -> str:
     width, height = round(card_width(card)), round(card_height(card))
     ports = [row.port for row in card.rows]
     if any(ports) and direction == "TB":
-        # Links leave from the lower edge, the first row's leftmost: none runs across the rows below.
+        # Links leave from the lower edge (against the direction: the upper), the first row's leftmost:
+        # none runs across other rows.
         named = [port for port in ports if port]
         share = width // len(named)
-        cells = (
+        body = (
             f'<TR><TD COLSPAN="{len(named)}" FIXEDSIZE="TRUE" '
-            f'WIDTH="{share * len(named)}" HEIGHT="{height - 1}"></TD></TR><TR>'
-            + "".join(
-                f'<TD PORT="{port}" FIXEDSIZE="TRUE" WIDTH="{share}" HEIGHT="1"></TD>' for port in named
-            )
-            + "</TR>"
+            f'WIDTH="{share * len(named)}" HEIGHT="{height - 1}"></TD></TR>'
         )
+        exits = "".join(
+            f'<TD PORT="{port}" FIXEDSIZE="TRUE" WIDTH="{share}" HEIGHT="1"></TD>' for port in named
+        )
+        cells = f"<TR>{exits}</TR>{body}" if against else f"{body}<TR>{exits}</TR>"
     elif any(ports):
         cells = "".join(
             f'<TR><TD PORT="{row.port or "-"}" FIXEDSIZE="TRUE" '
@@ -91,12 +159,19 @@ def _boxes(card: Card, direction: str) -> str:
             f'<TR><TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{low}"></TD></TR>'
         )
     else:
-        half = width // 2
-        cells = (
-            f'<TR><TD PORT="f" FIXEDSIZE="TRUE" WIDTH="{half}" HEIGHT="{height}"></TD>'
-            f'<TD PORT="g" FIXEDSIZE="TRUE" WIDTH="{width - half}" HEIGHT="{height}"></TD></TR>'
-        )
-    return f"{_TABLE}{cells}</TABLE>>"
+        cells = _lanes(width, height)
+    return f"{_PLAIN_TABLE}{cells}</TABLE>"
+
+
+def _lanes(width: int, height: int) -> str:
+    """Both ports equally far from the middle of a card of any width: both lines between two are straight."""
+    lane = min(LANE, width // 2)
+    rest = width // 2 - lane
+    widths = ((rest, ""), (lane, ' PORT="f"'), (lane, ' PORT="g"'), (width - 2 * lane - rest, ""))
+    cells = (
+        f'<TD{port} FIXEDSIZE="TRUE" WIDTH="{part}" HEIGHT="{height}"></TD>' for part, port in widths if part
+    )
+    return f"<TR>{''.join(cells)}</TR>"
 
 
 @collector_paused()
@@ -119,7 +194,7 @@ def readable_dot(scene: Scene) -> str:
         a, b = (ids[link.dst], ids[link.src]) if link.reverse else (ids[link.src], ids[link.dst])
         more = " dir=back" if link.reverse else ""
         if link.label.runs or link.label.step:
-            step = f"{link.label.step}  " if link.label.step else ""
+            step = f"{link.label.tag}  " if link.label.step else ""
             text = _text(step + "".join([run.text for run in link.label.runs]))
             more += f" label={text}"
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from autograd_tour.errors import EngineError, UsageError
 from autograd_tour.text import one_line
 
-__all__ = ["ENGINES", "ENVIRONMENT", "EngineInfo", "available", "choose", "lay_out"]
+__all__ = ["ENGINES", "ENVIRONMENT", "EngineInfo", "available", "choose", "lay_out", "lay_out_each"]
 
 ENVIRONMENT = "AUTOGRAD_TOUR_ENGINE"
 """Names the engine to use when no option does."""
@@ -124,7 +125,11 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
     Raises:
         EngineError: no engine, it failed, or it took longer than ``timeout`` seconds.
     """
-    name, path = choose(engine)
+    return _positions(dot, *choose(engine), timeout)
+
+
+@lru_cache(maxsize=32)  # a view that is written as SVG, PDF and PNG is laid out once
+def _positions(dot: str, name: str, path: str, timeout: float) -> bytes:
     command = [path, "-c", _PYGRAPHVIZ] if name == "pygraphviz" else [path, "-Tjson0"]
     try:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=timeout, check=False)
@@ -145,3 +150,23 @@ def lay_out(dot: str, engine: str | None = None, timeout: float = 60.0) -> bytes
             "Try another one with --engine, or see: autograd-tour info",
         )
     return done.stdout
+
+
+_BETWEEN = re.compile(rb"(?<=^\})\s*(?=^\{)", re.MULTILINE)
+"""Where one answer ends and the next begins: nothing inside an answer stands at the start of a line."""
+
+
+def lay_out_each(dots: Sequence[str], engine: str | None = None, timeout: float = 60.0) -> list[bytes]:
+    """Positions for several graphs, by an engine that is started once where it can read them one by one.
+
+    Raises:
+        EngineError: see :func:`lay_out`, or there is not an answer for each.
+    """
+    if len(dots) < 2 or choose(engine)[0] == "pygraphviz":
+        return [lay_out(dot, engine, timeout) for dot in dots]
+    answers = _BETWEEN.split(lay_out("".join(dots), engine, timeout))
+    if len(answers) != len(dots):
+        raise EngineError(
+            f"the layout engine answered {len(answers)} of {len(dots)} graphs", "See: autograd-tour info"
+        )
+    return answers

@@ -1,50 +1,82 @@
-"""A film as SVG: one layout, so every card keeps its place in all frames."""
+"""A film as SVG: one layout, so every card keeps its place in all frames, and a camera may go along."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.drawing.camera import Camera
 from autograd_tour.drawing.layout import Layout
+from autograd_tour.drawing.paint import Moment
 from autograd_tour.drawing.room import Room
-from autograd_tour.drawing.svg import draw_scene, prefix_of
+from autograd_tour.drawing.svg import draw_scene, frame, prefix_of
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.views.picture import Scene
 
-__all__ = ["animated", "film", "fragments"]
+__all__ = ["Reel", "animated", "film", "fragments"]
 
 SECONDS = 2.5
 """How long a frame of an animation stays."""
 
 
-def film(
-    scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None
-) -> Iterator[str]:
+class Reel(Struct, frozen=True):
+    """A film ready to be drawn: a scene with its places, in sight as a whole or through a ``camera``."""
+
+    scene: Scene
+    layout: Layout
+    room: Room | None = None
+    camera: Camera | None = None
+
+    def drawn(self, moment: Moment, theme: ThemeName, prefix: str | None = None) -> str:
+        """One document: a frame, or all of them, of which ``moment`` makes what it likes."""
+        if self.camera is None:
+            return draw_scene(
+                self.scene, self.layout, theme=theme, prefix=prefix, moment=moment, room=self.room
+            )
+        prefix = prefix or prefix_of(self.scene)
+        numbers: Iterable[int] = [moment] if isinstance(moment, int) else range(len(self.scene.captions))
+        pieces, defs = [], []
+        for number in numbers:
+            drawn, used = self.camera.drawn(number, f"{prefix}-{number}")
+            pieces.append(moment(drawn, number, number) if callable(moment) else drawn)
+            defs.append(used)
+        return frame(
+            pieces,
+            *self.camera.size,
+            title=self.scene.title,
+            desc=self.scene.desc,
+            prefix=prefix,
+            theme=theme,
+            defs="".join(defs),
+            room=self.room,
+        )
+
+
+def film(reel: Reel, *, theme: ThemeName = "auto") -> Iterator[str]:
     """An SVG document for each frame, from before backward to its end."""
-    title = scene.title
+    scene = reel.scene
     for number, caption in enumerate(scene.captions):
         description = ". ".join("".join(run.text for run in line) for line in caption)
-        frame_scene = replace(
-            scene, title=f"{title}, frame {number} of {len(scene.captions) - 1}", desc=description
-        )
-        yield draw_scene(frame_scene, layout, theme=theme, moment=number, room=room)
+        title = f"{scene.title}, frame {number} of {len(scene.captions) - 1}"
+        yield replace(reel, scene=replace(scene, title=title, desc=description)).drawn(number, theme)
 
 
-def fragments(scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None) -> str:
+def fragments(reel: Reel, *, theme: ThemeName = "auto") -> str:
     """All frames as one SVG document, to stand inline in a slide of reveal.js.
 
     What appears is a ``fragment`` whose ``data-fragment-index`` is the number of its frame.
     """
-    return draw_scene(scene, layout, theme=theme, moment=_fragment, room=room)
+    return reel.drawn(_fragment, theme)
 
 
-def animated(scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: Room | None = None) -> str:
+def animated(reel: Reel, *, theme: ThemeName = "auto") -> str:
     """All frames as one SVG document that plays by itself, again and again, :data:`SECONDS` a frame.
 
     Where the reader wants less motion it stands still and shows the end.
     """
-    frame_count = len(scene.captions)
+    frame_count = len(reel.scene.captions)
     spans: dict[tuple[int, int], str] = {}
 
     def played(drawn: str, first: int, last: int | None) -> str:
@@ -54,8 +86,8 @@ def animated(scene: Scene, layout: Layout, *, theme: ThemeName = "auto", room: R
         name = spans.setdefault((first, end), f"f{first}-{end}")
         return f'<g class="{name}">{drawn}</g>'
 
-    prefix = prefix_of(scene)
-    document = draw_scene(scene, layout, theme=theme, prefix=prefix, moment=played, room=room)
+    prefix = prefix_of(reel.scene)
+    document = reel.drawn(played, theme, prefix)
     rules = [_span(prefix, name, span, frame_count) for span, name in spans.items()]
     still = "".join(
         f"#{prefix} .{name}{{display:none}}" for (_, end), name in spans.items() if end < frame_count - 1

@@ -12,7 +12,18 @@ from collections.abc import Collection, Iterable, Sequence
 from autograd_tour.drawing.sizes import label_width
 from autograd_tour.views.picture import Direction, Link, Scene
 
-__all__ = ["CROWDED", "LARGE", "Pair", "beside", "direct", "labels", "pairs_dot", "pairs_of", "routed"]
+__all__ = [
+    "CROWDED",
+    "LARGE",
+    "Pair",
+    "direct",
+    "labels",
+    "pairs_dot",
+    "pairs_of",
+    "ranks_of",
+    "routed",
+    "side_by_side",
+]
 
 LARGE = 300
 """From this many cards on."""
@@ -51,7 +62,7 @@ def routed(pairs: Collection[Pair], count: int) -> list[Pair]:
     One tensor that every one of 1,500 steps uses has lines across a million ranks. Those that are left out
     are drawn straight to where they end, see :func:`direct`.
     """
-    rank = _ranks(pairs, count)
+    rank = ranks_of(pairs, count)
     most, total = max(PASSED, PASSED_EACH * count), 0
     short: set[Pair] = set()
     for pair in sorted(pairs, key=lambda pair: rank[pair[1]] - rank[pair[0]]):
@@ -62,7 +73,7 @@ def routed(pairs: Collection[Pair], count: int) -> list[Pair]:
     return [pair for pair in pairs if pair in short]
 
 
-def _ranks(pairs: Iterable[Pair], count: int) -> list[int]:
+def ranks_of(pairs: Iterable[Pair], count: int) -> list[int]:
     """The rank of each card: behind all before it; what nothing is before stands close to its first user."""
     users: list[list[int]] = [[] for _ in range(count)]
     before = [0] * count
@@ -121,7 +132,7 @@ def _gap(scene: Scene) -> float:
     return max((label_width(link.label) for link in scene.links), default=0.0) + 2 * ROOM
 
 
-def beside(points: Sequence[Point], index: int, count: int, direction: Direction) -> tuple[Point, ...]:
+def side_by_side(points: Sequence[Point], index: int, count: int, direction: Direction) -> tuple[Point, ...]:
     """The course of link ``index`` of ``count`` that share one course."""
     shift = _shift(index, count)
     if not shift:

@@ -18,14 +18,13 @@ SHORTER = 0.6
 def stages(scene: Scene) -> Iterator[Scene]:
     """The scene itself, then with less and less in it; a line below says what is left out."""
     yield scene
-    notes, names = scene.notes, []
-    scene = _shorter(scene)
-    yield scene
+    if not scene.left_out:  # what is brief already is not cut
+        scene = _shorter(scene)
+        yield scene
     for name, reduction in _REDUCTIONS.items():
         less = reduction(scene)
         if less is not scene:
-            names.append(name)
-            scene = replace(less, notes=(*notes, f"left out to fit: {', '.join(names)}"))
+            scene = replace(less, left_out=(*less.left_out, name))
             yield scene
 
 
@@ -55,7 +54,7 @@ def _shorter_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return tuple(replace(run, room=run.room * SHORTER) if run.room else run for run in runs)
 
 
-def _without(scene: Scene, detail: Literal["code", "saved"]) -> Scene:
+def _without(scene: Scene, detail: Literal["code", "saved", "sign", "remark"]) -> Scene:
     """No row that tells ``detail``."""
     if not any(row.detail == detail for card in scene.cards for row in card.rows):
         return scene
@@ -85,7 +84,9 @@ def _without_constants(scene: Scene) -> Scene:
 
 _REDUCTIONS: dict[str, Callable[[Scene], Scene]] = {
     "lines of code": lambda scene: _without(scene, "code"),
+    "remarks": lambda scene: _without(scene, "remark"),
     "saved tensors": lambda scene: _without(scene, "saved"),
+    "what signs say": lambda scene: _without(scene, "sign"),
     "constants": _without_constants,
 }
 """By what they leave out, each on top of those before it."""

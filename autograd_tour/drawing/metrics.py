@@ -188,15 +188,15 @@ def fit(text: str, width: float, size: float, bold: bool = False, *, keep_end: b
     return text
 
 
-def wrapped(text: str, width: float, size: float) -> list[str]:
+def wrapped(text: str, width: float, size: float, *, bold: bool = True) -> list[str]:
     """``text`` in lines of at most ``width`` px, broken between words; a longer word is shortened."""
     lines: list[str] = []
     for word in clean(text[:2000]).split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size, True) <= width:
+        if lines and text_width(longer, size, bold) <= width:
             lines[-1] = longer
         else:
-            lines.append(fit(word, width, size, True))
+            lines.append(fit(word, width, size, bold))
     return lines
 
 

@@ -7,13 +7,23 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from autograd_tour.drawing.dot import FRAME
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, fit, wrapped
+from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
-from autograd_tour.drawing.sizes import BADGE, HATCH, PADDING, label_width, run_width
+from autograd_tour.drawing.sizes import (
+    BADGE,
+    HATCH,
+    PADDING,
+    digits_size,
+    label_width,
+    run_width,
+    tag_run,
+    tag_width,
+)
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
-from autograd_tour.views.picture import Card, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Frame, Link, Row, Run, Scene
 
 __all__ = ["MARGIN", "Moment", "Painter"]
 
@@ -61,7 +71,7 @@ class Painter:
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
         caption = [Run(line) for line in wrapped(scene.caption, CAPTION_ROOM, 12)]
-        notes = caption + [Run(fit(note, CAPTION_ROOM, 12), "muted") for note in scene.notes]
+        notes = caption + [Run(line, "muted") for line in _notes(scene)]
         pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
             pieces.append(text_element(run, MARGIN, top + CAPTION * number) + "\n")
@@ -99,6 +109,8 @@ class Painter:
     def picture(self, scene: Scene, layout: Layout) -> Iterator[str]:
         """Everything but the lines below it."""
         yield f'<g transform="translate({n(MARGIN)} {n(MARGIN)})">\n'
+        for frame in scene.frames:
+            yield self.frame(frame, scene, layout)
         # Links first, cards over them, labels last: an arrow never crosses a text.
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.points:
@@ -109,6 +121,27 @@ class Painter:
             if course is not None and course.label is not None:
                 yield self.during(self.label(link, course.label), link.since)
         yield "</g>\n"
+
+    def frame(self, frame: Frame, scene: Scene, layout: Layout) -> str:
+        """A dashed line around the cards of a frame, and its title; nothing where others stand in between."""
+        boxes = {
+            card.id: (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            for card, (x, y), (w, h) in zip(scene.cards, layout.centres, layout.sizes, strict=True)
+        }
+        own = [boxes[card] for card in frame.cards if card in boxes]
+        if not own:
+            return ""
+        left, top = (min(box[i] for box in own) - FRAME + 8 for i in (0, 1))
+        right, bottom = (max(box[i] for box in own) + FRAME - 8 for i in (2, 3))
+        for card, (x, y, far, low) in boxes.items():
+            if card not in frame.cards and x < right and far > left and y < bottom and low > top:
+                return ""
+        title = Run(fit(frame.title, max(right - left - 16, 40), 12, bold=True), "muted", bold=True)
+        return (
+            f'<rect class="frame" x="{n(left)}" y="{n(top)}" width="{n(right - left)}" '
+            f'height="{n(bottom - top)}" rx="12" fill="none" stroke="{LIGHT.muted}" stroke-width="1.5" '
+            f'stroke-dasharray="7 4"/>{text_element(title, left + 10, top + 14)}\n'
+        )
 
     # ---- links ----------------------------------------------------------------------------
 
@@ -143,8 +176,12 @@ class Painter:
             f'rx="4" fill="{LIGHT.paper}"/>'
         )
         if link.label.step:
-            drawn += self.disc(link.label.step, x + BADGE, y)
-            x += 2 * BADGE + 4
+            drawn += (
+                texts((tag_run(link.label),), x, y + 4.2)
+                if link.label.letter
+                else self.disc(link.label.step, x + BADGE, y)
+            )
+            x += tag_width(link.label) + 4
         return f"{drawn}{texts(link.label.runs, x, y + 4.2)}</g>\n"
 
     def disc(self, number: int, x: float, y: float) -> str:
@@ -236,9 +273,23 @@ class Painter:
         return drawn
 
 
+def _notes(scene: Scene) -> Iterator[str]:
+    """The lines of the notes and of what was left out; where room is short, as many on a line as fit."""
+    lines = [line for note in scene.notes for line in wrapped(note, CAPTION_ROOM, 12, bold=False)]
+    if not scene.left_out:
+        yield from lines
+        return
+    last = f"left out to fit: {', '.join(scene.left_out)}"
+    longer = f"{lines[-1]}; {last}" if lines else last
+    if text_width(longer, 12) <= CAPTION_ROOM:
+        yield from (*lines[:-1], longer)
+    else:
+        yield from (*lines, *wrapped(last, CAPTION_ROOM, 12, bold=False))
+
+
 @lru_cache(maxsize=1024)
 def _digits(number: int) -> tuple[Run, float]:
-    digits = Run(str(number), "paper", bold=True, size=12 if number < 100 else 9)
+    digits = Run(str(number), "paper", bold=True, size=digits_size(number))
     return digits, run_width(digits)
 
 

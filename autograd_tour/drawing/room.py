@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError
-from autograd_tour.text import number
+from autograd_tour.text import number, one_line
 
-__all__ = ["BODY", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
+__all__ = ["BODY", "ROUNDING", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
 
 BODY = 12.0
 """Size of most text in a picture that nobody scaled, px."""
@@ -21,6 +21,8 @@ PT = 4 / 3
 """Px of a point."""
 MM = 96 / 25.4
 """Px of a millimetre."""
+ROUNDING = 0.05
+"""What is lost in printing a size of text, px."""
 SMALLEST, LARGEST = 100.0, 20_000.0
 """Sides of a room, px."""
 
@@ -56,6 +58,15 @@ class Room(Struct, frozen=True):
     def text(self, size: tuple[float, float]) -> float:
         """How large text is, px, in a picture of ``size`` px that was made to fit."""
         return BODY * self.scale(size)
+
+    def document(self, size: tuple[float, float]) -> tuple[float, float]:
+        """Width and height of the document with a picture of ``size`` px in it."""
+        scale = self.scale(size)
+        sides = zip((self.width, self.height), size, strict=True)
+        across, down = (
+            side if math.isfinite(side) else drawn * scale + 2 * self.margin for side, drawn in sides
+        )
+        return across, down
 
     def told(self, text: float) -> str:
         """A size of text as people of this room say it; it never reads as more than it is."""
@@ -155,26 +166,31 @@ def _check_side(side: float) -> None:
 
 
 class Fit(Struct, frozen=True):
-    """How large the text of the picture with this ``title`` is in its ``room``, px."""
+    """How large the text of the picture with this ``title`` is in its ``room``, px.
+
+    ``cardless``: with text as large as it is to be, not one of its cards would have room there.
+    """
 
     title: str
     room: Room
     text: float
+    cardless: bool = False
 
     @property
     def small(self) -> bool:
         """Whether text is smaller than it is to be there; what is lost in printing does not count."""
-        return self.text < self.room.least - 0.05
+        return self.text < self.room.least - ROUNDING
 
     @property
     def summary(self) -> str:
         """``Autograd graph of loss fits 1280×720 with text of 14.2 px``."""
-        return f"{self.title} fits {self.room.name} with text of {self.room.told(self.text)}"
+        return f"{one_line(self.title, 80)} fits {self.room.name} with text of {self.room.told(self.text)}"
 
     @property
     def shortfall(self) -> str:
         """What the text of a picture is compared with that has not the text it was to have."""
-        return f"which is less than {self.room.told(self.room.least)}"
+        less = f"which is less than {self.room.told(self.room.least)}"
+        return f"{less}; at that size not one card has room" if self.cardless else less
 
 
 _open: list[dict[Fit, None]] = []
@@ -191,8 +207,15 @@ def fits() -> Iterator[dict[Fit, None]]:
         _open.remove(heard)
 
 
-def reached(title: str, size: tuple[float, float], room: Room | None) -> None:
-    """Tell whoever asked with :func:`fits` what came of a picture of ``size`` px."""
+def reached(
+    title: str,
+    size: tuple[float, float],
+    room: Room | None,
+    cards: Iterable[tuple[float, float]] = (),
+) -> None:
+    """Tell whoever asked with :func:`fits` what came of a picture of ``size`` px with cards of such sizes."""
     if room is not None and not room.endless:
+        scales = [room.scale(card) for card in cards]
+        cardless = bool(scales) and BODY * max(scales) < room.least - 0.05
         for heard in _open:
-            heard[Fit(title, room, room.text(size))] = None
+            heard[Fit(title, room, room.text(size), cardless)] = None

@@ -7,6 +7,7 @@ from typing import Final
 
 from autograd_tour.drawing.axes import label, line, n
 from autograd_tour.drawing.curves import MOST_LABEL, Area, Series, plot
+from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.run_layout import (
@@ -34,6 +35,9 @@ from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.views.picture import LossCurve, Role, Run, RunCell, RunChart, RunColumn, RunLane
 
 __all__ = ["run_chart"]
+
+SMALLEST = 11.0
+"""Size of the smallest text, px."""
 
 DASHES: Final = ' stroke-dasharray="2 4"'
 LEAST_PLOT: Final = 240.0
@@ -79,6 +83,7 @@ def run_chart(
     for k, text in enumerate(layout.notes):
         drawn.append(label(MARGIN, top + 14 + 17 * k, text, LIGHT.muted, size=12))
     reached(title, (layout.width, layout.height), room)
+    note_size((layout.width, layout.height), room, SMALLEST)
     return frame(
         "".join(drawn),
         layout.width,

@@ -14,10 +14,14 @@ __all__ = [
     "PADDING",
     "card_height",
     "card_width",
+    "digits_size",
     "fitted",
     "label_width",
     "row_width",
     "run_width",
+    "smallest_text",
+    "tag_run",
+    "tag_width",
 ]
 
 PADDING = 9.0
@@ -63,9 +67,38 @@ def card_height(card: Card) -> float:
     return sum([row.height for row in card.rows])
 
 
+def smallest_text(scene: Scene) -> float:
+    """Size of the smallest text of a scene, px."""
+    rows = [row for card in scene.cards for row in card.rows]
+    runs = [run for row in rows for run in (*row.left, *row.right)]
+    runs += [run for link in scene.links for run in link.label.runs]
+    runs += [run for lines in scene.captions for line in lines for run in line]
+    sizes = {run.size for run in runs if run.text}
+    sizes |= {digits_size(step) for row in rows if (step := row.step)}
+    sizes |= {
+        digits_size(link.label.step) for link in scene.links if link.label.step and not link.label.letter
+    }
+    return min(sizes, default=12.0)
+
+
+def digits_size(step: int) -> float:
+    """Size of the number of a step in its disc, px."""
+    return 12.0 if step < 100 else 9.0
+
+
 def label_width(label: Label) -> float:
-    """Width of a label with its disc."""
-    return _width(label.runs) + (2 * BADGE + (4 if label.runs else 0) if label.step else 0)
+    """Width of a label with its disc or its letter."""
+    return _width(label.runs) + (tag_width(label) + (4 if label.runs else 0) if label.step else 0)
+
+
+def tag_width(label: Label) -> float:
+    """Width of the number of a step on a link: of a disc, or of number and letter."""
+    return run_width(tag_run(label)) if label.letter else 2 * BADGE
+
+
+def tag_run(label: Label) -> Run:
+    """Number and letter of a link as text."""
+    return Run(label.tag, "backward", bold=True)
 
 
 # ---- room ---------------------------------------------------------------------------------------
@@ -83,7 +116,7 @@ def fitted(scene: Scene) -> Scene:
     links = []
     for link in scene.links:
         runs = _fitted(link.label.runs) if link.label.runs else link.label.runs
-        links.append(link if runs is link.label.runs else replace(link, label=Label(runs, link.label.step)))
+        links.append(link if runs is link.label.runs else replace(link, label=replace(link.label, runs=runs)))
     captions = tuple(tuple(_fitted(line) for line in caption) for caption in scene.captions)
     return replace(scene, cards=tuple(cards), links=tuple(links), captions=captions)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 
@@ -72,8 +71,9 @@ def _height(scene: Scene, layout: Layout) -> float:
 
 
 _UNSET = re.compile(
-    r", (?:emphasis=''|heading=''|caption=''|since=0|earlier=\(\)|runs_at=0|captions=\(\)|fact='[^']*'"
-    r"|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
+    r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|left_out=\(\)|since=0|earlier=\(\)|runs_at=0"
+    r"|captions=\(\)"
+    r"|fact='[^']*'|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
     r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
@@ -135,9 +135,6 @@ def _hung(width: float, height: float, room: Room | None) -> tuple[Point, tuple[
     """The size of the document, and the part of the plane that it shows: left, top, width, height."""
     if room is None:
         return (width, height), (0.0, 0.0, width, height)
-    scale = room.scale((width, height))
-    sides = (room.width, width), (room.height, height)
-    across, down = (side if math.isfinite(side) else drawn * scale + 2 * room.margin for side, drawn in sides)
-    outer = (across, down)
+    scale, outer = room.scale((width, height)), room.document((width, height))
     w, h = outer[0] / scale, outer[1] / scale
     return outer, ((width - w) / 2, (height - h) / 2, w, h)

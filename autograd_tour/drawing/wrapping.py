@@ -6,42 +6,74 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from autograd_tour.drawing.dot import Spacing
+from autograd_tour.drawing.estimate import Measured
 from autograd_tour.drawing.layout import Course, Layout, Point
+from autograd_tour.drawing.metrics import fit
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 
-__all__ = ["MARKS", "least_height", "row_scenes", "rows_of", "stacked"]
+__all__ = ["GAP", "row_scenes", "rows_of", "stacked"]
 
-GAP = 28.0
+GAP = 18.0
 """Between two rows, px."""
-BETWEEN = 20.0
-"""At least so far apart are two cards of one rank, px."""
-MARK_ROOM = 90.0
+MARK_ROOM = 68.0
 """Widest name on a mark, px."""
-MARKS = 2 * (MARK_ROOM + 60.0)
-"""What the marks at both ends of a row take of its width, with their links, px."""
+MARK = MARK_ROOM + 40.0
+"""What the marks at one end of a row take of its width, with their links, px."""
+NARROWEST = 8.0
+"""Nearer than this need a width not be known to the narrowest for so many rows, px."""
 
 
-def rows_of(scene: Scene, layout: Layout, width: float) -> dict[str, int]:
-    """Card -> its row, if each row takes at most ``width`` px of a layout from left to right."""
-    order = sorted(range(len(scene.cards)), key=lambda i: layout.centres[i][0])
-    rows: dict[str, int] = {}
-    row, start, rank = 0, 0.0, -1.0
-    for i in order:
-        (x, _), (card_width, _) = layout.centres[i], layout.sizes[i]
-        if not rows:
-            start = x - card_width / 2
-        # Cards of one rank have one centre; they stay together.
-        elif x - rank > 1 and x + card_width / 2 - start > width:
-            row, start = row + 1, x - card_width / 2
-        rows[scene.cards[i].id], rank = row, x
-    return _with_inputs(scene, rows)
+def rows_of(cards: Measured, count: int, spacing: Spacing) -> dict[str, int]:
+    """Card -> its row, in at most ``count`` rows that are as narrow as can be."""
+    ends = _ends_of_ranks(cards, spacing)
+    low, high = 0.0, ends[-1] + 2 * MARK
+    breaks = _breaks(ends, high)
+    while high - low > NARROWEST:
+        middle = (low + high) / 2
+        trial = _breaks(ends, middle)
+        if max(trial) < count:
+            high, breaks = middle, trial
+        else:
+            low = middle
+    ids = [card.id for card in cards.scene.cards]
+    return _with_inputs(cards, {ids[i]: breaks[rank] for i, rank in enumerate(cards.ranks)})
 
 
-def _with_inputs(scene: Scene, rows: dict[str, int]) -> dict[str, int]:
+def _ends_of_ranks(cards: Measured, spacing: Spacing) -> list[float]:
+    """Where each rank ends, from left to right, px."""
+    count = max(cards.ranks, default=0) + 1
+    widths, gaps = [0.0] * count, [spacing.between] * count
+    for (width, _), rank in zip(cards.sizes, cards.ranks, strict=True):
+        widths[rank] = max(widths[rank], width)
+    for a, b, label in cards.pairs:
+        gap = (cards.ranks[a] + cards.ranks[b] - 1) // 2
+        gaps[gap] = max(gaps[gap], spacing.between + label)
+    ends, end = [], 0.0
+    for rank in range(count):
+        end += widths[rank]
+        ends.append(end)
+        end += gaps[rank]
+    return ends
+
+
+def _breaks(ends: Sequence[float], width: float) -> list[int]:
+    """Rank -> its row, if each row takes at most ``width`` px with its marks, or has one rank."""
+    rows: list[int] = []
+    row, start = 0, 0.0
+    for rank, end in enumerate(ends):
+        marks = (MARK if row else 0.0) + (MARK if rank < len(ends) - 1 else 0.0)
+        if rows and rows[-1] == row and end - start + marks > width:
+            row, start = row + 1, ends[rank - 1]
+        rows.append(row)
+    return rows
+
+
+def _with_inputs(cards: Measured, rows: dict[str, int]) -> dict[str, int]:
     """What goes in stands in the row of its first user; rows that are empty then are none."""
     users: dict[str, list[str]] = {}
     entered = set()
-    for link in scene.links:
+    for link in cards.scene.links:
         early, late = _ends(link)
         users.setdefault(early, []).append(late)
         entered.add(late)
@@ -51,18 +83,6 @@ def _with_inputs(scene: Scene, rows: dict[str, int]) -> dict[str, int]:
     }
     numbers = {row: number for number, row in enumerate(sorted(set(rows.values())))}
     return {card: numbers[row] for card, row in rows.items()}
-
-
-def least_height(scene: Scene, layout: Layout, rows: dict[str, int]) -> float:
-    """Px that the rows take at least: in each the cards of one rank stand one above the other."""
-    stacks: dict[tuple[int, int], float] = {}
-    for card, (x, _), (_, height) in zip(scene.cards, layout.centres, layout.sizes, strict=True):
-        rank = (rows[card.id], round(x))
-        stacks[rank] = stacks.get(rank, -BETWEEN) + height + BETWEEN
-    tallest: dict[int, float] = {}
-    for (row, _), height in stacks.items():
-        tallest[row] = max(tallest.get(row, 0.0), height)
-    return sum(tallest.values()) + GAP * (len(tallest) - 1)
 
 
 def _ends(link: Link) -> tuple[str, str]:
@@ -90,9 +110,9 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
         links[j][link.id] = _onto(link, entering, into=False)
         there = replace(_onto(link, leaving, into=True), id=f"{leaving}-{link.flow}")
         # Several gradients may come back over one mark: their numbers stand where they come from.
-        number = 0 if there.id in links[i] else link.label.step
+        tag = Label() if there.id in links[i] else replace(link.label, runs=())
         since = max(link.since, links[i][there.id].since if there.id in links[i] else 0)
-        links[i][there.id] = replace(there, label=Label((), number), since=since)
+        links[i][there.id] = replace(there, label=tag, since=since)
     return tuple(
         replace(scene, cards=tuple(cards[row].values()), links=tuple(links[row].values()))
         for row in range(count)
@@ -109,10 +129,11 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
 
 def _mark(ident: str, card: Card, where: str) -> Card:
     """A small card that stands for ``card`` where a link leaves a row or enters it."""
-    title = card.rows[0].left if card.rows else ()
-    name = tuple(replace(run, role="ink", room=MARK_ROOM) for run in title)
-    rows = (Row(name), Row((Run(where, "muted"),)))
-    return Card(ident, "box", rows, lane=20.0, title=f"{card.title}, {where}", emphasis="faint")
+    titles = card.rows[0].left if card.rows and card.rows[0].left else (Run(card.title),)
+    title = " ".join(run.text.strip() for run in titles)
+    text = fit(title, MARK_ROOM, 12.0, True, keep_end=titles[0].keep_end and card.shape == "leaf")
+    rows = (Row((Run(text, bold=True),), height=17), Row((Run(where, "muted"),), height=17))
+    return Card(ident, "box", rows, lane=17.0, title=f"{card.title}, {where}", minimum=0, emphasis="faint")
 
 
 def stacked(scene: Scene, scenes: Sequence[Scene], layouts: Sequence[Layout]) -> tuple[Scene, Layout]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing import WORTH, Room, ThemeName, Turn, text_in
+from autograd_tour.drawing import Room, ThemeName, Turn
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.readable import readable
 from autograd_tour.progress import doing
 from autograd_tour.record.trace import Trace
 from autograd_tour.registry import pick
@@ -17,10 +20,11 @@ from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
 from autograd_tour.views.focus import called, focus
-from autograd_tour.views.fold import fold, visible
+from autograd_tour.views.fold import fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
-from autograd_tour.views.picture import Film, Picture, Scene
+from autograd_tour.views.opening import framed, with_open
+from autograd_tour.views.picture import Frame, Picture, PictureSize
 
 __all__ = [
     "ACCUMULATION",
@@ -47,10 +51,6 @@ RUN = "run"
 
 DEFAULT_VIEWS = ("graph", "chain", ACCUMULATION, RUN)
 DEFAULT_FORMATS = ("svg", "txt", "json")
-SCREENS = (28, 20, 14, 10)
-"""Cards of a graph that is folded further since its text would be too small in its room."""
-FEW = 14
-"""A graph of so few cards is not: what is in it is what the picture is for."""
 PICTURES = frozenset({"svg", "pdf", "png"})
 """The formats that show a ledger or a run."""
 
@@ -61,9 +61,10 @@ class Settings:
 
     ``keep`` elements per tensor (``None``: all), ``ceiling`` MB of elements in all, ``calls`` backward
     calls in the ledger, ``timeout`` seconds for one layout, ``scale`` pixels of a PNG for each px of the
-    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels; ``focus`` on a module,
-    a name or a node and what is around it. Pictures are made for a ``room``, or as large as they are, and
-    show what ``look`` asks for.
+    picture. ``fold`` large graphs to one screen, or modules at ``depth`` levels, but leave what has the names
+    in ``open`` open; ``focus`` on a module, a name or a node and what is around it. Pictures are made for a
+    ``room``, or as large as they are, and show what ``look`` asks for. ``pictures`` are those drawn already,
+    for a format that tells their sizes.
     """
 
     formats: tuple[str, ...] = ()
@@ -77,10 +78,12 @@ class Settings:
     timeout: float = 60.0
     fold: bool = True
     depth: int | None = None
+    open: tuple[str, ...] = ()
     focus: str | None = None
     scale: float = 2.0
     room: Room | None = None
     look: Look = ALL
+    pictures: tuple[PictureSize, ...] = ()
 
 
 class Format(ABC):
@@ -92,6 +95,8 @@ class Format(ABC):
     """How its files end; where nothing is said, with a dot and the name."""
     summary: str
     """One line for help texts."""
+    tells_sizes: bool = False
+    """Whether it tells how large the pictures are that other formats draw."""
 
     def check(self) -> None:  # noqa: B027 (most formats need nothing)
         """Nothing, if all that this format needs is installed.
@@ -114,13 +119,14 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
     """
     check_look(settings)
     if trace.graph.compared:  # a saved comparison: its states can be drawn in one way only
-        yield DIFF, picture_of(trace, DIFF)
+        with drawing_view(DIFF, trace.graph.meta.folding):
+            yield DIFF, picture_of(trace, DIFF)
         return
     look = settings.look
     for name in look.mark:  # of the program itself: in a picture it may be inside a card
         called(trace.graph, name)
     whole = replace(trace, graph=without(trace.graph, look.joined)) if look.joined else trace
-    seen: dict[bool, Trace] = {}
+    seen: dict[bool, Simplified] = {}
     missing = {ACCUMULATION: trace.ledger is None, RUN: trace.run is None}
     for name in settings.views or DEFAULT_VIEWS:
         if settings.views or not missing.get(name, False):
@@ -128,8 +134,11 @@ def chosen_views(trace: Trace, settings: Settings) -> Iterator[tuple[str, Pictur
             start = trace if view.of_edges else whole
             if view.of_edges not in seen:
                 seen[view.of_edges] = simplified(start, settings)
-            picture = picture_of(_seen_by(view, start, seen[view.of_edges], settings), name, look)
-            yield name, _readable(start, picture, view, settings)
+            simple = _seen_by(view, start, seen[view.of_edges], settings)
+            picture = framed(picture_of(simple.trace, name, look), simple.frames)
+            chosen, folding = readable(start, picture, view, settings, simple)
+            with drawing_view(name, folding):
+                yield name, chosen
 
 
 def check_look(settings: Settings) -> None:
@@ -144,63 +153,39 @@ def check_look(settings: Settings) -> None:
             having = ", ".join(name for name, view in views().items() if view.rows)
             raise UsageError(
                 f"the rows of {', '.join(choices)} cannot be chosen",
-                f"--show, --only and --compact: {having}",
+                f"--show, --only, --compact and --math: {having}",
             )
 
 
-def _seen_by(view: View, trace: Trace, simple: Trace, settings: Settings) -> Trace:
+def _seen_by(view: View, trace: Trace, simple: Simplified, settings: Settings) -> Simplified:
     """What ``view`` is to show: ``simple``, or its own condensed ``trace``, which is folded after that."""
     if settings.focus is not None:
-        return view.condensed(simple)
+        return simple._replace(trace=view.condensed(simple.trace))
     condensed = view.condensed(trace)
     return simple if condensed is trace else simplified(condensed, settings)
 
 
-def _readable(trace: Trace, picture: Picture, view: View, settings: Settings) -> Picture:
-    """``picture``, or one of the graph folded to fewer cards, if its text is too small in its room.
+class Simplified(NamedTuple):
+    """A trace as its pictures show it, and what stands around the insides of cards that are open."""
 
-    A reader who says how the graph is folded or what is in focus gets that. No card is made of operations
-    that only came one after the other.
-    """
-    room = settings.room
-    free = settings.fold and settings.depth is None and settings.focus is None
-    free = free and visible(trace.graph) > FEW
-    if room is None or room.endless or not free or not isinstance(picture, Scene | Film):
-        return picture
-
-    def text(picture: Picture) -> float:
-        assert isinstance(picture, Scene | Film)
-        scene = picture.scene if isinstance(picture, Film) else picture
-        return text_in(scene, room, settings.direction, engine=settings.engine, timeout=settings.timeout)
-
-    trace = view.condensed(trace)
-    best: Picture = picture
-    largest = text(picture)
-    for limit in SCREENS:
-        if largest >= room.least:
-            break
-        if visible(trace.graph) <= limit:
-            continue
-        candidate = picture_of(
-            replace(trace, graph=fold(trace.graph, limit=limit, runs=False)), view.name, settings.look
-        )
-        size = text(candidate)
-        if size > WORTH * largest:
-            best, largest = candidate, size
-    return best
+    trace: Trace
+    frames: tuple[Frame, ...] = ()
 
 
-def simplified(trace: Trace, settings: Settings) -> Trace:
+def simplified(trace: Trace, settings: Settings) -> Simplified:
     """The trace as its pictures show it: in focus, folded, or as it is.
 
     Raises:
-        UsageError: nothing is called as ``settings.focus`` says.
+        UsageError: nothing is called as ``settings.focus`` says, or nothing folded as ``settings.open`` does.
     """
     graph = trace.graph
     with doing("folding"):
         if settings.focus is not None:
-            return replace(trace, graph=focus(graph, settings.focus))
-        return replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace
+            return Simplified(replace(trace, graph=focus(graph, settings.focus)))
+        if settings.open:
+            result = with_open(graph, settings.open, settings.depth)
+            return Simplified(replace(trace, graph=result.graph), result.frames)
+        return Simplified(replace(trace, graph=fold(graph, settings.depth)) if settings.fold else trace)
 
 
 def pick_view(name: str) -> str:

@@ -28,7 +28,7 @@ class Jupyterquiz(Format):
         """``STEM-jupyterquiz.json``."""
         from autograd_tour.questions import ask  # only questions need what they load
 
-        questions = [_exported(question) for question in ask(simplified(trace, settings))]
+        questions = [_exported(question) for question in ask(simplified(trace, settings).trace)]
         # ASCII only: jupyterquiz opens the file in whatever encoding the machine has.
         return {f"{stem}-jupyterquiz.json": f"{json.dumps(questions, indent=2)}\n"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from autograd_tour.formats.base import Format, Settings, chosen_views
 from autograd_tour.formats.frames import numbered
@@ -33,26 +33,26 @@ class Pdf(Format):
         """``STEM-VIEW.pdf`` for each view; of a film a page for each frame.
 
         Of ``steps`` there are also a numbered file for each frame, and ``STEM-steps.tex`` with the lines
-        that show them one after the other in a slide of Beamer.
+        that make a slide of Beamer of each page.
         """
         files: dict[str, bytes] = {}
         for name, picture in chosen_views(trace, settings):
             pages = on_paper(picture, settings)
             files[f"{stem}-{name}.pdf"] = pdf(pages, f"{stem}, {name}" if len(pages) > 1 else "")
             if isinstance(picture, Film) and not picture.plays:
-                single = numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in counted(pages, "frame")])
-                files |= single
-                files[f"{stem}-{name}.tex"] = _beamer(list(single)).encode()
+                files |= numbered(f"{stem}-{name}", "pdf", [pdf([page]) for page in counted(pages, "frame")])
+                files[f"{stem}-{name}.tex"] = _beamer(f"{stem}-{name}.pdf").encode()
         return files
 
 
-def _beamer(names: Sequence[str]) -> str:
-    """A slide of LaTeX's Beamer that shows one file after the other."""
-    overlays = "\n".join(
-        rf"  \only<{number}>{{\includegraphics[width=\textwidth]{{{name}}}}}%"
-        for number, name in enumerate(names, start=1)
+def _beamer(name: str) -> str:
+    """The lines of LaTeX's Beamer that make each page of a file a slide, as large as the paper."""
+    return (
+        "% Slides for Beamer, from autograd-tour: \\usepackage{pdfpages} belongs into the preamble,\n"
+        "% and \\input of this file between two frames.\n"
+        "{\\setbeamercolor{background canvas}{bg=}\\setbeamertemplate{navigation symbols}{}%\n"
+        f"\\includepdf[pages=-]{{{name}}}}}\n"
     )
-    return f"% A slide for Beamer, from autograd-tour\n\\begin{{frame}}\n{overlays}\n\\end{{frame}}\n"
 
 
 writer = Pdf()

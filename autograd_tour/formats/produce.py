@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from autograd_tour.drawing.extents import picture_sizes
 from autograd_tour.formats.base import DEFAULT_FORMATS, Settings
 from autograd_tour.formats.registry import registry
 from autograd_tour.progress import doing
@@ -20,8 +23,10 @@ def files_of_trace(name: str, trace: Trace, settings: Settings) -> dict[str, str
     """
     formats = registry()
     wanted = [pick("format", choice, formats) for choice in settings.formats or DEFAULT_FORMATS]
-    files: dict[str, str | bytes] = {}
-    for choice in dict.fromkeys(wanted):
-        with doing(choice):
-            files |= formats[choice].files(name, trace, settings)
-    return files
+    files: dict[str, dict[str, str | bytes]] = {choice: {} for choice in wanted}
+    with picture_sizes() as sizes:
+        for choice in sorted(files, key=lambda choice: formats[choice].tells_sizes):
+            with doing(choice):
+                informed = replace(settings, pictures=tuple(sizes))
+                files[choice] = dict(formats[choice].files(name, trace, informed))
+    return {name: content for contents in files.values() for name, content in contents.items()}

@@ -1,4 +1,4 @@
-"""Questions as files: as JSON, and as a sheet with blanks and a sheet with answers."""
+"""Questions as files: as JSON, as a picture with blanks and one with answers, and as handouts."""
 
 from __future__ import annotations
 
@@ -16,24 +16,36 @@ class Quiz(Format):
     """Questions about the run, what is right, and what wrong answers betray."""
 
     name = "quiz"
-    summary = "questions as JSON, and sheets with blanks and with answers"
-    endings = ("-quiz.json", "-question.svg", "-answer.svg")
+    summary = "questions as JSON, and sheets with blanks and with answers; with -f pdf for A4 paper"
+    endings = ("-quiz.json", "-question.svg", "-answer.svg", "-question.pdf", "-answer.pdf")
 
-    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
-        """``STEM-quiz.json``, ``STEM-question.svg`` and ``STEM-answer.svg``."""
+    def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str | bytes]:
+        """``STEM-quiz.json``, ``STEM-question.svg`` and ``STEM-answer.svg``.
+
+        If PDF is asked for too, ``STEM-question.pdf`` and ``STEM-answer.pdf``: sheets of A4 to write on.
+        """
         # Every picture scans this folder: what only questions need is loaded when they are asked for.
         from autograd_tour.formats.worksheet import worksheets
-        from autograd_tour.questions import ask
+        from autograd_tour.questions import ask, for_paper
 
-        seen = simplified(trace, settings)
-        questions = ask(seen)
+        seen = simplified(trace, settings).trace
+        questions = for_paper(ask(seen))
         listed = [
             {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}
             for number, question in enumerate(questions, start=1)
         ]
         text = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode()
         blank, solved = worksheets(seen.graph, questions, settings)
-        return {f"{stem}-quiz.json": f"{text}\n", f"{stem}-question.svg": blank, f"{stem}-answer.svg": solved}
+        files: dict[str, str | bytes] = {
+            f"{stem}-quiz.json": f"{text}\n",
+            f"{stem}-question.svg": blank,
+            f"{stem}-answer.svg": solved,
+        }
+        if "pdf" in settings.formats:
+            from autograd_tour.formats.handout import handouts
+
+            files[f"{stem}-question.pdf"], files[f"{stem}-answer.pdf"] = handouts(stem, trace, settings)
+        return files
 
 
 writer = Quiz()

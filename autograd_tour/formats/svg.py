@@ -15,7 +15,7 @@ __all__ = ["drawn", "on_paper", "paper_theme", "writer"]
 
 
 class Svg(Format):
-    """Scalable pictures that follow the reader's light or dark theme."""
+    """Scalable pictures that follow the reader's light or dark theme; frames do not: a slide has its own."""
 
     name = "svg"
     summary = "a picture for each view"
@@ -24,9 +24,11 @@ class Svg(Format):
         """``STEM-VIEW.svg`` for each view; of a film that is paged also a numbered one for each frame."""
         files: dict[str, str] = {}
         for name, picture in chosen_views(trace, settings):
+            chosen = settings
             if isinstance(picture, Film) and not picture.plays:
-                files |= numbered(f"{stem}-{name}", "svg", frames_of(picture, settings))
-            files[f"{stem}-{name}.svg"] = drawn(picture, settings)
+                chosen = _still(settings)
+                files |= numbered(f"{stem}-{name}", "svg", frames_of(picture, chosen))
+            files[f"{stem}-{name}.svg"] = drawn(picture, chosen)
         return files
 
 
@@ -58,10 +60,14 @@ def on_paper(picture: Picture, settings: Settings) -> tuple[str, ...]:
         UsageError: a film has no frames, or too many.
         EngineError: the layout failed.
     """
-    still = replace(settings, theme=paper_theme(settings.theme))
+    still = _still(settings)
     if isinstance(picture, Film):
         return frames_of(picture, still)
     return (drawn(picture, still),)
+
+
+def _still(settings: Settings) -> Settings:
+    return replace(settings, theme=paper_theme(settings.theme))
 
 
 writer = Svg()

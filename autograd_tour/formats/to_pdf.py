@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from autograd_tour.drawing.theme import MONO
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.fonts import FOLDER, MONO_FAMILY, SANS_FAMILY, uncovered
 
-__all__ = ["check_pdf", "pdf"]
+__all__ = ["Sheet", "check_pdf", "pdf", "sheet", "typeset"]
 
 PT_PER_PX = 0.75
 LONGEST = 14_400.0
 """Longest side of a page that every reader of PDF shows, pt."""
 
-_DOCUMENT = Path(__file__).with_name("document.typ")
+Sheet = dict[str, Any]
+"""A picture as data for typst."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _MOVED = re.compile(r"translate\((-?[\d.]+) (-?[\d.]+)\)")
 
@@ -40,19 +41,26 @@ def pdf(pages: Sequence[str], title: str = "") -> bytes:
         UsageError: the package typst, which makes the PDF, is not installed.
     """
     check_pdf()
-    import typst
-
     sheets = []
     for svg in pages:
         root = ET.fromstring(svg)  # noqa: S314 (of our own making)
         title = title or root.findtext(f"{_SVG}title", "")
-        sheets.append(_sheet(root))
-    all_text = "".join(text["text"] for sheet in sheets for text in sheet["texts"])
+        sheets.append(sheet(root))
+    return typeset("document", title, {"sheets": sheets}, [_texts_of(sheet) for sheet in sheets])
+
+
+def typeset(name: str, title: str, data: Mapping[str, Any], texts: Iterable[str]) -> bytes:
+    """What the document ``name`` beside this file makes of ``data``; ``texts`` are all that it writes."""
+    import typst
+
+    main = Path(__file__).with_name(f"{name}.typ")
     fonts = typst.Fonts(
-        include_system_fonts=bool(uncovered(all_text)), include_embedded_fonts=False, font_paths=[str(FOLDER)]
+        include_system_fonts=bool(uncovered("".join(texts))),
+        include_embedded_fonts=False,
+        font_paths=[str(FOLDER)],
     )
-    given = {"title": title, "sheets": json.dumps(sheets)}
-    document = typst.compile(_DOCUMENT.read_bytes(), font_paths=fonts, sys_inputs=given, format="pdf")
+    given = {"title": title, "data": json.dumps(data)}
+    document = typst.compile(main, root=main.parent, font_paths=fonts, sys_inputs=given, format="pdf")
     assert isinstance(document, bytes)
     return document
 
@@ -67,11 +75,15 @@ def check_pdf() -> None:
         raise UsageError("PDF needs the package typst, which is not installed", "pip install typst")
 
 
-def _sheet(root: ET.Element) -> dict[str, Any]:
+def _texts_of(sheet: Sheet) -> str:
+    return "".join(text["text"] for text in sheet["texts"])
+
+
+def sheet(root: ET.Element) -> Sheet:
     """One page as data: its size in px, how many pt a px of the drawing is, its shapes and its texts."""
     left, top, width, height = (float(side) for side in root.get("viewBox", "0 0 1 1").split())
     scaled = PT_PER_PX * float(root.get("width", "0")) / width
-    texts = list(_lifted(root, -left, -top))
+    texts = list(_lifted(root, -left, -top, None))
     return {
         "width": width,
         "height": height,
@@ -82,19 +94,25 @@ def _sheet(root: ET.Element) -> dict[str, Any]:
     }
 
 
-def _lifted(parent: ET.Element, dx: float, dy: float) -> Iterator[dict[str, Any]]:
+def _lifted(parent: ET.Element, dx: float, dy: float, window: list[float] | None) -> Iterator[dict[str, Any]]:
     """The texts below ``parent``, which is moved by (``dx``, ``dy``) px; they are taken out of it.
 
-    What stands in a group that is turned or scaled stays there.
+    What stands in a group that is turned or scaled stays there. Of a picture within the picture, which is not
+    scaled, only what is in its ``window`` (left, top, width, height) is in sight.
     """
     left = []
     for child in parent:
         moved = _MOVED.fullmatch(child.get("transform", "translate(0 0)"))
         if child.tag == f"{_SVG}text" and moved:
-            yield _text(child, dx + float(moved[1]), dy + float(moved[2]))
+            yield _text(child, dx + float(moved[1]), dy + float(moved[2])) | {"window": window}
             continue
         if child.tag == f"{_SVG}g" and moved:
-            yield from _lifted(child, dx + float(moved[1]), dy + float(moved[2]))
+            yield from _lifted(child, dx + float(moved[1]), dy + float(moved[2]), window)
+        if child.tag == f"{_SVG}svg":
+            x, y, width, height = (float(child.get(side, "0")) for side in ("x", "y", "width", "height"))
+            shown_x, shown_y, *_ = map(float, child.get("viewBox", "0 0").split())
+            inner = [dx + x, dy + y, width, height]
+            yield from _lifted(child, dx + x - shown_x, dy + y - shown_y, inner)
         left.append(child)
     parent[:] = left
 

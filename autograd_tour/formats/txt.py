@@ -16,13 +16,20 @@ class Txt(Format):
     """The grad_fn tree, the gradients step by step, what was saved, the formulas, the ledger, the run."""
 
     name = "txt"
+    tells_sizes = True
     summary = "a text report with every number of the pictures"
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-report.txt``."""
-        return {
-            f"{stem}-report.txt": report(trace.graph, trace.ledger, trace.run, title=stem, strip=strip(trace))
-        }
+        text = report(
+            trace.graph,
+            trace.ledger,
+            trace.run,
+            title=stem,
+            strip=strip(trace),
+            pictures=settings.pictures,
+        )
+        return {f"{stem}-report.txt": text}
 
 
 writer = Txt()

@@ -9,87 +9,148 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from autograd_tour.drawing import arrange, ready
+from autograd_tour.drawing.layout import Layout
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.formats.base import Settings
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.cards import cards_scene
-from autograd_tour.views.picture import Card, Row, Run, Scene
+from autograd_tour.views.picture import Card, Label, Row, Run, Scene
 
 if TYPE_CHECKING:
     from autograd_tour.questions import Question
 
-__all__ = ["worksheets"]
+__all__ = ["blank", "marked", "worksheets"]
 
 WIDTH = 110
 """Characters of a line of a question."""
 SIZE = 14.0
-_GIVEN = ("grad", "mailbox", "saved")
+ROOM = 220.0
+"""Widest list of what an operation keeps, px."""
 
 
 def worksheets(graph: Graph, questions: Sequence[Question], settings: Settings) -> tuple[str, str]:
     """The sheet with questions, and the sheet with their answers: two SVG documents with the same places.
 
-    On the first every gradient, every content of a mailbox, what is saved, and the order of the steps
-    are left out: each of them would answer something.
-
     Raises:
         EngineError: the layout failed.
     """
-    numbers: dict[str, list[int]] = {}
-    for number, question in enumerate(questions, start=1):
-        numbers.setdefault(question.blank, []).append(number)
-    numbers.pop("", None)
-    scene = ready(cards_scene(graph))
-    title = scene.title
-    marks = {fact: _mark(fact_numbers) for fact, fact_numbers in numbers.items()}
+    scene = marked(graph, questions)
     arranged = arrange(
-        replace(
-            _with_rows(scene, marks, blank=False),
-            captions=(_listed(questions, answered=True),),
-            title=f"{title}: answers",
-        ),
+        replace(scene, captions=(_listed(questions, answered=True),), title=f"{scene.title}: answers"),
         settings.direction,
         room=settings.room,
         engine=settings.engine,
         timeout=settings.timeout,
         whole=True,  # what is asked about is in sight
     )
-    asked = _with_rows(scene, marks, blank=True)
+    asked, layout = blank(arranged.scene, arranged.layout, questions)
     asked = replace(
         asked,
         captions=(_listed(questions, answered=False),),
-        title=f"{title}: questions",
+        title=f"{scene.title}: questions",
+    )
+    questioned, solved = (
+        draw_scene(sheet, places, theme=settings.theme, moment=0, room=settings.room)
+        for sheet, places in ((asked, layout), (arranged.scene, arranged.layout))
+    )
+    return questioned, solved
+
+
+# ---- the picture with the numbers of questions ----------------------------------------------------
+
+
+def marked(graph: Graph, questions: Sequence[Question]) -> Scene:
+    """The cards of ``graph`` with the numbers of the questions that ask for a row.
+
+    Every operation has one row that tells what it keeps, also if that is nothing: a row that is not there, or
+    a second one, would answer a question.
+    """
+    scene = ready(cards_scene(graph))
+    marks = _marks(questions)
+    return replace(scene, cards=tuple(_marked(_with_saved(card), marks) for card in scene.cards))
+
+
+def _marks(questions: Sequence[Question]) -> dict[str, Run]:
+    """The numbers of the questions that ask for a fact."""
+    numbers: dict[str, list[int]] = {}
+    for number, question in enumerate(questions, start=1):
+        if question.blank:
+            numbers.setdefault(question.blank, []).append(number)
+    return {
+        fact: Run(f"  [{', '.join(map(str, asking))}]", "forward", bold=True)
+        for fact, asking in numbers.items()
+    }
+
+
+def _marked(card: Card, marks: Mapping[str, Run]) -> Card:
+    return replace(
+        card,
+        rows=tuple(
+            replace(row, left=(*row.left, marks[row.fact])) if row.fact in marks else row for row in card.rows
+        ),
+    )
+
+
+def _with_saved(card: Card) -> Card:
+    """An operation's card with one row that tells what it keeps."""
+    if card.shape != "operation":
+        return card
+    saved = [row for row in card.rows if row.detail == "saved"]
+    names = ", ".join(_saved_name(row) for row in saved)
+    state = saved[0].left[1:] if len(saved) == 1 else ()
+    text = Run(f"saved  {names}" if names else "saved  no tensor seen", "saved", room=ROOM)
+    row = Row(
+        (text, *state), fill="saved_fill", mark="tab", fact=f"{card.id}.saved", detail="saved", height=20.0
+    )
+    if len(saved) == 1:
+        row = saved[0]
+    others = [other for other in card.rows if other.detail != "saved"]
+    # Before the gradient, which has the lowest rows.
+    position = next((i for i, other in enumerate(others) if other.fill == "accumulated_fill"), len(others))
+    return replace(card, rows=(*others[:position], row, *others[position:]))
+
+
+def _saved_name(row: Row) -> str:
+    run = row.left[0]
+    return run.text if run.part is None else run.text[slice(*run.part)]
+
+
+# ---- the picture with blanks ------------------------------------------------------------------------
+
+
+def blank(scene: Scene, layout: Layout, questions: Sequence[Question]) -> tuple[Scene, Layout]:
+    """The marked ``scene`` without what would answer something, and its places.
+
+    That are gradients, the contents of mailboxes, what is saved, rules and notes, the order of the steps, and
+    if somebody asks what comes back through a tensor that was cut off, the arrows of backward.
+    """
+    marks = _marks(questions)
+    cut = any(question.kind == "cut" for question in questions)
+    kept = [i for i, link in enumerate(scene.links) if not (cut and link.flow == "backward")]
+    links = [scene.links[i] for i in kept]
+    asked = replace(
+        scene,
+        cards=tuple(
+            replace(card, rows=tuple(_blank(row, marks) for row in card.rows)) for card in scene.cards
+        ),
+        links=tuple(replace(link, label=Label(), title="") for link in links),
         desc=" ".join(f"{number}. {question.prompt}" for number, question in enumerate(questions, start=1)),
-        links=tuple(replace(link, label=replace(link.label, step=0)) for link in scene.links),
-        direction=arranged.scene.direction,
     )
-    blank, solved = (
-        draw_scene(sheet, arranged.layout, theme=settings.theme, moment=0, room=settings.room)
-        for sheet in (asked, arranged.scene)
-    )
-    return blank, solved
+    return asked, replace(layout, courses=tuple(layout.courses[i] for i in kept))
 
 
-def _mark(numbers: Sequence[int]) -> Run:
-    return Run(f"  [{', '.join(map(str, numbers))}]", "forward", bold=True)
+def _blank(row: Row, marks: Mapping[str, Run]) -> Row:
+    if not row.fact:
+        return row
+    if row.fact.endswith((".note", ".uses")) or row.detail == "sign":
+        return replace(row, left=())
+    label = Run("saved", "saved") if row.fact.endswith(".saved") else row.left[0]
+    mark = (marks[row.fact],) if row.fact in marks else ()
+    mark_of_row = "tab" if row.fact.endswith(".saved") else ""
+    return replace(row, left=(label, Run("  ?", label.role, bold=True), *mark), step=0, mark=mark_of_row)
 
 
-def _with_rows(scene: Scene, marks: Mapping[str, Run], *, blank: bool) -> Scene:
-    """The scene with the numbers of questions in its rows, and with ``?`` for what they tell."""
-
-    def row(original: Row) -> Row:
-        if not original.fact:
-            return original
-        mark = (marks[original.fact],) if original.fact in marks else ()
-        if not blank:
-            return replace(original, left=(*original.left, *mark))
-        label = Run("saved", "saved") if original.fact.endswith(".saved") else original.left[0]
-        return replace(original, left=(label, Run("  ?", label.role, bold=True), *mark), step=0, mark="")
-
-    def card(original: Card) -> Card:
-        return replace(original, rows=tuple(row(item) for item in original.rows))
-
-    return replace(scene, cards=tuple(card(original) for original in scene.cards))
+# ---- the questions below it -------------------------------------------------------------------------
 
 
 def _listed(questions: Sequence[Question], *, answered: bool) -> tuple[tuple[Run, ...], ...]:

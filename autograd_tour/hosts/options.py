@@ -96,6 +96,7 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "hide": _text,
     "mark": _text,
     "compact": _flag,
+    "math": _flag,
     "calls": _whole(1),
     "keep": _whole(0),
     "seed": _whole(0),
@@ -144,6 +145,7 @@ def wish_for(
         hide=options.get("hide", ""),
         mark=options.get("mark", ""),
         compact=options.get("compact", False),
+        math=options.get("math", False),
     )
     settings = Settings(
         theme=options.get("theme", "auto"),

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from autograd_tour.drawing.curves import Series, curves
+from autograd_tour.drawing.curves import Panel, Series, curves
+from autograd_tour.drawing.extents import drawing_view
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.errors import UsageError
@@ -21,6 +22,7 @@ from autograd_tour.lessons.base import ProgramLesson
 from autograd_tour.lessons.optimizers import Outcome, best_fit, run_all, train_with
 from autograd_tour.lessons.thermometer import loss_fn, model, t_c, t_u, t_un
 from autograd_tour.lessons.training_loops import loops
+from autograd_tour.text import number
 
 __all__ = [
     "Act",
@@ -36,6 +38,8 @@ __all__ = [
 
 EPOCHS = 5000
 LEARNING_RATE = 1e-2
+FIRST = 60
+"""Epochs of the panel in which single steps can be seen."""
 FORMATS = ("txt", "svg", "png", "pdf")
 Act = Literal["backward", "step", "zero_grad"]
 
@@ -155,23 +159,38 @@ def study(
 
 
 def loss_picture(result: Study, theme: ThemeName = "auto", room: Room | None = None) -> str:
-    """The losses of both loops over the epochs, as SVG."""
+    """The losses of both loops, as SVG: the first epochs beside all of them, and the least loss there is."""
     zeroed, not_zeroed = result.zeroed.losses, result.not_zeroed.losses
+    first = min(FIRST, result.epochs)
+    least = number(result.best.loss, 4)
+
+    def series(epochs: int) -> tuple[Series, ...]:
+        return (
+            Series("zeroed", tuple(enumerate(zeroed[:epochs], start=1))),
+            Series("without zeroing", tuple(enumerate(not_zeroed[:epochs], start=1))),
+            Series(f"optimum {least}", ((1, result.best.loss), (epochs, result.best.loss))),
+        )
+
     return curves(
         (
-            Series("zeroed", tuple(enumerate(zeroed, start=1))),
-            Series("without zeroing", tuple(enumerate(not_zeroed, start=1))),
+            Panel(series(first), "epoch", heading=f"the first {first} epochs, linear", width=300.0),
+            Panel(
+                series(result.epochs),
+                "epoch",
+                log_x=True,
+                log_y=True,
+                heading=f"all {result.epochs} epochs, both axes logarithmic",
+                width=460.0,
+            ),
         ),
         title="The same training loop, with and without zeroing .grad",
         desc=(
-            f"Two losses over {result.epochs} epochs, both axes logarithmic. With zeroing the loss falls "
+            f"Two losses over {result.epochs} epochs, the first {first} also on linear axes, and the least "
+            f"loss there is, {least}. With zeroing the loss falls "
             f"from {zeroed[0]:.1f} to {zeroed[-1]:.4g} and stays there. Without zeroing it swings between "
             f"{min(not_zeroed):.3g} and {max(not_zeroed):.3g} to the end."
         ),
-        x_label="epoch",
         y_label=f"loss on t_un, learning rate {result.learning_rate:g}",
-        log_x=True,
-        log_y=True,
         theme=theme,
         prefix="training-loss",
         room=room,
@@ -206,10 +225,11 @@ class Training(ProgramLesson):
             "png": lambda: png(loss_picture(result, still, settings.room), settings.scale),
             "pdf": lambda: pdf([loss_picture(result, still, settings.room)]),
         }
-        return {
-            f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()
-            for ending in wanted
-        }
+        with drawing_view("loss"):
+            return {
+                f"training-{'report' if ending == 'txt' else 'loss'}.{ending}": write[ending]()
+                for ending in wanted
+            }
 
 
 lesson = Training(

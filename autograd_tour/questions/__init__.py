@@ -7,9 +7,10 @@ from itertools import chain
 from autograd_tour.questions import accumulation, gradients, kept, order, training
 from autograd_tour.questions.answers import Judgement, judge, read_number
 from autograd_tour.questions.base import Question, Subject, Wrong
+from autograd_tour.questions.paper import for_paper
 from autograd_tour.record.trace import Trace
 
-__all__ = ["Judgement", "Question", "Wrong", "ask", "judge", "read_number"]
+__all__ = ["Judgement", "Question", "Wrong", "ask", "for_paper", "judge", "read_number"]
 
 KINDS = (
     gradients.questions,

@@ -75,7 +75,7 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     return Question(
         f"gradient-{frame.node}-{sent.edge.dst}-{sent.edge.slot[0]}",
         "gradient",
-        f"Step {frame.number} of backward: {operation} {given}. "
+        f"Step {subject.graph.number_in_whole(frame.node)} of backward: {operation} {given}. "
         f"What gradient does it send to {name}{where(sent.facts)}?",
         number(answer),
         f"{one_line(sent.worked.text, 120)}: the gradient that comes in times the local derivative of "

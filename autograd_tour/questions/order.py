@@ -15,11 +15,12 @@ CHOICES = 4
 
 def questions(subject: Subject) -> Iterator[Question]:
     """Moments in which the engine has a choice."""
+    graph = subject.graph
     ran = [frame.node for frame in subject.frames[1:]]
     node_ids = dict.fromkeys(ran)
     senders: dict[str, set[str]] = {node: set() for node in node_ids}
     receivers: dict[str, set[str]] = {node: set() for node in node_ids}
-    for edge in subject.graph.select("gradient"):
+    for edge in graph.select("gradient"):
         if edge.src in node_ids and edge.dst in node_ids:
             senders[edge.dst].add(edge.src)
             receivers[edge.src].add(edge.dst)
@@ -41,6 +42,8 @@ def questions(subject: Subject) -> Iterator[Question]:
             if not missing[other]:
                 ready_now.add(other)
         following = ran[index + 1]
+        if graph.number_in_whole(following) > graph.number_in_whole(node) + 1:
+            continue  # what runs in between is not in this part
         if subject.vague(node) or subject.vague(following) or (folded and following not in accumulators):
             continue
         if senders[following] & folded or len(ready_now) < 2:
@@ -70,13 +73,14 @@ def questions(subject: Subject) -> Iterator[Question]:
         yield Question(
             f"next-after-{node}",
             "order",
-            f"Step {index + 1} of backward was {subject.called(node)}. Which node runs next?",
+            f"Step {graph.number_in_whole(node)} of backward was {subject.called(node)}. "
+            "Which node runs next?",
             answer,
             why,
             tuple(wrong),
             tuple(sorted(names)),
             0.0,
-            subject.graph.card_of(offered[0]),
+            graph.card_of(offered[0]),
             index + 2,
         )
 

@@ -113,7 +113,7 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
     )
     return Question(
         f"when-{leaf.number}",
-        "zeroing",
+        "moment",
         f"When does {zeroing} empty {leaf.name}.grad?",
         answer,
         right,

@@ -26,6 +26,7 @@ __all__ = [
     "Graph",
     "Group",
     "Meta",
+    "Scope",
     "SourceLine",
     "Step",
 ]
@@ -62,6 +63,20 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
     type: str = ""
 
 
+class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One call of a function of the program, in which nodes were made.
+
+    ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of
+    the call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was
+    called, ``""`` for none.
+    """
+
+    function: str
+    number: int = 0
+    outer: int | None = None
+    group: str = ""
+
+
 class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     """One arrow. ``slot`` is (slot at ``src``, slot at ``dst``).
 
@@ -86,7 +101,8 @@ class Step(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``received`` has one entry per output slot of the node, ``sent`` one per ``next_functions``
     entry; ``None`` where no gradient flows. For an accumulator, ``before`` and ``after`` are the
-    leaf's ``.grad`` around this step (``None`` for no gradient yet).
+    leaf's ``.grad`` around this step (``None`` for no gradient yet). ``number`` is its place in the whole
+    backward where this is a part of one, else 0.
     """
 
     node: str
@@ -94,12 +110,25 @@ class Step(Struct, frozen=True, gc=False, omit_defaults=True):
     sent: tuple[TensorFacts | None, ...] = ()
     before: TensorFacts | None = None
     after: TensorFacts | None = None
+    number: int = 0
 
 
 class BackwardPass(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One recorded ``backward()``: the steps in the order in which the engine ran them."""
+    """One recorded ``backward()``: the steps in the order in which the engine ran them.
+
+    ``count`` is that of the whole where these are a part of it, else 0.
+    """
 
     steps: tuple[Step, ...] = ()
+    count: int = 0
+
+    @property
+    def numbered(self) -> BackwardPass:
+        """The same; each step has its number, which it keeps where others are left out."""
+        if self.count:
+            return self
+        steps = tuple(replace(step, number=number) for number, step in enumerate(self.steps, start=1))
+        return BackwardPass(steps, len(steps))
 
 
 class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -107,13 +136,15 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
 
     ``keep`` is the number of elements kept per tensor, ``None`` for all. ``notes`` are remarks for
     the reader (what could not be read, what was left out). ``folding`` says how much is folded into
-    cards, ``""`` if nothing is.
+    cards, ``""`` if nothing is. ``aside``: something may have been computed from tensors with a gradient
+    but without one, as ``item()``, ``if w > 0`` and ``no_grad`` do; backward takes that for constant.
     """
 
     torch: str = ""
     keep: int | None = 16
     notes: tuple[str, ...] = ()
     folding: str = ""
+    aside: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -136,6 +167,7 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
     source: tuple[SourceLine, ...] = ()
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
+    scopes: tuple[Scope, ...] = ()
 
     def summary(self) -> str:
         """How many operations and leaves, and the first result."""
@@ -239,6 +271,16 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
         """The step in which a node ran in the last backward, and its number; 0 if it did not run."""
         return self.steps.get(node_id, (0, None))
 
+    def number_in_whole(self, node_id: str) -> int:
+        """The number of a node's step in the whole backward if this is a part of it; 0 if it did not run."""
+        number, step = self.step(node_id)
+        return number if step is None else step.number or number
+
+    @property
+    def steps_in_whole(self) -> int:
+        """How many steps the last recorded backward has, also where this is a part of it."""
+        return (self.passes[-1].count or len(self.passes[-1].steps)) if self.passes else 0
+
     # ---- edges and parts ------------------------------------------------------------------
 
     def select(self, kind: EdgeKind) -> Iterator[Edge]:
@@ -251,7 +293,10 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
             self,
             nodes=tuple(node for node in self.nodes if node.id in ids),
             edges=tuple(edge for edge in self.edges if edge.src in ids and edge.dst in ids),
-            passes=tuple(BackwardPass(tuple(s for s in run.steps if s.node in ids)) for run in self.passes),
+            passes=tuple(
+                replace(run, steps=tuple(step for step in run.steps if step.node in ids))
+                for run in self.passes
+            ),
             outputs=tuple(output for output in self.outputs if output[0] in ids),
         )
 

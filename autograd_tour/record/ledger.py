@@ -53,13 +53,15 @@ class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
 class Ledger(Displayed, Struct, frozen=True, omit_defaults=True):
     """``calls`` backward calls on every leaf of a program: a fresh forward each, or the program's own.
 
-    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`.
+    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`. ``steady``: every
+    leaf was measured before each call, and was the same each time.
     """
 
     calls: int = 0
     accounts: tuple[LeafAccount, ...] = ()
     losses: tuple[TensorFacts | None, ...] = ()
     notes: tuple[str, ...] = ()
+    steady: bool = False
 
     @property
     def policies(self) -> tuple[Policy, ...]:

@@ -41,13 +41,18 @@ class Change(Struct, frozen=True, gc=False, omit_defaults=True):
 class Totals(Struct, frozen=True, gc=False, omit_defaults=True):
     """Sums over what is inside a folded card.
 
-    ``leaves`` are leaf tensors, ``grad_norm`` is the Euclidean norm of their ``.grad`` taken together,
-    ``None`` if that of one is not known, ``saved`` are bytes that are kept for backward.
+    ``leaves`` are leaf tensors with so many ``elements`` in so many ``size`` bytes, ``grad_norm`` is the
+    Euclidean norm of their ``.grad`` taken together, ``None`` if that of one is not known, ``saved`` are
+    bytes that are kept for backward, ``own`` the places where code of the program says what goes on: custom
+    Functions, and hooks that changed a gradient.
     """
 
     leaves: int = 0
     grad_norm: float | None = None
     saved: int = 0
+    own: int = 0
+    elements: int = 0
+    size: int = 0
 
 
 Attribute = Number | tuple[Number | tuple[Number, ...], ...]
@@ -94,8 +99,9 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     output slot. ``slots`` is the length of ``next_functions``: a slot without a gradient edge is a
     ``None`` stub. ``formula`` has torch's derivative formula for each slot. ``where`` indexes
     ``Graph.source``, ``inner`` too: a deeper line, in what ``where`` calls. ``group`` is a path in
-    ``Graph.groups``. ``fused`` is what the steps inside a node compute together, ``None`` where it is a
-    single step. ``call`` is the torch function the program called, which may have made several nodes. A
+    ``Graph.groups``, ``scope`` indexes ``Graph.scopes``; of a constant they tell where it was made, or which
+    module has it as a buffer. ``fused`` is what the steps inside a node compute together, ``None`` where it
+    is a single step. ``call`` is the torch function the program called, which may have made several nodes. A
     ``group`` stands for ``folded`` operations, ``inside`` has sums over them; its slots are the tensors that
     cross its border. ``state`` and ``changes`` compare two runs, see :func:`autograd_tour.views.diff.diff`.
 
@@ -136,6 +142,7 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     compiled: bool = False
     second_order: bool = False
     numbers: tuple[Number, ...] = ()
+    scope: int | None = None
 
     @property
     def name(self) -> str:

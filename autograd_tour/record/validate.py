@@ -26,7 +26,8 @@ def validate(graph: Graph) -> None:
     """Nothing, if ``graph`` is one that every view, report and picture can rely on.
 
     - Ids are made of letters and digits, at most 60, and unique; an accumulator has no slots.
-    - What names a node or a source line finds it: edges, outputs, steps, ``where``. (What a tensor was
+    - What names a node, a source line or a scope finds it: edges, outputs, steps, ``where``, ``scope``; a
+      scope stands behind the one around it. (What a tensor was
       saved ``of`` may be folded or left out.)
     - An edge runs between nodes that it can connect: a gradient goes from an operation to operations
       and accumulators, from an accumulator to its one leaf.
@@ -42,6 +43,11 @@ def validate(graph: Graph) -> None:
     Raises:
         GraphError: one of these does not hold; ``path`` says at which field (``edges[3].dst``).
     """
+    for i, scope in enumerate(graph.scopes):
+        if scope.outer is not None and not 0 <= scope.outer < i:
+            raise GraphError("no such scope before it", f"scopes[{i}].outer")
+        if scope.number < 0:
+            raise GraphError("calls are counted from 0", f"scopes[{i}].number")
     places = _check_nodes(graph)
     for i, (node, slot) in enumerate(graph.outputs):
         if node not in places:
@@ -65,6 +71,8 @@ def _check_nodes(graph: Graph) -> dict[str, int]:
             raise GraphError("no such source line", f"nodes[{i}].where")
         if node.inner is not None and not 0 <= node.inner < len(graph.source):
             raise GraphError("no such source line", f"nodes[{i}].inner")
+        if node.scope is not None and not 0 <= node.scope < len(graph.scopes):
+            raise GraphError("no such scope", f"nodes[{i}].scope")
         if node.slots < 0:
             raise GraphError("less than no slots", f"nodes[{i}].slots")
         if node.fused is not None and (wrong := fault(node.fused)):

@@ -13,7 +13,10 @@ from autograd_tour.reports.run import run_report
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
 from autograd_tour.rules.wording import short
+from autograd_tour.text import number as digits
 from autograd_tour.text import one_line
+from autograd_tour.views.chart_rows import unchanged
+from autograd_tour.views.picture import PictureSize
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph, shape_text
 from autograd_tour.views.wording import tensor_text as _tensor_text
@@ -45,10 +48,12 @@ def report(
     *,
     title: str = "trace",
     strip: Sequence[str] = (),
+    pictures: Sequence[PictureSize] = (),
 ) -> str:
     """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run.
 
-    ``strip`` are lines that stand first, on what is wrong with the gradients.
+    ``strip`` are lines that stand first, on what is wrong with the gradients. ``pictures`` are those that
+    were drawn of it: how large they are.
     """
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
     if strip:
@@ -63,6 +68,8 @@ def report(
         parts.append(_ledger(ledger))
     if run is not None:
         parts.append(run_report(run))
+    if pictures:
+        parts.append(_pictures(pictures))
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
@@ -111,9 +118,8 @@ def _backward(graph: Graph) -> str:
     for number, step in steps[:ROWS]:
         node = nodes[step.node]
         received = "; ".join(_text(facts) for facts in step.received)
-        rows.append(
-            [str(number), node.grad_fn, node.op if node.kind == "operation" else "", received, "", "", ""]
-        )
+        operation = node.op if node.kind == "operation" else ""
+        rows.append([str(step.number or number), node.grad_fn, operation, received, "", "", ""])
         for slot, sent in enumerate(step.sent):
             edge = edges.get((step.node, slot))
             if edge is None:
@@ -146,7 +152,7 @@ def _leaves(graph: Graph) -> str | None:
             [
                 leaf.name or leaf.op or leaf.id,
                 _shape(leaf.value),
-                str(number),
+                str(step.number or number),
                 *sum_row(step.before, contribution, step.after),
             ]
         )
@@ -197,6 +203,7 @@ def _ledger(ledger: Ledger) -> str:
     text = heading(
         f"Accumulation: .grad over {calls}, {'made by the program itself' if own else 'a fresh forward each'}"
     )
+    text += f"  {stays}.\n" if (stays := unchanged(ledger)) else ""
     text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []
     for account in ledger.accounts:
@@ -215,6 +222,23 @@ def _ledger(ledger: Ledger) -> str:
         return text + "  No leaf received a gradient."
     header = ["leaf", "before each call", "call", ".grad before", "contribution", ".grad after"]
     return text + table(header, rows[:ROWS], right=[2]) + _more(len(rows))
+
+
+def _pictures(pictures: Sequence[PictureSize]) -> str:
+    rows = [
+        [
+            size.view,
+            f"{digits(size.width)} × {digits(size.height)} px",
+            f"{digits(size.text)} px",
+            str(size.cards or ""),
+        ]
+        for size in pictures
+    ]
+    header = ["view", "width × height", "smallest text", "cards"]
+    remarks = [
+        f"  {size.view}: {remark}." for size in pictures for remark in (size.folded, *size.left_out) if remark
+    ]
+    return "\n".join([heading("Pictures") + table(header, rows, right=[2, 3]), *remarks])
 
 
 def _more(total: int) -> str:

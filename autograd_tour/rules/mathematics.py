@@ -15,6 +15,7 @@ from autograd_tour.rules.boxes import (
     to_mathml,
     to_plain,
 )
+from autograd_tour.rules.node import is_compound
 from autograd_tour.rules.pieces import Level, numeral
 from autograd_tour.rules.spelling import Printer, plain_name
 from autograd_tour.rules.typesetting import WRITERS, Part, named, operator, text
@@ -24,14 +25,14 @@ from autograd_tour.rules.wording import has_gradient, shape_text, short
 __all__ = ["equation", "latex", "mathml"]
 
 
-def equation(rule: Rule, target: str, result: str | Sequence[str]) -> str:
+def equation(rule: Rule, target: str, result: str | Sequence[str], loss: str = "L") -> str:
     """``rule`` as an equation in plain text: ``∂L/∂W = xᵀ · ∂L/∂y``.
 
     ``target`` is the name of the input that the gradient goes to, ``result`` that of what the node made: one
-    name, or one for each output. ``·`` is a product of matrices or one with a number, ``⊙``
-    one of elements.
+    name, or one for each output; ``loss`` is what the derivatives are of. ``·`` is a product of matrices or
+    one with a number, ``⊙`` one of elements.
     """
-    return to_plain(_equation(rule, target, result))
+    return to_plain(_equation(rule, target, result, loss))
 
 
 def latex(rule: Rule, target: str, result: str | Sequence[str]) -> str:
@@ -44,16 +45,16 @@ def mathml(rule: Rule, target: str, result: str | Sequence[str]) -> str:
     return to_mathml(_equation(rule, target, result))
 
 
-def _equation(rule: Rule, target: str, result: str | Sequence[str]) -> Box:
+def _equation(rule: Rule, target: str, result: str | Sequence[str], loss: str = "L") -> Box:
     names = (result,) if isinstance(result, str) else tuple(result)
-    left = _derivative(target)
+    left = _derivative(target, loss)
     if isinstance(rule, Apply) and rule.function == "expand":
-        setter = _Typesetter(names)
+        setter = _Typesetter(names, loss)
         right: Box = Row((setter.part(rule.arguments[0]).box, text(f", {_broadcast(rule)}")))
     elif isinstance(rule, Words):
-        right = Row((_Typesetter(names).gradient(0), text(f", {rule.text}")))
+        right = Row((_Typesetter(names, loss).gradient(0), text(f", {rule.text}")))
     else:
-        right = _Typesetter(names).part(rule).box
+        right = _Typesetter(names, loss).part(rule).box
     return Row((left, operator("="), right))
 
 
@@ -61,9 +62,9 @@ def _broadcast(rule: Apply) -> str:
     return f"broadcast to {shape_text(rule.option('shape'))}"
 
 
-def _derivative(name: str) -> Box:
-    below = Row((operator("∂"), named(name)))
-    return Fraction(Row((operator("∂"), Word("L"))), below, flat=True)
+def _derivative(name: str, loss: str) -> Box:
+    below = Row((operator("∂"), named(name, is_compound(name))))
+    return Fraction(Row((operator("∂"), Word(loss))), below, flat=True)
 
 
 _FRACTION = Level.POWER + 1
@@ -71,16 +72,18 @@ _FRACTION = Level.POWER + 1
 
 
 class _Typesetter:
-    """Builds the boxes of expressions; ``names`` are those of the node's outputs."""
+    """Builds the boxes of expressions; ``names`` are those of outputs, ``loss`` is what is derived."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], loss: str) -> None:
         self._names = names
+        self._loss = loss
 
     def gradient(self, slot: int) -> Box:
         if slot < 0:
-            every = (_derivative(name) for name in self._names)
+            every = (_derivative(name, self._loss) for name in self._names)
             return Row(tuple(box for derivative in every for box in (derivative, text(", ")))[:-1])
-        return _derivative(self._names[slot] if slot < len(self._names) else f"output {slot + 1}")
+        name = self._names[slot] if slot < len(self._names) else f"output {slot + 1}"
+        return _derivative(name, self._loss)
 
     def part(self, node: Expression) -> Part:
         if isinstance(node, Constant):

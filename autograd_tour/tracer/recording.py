@@ -109,8 +109,11 @@ def record_of(
             groups=_groups(record),
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),
+            scopes=tuple(record.runs.scopes) if record is not None else (),
             outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
-            meta=_meta(request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks())),
+            meta=_meta(
+                request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks()), record
+            ),
         )
     finally:
         outputs.clear()
@@ -134,8 +137,9 @@ def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
     return tuple(Group(path, kind) for path, kind in types.items())
 
 
-def _meta(keep: int | None, notes: tuple[str, ...]) -> Meta:
-    return Meta(torch.__version__.partition("+")[0], keep, notes)
+def _meta(keep: int | None, notes: tuple[str, ...], record: ForwardRecord | None) -> Meta:
+    aside = record is None or record.aside or record.threads
+    return Meta(torch.__version__.partition("+")[0], keep, notes, aside=aside)
 
 
 def _assembled(

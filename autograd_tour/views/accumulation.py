@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograd_tour.errors import UsageError
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
-from autograd_tour.views.chart_rows import rows_of
+from autograd_tour.views.chart_rows import rows_of, unchanged
 from autograd_tour.views.picture import Chart
 
 __all__ = ["view"]
@@ -26,7 +26,7 @@ class Accumulation(View):
         if trace.ledger is None:
             hint = "Trace the program itself, not a saved graph of it"
             raise UsageError("this trace has no accumulation ledger", hint)
-        return Chart(trace.ledger, *rows_of(trace.ledger))
+        return Chart(trace.ledger, *rows_of(trace.ledger), unchanged=unchanged(trace.ledger))
 
 
 view = Accumulation()

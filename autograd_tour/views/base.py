@@ -37,6 +37,8 @@ class View(ABC):
     """One line for help texts."""
     rows: bool = False
     """Whether :meth:`chosen` leaves out rows and arrows."""
+    briefer: bool = False
+    """Whether :meth:`chosen` knows ``look.brief``, for where room is short."""
     of_edges: bool = False
     """Whether it shows ``next_functions`` as they are, so that no operation may be left out."""
 

@@ -1,14 +1,14 @@
-"""Many tensors between a folded card and another one: one arrow that says how many."""
+"""Arrows between two cards: many as one that says how many, and letters for those that leave one card."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from autograd_tour.views.picture import Label, Link, Run
 
-__all__ = ["bundled"]
+__all__ = ["bundled", "lettered"]
 
 
 def bundled(links: Iterable[Link], folded: set[str], ends: Callable[[Link], str]) -> list[Link]:
@@ -34,3 +34,19 @@ def _merged(several: list[Link], ends: Callable[[Link], str]) -> Link:
     return replace(
         several[0], label=Label((run,), several[0].label.step), title=f"{ends(several[0])}: {text}"
     )
+
+
+def lettered(links: Sequence[Link]) -> list[Link]:
+    """The links, those of one step with a letter each: ``4a``, ``4b``; after z comes aa."""
+    sent: dict[str, int] = {}
+    result = []
+    for link in links:
+        if link.label.step:
+            number = sent[link.src] = sent.get(link.src, -1) + 1
+            link = replace(link, label=replace(link.label, letter=_letter(number)))  # noqa: PLW2901
+        result.append(link)
+    return result
+
+
+def _letter(number: int) -> str:
+    return (_letter(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)

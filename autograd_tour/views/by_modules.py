@@ -1,130 +1,219 @@
-"""Parts by module: the operations of a module are one part, equal neighbours like ``h.0``, ``h.1`` too."""
+"""Parts by module and function: what one call of either did, equal neighbours like ``h.0``, ``h.1`` too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.views.contract import Title
+from autograd_tour.views.extents import extents, kernel
 from autograd_tour.views.quotient import Pair, on_loops, split_loops
+from autograd_tour.views.units import Home, Units
 
-__all__ = ["MOST_LEVELS", "Modules", "paths_around"]
+__all__ = ["Modules"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
-MOST_LEVELS = 64
-"""Modules inside each other that are told apart; a picture of each level of more would take minutes."""
+FEWEST_CALLS = 3
+"""So many calls of a function in a row are one card."""
 
-
-def paths_around(path: str) -> list[str]:
-    """The paths that ``path`` lies in, outermost first; of hundreds, which no program has, not all."""
-    words = path.split(".", 4 * MOST_LEVELS)
-    return [".".join(words[:i]) for i in range(1, len(words))]
+BLOCK = 3
+"""Equal neighbours of so many operations or more are blocks, which fold as such."""
 
 
 class Modules:
-    """The module tree of a graph, and the parts it makes at a depth."""
+    """The units of a graph inside each other, and the parts they make at a depth.
 
-    def __init__(self, graph: Graph, pairs: list[Pair], *, rows: bool = True) -> None:
+    ``opened`` units are never folded, and what is in them only deeper down. Those ``apart`` are in no row.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        pairs: list[Pair],
+        *,
+        rows: bool = True,
+        opened: Collection[str] = (),
+        apart: Collection[str] = (),
+    ) -> None:
         self.rows = rows
-        self.types = {group.path: group.type for group in graph.groups}
+        self.units = Units(graph)
         self.pairs = pairs
         self.order = [node.id for node in graph.nodes]
-        self.home = _homes(graph, pairs)
         self.cuts = {node.id for node in graph.nodes if node.kind == "constant"}
-        self.members = [node for node in graph.nodes if self.home.get(node.id)]
-        self.chains = {path: self._chain(path) for path in dict.fromkeys(self.home.values())}
+        self.opened, self.apart = set(opened), {*opened, *apart}
+        self.home = _homes(graph, pairs)
+        self.chains = {home: self.units.chain(home) for home in dict.fromkeys(self.home.values())}
+        self.cards = {node.id for node in graph.nodes if node.kind == "group"}
+        self.members = [node for node in graph.nodes if self.chains.get(self.home.get(node.id, ("", None)))]
+        self.parameters = _parameters(graph, pairs)
 
     @property
     def deepest(self) -> int:
-        """Levels of modules; 0 if the program has none."""
+        """Levels of modules and functions; 0 if the program has none."""
         return max(map(len, self.chains.values()), default=0)
 
-    def _chain(self, path: str) -> list[str]:
-        """The modules around ``path``, outermost first, and ``path``: at most :data:`MOST_LEVELS`.
+    def parts(self, depth: int, *, blocks: bool = False) -> Parts:
+        """Node -> part, and the title of each part, with units folded at ``depth`` levels.
 
-        Containers that are never called do not count.
+        With ``blocks`` equal neighbours of several operations are folded where they are met, also higher up.
         """
-        above = paths_around(path)
-        called_modules = [prefix for prefix in above if prefix in self.types] if self.types else above
-        return [*called_modules[: MOST_LEVELS - 1], path]
-
-    def parts(self, depth: int) -> Parts:
-        """Node -> part, and the title of each part, with modules folded at ``depth`` levels."""
-        inside: dict[str, list[Node]] = {}
-        for node in self.members:
-            inside.setdefault(self.chains[self.home[node.id]][:depth][-1], []).append(node)
-        row_of = self._rows(inside) if self.rows else {}
-        if row_of:
-            # A row with something between its members would stand on a loop: its members stay apart.
-            rowed = {n.id: row_of.get(path, path) for path, members in inside.items() for n in members}
-            looped = on_loops((rowed.get(a, a), rowed.get(b, b)) for a, b in self.pairs)
-            row_of = {path: row for path, row in row_of.items() if row not in looped}
-        parts = {node.id: row_of.get(path, path) for path, members in inside.items() for node in members}
-        alone = [path for path in inside if path not in row_of]
-        titles = {path: Title(self.types.get(path, "") or path, path) for path in alone}
-        lengths: dict[str, int] = {}
-        first: dict[str, str] = {}
-        for path, row in row_of.items():
-            lengths[row] = lengths.get(row, 0) + 1
-            first.setdefault(row, path)
-        for row, length in lengths.items():
-            titles[row] = Title(f"{self.types.get(first[row], '') or 'block'} × {length}", row)
+        locked: set[str] = set()
+        for level in range(1, depth if blocks else 1):
+            inside = self._inside(level, locked)
+            large = {unit for unit, nodes in inside.items() if self._operations(nodes) >= BLOCK}
+            blocks_here = self._straight_rows(inside).keys() & large
+            # One that differs from its neighbours is no less a block.
+            families = {self._neighbours(unit) for unit in blocks_here}
+            locked |= {unit for unit in large if self._neighbours(unit) in families}
+        inside = self._inside(depth, locked)
+        row_of = self._straight_rows(inside)
+        parts = {node.id: row_of.get(unit, unit) for unit, nodes in inside.items() for node in nodes}
+        titles = {unit: self._title(unit, nodes) for unit, nodes in inside.items() if unit not in row_of}
+        rows: dict[str, list[str]] = {}
+        for unit, row in row_of.items():
+            rows.setdefault(row, []).append(unit)
+        titles |= {row: self._row(row, units, inside) for row, units in rows.items()}
         return self._called_twice(parts, titles)
 
+    def _inside(self, depth: int, locked: Collection[str]) -> dict[str, list[Node]]:
+        """Unit -> its nodes, with units folded at ``depth`` levels, and the ``locked`` ones above that."""
+        unit_of: dict[Home, str] = {}
+        for home, chain in self.chains.items():
+            opened = max((i for i, unit in enumerate(chain) if unit in self.opened), default=-1)
+            level = max(depth, opened + 2)
+            folded = next((unit for unit in chain[opened + 1 : level] if unit in locked), "")
+            unit = folded or (chain[:level][-1] if chain else "")
+            unit_of[home] = "" if unit in self.opened else unit
+        inside: dict[str, list[Node]] = {}
+        for node in self.members:
+            if unit := unit_of[self.home[node.id]]:
+                inside.setdefault(unit, []).append(node)
+        return inside
+
+    def _neighbours(self, unit: str) -> object:
+        """What units of one kind that are numbered parts of the same have in common."""
+        position = self.units.position(unit)
+        return (position[0] if position is not None else unit, self.units.kind(unit))
+
+    # ---- rows -----------------------------------------------------------------------------
+
+    def _straight_rows(self, inside: Mapping[str, list[Node]]) -> dict[str, str]:
+        """Unit -> row. One with something between its members would stand on a loop: they stay apart."""
+        row_of = self._rows(inside) if self.rows else {}
+        if row_of:
+            rowed = {n.id: row_of.get(unit, unit) for unit, nodes in inside.items() for n in nodes}
+            looped = on_loops((rowed.get(a, a), rowed.get(b, b)) for a, b in self.pairs)
+            row_of = {unit: row for unit, row in row_of.items() if row not in looped}
+        return row_of
+
     def _rows(self, inside: Mapping[str, list[Node]]) -> dict[str, str]:
-        """Path -> row, for neighbours ``h.0``, ``h.1``, … of one class that did the same operations."""
-        numbered: dict[str, list[tuple[int, str]]] = {}
-        for path in inside:
-            parent, _, last = path.rpartition(".")
-            if last.isdecimal() and last.isascii():
-                numbered.setdefault(parent, []).append((int(last), path))
+        """Unit -> row, for neighbours ``h.0``, ``h.1``, … of one kind that did the same operations."""
+        numbered: dict[object, list[tuple[int, str]]] = {}
+        for unit in inside:
+            position = self.units.position(unit)
+            if position is not None and unit not in self.apart:
+                numbered.setdefault(position[0], []).append((position[1], unit))
         rows: dict[str, str] = {}
         for row in numbered.values():
             row.sort()
             run = [row[0]]
             for item in row[1:]:
                 if item[0] != run[-1][0] + 1 or not self._alike(inside, run[-1][1], item[1]):
-                    rows |= _named(run)
+                    rows |= self._named(run)
                     run = []
                 run.append(item)
-            rows |= _named(run)
+            rows |= self._named(run)
         return rows
 
+    def _named(self, run: list[tuple[int, str]]) -> dict[str, str]:
+        """The units of ``run`` as a row; two calls of a function may have nothing to do with each other."""
+        if len(run) < (2 if self.units.scope(run[0][1]) is None else FEWEST_CALLS):
+            return {}
+        name = f"{run[0][1]} … {run[-1][0]}"
+        return {unit: name for _, unit in run}
+
     def _alike(self, inside: Mapping[str, list[Node]], a: str, b: str) -> bool:
-        same = self.types.get(a) == self.types.get(b) and len(inside[a]) == len(inside[b])
-        return same and sorted(n.grad_fn for n in inside[a]) == sorted(n.grad_fn for n in inside[b])
+        first, second = (
+            Counter(node.grad_fn for node in inside[unit] if node.id not in self.cuts) for unit in (a, b)
+        )
+        if self.units.kind(a) != self.units.kind(b):
+            return False
+        if self.units.scope(a) is None:
+            return first == second
+        return first <= second or second <= first  # a call that is given a constant makes fewer nodes
+
+    # ---- titles ---------------------------------------------------------------------------
+
+    def _title(self, unit: str, nodes: list[Node]) -> Title:
+        title = self.units.title(unit)
+        if self.units.scope(unit) is not None:
+            return Title(title, units=(unit,))
+        operations = [node for node in nodes if node.id not in self.cuts]
+        ids = {node.id for node in operations}
+        own = [leaf for leaf, users in self.parameters.get(unit, ()) if users & ids]
+        layer = kernel(operations, own)
+        size = extents(operations, own)
+        return Title(title + size, unit, units=(unit,), layer=(layer,) if layer else ())
+
+    def _row(self, row: str, units: list[str], inside: Mapping[str, list[Node]]) -> Title:
+        title = f"{self.units.kind(units[0])} × {len(units)}"
+        scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
+        if not scopes:
+            return Title(title, row, units=tuple(units))
+        whole = len(units) == self.units.calls[scopes[0].function, scopes[0].outer, scopes[0].group]
+        notes = () if whole else (f"calls {scopes[0].number} to {scopes[1].number}",)
+        return Title(title, notes=notes, units=tuple(units), results=self._carried(units, inside))
+
+    def _carried(self, units: list[str], inside: Mapping[str, list[Node]]) -> tuple[str, ...]:
+        """Of the last call in a row what every call hands to the next one: ``h`` and ``c``."""
+        unit_of = {node.id: unit for unit in units for node in inside[unit]}
+        crossing = {a for a, b in self.pairs if a in unit_of and unit_of.get(b, unit_of[a]) != unit_of[a]}
+        signs = {_sign(node) for unit in units for node in inside[unit] if node.id in crossing}
+        return tuple(node.id for node in inside[units[-1]] if _sign(node) in signs and node.name)
+
+    def _operations(self, nodes: list[Node]) -> int:
+        return sum(node.id not in self.cuts for node in nodes)
 
     def _called_twice(self, parts: dict[str, str], titles: dict[str, Title]) -> Parts:
         split = split_loops(self.order, self.pairs, parts)
         members: dict[tuple[str, int], list[str]] = {}
         for node in self.members:
-            members.setdefault(split[node.id], []).append(node.id)
+            if node.id in split:
+                members.setdefault(split[node.id], []).append(node.id)
         pieces: dict[str, list[int]] = {}
         for part, number in sorted(members):
             pieces.setdefault(part, []).append(number)
         final: dict[str, str] = {}
         names: dict[str, Title] = {}
         for (part, number), nodes in members.items():
-            if sum(node not in self.cuts for node in nodes) < 2:
-                continue  # one operation says more than a card around it
+            title = titles[part]
+            # Few operations of a function say more than a card around them; that of a module is the layer.
+            operations = [node for node in nodes if node not in self.cuts]
+            if len(operations) < (1 if title.group else BLOCK) or (
+                len(operations) == 1 and operations[0] in self.cards  # which says all that there is to say
+            ):
+                continue
             several = len(pieces[part])
             alike = len({len(members[part, n]) for n in pieces[part]}) == 1
             name = f"{part}#{number}" if several > 1 else part
-            title = titles[part]
             if several > 1:
                 word = "call" if alike else "part"
-                title = replace(title, notes=(f"{word} {pieces[part].index(number) + 1} of {several}",))
+                title = replace(
+                    title, notes=(*title.notes, f"{word} {pieces[part].index(number) + 1} of {several}")
+                )
             names[name] = title
             final |= dict.fromkeys(nodes, name)
         return final, names
 
 
-def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, str]:
-    """Node -> module path. A constant that was computed belongs to the module that computed it."""
-    home = {node.id: node.group for node in graph.nodes if node.kind in ("operation", "group") and node.group}
+def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, Home]:
+    """Node -> module and scope. A constant that was computed belongs where it was computed from."""
+    operations = [node for node in graph.nodes if node.kind in ("operation", "group")]
+    home: dict[str, Home] = {node.id: (node.group, node.scope) for node in operations}
     constants = {node.id for node in graph.nodes if node.kind == "constant"}
     for maker, user in pairs:
         if user in constants and maker in home:
@@ -132,8 +221,17 @@ def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, str]:
     return home
 
 
-def _named(run: list[tuple[int, str]]) -> dict[str, str]:
-    if len(run) < 2:
-        return {}
-    name = f"{run[0][1]} … {run[-1][0]}"
-    return {path: name for _, path in run}
+def _parameters(graph: Graph, pairs: list[Pair]) -> dict[str, list[tuple[Node, set[str]]]]:
+    """Module -> its own parameters, each with what uses it."""
+    users: dict[str, set[str]] = {}
+    for maker, user in pairs:
+        users.setdefault(maker, set()).add(user)
+    parameters: dict[str, list[tuple[Node, set[str]]]] = {}
+    for node in graph.nodes:
+        if node.kind == "leaf" and node.group:
+            parameters.setdefault(node.group, []).append((node, users.get(node.id, set())))
+    return parameters
+
+
+def _sign(node: Node) -> tuple[object, ...]:
+    return node.grad_fn, node.where, node.op

@@ -1,23 +1,35 @@
-"""Parts where there are no modules: what a loop repeated, chains, and runs of the program's own order."""
+"""Parts where there are no modules: turns of a loop, chains, lines, and runs of the program's own order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
-from autograd_tour.text import friendly_name
-from autograd_tour.views.contract import Title, operations_in
+from autograd_tour.text import one_line
+from autograd_tour.views.contents import contents, lines_of
+from autograd_tour.views.contract import Title
 from autograd_tour.views.quotient import Pair, is_topological
 
-__all__ = ["chains", "in_program_order", "inputs", "repeats", "runs"]
+__all__ = ["chains", "in_program_order", "inputs", "lines", "repeats", "runs", "turns"]
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
 SHORTEST_CHAIN = 4
 FEWEST_REPEATS = 3
 LONGEST_PERIOD = 400
+LONG_LINE = 3
+"""A line of the program that made so many operations is one card."""
+LONGEST_TITLE = 60
+"""Characters of a line that is a title."""
+LONG_RUN = 4
+"""Runs of the program's order have at least so many operations: pairs tell nobody anything."""
+SHORT_TURN = 12
+"""The first and the last turn of a loop of so many operations are shown piece by piece."""
+FEWEST_TURNS = 4
+"""A loop of fewer turns is one card."""
 _OPERATIONS = ("operation", "group")
 
 
@@ -46,32 +58,65 @@ def _through_cuts(graph: Graph, pairs: list[Pair]) -> Iterator[Pair]:
 def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
     """What a loop did again and again: the longest stretches of the order that repeat themselves."""
     order = in_program_order(graph, pairs)
-    kinds: dict[tuple[object, ...], int] = {}
-    signs = [kinds.setdefault((node.kind, node.grad_fn, node.where), len(kinds)) for node in order]
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
-    for start, stop, period in _stretches(signs):
-        name = f"repeat {start}"
-        titles[name] = _repeated(graph, order[start : start + period], (stop - start) // period)
-        parts |= {node.id: name for node in order[start:stop]}
+    for start, stop, period in _stretches(_signs(order)):
+        begin, count = _first_turn(graph, order, start, stop, period)
+        if period > 1 and count >= FEWEST_TURNS and order[begin].where is not None:
+            middle = f"… {count - 2} turns"
+            stages = [("first turn", 0, 1), (middle, 1, count - 1), ("last turn", count - 1, count)]
+        else:
+            begin, count = start, (stop - start) // period
+            stages = [(f"{contents(order[start : start + period])} × {count}", 0, count)]
+        for title, first, last in stages:
+            if last - first == 1 and period <= SHORT_TURN:
+                continue  # the first and the last turn are seen as they are
+            members = order[begin + first * period : begin + last * period]
+            name = f"repeat {begin} {first}"
+            titles[name] = Title(title, notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
     return parts, titles
 
 
-def _repeated(graph: Graph, unit: Sequence[Node], times: int) -> Title:
-    called = [friendly_name(node.grad_fn) if node.kind == "operation" else node.op for node in unit]
-    name = ", ".join(called) if len(called) <= 3 else f"{sum(map(operations_in, unit))} operations"
-    return Title(f"{name} × {times}", notes=_lines(graph, unit))
+def turns(graph: Graph, pairs: list[Pair], count: int) -> Parts:
+    """At most ``count`` parts of whole turns, if ``graph`` is nothing but a loop."""
+    order = in_program_order(graph, pairs)
+    parts: dict[str, str] = {}
+    titles: dict[str, Title] = {}
+    if len({(node.group, node.scope) for node in order}) > 1:
+        return parts, titles  # modules and functions are what it is made of
+    for start, stop, period in _stretches(_signs(order)):
+        if period == 1 or stop - start + period <= len(order):
+            continue
+        begin, total = _first_turn(graph, order, start, stop, period)
+        size = -(-total // count)
+        for first in range(0, total, size):
+            several = min(size, total - first)
+            members = order[begin + first * period : begin + (first + several) * period]
+            name = f"turns {first}"
+            titles[name] = Title(f"{several} turn{'s' * (several != 1)}", notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
+    return parts, titles
 
 
-def _lines(graph: Graph, members: Sequence[Node]) -> tuple[str, ...]:
-    """Where in the program: ``lines 4–9 in cell()``, if that is one file."""
-    lines = [graph.source[node.where] for node in members if node.where is not None]
-    if not lines or len({line.file for line in lines}) > 1:
-        return ()
-    first, last = min(line.line for line in lines), max(line.line for line in lines)
-    functions = {line.function for line in lines}
-    within = f" in {functions.pop()}()" if len(functions) == 1 and lines[0].function.isidentifier() else ""
-    return (f"line {first}{within}" if first == last else f"lines {first}–{last}{within}",)
+def _signs(order: Sequence[Node]) -> list[int]:
+    """Equal numbers for operations of one kind that one line made."""
+    kinds: dict[tuple[object, ...], int] = {}
+    return [kinds.setdefault((node.kind, node.grad_fn, node.where), len(kinds)) for node in order]
+
+
+def _first_turn(graph: Graph, order: Sequence[Node], start: int, stop: int, period: int) -> tuple[int, int]:
+    """Where the first whole turn of a loop begins, and how many there are: at its line highest up."""
+
+    def line(i: int) -> int:
+        where = order[i].where
+        return graph.source[where].line if where is not None else 0
+
+    begins = [
+        i for i in range(start, start + period) if line(i) < line(i - 1 if i > start else i + period - 1)
+    ]
+    begin = min(begins, key=lambda i: (line(i), i), default=start)
+    return begin, (stop - begin) // period
 
 
 def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:
@@ -132,12 +177,27 @@ def chains(graph: Graph, pairs: list[Pair]) -> Parts:
             run.append(nodes[follower])
         if len(run) >= SHORTEST_CHAIN:
             name = f"chain {len(titles)}"
-            same = len({member.grad_fn for member in run}) == 1
-            several = f"chain of {len(run)} operations"
-            text = f"{friendly_name(node.grad_fn)} × {len(run)}" if same else several
-            titles[name] = Title(text, notes=_lines(graph, run))
+            titles[name] = Title(contents(run, chain=True), notes=lines_of(graph, run))
             parts |= {member.id: name for member in run}
     return parts, titles
+
+
+def lines(graph: Graph, pairs: list[Pair]) -> Parts:
+    """What one line of the program did at one time, if that is several operations, by what it made last."""
+    parts: dict[str, str] = {}
+    titles: dict[str, Title] = {}
+    for number, (where, group) in enumerate(groupby(in_program_order(graph, pairs), key=_line)):
+        members = list(group)
+        if where is not None and len(members) >= LONG_LINE and all(m.kind == "operation" for m in members):
+            name = f"line {number}"
+            text = one_line(graph.source[members[0].where or 0].text, LONGEST_TITLE)
+            titles[name] = Title(text or graph.title(members[-1].id), notes=lines_of(graph, members))
+            parts |= {node.id: name for node in members}
+    return parts, titles
+
+
+def _line(node: Node) -> object:
+    return None if node.where is None else (node.where, node.scope, node.group)
 
 
 def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = False) -> Parts:
@@ -148,26 +208,26 @@ def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = Fals
     order = in_program_order(graph, pairs)
     if everything:
         order = [node for node in graph.nodes if node.kind != "accumulate"]
-    size = max(2, -(-len(order) // count))
+    size = max(LONG_RUN, -(-len(order) // count))
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
     for start in range(0, len(order), size):
         members = order[start : start + size]
         if len(members) > 1:
             name = f"run {start}"
-            total = sum(map(operations_in, members))
-            titles[name] = Title(f"{total} operations", notes=_lines(graph, members))
-            parts |= {member.id: name for member in members}
+            where = lines_of(graph, members)
+            titles[name] = Title(where[0] if where else contents(members))
+            parts |= {node.id: name for node in members}
     return parts, titles
 
 
-def inputs(graph: Graph, pairs: list[Pair], *, alike: bool) -> Parts:
+def inputs(graph: Graph, pairs: list[Pair], *, alike: bool = True, fewest: int = SHORTEST_CHAIN) -> Parts:
     """Leaves, and constants, as one part each; with ``alike`` only such as go to the same operations."""
-    kinds = {node.id: node.kind for node in graph.nodes}
+    nodes = graph.by_id()
     entered = {user for _, user in pairs}
     users: dict[str, set[str]] = {}
     for maker, user in pairs:
-        if kinds[maker] in ("leaf", "constant") and maker not in entered:
+        if nodes[maker].kind in ("leaf", "constant") and maker not in entered:
             users.setdefault(maker, set()).add(user)
     together: dict[tuple[object, ...], list[str]] = {}
     for node in graph.nodes:
@@ -177,8 +237,10 @@ def inputs(graph: Graph, pairs: list[Pair], *, alike: bool) -> Parts:
     parts: dict[str, str] = {}
     titles: dict[str, Title] = {}
     for (kind, _), members in together.items():
-        if len(members) >= SHORTEST_CHAIN:
+        if len(members) >= fewest:
             name = f"inputs {len(titles)}"
-            titles[name] = Title(f"{len(members)} {'leaves' if kind == 'leaf' else 'constants'}")
+            first, last = nodes[members[0]].name, nodes[members[-1]].name
+            count = f"{len(members)} {'leaves' if kind == 'leaf' else 'constants'}"
+            titles[name] = Title(f"{first} … {last}", notes=(count,)) if first and last else Title(count)
             parts |= dict.fromkeys(members, name)
     return parts, titles

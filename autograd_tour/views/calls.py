@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.titles import expression
 from autograd_tour.views.contract import Title
+from autograd_tour.views.extents import extents
 from autograd_tour.views.fold import as_cards
 from autograd_tour.views.quotient import Pair, flow
 
@@ -39,7 +39,7 @@ def by_calls(graph: Graph) -> Graph:
         module = modules.get(nodes[0].group, "")
         if module:
             result = graph.node(last)
-            title = f"{module}{_extents(nodes, [graph.node(node) for node in own.get(last, ())])}"
+            title = f"{module}{extents(nodes, [graph.node(node) for node in own.get(last, ())])}"
             titles[last] = Title(title, result.group, call=replace(result, brief="", call=""))
         elif len(nodes) > 1:
             result = graph.node(last)
@@ -125,24 +125,3 @@ def _own(
         if path in modules and graph.node(node).name.startswith(f"{path}."):
             own.setdefault(last, []).append(node)
     return own
-
-
-def _extents(nodes: list[Node], parameters: list[Node]) -> str:
-    """``(1→8)``: how many features, channels or words go into a layer, and how many come out."""
-    weight = next((node.value for node in parameters if node.name.endswith(".weight")), None)
-    sizes = {_sizes(node, weight) for node in nodes} - {""} if weight is not None else set()
-    return f"({sizes.pop()})" if len(sizes) == 1 else ""
-
-
-def _sizes(node: Node, weight: TensorFacts) -> str:
-    """As the function that was called reads the shape of its weight."""
-    rank = len(weight.shape)
-    groups = dict(node.attributes).get("groups", 1)
-    if rank < 2 or not isinstance(groups, int):
-        return ""
-    first, second = weight.shape[:2]
-    if node.call == "embedding" or (node.call.startswith("conv_transpose") and rank > 2):
-        return f"{first}→{second * groups}"
-    if (node.call == "linear" and rank == 2) or (node.call in ("conv1d", "conv2d", "conv3d")):
-        return f"{second * groups}→{first}"
-    return ""

@@ -12,7 +12,10 @@ from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.rules.wording import short
 from autograd_tour.text import cut_text, one_line, rounded
-from autograd_tour.views.bundle import bundled
+from autograd_tour.views.bundle import bundled, lettered
+from autograd_tour.views.derivatives import Derivatives
+from autograd_tour.views.equations import equation_of
+from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
 from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
@@ -23,14 +26,16 @@ from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import arrivals
 from autograd_tour.views.wording import describe_graph, shape_text, tensor_runs
 
-__all__ = ["cards_scene"]
+__all__ = ["Artist", "cards_scene", "holds_constants", "scene_by"]
 
 NAME_ROOM = 190.0
 """Widest name of a card in px; a longer one ends in an ellipsis."""
 TEXT_ROOM = 220.0
 RULE_ROOM = 260.0
+NOTE_ROOM = 300.0
+"""Widest remark of a folded card: what happens to a parameter stands in one."""
+EQUATION_ROOM = 520.0
 SHORT_ROOM = 110.0
-GRADIENT_ROOM = 90.0
 OUTPUT_ROWS = 3
 SAVED_ROWS = 3
 
@@ -45,11 +50,18 @@ _STATES = {
 @collector_paused()
 def cards_scene(graph: Graph, timeline: Timeline | None = None, look: Look = ALL) -> Scene:
     """Cards and links for a graph: what ``look`` asks for; a ``timeline`` makes it a film."""
-    artist = _Artist(graph, timeline, look)
+    return scene_by(Artist(graph, timeline, look))
+
+
+def scene_by(artist: Artist) -> Scene:
+    """Cards and links as ``artist`` makes them."""
+    graph = artist.graph
     cards = [artist.card(node) for node in graph.nodes if graph.card_of(node.id) == node.id]
     folded = {node.id for node in graph.nodes if node.kind == "group"}
-    links = bundled(
-        (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
+    links = lettered(
+        bundled(
+            (link for edge in graph.edges if (link := artist.link(edge)) is not None), folded, artist.ends
+        )
     )
     title = _title(graph)
     return Scene(tuple(cards), tuple(links), title, describe_graph(graph), notes=graph.meta.remarks)
@@ -60,7 +72,9 @@ def _title(graph: Graph) -> str:
     return f"Autograd graph of {', '.join(names[:3])}" if names else "Autograd graph"
 
 
-class _Artist:
+class Artist:
+    """Makes the cards and links of one graph: what ``look`` asks for, as a film if it has a ``timeline``."""
+
     def __init__(self, graph: Graph, timeline: Timeline | None, look: Look) -> None:
         self.graph = graph
         self.look = look
@@ -68,9 +82,12 @@ class _Artist:
         self.nodes = graph.by_id()
         self.parts = arrivals(graph)
         self.odd = nonfinites(graph)
-        self.mailbox = Mailbox(graph, timeline, self.parts, self.odd)
+        self.derivatives = Derivatives(graph)
+        self.mailbox = Mailbox(graph, timeline, self.parts, self.odd, self.derivatives)
+        self.gradients = GradientRows(graph, self.derivatives, timeline, self.odd, look)
 
     def card(self, node: Node) -> Card:
+        """The card of a node that has one."""
         if node.kind == "leaf":
             return self._leaf(node)
         if node.kind == "constant":
@@ -86,6 +103,7 @@ class _Artist:
             *self._tensor(node.value, "forward", odd=self.odd.values.get((node.id, 0)), height=21),
         ]
         mailbox = self.mailbox.rows(node) if self.look.shows("grad") else ()
+        mailbox += self.mailbox.sign(node) if mailbox and self.look.shows("note") else ()
         lane = self._lane(rows, mailbox)
         number, _ = self.graph.step(self.graph.accumulator_of(node.id))
         when = number if self.timeline is not None else 0
@@ -113,13 +131,20 @@ class _Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in notes]
-        gradient = self._gradient(node)
+        rows += _note_rows(node, notes)
+        gradient = self.gradients.rows(node)
+        rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)} ({node.grad_fn})"
         return Card(
             node.id, "operation", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node)
         )
+
+    def _numbered(self, rows: list[Row], gradient: Sequence[Row], node: Node) -> list[Row]:
+        """The number of the step on the title, where no row tells the gradient."""
+        if gradient or self.look.only == "forward":
+            return rows
+        return [numbered(rows[0], self.graph, node, self.timeline), *rows[1:]]
 
     def _lane(self, rows: Sequence[Row], gradient: Sequence[Row]) -> float:
         """The height at which gradients meet a card: where it shows none, that of its last row."""
@@ -143,15 +168,20 @@ class _Artist:
 
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
-        other = node.group and node.group != node.op
-        path = (Run(node.group, "muted", room=SHORT_ROOM, keep_end=True),) if other else ()
-        rows = [Row((name,), path, fill="constant_fill", height=26)]
-        rows += [Row((Run(note, "muted", room=TEXT_ROOM),), height=18) for note in node.notes]
-        gradient = self._gradient(node)
+        heads: tuple[Run, ...] = (name,)
+        if node.group and node.group != node.op:
+            path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
+            heads = (path, replace(name, text=f"  {name.text}", bold=False))
+        rows = [Row(heads, fill="constant_fill", height=26)]
+        rows += _note_rows(node, node.notes, NOTE_ROOM)
+        given = holds_constants(node)
+        gradient = () if given else self.gradients.rows(node)
         rows += self._values(node)
+        rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
-        return Card(node.id, "group", (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        pile: Literal["group", "operation"] = "operation" if node.folded == 1 else "group"
+        return Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
 
     def _values(self, node: Node) -> list[Row]:
         rows = []
@@ -189,38 +219,12 @@ class _Artist:
         nameless = origin is not None and origin.kind == "constant" and not origin.name
         size = f" {shape_text(item.facts.shape)}" if nameless and item.facts is not None else ""
         name = within("saved  ", saved_name(item, origin, grad_fn), size.rstrip(), "saved", SHORT_ROOM)
-        if origin is not None and origin.kind == "leaf":
-            name = replace(name, keep_end=True)
+        if origin is not None and origin.kind in ("leaf", "constant") and origin.name:
+            name = replace(name, keep_end=True)  # a path is told apart by its end
         state = _STATES.get(item.state, "")
         runs = (name, *((Run(state, "saved", bold=True),) if state else ()))
         mark: Literal["tab", "hatched"] = "hatched" if item.state == "freed" else "tab"
         return Row(runs, fill="saved_fill", mark=mark, detail="saved")
-
-    def _gradient(self, node: Node) -> list[Row]:
-        if not self.graph.passes or not self.look.shows("grad"):
-            return []
-        _, step = self.graph.step(node.id)
-        if step is None:
-            absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
-            return [Row(absent, fill="accumulated_fill", height=22)]
-        received = step.received
-        rows = []
-        for k, facts in enumerate(received[:OUTPUT_ROWS]):
-            name = output_name(node, k) if len(received) > 1 else "in"
-            lead = within("grad ", name, "  ", "backward", GRADIENT_ROOM)
-            has_value = (
-                facts is not None and node.values and node.values[min(k, len(node.values) - 1)] is not None
-            )
-            size = self.look.shows("shape") and not (has_value and self.look.shows("value"))
-            odd = self.odd.received.get((node.id, k))
-            runs = tensor_runs(facts, "backward", shape=size, odd=odd) if facts else (Run("none", "muted"),)
-            fact = f"{node.id}.grad.{k}"
-            row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact)
-            rows.append(row if self.timeline is None else _timed(row, lead, node, k, self.timeline))
-        if len(received) > OUTPUT_ROWS:
-            more = f"grad  … {len(received) - OUTPUT_ROWS} more"
-            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
-        return rows
 
     # ---- links ----------------------------------------------------------------------------
 
@@ -232,24 +236,27 @@ class _Artist:
         return f"{a.op} → {b.op}"
 
     def link(self, edge: Edge) -> Link | None:
+        """The arrow of an edge; none inside a card, or where only the other direction is shown."""
         src, dst = self.graph.card_of(edge.src), self.graph.card_of(edge.dst)
         if src == dst:
             return None  # leaf and accumulator share a card
         if self.look.only and (self.look.only == "forward") != (edge.kind == "forward"):
             return None
         if edge.kind == "forward":
-            constant = self.nodes[src].kind == "constant"
+            constant = self.nodes[src].kind == "constant" or holds_constants(self.nodes[src])
             flow: Literal["forward", "constant"] = "constant" if constant else "forward"
             plain = Link(f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}", src, dst, flow)
             return replace(plain, title=self.ends(plain))
         number, _ = self.graph.step(edge.src)
         rule, odd = short(edge.rule), self.odd.sent.get((edge.src, edge.slot[0]))
-        text = rule if self.look.shows("rule") else ""
-        runs: tuple[Run, ...] = (Run(text, "backward", room=RULE_ROOM),) if text else ()
+        formula = equation_of(self.graph, self.derivatives, edge) if self.look.math else ""
+        text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
+        visible = text and (self.look.shows("rule") or formula)
+        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if visible else ()
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, number)
+        label = Label(runs, self.graph.number_in_whole(edge.src))
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""
@@ -266,16 +273,19 @@ class _Artist:
         return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
 
 
+def holds_constants(node: Node) -> bool:
+    """Whether a folded card has nothing in it that could get a gradient."""
+    inside = node.inside
+    return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
+
+
+def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+    return [
+        Row((Run(note, "muted", room=room),), height=18, detail="remark", fact=f"{node.id}.note")
+        for note in notes
+    ]
+
+
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
     """Where a gradient that is not finite begins."""
     return (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None and odd.begins else ()
-
-
-def _timed(row: Row, lead: Run, node: Node, slot: int, timeline: Timeline) -> Row:
-    """A row with an incoming gradient as a film shows it: empty until the gradient is complete."""
-    numbers = timeline.arrivals(node, slot)
-    if not numbers:
-        return row
-    stages: list[tuple[int, tuple[Run, ...]]] = [(0, (replace(lead, text=lead.text.rstrip(), role="muted"),))]
-    stages += [(n, (lead, Run(text, "muted"))) for n, text in timeline.partial(numbers)]
-    return replace(row, since=numbers[-1], earlier=tuple(stages))

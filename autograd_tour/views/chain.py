@@ -24,7 +24,10 @@ _SHAPES: dict[str, Shape] = {"accumulate": "leaf", "group": "group"}
 
 
 class Chain(View):
-    """Backward nodes only: operations and accumulators, and the leaves these belong to."""
+    """Backward nodes only: operations and accumulators, and the leaves these belong to.
+
+    The loss stands where it does in the graph, at the end, and backward runs towards the beginning.
+    """
 
     name = "chain"
     summary = "the grad_fn chain: next_functions with output numbers and None stubs"
@@ -42,7 +45,7 @@ class Chain(View):
 
 
 def chain_scene(graph: Graph, look: Look = ALL) -> Scene:
-    """Cards and links from the loss to the leaves."""
+    """Cards and links from the leaves to the loss."""
     nodes = graph.by_id()
     entries: dict[str, dict[int, Edge]] = {}
     for e in graph.select("gradient"):
@@ -51,8 +54,8 @@ def chain_scene(graph: Graph, look: Look = ALL) -> Scene:
     outputs = dict(graph.outputs)
     cards: list[Card] = []
     links: list[Link] = []
-    # From the loss on: the reverse of the topological order.
-    for node in reversed(graph.nodes):
+    constants = _constants(graph)
+    for node in graph.nodes:
         if node.kind not in ("operation", "accumulate", "group"):
             continue
         rows = [_head(node, outputs)]
@@ -67,7 +70,8 @@ def chain_scene(graph: Graph, look: Look = ALL) -> Scene:
             colour: Literal["backward", "muted"] = "backward" if edge is not None else "muted"
             text = within("(", name, f", {number})", colour, SLOT_ROOM)
             runs = (Run(f"[{slot}]  ", "muted"), text)
-            rows.append(Row(runs, port=f"s{slot}"))
+            constant = constants.get((node.id, slot), ()) if edge is None else ()
+            rows.append(Row(runs, constant, port=f"s{slot}"))
         shape = _SHAPES.get(node.kind, "operation")
         cards.append(Card(node.id, shape, tuple(rows), title=node.grad_fn))
         for slot, edge in sorted(entries.get(node.id, {}).items()):
@@ -75,7 +79,10 @@ def chain_scene(graph: Graph, look: Look = ALL) -> Scene:
                 port = f"s{slot}" if slot < SLOT_ROWS else "more"
                 ident = f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}"
                 title = f"next_functions[{slot}] of {node.grad_fn}"
-                links.append(Link(ident, edge.src, edge.dst, "backward", ports=(port, ""), title=title))
+                ports = (port, "")
+                links.append(
+                    Link(ident, edge.src, edge.dst, "backward", reverse=True, ports=ports, title=title)
+                )
     return Scene(tuple(cards), tuple(links), "grad_fn chain", _describe(graph), notes=graph.meta.remarks)
 
 
@@ -85,6 +92,20 @@ def _head(node: Node, outputs: dict[str, int]) -> Row:
         name = Run(node.grad_fn, "paper", True, 14, room=ROOM)
         return Row((name,), fill="forward", height=26)
     return Row((Run(node.grad_fn, "ink", True, 14, room=ROOM),), right, fill="constant_fill", height=26)
+
+
+def _constants(graph: Graph) -> dict[tuple[str, int], tuple[Run, ...]]:
+    """(node, slot) -> the constant that goes in there, to which no gradient goes."""
+    nodes = graph.by_id()
+    texts: dict[tuple[str, int], tuple[Run, ...]] = {}
+    for edge in graph.select("forward"):
+        node = nodes[edge.src]
+        if node.kind == "constant":
+            kind = "a constant" if node.cut is None else "cut off"
+            name = node.name or node.op
+            text = within("", name, f", {kind}", "muted", RESULT_ROOM) if name else Run(kind, "muted")
+            texts[edge.dst, edge.slot[1]] = (text,)
+    return texts
 
 
 def _leaf_row(graph: Graph, leaf: str, *, shape: bool) -> Row:

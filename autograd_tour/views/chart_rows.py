@@ -7,16 +7,19 @@ from collections.abc import Callable
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger, Policy
-from autograd_tour.text import number
+from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import Bar, ChartRow, Part
 
-__all__ = ["rows_of"]
+__all__ = ["rows_of", "unchanged"]
 
 MOST_ROWS = 6
 MOST_ELEMENTS = 4
 MOST_PARTS = 12
 LARGEST = 1e307  # a dozen of these can still be added without overflow; what is larger stands as text
 UNKNOWN = "?"
+MOST_NAMES = 3
+LONGEST_NAME = 24
+"""Leaves that are called by their names, and the characters of each."""
 
 Read = Callable[[TensorFacts], Number | None]
 Spell = Callable[[Number], str]
@@ -37,6 +40,17 @@ def rows_of(ledger: Ledger) -> tuple[tuple[ChartRow, ...], int]:
         else:
             return tuple(rows), len(ledger.accounts) - done
     return tuple(rows), 0
+
+
+def unchanged(ledger: Ledger) -> str:
+    """``w and b stay as they are in all calls: only .grad changes``, if the leaves were seen to."""
+    names = [one_line(account.name, LONGEST_NAME) for account in ledger.accounts]
+    if not ledger.steady or not names:
+        return ""
+    verb = "stay as they are" if len(names) > 1 else "stays as it is"
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    which = listed if len(names) <= MOST_NAMES else f"All {len(names)} leaves"
+    return f"{which} {verb} in all calls: only .grad changes"
 
 
 def _position(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
 from autograd_tour.views.bundle import bundled
+from autograd_tour.views.derivatives import Derivatives
 from autograd_tour.views.naming import title_run
 from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, Shape, within
 from autograd_tour.views.wording import tensor_text
@@ -75,6 +76,7 @@ class _Artist:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.nodes = graph.by_id()
+        self.derivatives = Derivatives(graph)
 
     def card(self, node: Node) -> Card:
         gone, new = node.state == "gone", node.state == "added"
@@ -124,9 +126,11 @@ class _Artist:
         if node.kind == "leaf":
             facts, lead = step.after, ".grad  "
         else:
-            facts, lead = next((item for item in step.received if item is not None), None), "grad in  "
+            received = enumerate(step.received)
+            slot, facts = next(((k, item) for k, item in received if item is not None), (0, None))
+            lead = f"{self.derivatives.of(node.id, slot) or 'grad in'}  "
         text = tensor_text(facts, shape=False) if facts is not None else "none"
-        return [Row((Run(lead, role), Run(text, role, room=GRADIENT_ROOM)), height=22)]
+        return [Row((Run(lead, role, room=GRADIENT_ROOM), Run(text, role, room=GRADIENT_ROOM)), height=22)]
 
     def ends(self, link: Link) -> str:
         """What a link joins."""

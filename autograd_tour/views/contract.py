@@ -7,8 +7,9 @@ all edges that cross there, so a card receives and sends just what its members t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -16,7 +17,9 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
+from autograd_tour.views.particulars import parameter_notes, shapes_note
 from autograd_tour.views.quotient import flow, topological
+from autograd_tour.views.through import rule_through
 from autograd_tour.views.totals import add, remarks, totals
 
 __all__ = ["Homes", "Title", "contract", "operations_in"]
@@ -29,6 +32,9 @@ Tensor = tuple[str, int]
 class Title:
     """How a card is called: what stands large on it, its module path, and remarks.
 
+    ``units`` are the calls of modules or functions that it stands for, as
+    :class:`~autograd_tour.views.units.Units` calls them, ``layer`` says what kind of layer, ``results`` are
+    nodes inside whose first output is told on its border although nothing uses it outside.
     ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
     the function called; a module's has no function.
     """
@@ -37,14 +43,19 @@ class Title:
     group: str = ""
     notes: tuple[str, ...] = ()
     call: Node | None = None
+    units: tuple[str, ...] = ()
+    layer: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
 
 
 @dataclass
 class _Card:
     id: str
+    title: Title
     members: list[Node] = field(default_factory=list)
     outs: dict[Tensor, int] = field(default_factory=dict)
     ins: dict[Tensor, int] = field(default_factory=dict)
+    inputs: dict[Tensor, None] = field(default_factory=dict)
     sent: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
     received: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
 
@@ -78,19 +89,20 @@ def contract(
     are not in ``parts`` stay as they are. An accumulator goes where its leaf goes. The nodes of the
     result are in topological order, unless the parts make a loop. ``homes`` is told who went where.
     """
-    contraction = _Contraction(graph, parts)
+    contraction = _Contraction(graph, parts, titles)
     if homes is not None:
         cards = contraction.cards
         homes.moved(
             {node: cards[part].id for node, part in contraction.part_of.items()},
             {card.id: titles[part] for part, card in cards.items()},
         )
-    return contraction.result(titles)
+    return contraction.result()
 
 
 class _Contraction:
-    def __init__(self, graph: Graph, parts: Mapping[str, str]) -> None:
+    def __init__(self, graph: Graph, parts: Mapping[str, str], titles: Mapping[str, Title]) -> None:
         self.graph = graph
+        self.titles = titles
         self.nodes = graph.by_id()
         self.leaf_of, self.steps = graph.leaves, graph.steps
         leaf_of = self.leaf_of
@@ -104,10 +116,11 @@ class _Contraction:
             if part not in self.cards:
                 while f"f{number}" in self.nodes:
                     number += 1
-                self.cards[part] = _Card(f"f{number}")
+                self.cards[part] = _Card(f"f{number}", titles[part])
                 number += 1
             self.cards[part].members.append(node)
         self.homes = {node: self.cards[part] for node, part in self.part_of.items()}
+        self.hooked = [edge.src for edge in graph.select("gradient") if "hooked" in edge.marks]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient"):
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
@@ -117,20 +130,32 @@ class _Contraction:
     def card(self, node: str) -> _Card | None:
         return self.homes.get(node)
 
-    def result(self, titles: Mapping[str, Title]) -> Graph:
+    @cached_property
+    def into(self) -> Mapping[str, Sequence[Edge]]:
+        """Node -> the gradient edges that end there."""
+        into: dict[str, list[Edge]] = {}
+        for edge in self.graph.select("gradient"):
+            into.setdefault(edge.dst, []).append(edge)
+        return into
+
+    def result(self) -> Graph:
         forward = self._forward()
         for result, slot in self.graph.outputs:
             card = self.card(result)
             if card is not None:
                 card.outs.setdefault((self.graph.card_of(result), slot), len(card.outs))
         gradient = self._gradient()
+        for card in self.cards.values():
+            for node_id in card.title.results:
+                if self.card(node_id) is card:
+                    card.outs.setdefault((node_id, 0), len(card.outs))
         nodes: dict[str, Node] = {}
         for node in self.graph.nodes:
             card = self.card(node.id)
             if card is None:
                 nodes[node.id] = self._kept(node)
             elif card.id not in nodes:
-                nodes[card.id] = self._node(card, titles[self.part_of[node.id]])
+                nodes[card.id] = self._node(card)
         folded = replace(
             self.graph,
             nodes=tuple(nodes.values()),
@@ -152,6 +177,7 @@ class _Contraction:
             out = edge.slot[0] if a is None else a.outs.setdefault(tensor, len(a.outs))
             into = edge.slot[1]
             if b is not None:
+                b.inputs.setdefault(tensor)
                 differentiable = self.nodes[edge.src].kind != "constant"
                 into = b.ins.setdefault(tensor, len(b.ins)) if differentiable else -1
             src, dst = a.id if a else edge.src, b.id if b else edge.dst
@@ -181,10 +207,19 @@ class _Contraction:
         result = []
         for (src, dst, ends), edges in crossing.items():
             rule: Rule | None = Words(f"Σ of {len(edges)} gradients")
-            if len(edges) == 1:  # a rule belongs to an operation, not to a fold
-                rule = edges[0].rule if self.card(edges[0].src) is None else None
+            if len(edges) == 1:
+                rule = self._rule(edges[0])
             result.append(Edge(src, dst, "gradient", ends, rule, edges[0].marks))
         return result
+
+    def _rule(self, edge: Edge) -> Rule | None:
+        """A rule belongs to an operation; a module or function has one if there is one way through it."""
+        card = self.card(edge.src)
+        if card is None:
+            return edge.rule
+        if len(card.outs) != 1 or not card.title.units:
+            return None
+        return rule_through(edge, {node.id for node in card.members}, self.into)
 
     def _output(self, node: str, slot: int) -> tuple[str, int]:
         card = self.card(node)
@@ -197,16 +232,18 @@ class _Contraction:
         card = self.card(node.cut.of) if node.cut is not None else None
         return replace(node, cut=replace(node.cut, of=card.id)) if card is not None and node.cut else node
 
-    def _node(self, card: _Card, title: Title) -> Node:
+    def _node(self, card: _Card) -> Node:
+        title = card.title
         values: list[TensorFacts | None] = []
         names: list[str] = []
         for node_id, slot in card.outs:
             node = self.nodes[node_id]
             values.append(node.values[slot] if slot < len(node.values) else None)
             names.append(node.names[slot] if slot < len(node.names) else "")
-        inside = totals(card.members, self._grad)
+        inside = totals(card.members, self._grad, self.hooked)
         operations = sum(map(operations_in, card.members))
         call = title.call or Node(card.id, "group")
+        notes = self._particulars(card, values) if title.units else remarks(operations, inside)
         return Node(
             card.id,
             "group",
@@ -215,16 +252,48 @@ class _Contraction:
             brief=call.brief,
             expression=call.expression,
             where=call.where,
+            scope=call.scope,
             call=call.call,
             grad_fn=title.op,
             slots=len(card.ins),
             values=tuple(values),
             names=tuple(names),
             group=title.group,
-            notes=(*title.notes, *remarks(operations, inside)),
+            notes=(*title.notes, *notes),
             folded=operations,
             inside=inside,
         )
+
+    def _particulars(self, card: _Card, values: Sequence[TensorFacts | None]) -> list[str]:
+        """What the card of a module or a function says of it."""
+        inputs = [self.nodes[node] for node, _ in card.inputs]
+        leaves_alone = all(node.kind == "leaf" for node in inputs)
+        into = [
+            node.values[slot] if slot < len(node.values) else None
+            for node, (_, slot) in zip(inputs, card.inputs, strict=True)
+            if node.kind != "leaf" or leaves_alone  # a parameter that others use too is no input
+        ]
+        inside = totals(card.members, self._grad, self.hooked)
+        leaves = [node for node in card.members if node.kind == "leaf"]
+        each = (
+            parameter_notes(leaves, card.title.group, self._grad, self._rule_of_leaf)
+            if inside.leaves == len(leaves)
+            else []
+        )
+        operations = sum(map(operations_in, card.members))
+        if each:
+            inside = replace(inside, leaves=0)
+        shapes = shapes_note(into, values)
+        return [
+            *filter(None, (shapes, *card.title.layer)),
+            *each,
+            *remarks(operations if operations > 1 else 0, inside, "parameter"),
+        ]
+
+    def _rule_of_leaf(self, leaf: str) -> Rule | None:
+        """What a card does to its gradient until it arrives at a leaf inside it."""
+        arriving = self.into.get(self.graph.accumulator_of(leaf), ())
+        return self._rule(arriving[0]) if len(arriving) == 1 else None
 
     def _grad(self, leaf: str) -> TensorFacts | None:
         """``.grad`` of a leaf after the recorded backward."""
@@ -243,9 +312,9 @@ class _Contraction:
             elif card.id not in steps:
                 received = tuple(self._received(card, tensor) for tensor in card.outs)
                 sent = tuple(add(card.sent.get(tensor, [])) for tensor in card.ins)
-                steps[card.id] = Step(card.id, received, sent)
+                steps[card.id] = Step(card.id, received, sent, number=step.number)
         order = topological(list(steps), [(edge.src, edge.dst) for edge in edges])
-        return BackwardPass(tuple(steps[node] for node in order))
+        return BackwardPass(tuple(steps[node] for node in order), run.count)
 
     def _received(self, card: _Card, tensor: Tensor) -> TensorFacts | None:
         """All of what the tensor's maker received, if nothing of it came from inside the card."""

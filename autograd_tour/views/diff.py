@@ -91,7 +91,10 @@ class _Merge:
     def _gone(self, node: Node) -> Node:
         where, inner = (None if n is None else self._line(self.a.source[n]) for n in (node.where, node.inner))
         saved = tuple(replace(item, of=self.names.get(item.of, "")) for item in node.saved)
-        return replace(node, id=self.names[node.id], where=where, inner=inner, saved=saved, state="gone")
+        # The calls of functions are those of the second run: what is gone belongs to none of them.
+        return replace(
+            node, id=self.names[node.id], where=where, inner=inner, scope=None, saved=saved, state="gone"
+        )
 
     def _line(self, line: SourceLine) -> int:
         if line not in self.lines:

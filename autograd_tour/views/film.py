@@ -10,6 +10,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.rules.wording import short
 from autograd_tour.views.base import View
 from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.derivatives import Derivatives
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.picture import Film, Run, Scene, within
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
@@ -65,42 +66,46 @@ def film_scene(graph: Graph, look: Look = ALL) -> Scene:
     """The cards of ``graph`` with everything that changes from frame to frame, and what each frame says."""
     film_frames = frames(graph)
     scene = cards_scene(graph, Timeline(graph), look)
-    return replace(
-        scene, captions=tuple(_caption(frame, len(film_frames) - 1, graph) for frame in film_frames)
-    )
+    derivatives, count = Derivatives(graph), len(film_frames) - 1
+    return replace(scene, captions=tuple(_caption(frame, count, graph, derivatives) for frame in film_frames))
 
 
 # ---- what a frame says ------------------------------------------------------------------------
 
 
-def _caption(frame: Frame, count: int, graph: Graph) -> tuple[Line, ...]:
+def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -> tuple[Line, ...]:
     if not frame.node:
-        summary = f"{count} steps follow" if count else "No backward was recorded"
+        whole = graph.steps_in_whole
+        follow = f"{count} of {whole} steps are shown" if count < whole else f"{count} steps follow"
+        summary = follow if count else "No backward was recorded"
         return ((_bold(f"Before backward · {summary}"),),)
     node = graph.node(frame.node)
-    lines = [_head(frame, count, node, graph.title(node.id))]
+    lines = [_head(graph, node)]
     if frame.deposit is not None:
         return (*lines, _deposited(frame.deposit, graph))
     if node.kind == "group" and node.notes:
         lines.append((_plain(" · ".join(node.notes), 2 * ROOM),))
-    lines += [_sent(sent, graph) for sent in frame.sent[:LINES]]
+    lines += [_sent(sent, graph, derivatives) for sent in frame.sent[:LINES]]
     if len(frame.sent) > LINES:
         lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))
     return tuple(lines)
 
 
-def _head(frame: Frame, count: int, node: Node, what: str) -> Line:
+def _head(graph: Graph, node: Node) -> Line:
+    what = graph.title(node.id)
     name = node.grad_fn if node.grad_fn != what else ""
     head = (
-        _bold(f"Step {frame.number} of {count}   "),
+        _bold(f"Step {graph.number_in_whole(node.id)} of {graph.steps_in_whole}   "),
         Run(what, bold=True, size=SIZE, room=ROOM),
     )
     return (*head, within("   ", name, "", "muted", ROOM, size=SIZE)) if name else head
 
 
-def _sent(sent: Sent, graph: Graph) -> Line:
-    to = within("", graph.result_name(sent.edge.dst, sent.edge.slot[1]), "   ", "forward", ROOM, size=SIZE)
-    line = (Run("grad of ", "muted", size=SIZE), to)
+def _sent(sent: Sent, graph: Graph, derivatives: Derivatives) -> Line:
+    derivative = derivatives.along(sent.edge)
+    name = derivative or graph.result_name(sent.edge.dst, sent.edge.slot[1])
+    to = within("", name, "   ", "forward", ROOM, size=SIZE)
+    line: Line = (to,) if derivative else (Run("grad of ", "muted", size=SIZE), to)
     if sent.worked:
         arithmetic = Run(sent.worked.text, "backward", bold=True, size=SIZE, room=2 * ROOM)
         count = sent.facts.numel if sent.facts is not None else 1

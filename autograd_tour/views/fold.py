@@ -1,27 +1,39 @@
-"""A large graph on one screen: modules, repeated blocks and long chains become cards.
+"""A large graph on one screen: modules, functions, repeated blocks and long chains become cards.
 
-Folding looks at the structure alone. It goes as deep into the modules as fits the screen. What has
-no module is folded where a loop repeated itself, then along its chains, and what is left in runs of
-the program's order. No way of folding makes a loop.
+Folding looks at the structure alone. It goes as deep into modules and functions as fits the screen, and
+blocks that repeat themselves stay folded. What has neither is folded where a loop repeated itself, then
+along its chains, by the lines of the program, and what is left in runs of its order. No way of folding makes
+a loop. What comes from outside, the program's inputs, stays in sight.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
+from autograd_tour.views.units import Units
 
-__all__ = ["SCREEN", "as_cards", "fold", "visible"]
+__all__ = ["MORE", "SCREEN", "as_cards", "fold", "inputs_alike", "noted", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
+
+MORE = 1.5
+"""So many times more are better than cards of operations that have nothing in common."""
+
+SEVERAL = 3
+"""So many inputs of one name are one card."""
+
+CROWD = 13
+"""So many leaves that go to the same place would make a row that no screen has room for."""
 
 Parts = tuple[dict[str, str], dict[str, Title]]
 
@@ -39,38 +51,42 @@ def fold(
     rows: bool = True,
     runs: bool = True,
     homes: Homes | None = None,
+    opened: Collection[str] = (),
+    apart: Collection[str] = (),
 ) -> Graph:
     """``graph`` with at most ``limit`` cards, or with modules folded at ``depth`` levels.
 
     A graph that fits is returned as it is, unless a depth is asked for. Where there are no modules a
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
-    ``homes`` is told which node went into which card.
+    ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are
+    in no row; see :func:`autograd_tour.views.opening.with_open`.
     """
     if depth is None and visible(graph) <= limit:
-        return graph
+        pairs = flow(graph) if _crowded(graph) else []
+        return noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
     pairs = flow(graph)
-    modules = Modules(graph, pairs, rows=rows)
+    modules = Modules(graph, pairs, rows=rows, opened=opened, apart=apart)
     if depth is not None and modules.deepest:
-        return _noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
+        return noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
     if modules.deepest:
         folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
-    for stage in (_inputs_alike, by_order.repeats, by_order.chains):
+    for stage in (by_order.inputs, by_order.repeats, by_order.chains, by_order.lines):
         if visible(folded) > limit:
             pairs = pairs if folded is graph else flow(folded)
             folded = _apply(folded, stage(folded, pairs), pairs, limit, homes, every_leaf=True)
-    if runs and visible(folded) > limit:
+    if runs and visible(folded) > limit * MORE:
         folded = _runs(folded, limit, homes)
     if depth is not None:
-        note = "the program has no modules, so a depth changes nothing"
+        note = "the program has no modules or functions to fold, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
-    return _noted(folded)
+    return noted(folded)
 
 
-def _noted(graph: Graph) -> Graph:
-    """The graph with a remark on what is folded in it by now."""
-    cards = sum(node.kind == "group" for node in graph.nodes)
+def noted(graph: Graph) -> Graph:
+    """``graph`` with a remark on what is folded in it by now."""
+    cards = sum(node.kind == "group" and operations_in(node) > 0 for node in graph.nodes)
     if not cards:
         return graph
     total = sum(map(operations_in, graph.nodes))
@@ -92,7 +108,7 @@ def _apply(
     members, titles = parts
     if not members:
         return graph
-    inside = _with_inputs(graph, members, pairs)
+    inside = _with_inputs(graph, members, titles, pairs)
     del parts, members  # with a million nodes each table counts
     leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
     uses = Counter(maker for maker, _ in set(pairs) if maker in leaves)
@@ -114,8 +130,14 @@ def as_cards(
     return contract(graph, places, {name: titles[part] for (part, _), name in names.items()}, homes)
 
 
-def _with_inputs(graph: Graph, parts: dict[str, str], pairs: list[Pair]) -> dict[str, str]:
-    """Leaves and constants that only one part uses go inside it, and so do their accumulators."""
+def _with_inputs(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], pairs: list[Pair]
+) -> dict[str, str]:
+    """Leaves and constants that only one part uses go inside it, and so do their accumulators.
+
+    What a module or a function was given from outside stays in sight; of much that is called alike, as one
+    card, whose title is added.
+    """
     inputs = {node.id for node in graph.nodes if node.kind in ("leaf", "constant")}
     results = {node for node, _ in graph.outputs}
     users: dict[str, set[str]] = {}
@@ -126,13 +148,34 @@ def _with_inputs(graph: Graph, parts: dict[str, str], pairs: list[Pair]) -> dict
     for maker, user in pairs:
         if user in users:
             makers.setdefault(user, set()).add(parts.get(maker, ""))
+    nodes, units = graph.by_id(), Units(graph)
     inside: dict[str, str] = {}
+    given: dict[tuple[str, str, str], list[str]] = {}
     for node, user_parts in users.items():
         # A constant that was computed (a cut) stays in sight between two cards.
         homes = user_parts & makers[node] if node in makers else user_parts if len(user_parts) == 1 else set()
-        if len(homes) == 1 and "" not in homes:
-            (inside[node],) = homes
+        if len(homes) != 1 or "" in homes:
+            continue
+        (home,) = homes
+        if node not in makers and _from_outside(nodes[node], titles[home].units, units):
+            given.setdefault((home, nodes[node].kind, graph.title(node)), []).append(node)
+        else:
+            inside[node] = home
+    for (home, _, title), alike in given.items():
+        if len(alike) >= SEVERAL:
+            name = f"given {title} to {home}"
+            titles[name] = Title(f"{title} × {len(alike)}")
+            inside |= dict.fromkeys(alike, name)
     return inside | parts
+
+
+def _from_outside(node: Node, around: Collection[str], units: Units) -> bool:
+    """Whether the units ``around`` were given a leaf or constant: it has a name, and is not their own."""
+    return bool(node.name) and bool(around) and not set(around) & set(units.chain((node.group, node.scope)))
+
+
+def _crowded(graph: Graph) -> bool:
+    return sum(node.kind in ("leaf", "constant") for node in graph.nodes) >= CROWD
 
 
 def _cards(graph: Graph, parts: Mapping[str, str]) -> int:
@@ -142,24 +185,27 @@ def _cards(graph: Graph, parts: Mapping[str, str]) -> int:
 
 
 def _deepest_that_fits(graph: Graph, modules: Modules, pairs: list[Pair], limit: int) -> Parts:
-    best = modules.parts(1)
+    best = modules.parts(1, blocks=True)
     for depth in range(2, modules.deepest + 1):
-        candidate = modules.parts(depth)
-        if _cards(graph, _with_inputs(graph, candidate[0], pairs)) > limit:
+        candidate = modules.parts(depth, blocks=True)
+        if _cards(graph, _with_inputs(graph, *candidate, pairs)) > limit:
             break
         best = candidate
     return best
 
 
-def _inputs_alike(graph: Graph, pairs: list[Pair]) -> Parts:
-    return by_order.inputs(graph, pairs, alike=True)
+def inputs_alike(graph: Graph, fewest: int = 4) -> Graph:
+    """``graph`` with leaves that the same operations use as one card, if they are so many."""
+    pairs = flow(graph)
+    parts, titles = by_order.inputs(graph, pairs, fewest=fewest)
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 
 def _runs(graph: Graph, limit: int, homes: Homes | None) -> Graph:
     pairs = flow(graph)
     for count in (limit, limit * 3 // 4, limit // 2):
         parts = by_order.runs(graph, pairs, max(2, count))
-        if _cards(graph, _with_inputs(graph, parts[0], pairs)) <= limit:
+        if _cards(graph, _with_inputs(graph, *parts, pairs)) <= limit:
             return _apply(graph, parts, pairs, 0, homes)
     folded = _apply(graph, by_order.runs(graph, pairs, max(2, limit // 2)), pairs, 0, homes)
     pairs = flow(folded)

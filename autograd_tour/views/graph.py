@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
+from autograd_tour.views.brief import brief_scene
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.look import Look
 from autograd_tour.views.picture import Scene
@@ -18,6 +19,7 @@ class Whole(View):
     summary = "the computation graph with values, gradients, local rules and .grad"
 
     rows = True
+    briefer = True
 
     def picture(self, trace: Trace) -> Scene:
         """A card for each node, an arrow for each edge."""
@@ -25,7 +27,7 @@ class Whole(View):
 
     def chosen(self, trace: Trace, look: Look) -> Scene:
         """The same with the rows and arrows that ``look`` asks for."""
-        return cards_scene(trace.graph, look=look)
+        return brief_scene(trace.graph, look) if look.brief else cards_scene(trace.graph, look=look)
 
 
 view = Whole()

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
-from autograd_tour.views.by_modules import paths_around
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import JOINED
 from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
+from autograd_tour.views.units import paths_around
 
-__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "look_for"]
+__all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "dressed_scene", "look_for", "marks_in_sight"]
 
 PARTS = ("value", "shape", "grad", "rule", "line", "saved")
 """What cards and arrows show: ``grad`` are gradients and ``.grad``, ``line`` is that of the program."""
@@ -23,7 +23,10 @@ PARTS = ("value", "shape", "grad", "rule", "line", "saved")
 HIDEABLE = ("constants", "cuts", *JOINED)
 """Cards that can be left out; a cut is a constant that ``detach`` or ``no_grad`` made."""
 
-OPTIONS = ("show", "hide", "only", "compact", "title", "caption", "mark")
+OPTIONS = ("show", "hide", "only", "compact", "math", "title", "caption", "mark")
+
+LONGEST = {"title": 300, "caption": 2000}
+"""Characters that have room above and below a picture."""
 
 _ONLY_OF = {"forward": ("grad", "rule"), "backward": ("value",), "": ()}
 """What goes where a picture shows one direction alone."""
@@ -31,20 +34,25 @@ _COMPACT = ("line", "saved")
 
 
 class Look(Struct, frozen=True):
-    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added."""
+    """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added.
+
+    ``brief`` is none of them, but of the room: first ``numbers`` of tensors only, or a line for each card.
+    """
 
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     only: Literal["", "forward", "backward"] = ""
     compact: bool = False
+    math: bool = False
     title: str = ""
     caption: str = ""
     mark: tuple[str, ...] = ()
+    brief: Literal["", "numbers", "lines"] = ""
 
     @property
     def chooses_rows(self) -> bool:
         """Whether rows or arrows are left out, which only some views can do."""
-        return bool(self.show or self.only or self.compact)
+        return bool(self.show or self.only or self.compact or self.math or self.brief)
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -76,17 +84,24 @@ def look_for(
     """The :class:`Look` that a reader asks for; several words are a list, or one text with commas.
 
     ``show`` these rows only, of :data:`PARTS`; ``hide`` cards, of :data:`HIDEABLE`; ``only`` ``forward`` or
-    ``backward``; ``compact``: no lines of code, saved tensors and remarks; ``title`` above the picture and
-    ``caption`` below it; ``mark`` the cards of these names (one text is one name).
+    ``backward``; ``compact``: no lines of code, saved tensors and remarks; ``math``: rules as equations;
+    ``title`` above the picture and ``caption`` below it; ``mark`` the cards of these names (one text is one
+    name).
 
     Raises:
-        UsageError: an unknown word; the hint says which there are.
+        UsageError: an unknown word; the hint says which there are. Or a title or caption is too long.
     """
     if only not in (None, "", "forward", "backward"):
         raise UsageError(f"a picture cannot show only {only[:60]!r}", "Use forward or backward")
-    wrong = next((name for name in others if name not in ("compact", "title", "caption")), "")
+    wrong = next((name for name in others if name not in ("compact", "math", "title", "caption")), "")
     if wrong:
         raise UsageError(f"there is no option {wrong[:60]!r} of a picture", suggestion(wrong, OPTIONS))
+    for name, most in LONGEST.items():
+        text = others.get(name) or ""
+        if len(text) > most:
+            raise UsageError(
+                f"a {name} of {len(text)} characters has no room in a picture", f"Use at most {most}"
+            )
     marks = (mark,) if isinstance(mark, str) else tuple(mark)
     return Look(
         show=_words("show", show, PARTS),
@@ -115,11 +130,24 @@ def dressed(picture: Picture, graph: Graph, look: Look) -> Picture:
     if isinstance(picture, Chart | RunChart):
         return replace(picture, title=look.title) if look.title else picture
     if isinstance(picture, Film):
-        return replace(picture, scene=_dressed(picture.scene, graph, look))
-    return _dressed(picture, graph, look)
+        return replace(picture, scene=dressed_scene(picture.scene, graph, look))
+    return dressed_scene(picture, graph, look)
 
 
-def _dressed(scene: Scene, graph: Graph, look: Look) -> Scene:
+def marks_in_sight(graph: Graph, look: Look) -> Look:
+    """``look`` without the marks of what is not in ``graph``, nor in one of its cards."""
+
+    def is_in(name: str) -> bool:
+        try:
+            return bool(_marked(graph, name))
+        except UsageError:
+            return False
+
+    return replace(look, mark=tuple(filter(is_in, look.mark)))
+
+
+def dressed_scene(scene: Scene, graph: Graph, look: Look) -> Scene:
+    """The same for a scene."""
     hidden = {card.id for card in scene.cards if card.shape == "constant" and look.hides(_kind(card))}
     marked = {graph.card_of(node) for name in look.mark for node in _marked(graph, name)}
     marked |= {graph.accumulator_of(node) for node in marked}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from autograd_tour.record.graph import Graph, Step
 from autograd_tour.record.node import Node
+from autograd_tour.views.derivatives import Derivatives
 from autograd_tour.views.nonfinite import NonFinites
 from autograd_tour.views.picture import Row, Run, within
 from autograd_tour.views.steps import Timeline
@@ -13,6 +16,7 @@ from autograd_tour.views.sums import MOST_PARTS, Part, added, content, uses
 
 __all__ = ["Mailbox"]
 
+SIGN_ROOM = 220.0
 USE_ROOM = 130.0
 """Widest name of what used a shared parameter, px."""
 
@@ -26,11 +30,13 @@ class Mailbox:
         timeline: Timeline | None,
         parts: Mapping[tuple[str, int], tuple[Part, ...]],
         odd: NonFinites,
+        derivatives: Derivatives,
     ) -> None:
         self.graph = graph
         self.timeline = timeline
         self.parts = parts
         self.odd = odd
+        self.derivatives = derivatives
 
     def rows(self, leaf: Node) -> tuple[Row, ...]:
         """``.grad  before + contribution = after``, and a row for each module that a parameter serves."""
@@ -43,21 +49,35 @@ class Mailbox:
                 absent = "nothing is added"  # a gradient came as far as here: it is returned, or not wanted
             runs = (Run(".grad  ", "backward"), Run(absent, "muted"))
             return (Row(runs, fill="accumulated_fill", height=24, fact=fact),)
+        disc = self.graph.number_in_whole(accumulator)
         parts = self.parts.get((accumulator, 0), ())
         total = self._total(step, parts)
         if self.timeline is None:
-            first = Row(total, fill="accumulated_fill", height=24, step=number, fact=fact)
-            return (first, *self._uses(parts))
+            first = Row(total, fill="accumulated_fill", height=24, step=disc, fact=fact)
+            return (first, *self._uses(leaf, parts))
         first = Row(
             total,
             fill="accumulated_fill",
             height=24,
-            step=number,
+            step=disc,
             fact=fact,
             since=number,
             earlier=self._waiting(step, self.timeline),
         )
-        return (first, *self._uses(parts))
+        return (first, *self._uses(leaf, parts))
+
+    def sign(self, leaf: Node) -> tuple[Row, ...]:
+        """What the sign of the gradient says of a leaf of one element, where that is sure."""
+        sentence = self.derivatives.sign(leaf)
+        if sentence is None:
+            return ()
+        number, _ = self.graph.step(self.graph.accumulator_of(leaf.id))
+        since = number if self.timeline is not None else 0
+        earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ((0, ()),) if since else ()
+        whose = within("", sentence[0], " ", "backward", SIGN_ROOM)
+        runs, fact = (whose, Run(sentence[1], "backward")), f"{leaf.id}.mailbox.sign"
+        row = Row(runs, fill="accumulated_fill", height=20, fact=fact, since=since, detail="sign")
+        return (replace(row, earlier=earlier),)
 
     def _total(self, step: Step, parts: tuple[Part, ...]) -> tuple[Run, ...]:
         contribution = step.received[0] if step.received else None
@@ -68,7 +88,7 @@ class Mailbox:
         alarm = (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None else ()
         return (Run(".grad  ", "backward"), Run(text, "backward"), Run(after, "backward", bold=True), *alarm)
 
-    def _uses(self, parts: tuple[Part, ...]) -> tuple[Row, ...]:
+    def _uses(self, leaf: Node, parts: tuple[Part, ...]) -> tuple[Row, ...]:
         """What each module that shares a parameter brings, in the order in which it arrives."""
         modules = uses(self.graph, parts)
         rows = [
@@ -79,6 +99,7 @@ class Mailbox:
                 ),
                 fill="accumulated_fill",
                 height=20,
+                fact=f"{leaf.id}.uses",
                 since=self.timeline.ran.get(part.edge.src, 0) if self.timeline is not None else 0,
             )
             for part, name in zip(parts, modules, strict=False)

@@ -95,7 +95,8 @@ def _look(node: Node) -> tuple[Shape, Role | None, Role]:
     if node.kind == "constant":
         return "constant", "constant_fill", "ink"
     # A pile is what was folded; what one call made is one thing.
-    return ("group" if node.kind == "group" and not node.expression else "operation"), None, "ink"
+    pile = node.kind == "group" and not node.expression and node.folded != 1
+    return ("group" if pile else "operation"), None, "ink"
 
 
 def _title(graph: Graph, node: Node, role: Role) -> tuple[Run, ...]:

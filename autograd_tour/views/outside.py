@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Link, Row, Run, Scene
 
 __all__ = ["stepped_back"]
 
@@ -42,7 +42,7 @@ def _row(row: Row) -> Row:
 
 def _link(link: Link) -> Link:
     emphasis = link.emphasis if link.emphasis == "alarm" else "faint"
-    return replace(link, label=Label(_grey(link.label.runs), link.label.step), emphasis=emphasis)
+    return replace(link, label=replace(link.label, runs=_grey(link.label.runs)), emphasis=emphasis)
 
 
 def _grey(runs: tuple[Run, ...]) -> tuple[Run, ...]:

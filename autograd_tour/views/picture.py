@@ -22,11 +22,13 @@ __all__ = [
     "Direction",
     "Emphasis",
     "Film",
+    "Frame",
     "Label",
     "Link",
     "LossCurve",
     "Part",
     "Picture",
+    "PictureSize",
     "Role",
     "Row",
     "Run",
@@ -97,7 +99,8 @@ class Row(Struct, frozen=True, gc=False):
     ``step`` is the number of the backward step shown as a disc at the start, 0 for none.
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
-    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``); its first text is a label. If ``room`` is not 0, the last
+    (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``), and its first text is a label; or what it adds to that
+    (``n1.uses``, ``n3.note``). If ``room`` is not 0, the last
     text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
     can do without where room is short.
     """
@@ -113,7 +116,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved"] = ""
+    detail: Literal["", "code", "saved", "sign", "remark"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -134,10 +137,19 @@ class Card(Struct, frozen=True, gc=False):
 
 
 class Label(Struct, frozen=True, gc=False):
-    """Text on a link, after the number of its step (0 for none)."""
+    """Text on a link, after the number of its step (0 for none).
+
+    The number is a disc, as on a card, unless a ``letter`` tells this link from others of the same step.
+    """
 
     runs: tuple[Run, ...] = ()
     step: int = 0
+    letter: str = ""
+
+    @property
+    def tag(self) -> str:
+        """``4a``; ``""`` for no number."""
+        return f"{self.step}{self.letter}" if self.step else ""
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -162,12 +174,20 @@ class Link(Struct, frozen=True, gc=False):
     since: int = 0
 
 
+class Frame(Struct, frozen=True, gc=False):
+    """A line around ``cards``, ids, with a title: what was one card before it was opened."""
+
+    title: str
+    cards: tuple[str, ...]
+
+
 class Scene(Struct, frozen=True):
     """Cards and links. ``title`` and ``desc`` say in words what it shows.
 
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
-    for each of its frames lines of text. ``direction`` is that of forward; drawing may be asked for another
-    one.
+    for each of its frames lines of text. ``frames`` stand around some of the cards, no card in two of them.
+    ``left_out`` names what was left out so that the rest is readable. ``direction`` is that of forward;
+    drawing may be asked for another one.
     """
 
     cards: tuple[Card, ...] = ()
@@ -179,6 +199,8 @@ class Scene(Struct, frozen=True):
     heading: str = ""
     caption: str = ""
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Film(Struct, frozen=True):
@@ -226,12 +248,16 @@ class ChartRow(Struct, frozen=True, gc=False):
 
 
 class Chart(Struct, frozen=True):
-    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out."""
+    """What is in ``.grad`` after each call of ``ledger``: ``rows``, and how many leaves are left out.
+
+    ``unchanged`` says what stays as it is, ``""`` if nothing is known to.
+    """
 
     ledger: Ledger
     rows: tuple[ChartRow, ...] = ()
     left_out: int = 0
     title: str = ""
+    unchanged: str = ""
 
 
 # ---- runs -------------------------------------------------------------------------------------
@@ -296,6 +322,21 @@ class RunChart(Struct, frozen=True):
 
 
 Picture = Scene | Film | Chart | RunChart
+
+
+class PictureSize(Struct, frozen=True):
+    """How large the picture of ``view`` became, px, and its smallest text; how many ``cards`` it has.
+
+    ``folded`` says what of the program is folded into cards, ``left_out`` what had no room.
+    """
+
+    view: str
+    width: float
+    height: float
+    text: float
+    cards: int = 0
+    folded: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def check(picture: object) -> Picture:

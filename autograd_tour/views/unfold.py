@@ -9,6 +9,7 @@ from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
 from autograd_tour.views.focus import with_neighbours
 from autograd_tour.views.fold import as_cards, fold, visible
+from autograd_tour.views.picture import Frame
 from autograd_tour.views.quotient import flow
 
 __all__ = ["Opened", "closed", "opened"]
@@ -25,12 +26,14 @@ class Opened:
     """``graph`` as shown, made from ``whole``; ``homes`` tells which node is in which of its cards.
 
     ``inside`` are the ids of those of its nodes that came out of the card opened last; empty if none was.
+    ``frames`` are what stands around the insides of cards that were opened.
     """
 
     whole: Graph
     graph: Graph
     homes: Homes
     inside: frozenset[str] = frozenset()
+    frames: tuple[Frame, ...] = ()
 
     def members(self, card: str) -> set[str]:
         """The nodes of the whole graph in a card, accumulators included."""
@@ -61,18 +64,26 @@ def opened(before: Opened, card: str) -> Opened | None:
     came_out = frozenset(homes.card.get(node, node) for node in members)
     if visible(graph) > IN_PLACE:
         graph = graph.only(with_neighbours(graph, came_out))
-    return Opened(before.whole, graph, homes, came_out)
+    title = before.graph.title(card)
+    group = before.graph.node(card).group
+    frame = Frame(f"{group}  {title}" if group and group != title else title, tuple(sorted(came_out)))
+    return Opened(before.whole, graph, homes, came_out, (*before.frames, frame))
 
 
 def _inside(part: Graph) -> Homes | None:
-    """How to fold the inside of a card: as it comes, or with equal neighbours apart, or in runs."""
+    """How to fold the inside of a card: by turns, as it comes, with equal neighbours apart, or in runs."""
     if visible(part) <= INSIDE:
         return Homes()
+    homes, pairs = Homes(), flow(part)
+    parts, titles = by_order.turns(part, pairs, INSIDE // 2)
+    if len(titles) > 1:
+        as_cards(part, parts, titles, pairs, homes)
+        return homes
     for rows in (True, False):
         homes = Homes()
         folded = fold(part, limit=INSIDE, rows=rows, homes=homes)
         if sum(node.kind in ("operation", "group") for node in folded.nodes) > 1:
             return homes
-    homes, pairs = Homes(), flow(part)
+    homes = Homes()
     as_cards(part, *by_order.runs(part, pairs, INSIDE // 2), pairs, homes)
     return homes if len(homes.titles) > 1 else None

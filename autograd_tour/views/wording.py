@@ -28,10 +28,11 @@ def short(value: Number, digits: int = 4) -> str:
     return number(value, digits)
 
 
-def elements(facts: TensorFacts, digits: int = 4) -> str:
+def elements(facts: TensorFacts, digits: int = 4, *, counted: bool = False) -> str:
     """The elements as they fit: all of up to four, else the first two and the last; ``""`` if unknown.
 
-    A larger tensor whose elements are all the same says so: ``all 0.0909``.
+    A larger tensor whose elements are all the same says so, and how many they are: ``11 × 0.0909``; where
+    they are ``counted`` already, beside a shape, ``all 0.0909``.
     """
     total = facts.numel
     if total == 0:
@@ -44,7 +45,7 @@ def elements(facts: TensorFacts, digits: int = 4) -> str:
         return ", ".join(short(value, digits) for value in facts.first)
     last = facts.last if facts.last is not None else facts.first[-1]
     if facts.stats is not None and facts.stats.min is not None and facts.stats.min == facts.stats.max:
-        return f"all {short(last, digits)}"
+        return f"{'all' if counted else f'{total} ×'} {short(last, digits)}"
     return ", ".join(short(value, digits) for value in facts.first[:2]) + f" … {short(last, digits)}"
 
 
@@ -59,7 +60,7 @@ def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 
         parts.append(shape_text(facts.shape))
     if facts.dtype != "float32" or not facts.first:
         parts.append(one_line(facts.dtype, 24))
-    parts.append(elements(facts, digits))
+    parts.append(elements(facts, digits, counted=shape and bool(facts.shape)))
     return " ".join(part for part in parts if part)
 
 
@@ -90,6 +91,7 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
         return "An empty graph."
     operations += sum(node.folded for node in folded)
     sentences = [f"An autograd graph of {_count(operations, 'operation')} and {_count(leaves, 'leaf')}."]
+    folded = [node for node in folded if node.folded]  # others hold inputs alone
     if folded:
         names = ", ".join(_short_name(node.op) for node in folded[:limit])
         names += " and more" if len(folded) > limit else ""

@@ -170,7 +170,7 @@ def test_folded_cards_open_and_close_again_with_the_moment_kept(visit):
     page.keyboard.press("Home")
     card(page, "TransformerBlock").nth(3).press("Enter")
     expect(page.locator("#trail li")).to_have_count(3)
-    expect(page).to_have_url(re.compile(r"#step=\d+&open=f0/"))
+    expect(page).to_have_url(re.compile(r"#step=\d+&open=f2/"))
     page.keyboard.press("Escape")
     expect(page.locator("#trail li")).to_have_count(2)
     page.click("#trail button:has-text('Whole program')")
@@ -180,7 +180,9 @@ def test_folded_cards_open_and_close_again_with_the_moment_kept(visit):
 
 def test_of_two_cards_opened_in_a_hurry_the_last_is_shown(visit):
     page = visit("gpt")
-    first, second = (card(page, title).get_attribute("id") for title in ("TransformerBlock × 12", "Linear"))
+    first, second = (
+        card(page, title).get_attribute("id") for title in ("TransformerBlock × 12", "Linear(32→50)")
+    )
     page.evaluate(
         "(ids) => ids.forEach((id) => document.getElementById(id).dispatchEvent(new Event('click')))",
         [first, second],

@@ -53,7 +53,7 @@ def axe(page):
     [
         ("thermometer", "#step=4&node=n6"),
         ("thermometer", "#mode=predict"),
-        ("gpt", "#open=f0&step=5"),
+        ("gpt", "#open=f2&step=5"),
         ("silent", ""),
     ],
 )

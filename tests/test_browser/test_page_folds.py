@@ -44,7 +44,7 @@ def test_the_way_to_an_opened_card_says_which_one_it_is(visit):
     assert page.get_attribute("#stage", "aria-label") == "Picture of blocks.3, opened"
 
 
-@pytest.mark.parametrize("at", ["", "#open=f0", "#open=f0/f3"])
+@pytest.mark.parametrize("at", ["", "#open=f2", "#open=f2/f5"])
 def test_every_card_has_a_name_of_its_own(visit, at):
     names = visit("gpt", at).evaluate(NAMES)
     assert len(names) > 5
@@ -71,7 +71,7 @@ def test_the_keyboard_goes_into_an_opened_card_and_back_to_it(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_cards_outside_the_opened_one_are_grey_and_dashed_and_say_so(visit, scheme):
-    page = visit("gpt", "#open=f0/f3", color_scheme=scheme)
+    page = visit("gpt", "#open=f2/f5", color_scheme=scheme)
     assert "outside the opened card" in page.inner_text("#trail")
     muted = (DARK if scheme == "dark" else LIGHT).muted
     grey = f"rgb({', '.join(str(int(muted[at : at + 2], 16)) for at in (1, 3, 5))})"
@@ -94,3 +94,11 @@ def test_in_the_whole_program_nothing_is_outside(visit):
     page = visit("gpt")
     assert not any(OUTSIDE in name for name in page.evaluate(NAMES))
     assert page.is_hidden("#trail-note")
+
+
+def test_an_opened_card_keeps_its_frame(visit):
+    page = visit("gpt")
+    assert page.locator("#stage rect.frame").count() == 0
+    card(page, "TransformerBlock × 12").click()
+    expect(page.locator("#trail li")).to_have_count(2)
+    assert page.locator("#stage rect.frame").count() == 1

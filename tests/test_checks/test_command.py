@@ -30,6 +30,7 @@ from autograd_tour.record.verification import (
     Verification,
 )
 from autograd_tour.reports.verification import lines
+from tests.commands import answer, script_answer
 
 PROGRAM = """
 import torch
@@ -75,19 +76,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "autograd_tour", *words]
-    return subprocess.run(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
 def names(text: str) -> list[tuple[str, str]]:
     return [tuple(line.split()[:2]) for line in text.splitlines()]  # type: ignore[misc]
 
 
 def test_a_builtin_holds(folder: Path) -> None:
-    done = call("verify", "thermometer", cwd=folder)
+    done = answer("verify", "thermometer", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert names(done.stdout) == [(name, "ok") for name in ("torchviz", "autograd", "differences", "sums")]
     assert "7 nodes and 8 edges are those of torchviz 0.0.3" in done.stdout
@@ -95,7 +89,7 @@ def test_a_builtin_holds(folder: Path) -> None:
 
 
 def test_a_wrong_backward_is_told_with_its_line_and_an_exit_code(folder: Path) -> None:
-    done = call("verify", "net.py:loss", cwd=folder)
+    done = answer("verify", "net.py:loss", cwd=folder)
     assert done.returncode == 5
     assert [outcome for _, outcome in names(done.stdout)] == ["ok", "ok", "differs", "ok"]
     line = done.stdout.splitlines()[2]
@@ -109,18 +103,18 @@ def test_a_wrong_backward_is_told_with_its_line_and_an_exit_code(folder: Path) -
 
 def test_the_readme_shows_what_is_said() -> None:
     root = Path(__file__).parents[2]
-    done = call("verify", "docs/programs/cube.py:loss", cwd=root)
+    done = answer("verify", "docs/programs/cube.py:loss", cwd=root)
     assert done.returncode == 5
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert f"$ autograd-tour verify docs/programs/cube.py:loss\n{done.stdout}```" in readme
 
 
 def test_json_has_all_figures(folder: Path) -> None:
-    done = call("verify", "net.py:loss", "--json", cwd=folder)
+    done = answer("verify", "net.py:loss", "--json", cwd=folder)
     assert done.returncode == 5
-    answer = json.loads(done.stdout)
-    assert (answer["target"], answer["holds"]) == ("net.py:loss", False)
-    differences = next(check for check in answer["checks"] if check["name"] == "differences")
+    told = json.loads(done.stdout)
+    assert (told["target"], told["holds"]) == ("net.py:loss", False)
+    differences = next(check for check in told["checks"] if check["name"] == "differences")
     assert differences["result"]["worst"]["index"] == [2]
     assert differences["result"]["suspects"][0]["name"] == "Cube"
 
@@ -138,7 +132,7 @@ def test_a_saved_trace_is_held_to_its_sums_without_torch(folder: Path) -> None:
     assert [line.split()[1] for line in checks] == ["skipped"] * 3 + ["ok"]
     assert "a saved trace has no program to run" in checks[0]
     assert loaded == "[]"
-    bad = call("verify", "bad.json", cwd=folder)
+    bad = answer("verify", "bad.json", cwd=folder)
     assert bad.returncode == 5
     assert "w.grad is 1.5, before and what is added make 4517.296875" in bad.stdout
     assert bad.stderr == ""
@@ -146,19 +140,13 @@ def test_a_saved_trace_is_held_to_its_sums_without_torch(folder: Path) -> None:
 
 def test_torchviz_is_loaded_by_this_command_alone(folder: Path) -> None:
     script = (
-        "import os, sys\nfrom autograd_tour.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
+        "import sys\nfrom autograd_tour.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\nprint('torchviz' in sys.modules, file=sys.stderr)\n"
     )
 
     def loads(*words: str) -> bool:
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
+        done = script_answer(script, *words, cwd=folder)
+        assert done.returncode == 0, done.stderr
         return done.stderr.splitlines()[-1] == "True"
 
     assert loads("verify", "thermometer")
@@ -171,19 +159,19 @@ def test_torchviz_is_loaded_by_this_command_alone(folder: Path) -> None:
 
 
 def test_errors_have_their_own_codes(folder: Path) -> None:
-    assert call("verify", "net.py:fails", cwd=folder).returncode == 1
-    assert call("verify", "training", cwd=folder).returncode == 1  # it calls backward itself
-    assert call("verify", "nothing", cwd=folder).returncode == 2
+    assert answer("verify", "net.py:fails", cwd=folder).returncode == 1
+    assert answer("verify", "training", cwd=folder).returncode == 1  # it calls backward itself
+    assert answer("verify", "nothing", cwd=folder).returncode == 2
     (folder / "torn.json").write_text("{")
-    assert call("verify", "torn.json", cwd=folder).returncode == 4
-    late = call("verify", "net.py:slow", "--timeout", "1", cwd=folder)
+    assert answer("verify", "torn.json", cwd=folder).returncode == 4
+    late = answer("verify", "net.py:slow", "--timeout", "1", cwd=folder)
     assert late.returncode == 1
     assert "longer than 1 s" in late.stderr
 
 
 def test_nothing_is_written(folder: Path) -> None:
     before = sorted(os.listdir(folder))
-    call("verify", "net.py:loss", "--elements", "1", cwd=folder)
+    answer("verify", "net.py:loss", "--elements", "1", cwd=folder)
     assert sorted(os.listdir(folder)) == before
 
 

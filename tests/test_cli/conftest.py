@@ -40,6 +40,7 @@ class Settings:
     scale: float = 2.0
     room: object = None
     look: Look = ALL
+    open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,3 +34,20 @@ def test_text_that_is_too_small_is_a_warning_with_what_to_do(
     assert "--depth" in hint
     assert "--focus" in hint
     assert "--min-text" in hint
+
+
+def test_where_not_one_card_has_room_a_larger_room_is_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    room = room_for("100x100")
+    assert room is not None
+    fitting.say_fits("net", [Fit("Graph", room, 1.6, cardless=True)], quiet=False)
+    warning, hint = capsys.readouterr().err.splitlines()
+    assert warning.endswith("which is less than 18 px; at that size not one card has room")
+    assert "larger room" in hint
+    assert "--depth" not in hint
+
+
+def test_a_title_of_any_length_makes_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    room = room_for("16:9")
+    assert room is not None
+    fitting.say_fits("net", [Fit("t" * 10_000, room, 20)], quiet=False)
+    assert len(capsys.readouterr().err) < 160

@@ -129,6 +129,16 @@ def test_a_program_file_gives_the_five_kinds_of_file(tmp_path: Path) -> None:
         ).read_bytes(), end
 
 
+def test_of_what_was_there_before_the_program_nothing_is_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import gc, torch\nw = torch.ones(2, requires_grad=True)\n"
+        "print(gc.get_freeze_count() > 10_000, any(item is w for item in gc.get_objects()))\n"
+        "def loss():\n    return w.sum()\n"
+    )
+    done = answer("render", "net.py:loss", "-f", "svg", "--view", "graph", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "True True\n")
+
+
 FAILING = {
     "needs no grad": ("def loss():\n    return torch.ones(2).sum()\n", 1),
     "not a scalar": ("w = torch.ones(2, requires_grad=True)\ndef loss():\n    return w * 2\n", 1),

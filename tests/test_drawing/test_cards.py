@@ -31,13 +31,14 @@ def leaf(value):
 
 def test_the_thermometer():
     drawn = cards(thermometer)
-    assert drawn["leaf w"] == ["wleaf", "1", ".grad  None + 4517.3 = 4517.3"]
-    assert drawn["leaf b"] == ["bleaf", "0", ".grad  None + 82.6 = 82.6"]
+    falls = "loss falls if {} falls a little"
+    assert drawn["leaf w"] == ["wleaf", "1", ".grad  None + 4517.3 = 4517.3", falls.format("w")]
+    assert drawn["leaf b"] == ["bleaf", "0", ".grad  None + 82.6 = 82.6", falls.format("b")]
     assert drawn["constant t_u"][0] == "t_uconstant"
     mean = drawn["squared_diffs.mean() (MeanBackward0)"]
     assert mean[0] == "squared_diffs.mean()MeanBackward0"
     assert mean[1].startswith("thermometer.py:")
-    assert mean[-2:] == ["loss = 1763.88", "grad in  1"]
+    assert mean[-2:] == ["loss = 1763.88", "∂loss/∂loss = 1"]
     assert drawn["w * t_u (MulBackward0)"][3] == "saved  t_u"
 
 
@@ -45,7 +46,7 @@ def test_a_node_with_two_outputs_shows_both_and_both_gradients():
     unbind = next(rows for title, rows in cards(thermometer_params).items() if "Unbind" in title)
     assert "w = 1" in unbind
     assert "b = 0" in unbind
-    assert unbind[-2:] == ["grad w  4517.3", "grad b  82.6"]
+    assert unbind[-2:] == ["∂loss/∂w = 4517.3", "∂loss/∂b = 82.6"]
 
 
 def test_an_empty_mailbox_is_none_and_a_zero_is_a_zero():
@@ -143,4 +144,4 @@ def test_dot_for_people_has_the_text_of_the_picture(direction):
                 assert run.text.strip() in text
     assert text.count(" -> ") == len(scene.links)
     assert text.count("dir=back") == sum(link.reverse for link in scene.links)
-    assert "4  × 1" in text
+    assert "4a  × 1" in text

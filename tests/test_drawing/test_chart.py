@@ -8,10 +8,14 @@ import xml.etree.ElementTree as ET
 from itertools import combinations
 
 import pytest
+import torch
 
+from autograd_tour import Graph, accumulate
 from autograd_tour.drawing.metrics import text_width
+from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
+from autograd_tour.reports import report
 from autograd_tour.views.chart_rows import rows_of
 from tests.pictures import ledger_chart
 
@@ -227,3 +231,42 @@ def test_ids_carry_the_prefix():
     ids = [node.get("id") for node in ET.fromstring(svg).iter() if node.get("id")]
     assert ids
     assert all(name.startswith("lecture-3") for name in ids)
+
+
+def places(svg, text):
+    """Where ``text`` stands: (x, y) of each time."""
+    return [
+        (float(e.get("x")), float(e.get("y")))
+        for e in ET.fromstring(svg).iter(f"{SVG}text")
+        if e.text == text
+    ]
+
+
+def test_before_stands_above_after():
+    svg = ledger_chart(accumulate(thermometer, calls=2))
+    for (x, before), (same, after) in zip(
+        places(svg, ".grad before"), places(svg, ".grad after"), strict=True
+    ):
+        assert x == same
+        assert before < after
+    ((_, total),) = places(svg, "9034.59")
+    assert total == pytest.approx(places(svg, ".grad after")[0][1], abs=2)  # once, in the slot it ends up in
+
+
+def test_the_leaves_are_said_to_stay_where_they_were_seen_to():
+    assert "w and b stay as they are in all calls: only .grad changes" in ledger_chart(
+        accumulate(thermometer, calls=2)
+    )
+    moving = torch.tensor(1.0, requires_grad=True)
+
+    def moved():
+        with torch.no_grad():
+            moving.add_(1.0)
+        return moving * moving
+
+    for other in (accumulate(moved, calls=2), accumulate(thermometer, calls=2, keep=0)):
+        assert not other.steady
+        assert "stay" not in ledger_chart(other)
+    one = accumulate(lambda: (torch.ones(3, requires_grad=True) * 2).sum(), calls=2)
+    assert "stays as it is in all calls" in ledger_chart(one)
+    assert "stays as it is in all calls" in report(Graph(), one)

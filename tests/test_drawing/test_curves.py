@@ -10,15 +10,16 @@ from itertools import pairwise
 import pytest
 
 from autograd_tour.drawing.axes import Scale, nice_ticks
-from autograd_tour.drawing.curves import Series, curves
+from autograd_tour.drawing.curves import Panel, Series, curves
 from autograd_tour.drawing.thinning import stretches
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def draw(*series, **options):
-    words = {"title": "t", "desc": "d", "x_label": "x", "y_label": "y", "theme": "light"} | options
-    return curves(series, **words)
+    words = {"title": "t", "desc": "d", "y_label": "y", "theme": "light"} | options
+    axes = {name: words.pop(name) for name in ("x_label", "log_x", "log_y") if name in words}
+    return curves([Panel(series, **({"x_label": "x"} | axes))], **words)
 
 
 def paths(svg):
@@ -135,3 +136,27 @@ def test_names_at_line_ends_keep_apart():
 
 def test_dark_draws_without_a_light_colour():
     assert "#ffffff" not in draw(Series("s", [(0, 1), (1, 2)]), theme="dark")
+
+
+def test_panels_stand_beside_each_other_and_each_has_its_axes():
+    line = Series("falls", [(x, 100.0 / x) for x in range(1, 200)])
+    svg = curves(
+        [
+            Panel([line], "epoch", heading="linear", width=200),
+            Panel([line], "epoch", True, True, "both", 300),
+        ],
+        title="t",
+        desc="d",
+        y_label="loss",
+        theme="light",
+    )
+    where = {
+        e.text: float(e.get("x"))
+        for e in ET.fromstring(svg).iter(f"{SVG}text")
+        if e.text in ("linear", "both")
+    }
+    assert where["both"] > where["linear"] + 200
+    first, second = (path.get("d") for path in paths(svg) if path.get("stroke-width") == "1.8")
+    xs = [[float(x) for x in re.findall(r"[ML]([\d.]+) ", d)] for d in (first, second)]
+    assert max(xs[0]) <= where["linear"] + 200 < where["both"] <= min(xs[1])
+    assert "tell the lines apart" not in svg  # there is one in each

@@ -46,7 +46,12 @@ def test_every_card_keeps_its_place(frames):
 
 
 def test_no_number_is_shown_before_its_time(frames):
-    for number, seen in ((2, "grad in  6.4, 7.618 … 8.618"), (5, "82.6"), (6, "4517.3"), (7, "4517.3")):
+    for number, seen in (
+        (2, "∂loss/∂(t_p − t_c)  6.4, 7.618 … 8.618"),
+        (5, "82.6"),
+        (6, "4517.3"),
+        (7, "4517.3"),
+    ):
         for k, frame in enumerate(frames[:number]):
             alone = [text for text in texts(frame) if text == seen]
             assert not (seen == "4517.3" and k < 6 and any("4517.3" in text for text in texts(frame)))

@@ -102,7 +102,7 @@ def fan(count):
     return Graph(tuple(nodes), tuple(edges))
 
 
-@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("direction", ["LR", pytest.param("TB", marks=pytest.mark.slow)])
 def test_of_many_long_lines_the_engine_gets_the_shortest_and_all_are_drawn(monkeypatch, direction):
     """A line takes the engine as many places as it passes ranks: 400 uses of one leaf pass 80,000."""
     from autograd_tour.drawing import layout as module

@@ -10,6 +10,7 @@ from autograd_tour.drawing.sizes import fitted
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.node import Node, Saved
+from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
 from autograd_tour.views.picture import Card, Row, Scene
 
@@ -83,3 +84,17 @@ def test_outputs_and_saved_tensors_have_no_name_of_torch_alone():
     assert saved_name(Saved("other", TensorFacts((), "float32", "cpu", first=(0.5,))), None) == "0.5"
     origin = Node("n1", "constant", "torch.ones(6, 1)", "torch.ones(6, 1)")
     assert saved_name(Saved("mat2", facts), origin) == "torch.ones(6, 1)"
+
+
+def test_a_saved_constant_with_a_path_loses_its_beginning():
+    facts = TensorFacts((2, 3), "float32", "cpu")
+    frozen = Node("n0", "constant", PATH, PATH, values=(facts,), names=(PATH,))
+    saved = (Saved("weight", facts, of="n0"),)
+    node = Node(
+        "n1", "operation", "norm(x)", grad_fn="NormBackward0", values=(facts,), names=("",), saved=saved
+    )
+    card = cards_scene(Graph((frozen, node))).cards[1]
+    texts = [text for row in card.rows for text in drawn(row)]
+    (text,) = [text for text in texts if text.startswith("saved  ")]
+    assert text.startswith("saved  …")
+    assert "out_proj.weight" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import xml.etree.ElementTree as ET
 
 import pypdfium2
@@ -70,10 +71,10 @@ def test_of_two_directions_the_one_with_larger_text_is_taken(scene, words):
 
 def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     directions = []
-    real = arrangement.place
+    real = arrangement.rough
     monkeypatch.setattr(
         arrangement,
-        "place",
+        "rough",
         lambda scene, **words: directions.append(scene.direction) or real(scene, **words),
     )
     arrange(chain(30))
@@ -192,6 +193,16 @@ def test_text_that_is_too_small_is_a_warning():
     graph = tour.trace(thermometer)
     with pytest.warns(UserWarning, match="fits 300×200 with text of .* px, which is less than 18 px"):
         tour.svg(graph, fit="300x200")
+
+
+@pytest.mark.parametrize(("words", "cardless"), [("100x100", True), ("300x300", False), ("16:9", False)])
+def test_a_room_in_which_not_one_card_has_room_is_told(words, cardless):
+    graph = tour.trace(thermometer)
+    with fits() as results, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        svg = tour.svg(graph, fit=words)
+    assert document(svg).get("width") is not None
+    assert [result.cardless for result in results] == [cardless]
 
 
 def test_text_on_paper_is_told_in_points():

@@ -14,6 +14,7 @@ import torch
 from msgspec.structs import replace
 
 from autograd_tour import accumulate, trace
+from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page import document, pictures
 from autograd_tour.formats.page.document import WEB, page
@@ -22,6 +23,7 @@ from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.look import look_for
 from tests.programs import basics, models
 
 HOSTILE = [
@@ -204,3 +206,51 @@ def test_no_picture_is_drawn_after_the_first_that_has_no_room(monkeypatch):
     assert 0 < sum(map(len, packed.values())) <= 30_000
     assert drawn[: len(packed) + 1] == ["", *packed]
     assert len(drawn) == len(packed) + 2
+
+
+# ---- what a reader chooses ----------------------------------------------------------------------------
+
+
+def test_a_page_shows_the_rows_that_are_asked_for_and_marks_and_titles():
+    look = look_for(
+        show="value,grad", hide="constants", mark="w", title="A thermometer", caption="at the start"
+    )
+    plain = page("x", Trace(trace(thermometer)), Settings())
+    chosen = page("x", Trace(trace(thermometer)), Settings(look=look))
+    first = plain[plain.index("<svg") : plain.index("</svg>")]
+    picture = chosen[chosen.index("<svg") : chosen.index("</svg>")]
+    for text in ("thermometer.py:", ">saved", ">× ", 'class="node constant"'):
+        assert text in first
+        assert text not in picture
+    for text in (">A thermometer<", ">at the start<", 'stroke-width="3.5"'):
+        assert text in picture
+        assert text not in first
+    assert "35.2" in picture
+
+
+def test_a_page_leaves_out_transposes_and_says_so():
+    look = look_for(hide="transposes")
+    chosen = page("x", Trace(trace(models.tied)), Settings(look=look))
+    assert re.search("not shown: [1-9] transposes; arrows go across them", chosen)
+    assert "not shown: " not in page("x", Trace(trace(models.tied)), Settings())
+
+
+def test_a_page_of_one_way_has_arrows_of_one_way():
+    chosen = page("x", Trace(trace(thermometer)), Settings(look=look_for(only="forward")))
+    assert 'class="edge forward"' in chosen
+    assert 'class="edge backward"' not in chosen
+
+
+def test_a_mark_in_a_card_is_on_the_card_and_on_what_it_is_inside():
+    look = look_for(mark="stages.0.1.conv2.weight", title="A ResNet")
+    first, *inner = pictures.pictures(
+        pictures.outermost(trace(models.resnet), Settings()), Settings(look=look)
+    )
+    assert first.svg.count('stroke-width="3.5"') <= 1
+    assert any('stroke-width="3.5"' in picture.svg for picture in inner)
+    assert not any("A ResNet</text>" in picture.svg for picture in inner)
+
+
+def test_a_mark_that_is_nowhere_is_refused():
+    with pytest.raises(UsageError, match="nothing"):
+        page("x", Trace(trace(thermometer)), Settings(look=look_for(mark="nonsense")))

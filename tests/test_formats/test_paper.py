@@ -17,13 +17,14 @@ from autograd_tour.drawing.shapes import text_element
 from autograd_tour.drawing.svg import frame
 from autograd_tour.drawing.theme import DARK, LIGHT
 from autograd_tour.errors import UsageError
-from autograd_tour.formats import Settings, to_pdf
+from autograd_tour.formats import Settings, to_pdf, to_png
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.formats.to_pdf import pdf
-from autograd_tour.formats.to_png import MOST_PIXELS, png
+from autograd_tour.formats.to_png import png
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.picture import Run
+from tests.commands import script_answer
 from tests.paper import difference, fonts, found, image, page_image, squeezed, texts, title, words
 from tests.test_drawing.test_hostile import HOSTILE, infected
 
@@ -65,7 +66,8 @@ def ink(picture, top, bottom):
 
 
 def colours(picture):
-    return {"#{:02x}{:02x}{:02x}".format(*pixel) for pixel in np.asarray(picture).reshape(-1, 3)[::7]}
+    pixels = np.asarray(picture, np.uint32).reshape(-1, 3)[::7]
+    return {f"#{colour:06x}" for colour in np.unique(pixels @ [65536, 256, 1])}
 
 
 # ---- files ---------------------------------------------------------------------------------
@@ -271,14 +273,15 @@ def wide(width, height):
     return frame("", width, height, title="", desc="", prefix="x", theme="light")
 
 
-def test_a_picture_with_too_many_pixels_is_refused_with_a_scale_that_fits():
-    svg = wide(60_000, 9_000)
-    with pytest.raises(UsageError, match="120000 × 18000 pixels is too large") as caught:
+def test_a_picture_with_too_many_pixels_is_refused_with_a_scale_that_fits(monkeypatch):
+    monkeypatch.setattr(to_png, "MOST_PIXELS", 1_000_000)  # a hundredth, which takes a hundredth of the time
+    svg = wide(6_000, 900)
+    with pytest.raises(UsageError, match="12000 × 1800 pixels is too large") as caught:
         png(svg)
     fits = float(re.search(r"--scale ([\d.]+)", caught.value.hint)[1])
     assert fits == 0.43
-    assert 60_000 * 9_000 * (fits + 0.01) ** 2 > MOST_PIXELS
-    assert int.from_bytes(png(svg, fits)[16:20]) == pytest.approx(60_000 * fits, abs=2)
+    assert 6_000 * 900 * (fits + 0.01) ** 2 > to_png.MOST_PIXELS
+    assert int.from_bytes(png(svg, fits)[16:20]) == pytest.approx(6_000 * fits, abs=2)
 
 
 def test_one_that_nothing_fits_is_sent_elsewhere():
@@ -302,20 +305,26 @@ import hashlib
 import autograd_tour as tour
 from autograd_tour.formats import Settings
 from autograd_tour.formats.produce import files_of_trace
-from autograd_tour.formats.to_pdf import pdf
-from autograd_tour.formats.to_png import MOST_PIXELS, png
 trace = tour.loads(open({path!r}).read())
 for views in (("graph", "accumulation"), ("steps",)):
-    files = files_of_trace("x", trace, Settings(formats=("pdf", "png"), views=views))
+    files = files_of_trace("x", trace, Settings(formats=("pdf", "png"), views=views, scale=0.5))
     for name, content in files.items():
         print(name, hashlib.sha256(content).hexdigest())
 """
 WITHOUT_FONTS = 'mount -t tmpfs none /usr/share/fonts && exec "$@"'
 
 
-@pytest.fixture
-def saved(graph, ledger, tmp_path):
-    return tour.save(graph, tmp_path / "x.json", ledger=ledger)
+@pytest.fixture(scope="module")
+def saved(graph, ledger, tmp_path_factory):
+    return tour.save(graph, tmp_path_factory.mktemp("saved") / "x.json", ledger=ledger)
+
+
+@pytest.fixture(scope="module")
+def usual_sums(saved):
+    """Those of a process with nothing unusual about it."""
+    done = script_answer(SUMS.format(path=str(saved)), cwd=saved.parent)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split() for line in done.stdout.splitlines())
 
 
 def sums(saved, *before, **environment):
@@ -330,12 +339,10 @@ def sums(saved, *before, **environment):
     return dict(line.split() for line in done.stdout.splitlines())
 
 
-def test_the_bytes_are_the_same_in_every_process(saved, tmp_path):
-    first = sums(saved, PYTHONHASHSEED="1", TZ="UTC", HOME=str(tmp_path))
-    assert len(first) == 2 + 2 + 1 + 8 + 8 + 1
-    assert first == sums(
-        saved, PYTHONHASHSEED="2", TZ="Asia/Tokyo", LANG="de_DE.UTF-8", SOURCE_DATE_EPOCH="1"
-    )
+def test_the_bytes_are_the_same_in_every_process(saved, usual_sums, tmp_path):
+    assert len(usual_sums) == 2 + 2 + 1 + 8 + 8 + 1
+    unusual = {"TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "SOURCE_DATE_EPOCH": "1", "HOME": str(tmp_path)}
+    assert usual_sums == sums(saved, PYTHONHASHSEED="2", **unusual)
 
 
 @pytest.mark.skipif(
@@ -343,14 +350,14 @@ def test_the_bytes_are_the_same_in_every_process(saved, tmp_path):
     or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
     reason="hiding the system's fonts needs the right to mount",
 )
-def test_the_bytes_are_the_same_without_any_font_of_the_system(saved):
+def test_the_bytes_are_the_same_without_any_font_of_the_system(saved, usual_sums):
     hidden = subprocess.run(
         ["unshare", "-m", "sh", "-c", WITHOUT_FONTS, "sh", "find", "/usr/share/fonts", "-type", "f"],
         capture_output=True,
         check=True,
     )
     assert hidden.stdout == b""
-    assert sums(saved) == sums(saved, "unshare", "-m", "sh", "-c", WITHOUT_FONTS, "sh")
+    assert usual_sums == sums(saved, "unshare", "-m", "sh", "-c", WITHOUT_FONTS, "sh")
 
 
 # ---- what is not there ---------------------------------------------------------------------
@@ -368,13 +375,12 @@ def test_without_typst_a_pdf_is_refused_before_anything_is_traced(monkeypatch, g
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_for_beamer_are_numbered_pages_with_the_lines_that_show_them():
+def test_frames_for_beamer_are_pages_and_files_with_the_lines_that_show_them():
     files = files_of_trace("x", Trace(tour.trace(thermometer)), Settings(("pdf",), ("steps",)))
     numbered = [f"x-steps-0{k}.pdf" for k in range(8)]
     assert sorted(files) == sorted([*numbered, "x-steps.pdf", "x-steps.tex"])
     slide = files["x-steps.tex"].decode()
-    for number, name in enumerate(numbered, start=1):
-        assert rf"\only<{number}>{{\includegraphics[width=\textwidth]{{{name}}}}}%" in slide
-        assert len(PdfDocument(files[name])) == 1
+    assert r"\includepdf[pages=-]{x-steps.pdf}" in slide
+    assert all(len(PdfDocument(files[name])) == 1 for name in numbered)
     assert len(PdfDocument(files["x-steps.pdf"])) == 8
     assert slide.count("{") == slide.count("}")

@@ -24,11 +24,9 @@ from autograd_tour.lessons.thermometer import (
     thermometer,
     thermometer_params,
 )
-from autograd_tour.lessons.training import loss_picture, sgd_step, study, training_loop
+from autograd_tour.lessons.training import EPOCHS, loss_picture, sgd_step, study, training_loop
 from autograd_tour.lessons.training_report import report
 from tests.paper import texts
-
-pytestmark = pytest.mark.xdist_group("study")
 
 NEAR = 1e-5
 TEN_LOSSES = {
@@ -50,14 +48,15 @@ def start(dtype=torch.float32):
     return torch.tensor([1.0, 0.0], dtype=dtype, requires_grad=True)
 
 
-@pytest.fixture(scope="module")
-def result(whole_study):
-    return whole_study
+@pytest.fixture(scope="module", params=[60, pytest.param(5000, marks=pytest.mark.slow)])
+def result(request):
+    """The study of the lesson, or one of fewer epochs, which takes a fiftieth of the time."""
+    return study(request.param) if request.param != EPOCHS else request.getfixturevalue("whole_study")
 
 
 @pytest.fixture(scope="module")
-def words(result):
-    return report(result)
+def words(whole_study):
+    return report(whole_study)
 
 
 def test_the_data():
@@ -109,7 +108,7 @@ def test_ten_losses_and_final_parameters_by_hand(dtype):
     assert [round(value, 4) for value in run.params] == [5.3671, -17.3012]
 
 
-@DTYPES
+@pytest.mark.parametrize("dtype", [pytest.param(torch.float32, marks=pytest.mark.slow), torch.float64])
 def test_without_zeroing_the_loss_swings_and_equals_momentum_one(dtype):
     run = training_loop(5000, 1e-2, start(dtype), t_un.to(dtype), t_c.to(dtype), zero=False)
     assert [round(loss, 1) for loss in run.losses[:6]] == [80.4, 37.6, 39.9, 82.2, 76.8, 34.1]
@@ -185,11 +184,13 @@ def test_every_optimizer_runs_or_says_why_not(result):
         assert reasons["Muon"].startswith("when it is built")
         assert "2D" in reasons["Muon"]
     for outcome in result.outcomes:
-        assert outcome.reason or len(outcome.losses) == 5000
+        assert outcome.reason or len(outcome.losses) == result.epochs
         assert outcome.reason or outcome.losses[0] == pytest.approx(80.364342, rel=NEAR)
 
 
-def test_which_optimizers_are_at_the_optimum(result):
+@pytest.mark.slow
+def test_which_optimizers_are_at_the_optimum(whole_study):
+    result = whole_study
     best = result.best
     assert best.loss == pytest.approx(2.927646, rel=NEAR)
     assert best.params == pytest.approx((5.36772, -17.30478), rel=NEAR)
@@ -202,11 +203,13 @@ def test_which_optimizers_are_at_the_optimum(result):
     assert {epoch: sgd.losses[epoch - 1] for epoch in TEN_LOSSES} == pytest.approx(TEN_LOSSES, rel=NEAR)
 
 
+@pytest.mark.slow
 def test_what_the_report_says_about_adamw_is_so():
     run = train_with("AdamW", torch.optim.AdamW, 10_000, t_un.double(), t_c.double(), lr=1e-2)
     assert round(run.loss, 3) == 2.928
 
 
+@pytest.mark.slow
 def test_the_report_has_the_figures_in_aligned_columns(words):
     for figure in ("7.86012", "2.92765", "64.4", "−17.3012", "0.954827", "1.77614, 0.1064", "closure"):
         assert figure in words
@@ -223,20 +226,25 @@ def test_the_picture_shows_both_losses_and_the_swing_as_a_band(result):
     svg = loss_picture(result)
     root = ET.fromstring(svg)
     shown = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"zeroed", "without zeroing", "epoch"} <= set(shown)
-    assert "fill-opacity" in svg
+    assert {"zeroed", "without zeroing", "optimum 2.928", "epoch"} <= set(shown)
+    assert any("Marks and dashes tell the lines apart" in text for text in shown)
+    if result.epochs == EPOCHS:
+        assert shown.count("optimum 2.928") == 2
+        assert "the first 60 epochs, linear" in shown
+        assert "all 5000 epochs, both axes logarithmic" in shown
+        assert "fill-opacity" in svg
     assert svg == loss_picture(result)
     assert len(svg) < 40_000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shift", [1e-13, -1e-13])
-def test_what_is_printed_does_not_hang_on_the_last_bits(monkeypatch, words, result, shift):
+def test_what_is_printed_does_not_hang_on_the_last_bits(monkeypatch, words, whole_study, shift):
     """As on another CPU, where sums are taken in another order."""
     monkeypatch.setattr(training, "t_un", t_un.double() * (1 + shift))
     moved = study()
     assert report(moved) == words
-    assert loss_picture(moved) == loss_picture(result)
+    assert loss_picture(moved) == loss_picture(whole_study)
 
 
 def test_no_epochs_and_a_diverging_run_still_report():

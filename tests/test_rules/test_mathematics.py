@@ -13,8 +13,6 @@ from autograd_tour.rules.node import NodeView, Operand
 from autograd_tour.rules.table import rule
 from tests.test_rules.test_rules_hold import every_form
 
-pytestmark = pytest.mark.xdist_group("rules")
-
 X, W, Y = Operand("x", (2, 3), "float64"), Operand("W", (3, 4), "float64"), Operand("y", (2, 4), "float64")
 
 

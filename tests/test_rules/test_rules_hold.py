@@ -23,8 +23,6 @@ from autograd_tour.rules.table import DEFINITIONS, fused, rule, rules
 from autograd_tour.rules.vocabulary import ON_NUMBERS
 from autograd_tour.rules.wording import short
 
-pytestmark = pytest.mark.xdist_group("rules")
-
 TOLERANCE = 1e-6
 LARGEST = 300.0
 """Of larger numbers the exponential overflows where torch subtracts the maximum first."""

@@ -9,12 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch._dynamo  # a compiled program loads it, and it is large
-
-# The tracer looks through all live objects, in nearly every test: not through the libraries too, which
-# hold no tensor of a test and are never garbage.
-gc.collect()
-gc.freeze()
 
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):

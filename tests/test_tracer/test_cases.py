@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from programs.compiled import compiled, compiled_module
 import autograd_tour as tour
 from autograd_tour.errors import ProgramError
 from autograd_tour.rules.wording import short
+from tests.commands import script_answer
 
 
 def named(graph, grad_fn):
@@ -79,11 +79,11 @@ SMALL_THREAD = "threading.stack_size(512 * 1024); t = threading.Thread(target=go
     ids=["freed", "loss-outlives-the-trace", "middle-kept-alive", "with-backward", "small-thread"],
 )
 @pytest.mark.slow
-def test_01_a_chain_of_60000_nodes_that_a_program_made_is_freed_in_peace(after, keep_loss, backward, run):
+def test_01_a_chain_of_60000_nodes_that_a_program_made_is_freed_in_peace(
+    after, keep_loss, backward, run, tmp_path
+):
     code = DEEP.format(length=60_000, after=after, keep_loss=keep_loss, backward=backward, run=run)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = script_answer(code, cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr[-2000:]
 
 
@@ -323,7 +323,9 @@ def test_13_after_an_exception_the_next_trace_is_as_good_as_new(program):
 
 def test_15_threads_of_the_program_do_not_lend_their_numbers_to_other_nodes():
     for program in (threaded.two_threads, threaded.hidden_behind_unused):
-        graph = check(program)
+        # In a thread that has numbered no node yet: its numbers are counted up to in the program's own.
+        with ThreadPoolExecutor(1) as fresh:
+            graph = fresh.submit(check, program).result()
         (there,) = [node for node in graph.nodes if node.kind == "leaf" and node.value.first == (30.0, 40.0)]
         (first,) = [
             edge.dst

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.commands import script_answer
 
 PROGRAM = """
 import threading, torch
@@ -43,24 +42,16 @@ SMALL_STACK = "threading.stack_size(512 * 1024); t = threading.Thread(target=go)
     ],
     ids=["loss-first", "middle-first", "after-backward", "small-stack"],
 )
-def test_a_deep_graph_is_freed_in_peace_after_a_trace(after, run):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(after=after, run=run)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def test_a_deep_graph_is_freed_in_peace_after_a_trace(after, run, tmp_path):
+    done = script_answer(PROGRAM.format(after=after, run=run), cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr[-2000:]
 
 
 @pytest.mark.slow
-def test_the_danger_is_real_without_the_measure():
+def test_the_danger_is_real_without_the_measure(tmp_path):
     unsafe = "import autograd_tour.tracer.assemble.walk as walk\nwalk.CHAIN_LIMIT = 10**9\n"
     program = unsafe + PROGRAM.format(after="del y; del middle", run="go()").replace("60_000", "200_000")
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = script_answer(program, cwd=tmp_path)
     assert done.returncode != 0, (
         "torch frees deep graphs safely now: tracer/assemble/walk.py's measure can go"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -306,6 +307,18 @@ def test_two_models_keep_their_own_names_and_graphs():
     assert graphs == [0, 1, 2] * 2
     names = {node.name for node in run.graphs[0].nodes if node.kind == "leaf"}
     assert names == {"critic.0.weight", "critic.0.bias", "critic.2.weight", "critic.2.bias"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17])
+@pytest.mark.parametrize("odd", [(), (math.inf,), (math.nan,), (math.inf, math.nan)], ids=str)
+def test_the_norm_in_a_curve_is_that_of_torch_however_few_numbers_there_are(count, odd):
+    gradient = torch.linspace(-3, 5, count)
+    gradient[: len(odd)] = torch.tensor(odd)[:count]
+    w = torch.ones(count, requires_grad=True)
+    run = tour.follow(lambda: (w * gradient).sum().backward())
+    norm = torch.linalg.vector_norm(gradient.double()).item()
+    ((shown,),) = run.curves[0].norms
+    assert shown == (pytest.approx(norm) if math.isfinite(norm) else str(norm))
 
 
 def test_models_have_their_names_before_the_second_one_runs():

@@ -145,6 +145,15 @@ def test_the_norm_of_millions_of_elements_is_right(dtype, turn):
     assert measure(view).stats.norm == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [1e-22, 1e-25, 1e22])
+def test_the_norm_is_right_where_squares_leave_the_range_of_float32(size):
+    tensor = torch.linspace(-1, 1, 200_003) * size
+    assert measure(tensor).stats.norm == pytest.approx(tensor.double().norm().item(), rel=1e-6)
+    tensor[7] = math.inf
+    assert measure(tensor).stats.norm == "inf"
+    assert measure(torch.zeros(200_003)).stats.norm == 0
+
+
 REPEATED = [
     torch.tensor([3.0, -4.0, 0.0]).expand(50, 3),
     torch.tensor([[3.0], [math.nan], [0.0]]).expand(3, 40),

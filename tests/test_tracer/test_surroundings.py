@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import warnings
@@ -18,6 +17,7 @@ import torch
 import autograd_tour as tour
 from autograd_tour.errors import ProgramError
 from autograd_tour.tracer.engine.stepper import stepper
+from tests.commands import script_answer
 
 
 def nothing(*_):
@@ -204,7 +204,7 @@ def test_what_cannot_be_put_back_is_said(tmp_path, monkeypatch):
     assert note == "the program changed the working folder, which could not be put back"
 
 
-def test_what_torch_lets_nobody_set_twice_is_said_in_accumulation_too():
+def test_what_torch_lets_nobody_set_twice_is_said_in_accumulation_too(tmp_path):
     script = """
 import torch, autograd_tour as tour
 torch.get_num_interop_threads()
@@ -215,9 +215,7 @@ def program():
     return (torch.ones(2, requires_grad=True) * 2).sum()
 print(*tour.accumulate(program).notes, sep="\\n")
 """
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
-    )
+    run = script_answer(script, cwd=tmp_path)
     assert run.stdout.splitlines() == [
         "the program changed the number of interop threads, which could not be put back"
     ]

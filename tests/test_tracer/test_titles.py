@@ -27,7 +27,6 @@ PROGRAMS = [
     threaded.hidden_behind_unused,
     compiled.compiled("eager"),
 ]
-pytestmark = pytest.mark.xdist_group("titles")
 HOLE = re.compile(r"\(\s+\)|\[\s*\]|^\s*$|^[-+*/@^−]+$")
 NO_NAMES = {"unnamed", "constant", "other", "mat2", "result1", "[0]", "( )"}
 

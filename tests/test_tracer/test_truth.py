@@ -203,7 +203,7 @@ def test_a_reentrant_checkpoint_of_which_only_the_structure_is_read():
 class Writes(torch.autograd.Function):
     """Its backward writes to ``.grad`` of a leaf without an accumulator."""
 
-    hidden = torch.ones(2, requires_grad=True)
+    hidden: torch.Tensor
 
     @staticmethod
     def forward(ctx, x):
@@ -217,6 +217,7 @@ class Writes(torch.autograd.Function):
 
 def test_a_gradient_that_was_written_by_hand_is_told():
     x = torch.ones(2, requires_grad=True)
+    Writes.hidden = torch.ones(2, requires_grad=True)
     graph = tour.trace(lambda: Writes.apply(x).sum())
     assert Writes.hidden.grad is None
     assert any("wrote .grad itself" in note for note in graph.meta.notes)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import autograd_tour as tour
+from autograd_tour.drawing import arrange
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from tests.pictures import scene_of
 
@@ -129,3 +130,44 @@ def test_every_card_lists_its_next_functions(name):
         seen[fn] = (fn.name().rpartition("::")[2], *listed)
         pending += [follower for follower, _ in fn.next_functions if follower]
     assert drawn == sorted(seen.values())
+
+
+def test_a_stub_says_which_constant_it_is_for():
+    def program():
+        w, x = leaf(3), torch.ones(3)
+        y = w * x
+        fixed = y.detach()
+        return (y * fixed + 2.0).sum()
+
+    drawn = scene_of(tour.trace(program), view="chain")
+    beside = {
+        card.title: ["".join(run.text for run in row.right) for row in card.rows if row.port]
+        for card in drawn.cards
+    }
+    assert beside["MulBackward0"] in (["", "x, a constant"], ["", "fixed, cut off"])
+    both = [text for card in drawn.cards for row in card.rows if row.port for text in [row.right] if text]
+    assert sorted(run.text for (run,) in both) == ["fixed, cut off", "x, a constant"]
+    assert beside["SumBackward0"] == [""]
+
+
+def test_the_chain_runs_as_the_graph_does():
+    graph = tour.trace(thermometer)
+    whole, chain = (scene_of(graph, view=view) for view in ("graph", "chain"))
+    assert [card.title for card in chain.cards][-1] == "MeanBackward0"
+    assert all(link.reverse for link in chain.links)
+    assert all(link.reverse for link in whole.links if link.flow == "backward")
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_backward_goes_up_or_to_the_left_in_both(direction):
+    graph = tour.trace(thermometer)
+    axis = 0 if direction == "LR" else 1
+    for view in ("graph", "chain"):
+        arranged = arrange(scene_of(graph, direction, view), direction)
+        ways = [
+            (course.points[0][axis], course.points[-1][axis])
+            for link, course in zip(arranged.scene.links, arranged.layout.courses, strict=True)
+            if link.flow == "backward"
+        ]
+        assert ways
+        assert all(start > end for start, end in ways)

@@ -16,11 +16,12 @@ from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Step
 from autograd_tour.record.node import Node, Totals
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
-from autograd_tour.views.by_modules import MOST_LEVELS, Modules, paths_around
+from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.focus import focus
-from autograd_tour.views.fold import SCREEN, fold, visible
+from autograd_tour.views.fold import MORE, SCREEN, fold, visible
 from autograd_tour.views.quotient import flow, is_topological
+from autograd_tour.views.units import MOST_LEVELS, paths_around
 
 
 def ops(graph: Graph) -> list[str]:
@@ -114,10 +115,10 @@ def test_any_random_graph_fits_any_screen_and_folds_again(
 ) -> None:
     graph = random_dag(count, seed, leaves, cuts * (1 - leaves))
     folded = fold(graph, limit=limit)
-    assert visible(folded) <= max(limit, 5)
+    assert visible(folded) <= max(limit * MORE, 5)
     sound(graph, folded)
     sound(graph, fold(folded, limit=5))
-    assert fold(folded, limit=limit) == folded, "what fits stays"
+    assert visible(folded) > limit or fold(folded, limit=limit) == folded, "what fits stays"
 
 
 def test_a_chain_of_100_000_is_two_cards() -> None:
@@ -142,7 +143,9 @@ def test_a_depth_without_modules_changes_nothing_and_says_so() -> None:
     graph = chain(30)
     folded = fold(graph, depth=1)
     assert folded.nodes == graph.nodes
-    assert folded.meta.remarks == ("the program has no modules, so a depth changes nothing",)
+    assert folded.meta.remarks == (
+        "the program has no modules or functions to fold, so a depth changes nothing",
+    )
 
 
 def test_notes_on_folding_do_not_pile_up() -> None:
@@ -253,18 +256,18 @@ def test_a_module_used_twice_is_two_cards_that_share_its_weights() -> None:
     cards = [node for node in folded.nodes if node.kind == "group"]
     assert [(card.group, card.notes[0]) for card in cards] == [
         ("a", "call 1 of 2"),
-        ("b", "3 operations folded"),
+        ("b", "(2, 4) → (2, 4)"),
         ("a", "call 2 of 2"),
     ]
     weight = next(node.id for node in folded.nodes if node.name == "a.0.weight")
     assert users(folded, weight) == [cards[0].id, cards[2].id]
 
 
-def test_a_module_of_one_operation_is_no_card() -> None:
+def test_a_module_of_one_operation_is_a_card_too() -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
     folded = fold(trace(lambda: net(torch.ones(2, 4)).sum()), depth=2)
-    assert ops(folded) == ["Linear", "Linear"]
-    assert any(node.op == "tanh in net(torch.ones(2, 4))" for node in folded.nodes)
+    assert ops(folded) == ["Linear(4→4)", "Tanh", "Linear(4→4)"]
+    assert [node.op for node in folded.nodes if node.kind == "operation"] == ["net(torch.ones(2, 4)).sum()"]
 
 
 def test_a_detach_inside_a_module_does_not_tear_it_apart() -> None:
@@ -301,9 +304,9 @@ def test_a_recurrent_cell_written_by_hand_is_one_card_with_its_weights_beside_it
     graph = trace(loss)
     folded = fold(graph)
     sound(graph, folded)
-    (card,) = (node for node in folded.nodes if node.kind == "group")
-    assert card.op.endswith("× 100")
-    assert "in cell()" in card.notes[0]
+    (card,) = (node for node in folded.nodes if node.kind == "group" and node.folded)
+    assert card.op == "cell × 100"
+    assert card.names == ("h", "c"), "what it hands on from call to call is on its border"
     assert {node.name for node in folded.nodes if node.kind == "leaf"} == {"w", "u", "b"}
     step = next(step for step in folded.passes[0].steps if step.node == card.id)
     leaf_steps = {s.node: s for s in folded.passes[0].steps}

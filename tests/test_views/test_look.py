@@ -52,8 +52,8 @@ def labels(scene: Scene) -> set[str]:
         ("value", ["35.7, 55.9 … 68.4"]),
         ("shape", ["(11)"]),
         ("value,shape", ["(11) 35.7, 55.9 … 68.4"]),
-        ("grad", ["grad in  6.4, 7.618 … 8.618"]),
-        ("grad,shape", ["(11)", "grad in  (11) 6.4, 7.618 … 8.618"]),
+        ("grad", ["∂loss/∂(w * t_u)  6.4, 7.618 … 8.618"]),
+        ("grad,shape", ["(11)", "∂loss/∂(w * t_u)  (11) 6.4, 7.618 … 8.618"]),
         ("line", ["thermometer.py:32  return w * t_u + b"]),
         ("saved", ["saved  t_u"]),
         ("rule", []),
@@ -76,7 +76,7 @@ def test_one_way_alone(graph) -> None:
     assert {link.flow for link in forward.links} == {"forward", "constant"}
     assert not any("grad" in row for row in rows(forward, "w * t_u (") + rows(forward, "leaf w"))
     assert {link.flow for link in backward.links} == {"backward"}
-    assert rows(backward, "w * t_u (")[-1] == "grad in  (11) 6.4, 7.618 … 8.618"
+    assert rows(backward, "w * t_u (")[-1] == "∂loss/∂(w * t_u)  (11) 6.4, 7.618 … 8.618"
     assert "(11) 35.7, 55.9 … 68.4" not in rows(backward, "w * t_u (")
     assert not any(card.shape == "constant" for card in backward.cards)
 
@@ -84,7 +84,7 @@ def test_one_way_alone(graph) -> None:
 def test_compact_leaves_out_lines_saved_tensors_and_remarks(graph) -> None:
     assert rows(looked(graph, compact=True), "w * t_u (") == [
         "(11) 35.7, 55.9 … 68.4",
-        "grad in  6.4, 7.618 … 8.618",
+        "∂loss/∂(w * t_u)  6.4, 7.618 … 8.618",
     ]
 
 

@@ -55,7 +55,8 @@ def facts(*values: float) -> TensorFacts:
 
 def test_three_ways_into_one_mailbox() -> None:
     graph = trace(square_and_more)
-    (total,) = mailbox(graph, "x")
+    total, sign = mailbox(graph, "x")
+    assert sign == "y falls if x falls a little"
     assert total == ".grad  None + (1 + 3 + 3) = 7"
     labels = ["".join(run.text for run in link.label.runs) for link in cards_scene(graph).links]
     assert sorted(text.rpartition("= ")[2] for text in labels if " = " in text) == ["1", "3", "3"]

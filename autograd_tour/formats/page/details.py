@@ -12,6 +12,8 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short
 from autograd_tour.text import attribute_text, clean, number, one_line
+from autograd_tour.views.derivatives import Derivatives
+from autograd_tour.views.equations import equation_of
 from autograd_tour.views.steps import Frame, Timeline
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import tensor_text
@@ -54,6 +56,7 @@ class Details:
     def __init__(self, graph: Graph, frames: tuple[Frame, ...]) -> None:
         self.graph = graph
         self.timeline = Timeline(graph)
+        self.derivatives = Derivatives(graph)
         self.frames = {frame.node: frame for frame in frames if frame.node}
         self.types = {group.path: group.type for group in graph.groups}
         self.nodes = graph.by_id()
@@ -125,6 +128,9 @@ class Details:
             rule_text = short(sent.edge.rule)
             rule = f"{rule_text}: " if rule_text else ""
             yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
+            formula = equation_of(self.graph, self.derivatives, sent.edge)
+            if formula:
+                yield _row("as an equation", formula, frame.number)
             if sent.worked is not None:
                 many = sent.facts is not None and sent.facts.numel > 1
                 which = (

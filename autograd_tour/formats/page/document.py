@@ -26,6 +26,8 @@ from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
+from autograd_tour.views.focus import called
+from autograd_tour.views.joined import without
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph
 
@@ -50,6 +52,7 @@ KEYS = (
     ("+ − 0", "larger, smaller, as wide as the page"),
     ("/", "search"),
     ("p", "predict, then reveal"),
+    ("f", "for a projector: picture, step and caption on the full screen; Esc goes back"),
     ("t", "light, dark, or as the system has it"),
     ("?", "this list"),
 )
@@ -60,8 +63,12 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
 
     Raises:
         EngineError: the layout failed.
+        UsageError: nothing is called as ``settings.look`` marks.
     """
-    graph, ledger = trace.graph, trace.ledger
+    look, ledger = settings.look, trace.ledger
+    for marked in look.mark:
+        called(trace.graph, marked)
+    graph = without(trace.graph, look.joined) if look.joined else trace.graph
     outer_view = outermost(graph, settings)
     drawn = pictures(outer_view, settings)
     first = next(drawn)

@@ -18,6 +18,8 @@ from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.look import dressed_scene, marks_in_sight
+from autograd_tour.views.opening import with_frames, with_open
 from autograd_tour.views.outside import stepped_back
 from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
@@ -57,6 +59,8 @@ def outermost(graph: Graph, settings: Settings) -> Opened:
     with doing("folding"):
         if settings.focus is not None:
             return closed(focus(graph, settings.focus), fold_it=False)
+        if settings.open:
+            return with_open(graph, settings.open, settings.depth)
         return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
@@ -76,7 +80,9 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
         names = card_names(picture.view.graph.nodes)
         for card, members in _inside(picture.view).items():
             inside = None
-            if members not in all_doors and promised < MOST and len(first.whole.nodes) <= LARGE:
+            single = picture.view.graph.node(card).folded == 1  # its card says it all
+            free = promised < MOST and len(first.whole.nodes) <= LARGE
+            if members not in all_doors and free and not single:
                 inside = opened(picture.view, card)
             if inside is not None and len(inside.graph.nodes) <= CROWDED:
                 all_doors[members] = f"{picture.key}/{card}".lstrip("/")
@@ -116,9 +122,15 @@ def _picture(
 ) -> Picture:
     graph, inside = picture.view.graph, picture.view.inside
     film_frames = frames(graph)
-    whole_scene = film_scene(graph)
+    look = marks_in_sight(graph, settings.look)
+    if picture.key:  # it has a title of its own
+        look = replace(look, title="", caption="")
+    whole_scene = dressed_scene(film_scene(graph, look), graph, look)
     arranged = arrange(
-        replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
+        with_frames(
+            replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
+            picture.view.frames[-1:] if inside else picture.view.frames,
+        ),
         settings.direction,
         engine=settings.engine,
         timeout=settings.timeout,

@@ -106,3 +106,16 @@ class Material:
         """The path of the module in which node ``i`` was made."""
         call = self.calls[i]
         return self.record.modules.path(call.group) if call is not None and self.record is not None else ""
+
+    def scope(self, i: int) -> int | None:
+        """The number of the call of a function in which node ``i`` was made."""
+        call = self.calls[i]
+        return self.record.runs.number(call.run) if call is not None and self.record is not None else None
+
+    def home_of_constant(self, number: int) -> tuple[str, int | None]:
+        """The module that has a constant as a buffer, or made it, and the call of a function that made it."""
+        assert self.record is not None
+        constant, modules = self.constant(number), self.record.modules
+        buffer = self.leaf_names.get(id(constant.ref()), "")
+        group = buffer.rpartition(".")[0] or modules.path(constant.group)
+        return group, self.record.runs.number(constant.run)

@@ -95,6 +95,7 @@ def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
                 expression=title.expression,
                 brief=title.brief,
                 group=material.group(i),
+                scope=material.scope(i),
                 attributes=examined.attributes[i],
                 saved=tuple([_saved(item, ids) for item in examined.kept[i]]),
                 notes=(*notes_of(fn, name), *made_inside),
@@ -148,6 +149,7 @@ def _constant(examined: Examined, ids: Ids, number: int, makers: Mapping[int, in
         source = source or next(iter(call.names if call else ()), "")
         maker = makers.get(id(leaf if leaf is not None else call), -1)
         cut = Cut(function, ids.source(maker) if maker >= 0 else "", source)
+    group, scope = material.home_of_constant(number)
     return Node(
         ids.constants[number],
         "constant",
@@ -155,6 +157,8 @@ def _constant(examined: Examined, ids: Ids, number: int, makers: Mapping[int, in
         title.name,
         values=(constant.facts,),
         names=(name,),
+        group=group,
+        scope=scope,
         cut=cut,
         expression=title.expression,
         brief=title.brief,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -125,6 +126,7 @@ class _Book:
         self._mailboxes: dict[Policy, list[Tensor | None]] = {policy: [] for policy in POLICIES}
         self._histories: dict[Policy, list[list[Call]]] = {policy: [] for policy in POLICIES}
         self._labels: list[tuple[str, tuple[int, ...]]] = []
+        self._contents: list[list[TensorFacts]] = []
         self._losses: list[TensorFacts | None] = []
 
     def call(self, record: ForwardRecord, outputs: list[tuple[Tensor, str]], live: LiveTensors) -> None:
@@ -136,7 +138,11 @@ class _Book:
         leaves = _leaves(tensors)
         leaves += _inner_leaves(started, gradients, leaves, live)
         leaf_names = self._request.leaf_names(leaves, record)
-        described = [(leaf_names[id(leaf)], recorder.measure(leaf).shape) for leaf in leaves]
+        contents = [recorder.measure(leaf) for leaf in leaves]
+        self._contents.append(contents)
+        described = [
+            (leaf_names[id(leaf)], facts.shape) for leaf, facts in zip(leaves, contents, strict=True)
+        ]
         if number == 0:
             self._labels = described
             self._mailboxes = {policy: [None] * len(leaves) for policy in POLICIES}
@@ -184,7 +190,11 @@ class _Book:
             for i, (name, shape) in enumerate(self._labels)
         ]
         remarks = self._request.recorder.remarks("the record of accumulation")
-        return Ledger(len(self._losses), tuple(accounts), tuple(self._losses), remarks)
+        steady = all(
+            before == after and all(facts.has_values for facts in before)
+            for before, after in pairwise(self._contents)
+        )
+        return Ledger(len(self._losses), tuple(accounts), tuple(self._losses), remarks, steady)
 
 
 def _put(leaf: Tensor, grad: Tensor | None) -> None:

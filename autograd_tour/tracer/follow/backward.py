@@ -83,7 +83,7 @@ class BackwardCall:
     def loss(self) -> Tensor | None:
         """The scalar it starts from; ``None`` if it starts from several tensors, or from no scalar."""
         only = self.outputs[0] if len(self.outputs) == 1 else None
-        return only.detach() if isinstance(only, Tensor) and only.numel() == 1 else None
+        return only if isinstance(only, Tensor) and only.numel() == 1 else None
 
     def walked(self) -> Skeleton:
         """The graph behind it; to be released."""

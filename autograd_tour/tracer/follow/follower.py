@@ -233,7 +233,8 @@ class Follower:
                 inner = self._meet_leaves(skeleton)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
-                loss = None if backward.loss is None else self.request.recorder.measure(backward.loss)
+                only = backward.loss
+                loss = None if only is None else self.request.recorder.measure(only.detach())
                 forward = self.log.begin("forward", self._maker(backward))
                 event = self.log.begin("backward", spot)
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.tracer.references import TensorRef
+
+if TYPE_CHECKING:
+    from autograd_tour.tracer.listen.scopes import FunctionRun
 
 __all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
 
@@ -94,10 +97,11 @@ class Operand:
 class CallRecord:
     """One call of a torch function that made the graph nodes numbered ``start`` to ``stop`` - 1.
 
-    ``outputs`` are the tensors of its result, ``output_numbers`` which output of their node they are, -1 for
-    one without a gradient. ``method``: it was called as a method of its first argument. ``given`` counts
-    the positional arguments. ``whole``: its result is that of the expression at its site, of which it may
-    be an inner part. ``second_order``: it ran a backward, and its nodes are what that made.
+    ``outputs`` are the tensors of its result, ``output_numbers`` which output of their node they are, -1
+    for one without a gradient. ``method``: it was called as a method of its first argument. ``given``
+    counts the positional arguments. ``whole``: its result is that of the expression at its site, of which
+    it may be an inner part. ``run`` is the call of the program's own function that made it.
+    ``second_order``: it ran a backward, and its nodes are what that made.
     """
 
     __slots__ = (
@@ -109,6 +113,7 @@ class CallRecord:
         "operands",
         "output_numbers",
         "outputs",
+        "run",
         "second_order",
         "site",
         "start",
@@ -131,6 +136,7 @@ class CallRecord:
         self.outputs: tuple[TensorFacts, ...] = ()
         self.output_numbers: tuple[int, ...] = ()
         self.operands: list[Operand] = []
+        self.run: FunctionRun | None = None
         self.second_order = False
 
     @property
@@ -150,15 +156,18 @@ class CallRecord:
 class Constant:
     """A tensor without gradient that an operation used: ``born`` is where it was made.
 
+    ``group`` is the module that made it and ``run`` the call of a function, ``None`` where nobody listened.
     ``earlier`` is the number of the constant that the same tensor was before it was changed in place, or −1.
     """
 
-    __slots__ = ("born", "cut_from", "earlier", "facts", "name", "ref")
+    __slots__ = ("born", "cut_from", "earlier", "facts", "group", "name", "ref", "run")
 
     def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
         self.ref = TensorRef(tensor)
         self.facts = facts
         self.name = name
         self.born = born
+        self.group: tuple[int, str] | None = None
+        self.run: FunctionRun | None = None
         self.earlier = -1
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

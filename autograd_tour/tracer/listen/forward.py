@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
+from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
     CallRecord,
     Constant,
@@ -27,6 +28,7 @@ from autograd_tour.tracer.listen.calls import (
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
+from autograd_tour.tracer.listen.scopes import FunctionRun, FunctionRuns
 from autograd_tour.tracer.listen.sites import Sites
 from autograd_tour.tracer.listen.updates import updated_buffers
 from autograd_tour.tracer.measure import Recorder
@@ -46,6 +48,7 @@ class ForwardRecord:
     def __init__(self, recorder: Recorder, stop: CodeType) -> None:
         self.recorder = recorder
         self.threads = False
+        self.aside = False
         self.stop = stop
         self.calls: list[CallRecord] = []
         self.constants: list[Constant] = []
@@ -53,12 +56,13 @@ class ForwardRecord:
         self.leaves: dict[int, Tensor] = {}
         self.modules = ModuleRecord(stop)
         self.sites = Sites(stop, self.modules)
+        self.runs = FunctionRuns(stop, self.modules)
         self._constant_of: dict[int, int] = {}
         self._producers: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
-        self._plain: dict[tuple[str, Site, tuple[int, str] | None], CallRecord] = {}
-        self._born: dict[int, tuple[weakref.ref[Tensor], Site]] = {}
+        self._plain: dict[tuple[str, Site, tuple[int, str] | None, FunctionRun], CallRecord] = {}
+        self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
 
     def maker(self, seq: int) -> CallRecord | None:
@@ -84,18 +88,21 @@ class ForwardRecord:
         """Take note of one finished call."""
         stop, function = sequence_nr(), function_name(func)
         if stop == start:
+            self.aside = self.aside or takes_aside(function, _flatten((args, kwargs)), _flatten(result))
             if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
             return
         (site, user), group = self.sites.of_call(frame), self.modules.current
+        run = self.runs.of(frame)
         if len(self.calls) >= DETAILED:
-            plain = self._plain_call(function, site, group)
+            plain = self._plain_call(function, site, group, run)
             plain.second_order = differentiates(func)
             for seq in range(start, stop):
                 self._owner[seq] = plain
             return
         call = CallRecord(function, start, stop, site, group)
+        call.run = run
         call.method, call.given = "Tensor" in getattr(func, "__qualname__", ""), len(args)
         call.second_order = differentiates(func)
         tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
@@ -122,11 +129,14 @@ class ForwardRecord:
         if self.modules.run is not None and self.modules.run.owner:
             self.modules.run.calls.append(call)
 
-    def _plain_call(self, function: str, site: Site, group: tuple[int, str] | None) -> CallRecord:
+    def _plain_call(
+        self, function: str, site: Site, group: tuple[int, str] | None, run: FunctionRun
+    ) -> CallRecord:
         """One record for all calls alike: it has no numbers, operands or results."""
-        key = function, site, group
+        key = function, site, group, run
         if key not in self._plain:
             self._plain[key] = CallRecord(function, 0, 0, site, group)
+            self._plain[key].run = run
         return self._plain[key]
 
     def leave_module(self, frame: FrameType, result: Any) -> None:
@@ -207,7 +217,9 @@ class ForwardRecord:
         if node is None or made_by is None or len(self.calls) >= DETAILED:
             return None
         number = node._sequence_nr()
-        call = self._owner.get(number) or self._note_apply(number, made_by.__name__, self.sites.of_use(user))
+        call = self._owner.get(number) or self._note_apply(
+            number, made_by.__name__, self.sites.of_use(user), self.runs.of(user)
+        )
         if call.function != made_by.__name__ or call.stop - call.start != 1:
             return None
         if not call.outputs:
@@ -220,9 +232,10 @@ class ForwardRecord:
         self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         return call, position
 
-    def _note_apply(self, number: int, function: str, site: Site) -> CallRecord:
+    def _note_apply(self, number: int, function: str, site: Site, run: FunctionRun) -> CallRecord:
         call = self._owner[number] = CallRecord(function, number, number + 1, site, self.modules.current)
         call.operands = [Operand("", True)]
+        call.run = run
         self.calls.append(call)
         return call
 
@@ -233,14 +246,15 @@ class ForwardRecord:
         node's number before it runs ``forward``, so it is the last one given out.
         """
         site, user = self.sites.of_call(frame)
-        self._born[id(tensor)] = (TensorRef(tensor), site)
+        run = self.runs.of(frame)
+        self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
             return
         applied = self.sites.of_apply(frame)
         if applied is not None and not torch._C._are_functorch_transforms_active():
-            self._note_apply(number - 1, applied[1], applied[0])
+            self._note_apply(number - 1, applied[1], applied[0], run)
 
     def _constant(self, tensor: Tensor, user: FrameType | None) -> int:
         number = self._constant_of.get(id(tensor), -1)
@@ -253,6 +267,9 @@ class ForwardRecord:
         )
         if number >= 0 and self.constants[number].ref() is tensor:
             constant.earlier = number
+        born = self._born.get(id(tensor))
+        if born is not None and born[0]() is tensor:
+            constant.group, constant.run = born[2:]
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             constant.cut_from = cut[1:]

@@ -8,6 +8,7 @@ import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
 import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
+import { Presenter } from "./presenter.js";
 import { Quiz } from "./quiz.js";
 import { startSearch } from "./search.js";
 import { startTheme } from "./theme.js";
@@ -23,6 +24,7 @@ const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
 const quiz = new Quiz(data.questions, () => state.key === "" ? go(0) : show("", 0));
+const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 let picture;
 let marked = "";
@@ -48,14 +50,15 @@ function render() {
   code.light(running?.[1].lines ?? [], selected);
   mark();
   showPanel(chosen, state.step, state.key !== "");
-  if (running) keepInSight(running[0]);
+  if (presenter.on) centre(running?.[0] ?? upcoming());
+  else if (running) keepInSight(running[0]);
   clearTimeout(linking);
   linking = setTimeout(link, CALM); // browsers refuse an address that changes too often
   tell("shown", { step: state.step, picture });
 }
 
 function link() {
-  const mode = quiz.on ? "predict" : "";
+  const mode = presenter.on ? "present" : quiz.on ? "predict" : "";
   try {
     history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode }));
   } catch {
@@ -101,6 +104,21 @@ function keepInSight(id) {
   }
 }
 
+/** The card that runs next. */
+function upcoming() {
+  const later = Object.entries(picture.cards).filter(([, card]) => card.runs_at > state.step);
+  return later.toSorted(([, a], [, b]) => a.runs_at - b.runs_at)[0]?.[0] ?? "";
+}
+
+/** The middle of a card comes as near to the middle of the stage as the picture allows. */
+function centre(id) {
+  const box = pictures.element(id)?.getBoundingClientRect();
+  if (!box) return;
+  const frame = stage.getBoundingClientRect();
+  stage.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
+  stage.scrollTop += box.top + box.height / 2 - frame.top - frame.height / 2;
+}
+
 /** Show the picture `key` at `step`, by default at the same moment, with `card` selected. */
 async function show(key, step, card = "") {
   const engine = picture?.engine[state.step] ?? 0;
@@ -117,7 +135,8 @@ async function show(key, step, card = "") {
   // Folded cards of two pictures may have the same id: a selection does not outlive its picture.
   state.card = Object.hasOwn(picture.cards, card) ? card : "";
   prepare();
-  zoom.take();
+  if (presenter.on) zoom.present();
+  else zoom.take();
   trail();
   render();
 }
@@ -201,6 +220,7 @@ function choose(id) {
 
 function up() {
   if (byId("search-results").hidden === false) byId("search-results").hidden = true;
+  else if (presenter.on) present(false);
   else if (state.key) visit(state.key.split("/").slice(0, -1).join("/"));
   else {
     state.card = "";
@@ -229,6 +249,11 @@ function play() {
   return next();
 }
 
+function present(on) {
+  if (on && quiz.on) quiz.switch(false);
+  presenter.switch(on);
+}
+
 function help() {
   byId("help").showModal();
 }
@@ -245,12 +270,18 @@ const actions = {
   larger: () => zoom.by(1.25),
   smaller: () => zoom.by(0.8),
   fit: () => zoom.fit(),
-  predict: () => quiz.switch(!quiz.on),
+  predict: () => {
+    present(false);
+    quiz.switch(!quiz.on);
+  },
+  present: () => present(!presenter.on),
+  presenting: () => presenter.on,
 };
 
 async function follow() {
   const wanted = readLink(location.hash);
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0, wanted.node);
+  present(wanted.mode === "present");
   if (wanted.mode === "predict" && !quiz.on) {
     quiz.switch(true);
     if (wanted.step) go(wanted.step);

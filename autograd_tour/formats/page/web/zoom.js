@@ -4,6 +4,8 @@ import { byId } from "./dom.js";
 
 const STEP = 1.25;
 const READABLE = 0.7;
+// Text of 12 px in a picture has 18 px on a slide, and not more than 32.
+const SLIDE = [1.5, 2.7];
 
 export class Zoom {
   constructor(stage) {
@@ -17,6 +19,18 @@ export class Zoom {
   /** Take the picture that is shown now: the size stays, or is chosen if none was. */
   take() {
     this.factor ??= this.#fitting() >= READABLE ? Math.min(1, this.#fitting()) : 1;
+    this.#apply();
+  }
+
+  /** For a projector: as large as fits, but text is readable; then a part of the picture is in sight. */
+  present() {
+    const [, , width, height] = this.#svg().getAttribute("viewBox").split(" ").map(Number);
+    const fitting = Math.min(this.stage.clientWidth / width, this.stage.clientHeight / height);
+    this.to(Math.min(SLIDE[1], Math.max(SLIDE[0], fitting)));
+  }
+
+  to(factor) {
+    this.factor = factor;
     this.#apply();
   }
 

@@ -1,0 +1,162 @@
+"""Which lines run together: nearer to each other than the eye can tell, and for longer than a crossing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+__all__ = ["Line", "Point", "Ports", "Rectangle", "Traffic"]
+
+CELL = 2.5
+"""Lines are told apart from this distance on, px: points in cells next to each other count as one."""
+STEP = 2.5
+"""Between the points of a line that are looked at, px."""
+TOGETHER = 6
+"""So many cells near another line are more than a crossing."""
+_ROW = 1 << 20
+"""A cell is a number: its column, and its row times this."""
+_AROUND = tuple(row * _ROW + column for row in (-1, 0, 1) for column in (-1, 0, 1))
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+"""Bézier points."""
+Ports = frozenset[tuple[str, str]]
+"""Where a link starts and ends: cards and their ports."""
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+class Traffic:
+    """All lines of a picture, and which of them run together though they have no port in common."""
+
+    def __init__(self, lines: Sequence[Line], ports: Sequence[Ports]) -> None:
+        self.lines = list(lines)
+        self.ports = ports
+        self.cells: dict[int, set[int]] = {}
+        self.wide: dict[int, set[int]] = {}
+        self.passing: dict[int, set[int]] = {}
+
+    def together(self) -> dict[int, int]:
+        """Line -> how far it runs together with others, in cells; lines that do not are left out."""
+        lengths: dict[int, int] = {}
+        for i, j in sorted(set(_near_pairs(self.lines))):
+            length = self._common(self._cells(i), j) if self.ports[i].isdisjoint(self.ports[j]) else 0
+            if length:
+                lengths[i] = lengths.get(i, 0) + length
+                lengths[j] = lengths.get(j, 0) + length
+        return lengths
+
+    def of(self, own: int) -> int:
+        """The same for one line."""
+        return self._length(own, self._wide(own))
+
+    def beside(self, own: int, start: Point, end: Point) -> int:
+        """How far ``own`` would run together with others on a straight piece, across or down, in cells."""
+        (u, v), (s, t) = _column_row(start), _column_row(end)
+        if v == t:
+            low, high = min(u, s), max(u, s) + 1
+            strips = [range(row * _ROW + low, row * _ROW + high) for row in (v - 1, v, v + 1)]
+        else:
+            low, high = min(v, t) * _ROW, (max(v, t) + 1) * _ROW
+            strips = [range(low + column, high + column, _ROW) for column in (u - 1, u, u + 1)]
+        return self._length(own, set().union(*strips))
+
+    def move(self, line: int, way: Line) -> None:
+        """``line`` goes another way from now on."""
+        for cell in self._cells(line):
+            self._by_cell()[cell].discard(line)
+        self.lines[line] = way
+        del self.cells[line]
+        self.wide.pop(line, None)
+        for cell in self._cells(line):
+            self._by_cell().setdefault(cell, set()).add(line)
+
+    def height(self, own: int) -> float:
+        """Where a line runs together with others, as a y."""
+        ports, passing = self.ports, self._by_cell()
+        near = sorted(
+            cell
+            for cell in self._wide(own) & passing.keys()
+            if any(ports[own].isdisjoint(ports[j]) for j in passing[cell])
+        )
+        return near[len(near) // 2] // _ROW * CELL if near else self.lines[own][0][1]
+
+    def _length(self, own: int, cells: set[int]) -> int:
+        """How many of ``cells`` lines pass that run together there with ``own``."""
+        passing, counts = self._by_cell(), dict[int, int]()
+        for cell in cells & passing.keys():
+            for j in passing[cell]:
+                counts[j] = counts.get(j, 0) + 1
+        ports = self.ports[own]
+        return sum(
+            count for j, count in counts.items() if count >= TOGETHER and ports.isdisjoint(self.ports[j])
+        )
+
+    def _by_cell(self) -> dict[int, set[int]]:
+        """Cell -> the lines that pass it."""
+        if not self.passing:
+            for i in range(len(self.lines)):
+                for cell in self._cells(i):
+                    self.passing.setdefault(cell, set()).add(i)
+        return self.passing
+
+    def _common(self, cells: set[int], other: int) -> int:
+        length = len(cells & self._wide(other))
+        return length if length >= TOGETHER else 0
+
+    def _cells(self, line: int) -> set[int]:
+        if line not in self.cells:
+            self.cells[line] = set(_cells(self.lines[line]))
+        return self.cells[line]
+
+    def _wide(self, line: int) -> set[int]:
+        """The cells of a line, and those around them."""
+        if line not in self.wide:
+            cells = self._cells(line)
+            self.wide[line] = {cell + offset for offset in _AROUND for cell in cells}
+        return self.wide[line]
+
+
+def _column_row(point: Point) -> tuple[int, int]:
+    return int(point[0] // CELL), int(point[1] // CELL)
+
+
+def _cells(line: Line) -> Iterator[int]:
+    """The cells that a line passes."""
+    for i in range(0, len(line) - 3, 3):
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = line[i : i + 4]
+        length = math.hypot(bx - ax, by - ay) + math.hypot(cx - bx, cy - by) + math.hypot(dx - cx, dy - cy)
+        for p, q, r, s in _weights(int(length / STEP) + 1):
+            x, y = p * ax + q * bx + r * cx + s * dx, p * ay + q * by + r * cy + s * dy
+            yield int(y // CELL) * _ROW + int(x // CELL)
+
+
+@cache
+def _weights(count: int) -> tuple[tuple[float, float, float, float], ...]:
+    """What the four points of a Bézier piece weigh at places along it."""
+    places = [(k + 0.5) / count for k in range(count)]
+    return tuple(((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t * t * t) for t in places)
+
+
+def _bounds(line: Line) -> Rectangle:
+    xs, ys = [x for x, _ in line], [y for _, y in line]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _near_pairs(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
+    """Lines with pieces whose boxes touch, each pair in ascending order."""
+    every: list[tuple[float, float, float, float, int]] = []
+    for i, line in enumerate(lines):
+        for k in range(0, len(line) - 3, 3):
+            left, top, right, bottom = _bounds(line[k : k + 4])
+            every.append((top - CELL, bottom + CELL, left - CELL, right + CELL, i))
+    every.sort()
+    active: list[tuple[float, float, float, float, int]] = []
+    for item in every:
+        top, _, left, right, i = item
+        active = [other for other in active if other[1] >= top]
+        for _, _, other_left, other_right, j in active:
+            if other_left <= right and left <= other_right and i != j:
+                yield (i, j) if i < j else (j, i)
+        active.append(item)

@@ -1,0 +1,210 @@
+"""The main picture where room is short: of each tensor a shape and a number, or a line for each card."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.node import Node
+from autograd_tour.rules.wording import short as rule_text
+from autograd_tour.views.cards import Artist, holds_constants, scene_by
+from autograd_tour.views.look import Look
+from autograd_tour.views.naming import title_run
+from autograd_tour.views.nonfinite import NonFinite
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, within
+from autograd_tour.views.wording import elements, shape_text, short
+
+__all__ = ["LEFT_OUT", "brief_scene"]
+
+TITLE_ROOM = 130.0
+"""Widest title, px."""
+PATH_ROOM = 56.0
+NAME_ROOM = 56.0
+LONGEST_RULE = 16
+"""Characters of a rule that is not left out: half a rule says nothing."""
+LONG_TITLE = 20
+"""Characters of a statement whose variable stands for it in a line."""
+HEAD, LINE = 20.0, 18.0
+"""Heights of the first row of a card and of the others, px."""
+
+LEFT_OUT = {
+    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but first numbers"),
+    "lines": ("lines of code", "saved tensors", "remarks", "rules", "most numbers"),
+}
+"""What a brief picture has not, by ``look.brief``."""
+
+
+@collector_paused()
+def brief_scene(graph: Graph, look: Look) -> Scene:
+    """Cards and links for a graph, as briefly as ``look.brief`` says."""
+    artist = _Numbers(graph, None, look) if look.brief == "numbers" else _Lines(graph, None, look)
+    return replace(scene_by(artist), left_out=LEFT_OUT[look.brief or "numbers"])
+
+
+class _Numbers(Artist):
+    """Title, value and gradient, a line each."""
+
+    def _leaf(self, node: Node) -> Card:
+        rows = [Row((self._title(node, "paper"),), fill="forward", height=HEAD)]
+        if self.look.shows("value"):
+            rows += self._line(node.value, "forward", odd=self.odd.values.get((node.id, 0)))
+        mailbox = self._mailbox(node) if self.look.shows("grad") else []
+        lane = self._lane(rows, mailbox)
+        return Card(node.id, "leaf", (*rows, *mailbox), lane=lane, title=f"leaf {self.graph.title(node.id)}")
+
+    def _mailbox(self, leaf: Node) -> list[Row]:
+        accumulator = self.graph.accumulator_of(leaf.id)
+        number, step = self.graph.step(accumulator)
+        if step is None:
+            return []
+        lead = Run(".grad ", "backward")
+        odd = self.odd.received.get((step.node, 0))
+        runs = _runs(step.after, "backward", shape=False, odd=odd)
+        return [Row((lead, *runs), fill="accumulated_fill", height=HEAD, step=number)]
+
+    def _constant(self, node: Node) -> Card:
+        kind = "cut" if node.cut is not None else "constant"
+        rows = [
+            Row(
+                (self._title(node, "ink"),),
+                fill="constant_fill",
+                height=HEAD,
+                mark="cut" if node.cut is not None else "",
+            )
+        ]
+        if self.look.shows("value"):
+            rows += self._line(node.value, "muted", odd=self.odd.values.get((node.id, 0)))
+        return Card(node.id, "constant", tuple(rows), title=f"{kind} {self.graph.title(node.id)}")
+
+    def _operation(self, node: Node) -> Card:
+        return self._made(node, f"{self.graph.title(node.id)} ({node.grad_fn})")
+
+    def _group(self, node: Node) -> Card:
+        return self._made(node, f"{self.graph.title(node.id)}, folded")
+
+    def _made(self, node: Node, title: str) -> Card:
+        group = node.kind == "group"
+        other = group and node.group not in ("", node.op)
+        path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if other else ()
+        rows = [Row((self._title(node, "ink"),), path, fill="constant_fill" if group else None, height=HEAD)]
+        rows += self._values(node)
+        gradient = [] if holds_constants(node) else self._gradient(node)
+        lane = self._lane(rows, gradient)
+        # A pile is what was folded; what one call made is one thing.
+        shape = "group" if group and not node.expression else "operation"
+        return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title)  # type: ignore[arg-type]
+
+    def _title(self, node: Node, role: Role) -> Run:
+        run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
+        return replace(run, keep_end=False) if node.expression else run
+
+    def _values(self, node: Node) -> list[Row]:
+        if not self.look.shows("value") or self.look.only == "backward":
+            return []
+        rows: list[Row] = []
+        for k, facts in enumerate(node.values[:1]):
+            odd = self.odd.values.get((node.id, k))
+            rows += self._line(facts, "forward", name=_name(node), odd=odd)
+        return rows
+
+    def _line(
+        self, facts: TensorFacts | None, role: Role, *, name: str = "", odd: NonFinite | None = None
+    ) -> list[Row]:
+        return [Row(_runs(facts, role, name=name, odd=odd), height=LINE)] if facts is not None else []
+
+    def _gradient(self, node: Node) -> list[Row]:
+        if not self.graph.passes or not self.look.shows("grad"):
+            return []
+        _, step = self.graph.step(node.id)
+        if step is None:
+            return [Row((Run("grad not reached", "muted"),), fill="accumulated_fill", height=HEAD)]
+        received = [(k, facts) for k, facts in enumerate(step.received) if facts is not None][:1]
+        rows = []
+        for k, facts in received:
+            odd = self.odd.received.get((node.id, k))
+            runs = _runs(facts, "backward", shape=False, odd=odd)
+            rows.append(Row((Run("grad ", "backward"), *runs), fill="accumulated_fill", height=HEAD))
+        return rows
+
+    def link(self, edge: Edge) -> Link | None:
+        link = super().link(edge)
+        if link is None or link.flow != "backward":
+            return link
+        text = rule_text(edge.rule) if self.look.shows("rule") else ""
+        rule = (Run(text, "backward"),) if 0 < len(text) <= LONGEST_RULE else ()
+        alarms = tuple(run for run in link.label.runs if run.role == "error")
+        return replace(link, label=Label((*rule, *alarms), link.label.step))
+
+
+class _Lines(_Numbers):
+    """A line for each card: the title, and the value of a scalar or the shape."""
+
+    def _leaf(self, node: Node) -> Card:
+        return self._single(node, "leaf", "paper", f"leaf {self.graph.title(node.id)}")
+
+    def _constant(self, node: Node) -> Card:
+        return self._single(node, "constant", "ink", f"constant {self.graph.title(node.id)}")
+
+    def _made(self, node: Node, title: str) -> Card:
+        shape = "group" if node.kind == "group" and not node.expression else "operation"
+        return self._single(node, shape, "ink", title)
+
+    def _single(self, node: Node, shape: str, role: Role, title: str) -> Card:
+        facts = node.value if node.kind in ("leaf", "constant") else next(iter(node.values), None)
+        odd = self.odd.values.get((node.id, 0))
+        value = _value(facts) if facts is not None and facts.numel == 1 else ""
+        name = "" if node.kind in ("leaf", "constant") else _name(node)
+        colour: Role = "paper" if shape == "leaf" else "forward"
+        runs: tuple[Run, ...] = (Run(name, colour, room=NAME_ROOM),) if name else ()
+        if value:
+            runs = (*runs, Run(f" = {value}" if name else value, colour))
+        if odd is not None:
+            runs = (*runs, Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
+        fills: dict[str, Role] = {"leaf": "forward", "constant": "constant_fill", "group": "constant_fill"}
+        head = self._title(node, role)
+        if name and name == node.brief and len(node.op) > LONG_TITLE:
+            head, runs = replace(head, text=name), runs[1:]
+        row = Row((head,), runs, fill=fills.get(shape), height=24)
+        return Card(node.id, shape, (row,), lane=12.0, title=title, minimum=34)  # type: ignore[arg-type]
+
+    def link(self, edge: Edge) -> Link | None:
+        link = super().link(edge)
+        if link is None or link.flow != "backward":
+            return link
+        alarms = tuple(run for run in link.label.runs if run.role == "error")
+        return replace(link, label=Label(alarms, link.label.step))
+
+
+def _name(node: Node) -> str:
+    """The variable that its first result is, or none."""
+    return node.names[0] if node.names else ""
+
+
+def _runs(
+    facts: TensorFacts | None,
+    role: Role,
+    *,
+    name: str = "",
+    shape: bool = True,
+    odd: NonFinite | None = None,
+) -> tuple[Run, ...]:
+    """Name, shape and first number of a tensor, and what of it is not finite."""
+    if facts is None:
+        return (Run("none", "muted"),)
+    scalar = facts.numel == 1 and bool(facts.first)
+    value = _value(facts)
+    text = " ".join(part for part in (shape_text(facts.shape) if shape else "", value) if part)
+    behind = f"{' =' if scalar else ''} {text}" if name else text
+    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
+    if odd is not None:
+        runs.append(Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
+    return tuple(runs)
+
+
+def _value(facts: TensorFacts) -> str:
+    """A scalar, the first of several numbers, or what all are."""
+    if facts.numel == 1 or not facts.first or elements(facts).startswith("all "):
+        return elements(facts) if facts.numel != 1 or not facts.first else short(facts.first[0])
+    return f"{short(facts.first[0], 3)} …"

@@ -1,0 +1,65 @@
+"""What one statement of the program made, as one card: what has no name of its own goes inside."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.node import Node
+from autograd_tour.rules.titles import expression
+from autograd_tour.views.contract import Title
+from autograd_tour.views.fold import as_cards
+from autograd_tour.views.quotient import flow
+
+__all__ = ["by_statements"]
+
+
+def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
+    """``graph`` with a card for each line of the program and what it assigns: ``z``, ``kl``, ``loss``.
+
+    An operation or a card whose result has no name and goes to operations of its own line stands in the
+    card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
+    ``self.decoder(z)`` is one card then.
+    """
+    pairs = flow(graph)
+    nodes_by_id = graph.by_id()
+    users: dict[str, set[str]] = {}
+    for maker, user in pairs:
+        users.setdefault(maker, set()).add(user)
+    results = {node for node, _ in graph.outputs}
+    last: dict[str, str] = {}
+    for node in reversed(graph.nodes):
+        if node.kind in ("operation", "group") and node.where is not None:
+            last[node.id] = node.id
+            if node.id not in results and not any(node.names):
+                users_of = [last[user] for user in users.get(node.id, ()) if user in last]
+                ends = {end for end in users_of if _together(node, nodes_by_id[end], modules=modules)}
+                if len(ends) == 1:
+                    (last[node.id],) = ends
+    members: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if node.id in last:
+            members.setdefault(last[node.id], []).append(node)
+    titles: dict[str, Title] = {}
+    for end_id, nodes in members.items():
+        if len(nodes) > 1:
+            end_node = graph.node(end_id)
+            # Where room is short its variable says more of a long statement, unless that is one letter.
+            brief = end_node.name if len(end_node.name) > 1 else end_node.brief
+            call = replace(end_node, brief=brief)
+            titles[end_id] = Title(_title(graph, end_node), end_node.group, call=call)
+    parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
+    return as_cards(graph, parts, titles, pairs, None) if parts else graph
+
+
+def _title(graph: Graph, end: Node) -> str:
+    """What made the result; a layer at the end of a row of them does not head the row: ``net(x)`` does."""
+    layer = end.kind == "group" and not end.call
+    whole = expression(end.expression) if layer and end.expression else None
+    return whole.title() if whole is not None else graph.title(end.id)
+
+
+def _together(node: Node, end: Node, *, modules: bool) -> bool:
+    if node.where != end.where:
+        return False
+    return node.group == end.group or (modules and bool(node.group and end.group))

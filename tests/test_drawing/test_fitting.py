@@ -1,0 +1,96 @@
+"""Of many ways to draw a scene in a room the first that can be read is taken, after few layouts."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+import autograd_tour as tour
+from autograd_tour.drawing import arrange, best_for, fitting, layout, ready
+from autograd_tour.drawing.beside import Beside
+from autograd_tour.drawing.dot import TIGHT, USUAL, layout_dot
+from autograd_tour.drawing.engine import lay_out, lay_out_each
+from autograd_tour.drawing.estimate import estimated, least_area, measured
+from autograd_tour.drawing.layout import Layout, finished, rough
+from autograd_tour.drawing.room import room_for
+from autograd_tour.errors import EngineError
+from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
+from tests.lectures import collisions, lectures
+
+PROGRAMS = dict(lectures())
+
+
+def chain(count, width=100.0):
+    cards = [Card(f"c{i}", "operation", (Row((Run(f"card {i}"),)),), minimum=width) for i in range(count)]
+    links = [Link(f"l{i}", f"c{i}", f"c{i + 1}", "forward", Label()) for i in range(count - 1)]
+    return Scene(tuple(cards), tuple(links), "a chain")
+
+
+@pytest.fixture
+def layouts(monkeypatch):
+    """The numbers of graphs of each layout that is made."""
+    counts, real = [], layout.lay_out_each
+    monkeypatch.setattr(
+        layout, "lay_out_each", lambda dots, *words: counts.append(len(dots)) or real(dots, *words)
+    )
+    return counts
+
+
+@pytest.mark.parametrize("spacing", [USUAL, TIGHT], ids=["usual", "tight"])
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("program", ["neuron", "cnn", "vae", "attention_by_hand", "tying", "nan"])
+def test_an_estimate_is_near_what_a_layout_takes(program, direction, spacing):
+    scene = ready(cards_scene(tour.trace(PROGRAMS[program])), direction)
+    width, height = estimated(measured(scene), spacing)
+    drawn = finished(scene, rough(scene, spacing=spacing))
+    along, across = (width / drawn.width, height / drawn.height)[:: 1 if direction == "LR" else -1]
+    assert 0.85 < along < 1.15
+    assert 0.6 < across < 1.4
+    assert least_area(measured(scene), spacing) < drawn.width * drawn.height
+
+
+def test_several_graphs_are_laid_out_by_one_engine_as_each_alone():
+    dots = [layout_dot(ready(chain(count)), Beside({}, frozenset())) for count in (1, 3, 5)]
+    assert [each.rstrip() for each in lay_out_each(dots)] == [lay_out(dot).rstrip() for dot in dots]
+    assert lay_out_each(dots[:1]) == [lay_out(dots[0])]
+
+
+def test_an_engine_that_answers_less_is_an_error(monkeypatch):
+    from autograd_tour.drawing import engine
+
+    monkeypatch.setattr(engine, "lay_out", lambda *words: b"{\n}\n")
+    with pytest.raises(EngineError, match="answered 1 of 2 graphs"):
+        lay_out_each(["digraph a {}", "digraph b {}"])
+
+
+def test_the_first_scene_that_can_be_read_is_taken_and_not_laid_out_again(layouts):
+    room = room_for("16:9")
+    scenes = [chain(60, 300.0), chain(30, 300.0), chain(4), chain(2)]
+    assert best_for(scenes, room) == 2
+    count = len(layouts)
+    assert room.text(arrange(scenes[2], room=room).size) >= room.least
+    assert len(layouts) == count
+
+
+def test_where_nothing_can_be_read_the_largest_text_is_taken_after_four_layouts(layouts):
+    room = room_for("300x200")
+    scenes = [chain(60), chain(50, 300.0), chain(20), chain(40)]
+    assert best_for(scenes, room) == 2
+    assert len(layouts) <= fitting.LAYOUTS
+
+
+def test_scenes_that_no_estimate_trusts_cost_one_layout(layouts):
+    best_for([chain(100), chain(90)], room_for("200x100"))
+    assert len(layouts) == 1
+
+
+def test_what_lies_on_something_is_seen():
+    arranged = arrange(chain(2))
+    assert collisions(arranged) == []
+    (x, y), _ = arranged.layout.centres
+    onto = replace(arranged.layout, centres=((x, y), (x + 20, y)))
+    assert len(collisions(replace(arranged, layout=onto))) == 1
+    outside = replace(arranged.layout, centres=((x, y), (x + 900, y)))
+    assert collisions(replace(arranged, layout=outside)) == [" leaves the picture"]
+    assert isinstance(onto, Layout)

@@ -1,0 +1,66 @@
+"""Brief cards have what a slide has room for, and nothing that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+import autograd_tour as tour
+from autograd_tour.record.trace import Trace
+from autograd_tour.views import picture_of
+from autograd_tour.views.brief import LEFT_OUT, LONGEST_RULE
+from autograd_tour.views.look import Look
+from tests.lectures import lectures
+
+PROGRAMS = dict(lectures())
+
+
+def drawn(program, **words):
+    return picture_of(Trace(tour.trace(PROGRAMS[program])), "graph", Look(**words))
+
+
+def texts(scene, title):
+    """The rows of the card with this title, as text."""
+    for card in scene.cards:
+        if card.rows[0].left[0].text == title:
+            return ["".join(run.text for run in (*row.left, *row.right)) for row in card.rows]
+    raise AssertionError(title)
+
+
+def test_a_card_has_a_name_a_value_and_a_gradient():
+    scene = drawn("neuron", brief="numbers")
+    assert texts(scene, "w @ x + b") == ["w @ x + b", "z = 0.1", "grad −0.2369"]
+    assert texts(scene, "w") == ["w", "(3) 0.5 …", ".grad −0.237 …"]
+    assert texts(scene, "x") == ["x", "(3) 1 …"]
+    assert scene.left_out == LEFT_OUT["numbers"]
+    assert {"w", "b"} == {card.rows[0].left[0].text for card in scene.cards if card.shape == "leaf"}
+
+
+def test_short_rules_stay_and_long_ones_go_whole():
+    labels = [link.label.runs for link in drawn("mlp", brief="numbers").links if link.flow == "backward"]
+    rules = [runs[0].text for runs in labels if runs]
+    assert "transpose" in rules
+    assert all(len(rule) <= LONGEST_RULE for rule in rules)
+    assert any(not runs for runs in labels)
+
+
+def test_a_line_is_a_card_with_its_scalar():
+    scene = drawn("neuron", brief="lines")
+    assert all(len(card.rows) == 1 for card in scene.cards)
+    assert texts(scene, "a − y") == ["a − y−0.475"]
+    assert texts(scene, "(a − y) ** 2") == ["(a − y) ** 2loss = 0.2256"]
+    assert not any(link.label.runs for link in scene.links)
+    assert sorted({link.label.step for link in scene.links} - {0}) == [1, 2, 3, 4, 6]
+
+
+@pytest.mark.parametrize("brief", ["numbers", "lines"])
+def test_what_is_not_finite_stays_in_sight(brief):
+    scene = drawn("nan", brief=brief)
+    alarms = [run.text for link in scene.links for run in link.label.runs if run.role == "error"]
+    assert alarms == ["  1 of 3 is NaN, begins here"]
+    assert [link.emphasis for link in scene.links].count("alarm") >= 1
+
+
+def test_what_a_reader_leaves_out_is_left_out_of_brief_cards_too():
+    scene = drawn("neuron", brief="numbers", only="forward")
+    assert texts(scene, "w @ x + b") == ["w @ x + b", "z = 0.1"]
+    assert all(link.flow != "backward" for link in scene.links)
