@@ -168,7 +168,7 @@ def explained(target: str, seconds: float, ceiling: float) -> Explained:
             graphs,
             ("a saved trace tells numbers only; where a value lost its history, only the program can tell",),
         )
-    _before_torch()
+    _load_tracer()
     from autograd_tour.diagnosis import explain
 
     if ":" not in target:
