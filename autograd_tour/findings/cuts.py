@@ -16,6 +16,11 @@ _WHY: Mapping[CutKind, str] = {
     "inference": "It was computed under inference_mode, so autograd recorded no step of it, and its result "
     "can "
     "never take part in a backward.",
+    "checkpoint": "A reentrant checkpoint runs its function without gradients and returns a result that "
+    "needs one "
+    "only if one of its inputs does. Here none did, as after a frozen embedding: the parameters inside get "
+    "nothing, "
+    "and no error is raised.",
     "detach": "detach() gives the same numbers without their history. Backward stops there: what came before "
     "gets no gradient.",
     "data": ".data gives the same numbers without their history, as detach() does. Backward stops there: "
@@ -35,6 +40,7 @@ _WHY: Mapping[CutKind, str] = {
 _FIX: Mapping[CutKind, str] = {
     "no_grad": "# compute the loss outside of torch.no_grad(); keep no_grad for evaluation\nout = model(x)",
     "inference": "# compute the loss outside of torch.inference_mode()\nout = model(x)",
+    "checkpoint": "y = checkpoint(block, x, use_reentrant=False)",
     "detach": "y = model(x)            # without .detach(); detach only what you log or keep",
     "data": "y = x                   # without .data",
     "value": "loss = out.mean()       # stay a tensor; .item() only for printing",

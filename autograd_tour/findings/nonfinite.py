@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.views.nonfinite import NonFinite, NonFinites, nonfinites
 
 __all__ = ["findings"]
@@ -49,7 +49,7 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
                 "nonfinite-input",
                 "warning",
                 what,
-                lines_of(("used here", graph.line(node_id))),
+                lines_of(("used here", _use_of(graph, node_id))),
                 why,
                 "assert torch.isfinite(x).all()",
                 node_id,
@@ -115,6 +115,12 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
         )
         kind = "nan-backward" if mark.nan else "inf-backward"
         yield Finding(kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number)
+
+
+def _use_of(graph: Graph, node_id: str) -> SourceLine | None:
+    """The first line that uses a leaf or a constant."""
+    users = (edge.dst for edge in graph.select("forward") if edge.src == node_id)
+    return next((line for user in users if (line := graph.line(user)) is not None), graph.line(node_id))
 
 
 def _count(mark: NonFinite) -> str:

@@ -22,9 +22,12 @@ __all__ = [
     "Reason",
 ]
 
-CutKind = Literal["no_grad", "inference", "detach", "data", "value", "numpy", "integer", "function"]
-"""How a result lost its gradient: ``value``: it left torch as a Python number (``item``, ``float``);
-``numpy``: as an array; ``integer``: it has integers or truth values; ``function``: in another way."""
+CutKind = Literal[
+    "no_grad", "inference", "checkpoint", "detach", "data", "value", "numpy", "integer", "function"
+]
+"""How a result lost its gradient. ``checkpoint``: in a reentrant one none of whose inputs needs one;
+``value``: it left torch as a Python number (``item``, ``float``); ``numpy``: as an array; ``integer``: it has
+integers or truth values; ``function``: in another way."""
 
 Reason = Literal["cut", "unused", "beside", "frozen"]
 """Why a leaf has no gradient: what was computed from it was cut off before the loss; nothing used it; what

@@ -72,7 +72,7 @@ def observe(
             watch = Watch(follower.record)
             try:
                 run, failure = _watched(request, follower, watch)
-                evidence = gathered(watch, _names(request, watch), failure)
+                evidence = gathered(watch, _names(request, watch), failure, _deposited(run))
                 graph = _of_failed(request, watch)
             finally:
                 watch.outputs.clear()
@@ -118,6 +118,14 @@ def _of_failed(request: Request, watch: Watch) -> Graph | None:
         outputs = [(tensor, "") for tensor in watch.outputs]
         return record_of(request, watch.record, outputs, backward=False)
     return None
+
+
+def _deposited(run: Run | None) -> set[str]:
+    """The names of leaves in which a backward deposited a gradient."""
+    if run is None:
+        return set()
+    events = (event for event in run.events if event.kind == "backward")
+    return {run.leaves[change.leaf].name for event in events for change in event.changes}
 
 
 def _part(follower: Follower) -> Run | None:

@@ -67,8 +67,12 @@ def test_a_program_without_a_fault_has_no_finding(program) -> None:
     assert [item.kind for item in reported] == TRULY.get(name, []), [item.brief for item in reported]
 
 
-def test_layers_whose_gradients_vanish_are_told_with_their_norms() -> None:
-    (finding,) = [item for item in explain(numbers.vanishing).findings if item.level != "note"]
-    assert finding.kind == "vanishing"
+@pytest.mark.parametrize(
+    ("program", "kind", "last"),
+    [(numbers.vanishing, "vanishing", "28.weight"), (numbers.exploding, "exploding", "11.weight")],
+)
+def test_what_happens_along_the_depth_is_told_with_norms(program, kind, last) -> None:
+    (finding,) = [item for item in explain(program).findings if item.level != "note"]
+    assert finding.kind == kind
     assert "0.weight" in finding.why
-    assert "28.weight" in finding.why
+    assert last in finding.why

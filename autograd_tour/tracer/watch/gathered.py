@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from torch import Tensor
 
@@ -31,13 +31,19 @@ _ARRAYS = frozenset({"numpy", "array"})
 _DEREFERENCING = frozenset({"detach", "detach_"})
 
 
-def gathered(watch: Watch, names: Mapping[int, str], failure: Failure | None) -> Evidence:
-    """All evidence of a program that has ended; ``names`` has those of its leaves by their ``id``."""
-    return _Gathering(watch, names).evidence(failure)
+def gathered(
+    watch: Watch, names: Mapping[int, str], failure: Failure | None, deposited: Set[str] = frozenset()
+) -> Evidence:
+    """All evidence of a program that has ended; ``names`` has those of its leaves by their ``id``.
+
+    ``deposited`` are names of leaves that got a gradient as the record tells.
+    """
+    return _Gathering(watch, names, deposited).evidence(failure)
 
 
 class _Gathering:
-    def __init__(self, watch: Watch, names: Mapping[int, str]) -> None:
+    def __init__(self, watch: Watch, names: Mapping[int, str], deposited: Set[str]) -> None:
+        self.deposited = deposited
         self.watch = watch
         self.names = names
         self.items = watch.origins.items
@@ -140,8 +146,8 @@ class _Gathering:
     def _leaf(self, leaf: Tensor, name: str, holder: str) -> LeafEvidence | None:
         if not leaf.requires_grad:
             return LeafEvidence(name, "frozen", optimizer=holder) if holder else None
-        if leaf.grad is not None:
-            return None  # by a way that was not heard
+        if leaf.grad is not None or name in self.deposited:
+            return None  # inside a checkpoint, for instance
         if not self.watch.origins.known(leaf):
             return LeafEvidence(name, "unused", optimizer=holder)
         if not name and not holder:
@@ -162,28 +168,35 @@ class _Gathering:
         pairs = [(root, item) for root in self.watch.roots if root.look is not None
                  for item in root.look.conflicts if item.silent or root is failed]  # fmt: skip
         for root, item in pairs:
-            maker = self.watch.origins.maker(item.number)
+            function, made_at = self._maker(item.number)
             yield Conflict(
                 item.grad_fn,
                 item.name,
-                maker.function if maker is not None else "",
-                self.line(maker.spot) if maker is not None else None,
+                function,
+                made_at,
                 item.call,
                 self.line(item.spot),
                 self.line(root.spot),
                 item.silent,
             )
 
+    def _maker(self, number: int) -> tuple[str, SourceLine | None]:
+        """The function that made the node with this number, and its line."""
+        maker = self.watch.origins.maker(number)
+        if maker is not None:
+            return maker.function, self.line(maker.spot)
+        call = self.watch.record.maker(number)  # a custom Function is heard by what its forward calls
+        return (call.function, self.line(call.site.spot)) if call is not None else ("", None)
+
     def _freed(self, failed: Root | None) -> FreedNode | None:
         if failed is None or failed.look is None or not failed.look.freed:
             return None
         name, number = failed.look.freed[-1]
         before = self.watch.freed.get(number)
-        maker = self.watch.origins.maker(number)
         earlier = self.watch.roots[before] if before is not None else None
         return FreedNode(
             name,
-            self.line(maker.spot) if maker is not None else None,
+            self._maker(number)[1],
             self.line(earlier.spot) if earlier is not None else None,
             self.line(failed.spot),
             before is not None and failed.computed > before,
@@ -228,6 +241,8 @@ class _Gathering:
 def _kind(origin: Origin) -> CutKind:
     if origin.inference:
         return "inference"
+    if origin.checkpointed:
+        return "checkpoint"
     if origin.function in _DEREFERENCING:
         return "detach"
     if origin.function == "data":

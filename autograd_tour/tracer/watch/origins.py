@@ -32,6 +32,7 @@ class Origin:
     live: bool
     grads: bool = True
     inference: bool = False
+    checkpointed: bool = False
     floating: bool = True
     off: int = -1
     start: int = 0

@@ -15,6 +15,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointFunction
 
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.engine.backward import OURS
@@ -185,6 +186,7 @@ class Watch:
             live or item.requires_grad,
             grads,
             torch.is_inference_mode_enabled(),
+            not grads and _in_checkpoint(frame),
             item.is_floating_point() or item.is_complex(),
             -1 if grads else self._off,
             start,
@@ -238,6 +240,7 @@ class Watch:
             self.failed = root
             backward.run()
             self.succeeded()
+            self._note_deposits()
             if root.look is not None and not backward.retains_graph:
                 self.freed |= dict.fromkeys(root.look.numbers, len(self.roots) - 1)
         finally:
@@ -258,6 +261,12 @@ class Watch:
         root = Root(numbers[0] if numbers else -1, spot, seen, computed)
         self.roots.append(root)
         return root
+
+    def _note_deposits(self) -> None:
+        """Leaves that have a gradient now: also those that a reentrant checkpoint reaches."""
+        with torch._C.DisableTorchFunction():
+            candidates = [*self.leaves.values(), *(leaf for _, leaf in self.record.modules.parameters())]
+            self.reached |= {id(leaf): leaf for leaf in candidates if leaf.is_leaf and leaf.grad is not None}
 
     def succeeded(self) -> None:
         """The backward that began last has ended well."""
@@ -285,6 +294,18 @@ def _flat(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from _flat(item, depth + 1)
     else:
         yield value
+
+
+def _in_checkpoint(frame: FrameType | None) -> bool:
+    """Whether a reentrant checkpoint runs, which turns gradients off itself."""
+    while frame is not None:
+        if frame.f_code is _CHECKPOINT:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_CHECKPOINT = CheckpointFunction.forward.__code__
 
 
 def _is_leaf(tensor: Tensor) -> bool:

@@ -110,7 +110,42 @@ def hidden_state():
         loss.backward()  # <- needed again by this backward  # <- freed by this backward
 
 
+def hidden_state_retained():
+    cell = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)
+    hidden = torch.zeros(2, 2)
+    for _ in range(3):
+        optimizer.zero_grad()
+        hidden = torch.tanh(cell(hidden + x))  # <- saved here
+        loss = hidden.mean()
+        loss.backward(retain_graph=True)  # <- backward begins here
+        optimizer.step()  # <- changed here
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value):
+        ctx.save_for_backward(value)
+        return value * value
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (value,) = ctx.saved_tensors
+        return 2 * value * gradient
+
+
+def saved_by_a_custom_function():
+    w = torch.ones(3, requires_grad=True)
+    h = w * 2
+    y = Square.apply(h)  # <- saved here
+    h.zero_()  # <- changed here
+    loss = y.sum()
+    loss.backward()  # <- backward begins here
+
+
 FAULTS = {
+    hidden_state_retained: "in-place-step",
+    saved_by_a_custom_function: "in-place",
     added_in_place: "in-place",
     operand_changed: "in-place",
     element_changed: "in-place",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 x = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
 
@@ -127,6 +128,23 @@ def encoder_under_no_grad_in_optimizer():
     optimizer.step()
 
 
+def through_numpy():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    array = w.detach().numpy()  # <- cut here
+    loss = torch.tensor(array**2).sum()
+    loss.backward()  # <- the loss without a gradient
+
+
+def checkpoint_over_frozen_inputs():
+    embedding, block, head = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)
+    embedding.requires_grad_(False)
+    optimizer = torch.optim.SGD([*block.parameters(), *head.parameters()], lr=0.1)
+    code = checkpoint(block, embedding(x), use_reentrant=True)  # <- cut here
+    optimizer.zero_grad()
+    head(code).mean().backward()
+    optimizer.step()
+
+
 def unused_head():
     body, head = nn.Linear(2, 2), nn.Linear(2, 1)
     optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], lr=0.1)
@@ -161,6 +179,8 @@ def rebound_by_an_update():
 
 
 FAULTS = {
+    through_numpy: "loss-without-gradient",
+    checkpoint_over_frozen_inputs: "grad-none-cut",
     under_no_grad: "loss-without-gradient",
     under_inference_mode: "loss-without-gradient",
     detached_loss: "loss-without-gradient",
@@ -261,6 +281,21 @@ def leaf_from_data():
     return w.grad
 
 
+def checkpoint_over_inputs_with_a_gradient():
+    block, head = nn.Linear(2, 2), nn.Linear(2, 1)
+    optimizer = torch.optim.SGD([*block.parameters(), *head.parameters()], lr=0.1)
+    inputs = x.clone().requires_grad_()
+    code = checkpoint(block, inputs, use_reentrant=True)
+    head(code).mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def checkpointed_loss():
+    block, head = nn.Linear(2, 2), nn.Linear(2, 1)
+    return head(checkpoint(block, x.clone().requires_grad_(), use_reentrant=True)).mean()
+
+
 def straight_through():
     w = torch.tensor([1.2, 2.7], requires_grad=True)
     y = w + (w.round() - w).detach()
@@ -268,6 +303,8 @@ def straight_through():
 
 
 NEAR_MISSES = [
+    checkpoint_over_inputs_with_a_gradient,
+    checkpointed_loss,
     no_grad_for_evaluation,
     detached_target,
     item_for_a_log,

@@ -63,6 +63,35 @@ def saturated():
     return (y * torch.tensor([1.0, 2.0])).sum()
 
 
+def nan_in_the_data():
+    data = torch.tensor([1.0, float("nan")])
+    w = torch.ones(2, requires_grad=True)
+    return (w * data).sum()  # <- used here
+
+
+def overflow():
+    w = torch.tensor([100.0, 1.0], requires_grad=True)
+    y = torch.exp(w)  # <- made here
+    return y.sum()
+
+
+def norm_at_zero():
+    w = torch.zeros(3, requires_grad=True)
+    n = torch.sqrt((w * w).sum())  # <- made here
+    return n * 2
+
+
+def exploding():
+    torch.manual_seed(0)
+    net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(12)))
+    for layer in net:
+        layer.weight.data.mul_(20)
+    h = torch.ones(3, 4)
+    for layer in net:
+        h = torch.sin(layer(h))
+    return h.mean()
+
+
 def vanishing():
     torch.manual_seed(0)
     layers: list[nn.Module] = [nn.Linear(4, 4)]  # <- first layer
@@ -72,6 +101,9 @@ def vanishing():
 
 
 FAULTS = {
+    nan_in_the_data: "nonfinite-input",
+    overflow: "inf-forward",
+    norm_at_zero: "inf-backward",
     log_of_zero: "inf-forward",
     zero_by_zero: "nan-forward",
     sqrt_at_zero: "inf-backward",

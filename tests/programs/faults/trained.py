@@ -50,6 +50,21 @@ def optimizer_of_another_model():
         optimizer.step()  # <- stepped here
 
 
+def layer_replaced_after_the_optimizer_was_made():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net[1:].parameters(), lr=0.01)
+    net[1] = nn.Linear(2, 1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        ((net(x) - y) ** 2).mean().backward()
+        optimizer.step()  # <- stepped here
+
+
+def raises():
+    net, _ = _model()
+    return net(torch.ones(1, 3)).sum()  # <- raised here
+
+
 def clipped_after_step():
     net, optimizer = _model()
     for _ in range(2):
@@ -93,6 +108,8 @@ FAULTS = {
     zeroed_before_step: "zero-grad-before-step",
     zeroed_with_zeros_before_step: "zero-grad-before-step",
     optimizer_of_another_model: "optimizer-of-other-parameters",
+    layer_replaced_after_the_optimizer_was_made: "optimizer-of-other-parameters",
+    raises: "error",
     clipped_after_step: "clipped-after-step",
     total_of_losses: "graph-kept",
     loss_of_many: "loss-not-scalar",
