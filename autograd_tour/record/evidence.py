@@ -127,6 +127,7 @@ class KeptGraph(Struct, frozen=True, omit_defaults=True):
 class Evidence(Struct, frozen=True, omit_defaults=True):
     """All of it. ``cuts`` are those between the loss and what needs a gradient, of a loss that needs none.
 
+    ``clipped_nothing`` are lines that clipped before there was any gradient, in every iteration.
     ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward
     calls.
     """
@@ -142,4 +143,5 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     optimizers: tuple[OptimizerEvidence, ...] = ()
     reads: tuple[NonLeafRead, ...] = ()
     kept: tuple[KeptGraph, ...] = ()
+    clipped_nothing: tuple[SourceLine, ...] = ()
     backwards: int = 0

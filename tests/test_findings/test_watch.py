@@ -134,3 +134,39 @@ def test_a_backward_that_failed_has_a_picture_of_its_graph(program, grad_fn) -> 
     explanation = explain(program)
     (finding,) = explanation.findings
     assert explanation.graphs[finding.graph].node(finding.node).grad_fn == grad_fn
+
+
+def test_a_number_that_was_only_logged_is_not_blamed() -> None:
+    x = torch.tensor([1.0, 2.0])
+
+    def program() -> None:
+        w = torch.ones(2, requires_grad=True)
+        frozen = torch.ones(2)
+        float((w * x).sum())
+        (frozen * x).sum().backward()
+
+    (finding,) = explain(program).findings
+    assert finding.kind == "loss-without-gradient"
+    assert [item.role for item in finding.lines] == ["the loss without a gradient"]
+
+
+def test_a_frozen_parameter_in_an_optimizer_is_a_note() -> None:
+    def program() -> None:
+        body, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+        body.requires_grad_(False)
+        optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], lr=0.1)
+        head(body(torch.ones(1, 2))).sum().backward()
+        optimizer.step()
+
+    (finding,) = explain(program).findings
+    assert (finding.kind, finding.level) == ("grad-none-frozen", "note")
+    assert set(finding.about) == {"body.weight", "body.bias"}
+
+
+def test_the_worst_comes_first() -> None:
+    def program() -> None:
+        dead = torch.tensor([-1.0], requires_grad=True)
+        nan = torch.tensor([-1.0], requires_grad=True)
+        return (torch.relu(dead) + torch.log(nan)).sum()
+
+    assert [item.kind for item in explain(program).findings] == ["nan-forward", "dead-relu"]

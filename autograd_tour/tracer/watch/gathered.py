@@ -19,8 +19,9 @@ from autograd_tour.record.evidence import (
     OptimizerEvidence,
 )
 from autograd_tour.record.graph import SourceLine
+from autograd_tour.tracer.watch.heard import Escape, Root
 from autograd_tour.tracer.watch.origins import Origin
-from autograd_tour.tracer.watch.watch import Escape, Root, Watch
+from autograd_tour.tracer.watch.watch import Watch
 
 __all__ = ["gathered"]
 
@@ -73,6 +74,7 @@ class _Gathering:
             tuple(self._optimizers()),
             tuple(self._reads()),
             tuple(self._kept()),
+            tuple(self._clipped_nothing()),
             len(self.watch.roots),
         )
 
@@ -110,10 +112,13 @@ class _Gathering:
     def _escapes(self, behind: Iterable[int]) -> list[Escape]:
         """Values that left torch before a tensor was made from none: the last of them that may be in it."""
         born = [n for n in behind if not self.items[n].parents and not self.items[n].needs]
-        if not born:
-            return []
-        latest = max(born)
-        before = [item for item in self.watch.escapes if item.moment <= latest]
+        computed = max((n for n in born if self.items[n].function), default=-1)
+        unheard = max(born, default=-1)  # torch.from_numpy is heard by no mode
+        before = [
+            item
+            for item in self.watch.escapes
+            if item.moment <= (unheard if item.function in _ARRAYS else computed)
+        ]
         return before[-1:]
 
     def _point_of_escape(self, escape: Escape) -> CutPoint:
@@ -218,6 +223,16 @@ class _Gathering:
         for number, spot in dict.fromkeys(self.watch.reads):
             origin = self.items[number]
             yield NonLeafRead(self.line(spot), self.line(origin.spot), origin.function)
+
+    def _clipped_nothing(self) -> Iterator[SourceLine]:
+        """Lines that found no gradient to clip before any of the backward calls."""
+        moments: dict[int, set[int]] = {}
+        for spot, moment in self.watch.clipped_nothing:
+            moments.setdefault(spot, set()).add(moment)
+        for spot, before in moments.items():
+            line = self.line(spot)
+            if line is not None and len(before & set(range(len(self.watch.roots)))) == len(self.watch.roots):
+                yield line
 
     def _kept(self) -> Iterator[KeptGraph]:
         calls: dict[int, set[int]] = {}

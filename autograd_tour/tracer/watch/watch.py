@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
-from torch.utils.checkpoint import CheckpointFunction
 
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.engine.backward import OURS
@@ -24,44 +23,29 @@ from autograd_tour.tracer.follow.changes import spot_of
 from autograd_tour.tracer.follow.entries import backward_replaced
 from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.watch.heard import (
+    Call,
+    Escape,
+    Root,
+    Stepped,
+    clips,
+    flat,
+    in_checkpoint,
+    is_computed,
+    is_leaf,
+)
 from autograd_tour.tracer.watch.origins import Origin, Origins
 from autograd_tour.tracer.watch.saves import Array, Look, Mutation, look, span_of
 
-__all__ = ["Escape", "Root", "Stepped", "Watch"]
+__all__ = ["Watch"]
 
-ESCAPING = frozenset({"item", "tolist", "numpy", "float", "int", "bool", "array", "index", "complex"})
+ESCAPING = frozenset({"item", "tolist", "numpy", "float", "int", "array", "index", "complex"})
 """Functions that give what is no tensor any more."""
 SILENT = frozenset({"requires_grad", "is_leaf", "grad_fn", "shape", "dtype", "device", "layout", "grad"})
 LOOKS = 12
 """Backward calls before which saved tensors are looked at."""
 LARGEST = 1_000_000
 """Elements of an array that are compared."""
-
-
-class Escape(NamedTuple):
-    """A value that left torch: by which function, where, and its origin."""
-
-    function: str
-    spot: int
-    parent: int
-    moment: int
-
-
-class Root(NamedTuple):
-    """What a backward began with. ``computed`` counts the backward calls before it was computed."""
-
-    origin: int
-    spot: int
-    look: Look | None
-    computed: int
-
-
-class Stepped(NamedTuple):
-    """An optimizer at its first step."""
-
-    name: str
-    spot: int
-    parameters: list[Tensor]
 
 
 class _Mode(TorchFunctionMode):
@@ -88,6 +72,7 @@ class Watch:
         self.roots: list[Root] = []
         self.reads: list[tuple[int, int]] = []
         self.switched: list[tuple[int, int]] = []
+        self.clipped_nothing: list[tuple[int, int]] = []
         self.optimizers: dict[int, Stepped] = {}
         self.reached: dict[int, Tensor] = {}
         self.leaves: dict[int, Tensor] = {}
@@ -119,60 +104,53 @@ class Watch:
         if name == "_set_grad_enabled" and args and not args[0]:
             self._off = self._spot(frame)
         with torch._C.DisableTorchFunction():
-            given = [item for item in _flat((args, kwargs)) if isinstance(item, Tensor)]
+            given = [item for item in flat((args, kwargs)) if isinstance(item, Tensor)]
             parents = tuple(dict.fromkeys(self.origins.number(item) for item in given))
             for item in given:
-                if item.requires_grad and id(item) not in self.leaves and _is_leaf(item):
+                if item.requires_grad and id(item) not in self.leaves and is_leaf(item):
                     self.leaves[id(item)] = item
             before = [-1 if item.is_inference() else item._version for item in given]
         start = sequence_nr()
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
-            self._note(func, name, given, parents, before, start, result, args, frame)
+            self._note(Call(func, name, given, parents, before, start, args, frame), result)
         return result
 
-    def _note(
-        self,
-        func: Any,
-        name: str,
-        given: list[Tensor],
-        parents: tuple[int, ...],
-        before: list[int],
-        start: int,
-        result: Any,
-        args: Any,
-        frame: FrameType,
-    ) -> None:
-        function = function_name(func)
-        if name == "__set__":
-            self._set(func.__self__.__name__, args, frame)
+    def _note(self, call: Call, result: Any) -> None:
+        function, frame, parents = function_name(call.func), call.frame, call.parents
+        if call.name == "__set__":
+            self._set(call.func.__self__.__name__, call.args, frame)
             return
-        if name == "__get__" and function in SILENT:
-            if function == "grad" and result is None and self.roots and _is_computed(args[0]):
-                self.reads.append((self.origins.number(args[0]), self._spot(frame)))
+        if call.name == "__get__" and function in SILENT:
+            if function == "grad" and result is None and self.roots and is_computed(call.args[0]):
+                self.reads.append((self.origins.number(call.args[0]), self._spot(frame)))
             return
-        changed = [item for item, version in zip(given, before, strict=True)
-                   if version >= 0 and item._version != version]  # fmt: skip
+        changed = call.changed()
         if changed:
-            self._mutated(function, changed, start, frame)
-        results = [item for item in _flat(result) if isinstance(item, Tensor)]
+            self._mutated(function, changed, call.start, frame)
+        results = [item for item in flat(result) if isinstance(item, Tensor)]
         if not results and not changed:
             if function in ESCAPING and parents:
-                self._escaped(function, given[0], parents[0], frame)
+                self._escaped(function, call.given[0], parents[0], frame)
             return
         live = any(self.origins.items[parent].live for parent in parents)
         if not live and not any(item.requires_grad for item in results):
-            if not parents and results:  # made from no tensor: maybe from a number that left
-                self.origins.add(results[0], self._origin(function, (), results[0], False, start, frame))
-            elif results:
-                for item in results:
-                    self.origins.add(item, Origin(function, -1, parents, False, False))
+            self._add_plain(call, function, results)
+        elif call.name == "requires_grad_":
+            self._switch(call.args[0], frame)
+        else:
+            for item in results or changed:
+                self.origins.add(item, self._origin(function, parents, item, live, call.start, frame))
+
+    def _add_plain(self, call: Call, function: str, results: list[Tensor]) -> None:
+        """Note results that nothing with a gradient went into; one made of no tensor may hold a number."""
+        if call.parents or not results:
+            for item in results:
+                self.origins.add(item, Origin(function, -1, call.parents, False, False))
             return
-        if name == "requires_grad_":
-            self._switch(args[0], frame)
-            return
-        for item in results or changed:
-            self.origins.add(item, self._origin(function, parents, item, live, start, frame))
+        if function == "tensor" and clips(call.frame):  # its norm of no gradient at all
+            self.clipped_nothing.append((self._spot(call.frame), len(self.roots)))
+        self.origins.add(results[0], self._origin(function, (), results[0], False, call.start, call.frame))
 
     def _origin(
         self, function: str, parents: tuple[int, ...], item: Tensor, live: bool, start: int, frame: FrameType
@@ -186,7 +164,7 @@ class Watch:
             live or item.requires_grad,
             grads,
             torch.is_inference_mode_enabled(),
-            not grads and _in_checkpoint(frame),
+            not grads and in_checkpoint(frame),
             item.is_floating_point() or item.is_complex(),
             -1 if grads else self._off,
             start,
@@ -283,34 +261,3 @@ class Watch:
 
 
 never_compiled(_Mode.__torch_function__, Watch._before_step, Watch.hear)
-
-
-def _flat(value: Any, depth: int = 0) -> Iterator[Any]:
-    if isinstance(value, list | tuple) and depth < 4:
-        for item in value:
-            yield from _flat(item, depth + 1)
-    elif isinstance(value, dict) and depth < 4:
-        for item in value.values():
-            yield from _flat(item, depth + 1)
-    else:
-        yield value
-
-
-def _in_checkpoint(frame: FrameType | None) -> bool:
-    """Whether a reentrant checkpoint runs, which turns gradients off itself."""
-    while frame is not None:
-        if frame.f_code is _CHECKPOINT:
-            return True
-        frame = frame.f_back
-    return False
-
-
-_CHECKPOINT = CheckpointFunction.forward.__code__
-
-
-def _is_leaf(tensor: Tensor) -> bool:
-    return not tensor._is_view() and tensor.is_leaf
-
-
-def _is_computed(tensor: Tensor) -> bool:
-    return tensor.requires_grad and not tensor.is_leaf and not tensor.retains_grad

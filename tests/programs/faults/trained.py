@@ -75,6 +75,16 @@ def clipped_after_step():
         nn.utils.clip_grad_norm_(net.parameters(), 0.01)  # <- clipped here
 
 
+def clipped_before_backward():
+    net, optimizer = _model()
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.01)  # <- clipped here
+        loss.backward()
+        optimizer.step()
+
+
 def total_of_losses():
     net, optimizer = _model()
     total = 0.0
@@ -110,6 +120,7 @@ FAULTS = {
     optimizer_of_another_model: "optimizer-of-other-parameters",
     layer_replaced_after_the_optimizer_was_made: "optimizer-of-other-parameters",
     raises: "error",
+    clipped_before_backward: "clipped-before-backward",
     clipped_after_step: "clipped-after-step",
     total_of_losses: "graph-kept",
     loss_of_many: "loss-not-scalar",
