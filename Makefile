@@ -25,13 +25,16 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render test test-all lint types check bench bench-page screenshots slides formulas outputs-check wheel clean distclean
+.PHONY: help render tour test test-all lint types check bench bench-page screenshots slides formulas outputs-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 render: $(RUN_READY) ## Draw every built-in into outputs/
 	$(VENV)/bin/autograd-tour render --all $(ARGS)
+
+tour: $(RUN_READY) ## Write the tour of autograd as a site into tour/
+	$(VENV)/bin/autograd-tour tour $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
@@ -43,7 +46,7 @@ lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's Java
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web
+	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web autograd_tour/formats/tour/web
 
 types: $(DEV_READY) ## Check types
 	$(VENV)/bin/mypy

@@ -104,16 +104,17 @@ def answers(changed):
     return dict(zip([tuple(words) for words, _ in COMMANDS], json.loads(done.stdout), strict=True))
 
 
-def test_there_are_five_recipes():
+def test_there_are_six_recipes():
     assert re.findall(r"^## (A .*)$", TEXT, re.MULTILINE) == [
         "A lesson",
+        "A stop of the tour",
         "A view",
         "A format",
         "A question",
         "A derivative rule",
     ]
-    assert len(CODE) == 9
-    assert len(COMMANDS) == 4
+    assert len(CODE) == 10
+    assert len(COMMANDS) == 5
 
 
 @pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
@@ -139,6 +140,21 @@ def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, an
 def test_the_question_is_asked(changed, answers):
     questions = (changed / "outputs/thermometer-quiz.json").read_text()
     assert "w is used in w * t_u. What shape has w.grad?" in questions
+
+
+def test_the_stop_lacks_nothing(changed):
+    done = run(
+        changed,
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_tour/test_stops.py",
+        "-k",
+        "exponential",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "7 passed" in done.stdout
 
 
 RULE = """

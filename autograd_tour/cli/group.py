@@ -14,8 +14,11 @@ _COMMANDS = {
     "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
     "explain": "Say why a gradient is None, zero, NaN, wrong or an error, and which line caused it.",
     "info": "Tell versions, the layout engines found, and which one is used.",
+    "lesson": "Tell one stop of the tour in the terminal.",
+    "lessons": "List the stops of the tour.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
+    "tour": "Write the tour of autograd: stops with code, predictions, feedback and pictures.",
     "verify": "Hold the record of a program against everything that does not depend on it.",
 }
 
@@ -62,6 +65,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ("autograd-tour explain net.py:train", "what is wrong with its gradients, and which line"),
         ("autograd-tour quiz net.py:loss", "predict, then see"),
         ("autograd-tour verify net.py:loss", "hold the record against what does not depend on it"),
+        ("autograd-tour tour", "stops on autograd as a site, into tour/"),
         ("autograd-tour info", "versions and layout engines"),
     ),
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from autograd_tour.questions import Judgement, Question
 
-__all__ = ["command"]
+__all__ = ["ask_question", "command"]
 
 TRIES = 2
 
@@ -99,14 +99,14 @@ def _ask_all(questions: Sequence[Question]) -> None:
             for position, choice in enumerate(question.choices, start=1):
                 answer(f"   {position}) {printable(choice)}")
             asked = number
-            right += _ask(question)
+            right += ask_question(question)
     except (EOFError, KeyboardInterrupt):
         answer("")
         asked -= 1
     answer(f"\n{right} of {asked} right at the first try.")
 
 
-def _ask(question: Question) -> bool:
+def ask_question(question: Question) -> bool:
     """Ask one question until it is right, given up or tried often enough; whether it was right at once."""
     tries = 0
     while tries < TRIES:

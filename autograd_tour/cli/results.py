@@ -44,18 +44,20 @@ def to_folder(
     *,
     quiet: bool,
     as_json: bool,
+    standing: Sequence[str] = (),
     pictures: Sequence[tuple[str, PictureSize]] = (),
 ) -> None:
     """Write the files and say so. If that cannot be said, what stood there before stands there again.
 
-    ``folder`` is where ``output``, as the user wrote it, was when the command began.
+    ``folder`` is where ``output``, as the user wrote it, was when the command began. Files that are
+    ``standing`` there already are said with them.
 
     Raises:
         UsageError: the files or stdout cannot be written.
     """
     from autograd_tour.formats.write import write_all
 
-    paths = [str(Path(output) / name) for name in files]
+    paths = [str(Path(output) / name) for name in (*standing, *files)]
 
     def announce() -> None:
         try:

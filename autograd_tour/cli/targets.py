@@ -16,10 +16,13 @@ from autograd_tour.errors import TourError, TraceFileError, UsageError
 from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autograd_tour.findings import Finding
     from autograd_tour.formats import Settings
     from autograd_tour.lessons import Lesson
     from autograd_tour.lessons.base import ProgramLesson
+    from autograd_tour.lessons.tour.base import Stop
     from autograd_tour.record.graph import Graph
     from autograd_tour.record.trace import Trace
     from autograd_tour.record.verification import Verification
@@ -31,6 +34,7 @@ __all__ = [
     "TargetRecord",
     "Verified",
     "builtin_names",
+    "chosen_stops",
     "draw",
     "explained",
     "find",
@@ -85,6 +89,18 @@ def builtin_names() -> tuple[str, ...]:
     from autograd_tour import lessons
 
     return tuple(lessons.registry())
+
+
+def chosen_stops(words: Sequence[str]) -> tuple[Stop, ...]:
+    """The stops of the tour that ``words`` name; all of them for no word.
+
+    Raises:
+        UsageError: there is no such stop.
+    """
+    _load_tracer()
+    from autograd_tour.lessons.tour import chosen
+
+    return chosen(words)
 
 
 def draw(target: str, settings: Settings, seconds: float) -> Drawn:

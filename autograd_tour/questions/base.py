@@ -23,11 +23,15 @@ TOLERANCE = 0.005
 """Relative. Pictures show four significant digits, and people round what they read once more."""
 
 
-class Wrong(Struct, frozen=True):
-    """A wrong answer, and what whoever gives it has assumed."""
+class Wrong(Struct, frozen=True, omit_defaults=True):
+    """A wrong answer, and what whoever gives it has assumed.
+
+    ``stop`` is the number of the tour's stop that removes the assumption, 0 for none.
+    """
 
     answer: str
     feedback: str
+    stop: int = 0
 
 
 class Question(Struct, frozen=True, omit_defaults=True):

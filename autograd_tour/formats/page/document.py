@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from importlib.resources import files
 from typing import Any
 
@@ -14,12 +12,12 @@ import jinja2
 import msgspec
 from msgspec.structs import replace
 
-from autograd_tour.drawing.theme import DARK, LIGHT, Palette
 from autograd_tour.findings import strip
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.run import run_data
-from autograd_tour.formats.page.script import bundled
+from autograd_tour.formats.page.script import bundled, digest, json_text
+from autograd_tour.formats.page.style import colours
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
@@ -74,7 +72,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     first = next(drawn)
     others, packed = _packed(drawn)
     script = bundled(WEB)
-    style = WEB.joinpath("page.css").read_text(encoding="utf-8") + _colours()
+    style = WEB.joinpath("page.css").read_text(encoding="utf-8") + colours("#stage")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))
@@ -85,7 +83,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     return template.render(
         name=one_line(name, 200),
         theme=settings.theme,
-        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        policy=f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; "
         "base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
@@ -97,7 +95,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         questions=questions,
         twin=clean_lines(twin),
         keys=KEYS,
-        data=_json(
+        data=json_text(
             _data(graph, book, first, others, packed)
             | {"questions": questions, "run": None if trace.run is None else run_data(trace.run)}
         ),
@@ -187,39 +185,3 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
             for account in ledger.accounts
         ],
     }
-
-
-def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand in a script element: nothing in it ends or opens one."""
-    text = msgspec.json.encode(data).decode()
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _hash(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
-
-
-def _colours() -> str:
-    """The palette, for the page and for the pictures in it, by system and by choice."""
-    roles = [role.name for role in fields(Palette)]
-    lines = {"light": "#d0d7de", "dark": "#3d444d"}
-
-    def of_page(palette: Palette, line: str) -> str:
-        return "".join(f"--{role}:{getattr(palette, role)};" for role in roles) + f"--line:{line};"
-
-    def of_pictures(scope: str) -> str:
-        return "".join(
-            f'{scope} #stage [{attribute}="{getattr(LIGHT, role)}"]{{{attribute}:{getattr(DARK, role)}}}'
-            for role in roles
-            for attribute in ("fill", "stroke")
-        )
-
-    light, dark = of_page(LIGHT, lines["light"]), of_page(DARK, lines["dark"])
-    chosen, automatic = ":root[data-theme=dark]", ":root[data-theme=auto]"
-    return (
-        f":root{{color-scheme:light;{light}}}\n"
-        f"@media screen{{{chosen}{{color-scheme:dark;{dark}}}{of_pictures(chosen)}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{{automatic}{{color-scheme:dark;{dark}}}"
-        f"{of_pictures(automatic)}}}\n"
-    )

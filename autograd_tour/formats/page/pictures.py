@@ -25,7 +25,7 @@ from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
-__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures"]
+__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures", "timed"]
 
 MOST = 60
 """Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""
@@ -138,7 +138,7 @@ def _picture(
     scene = arranged.scene
     prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
     drawn = replace(scene, captions=())  # the page has its own places for them
-    svg = draw_scene(drawn, arranged.layout, theme="light", prefix=prefix, moment=_timed)
+    svg = draw_scene(drawn, arranged.layout, theme="light", prefix=prefix, moment=timed)
     members = _inside(picture.view)
     where = {node.id: node.where for node in picture.view.whole.nodes if node.where is not None}
     details = Details(graph, film_frames)
@@ -162,7 +162,7 @@ def _piece(run: Run) -> tuple[str, int, str]:
     return run.role, int(run.bold), run.text.strip()
 
 
-def _timed(drawn: str, first: int, last: int | None) -> str:
+def timed(drawn: str, first: int, last: int | None) -> str:
     """What changes from frame to frame is a group that says from which frame and to which it shows."""
     if first == 0 and last is None:
         return drawn

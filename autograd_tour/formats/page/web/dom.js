@@ -16,6 +16,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A text as nodes: what stands between backticks is code. */
+export function coded(text) {
+  return text.split("`").map((piece, index) => (index % 2 ? make("code", {}, piece) : piece));
+}
+
 /** An event that other parts of the page listen to. */
 export function tell(name, detail) {
   document.dispatchEvent(new CustomEvent(`tour:${name}`, { detail }));

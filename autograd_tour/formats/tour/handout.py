@@ -1,0 +1,78 @@
+"""The tour as a handout: a PDF to print, with sheets to fill in and the answers at the end."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from typing import Any
+
+from autograd_tour.formats.fonts import MONO_FAMILY, SANS_FAMILY
+from autograd_tour.formats.to_pdf import check_pdf, sheet, typeset
+from autograd_tour.formats.tour.content import Illustration, Tour
+from autograd_tour.formats.tour.words import Block, answers, blocks, heading_of
+
+__all__ = ["handout"]
+
+DOCUMENT = "tour"
+COLUMN, PAGE = 480.0, 600.0
+"""Width of the text, and the greatest height of a picture, pt."""
+NEW_PAGE = ("What happens",)
+"""Headings before which a sheet ends, so that nothing beside a question answers it."""
+
+
+def handout(tour: Tour) -> bytes:
+    """One PDF of all stops.
+
+    Raises:
+        UsageError: the package typst is not installed.
+    """
+    check_pdf()
+    stops = [
+        {
+            "title": _pieces(heading_of(stop)),
+            "blocks": [item for block in blocks(stop) if block.kind != "sure" for item in _items(block)],
+            "answers": [
+                {"number": number, "pieces": _pieces(f"{question.answer}. {question.right}")}
+                for number, question in answers(stop)
+            ],
+        }
+        for stop in tour.stops
+    ]
+    data = {"stops": stops, "sans": SANS_FAMILY, "mono": MONO_FAMILY}
+    return typeset(DOCUMENT, "The tour of autograd", data, [json.dumps(stops, ensure_ascii=False)])
+
+
+def _items(block: Block) -> Iterator[dict[str, Any]]:
+    if block.kind == "heading" and block.text in NEW_PAGE:
+        yield {"kind": "page"}
+    item: dict[str, Any] = {"kind": block.kind, "pieces": _pieces(block.text)}
+    if block.listing is not None:
+        item["lines"] = [
+            {"text": line, "mark": block.marks.get(number, "")}
+            for number, line in enumerate(block.listing.lines, start=1)
+        ]
+    if block.kind == "output":
+        item["lines"] = [{"text": line, "mark": ""} for line in block.text.split("\n")]
+    if block.question is not None:
+        item["number"] = block.number
+        item["pieces"] = _pieces(f"{block.text}{block.question.prompt}")
+        item["choices"] = [_pieces(choice) for choice in block.question.choices]
+    if block.picture is not None:
+        item |= _picture(block.picture)
+    yield item
+    if block.kind == "own":
+        yield {"kind": "lines"}
+        yield {"kind": "page"}
+
+
+def _picture(picture: Illustration) -> dict[str, Any]:
+    root = ET.fromstring(picture.svg)  # noqa: S314 (of our own making)
+    drawn = sheet(root)
+    drawn["px"] = min(drawn["px"], COLUMN / drawn["width"], PAGE / drawn["height"])
+    return {"sheet": drawn}
+
+
+def _pieces(text: str) -> list[dict[str, Any]]:
+    """Text and code in turn: what stands between backticks is code."""
+    return [{"text": piece, "code": bool(index % 2)} for index, piece in enumerate(text.split("`")) if piece]

@@ -1,0 +1,31 @@
+// Pictures that a reader pages through, and what is said in each frame.
+
+import { make } from "./dom.js";
+import { Film } from "./film.js";
+
+let current = null;
+
+/** Wire one figure; `captions` has lines for each frame. */
+export function startPlayer(figure, captions) {
+  const film = new Film(figure.querySelector("svg"), captions.length - 1);
+  const button = (name) => figure.querySelector(`.player .${name}`); // the picture has classes of its own
+  const show = (number) => {
+    const frame = film.show(number);
+    button("count").textContent = `${frame} / ${film.last}`;
+    figure.querySelector("div.caption").replaceChildren(...captions[frame].map((line) => make("p", {}, line)));
+    button("first").disabled = button("back").disabled = frame === 0;
+    button("last").disabled = button("forward").disabled = frame === film.last;
+    current = player;
+  };
+  const player = { figure, step: (by) => show(film.frame + by) };
+  button("first").addEventListener("click", () => show(0));
+  button("back").addEventListener("click", () => show(film.frame - 1));
+  button("forward").addEventListener("click", () => show(film.frame + 1));
+  button("last").addEventListener("click", () => show(film.last));
+  show(0);
+}
+
+/** One frame forward or back in the picture that was used last. */
+export function stepPicture(by) {
+  if (current?.figure.checkVisibility()) current.step(by);
+}

@@ -1,0 +1,119 @@
+"""Pictures of a stop: of the very code that it shows, and charts of its figures."""
+
+from __future__ import annotations
+
+import warnings
+import xml.etree.ElementTree as ET
+
+from msgspec.structs import replace
+
+import autograd_tour
+from autograd_tour.drawing import arrange, draw
+from autograd_tour.drawing.curves import Panel, curves
+from autograd_tour.drawing.surface import surface
+from autograd_tour.drawing.svg import draw_scene, prefix_for
+from autograd_tour.drawing.theme import ThemeName
+from autograd_tour.formats.base import ACCUMULATION
+from autograd_tour.formats.page.pictures import timed
+from autograd_tour.formats.tour.content import Illustration
+from autograd_tour.lessons.tour.base import Chart, Code, Figures, Picture, Surface
+from autograd_tour.lessons.tour.running import Printer
+from autograd_tour.record.run_ledger import ledger_of
+from autograd_tour.record.trace import Trace
+from autograd_tour.views import picture_of
+from autograd_tour.views.look import look_for
+from autograd_tour.views.picture import Film
+
+__all__ = ["charted", "illustrated", "seen_from_above"]
+
+CALLS = 8
+"""Backward calls in a picture of accumulation."""
+
+
+def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
+    """The picture of what ``code`` does; ``number`` keeps pictures of one page apart.
+
+    Raises:
+        ProgramError: the code cannot be recorded.
+    """
+    shown_scene = picture_of(_trace(picture, code), picture.view, look_for(mark=picture.mark))
+    prefix = prefix_for(f"{number} {picture.view} {picture.title}")
+    if isinstance(shown_scene, Film):
+        return _film(shown_scene, picture.title, prefix)
+    svg = draw(shown_scene, prefix=prefix)
+    return Illustration(
+        picture.title,
+        ET.fromstring(svg).findtext("{http://www.w3.org/2000/svg}desc", ""),  # noqa: S314 (of our own making)
+        svg,
+        draw(shown_scene, theme="light", prefix=prefix),
+    )
+
+
+def _trace(picture: Picture, code: Code) -> Trace:
+    if picture.from_json:
+        return Trace(autograd_tour.loads(str(code(Printer()))).graph)
+    if not picture.backward:
+        return Trace(autograd_tour.trace(code, Printer(), backward=False))
+    if picture.gradient is not None:
+        import torch
+
+        start = torch.tensor(picture.gradient)
+        return Trace(autograd_tour.trace(code, Printer(), gradient=start))
+    with warnings.catch_warnings():  # they are told where the code is
+        warnings.simplefilter("ignore")
+        run = autograd_tour.follow(code, Printer())
+    if run.trains:
+        return Trace(run.graphs[0], ledger_of(run, CALLS), run)
+    if picture.view == ACCUMULATION:
+        return Trace(run.graphs[0], autograd_tour.accumulate(lambda: code(Printer()), calls=4))
+    return Trace(run.graphs[0])
+
+
+def _film(film: Film, title: str, prefix: str) -> Illustration:
+    scene = film.scene
+    arranged = arrange(replace(scene, notes=()), "auto")
+    still = replace(arranged.scene, captions=())
+    captions = tuple(
+        tuple("".join(run.text for run in line) for line in caption) for caption in arranged.scene.captions
+    )
+    return Illustration(
+        title,
+        scene.desc,
+        draw_scene(still, arranged.layout, prefix=prefix),
+        draw_scene(still, arranged.layout, theme="light", prefix=prefix, moment=timed),
+        captions,
+    )
+
+
+def seen_from_above(chart: Surface, figures: Figures, number: int) -> Illustration:
+    """The surface with its paths."""
+
+    def svg(theme: ThemeName) -> str:
+        return surface(
+            chart.heights(figures),
+            chart.paths(figures),
+            chart.window,
+            title=chart.title,
+            desc=chart.summary,
+            labels=("w", "b"),
+            theme=theme,
+            prefix=prefix_for(f"{number} {chart.title}"),
+        )
+
+    return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))
+
+
+def charted(chart: Chart, figures: Figures, number: int) -> Illustration:
+    """The chart of the figures."""
+
+    def svg(theme: ThemeName) -> str:
+        return curves(
+            (Panel(tuple(chart.series(figures)), chart.x_label, chart.log_x, chart.log_y),),
+            title=chart.title,
+            desc=chart.summary,
+            y_label=chart.y_label,
+            theme=theme,
+            prefix=prefix_for(f"{number} {chart.title}"),
+        )
+
+    return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))

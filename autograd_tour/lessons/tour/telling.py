@@ -1,0 +1,85 @@
+"""Stops -> what they came to: their code runs, their pictures are drawn, their texts get the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from autograd_tour.formats.tour.content import Illustration, Recall, StopContent, Teaching, Tour
+from autograd_tour.lessons.tour import stops
+from autograd_tour.lessons.tour.base import Chart, Figures, Stop, Surface
+from autograd_tour.lessons.tour.drawing import charted, illustrated, seen_from_above
+from autograd_tour.lessons.tour.running import caught, listing
+from autograd_tour.progress import doing
+
+__all__ = ["figures_of", "taught", "told_tour"]
+
+
+def told_tour(chosen: Sequence[Stop]) -> Tour:
+    """All that the ``chosen`` stops came to.
+
+    Raises:
+        TourError: a stop cannot be recorded or drawn.
+    """
+    contents = []
+    for position, stop in enumerate(chosen, start=1):
+        with doing(f"stop {position} of {len(chosen)}: {stop.title}"):
+            contents.append(_content(stop))
+    return Tour(tuple(contents), {stop.number: stop.title for stop in stops()})
+
+
+def _content(stop: Stop) -> StopContent:
+    hook, _ = listing(stop.hook)
+    with doing("recall"):
+        recall = tuple(_recalled(number) for number in stop.recall)
+    return StopContent(
+        number=stop.number,
+        part=stop.part,
+        name=stop.name,
+        title=stop.title,
+        objective=stop.objective,
+        prerequisites=stop.prerequisites,
+        hook=hook,
+        pictures=tuple(_illustrations(stop)),
+        errors=tuple(caught(failing)[0] for failing in stop.errors),
+        more=tuple(listing(snippet)[0] for snippet in stop.more),
+        transfer=listing(stop.transfer)[0],
+        teaching=taught(stop),
+        recall=recall,
+        reading=stop.reading,
+    )
+
+
+def _illustrations(stop: Stop) -> list[Illustration]:
+    drawings = []
+    for number, picture in enumerate(stop.pictures):
+        with doing(f"picture {number + 1} of {len(stop.pictures)}"):
+            if isinstance(picture, Chart):
+                drawings.append(charted(picture, figures_of(stop), number))
+            elif isinstance(picture, Surface):
+                drawings.append(seen_from_above(picture, figures_of(stop), number))
+            else:
+                drawings.append(illustrated(picture, picture.code or stop.hook.code, number))
+    return drawings
+
+
+def _recalled(number: int) -> Recall:
+    earlier = next(stop for stop in stops() if stop.number == number)
+    return Recall(number, earlier.title, taught(earlier).recall)
+
+
+@cache
+def figures_of(stop: Stop) -> Figures:
+    """All that the code of ``stop`` printed."""
+    printed = list(listing(stop.hook)[1])
+    for snippet in (*stop.more, *stop.measured):
+        printed += listing(snippet)[1]
+    for failing in stop.errors:
+        printed += caught(failing)[1]
+    return Figures(printed, Figures(listing(stop.transfer)[1]))
+
+
+@cache
+def taught(stop: Stop) -> Teaching:
+    """What ``stop`` says, with its numbers."""
+    return stop.tell(figures_of(stop))
