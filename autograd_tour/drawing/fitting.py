@@ -47,9 +47,9 @@ class Arrangement(Struct, frozen=True):
     size: Point
 
 
-def cleared(arrangement: Arrangement) -> Arrangement:
-    """With lines and labels clear of each other, for which a layout may need a little more room."""
-    layout = finished(arrangement.scene, arrangement.layout)
+def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
+    """With lines and labels clear of each other, for which it takes a little more room if it is ``growing``."""
+    layout = finished(arrangement.scene, arrangement.layout, growing=growing)
     return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 
 
@@ -122,13 +122,21 @@ class _Attempts:
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
-        arrangement = cleared(way.laid_out(self.engine, self.timeout))
+        arrangement = self._cleared(way.laid_out(self.engine, self.timeout))
         text = self.room.text(arrangement.size)
         if text >= self.room.least or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
         self.trust[way.form] = (self.trust.get(way.form, HOPE) + text / way.text) / 2
         return text >= self.room.least or self.count == LAYOUTS
+
+    def _cleared(self, arrangement: Arrangement) -> Arrangement:
+        """Lines get room of their own where text stays large enough for it."""
+        if self.room.text(arrangement.size) >= self.room.least:
+            grown = cleared(arrangement)
+            if self.room.text(grown.size) >= self.room.least:
+                return grown
+        return cleared(arrangement, growing=False)
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
