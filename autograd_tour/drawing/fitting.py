@@ -48,7 +48,7 @@ class Arrangement(Struct, frozen=True):
 
 
 def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
-    """With lines and labels clear of each other, for which it takes a little more room if it is ``growing``."""
+    """With lines and labels clear of each other, which takes a little more room if it is ``growing``."""
     layout = finished(arrangement.scene, arrangement.layout, growing=growing)
     return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 from msgspec.structs import replace
 
@@ -22,7 +22,8 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
 
     An operation or a card whose result has no name and goes to operations of its own line stands in the
     card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
-    ``self.decoder(z)`` is one card then. With ``whole`` statements a layer called inside one is inside its card.
+    ``self.decoder(z)`` is one card then. With ``whole`` statements a layer called in
+    one is inside its card.
     """
     pairs = flow(graph)
     nodes_by_id = graph.by_id()
@@ -64,8 +65,8 @@ def _title(graph: Graph, end: Node) -> str:
 
 def _around(nodes: Sequence[Node]) -> str:
     """The innermost module that all of them are in: what several layers made is not of the last one."""
-    paths = [node.group.split(".") for node in nodes]
-    return ".".join(commonprefix(paths))
+    levels = zip(*(node.group.split(".") for node in nodes), strict=False)
+    return ".".join(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 def _together(node: Node, end: Node, modules: bool, whole: bool) -> bool:
