@@ -10,7 +10,7 @@ import torch
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import t_c, t_u, t_un
 from autograd_tour.lessons.tour import stops
-from autograd_tour.lessons.tour.running import Printer, listing
+from autograd_tour.lessons.tour.running import Printer, body, listing
 from autograd_tour.lessons.tour.stop_09_engine import forward as in_order
 from autograd_tour.lessons.tour.stop_13_unzeroed import pace
 from autograd_tour.lessons.tour.stop_22_make import drawn, torchs, with_gaps, without_gaps

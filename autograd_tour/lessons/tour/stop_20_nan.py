@@ -121,7 +121,7 @@ def tell(f: Figures) -> Teaching:
 stop = Stop(
     number=20,
     part=4,
-    name="nan",
+    name="masked",
     title="What does a masked branch send back?",
     objective="predict what comes back through torch.where, and mask the right place",
     prerequisites=(2, 19),
