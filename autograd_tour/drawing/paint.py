@@ -238,6 +238,8 @@ class Painter:
         stages = [*row.earlier, (row.since, row.left)]
         for stage, (first, runs) in enumerate(stages):
             last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
+            if last is not None and last < first:
+                continue  # the next stage begins in the same frame
             stage_row = row if last is None else replace(row, left=runs, step=0)
             drawn = self.row(stage_row, left, top, width, upper, lower)
             if callable(self.moment) and row.mark in ("tab", "hatched"):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from autograd_tour.formats.tour.site import site
-from autograd_tour.lessons.tour import chosen
+from autograd_tour.lessons.tour import chosen, stops
 from autograd_tour.lessons.tour.telling import told_tour
 from tests.test_browser.test_page_elsewhere import axe
 
@@ -310,6 +310,21 @@ def test_axe_finds_nothing_to_complain_of(visit, tour, width, scheme):
     solve(page, stop)
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_narrow_screen_pictures_keep_their_size_and_long_names_break(visit, tour):
+    stop = tour.stops[3]
+    page = visit(name(stop), viewport={"width": 360, "height": 800})
+    solve(page, stop)
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.stage svg')].map("
+        "(svg) => [svg.getBoundingClientRect().width, svg.viewBox.baseVal.width])"
+    )
+    assert len(sizes) == 2
+    assert all(width == pytest.approx(own, abs=1) for width, own in sizes)
+    (long_name,) = stops()[7].reading
+    page.locator("#end li").first.evaluate("(item, text) => { item.textContent = text; }", long_name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_on_paper_there_is_a_sheet_to_fill_in_and_then_all_of_it(visit, tour, tmp_path):

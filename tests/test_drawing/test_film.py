@@ -9,6 +9,8 @@ import pytest
 
 from autograd_tour import trace
 from autograd_tour.cli.group import cli
+from autograd_tour.formats import Settings
+from autograd_tour.formats.page.pictures import outermost, pictures
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.graph import BackwardPass, Graph, Step
 from autograd_tour.record.node import Node
@@ -106,6 +108,15 @@ def test_one_document_has_every_frame_as_fragments_of_reveal(frames):
     assert {f"Step {k} of 7" for k in range(1, 8)} <= said
     assert "82.6" in said
     assert not any("fragment" in frame for frame in frames)
+
+
+def test_what_is_the_same_from_its_first_frame_on_is_drawn_once():
+    graph = trace(thermometer)
+    assert texts(picture(graph, "steps")).count("∂loss/∂loss =") == 1
+    (page, *_) = pictures(outermost(graph, Settings()), Settings())
+    spans = re.findall(r'data-f="(\d+)" data-t="(\d+)"', page.svg)
+    assert spans
+    assert all(int(first) <= int(last) for first, last in spans)
 
 
 def test_an_animation_shows_each_frame_and_stands_still_where_that_is_wanted():

@@ -10,7 +10,7 @@ import torch
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import t_c, t_u, t_un
 from autograd_tour.lessons.tour import stops
-from autograd_tour.lessons.tour.running import Printer, listing
+from autograd_tour.lessons.tour.running import Printer, body, listing
 from autograd_tour.lessons.tour.stop_09_engine import forward as in_order
 from autograd_tour.lessons.tour.stop_13_unzeroed import pace
 from autograd_tour.lessons.tour.stop_22_make import drawn, torchs, with_gaps, without_gaps
@@ -139,6 +139,58 @@ def test_edges_lead_to_outputs_by_number():
         "the product leads to UnbindBackward0 0",
         "the product leads to NoneType 0",
     )
+
+
+def test_an_index_or_a_mask_has_no_pair_and_a_number_has_one():
+    x, i = torch.ones(2, requires_grad=True), torch.tensor([1, 0])
+    pairs = {
+        "x[i]": x[i],
+        "gather": x.gather(0, i),
+        "where": torch.where(x > 0, x, 2 * x),
+        "y * 5.0": x * 5.0,
+    }
+    assert {name: len(y.grad_fn.next_functions) for name, y in pairs.items()} == {
+        "x[i]": 1,
+        "gather": 1,
+        "where": 2,
+        "y * 5.0": 2,
+    }
+
+
+def test_what_adds_to_grad_is_shared_only_as_long_as_a_graph_is_there():
+    w = torch.tensor(1.0, requires_grad=True)
+    first = w * 3
+    first.grad_fn.next_functions[0][0].metadata["seen"] = True
+    second = w * 3
+    assert second.grad_fn.next_functions[0][0].metadata == {"seen": True}
+    del first, second
+    assert (w * 3).grad_fn.next_functions[0][0].metadata == {}
+
+
+@pytest.mark.parametrize("gradient", [0.5, 200.0, 1e6])
+def test_the_first_step_of_adam_is_lr_however_large_the_gradient(gradient):
+    x = torch.tensor(5.0, requires_grad=True)
+    optimizer = torch.optim.Adam([x], lr=0.1)
+    (gradient * x).backward()
+    optimizer.step()
+    assert x.item() == pytest.approx(4.9)
+
+
+def test_the_momentum_of_stop_12_is_that_of_sgd():
+    p, v, expected = torch.tensor(1.0, requires_grad=True), None, 1.0
+    optimizer = torch.optim.SGD([p], lr=0.1, momentum=0.9)
+    for gradient in (1.0, 0.0, -2.0, 3.0):
+        p.grad = torch.tensor(gradient)
+        optimizer.step()
+        v = gradient if v is None else 0.9 * v + gradient
+        expected -= 0.1 * v
+        assert p.item() == pytest.approx(expected)
+
+
+def test_the_small_autograd_has_some_thirty_lines():
+    lines = body(STOPS[22].more[1].code)
+    ends = next(i for i, line in enumerate(lines) if line.startswith("def same"))
+    assert 25 <= len([line for line in lines[:ends] if line.strip()]) <= 35
 
 
 def test_which_operations_run_twice():

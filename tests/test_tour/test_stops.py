@@ -143,6 +143,7 @@ def test_nothing_before_a_prediction_gives_its_answer_away(stop):
         stop.objective,
         *(other.title for other in STOPS),
         *(other.objective for other in STOPS),
+        *(other.name for other in STOPS),
     ]
     for place, question in enumerate(questions):
         around = [*open_texts, *(other.prompt for other in questions)]
@@ -153,6 +154,9 @@ def test_nothing_before_a_prediction_gives_its_answer_away(stop):
         assert teaching.rule not in around
         if len(question.answer) > 12:
             assert not any(question.answer in text for text in around), question.id
+        elif question.answer.isalpha() and not question.choices:
+            words = {word for text in later for word in re.findall(r"\w+", text)}
+            assert question.answer not in words, question.id
         elif not question.choices and len(question.answer.strip("−")) > 2:
             numbers = {number for text in later for number in re.findall(r"[\d.,]*\d", text)}
             assert question.answer.strip("−") not in numbers, question.id

@@ -104,7 +104,7 @@ def tell(f: Figures) -> Teaching:
             ),
             choose(
                 "direction",
-                "Say that `w.grad` is positive. Which way must w go for the loss to fall?",
+                "Say that `w.grad` is positive. Which way must w go a little for the loss to fall?",
                 "down",
                 "A positive slope means: the loss rises with w. So w goes against the sign of its gradient.",
                 (
@@ -125,7 +125,8 @@ def tell(f: Figures) -> Teaching:
             f"({number(nudge)}) than at its beginning ({number(grad)}).",
             "A difference on both sides of w is exact on lines and parabolas but for rounding, and rounding is not "
             f"small: in float32 with h = 1e-5 it gives {number(f['b, torch.float32, h = 1e-05'], 4)} for b, where "
-            f"`b.grad` is {number(f['b.grad'])}. Backward needs no h, so it has neither error.",
+            f"`b.grad` is {number(f['b.grad'])}. Backward needs no h, so it has neither error; "
+            "it rounds, as every computation in float32 does, but takes no difference of nearly equal numbers.",
         ),
         transfer=predict(
             "cube",

@@ -63,8 +63,8 @@ def tell(f: Figures) -> Teaching:
         explanation=(
             "Nudge x a little: both factors of x * x move and the added x moves. For a small nudge each moves y "
             "as if the others stood still, and y gets the sum of the three moves.",
-            "All of this is one backward call. That a later call adds to `.grad` as well is another sum, and "
-            "stop 6 is about that one.",
+            "All of this is one backward call. What a second call does to `.grad` is another question, and "
+            "stop 6 asks it.",
         ),
         transfer=predict(
             "cube",

@@ -70,9 +70,10 @@ def tell(f: Figures) -> Teaching:
             ),
             choose(
                 "anew",
-                "The same lines run a second time. What becomes of the graph?",
+                "The line of the loss runs a second time. What becomes of the graph?",
                 "a second one is recorded, of new nodes",
-                "Each forward makes its own nodes. Only the leaves, and what adds to their `.grad`, are shared.",
+                "Each forward makes its own nodes. Only the leaves are shared, and, as long as one of the graphs "
+                "is there, what adds to their `.grad`.",
                 (
                     (
                         "the first one is used again",

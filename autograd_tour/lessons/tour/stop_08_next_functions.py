@@ -77,14 +77,15 @@ def tell(f: Figures) -> Teaching:
             ),
         ),
         explain="Why must an edge name an output of the node that it leads to?",
-        rule="`next_functions` has a pair for each tensor that went in: the node that made it, and which of its outputs it was; "
-        "None where no gradient goes.",
+        rule="`next_functions` has a pair for each input that the operation has a slope in: the node that made it, and which of "
+        "its outputs it was; None where no gradient goes.",
         explanation=(
             "The sum leads to the product, and to UnbindBackward0 with a 1: b was the second of the two tensors "
             "that params was taken apart into. The product leads to UnbindBackward0 with a 0, for w, and to "
             "None with a 0, for t_u.",
             "UnbindBackward0 puts the gradients of its outputs side by side again, and for that it must know "
-            "which is which. (In `y * 5.0` torch makes a tensor of the 5, so that has two pairs too.)",
+            "which is which. (In `y * 5.0` torch makes a tensor of the 5, so that has two pairs too. "
+            "An index or a mask has no slope, and no pair.)",
         ),
         transfer=predict(
             "third",

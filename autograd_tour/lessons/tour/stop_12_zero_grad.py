@@ -42,7 +42,8 @@ def tell(f: Figures) -> Teaching:
         predict=(
             predict(
                 "zeros",
-                "SGD with lr 0.1 and momentum 0.9; the gradient is 1 and the first step takes p from 1 to 0.9. Then "
+                "SGD with lr 0.1 and momentum 0.9: each step makes v = 0.9 · v + gradient (at first v = gradient), and "
+                "takes lr · v off p. The gradient is 1 and the first step takes p from 1 to 0.9. Then "
                 "`.grad` is set to 0 and step() is called once more. What is p?",
                 zeros,
                 "SGD sees a gradient of 0, keeps 0.9 of its momentum of 1 and moves p by 0.1 · 0.9.",
@@ -74,7 +75,8 @@ def tell(f: Figures) -> Teaching:
         ),
         transfer=predict(
             "decay",
-            "p is 2, `.grad` is 0, and SGD has lr 0.1 and weight_decay 0.5. What is p after step()?",
+            "p is 2, `.grad` is 0, and SGD has lr 0.1 and weight_decay 0.5, which adds 0.5 · p to each gradient. What is "
+            "p after step()?",
             f.transfer["p"],
             "Weight decay adds 0.5 · 2 to the gradient of 0, and lr takes 0.1 of that.",
             (

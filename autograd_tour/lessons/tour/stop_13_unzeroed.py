@@ -144,7 +144,7 @@ def tell(f: Figures) -> Teaching:
         explanation=(
             f"The first losses are {', '.join(number(round(loss, 1)) for loss in losses[:6])}; after 5,000 epochs it is "
             f"{number(losses[-1], 3)}, where the loop that empties is at {number(emptied[-1], 4)}.",
-            "In both charts the one line falls and stays; the other goes up and down to the end, so fast that over "
+            "In both charts the one line falls and does not come up again; the other goes up and down to the end, so fast that over "
             "5,000 epochs only the band between its extremes can be drawn.",
         ),
         transfer=predict(
@@ -166,7 +166,7 @@ def tell(f: Figures) -> Teaching:
             "Then each step uses the sum of all gradients, and sums remember.",
             (
                 ("`loss.backward()`", "Without it nothing would move at all.", 14),
-                ("`torch.no_grad()`", "Without it an update by hand raises an error.", 14),
+                ("`torch.no_grad()`", "Without it an update by hand, in place, raises an error.", 14),
             ),
         ),
     )

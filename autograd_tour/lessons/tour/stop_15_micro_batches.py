@@ -105,9 +105,10 @@ def tell(f: Figures) -> Teaching:
         rule="A piece of a batch counts by its share: weight its mean by its size over that of the batch.",
         explanation=(
             f"Unweighted it is [{_two(plain, 6)}], with halves [{_two(halves, 6)}], with shares [{_two(weighted, 6)}]: "
-            f"that is the gradient of the whole batch, [{_two(f['the whole batch'], 6)}].",
+            f"but for rounding that is the gradient of the whole batch, [{_two(f['the whole batch'], 6)}].",
             "Between pieces nothing is emptied; after all of them comes one step, and then the zeroing. It is the "
-            "gradient of the large batch in the memory of the small one.",
+            "gradient of the large batch in the memory of the small one. (A layer that looks at the whole batch, as batch "
+            "norm does in training, still sees one piece at a time.)",
         ),
         transfer=predict(
             "shares",

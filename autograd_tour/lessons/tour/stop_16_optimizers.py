@@ -65,7 +65,7 @@ def transfer(print: Print) -> None:
     for kind in (torch.optim.Adam, torch.optim.SGD):
         x = torch.tensor(5.0, requires_grad=True)
         optimizer = kind([x], lr=0.1)
-        (200 * x).backward()
+        (0.5 * x).backward()
         optimizer.step()
         print(kind.__name__, round(x.item(), 4))
 
@@ -112,7 +112,7 @@ def tell(f: Figures) -> Teaching:
                 "adam-size",
                 "A gradient is 200. How large is the first step of Adam with lr=0.1, as usually set?",
                 "about 0.1",
-                "Adam divides by the size of the gradients so far: its first step is about lr, whatever the gradient.",
+                "Adam divides by the size of the gradients so far: its first step is about lr, however large the gradient.",
                 (
                     ("20: lr times the gradient", "That is SGD.", 16),
                     (
@@ -135,11 +135,15 @@ def tell(f: Figures) -> Teaching:
         ),
         transfer=predict(
             "first-step",
-            "x is 5 and its gradient is 200. Adam with lr=0.1 takes its first step. What is x?",
+            "x is 5 and its gradient is 0.5. Adam with lr=0.1 takes its first step. What is x?",
             f.transfer["Adam"],
             "5 − 0.1: the first step of Adam is lr in size, against the sign of the gradient.",
             (
-                (-15.0, "That is SGD: 5 − 0.1 · 200. Adam divides by the size of the gradient.", 16),
+                (
+                    f.transfer["SGD"],
+                    "That is SGD: 5 − 0.1 · 0.5. Adam divides by the size of the gradient.",
+                    16,
+                ),
                 (5.1, "A step goes against the gradient.", 1),
                 (5.0, "It does step; only its size is not that of the gradient.", 16),
             ),

@@ -129,7 +129,8 @@ def tell(f: Figures) -> Teaching:
         ),
         recall=choose(
             "seed",
-            "Two trainings with plain SGD differ, though all starts from the same parameters. What must be different?",
+            "Two trainings on a CPU with plain SGD and one lr differ, though all starts from the same parameters. What "
+            "is different, then?",
             "the order or the choice of the batches (or what the layers draw)",
             "SGD itself draws nothing.",
             (

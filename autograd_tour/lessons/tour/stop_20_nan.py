@@ -69,7 +69,7 @@ def tell(f: Figures) -> Teaching:
             ),
             choose(
                 "where",
-                "What must be masked so that no nan can come?",
+                "What must be masked so that the 0 in x can do no harm in backward?",
                 "the input of the root",
                 "If the root never sees a 0, its slope is finite, and 0 times that is 0.",
                 (
@@ -121,9 +121,9 @@ def tell(f: Figures) -> Teaching:
 stop = Stop(
     number=20,
     part=4,
-    name="nan",
-    title="Why is there a nan, though the branch is masked?",
-    objective="find where a nan begins in backward, and mask the right place",
+    name="masked",
+    title="What does a masked branch send back?",
+    objective="predict what comes back through torch.where, and mask the right place",
     prerequisites=(2, 19),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -1,4 +1,4 @@
-"""An autograd of some forty lines, to be completed, and held against torch."""
+"""An autograd of some thirty lines, to be completed, and held against torch."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, union-attr, no-any-return"
 
@@ -272,7 +272,7 @@ stop = Stop(
     part=5,
     name="make",
     title="Can you build it?",
-    objective="write an autograd of some forty lines, and say what torch's has more",
+    objective="write an autograd of some thirty lines, and say what torch's has more",
     prerequisites=(2, 3, 4, 9),
     hook=Snippet(hook),
     transfer=Snippet(transfer),
