@@ -172,6 +172,30 @@ def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
     assert contents(site / "_html") == before
 
 
+def test_another_builder_draws_what_is_kept(site, tmp_path):
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
+    result = build(site, "dirhtml", "-W", path=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_page_is_made_anew_when_a_file_that_its_code_imports_has_changed(tmp_path):
+    folder = write(
+        tmp_path,
+        {
+            "conf.py": SITE["conf.py"],
+            "helper.py": "k = 2\n",
+            "net.py": "import torch\nfrom helper import k\n\n\ndef loss():\n"
+            "    return torch.tensor(5.0, requires_grad=True).mul(k)\n",
+            "index.rst": "T\n=\n\n.. autograd::\n   :target: net.py:loss\n   :alt: a\n",
+        },
+    )
+    assert build(folder, "html", "-W").returncode == 0
+    before = (folder / "_html/index.html").read_bytes()
+    (folder / "helper.py").write_text("k = 30\n")
+    assert build(folder, "html", "-W").returncode == 0
+    assert (folder / "_html/index.html").read_bytes() != before
+
+
 def test_a_builder_that_shows_no_picture_runs_no_code(tmp_path):
     folder = write(
         tmp_path / "site", {**SITE, "index.rst": SITE["index.rst"] + "\n.. autograd::\n\n   1/0\n"}

@@ -135,15 +135,19 @@ def check_config(_: Sphinx, config: Config) -> None:
 def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Sequence[str]:
-    """Documents whose blocks failed last time, or whose records are gone: they are read again."""
+    """Documents whose blocks failed last time, or have no fresh records: they are read again."""
     del added, changed
     if shows_nothing(app):
         return []
     broken: dict[str, bool] = _table(env, _BROKEN)
     keys: dict[str, list[str]] = _table(env, _KEYS)
-    cache = cache_of(app)
-    lost = {name for name, wanted in keys.items() if any(not cache.has_record(key) for key in wanted)}
-    return sorted((set(broken) | lost) - removed)
+    cache, never = cache_of(app), app.config.autograd_run == "never"
+    stale = {
+        name
+        for name, wanted in keys.items()
+        if any(not cache.has_record(key, whatever=never) for key in wanted)
+    }
+    return sorted((set(broken) | stale) - removed)
 
 
 def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
