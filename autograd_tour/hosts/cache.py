@@ -77,7 +77,7 @@ class Cache:
         return stored if stored is not None and (whatever or self._is_fresh(stored)) else None
 
     def has_record(self, key: str, *, whatever: bool = False) -> bool:
-        """Whether there is a fresh record or error of a snippet; ``whatever`` takes one of other versions too."""
+        """Whether there is a fresh record or error; ``whatever`` takes one of other versions too."""
         return self._stored(key, whatever) is not None
 
     def keep_record(self, key: str, trace: str, remarks: tuple[str, ...], files: tuple[str, ...]) -> None:

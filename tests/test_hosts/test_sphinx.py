@@ -18,6 +18,8 @@ SITE = {
 project = "t"
 extensions = ["autograd_tour.integrations.sphinx", "myst_parser"]
 html_theme = "alabaster"
+version = "1"
+copyright = "2026, t"
 """,
     "index.rst": """
 Title
@@ -286,6 +288,24 @@ def test_what_is_wrong_is_a_warning_with_its_line_and_the_page_stands(tmp_path):
     assert list((folder / "_records").glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("options", "after", "words"),
+    [
+        ("   :view: nothing", "", "unknown view"),
+        ("   :show: nothing", "", "to show"),
+        ("", ":autograd:`u.grad`", "nothing in the record is called u"),
+        ("", ":autograd:`two: w.grad`", "no autograd block before is called two"),
+    ],
+)
+def test_a_page_that_went_wrong_does_so_in_the_next_build_too(tmp_path, options, after, words):
+    block = f".. autograd::\n{options}\n\n   torch.ones(1, requires_grad=True) * 2\n"
+    folder = write(tmp_path, {"conf.py": SITE["conf.py"], "index.rst": f"T\n=\n\n{block}\n{after}\n"})
+    assert words in build(folder).stderr
+    again = build(folder, "html", "-W")
+    assert words in again.stderr
+    assert again.returncode != 0
+
+
 def test_committed_records_need_no_torch(site, tmp_path):
     folder = write(tmp_path / "site", {name: SITE[name] for name in ("conf.py", "net.py", "sub/page.md")})
     (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   sub/page\n")
@@ -313,6 +333,7 @@ def test_every_builder_takes_the_pictures(site, builder):
         assert list((site / "_latex").glob("autograd-*.pdf"))
     if builder == "epub":
         assert list((site / "_epub").glob("*.epub"))
+        assert "<iframe" not in (site / "_epub/index.xhtml").read_text()
 
 
 @pytest.mark.slow
