@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from autograd_tour.checks.verify import verify
+    from autograd_tour.diagnosis import Explanation, explain
     from autograd_tour.errors import TourError
+    from autograd_tour.findings import Finding
     from autograd_tour.formats.save import dot, report, save, svg
     from autograd_tour.hosts.display import page
     from autograd_tour.record.codec import dumps, loads
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BackwardPass",
     "Edge",
+    "Explanation",
+    "Finding",
     "Graph",
     "Ledger",
     "Node",
@@ -43,6 +47,7 @@ __all__ = [
     "accumulate",
     "dot",
     "dumps",
+    "explain",
     "follow",
     "loads",
     "page",
@@ -59,7 +64,9 @@ __version__ = "0.1.0"
 _ROOMS = {
     "checks.verify": ("verify",),
     "record.codec": ("dumps", "loads"),
+    "diagnosis": ("Explanation", "explain"),
     "errors": ("TourError",),
+    "findings": ("Finding",),
     "hosts.display": ("page",),
     "record.facts": ("TensorFacts",),
     # Not of `formats` itself: there `dot` and `svg` become its submodules once those are loaded.

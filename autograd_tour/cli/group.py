@@ -12,6 +12,7 @@ __all__ = ["cli"]
 
 _COMMANDS = {
     "diff": "Tell two runs apart: what is added, gone or changed, as a picture and a table.",
+    "explain": "Say why a gradient is None, zero, NaN, wrong or an error, and which line caused it.",
     "info": "Tell versions, the layout engines found, and which one is used.",
     "lesson": "Tell one stop of the tour in the terminal.",
     "lessons": "List the stops of the tour.",
@@ -61,6 +62,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ("autograd-tour render", "the thermometer, into outputs/"),
         ("autograd-tour render net.py:loss", "a program of your own"),
         ("autograd-tour diff before.json net.py:loss", "what changed between two runs"),
+        ("autograd-tour explain net.py:train", "what is wrong with its gradients, and which line"),
         ("autograd-tour quiz net.py:loss", "predict, then see"),
         ("autograd-tour verify net.py:loss", "hold the record against what does not depend on it"),
         ("autograd-tour tour", "stops on autograd as a site, into tour/"),

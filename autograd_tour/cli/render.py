@@ -198,6 +198,8 @@ def command(
     files = _together(drawn)
     for note in [note for drawing in drawn for note in drawing.notes]:
         say(f"note: {note}")
+    for line in [line for drawing in drawn for line in drawing.strip if not quiet]:
+        say(line)
     if output == "-":
         to_stdout(files)
         return

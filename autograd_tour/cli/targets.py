@@ -18,21 +18,25 @@ from autograd_tour.progress import doing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autograd_tour.findings import Finding
     from autograd_tour.formats import Settings
     from autograd_tour.lessons import Lesson
     from autograd_tour.lessons.base import ProgramLesson
     from autograd_tour.lessons.tour.base import Stop
+    from autograd_tour.record.graph import Graph
     from autograd_tour.record.trace import Trace
     from autograd_tour.record.verification import Verification
 
 __all__ = [
     "LARGEST_TRACE",
     "Drawn",
+    "Explained",
     "TargetRecord",
     "Verified",
     "builtin_names",
     "chosen_stops",
     "draw",
+    "explained",
     "find",
     "verified",
 ]
@@ -43,12 +47,13 @@ LARGEST_TRACE = 512 * 1024**2
 
 @dataclass(frozen=True)
 class Drawn:
-    """The files of one target, all in memory. ``name`` starts the name of each."""
+    """The files of one target, all in memory. ``name`` starts the name of each, ``strip`` tells findings."""
 
     target: str
     name: str
     files: dict[str, str | bytes]
     notes: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,16 @@ class Verified:
     """What came out of the checks of one target."""
 
     verification: Verification
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The findings about one target, and the graphs whose nodes they mark. ``name`` starts names of files."""
+
+    name: str
+    findings: tuple[Finding, ...]
+    graphs: tuple[Graph, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -99,12 +114,13 @@ def draw(target: str, settings: Settings, seconds: float) -> Drawn:
             lesson = _builtin(target)
             with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
                 return Drawn(target, target, dict(lesson.files(settings)))
+        from autograd_tour.findings import strip
         from autograd_tour.formats.produce import files_of_trace
 
         record = _record(target, settings, seconds)
         with limited(seconds, f"drawing {record.name}"):
             files = files_of_trace(record.name, record.trace, settings)
-        return Drawn(target, record.name, dict(files), record.notes)
+        return Drawn(target, record.name, dict(files), record.notes, strip(record.trace))
 
 
 def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
@@ -148,6 +164,43 @@ def verified(target: str, seconds: float, elements: int, ceiling: float) -> Veri
 
     with stdout_to_stderr():
         return Verified(verify(lesson.program, elements=elements, ceiling=ceiling))
+
+
+def explained(target: str, seconds: float, ceiling: float) -> Explained:
+    """What is wrong with the gradients of ``target``, within ``seconds``; of a saved trace, what it shows.
+
+    Raises:
+        TourError: there is no such target, or it is no single program.
+    """
+    if _is_record(target) and ":" not in target:
+        from autograd_tour.findings import Subject, findings
+
+        record = _saved(target, seconds)
+        run = record.trace.run
+        graphs = run.graphs if run is not None else (record.trace.graph,)
+        return Explained(
+            record.name,
+            findings(Subject(graphs, run)),
+            graphs,
+            ("a saved trace tells numbers only; where a value lost its history, only the program can tell",),
+        )
+    _load_tracer()
+    from autograd_tour.diagnosis import explain
+
+    if ":" not in target:
+        lesson = _program_lesson(target)
+        with stdout_to_stderr(), limited(seconds, f"explaining {target}"):
+            result = explain(lesson.program, ceiling=ceiling)
+        return Explained(target, result.findings, result.graphs, result.notes)
+    from autograd_tour.tracer.load.target import resolve
+
+    with guarded(seconds):
+        with doing("loading"):
+            named_program = resolve(target)
+        with doing("explaining"):
+            result = explain(named_program.program, ceiling=ceiling)
+    notes = (*named_program.notes, *result.notes)
+    return Explained(named_program.name, result.findings, result.graphs, notes)
 
 
 def _is_record(target: str) -> bool:

@@ -29,27 +29,35 @@ class Places(Struct, frozen=True):
 
 
 def apart(
-    places: Places, sizes: Sequence[Point], ports: Sequence[Ports], labels: Sequence[Point], *, down: bool
+    places: Places,
+    sizes: Sequence[Point],
+    ports: Sequence[Ports],
+    labels: Sequence[Point],
+    *,
+    down: bool,
+    growing: bool = True,
 ) -> Places:
     """The places with no line upon another one, but where they have a port in common.
 
-    ``sizes`` are those of cards and ``labels`` those of labels; links run ``down`` or to the right.
+    ``sizes`` are those of cards and ``labels`` those of labels; links run ``down`` or to the right. If the
+    picture is not ``growing``, lines that have no room stay together.
     """
     if not down:
         turned = _turned(places)
-        after = apart(turned, _swapped(sizes), ports, _swapped(labels), down=True)
+        after = apart(turned, _swapped(sizes), ports, _swapped(labels), down=True, growing=growing)
         return places if after is turned else _turned(after)
-    for time in range(TIMES + 1):
+    last = TIMES if growing else 0
+    for time in range(last + 1):
         cards = _rectangles(places.centres, sizes)
         texts = _rectangles(
             [at for at in places.labels if at],
             [size for at, size in zip(places.labels, labels, strict=True) if at],
         )
-        moved, stuck = parted(places.lines, ports, cards, texts, lenient=time == TIMES)
+        moved, stuck = parted(places.lines, ports, cards, texts, lenient=time == last)
         if moved:
             lines = tuple(moved.get(i, line) for i, line in enumerate(places.lines))
             places = Places(places.centres, lines, places.labels, places.size)
-        if not stuck or time == TIMES:
+        if not stuck or time == last:
             break
         places = _stretched(places, _wanted(stuck, cards))
     return places

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
+from autograd_tour.drawing.bars import range_of, stack, whose
+from autograd_tour.drawing.chart_layout import HEADINGS, Block, below, fitting
 from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
-from autograd_tour.record.ledger import Policy
 from autograd_tour.text import number
 from autograd_tour.views.picture import Bar, Chart, ChartRow, Part
 
@@ -20,18 +21,9 @@ __all__ = ["ledger_chart"]
 SMALLEST: Final = 12.0
 """Size of the smallest text, px."""
 MARGIN: Final = 28.0
-GUTTER: Final = 96.0  # left of the first column: ticks and the names of the lines under the bars
-GAP: Final = 44.0
-MOST_CALLS: Final = 6
-NARROWEST: Final = 640.0  # the line below the title needs so much
+MOST_WORDS: Final = 6
+"""Calls that are told in words, for those who cannot see them."""
 DASHES: Final = ' stroke-dasharray="4 3"'
-
-_HEADINGS: dict[Policy, tuple[str, str]] = {
-    "keep": ("without zeroing", "each call adds to what is there"),
-    "zero_": (".grad.zero_()", "a 0 is put there before each call"),
-    "none": ("zero_grad(set_to_none=True)", "the slot is emptied before each call"),
-    "program": ("as the program does it", "what it zeroes or changes itself is seen before a call"),
-}
 
 
 def ledger_chart(
@@ -42,7 +34,9 @@ def ledger_chart(
     Leaves of up to four elements have a row for each element, larger ones a row for the norm of
     their ``.grad``; six rows at most, and a line that says how many leaves are left out. Bars are
     stacked from what the calls brought wherever that adds up, which norms seldom do. With more than
-    six calls, those in the middle are left out. Numbers that are not finite stand as text.
+    six calls, those in the middle are left out. Numbers that are not finite stand as text. In a ``room``
+    rows or policies stand beside or below each other so that text is large enough there; a line says what
+    had no room at all.
     """
     prefix = prefix or prefix_for(repr((chart.title, chart.ledger)))
     title = chart.title or "What backward adds to .grad"
@@ -50,120 +44,97 @@ def ledger_chart(
         text = "Nothing to draw: no leaf, or no backward call."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
         return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme, room=room)
-    return _Chart(chart).draw(title, prefix, theme, room)
+    return _Chart(chart, room).draw(title, prefix, theme)
 
 
 class _Chart:
-    def __init__(self, chart: Chart) -> None:
-        self.rows, self.left_out, self.calls = chart.rows, chart.left_out, chart.ledger.calls
-        calls, policies = self.calls, chart.ledger.policies
-        self.own = policies == ("program",)
-        self.unchanged = chart.unchanged
-        self.headings = [_HEADINGS[policy] for policy in policies]
-        many = calls > MOST_CALLS
-        self.bar_calls = (1, 2, 3, None, calls - 1, calls) if many else tuple(range(1, calls + 1))
-        self.slot = min(108.0, max(64.0, 16 + max(self._widths())))
-        bars = self.slot * len(self.bar_calls)
-        self.whose = 52.0 if calls > 1 else 0.0  # beside the last bar: which call brought which segment
-        widths = [max(text_width(a, 14, True), text_width(b, 12), bars) for a, b in self.headings]
-        widths[0] = max(widths[0], bars + self.whose)
-        self.left = MARGIN + GUTTER
-        self.starts = [self.left + sum(widths[:i]) + i * GAP for i in range(len(widths))]
-        self.width = max(NARROWEST, self.starts[-1] + widths[-1] + MARGIN)
-        self.plot = 150.0 if len(self.rows) <= 2 else 116.0 if len(self.rows) <= 4 else 92.0
+    def __init__(self, chart: Chart, room: Room | None) -> None:
+        self.chart, self.room = chart, room
+        self.layout = fitting(chart, room)
+        self.slot, self.style = self.layout.slot, self.layout.style
 
-    def _widths(self) -> Iterator[float]:
-        for row in self.rows:
-            for _, bars in row.bars:
-                for bar in bars[:3] + bars[-2:]:
-                    yield text_width(bar.after, 12, True)
-                    yield from (text_width(part.text, 12) + 4 for part in bar.parts)
-                    yield text_width(bar.before or "", 12)
-
-    def draw(self, title: str, prefix: str, theme: ThemeName, room: Room | None) -> str:
-        calls = f"{self.calls} backward call{'s' if self.calls != 1 else ''}"
-        before = "made by the program itself" if self.own else "a fresh forward before each"
-        below = f"{calls}, {before}: what is in .grad before and after, and what each call brought"
-        body = [
-            label(MARGIN, 40, fit(title, self.width - 2 * MARGIN, 20, True), LIGHT.ink, size=20, bold=True),
-            label(MARGIN, 62, fit(below, self.width - 2 * MARGIN, 13), LIGHT.muted, size=13),
-        ]
-        if self.unchanged:
-            body.append(
-                label(MARGIN, 80, fit(self.unchanged, self.width - 2 * MARGIN, 13), LIGHT.muted, size=13)
-            )
-        for start, (name, meaning) in zip(self.starts, self.headings, strict=True):
-            body.append(label(start, 112, name, LIGHT.ink, size=14, bold=True))
-            body.append(label(start, 130, meaning, LIGHT.muted))
-        top = 148.0
-        for row in self.rows:
-            drawn, top = self._row(row, top)
-            body += drawn
-        if self.left_out:
-            noun = "leaf" if self.left_out == 1 else "leaves"
-            body.append(
-                label(
-                    MARGIN, top + 12, f"… and {self.left_out} more {noun} in the report", LIGHT.muted, size=13
-                )
-            )
-            top += 28
+    def draw(self, title: str, prefix: str, theme: ThemeName) -> str:
+        layout, chart, room = self.layout, self.chart, self.room
+        margin = self.style.margin
+        inner, size = layout.width - 2 * margin, (layout.width, layout.height)
+        head, below_it = (26.0, 44.0) if layout.tight else (40.0, 62.0)
+        body = [label(margin, head, fit(title, inner, 20, True), LIGHT.ink, size=20, bold=True)]
+        step = 17 if layout.tight else 18
+        for k, text in enumerate(layout.subtitle):
+            body.append(label(margin, below_it + step * k, text, LIGHT.muted, size=13))
+        for x, y, name, meaning in layout.headings:
+            body.append(label(x, y, name, LIGHT.ink, size=14, bold=True) if name else "")
+            body.append(label(x, y, meaning, LIGHT.muted) if meaning else "")
+        for block in layout.blocks:
+            body += self._block(block)
+        for k, note in enumerate(layout.notes):
+            body.append(label(margin, layout.bottom + 12 + 17 * k, note, LIGHT.muted, size=13))
         desc = " ".join(
-            [f"{below}.", *([f"{self.unchanged}."] if self.unchanged else ()), *map(_words, self.rows)]
+            [
+                f"{below(chart)}.",
+                *([f"{chart.unchanged}."] if chart.unchanged else ()),
+                *map(_words, chart.rows),
+            ]
         )
-        size = (self.width, top + 4)
         reached(title, size, room)
-        note_size(size, room, SMALLEST)
+        note_size(size, room, SMALLEST, left_out=layout.left_out)
         return frame("".join(body), *size, title=title, desc=desc, prefix=prefix, theme=theme, room=room)
 
-    # ---- one row ----------------------------------------------------------------------------
+    # ---- one block --------------------------------------------------------------------------
 
-    def _row(self, row: ChartRow, top: float) -> tuple[list[str], float]:
-        body = [line(MARGIN, top, self.width - MARGIN, top, LIGHT.muted, extra=' stroke-opacity="0.35"')]
-        body.append(self._name(row, top + 24))
-        low, high = _range(row)
-        start = top + 42
-        plot = self.plot if low < high else 30.0
+    def _block(self, block: Block) -> Iterator[str]:
+        layout, row = self.layout, block.row
+        top, begin = block.top, block.starts[0]
+        if block.left == self.style.margin:
+            end = layout.width - self.style.margin
+            yield line(block.left, top, end, top, LIGHT.muted, extra=' stroke-opacity="0.35"')
+        yield self._name(row, block)
+        low, high = range_of(row)
+        start, plot = top + layout.start(row), layout.plot_of(row)
         scale = Scale(low, high if low < high else 1.0, start + plot, start)
         foot = start + plot
-        ticks = nice_ticks(low, high, 4 if self.plot > 100 else 3)
-        body += [
-            label(self.left - 10, scale(tick) + 4, number(tick), LIGHT.muted, anchor="end")
-            for tick in ticks
-            if tick == 0 or abs(scale(tick) - scale(0)) > 13
-        ]
-        gone = "no longer there" if self.own else "thrown away"
-        names = ((gone, foot + 46), (".grad before", foot + 72), (".grad after", foot + 98))
-        body += [label(self.left - 10, y, text, LIGHT.muted, anchor="end") for text, y in names]
-        for (_, bars), column in zip(row.bars, self.starts, strict=True):
-            right = column + self.slot * len(self.bar_calls)
-            body += [
-                line(column, scale(t), right, scale(t), LIGHT.muted, extra=' stroke-opacity="0.2"')
-                for t in ticks
-            ]
-            for i, call in enumerate(self.bar_calls):
-                x = column + (i + 0.5) * self.slot
-                if call is None:
-                    body.append(label(x, scale(0) - 8, "…", LIGHT.muted, size=16, anchor="middle"))
-                    body.append(label(x, foot + 20, "…", LIGHT.muted, anchor="middle"))
-                elif call <= len(bars):
-                    body += self._bar(bars[call - 1], x, scale)
-                    body += self._slot(bars[call - 1], x, foot)
-            if bars and column == self.left:
-                body += _whose(bars[-1], right, scale)
-            body.append(line(column, scale(0), right, scale(0), LIGHT.ink, width=1.2))
-        return body, foot + 130
+        ticks = nice_ticks(low, high, 4 if plot > 100 else 3)
+        for tick in ticks:
+            if tick == 0 or abs(scale(tick) - scale(0)) > 13:
+                yield label(begin - 10, scale(tick) + 4, number(tick), LIGHT.muted, anchor="end")
+        for k, text in enumerate(layout.names, start=1):
+            if k != 1 or layout.details.gone:
+                yield label(begin - 10, foot + layout.line(k), text, LIGHT.muted, anchor="end")
+        for column, left in zip(block.columns, block.starts, strict=True):
+            yield from self._bars(row.bars[column][1], left, scale, ticks, foot)
+            if column == 0 and layout.details.whose and row.bars[0][1]:
+                yield from _whose(row.bars[0][1][-1], left + self.slot * len(layout.bar_calls), scale)
 
-    def _name(self, row: ChartRow, y: float) -> str:
-        leaf = fit(row.leaf, 360, 15, True)
+    def _bars(
+        self, bars: tuple[Bar, ...], left: float, scale: Scale, ticks: tuple[float, ...], foot: float
+    ) -> Iterator[str]:
+        right = left + self.slot * len(self.layout.bar_calls)
+        for t in ticks:
+            yield line(left, scale(t), right, scale(t), LIGHT.muted, extra=' stroke-opacity="0.2"')
+        for i, call in enumerate(self.layout.bar_calls):
+            x = left + (i + 0.5) * self.slot
+            if call is None:
+                yield label(x, scale(0) - 8, "…", LIGHT.muted, size=16, anchor="middle")
+                yield label(x, foot + self.layout.line(0), "…", LIGHT.muted, anchor="middle")
+            elif call <= len(bars):
+                yield from self._bar(bars[call - 1], x, scale)
+                yield from self._slot(bars[call - 1], x, foot)
+        yield line(left, scale(0), right, scale(0), LIGHT.ink, width=1.2)
+
+    def _name(self, row: ChartRow, block: Block) -> str:
+        y = block.top + self.style.name
+        bars = block.starts[-1] + self.slot * len(self.layout.bar_calls) - block.left
+        around = text_width(f"‖‖.grad{row.index}", 15, True)
+        leaf = fit(row.leaf, min(360.0, max(bars - around, 40.0)), 15, True, keep_end=True)
         name = f"‖{leaf}.grad‖" if row.norm else f"{leaf}.grad{row.index}"
-        text = label(MARGIN, y, name, LIGHT.ink, size=15, bold=True)
-        if row.norm and not row.stacked:
-            x = MARGIN + text_width(name, 15, True) + 16
+        text = label(block.left, y, name, LIGHT.ink, size=15, bold=True)
+        if row.norm and not row.stacked and not self.layout.tight:
+            x = block.left + text_width(name, 15, True) + 16
             text += label(x, y, "norms do not add up, so these bars are not stacked", LIGHT.muted)
         return text
 
     def _bar(self, bar: Bar, x: float, scale: Scale) -> Iterator[str]:
-        half = self.slot / 2 - 6
+        half = self.slot / 2 - self.style.inset
         zero = scale(0)
         if bar.state == "none":
             return  # the slot below says so
@@ -177,7 +148,7 @@ class _Chart:
         net = scale(bar.level)
         # Parts of both signs: the sum ends neither at the top nor at the bottom of the stack.
         mixed = any(part.value > 0 for part in parts) and any(part.value < 0 for part in parts)
-        for part, low, high in _stack(parts):
+        for part, low, high in stack(parts):
             y, bottom = scale(high), scale(low)
             new = part is bar.parts[-1] if bar.parts else False
             yield _segment(x, y, bottom, half, new)
@@ -190,14 +161,20 @@ class _Chart:
 
     def _slot(self, bar: Bar, x: float, foot: float) -> Iterator[str]:
         """Under a bar: the call, what was thrown away before it, what lay in ``.grad`` before and after."""
-        yield label(x, foot + 20, f"call {bar.call}", LIGHT.ink, anchor="middle")
-        gone = fit(bar.gone, self.slot - 8, 12) if bar.gone is not None else "–"
-        yield label(x, foot + 46, gone, LIGHT.muted, anchor="middle")
+        layout, half = self.layout, self.slot / 2 - self.style.inset
+        yield label(x, foot + layout.line(0), f"call {bar.call}", LIGHT.ink, anchor="middle")
+        if layout.details.gone:
+            yield from self._gone(bar, x, foot + layout.line(1))
+        yield _mailbox(bar.before, x, foot + layout.line(2) - 15, half)
+        after = None if bar.state == "none" else bar.after
+        yield _mailbox(after, x, foot + layout.line(3) - 15, half, bold=True)
+
+    def _gone(self, bar: Bar, x: float, y: float) -> Iterator[str]:
+        text = fit(bar.gone, self.slot - 4, 12) if bar.gone is not None else "–"
+        yield label(x, y, text, LIGHT.muted, anchor="middle")
         if bar.gone is not None:
-            half = text_width(gone, 12) / 2 + 2
-            yield line(x - half, foot + 42, x + half, foot + 42, LIGHT.muted, width=1.2)
-        yield _mailbox(bar.before, x, foot + 57, self.slot / 2 - 6)
-        yield _mailbox(None if bar.state == "none" else bar.after, x, foot + 83, self.slot / 2 - 6, bold=True)
+            half = text_width(text, 12) / 2 + 2
+            yield line(x - half, y - 4, x + half, y - 4, LIGHT.muted, width=1.2)
 
 
 def _segment(x: float, y: float, bottom: float, half: float, new: bool) -> str:
@@ -213,16 +190,9 @@ def _whose(bar: Bar, x: float, scale: Scale) -> Iterator[str]:
     """Beside the last bar: the call that brought each segment, where there is room."""
     if len(bar.parts) < 2:
         return
-    for part, low, high in _stack(bar.parts):
+    for part, low, high in stack(bar.parts):
         if scale(low) - scale(high) >= 12:
-            text = (
-                f"call {part.call}"
-                if part.call > 0
-                else "before"
-                if part.call == 0
-                else f"1 to {bar.call - 1}"
-            )
-            yield label(x + 2, (scale(low) + scale(high)) / 2 + 4.2, text, LIGHT.muted)
+            yield label(x + 2, (scale(low) + scale(high)) / 2 + 4.2, whose(part, bar), LIGHT.muted)
 
 
 def _mailbox(text: str | None, x: float, y: float, half: float, *, bold: bool = False) -> str:
@@ -242,32 +212,11 @@ def _cross(x: float, y: float) -> str:
     return f'<path d="{d}" fill="none" stroke="{LIGHT.error}" stroke-width="2"/>\n'
 
 
-def _stack(parts: tuple[Part, ...]) -> Iterator[tuple[Part, float, float]]:
-    """(part, low, high): positive parts upwards from zero, negative ones downwards; zeros have no height."""
-    up = down = 0.0
-    for part in parts:
-        if part.value > 0:
-            yield part, up, up + part.value
-            up += part.value
-        elif part.value < 0:
-            yield part, down + part.value, down
-            down += part.value
-
-
-def _range(row: ChartRow) -> tuple[float, float]:
-    low = high = 0.0
-    for _, bars in row.bars:
-        for bar in bars:
-            ends = [end for _, a, b in _stack(bar.parts) for end in (a, b)]
-            low, high = min(low, bar.level, *ends, 0.0), max(high, bar.level, *ends, 0.0)
-    return low, high
-
-
 def _words(row: ChartRow) -> str:
     name = f"norm of {row.leaf[:60]}.grad" if row.norm else f"{row.leaf[:60]}.grad{row.index}"
     parts = []
     for policy, bars in row.bars:
         after = [bar.after for bar in bars]
-        text = ", ".join(after if len(after) <= MOST_CALLS else [*after[:3], "…", *after[-2:]])
-        parts.append(f"{_HEADINGS[policy][0]}: {text}")
+        text = ", ".join(after if len(after) <= MOST_WORDS else [*after[:3], "…", *after[-2:]])
+        parts.append(f"{HEADINGS[policy][0]}: {text}")
     return f"{name}: {'; '.join(parts)}."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, product
 from typing import Final
 
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
@@ -24,6 +24,10 @@ SMALLEST: Final = 12.0
 LEFT: Final = 76.0
 PLOT: Final = (640.0, 330.0)
 TOP: Final = 96.0
+USUAL: Final = (False, PLOT[1], 1.0)
+HEIGHTS: Final = (330.0, 270.0, 220.0, 170.0)
+SHARES: Final = (1.0, 0.85, 0.7, 0.55, 0.45)
+"""What is tried in a room: heights of panels, px, and shares of their widths."""
 SHADED: Final = "Shaded: the line goes up and down faster than can be drawn."
 MEANING: Final = "Marks and dashes tell the lines apart where colours do not; they mean nothing else."
 BELOW: Final = 62.0
@@ -100,21 +104,18 @@ def curves(
     are thinned, and a line that swings too fast to be seen becomes a band between its extremes.
     """
     prefix = prefix or prefix_for(repr((title, desc, y_label, tuple(panels))))
-    above = TOP + (HEADED if any(panel.heading for panel in panels) else 0.0)
-    body, left = [], 0.0
-    for panel in panels:
-        area = Area(left + LEFT, above, panel.width, PLOT[1])
+    placed, (width, height) = _fitting(panels, room)
+    body: list[str] = []
+    for panel, area in placed:
         lines = plot(panel.series, area, panel.x_label, log_x=panel.log_x, log_y=panel.log_y)
         if lines and panel.heading:
-            heading = fit(panel.heading, panel.width, 13, True)
-            lines.append(label(area.left, above - 16, heading, LIGHT.ink, size=13, bold=True))
+            heading = fit(panel.heading, panel.width + panel.names, 13, True)
+            lines.append(label(area.left, area.top - 16, heading, LIGHT.ink, size=13, bold=True))
         body += lines
-        left = area.right + 14 + panel.names
-    width, height = left + 14, above + PLOT[1] + BELOW
     if not body:
         body.append(label(28, TOP + 30, "Nothing to draw: no finite point.", LIGHT.muted, size=14))
         height = TOP + 60
-    elif any(len(panel.series) > 1 for panel in panels):
+    elif any(len(panel.series) > 1 for panel in panels) and LEFT + text_width(MEANING, 12) < width:
         body.append(label(LEFT, height - 2, MEANING, LIGHT.muted))
         height += 14
     head = label(28, 38, fit(title, width - 56, 20, True), LIGHT.ink, size=20, bold=True)
@@ -124,6 +125,40 @@ def curves(
     return frame(
         "".join([head, *body]), width, height, title=title, desc=desc, prefix=prefix, theme=theme, room=room
     )
+
+
+def _fitting(
+    panels: Sequence[Panel], room: Room | None
+) -> tuple[list[tuple[Panel, Area]], tuple[float, float]]:
+    """Where panels stand, and the size of all: as they are, or below each other or smaller in a ``room``."""
+    best = _placed(panels, *USUAL)
+    if room is None or room.endless:
+        return best
+    ways = (True, False) if math.isinf(room.height) else (False, True)
+    for trial in product(ways, HEIGHTS, SHARES):
+        placed = _placed(panels, *trial)
+        if room.text(best[1]) >= room.least:
+            break
+        if room.text(placed[1]) > room.text(best[1]):
+            best = placed
+    return best
+
+
+def _placed(
+    panels: Sequence[Panel], below: bool, height: float, share: float
+) -> tuple[list[tuple[Panel, Area]], tuple[float, float]]:
+    """Panels beside or ``below`` each other, of a ``share`` of their widths."""
+    headed = HEADED if any(panel.heading for panel in panels) else 0.0
+    placed: list[tuple[Panel, Area]] = []
+    left, top, right = 0.0, TOP + headed, 0.0
+    for panel in panels:
+        slim = replace(panel, width=share * panel.width)
+        area = Area(left + LEFT, top, slim.width, height)
+        placed.append((slim, area))
+        right = max(right, area.right + 14 + panel.names)
+        left, top = (0.0, area.bottom + BELOW + headed) if below else (right, top)
+    bottom = max((area.bottom for _, area in placed), default=TOP)
+    return placed, (right + 14, bottom + BELOW)
 
 
 def plot(
@@ -146,7 +181,8 @@ def plot(
     for _, (stretch, colour) in _coloured(pieces):
         if stretch.lower:
             body.append(_band(stretch, colour))
-    if any(stretch.lower for line_stretches in pieces for stretch in line_stretches):
+    hint = text_width(SHADED, 12) + text_width(x_label, 13) + 10
+    if hint <= area.width and any(stretch.lower for line_stretches in pieces for stretch in line_stretches):
         body.append(label(area.left, area.bottom + BELOW - 18, SHADED, LIGHT.muted))
     for i, (stretch, colour) in _coloured(pieces):
         if not stretch.lower:
@@ -185,10 +221,14 @@ def _grid(x_scale: Scale, y_scale: Scale, x_label: str) -> Iterator[str]:
         y = y_scale(tick)
         yield line(left, y, right, y, LIGHT.muted, extra=' stroke-opacity="0.2"')
         yield label(left - 10, y + 4.2, number(tick), LIGHT.muted, anchor="end")
+    end = -math.inf
     for tick in filter(_is_whole, nice_ticks(x_scale.low, x_scale.high, 8, x_scale.log)):  # of calls, epochs
         x = x_scale(tick)
         yield line(x, bottom, x, bottom + 5, LIGHT.muted)
-        yield label(x, bottom + 20, number(tick), LIGHT.muted, anchor="middle")
+        half = text_width(number(tick), 12) / 2
+        if x - half > end + 3:
+            yield label(x, bottom + 20, number(tick), LIGHT.muted, anchor="middle")
+            end = x + half
     yield line(left, bottom, right, bottom, LIGHT.muted)
     yield label(right, bottom + 44, fit(x_label, right - left, 13), LIGHT.muted, size=13, anchor="end")
 

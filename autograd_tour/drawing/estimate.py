@@ -79,11 +79,12 @@ def estimated(cards: Measured, spacing: Spacing) -> Point:
         start, end = cards.ranks[a], cards.ranks[b]
         for rank in range(start + 1, end):  # a line that passes takes the room of a thin card
             across[rank] += 1.5 * spacing.beside
-        if width and end > start:
-            label = (width + 8, spacing.label)
-            gap = (start + end - 1) // 2
-            gaps[gap] = max(gaps[gap], label[along])
-            labelled[gap] += label[1 - along] + spacing.beside
+        for gap in range(start, end):  # and in each gap that of a line, but where its label is
+            size = (0.0, 0.5 * spacing.beside)
+            if width and gap == (start + end - 1) // 2:
+                size = (width + 8, spacing.label) if along == 0 else (spacing.label, width + 8)
+            gaps[gap] = max(gaps[gap], size[0])
+            labelled[gap] += size[1] + spacing.beside
     total = sum(length) + sum(gaps[: count - 1]) + spacing.between * (count - 1)
     widest = max(*across, *labelled, 0.0)
     return (total, widest) if along == 0 else (widest, total)

@@ -18,7 +18,7 @@ from autograd_tour.drawing.estimate import Measured, estimated, least_area, meas
 from autograd_tour.drawing.layout import Layout, Point, finished, rough, rough_each
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.paint import MARGIN
-from autograd_tour.drawing.room import BODY, Room
+from autograd_tour.drawing.room import BODY, ROUNDING, Room
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import size_of
 from autograd_tour.drawing.wrapping import GAP, row_scenes, rows_of, stacked
@@ -47,9 +47,9 @@ class Arrangement(Struct, frozen=True):
     size: Point
 
 
-def cleared(arrangement: Arrangement) -> Arrangement:
-    """With lines and labels clear of each other, for which a layout may need a little more room."""
-    layout = finished(arrangement.scene, arrangement.layout)
+def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
+    """With lines and labels clear of each other, which takes a little more room if it is ``growing``."""
+    layout = finished(arrangement.scene, arrangement.layout, growing=growing)
     return Arrangement(arrangement.scene, layout, size_of(arrangement.scene, layout))
 
 
@@ -122,13 +122,24 @@ class _Attempts:
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
-        arrangement = cleared(way.laid_out(self.engine, self.timeout))
+        arrangement = self._cleared(way.laid_out(self.engine, self.timeout))
         text = self.room.text(arrangement.size)
-        if text >= self.room.least or text > GAIN * self.best_text:
+        if self._large_enough(text) or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
         self.trust[way.form] = (self.trust.get(way.form, HOPE) + text / way.text) / 2
-        return text >= self.room.least or self.count == LAYOUTS
+        return self._large_enough(text) or self.count == LAYOUTS
+
+    def _large_enough(self, text: float) -> bool:
+        return text >= self.room.least - ROUNDING
+
+    def _cleared(self, arrangement: Arrangement) -> Arrangement:
+        """Lines get room of their own where text stays large enough for it."""
+        if self._large_enough(self.room.text(arrangement.size)):
+            grown = cleared(arrangement)
+            if self._large_enough(self.room.text(grown.size)):
+                return grown
+        return cleared(arrangement, growing=False)
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:

@@ -87,14 +87,14 @@ def place(scene: Scene, engine: str | None = None, timeout: float = 60.0) -> Lay
     return finished(scene, rough(scene, engine, timeout))
 
 
-def finished(scene: Scene, layout: Layout) -> Layout:
+def finished(scene: Scene, layout: Layout, *, growing: bool = True) -> Layout:
     """The layout with lines apart that ran together, and every label near its own link and clear of others.
 
-    In a large one all stays where it is.
+    It may become larger for it if it is ``growing``. In a large one all stays where it is.
     """
     if _is_large(scene) or not scene.cards:
         return layout
-    layout = _parted(scene, layout)
+    layout = _parted(scene, layout, growing=growing)
     return replace(layout, courses=_cleared(scene, layout))
 
 
@@ -208,7 +208,7 @@ def _unpack(
         courses[i] = Course(points, (points[-1][0] + ARROW, points[-1][1]), None)
 
 
-def _parted(scene: Scene, layout: Layout) -> Layout:
+def _parted(scene: Scene, layout: Layout, *, growing: bool) -> Layout:
     """Move lines apart that run together without a common port."""
     drawn = [(i, course) for i, course in enumerate(layout.courses) if course and len(course.points) > 3]
     links = [scene.links[i] for i, _ in drawn]
@@ -224,6 +224,7 @@ def _parted(scene: Scene, layout: Layout) -> Layout:
         [frozenset({(link.src, link.ports[0]), (link.dst, link.ports[1])}) for link in links],
         [(label_width(link.label), LABEL) for link in links],
         down=scene.direction == "TB",
+        growing=growing,
     )
     if after is before:
         return layout

@@ -51,7 +51,13 @@ def _shorter_row(row: Row, *, titled: bool) -> Row:
 
 
 def _shorter_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
-    return tuple(replace(run, room=run.room * SHORTER) if run.room else run for run in runs)
+    return tuple(_shorter_run(run) for run in runs)
+
+
+def _shorter_run(run: Run) -> Run:
+    if run.room:
+        return replace(run, room=run.room * SHORTER)
+    return replace(run, text=run.brief) if run.brief else run
 
 
 def _without(scene: Scene, detail: Literal["code", "saved", "sign", "remark"]) -> Scene:

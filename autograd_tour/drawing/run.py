@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from autograd_tour.drawing.axes import label, line, n
 from autograd_tour.drawing.curves import MOST_LABEL, Area, Series, plot
 from autograd_tour.drawing.extents import note_size
@@ -25,6 +27,7 @@ from autograd_tour.drawing.run_layout import (
     Band,
     Heading,
     Layout,
+    fitting,
     lane_height,
     wrapped,
 )
@@ -58,14 +61,19 @@ _OF_VALUES: tuple[Role, Role] = ("leaf_fill", "forward")
 def run_chart(
     chart: RunChart, *, theme: ThemeName = "auto", prefix: str | None = None, room: Room | None = None
 ) -> str:
-    """``chart`` as a standalone SVG document of at most 1280 px; many columns continue in a band below."""
-    prefix = prefix or prefix_for(repr(chart))
+    """``chart`` as a standalone SVG document of at most 1280 px; many columns continue in a band below.
+
+    In a ``room`` there are fewer of them, and less in all, if text would be too small.
+    """
+    prefix = prefix or prefix_for(repr(replace(chart, less=())))
     title = chart.title or "A run"
     if not chart.columns:
         text = "Nothing to draw: nothing happened."
         body = label(MARGIN, 50, text, LIGHT.muted, size=14)
         return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme, room=room)
-    layout = Layout(chart)
+    layout = fitting(chart, room)
+    left_out = tuple(note for note in layout.chart.notes if note not in chart.notes)
+    chart = layout.chart
     inner = layout.width - 2 * MARGIN
     drawn = [
         label(MARGIN, 38, fit(title, inner, 20, True), LIGHT.ink, size=20, bold=True),
@@ -83,7 +91,7 @@ def run_chart(
     for k, text in enumerate(layout.notes):
         drawn.append(label(MARGIN, top + 14 + 17 * k, text, LIGHT.muted, size=12))
     reached(title, (layout.width, layout.height), room)
-    note_size((layout.width, layout.height), room, SMALLEST)
+    note_size((layout.width, layout.height), room, SMALLEST, left_out=left_out)
     return frame(
         "".join(drawn),
         layout.width,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
 from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.room import BODY, Room
 from autograd_tour.drawing.sizes import run_width
 from autograd_tour.views.picture import RunCell, RunChart, RunColumn
 
@@ -27,6 +28,7 @@ __all__ = [
     "Band",
     "Heading",
     "Layout",
+    "fitting",
     "lane_height",
     "wrapped",
 ]
@@ -45,13 +47,18 @@ ABOVE: Final = 30.0  # over the curves: what they are
 PLOT: Final = 84.0
 CURVES: Final = ABOVE + PLOT + 62.0
 BESIDE: Final = 4.0  # around a cell
+GAIN: Final = 1.03
+"""Text that is larger by less than this is not worth what was left out for it."""
 NARROW: Final = 80.0
+NARROW_GAP: Final = 58.0
 USUAL: Final = {86.0: 1.0, 96.0: 1.02, 140.0: 1.05}
 """Room for the texts above a column, px, and how welcome it is: the more, the less code is wrapped."""
 A_LITTLE: Final = 20.0
 A_HAIR: Final = 0.5
 """So that a text that is as wide as its room is not cut by rounding, px."""
 """A text that needs only so much more is not wrapped, px."""
+NARROWEST: Final = (320, 560)
+"""The least width that is tried in a room, and without one, px."""
 SLIDE: Final = (1280.0, 720.0)
 COLUMN: Final = 736.0
 """Width of a text column on the web, px."""
@@ -83,29 +90,44 @@ class Band:
 class Layout:
     """Where everything of a picture stands.
 
-    Of all widths that one is taken whose text is largest on a slide and in a column of the web together.
+    Of all widths that one is taken whose text is large enough in ``room``, and largest on a slide and in a
+    column of the web together.
     """
 
-    def __init__(self, chart: RunChart) -> None:
+    def __init__(self, chart: RunChart, room: Room | None = None) -> None:
         self.chart = chart
+        self.room = None if room is None or room.endless else room
         self.heights = [
             max([ROW + 4 + BESIDE, *(lane_height(cell) for cell in lane.cells if cell is not None)])
             for lane in chart.lanes
         ]
         self.lanes = sum(self.heights) + GAP * sum(lane.in_grad for lane in chart.lanes)
-        states = [text_width(state, 12) for lane in chart.lanes for state in lane.states]
-        self.start = min(MOST_START, max([36.0, *states]))
+        self.start = self._start(range(len(chart.columns) + 1))
         names = [text_width(lane.leaf, 13, True) for lane in chart.lanes]
         names += [text_width(lane.about, 11) for lane in chart.lanes]
         self.name = min(MOST_NAME, max(names, default=0.0) + A_HAIR)
         self.lane = MARGIN + self.name + 14 + text_width("value", 12)
-        self.left = self.lane + 10 + self.start + 14
+        self.left = 0.0
         self.bands: list[Band] = []
         self.notes: list[str] = []
         self.headings: list[Heading] = []
         self.widths: list[float] = []
         self.width = self.height = self.bottom = 0.0
-        self._arrange(*max(product(USUAL, range(560, 1281, 40)), key=self._size))
+        self._arrange(*max(product(USUAL, range(NARROWEST[self.room is None], 1281, 40)), key=self._worth))
+
+    @property
+    def text(self) -> float:
+        """How large text is in the room, px."""
+        return BODY if self.room is None else self.room.text((self.width, self.height))
+
+    def _start(self, columns: Iterable[int]) -> float:
+        """What the states before these columns take at most, px."""
+        states = [text_width(lane.states[i], 12) for lane in self.chart.lanes for i in columns]
+        return min(MOST_START, max([36.0, *states]))
+
+    def _worth(self, trial: tuple[float, int]) -> tuple[float, float]:
+        size = self._size(trial)
+        return (0.0 if self.room is None else min(self.text, self.room.least)), size
 
     def _size(self, trial: tuple[float, int]) -> float:
         """How large the text is that is laid out within so many px, with so much room for headings."""
@@ -119,11 +141,11 @@ class Layout:
         chart = self.chart
         cells = [[lane.cells[i] for lane in chart.lanes] for i in range(len(chart.columns))]
         self.widths = [
-            _column_width(column, column_cells, usual)
+            _column_width(column, column_cells, *self._rooms(column, usual))
             for column, column_cells in zip(chart.columns, cells, strict=True)
         ]
         self.headings = [_heading(c, w) for c, w in zip(chart.columns, self.widths, strict=True)]
-        rows = self._rows(limit - MARGIN - self.left)
+        rows = self._banded(limit)
         self.width = max(self.left + sum(self.widths[i] for i in row) for row in rows) + MARGIN
         if self.chart.curves:
             self.width = max(self.width, 560.0)
@@ -144,6 +166,22 @@ class Layout:
         curves = CURVES if self.chart.curves else 0.0
         self.height = self.bottom + curves + 17 * len(self.notes) + 14
 
+    def _rooms(self, column: RunColumn, usual: float) -> tuple[float, float]:
+        """What texts above a column take, and how narrow it may be: little, in a room, for a gap."""
+        narrow = column.kind == "gap" and self.room is not None
+        return (NARROW_GAP, NARROW_GAP) if narrow else (usual, NARROW)
+
+    def _banded(self, limit: float) -> list[list[int]]:
+        """The columns of each band; in a room a single one has no more before it than it needs."""
+        all_columns = range(len(self.chart.columns) + 1)
+        for columns in (all_columns[:1], all_columns) if self.room is not None else (all_columns,):
+            self.start = self._start(columns)
+            self.left = self.lane + 10 + self.start + 14
+            rows = self._rows(limit - MARGIN - self.left)
+            if len(rows) == 1:
+                break
+        return rows
+
     def _rows(self, room: float) -> list[list[int]]:
         """The columns of each band: as many as have room, but it rather begins where an iteration does."""
         rows: list[list[int]] = [[]]
@@ -159,18 +197,33 @@ class Layout:
         return [row for row in rows if row]
 
 
+def fitting(chart: RunChart, room: Room | None) -> Layout:
+    """The layout with the most in it whose text is large enough in ``room``, or else the largest."""
+    best = Layout(chart, room)
+    if best.room is None:
+        return best
+    worth = GAIN * best.text
+    for less in chart.less:
+        if best.text >= best.room.least:
+            break
+        layout = Layout(less, room)
+        if layout.text >= best.room.least or layout.text > worth:
+            best, worth = layout, GAIN * layout.text
+    return best
+
+
 def lane_height(cell: RunCell) -> float:
     """What a cell takes of the height of its lane, px."""
     return ROW * len(cell.lines) + 4 + BESIDE
 
 
-def _column_width(column: RunColumn, cells: Sequence[RunCell | None], usual: float) -> float:
+def _column_width(column: RunColumn, cells: Sequence[RunCell | None], usual: float, least: float) -> float:
     lines = [line for cell in cells if cell is not None for line in cell.lines]
     contents = [sum(run_width(run) for run in line) + 2 * (PAD + BESIDE) for line in lines]
     head = text_width(column.head, 12, True) + 2 * PAD + BESIDE
     words = [text_width(text, 12) + 2 * PAD for text in column.code]
     words += [text_width(text, 11) + 2 * PAD for text in (column.where, *column.about)]
-    return max([NARROW, head, *contents, *(width if width <= usual + A_LITTLE else usual for width in words)])
+    return max([least, head, *contents, *(width if width <= usual + A_LITTLE else usual for width in words)])
 
 
 def _heading(column: RunColumn, width: float) -> Heading:

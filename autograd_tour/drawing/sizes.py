@@ -34,6 +34,9 @@ ARROW = 9.0
 """Length of an arrow's head, px."""
 LEAST = 30.0
 """A text that has to share its row is left out where it would get less, px."""
+NAME_SHARES = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
+LEAST_NAME = 44.0
+"""What of the names in a text is tried to stay, and what stays at least, px."""
 BADGE = 8.5
 """Radius of the disc with a step number, px."""
 
@@ -171,6 +174,28 @@ def _cut(run: Run, text: str) -> str:
     """``text`` in the room that ``run`` gives it."""
     if run.brief and text_width(text, run.size, run.bold) > run.room:
         text = run.brief
+    if run.names:
+        return _named(run, text)
     if run.around:
         return fit_around(text, run.around, run.room, run.size)
     return fit(text, run.room, run.size, run.bold, keep_end=run.keep_end)
+
+
+def _named(run: Run, text: str) -> str:
+    """``text`` with its long names as short as its room wants, and then cut between two of its words."""
+
+    def width(text: str) -> float:
+        return text_width(text, run.size, run.bold)
+
+    short = text
+    for share in NAME_SHARES:
+        if width(short) <= run.room:
+            return short
+        short = text
+        for name in run.names:
+            left = max(share * width(name), LEAST_NAME)
+            short = short.replace(name, fit(name, left, run.size, run.bold, keep_end=True))
+    if width(short) <= run.room:
+        return short
+    head = fit(short, run.room, run.size, run.bold).removesuffix("…")
+    return f"{head.rpartition(' ')[0]} …" if " " in head else f"{head}…"

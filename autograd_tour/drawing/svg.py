@@ -74,7 +74,9 @@ _UNSET = re.compile(
     r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|left_out=\(\)|since=0|earlier=\(\)|runs_at=0"
     r"|captions=\(\)"
     r"|fact='[^']*'|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
-    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))|brief='', keep_end=False, around='')"
+    r"|room=0\.0, part=None, brief='[^']*', keep_end=False, around='', names=\(\)"
+    r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))"
+    r"|brief='', keep_end=False, around='', names=\((?:'[^']*',? ?)*\))"
 )
 """What does not tell a picture from others: fields at rest, and the room that a text might have taken."""
 

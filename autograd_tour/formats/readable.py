@@ -105,6 +105,10 @@ def _candidates(
         elif brief and condensed is by_calls:
             yield from drawn(graphs[0], brief)
     natural = len(graphs) - 1
+    statements = graphs[-1] if view.of_edges else by_statements(graphs[-1], whole=True)
+    if visible(statements) < visible(graphs[-1]):
+        graphs.append(noted(statements))
+        yield from drawn(graphs[-1], brief)
     for limit in SCREENS:
         if limit < visible(graphs[-1]):
             graphs.append(fold(graphs[-1], limit=limit, runs=False))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing import ThemeName, Turn
 from autograd_tour.drawing.room import fits, room_for
 from autograd_tour.errors import UsageError
+from autograd_tour.findings import strip
 from autograd_tour.formats.base import ACCUMULATION, PICTURES, RUN, Format, Settings
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.formats.registry import registry
@@ -105,7 +106,7 @@ def dot(what: Graph | Trace | Run, *, view: str | None = None, **options: Any) -
 def report(what: Graph | Trace | Run, ledger: Ledger | None = None, *, title: str = "trace") -> str:
     """The text report of a graph and, if there is one, its accumulation ledger, or of a trace or run."""
     trace = _trace(what, ledger)
-    return report_of(trace.graph, trace.ledger, trace.run, title=title)
+    return report_of(trace.graph, trace.ledger, trace.run, title=title, strip=strip(trace))
 
 
 def _trace(what: Graph | Ledger | Trace | Run, ledger: Ledger | None) -> Trace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from autograd_tour.findings import strip
 from autograd_tour.formats.base import Format, Settings
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
@@ -20,11 +21,15 @@ class Txt(Format):
 
     def files(self, stem: str, trace: Trace, settings: Settings) -> Mapping[str, str]:
         """``STEM-report.txt``."""
-        return {
-            f"{stem}-report.txt": report(
-                trace.graph, trace.ledger, trace.run, title=stem, pictures=settings.pictures
-            )
-        }
+        text = report(
+            trace.graph,
+            trace.ledger,
+            trace.run,
+            title=stem,
+            strip=strip(trace),
+            pictures=settings.pictures,
+        )
+        return {f"{stem}-report.txt": text}
 
 
 writer = Txt()

@@ -47,13 +47,17 @@ def report(
     run: Run | None = None,
     *,
     title: str = "trace",
+    strip: Sequence[str] = (),
     pictures: Sequence[PictureSize] = (),
 ) -> str:
     """The text report of a graph and, if they are there, of its accumulation ledger and of the whole run.
 
-    ``pictures`` are those that were drawn of it: how large they are.
+    ``strip`` are lines that stand first, on what is wrong with the gradients. ``pictures`` are those that
+    were drawn of it: how large they are.
     """
     parts: list[str | None] = [f"autograd-tour report: {title}", "=" * (22 + len(title)), ""]
+    if strip:
+        parts += [*(one_line(line, 300) for line in strip), ""]
     if graph.nodes or ledger is None:
         parts.append(describe_graph(graph))
         parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]

@@ -9,6 +9,7 @@ from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.wording import short as rule_text
 from autograd_tour.views.cards import Artist, holds_constants, scene_by
+from autograd_tour.views.gradient_rows import numbered
 from autograd_tour.views.look import Look
 from autograd_tour.views.naming import title_run
 from autograd_tour.views.nonfinite import NonFinite
@@ -91,10 +92,17 @@ class _Numbers(Artist):
         rows = [Row((self._title(node, "ink"),), path, fill="constant_fill" if group else None, height=HEAD)]
         rows += self._values(node)
         gradient = [] if holds_constants(node) else self._gradient(node)
+        rows, gradient = self._with_step(rows, gradient, node)
         lane = self._lane(rows, gradient)
         # A pile is what was folded; what one call made is one thing.
         shape = "group" if group and not node.expression else "operation"
         return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title)  # type: ignore[arg-type]
+
+    def _with_step(self, rows: list[Row], gradient: list[Row], node: Node) -> tuple[list[Row], list[Row]]:
+        """The number of the step on the gradient, or on the title if no row tells one."""
+        if gradient and self.graph.step(node.id)[1] is not None:
+            return rows, [numbered(gradient[0], self.graph, node, None), *gradient[1:]]
+        return self._numbered(rows, gradient, node), gradient
 
     def _title(self, node: Node, role: Role) -> Run:
         run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
@@ -166,8 +174,15 @@ class _Lines(_Numbers):
         head = self._title(node, role)
         if name and name == node.brief and len(node.op) > LONG_TITLE:
             head, runs = replace(head, text=name), runs[1:]
-        row = Row((head,), runs, fill=fills.get(shape), height=24)
+        row = Row((head,), runs, fill=fills.get(shape), height=24, step=self._step(node))
         return Card(node.id, shape, (row,), lane=12.0, title=title, minimum=34)  # type: ignore[arg-type]
+
+    def _step(self, node: Node) -> int:
+        """When its gradient goes on, or is added up; 0 if it has none."""
+        if node.kind == "constant" or holds_constants(node) or self.look.only == "forward":
+            return 0
+        ran = self.graph.accumulator_of(node.id) if node.kind == "leaf" else node.id
+        return self.graph.number_in_whole(ran)
 
     def link(self, edge: Edge) -> Link | None:
         link = super().link(edge)

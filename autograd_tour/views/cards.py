@@ -18,7 +18,7 @@ from autograd_tour.views.equations import equation_of
 from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
-from autograd_tour.views.naming import line_row, output_name, saved_name, title_run
+from autograd_tour.views.naming import line_row, names_in, output_name, saved_name, title_run
 from autograd_tour.views.nonfinite import NonFinite, nonfinites
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, within
@@ -131,7 +131,7 @@ class Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += _note_rows(node, notes)
+        rows += _note_rows(node, notes, names=names_in(node.fused))
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -252,7 +252,9 @@ class Artist:
         formula = equation_of(self.graph, self.derivatives, edge) if self.look.math else ""
         text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
         visible = text and (self.look.shows("rule") or formula)
-        runs: tuple[Run, ...] = (Run(text, "backward", room=room),) if visible else ()
+        runs: tuple[Run, ...] = (
+            (Run(text, "backward", room=room, names=names_in(edge.rule)),) if visible else ()
+        )
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
@@ -279,9 +281,11 @@ def holds_constants(node: Node) -> bool:
     return node.kind == "group" and not node.folded and (inside is None or not inside.leaves)
 
 
-def _note_rows(node: Node, notes: Sequence[str], room: float = TEXT_ROOM) -> list[Row]:
+def _note_rows(
+    node: Node, notes: Sequence[str], room: float = TEXT_ROOM, names: tuple[str, ...] = ()
+) -> list[Row]:
     return [
-        Row((Run(note, "muted", room=room),), height=18, detail="remark", fact=f"{node.id}.note")
+        Row((Run(note, "muted", room=room, names=names),), height=18, detail="remark", fact=f"{node.id}.note")
         for note in notes
     ]
 

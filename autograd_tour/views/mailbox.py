@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -84,9 +84,10 @@ class Mailbox:
         hooked = any("hooked" in part.edge.marks for part in parts)
         summands = [] if hooked else [part.facts for part in parts]
         text, after = added(step.before, summands, contribution, step.after)
+        brief = added(step.before, summands, contribution, step.after, brief=True)
         odd = self.odd.received.get((step.node, 0))
         alarm = (Run(f"  {odd.text()}", "error", bold=True),) if odd is not None else ()
-        return (Run(".grad  ", "backward"), Run(text, "backward"), Run(after, "backward", bold=True), *alarm)
+        return (Run(".grad  ", "backward"), *_sum((text, after), brief), *alarm)
 
     def _uses(self, leaf: Node, parts: tuple[Part, ...]) -> tuple[Row, ...]:
         """What each module that shares a parameter brings, in the order in which it arrives."""
@@ -120,3 +121,9 @@ class Mailbox:
         if numbers and numbers[-1] < timeline.ran[step.node]:
             stages.append((numbers[-1], (*holds, Run(f"  ← {content(contribution)}", "backward"))))
         return tuple(stages)
+
+
+def _sum(text: tuple[str, str], brief: tuple[str, str]) -> Iterator[Run]:
+    """What is added and what comes out, with what stands for it where room is short."""
+    for whole, short, bold in zip(text, brief, (False, True), strict=True):
+        yield Run(whole, "backward", bold, brief=short if short != whole else "")

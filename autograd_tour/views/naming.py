@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.node import Node, Saved
+from autograd_tour.record.rule import Apply, Expression, Rule, Symbol
 from autograd_tour.views.picture import Role, Row, Run
 from autograd_tour.views.wording import elements, shape_text
 
-__all__ = ["line_row", "output_name", "saved_name", "title_run"]
+__all__ = ["line_row", "names_in", "output_name", "saved_name", "title_run"]
 
+
+SHORT_NAME = 10
+"""A name of so many characters is not shortened inside a rule."""
 
 _STATISTICS = {"1": "mean", "2": "1/std"}
 _OUTPUTS = {
@@ -32,6 +36,15 @@ def title_run(
     """
     path = node.kind == "group" or (bool(node.name) and node.kind in ("leaf", "constant"))
     return Run(graph.title(node.id), role, bold, size, room=room, brief=node.brief, keep_end=path)
+
+
+def names_in(rule: Rule | Expression | None) -> tuple[str, ...]:
+    """The long names in a rule, the longest first: where room is short they lose their beginnings."""
+    if isinstance(rule, Apply):
+        names = {name for argument in rule.arguments for name in names_in(argument)}
+        return tuple(sorted(names, key=lambda name: (-len(name), name)))
+    name = (rule.alias or rule.name) if isinstance(rule, Symbol) else ""
+    return (name,) if len(name) > SHORT_NAME else ()
 
 
 def line_row(line: SourceLine, expression: str, room: float) -> Row:

@@ -68,7 +68,8 @@ class Run(Struct, frozen=True, gc=False):
     Where ``room`` is not 0 the text takes at most so many px. A longer one gives way to ``brief``, if there
     is one, and ends in an ellipsis; or begins with it if ``keep_end``; or is cut at both ends so that
     ``around`` stays in sight. With ``part`` that holds for the characters from the first number to before
-    the second; the rest stays.
+    the second; the rest stays. Before a text is cut its ``names`` lose their beginnings: the end tells them
+    apart. A ``brief`` without a ``room`` stands where a picture has to be smaller, and is never cut.
     """
 
     text: str
@@ -81,6 +82,7 @@ class Run(Struct, frozen=True, gc=False):
     brief: str = ""
     keep_end: bool = False
     around: str = ""
+    names: tuple[str, ...] = ()
 
 
 def within(
@@ -310,7 +312,10 @@ class LossCurve(Struct, frozen=True, gc=False):
 
 
 class RunChart(Struct, frozen=True):
-    """What happened to the leaves of a program from moment to moment. ``notes`` are lines below it."""
+    """What happened to the leaves of a program from moment to moment. ``notes`` are lines below it.
+
+    ``less`` are pictures of the same with ever less in them, for where room is short.
+    """
 
     columns: tuple[RunColumn, ...] = ()
     lanes: tuple[RunLane, ...] = ()
@@ -319,6 +324,7 @@ class RunChart(Struct, frozen=True):
     summary: str = ""
     desc: str = ""
     notes: tuple[str, ...] = ()
+    less: tuple[RunChart, ...] = ()
 
 
 Picture = Scene | Film | Chart | RunChart

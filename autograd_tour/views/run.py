@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number
 from autograd_tour.record.run import OF_GRAD, Curve, Run
@@ -11,7 +13,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
 from autograd_tour.views.picture import LossCurve, RunChart, RunColumn, RunLane
-from autograd_tour.views.run_columns import Moment, Selection, code_of, column, gap, selected
+from autograd_tour.views.run_columns import Gap, Moment, Selection, code_of, column, gap, selected, with_gaps
 from autograd_tour.views.run_lanes import lanes_of
 
 __all__ = ["view"]
@@ -21,6 +23,9 @@ MOST_LEAVES, MOST_IN_LONG = 6, 4
 
 SHORT = 6
 """Columns of a run that is not long."""
+
+LESS = ((None, MOST_LEAVES), (9, 3), (7, 3), (7, 2), (5, 2), (5, 1))
+"""Columns and leaves of the same picture where room is short, after the losses are left out."""
 
 FEWEST_CALLS = 4
 """Fewer losses than that make no curve."""
@@ -44,25 +49,37 @@ class RunView(View):
                 "this trace has no run: its program does not call backward itself",
                 "Trace a function that trains: one that calls loss.backward()",
             )
-        selection = selected(run)
-        moments: list[Moment | None] = [*selection.beginning]
-        if selection.between:
-            moments += [None, *selection.end]
-        columns = [
-            gap(selection) if moment is None else column(moment, run, moments[i - 1] if i else None)
-            for i, moment in enumerate(moments)
-        ]
-        leaves = _leaves(run, moments, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG)
-        lanes = [lane for leaf in leaves for lane in lanes_of(run, leaf, moments)]
-        return RunChart(
-            tuple(columns),
-            tuple(lanes),
-            tuple(_curves(run)),
-            "What happens to .grad and to the leaves",
-            _summary(run),
-            _described(run, columns, lanes),
-            tuple(_notes(run, selection, len(leaves))),
-        )
+        return replace(_chart(run), less=tuple(_less(run)))
+
+
+def _less(run: Run) -> Iterator[RunChart]:
+    """Pictures of the run with ever less in them."""
+    for most, leaves in LESS:
+        chart = _chart(run, most, leaves)
+        notes = (*chart.notes, "Left out to fit: the losses.") if chart.curves else chart.notes
+        yield replace(chart, curves=(), notes=notes)
+
+
+def _chart(run: Run, most: int | None = None, leaves: int = MOST_LEAVES) -> RunChart:
+    """The run in at most so many columns and leaves."""
+    selection = selected(run, most)
+    moments = with_gaps(selection, run)
+    happened = [None if isinstance(moment, Gap) else moment for moment in moments]
+    columns = [
+        gap(moment) if isinstance(moment, Gap) else column(moment, run, happened[i - 1] if i else None)
+        for i, moment in enumerate(moments)
+    ]
+    chosen = _leaves(run, happened, min(leaves, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG))
+    lanes = [lane for leaf in chosen for lane in lanes_of(run, leaf, happened)]
+    return RunChart(
+        tuple(columns),
+        tuple(lanes),
+        tuple(_curves(run)),
+        "What happens to .grad and to the leaves",
+        _summary(run),
+        _described(run, columns, lanes),
+        tuple(_notes(run, selection, len(chosen))),
+    )
 
 
 def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
@@ -77,7 +94,7 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
     leaves = sorted(with_grad or changed) or list(range(len(run.leaves)))
     if len(leaves) <= most:
         return leaves
-    return [leaves[i * (len(leaves) - 1) // (most - 1)] for i in range(most)]
+    return [leaves[i * (len(leaves) - 1) // max(most - 1, 1)] for i in range(most)]
 
 
 def _summary(run: Run) -> str:

@@ -15,7 +15,17 @@ from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import RunColumn
 from autograd_tour.views.sums import content
 
-__all__ = ["Moment", "Selection", "code_of", "column", "gap", "selected", "where_text"]
+__all__ = [
+    "Gap",
+    "Moment",
+    "Selection",
+    "code_of",
+    "column",
+    "gap",
+    "selected",
+    "where_text",
+    "with_gaps",
+]
 
 MOST, MOST_OF_MANY = 12, 9
 """Columns of a picture, that of what is left out included; of more than two leaves they stand in one band."""
@@ -59,13 +69,13 @@ class Selection(Struct, frozen=True):
     left_out: int = 0
 
 
-def selected(run: Run) -> Selection:
+def selected(run: Run, most: int | None = None) -> Selection:
     """All moments of a short run; of a long one whole iterations from its beginning, and its last.
 
-    Where not even one iteration has room, lines that emptied what was empty stand back.
+    Where not even one iteration has room in ``most`` columns, lines that emptied what was empty stand back.
     """
     moments = _moments(run.events)
-    most = MOST if len(run.leaves) <= 2 else MOST_OF_MANY
+    most = most or (MOST if len(run.leaves) <= 2 else MOST_OF_MANY)
     if len(moments) <= most:
         return Selection(tuple(moments))
     ends = _iteration_ends(moments)
@@ -209,8 +219,46 @@ def _computed(event: Event) -> list[tuple[str, TensorFacts | None]]:
     return [(one_line(item.name or "a tensor", 40), item.gradient) for item in others[:MOST_COMPUTED]]
 
 
-def gap(selection: Selection) -> RunColumn:
-    """The column for what is left out between the beginning and the end."""
-    events = f"{selection.between} more event{'s' if selection.between != 1 else ''}"
-    until = (f"to backward {selection.end[0][0].backward_call}",) if selection.end else ()
-    return RunColumn("gap", "…", about=(events, *until), begins=True)
+class Gap(Struct, frozen=True):
+    """What is between two columns, or after the last: ``events`` left out, ``calls`` not told in full.
+
+    ``until`` is the backward call that comes next, 0 for none.
+    """
+
+    events: int
+    calls: int
+    until: int = 0
+
+
+def with_gaps(selection: Selection, run: Run) -> list[Moment | Gap]:
+    """The moments of a picture, and what is missing between them and after them."""
+    places = {id(event): i for i, event in enumerate(run.events)}
+    untold = [0 if gap is None else gap[1] - gap[0] + 1 for gap in run.untold()]
+    columns: list[Moment | Gap] = []
+    seen = 0
+    for k, moment in enumerate((*selection.beginning, *selection.end)):
+        last = places[id(moment[-1])]
+        calls = sum(untold[seen : last + 1])
+        events = selection.between if selection.end and k == len(selection.beginning) else 0
+        if calls or events:
+            columns.append(Gap(events, calls, moment[0].backward_call))
+        columns.append(moment)
+        seen = last + 1
+    after = 0 if selection.end else selection.between
+    highest = max((event.backward_call for event in run.events), default=0)
+    calls = sum(untold[seen:]) + max(run.backward_calls - highest, 0)
+    if after or (calls and seen == len(run.events)):
+        columns.append(Gap(after, calls))
+    return columns
+
+
+def gap(between: Gap) -> RunColumn:
+    """The column for what is left out."""
+    about = []
+    if between.events:
+        about.append(f"{between.events} more event{'s' if between.events != 1 else ''}")
+    if between.calls:
+        about.append(f"{between.calls} more call{'s' if between.calls != 1 else ''}, not told in full")
+    if between.until:
+        about.append(f"to backward {between.until}")
+    return RunColumn("gap", "…", about=tuple(about), begins=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from msgspec.structs import replace
 
 from autograd_tour.record.graph import Graph
@@ -14,12 +17,13 @@ from autograd_tour.views.quotient import flow
 __all__ = ["by_statements"]
 
 
-def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
+def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -> Graph:
     """``graph`` with a card for each line of the program and what it assigns: ``z``, ``kl``, ``loss``.
 
     An operation or a card whose result has no name and goes to operations of its own line stands in the
     card of these. What another module did stays as it is, unless ``modules`` joins those of a line:
-    ``self.decoder(z)`` is one card then.
+    ``self.decoder(z)`` is one card then. With ``whole`` statements a layer called in
+    one is inside its card.
     """
     pairs = flow(graph)
     nodes_by_id = graph.by_id()
@@ -33,7 +37,7 @@ def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
             last[node.id] = node.id
             if node.id not in results and not any(node.names):
                 users_of = [last[user] for user in users.get(node.id, ()) if user in last]
-                ends = {end for end in users_of if _together(node, nodes_by_id[end], modules=modules)}
+                ends = {end for end in users_of if _together(node, nodes_by_id[end], modules, whole)}
                 if len(ends) == 1:
                     (last[node.id],) = ends
     members: dict[str, list[Node]] = {}
@@ -47,7 +51,7 @@ def by_statements(graph: Graph, *, modules: bool = False) -> Graph:
             # Where room is short its variable says more of a long statement, unless that is one letter.
             brief = end_node.name if len(end_node.name) > 1 else end_node.brief
             call = replace(end_node, brief=brief)
-            titles[end_id] = Title(_title(graph, end_node), end_node.group, call=call)
+            titles[end_id] = Title(_title(graph, end_node), _around(nodes), call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
@@ -59,7 +63,13 @@ def _title(graph: Graph, end: Node) -> str:
     return whole.title() if whole is not None else graph.title(end.id)
 
 
-def _together(node: Node, end: Node, *, modules: bool) -> bool:
-    if node.where != end.where:
-        return False
+def _around(nodes: Sequence[Node]) -> str:
+    """The innermost module that all of them are in: what several layers made is not of the last one."""
+    levels = zip(*(node.group.split(".") for node in nodes), strict=False)
+    return ".".join(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
+
+
+def _together(node: Node, end: Node, modules: bool, whole: bool) -> bool:
+    if node.where != end.where or whole:
+        return node.where == end.where
     return node.group == end.group or (modules and bool(node.group and end.group))

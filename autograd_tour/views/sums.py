@@ -59,13 +59,15 @@ def added(
     contribution: TensorFacts | None,
     after: TensorFacts | None,
     digits: int = 6,
+    *,
+    brief: bool = False,
 ) -> tuple[str, str]:
     """``.grad`` before, what is added and what comes out, as (``None + (3 + 3 + 1) = ``, ``7``).
 
     ``parts`` are what the contribution is the sum of. Digits are chosen so that the sum closes as printed;
     where rounding hides more than is printed, the sign is ``≈``. A sum that a hook changed afterwards has no
-    sign: ``None + 5, then changed to 50``. Of a tensor of more than two elements the first stands for all.
-    A scalar has ``digits`` significant digits.
+    sign: ``None + 5, then changed to 50``. Of a tensor of more than four elements, or of any where
+    it is to be ``brief``, the first stands for all. A scalar has ``digits`` significant digits.
     """
     start, brought = content(before, digits=digits), content(contribution, digits=digits)
     if is_changed(before, contribution, after):
@@ -83,8 +85,9 @@ def added(
         closing([values[i] for values in sums if values is not None], result[i], digits)
         for i in range(len(result))
     ]
+    columns = columns[:1] if brief else columns
     closed = all(total is not None for _, total in columns)
-    many, vector = after.numel > len(result), after.numel > 1
+    many, vector = after.numel > len(columns), after.numel > 1
 
     def tensor(texts: Sequence[str]) -> str:
         inside = ", ".join(texts)
@@ -99,10 +102,10 @@ def added(
         brought = f"({brought})"
     elif before is not None:
         brought = _bracketed(brought)
-    total = content(after, digits=digits)
+    total = tensor([rounded(result[0])]) if brief and vector else content(after, digits=digits)
     if closed:
         totals = [text for _, text in columns if text is not None]
-        total = content(after, totals[0]) if many else tensor(totals)
+        total = content(after, totals[0]) if many and not brief else tensor(totals)
     return f"{start} + {brought} {'=' if closed else '≈'} ", total
 
 

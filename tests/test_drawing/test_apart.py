@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import autograd_tour as tour
+from autograd_tour.drawing import near
 from autograd_tour.drawing.layout import Layout, place
 from autograd_tour.drawing.main_path import main_path
 from autograd_tour.lessons.thermometer import thermometer
@@ -164,3 +166,37 @@ def test_a_constant_of_one_card_stands_beside_it(direction):
         (x, y), (w, h) = layout.centres[places[constant]], layout.sizes[places[constant]]
         (u, v), (s, t) = layout.centres[places[card]], layout.sizes[places[card]]
         assert max(abs(x - u) - (w + s) / 2, abs(y - v) - (h + t) / 2) < 40
+
+
+def test_what_is_far_is_left_aside_and_changes_no_count():
+    """Boxes only spare work: the counts are those of all cells of all lines."""
+    generator = random.Random(0)
+    points = [(generator.uniform(0, 90), generator.uniform(0, 90)) for _ in range(4 * 30)]
+    lines = [tuple(points[k : k + 4]) for k in range(0, len(points), 4)]
+    ports = [
+        frozenset({(str(generator.randrange(12)), "f"), (str(generator.randrange(12)), "g")}) for _ in lines
+    ]
+    traffic = near.Traffic(lines, ports)
+    row = near._ROW
+
+    def around(cells):
+        return {cell + dx + dy * row for cell in cells for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
+
+    def together(own, cells):
+        counts = [
+            len(cells & near._cells(lines[j])) for j in range(len(lines)) if ports[own].isdisjoint(ports[j])
+        ]
+        return sum(count for count in counts if count >= near.TOGETHER)
+
+    for own, line in enumerate(lines):
+        assert traffic.of(own) == together(own, around(near._cells(line)))
+        across = {v * row + u for u in range(4, 33) for v in (9, 10, 11)}
+        assert traffic.beside(own, (11.0, 26.0), (81.0, 26.0)) == together(own, across)
+        down = {v * row + u for v in range(4, 33) for u in (9, 10, 11)}
+        assert traffic.beside(own, (26.0, 11.0), (26.0, 81.0)) == together(own, down)
+    lines[0] = tuple((x + 200, y) for x, y in lines[0])
+    traffic.move(0, lines[0])
+    assert traffic.of(0) == 0
+    assert [traffic.of(i) for i in range(30)] == [
+        together(i, around(near._cells(lines[i]))) for i in range(30)
+    ]

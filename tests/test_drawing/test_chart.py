@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from autograd_tour import Graph, accumulate
+from autograd_tour.drawing.extents import drawing_view, picture_sizes
 from autograd_tour.drawing.metrics import text_width
-from autograd_tour.lessons.thermometer import thermometer
+from autograd_tour.drawing.room import fits, room_for
+from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 from autograd_tour.reports import report
@@ -131,6 +133,75 @@ def test_texts_neither_overlap_nor_leave_the_picture(name):
         assert bottom <= height, text
     for (a, l1, t1, r1, b1), (b, l2, t2, r2, b2) in combinations(found, 2):
         assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1, (a, b)
+
+
+ROOMS = {"slide": {"fit": "16:9"}, "column": {"width": 736}, "phone": {"width": 360}}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("name", LEDGERS)
+def test_in_a_room_texts_neither_overlap_nor_leave_the_picture(name, room):
+    svg = ledger_chart(LEDGERS[name], title="What backward adds to .grad", room=room_for(**ROOMS[room]))
+    x, y, width, height = map(float, ET.fromstring(svg).get("viewBox").split())
+    every = list(boxes(svg))
+    for text, left, top, right, bottom in every:
+        assert left >= max(x, 0.0), text
+        assert top >= max(y, 0.0), text
+        assert right <= x + width, text
+        assert bottom <= y + height, text
+    for (a, l1, t1, r1, b1), (b, l2, t2, r2, b2) in combinations(every, 2):
+        assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1, (a, b)
+
+
+def reached_in(subject, **room):
+    """The drawing, and how large its text is."""
+    with fits() as heard:
+        svg = ledger_chart(subject, room=room_for(**room))
+    ((fit),) = heard
+    return svg, fit.text
+
+
+@pytest.mark.parametrize("subject", [THERMOMETER, "own", "params"], ids=["thermometer", "own", "params"])
+def test_all_of_a_small_ledger_can_be_read_on_a_slide_and_in_a_column(subject):
+    if subject == "own":
+        bars = (Call(None, facts(-15.3333), facts(-15.3333)), Call(None, facts(-6.8444), facts(-6.8444)))
+        subject = Ledger(2, tuple(LeafAccount(name, (), program=bars) for name in "wb"))
+    elif subject == "params":
+        subject = accumulate(thermometer_params)
+    for room, least in (({"fit": "16:9"}, 18), ({"width": 736}, 11)):
+        svg, text = reached_in(subject, **room)
+        assert text >= least
+        assert "left out to fit" not in svg
+        assert {"thrown away", "no longer there"} & set(texts(svg))
+
+
+def test_policies_stand_below_each_other_in_a_column_and_beside_each_other_on_a_slide():
+    names = ("without zeroing", ".grad.zero_()", "zero_grad(set_to_none=True)")
+    column, _ = reached_in(THERMOMETER, width=736)
+    slide, _ = reached_in(THERMOMETER, fit="16:9")
+    below = [places(column, name)[0] for name in names]
+    beside = [places(slide, name)[0] for name in names]
+    assert len({x for x, _ in below}) == 1
+    assert sorted({y for _, y in below}) == [y for _, y in below]
+    assert len({y for _, y in beside}) == 1
+    ((_, w), *_), ((_, b), *_) = places(column, "w.grad"), places(column, "b.grad")
+    assert w == b
+
+
+def test_what_has_no_room_is_left_out_in_an_order_and_told():
+    three = ledger(*(account(f"p{i}", [4517.2969] * 4) for i in range(3)))
+    svg, text = reached_in(three, fit="16:9")
+    assert text >= 18
+    assert "thrown away" not in texts(svg)
+    (note,) = [text for text in texts(svg) if text.startswith("left out to fit")]
+    assert "what is thrown away" in note
+    with drawing_view("accumulation"), picture_sizes() as sizes:
+        ledger_chart(three, room=room_for("16:9"))
+    assert "what is thrown away" in next(iter(sizes)).left_out
+    many, text = reached_in(LEDGERS["large leaves"], fit="16:9")
+    assert text >= 18
+    cut = re.compile(r"… and \d more rows? and 14 more leaves in the report")
+    assert any(cut.fullmatch(text) for text in texts(many))
 
 
 def test_only_colours_of_the_palette_and_text_of_12_px_or_more():

@@ -11,6 +11,7 @@ import pytest
 
 from autograd_tour.drawing.axes import Scale, nice_ticks
 from autograd_tour.drawing.curves import Panel, Series, curves
+from autograd_tour.drawing.room import fits, room_for
 from autograd_tour.drawing.thinning import stretches
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -160,3 +161,23 @@ def test_panels_stand_beside_each_other_and_each_has_its_axes():
     xs = [[float(x) for x in re.findall(r"[ML]([\d.]+) ", d)] for d in (first, second)]
     assert max(xs[0]) <= where["linear"] + 200 < where["both"] <= min(xs[1])
     assert "tell the lines apart" not in svg  # there is one in each
+
+
+def test_panels_can_be_read_on_a_slide_and_in_a_column():
+    series = [
+        Series("zeroed", [(i, 10.0 / i) for i in range(1, 60)]),
+        Series("without zeroing", [(1, 5), (9, 2)]),
+    ]
+    panels = (
+        Panel(series, "epoch", heading="first", width=300.0),
+        Panel(series, "epoch", heading="all", width=460.0),
+    )
+    for room, least in ((room_for("16:9"), 18), (room_for(width=736), 11)):
+        with fits() as heard:
+            svg = curves(panels, title="losses", desc="losses", y_label="loss", room=room)
+        ((fit),) = heard
+        assert fit.text >= least
+        heads = {
+            node.text: node for node in ET.fromstring(svg).iter(f"{SVG}text") if node.text in ("first", "all")
+        }
+        assert len(heads) == 2

@@ -43,7 +43,7 @@ def layouts(monkeypatch):
 def test_an_estimate_is_near_what_a_layout_takes(program, direction, spacing):
     scene = ready(cards_scene(tour.trace(PROGRAMS[program])), direction)
     width, height = estimated(measured(scene), spacing)
-    drawn = finished(scene, rough(scene, spacing=spacing))
+    drawn = finished(scene, rough(scene, spacing=spacing), growing=False)
     along, across = (width / drawn.width, height / drawn.height)[:: 1 if direction == "LR" else -1]
     assert 0.85 < along < 1.15
     assert 0.6 < across < 1.4
@@ -94,3 +94,24 @@ def test_what_lies_on_something_is_seen():
     outside = replace(arranged.layout, centres=((x, y), (x + 900, y)))
     assert collisions(replace(arranged, layout=outside)) == [" leaves the picture"]
     assert isinstance(onto, Layout)
+
+
+def test_lines_get_room_only_where_text_stays_large_enough(monkeypatch):
+    """The layout that grows for its lines is taken in a large room, and given up in one that is just filled."""
+    grown = []
+    real = fitting.cleared
+
+    def cleared(arrangement, *, growing=True):
+        result = real(arrangement, growing=growing)
+        grown.append(growing)
+        return replace(result, size=(result.size[0] * 1.5, result.size[1] * 1.5)) if growing else result
+
+    monkeypatch.setattr(fitting, "cleared", cleared)
+    scene = chain(4)
+    width, _ = real(fitting.fitting((scene,), "LR", room_for("4000x4000"), None, 60.0)[1]).size
+    assert grown == [True]
+    grown.clear()
+    filled = room_for(f"{round(1.55 * width)}x400")
+    _, arrangement = fitting.fitting((scene,), "LR", filled, None, 60.0)
+    assert grown == [True, False]
+    assert filled.text(arrangement.size) >= filled.least

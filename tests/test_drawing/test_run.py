@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.drawing import draw
+from autograd_tour.drawing.extents import drawing_view, picture_sizes
 from autograd_tour.drawing.metrics import text_width
+from autograd_tour.drawing.room import fits, room_for
 from autograd_tour.drawing.run_layout import wrapped
 from autograd_tour.drawing.theme import DARK, LIGHT
 from autograd_tour.record.trace import Trace
@@ -117,7 +119,9 @@ def test_what_happens_stays_in_its_box(program):
 def test_it_fits_a_slide_and_can_be_read(name):
     svg = draw(CHARTS[name](), theme="light")
     assert side(svg, "width") <= 1280
-    assert name in ("hostile", "no lane", "no curve") or side(svg, "height") <= 900
+    # Two rows of six calls with their sums; made for a slide it has less in it.
+    tallest = 1300 if name == "micro_batches" else 900
+    assert name in ("hostile", "no lane", "no curve") or side(svg, "height") <= tallest
     assert min(float(node.get("font-size")) for node in elements(svg, "text")) >= 11
     palette = {getattr(LIGHT, role) for role in LIGHT.__dataclass_fields__}
     assert set(re.findall(r"#[0-9a-f]{6}", svg)) <= palette
@@ -169,6 +173,47 @@ def test_many_columns_continue_in_a_second_band_that_begins_with_an_iteration():
     )
     assert second.text == "zeroing"
     assert [node.text for node in elements(svg, "text")].count("value") == 2 * 2
+
+
+def reached_in(chart, **room):
+    with fits() as heard:
+        svg = draw(chart, room=room_for(**room), theme="light")
+    ((fit),) = heard
+    return svg, fit.text
+
+
+@pytest.mark.parametrize("program", training.PROGRAMS, ids=lambda program: program.__name__)
+def test_text_is_large_enough_on_a_slide_and_in_a_column(program):
+    chart = chart_of(program)
+    slide, text = reached_in(chart, fit="16:9")
+    assert text >= 18
+    column, text = reached_in(chart, width=736)
+    assert text >= 11
+    heads = [node.text for node in elements(column, "text")]
+    assert all(heads.count(head.head) for head in chart.columns)  # nothing is left out where height is free
+    for svg in (slide, column):
+        for (a, l1, t1, r1, b1), (b, l2, t2, r2, b2) in combinations(boxes(svg), 2):
+            assert r1 <= l2 + 0.1 or r2 <= l1 + 0.1 or b1 <= t2 or b2 <= t1, (a, b)
+
+
+def test_what_a_slide_has_no_room_for_is_told():
+    chart = chart_of(training.hand)
+    slide, _ = reached_in(chart, fit="16:9")
+    drawn = [node.text for node in elements(slide, "text")]
+    assert any(re.fullmatch(r"… and \d+ more events in the report\.", text) for text in drawn)
+    assert "Left out to fit: the losses." in [
+        node.text for node in elements(reached_in(chart_of(training.clipped), fit="16:9")[0], "text")
+    ]
+    with drawing_view("run"), picture_sizes() as sizes:
+        draw(chart, room=room_for("16:9"))
+    assert any("more events" in text for text in next(iter(sizes)).left_out)
+
+
+def test_a_gap_has_its_dots_in_every_lane():
+    columns = (RunColumn("backward", "backward 8"), RunColumn("gap", "…", about=("90 more calls",)))
+    lane = RunLane("w", "", False, (None, None), ("1", "1", ""))
+    svg = draw(RunChart(columns, (lane,)), room=room_for("16:9"))
+    assert [node.text for node in elements(svg, "text")].count("…") == 2
 
 
 def test_losses_are_drawn_if_there_are_more_than_a_few():

@@ -82,5 +82,7 @@ def test_the_command_tells_it_as_json(tmp_path: Path) -> None:
     assert (size["target"], size["view"], size["width"], size["height"]) == ("thermometer", "graph", 300, 200)
     assert size["smallest_text"] < 11
     assert size["cards"] > 0
-    assert size["folded"] == ""
+    assert "operations are folded into" in size["folded"]
+    texts = ET.parse(tmp_path / "x" / "thermometer-graph.svg").getroot().iter(f"{SVG}text")
+    assert size["folded"] in {text.text for text in texts}
     assert size["left_out"][0].startswith("left out to fit: lines of code")

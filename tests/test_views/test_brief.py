@@ -8,7 +8,9 @@ import autograd_tour as tour
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.brief import LEFT_OUT, LONGEST_RULE
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.look import Look
+from autograd_tour.views.statements import by_statements
 from tests.lectures import lectures
 
 PROGRAMS = dict(lectures())
@@ -64,3 +66,16 @@ def test_what_a_reader_leaves_out_is_left_out_of_brief_cards_too():
     scene = drawn("neuron", brief="numbers", only="forward")
     assert texts(scene, "w @ x + b") == ["w @ x + b", "z = 0.1"]
     assert all(link.flow != "backward" for link in scene.links)
+
+
+@pytest.mark.parametrize("brief", ["numbers", "lines"])
+@pytest.mark.parametrize("program", ["neuron", "gradient_penalty", "vae"])
+def test_an_arrow_has_the_number_that_its_card_has(program, brief):
+    graph = by_statements(by_calls(tour.trace(PROGRAMS[program])), whole=True)
+    scene = picture_of(Trace(graph), "graph", Look(brief=brief))
+    steps = {card.id: {row.step for row in card.rows} - {0} for card in scene.cards}
+    numbered = [link for link in scene.links if link.label.step]
+    assert numbered
+    assert all(steps[link.src] == {link.label.step} for link in numbered)
+    assert all(steps[card.id] for card in scene.cards if card.shape == "leaf")
+    assert not any(steps[card.id] for card in scene.cards if card.shape == "constant")

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 import pytest
+import torch
 
 import autograd_tour as tour
 from autograd_tour.errors import UsageError
@@ -116,7 +117,7 @@ def test_a_long_run_is_told_by_its_first_iteration_and_the_last_call_told_in_ful
     assert chart.notes[0] == f"… and {len(run.events) - told} more events in the report."
     assert chart.notes[1].startswith("120 backward calls: the first 8 are told in full")
     between = [event for event in run.events[5:] if event.backward_call <= 100][:-3]
-    assert chart.columns[5].about[1] == "to backward 100"
+    assert chart.columns[5].about[1:] == ("90 more calls, not told in full", "to backward 100")  # 9, 11 to 99
     assert 0 < int(chart.columns[5].about[0].split()[0]) <= len(between)
     (curve,) = chart.curves
     assert len(curve.points) == 120
@@ -134,6 +135,26 @@ def test_after_what_is_left_out_stands_what_torch_had_then():
     assert value.used == (4, 8)
     assert grad.used == ()
     assert value.cells[5] is grad.cells[5] is None
+
+
+def only_backwards() -> None:
+    """Nothing but backward calls, so that all that is told in full has room; some are not."""
+    w = torch.tensor(1.0, requires_grad=True)
+    loss = w * w
+    for _ in range(12):
+        loss.backward(retain_graph=True)
+
+
+def test_calls_not_told_in_full_have_dots_where_they_were_with_their_number():
+    run = tour.follow(only_backwards)
+    assert run.backward_calls == 12
+    chart = of_run(run)
+    heads = [column.head for column in chart.columns if column.kind in ("backward", "gap")]
+    assert heads[-4:] == ["backward 8", "…", "backward 10", "…"]
+    first, last = (column for column in chart.columns if column.kind == "gap")
+    assert first.about == ("1 more call, not told in full", "to backward 10")
+    assert last.about == ("2 more calls, not told in full",)
+    assert [lane.states[-1] for lane in chart.lanes] == ["", ""]  # nobody says what is there after them
 
 
 def test_both_steps_of_a_gan_are_one_iteration():

@@ -68,3 +68,15 @@ def test_a_program_of_one_operation_a_line_is_left_as_it_is():
 
     graph = tour.trace(program)
     assert by_statements(graph) is graph
+
+
+def test_a_whole_statement_has_the_layers_that_it_calls_inside():
+    graph = by_statements(by_calls(tour.trace(PROGRAMS["gradient_penalty"])), whole=True)
+    assert results(graph) == ["slope", "penalty", "loss"]
+    validate(graph)
+
+
+def test_what_several_layers_made_is_not_of_the_last_one():
+    graph = by_statements(by_calls(tour.trace(PROGRAMS["gradient_penalty"])), modules=True)
+    critics = [node for node in graph.nodes if graph.title(node.id) in ("critic(real)", "critic(fake)")]
+    assert [node.group for node in critics] == ["", ""]

@@ -12,6 +12,7 @@ import jinja2
 import msgspec
 from msgspec.structs import replace
 
+from autograd_tour.findings import strip
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.run import run_data
@@ -87,7 +88,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         style=style,
         script=script,
         summary=describe_graph(outer_view.graph, 5),
-        notices=_notices(outer_view.graph),
+        notices=_notices(outer_view.graph, strip(trace)),
         svg=first.svg,
         has_code=bool(graph.source),
         own_calls=ledger is not None and ledger.policies == ("program",),
@@ -108,8 +109,8 @@ def _seen(ledger: Ledger, graph: Graph) -> Ledger:
     return replace(ledger, accounts=tuple(seen[:MOST_ACCOUNTS]))
 
 
-def _notices(graph: Graph) -> tuple[str, ...]:
-    notices = [one_line(note, 300) for note in graph.meta.remarks]
+def _notices(graph: Graph, above: Sequence[str]) -> tuple[str, ...]:
+    notices = [one_line(note, 300) for note in (*above, *graph.meta.remarks)]
     if not graph.passes:
         notices.append("No backward was recorded, so there are no steps. The picture shows what there is.")
     return tuple(notices)

@@ -1,0 +1,143 @@
+"""NaN and Inf: the first node that made one, forward or backward, against all that pass it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.views.nonfinite import NonFinite, NonFinites, nonfinites
+
+__all__ = ["findings"]
+
+_FIXES = (
+    ("Sqrt", "y = torch.sqrt(x + 1e-12)      # its slope at 0 is infinite"),
+    ("Norm", "n = torch.sqrt((x * x).sum() + 1e-12)"),
+    ("Log", "y = torch.log(x.clamp(min=1e-12))"),
+    ("Div", "y = a / (b + 1e-12)"),
+    ("Pow", "y = (x + 1e-12) ** 0.5"),
+    ("Exp", "y = torch.exp(x - x.max())     # or torch.logsumexp"),
+)
+_MASKS = frozenset({"WhereBackward0", "MaskedFillBackward0", "MaskedFillBackward1"})
+_HALF = frozenset({"float16", "bfloat16"})
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
+    """Of each graph the first forward; if there is none, the first of backward."""
+    reported: set[tuple[object, ...]] = set()
+    for number, graph in enumerate(subject.graphs):
+        odd = nonfinites(graph)
+        first = next(_forward(graph, number, odd), None) or next(_backward(graph, number, odd), None)
+        if first is not None and (key := (first.kind, first.lines)) not in reported:
+            reported.add(key)
+            yield first
+
+
+def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
+    passing = len({node for (node, _), mark in odd.values.items() if not mark.begins and not mark.given})
+    for (node_id, slot), mark in odd.values.items():
+        if not mark.begins:
+            continue
+        node = graph.node(node_id)
+        if node.kind != "operation":
+            what = f"{graph.title(node_id)} holds {_count(mark)} before anything is computed"
+            why = (
+                "A leaf or a constant of the program has these from the start; what is computed from it "
+                "passes them on."
+            )
+            yield Finding(
+                "nonfinite-input",
+                "warning",
+                what,
+                lines_of(("used here", _use_of(graph, node_id))),
+                why,
+                "assert torch.isfinite(x).all()",
+                node_id,
+                number,
+            )
+            continue
+        facts = node.values[slot]
+        half = facts is not None and facts.dtype in _HALF and not mark.nan
+        kind = "overflow-in-half-precision" if half else "nan-forward" if mark.nan else "inf-forward"
+        why = (
+            f"{graph.title(node_id)} is the first that has any; nothing it was computed from has. "
+            f"{_amount(passing)} after it only {'passes' if passing == 1 else 'pass'} them on."
+        )
+        if half:
+            why += (
+                f" The largest number of {facts.dtype if facts else ''} is "
+                + ("65504" if facts and facts.dtype == "float16" else "3.4e38")
+                + ": what is larger becomes inf."
+            )
+        what = f"{_count(mark)} in the forward pass, first made by {graph.title(node_id)}"
+        yield Finding(
+            kind,
+            "error" if mark.nan else "warning",
+            what,
+            lines_of(("made here", graph.line(node_id))),
+            why,
+            _fix(node.grad_fn, half=half),
+            node_id,
+            number,
+        )
+
+
+def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
+    carriers = {node for node, _ in odd.received}
+    users: dict[str, list[str]] = {}
+    for edge in graph.select("forward"):
+        users.setdefault(edge.src, []).append(edge.dst)
+    for (node_id, _), mark in odd.sent.items():
+        if not mark.begins:
+            continue
+        node = graph.node(node_id)
+        mask = next((user for user in users.get(node_id, ()) if graph.node(user).grad_fn in _MASKS), None)
+        lines = lines_of(("made here", graph.line(node_id)))
+        what = f"the backward of {graph.title(node_id)} is the first to send {_count(mark)}"
+        rest = f" {_amount(len(carriers))} after it received them."
+        if mask is not None:
+            why = (
+                "The values that where() threw away were computed all the same. Their gradient is 0 when "
+                "it comes out of "
+                f"where(), and {graph.title(node_id)} multiplies it by its slope, which is infinite there: "
+                f"0 · inf is NaN. "
+                "Choose the input, not the result: let the function never see the number at which its "
+                "slope is infinite." + rest
+            )
+            fix = "safe = torch.where(mask, x, 1.0)\ny = torch.where(mask, torch.sqrt(safe), 0.0)"
+            lines = (*lines, *lines_of(("masked here", graph.line(mask))))
+            yield Finding("nan-beside-where", "error", what, lines, why, fix, node_id, number)
+            continue
+        why = (
+            f"All its values are finite, but its slope is not: {graph.title(node_id)} multiplies the "
+            f"gradient that comes "
+            "in by the slope at its input, and that is infinite or undefined there." + rest
+        )
+        kind = "nan-backward" if mark.nan else "inf-backward"
+        yield Finding(kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number)
+
+
+def _use_of(graph: Graph, node_id: str) -> SourceLine | None:
+    """The first line that uses a leaf or a constant."""
+    users = (edge.dst for edge in graph.select("forward") if edge.src == node_id)
+    return next((line for user in users if (line := graph.line(user)) is not None), graph.line(node_id))
+
+
+def _count(mark: NonFinite) -> str:
+    parts = [f"{count} {name}" for count, name in ((mark.nan, "NaN"), (mark.inf, "Inf")) if count]
+    return (
+        f"{' and '.join(parts)} among {mark.total} numbers" if mark.total > 1 else parts[0].partition(" ")[2]
+    )
+
+
+def _amount(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _fix(grad_fn: str, *, half: bool = False) -> str:
+    if half:
+        return "x = x.float()                  # or bfloat16, which has the range of float32"
+    return next(
+        (fix for word, fix in _FIXES if word in grad_fn),
+        "x = x.clamp(min=1e-12)         # keep away from there",
+    )

@@ -1,0 +1,126 @@
+"""Findings for people: lines of a terminal, Markdown, and one HTML document with the pictures in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from html import escape
+from textwrap import wrap
+
+from autograd_tour.findings import Finding
+from autograd_tour.formats.save import svg
+from autograd_tour.record.graph import Graph
+from autograd_tour.record.trace import Trace
+from autograd_tour.text import one_line
+
+__all__ = ["document", "markdown", "picture", "terminal"]
+
+NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
+WIDTH = 100
+"""Characters of a line of a paragraph in a terminal."""
+FIXES = "What to write instead:"
+
+
+def terminal(findings: Sequence[Finding]) -> Iterator[str]:
+    """Lines without markup: what was seen, the lines of code, why, and the fix."""
+    if not findings:
+        yield NOTHING
+    for number, finding in enumerate(findings, start=1):
+        if number > 1:
+            yield ""
+        yield f"{number}. {finding.level}: {finding.seen}  [{finding.kind}]"
+        width = max((len(item.role) for item in finding.lines), default=0)
+        for item in finding.lines:
+            yield f"   {item.role:<{width}}  {item.line.position}: {item.line.text}"
+        if finding.message:
+            yield f"   torch says: {one_line(finding.message, 300)}"
+        yield from wrap(finding.why, WIDTH, initial_indent="   ", subsequent_indent="   ")
+        if finding.fix:
+            yield f"   {FIXES}"
+            yield from (f"     {line}" for line in finding.fix.splitlines())
+
+
+def markdown(name: str, findings: Sequence[Finding]) -> str:
+    """A Markdown document; code stands in fences, so that nothing in it is markup."""
+    parts = [f"# {_plain(name)}: what is wrong with its gradients", "" if findings else NOTHING]
+    for number, finding in enumerate(findings, start=1):
+        parts += [f"## {number}. {finding.level}: {_plain(finding.seen)}", "", f"`{finding.kind}`", ""]
+        for item in finding.lines:
+            parts += [
+                f"{item.role.capitalize()}, {_plain(item.line.position)}:",
+                "",
+                *_fenced(item.line.text),
+                "",
+            ]
+        if finding.message:
+            parts += ["Torch says:", "", *_fenced(finding.message, ""), ""]
+        parts += [_plain(finding.why), ""]
+        if finding.fix:
+            parts += [FIXES, "", *_fenced(finding.fix), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def picture(finding: Finding, graphs: Sequence[Graph]) -> str:
+    """The graph with the guilty node marked, as SVG; ``""`` where no node is known."""
+    if not finding.node or finding.graph >= len(graphs):
+        return ""
+    graph = graphs[finding.graph]
+    card = graph.card_of(finding.node)
+    return svg(Trace(graph), mark=(card,), caption=one_line(finding.seen, 160))
+
+
+def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) -> str:
+    """One HTML document that asks for nothing else; the pictures follow the reader's light or dark."""
+    title = f"{escape(name)}: what is wrong with its gradients"
+    body = [f"<h1>{title}</h1>"] + ([] if findings else [f"<p>{NOTHING}</p>"])
+    for number, finding in enumerate(findings, start=1):
+        body.append(
+            f'<section class="{finding.level}"><h2>{number}. {finding.level}: {escape(finding.seen)}</h2>'
+        )
+        body.append(f"<p><code>{escape(finding.kind)}</code></p>")
+        for item in finding.lines:
+            body.append(f"<p>{escape(item.role)}, <b>{escape(item.line.position)}</b></p>")
+            body.append(f"<pre>{escape(item.line.text)}</pre>")
+        if finding.message:
+            body.append(f"<p>torch says</p><pre>{escape(finding.message)}</pre>")
+        body.append(f"<p>{escape(finding.why)}</p>")
+        if finding.fix:
+            body.append(f"<p>{FIXES}</p><pre>{escape(finding.fix)}</pre>")
+        if drawn := picture(finding, graphs):
+            data = base64.b64encode(drawn.encode()).decode()
+            body.append(
+                f'<img alt="The graph, with the guilty node marked" src="data:image/svg+xml;base64,{data}">'
+            )
+        body.append("</section>")
+    return _PAGE.format(title=title, body="\n".join(body))
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+section {{ border-left: 4px solid GrayText; padding-left: 1rem; margin: 2rem 0; }}
+section.error {{ border-color: #d1242f; }}
+section.warning {{ border-color: #bf8700; }}
+pre {{ overflow-x: auto; white-space: pre-wrap; }}
+pre {{ padding: .5rem .75rem; border: 1px solid GrayText; border-radius: 4px; }}
+img {{ max-width: 100%; height: auto; }}
+</style></head><body>
+{body}
+</body></html>
+"""
+
+
+def _plain(text: str) -> str:
+    """``text`` on one line, in which Markdown finds no markup."""
+    line = one_line(text, 2_000)
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|" else letter for letter in line)
+
+
+def _fenced(text: str, language: str = "python") -> list[str]:
+    fence = "```" if "```" not in text else "~~~~~~"
+    return [fence + language, *text.splitlines(), fence]

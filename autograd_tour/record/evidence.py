@@ -1,0 +1,147 @@
+"""What only a live run can tell of gradients that are missing or wrong: apart from the record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from autograd_tour.record.graph import SourceLine
+
+__all__ = [
+    "Conflict",
+    "CutKind",
+    "CutPoint",
+    "Evidence",
+    "Failure",
+    "FreedNode",
+    "KeptGraph",
+    "LeafEvidence",
+    "NonLeafRead",
+    "OptimizerEvidence",
+    "Reason",
+]
+
+CutKind = Literal[
+    "no_grad", "inference", "checkpoint", "detach", "data", "value", "numpy", "integer", "function"
+]
+"""How a result lost its gradient. ``checkpoint``: in a reentrant one none of whose inputs needs one;
+``value``: it left torch as a Python number (``item``, ``float``); ``numpy``: as an array; ``integer``: it has
+integers or truth values; ``function``: in another way."""
+
+Reason = Literal["cut", "unused", "beside", "frozen"]
+"""Why a leaf has no gradient: what was computed from it was cut off before the loss; nothing used it; what
+used it does not lead to the loss; it does not require one."""
+
+
+class CutPoint(Struct, frozen=True, omit_defaults=True):
+    """The call where a path from leaves to the loss ends. ``off`` is the line that turned gradients off."""
+
+    kind: CutKind
+    function: str = ""
+    line: SourceLine | None = None
+    off: SourceLine | None = None
+
+
+class LeafEvidence(Struct, frozen=True, omit_defaults=True):
+    """A leaf to which no backward brought a gradient.
+
+    ``last`` is the last line that used it, or a result of it. ``optimizer`` is the class of the one that
+    holds it, ``""`` if none does.
+    """
+
+    name: str
+    reason: Reason
+    cut: CutPoint | None = None
+    last: SourceLine | None = None
+    optimizer: str = ""
+
+
+class Conflict(Struct, frozen=True, omit_defaults=True):
+    """A tensor that a node saved, and that was changed in place before backward needed it.
+
+    ``silent``: torch does not notice, since the change went past its version counter. ``changed_by`` is a
+    function, or a method such as ``SGD.step``.
+    """
+
+    grad_fn: str
+    tensor: str
+    saved_by: str = ""
+    saved_at: SourceLine | None = None
+    changed_by: str = ""
+    changed_at: SourceLine | None = None
+    backward_at: SourceLine | None = None
+    silent: bool = False
+
+
+class FreedNode(Struct, frozen=True, omit_defaults=True):
+    """A node that a second backward came to. ``carried``: the loss was computed after the first
+    backward, from a result of before it; ``again``: it is the same loss.
+    """
+
+    grad_fn: str
+    made_at: SourceLine | None = None
+    freed_at: SourceLine | None = None
+    backward_at: SourceLine | None = None
+    carried: bool = False
+    again: bool = False
+
+
+class Failure(Struct, frozen=True, omit_defaults=True):
+    """The error that ended the program: its type, torch's own text, the line of the program, and when."""
+
+    type: str
+    text: str
+    line: SourceLine | None = None
+    during: Literal["forward", "backward", "step"] = "forward"
+
+
+class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
+    """An optimizer that made a step: how many parameters it holds, how many of them ever got a gradient.
+
+    ``elsewhere`` counts leaves that got gradients and are in no optimizer.
+    """
+
+    name: str
+    line: SourceLine | None = None
+    parameters: int = 0
+    reached: int = 0
+    elsewhere: int = 0
+
+
+class NonLeafRead(Struct, frozen=True, omit_defaults=True):
+    """``.grad`` of a computed tensor was read, and was ``None``."""
+
+    read_at: SourceLine | None = None
+    made_at: SourceLine | None = None
+    function: str = ""
+
+
+class KeptGraph(Struct, frozen=True, omit_defaults=True):
+    """A line that adds a result to a sum in every iteration and so keeps the graphs of all of them."""
+
+    line: SourceLine
+    iterations: int
+
+
+class Evidence(Struct, frozen=True, omit_defaults=True):
+    """All of it. ``cuts`` are those between the loss and what needs a gradient, of a loss that needs none.
+
+    ``clipped_nothing`` are lines that clipped before there was any gradient, in every iteration.
+    ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward
+    calls.
+    """
+
+    failure: Failure | None = None
+    gradless_loss: SourceLine | None = None
+    cuts: tuple[CutPoint, ...] = ()
+    frozen: int = 0
+    switched: SourceLine | None = None
+    leaves: tuple[LeafEvidence, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    freed: FreedNode | None = None
+    optimizers: tuple[OptimizerEvidence, ...] = ()
+    reads: tuple[NonLeafRead, ...] = ()
+    kept: tuple[KeptGraph, ...] = ()
+    clipped_nothing: tuple[SourceLine, ...] = ()
+    backwards: int = 0

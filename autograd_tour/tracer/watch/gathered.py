@@ -1,0 +1,267 @@
+"""From what was watched to plain evidence: every spot becomes a line, every tensor a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+
+from torch import Tensor
+
+from autograd_tour.record.evidence import (
+    Conflict,
+    CutKind,
+    CutPoint,
+    Evidence,
+    Failure,
+    FreedNode,
+    KeptGraph,
+    LeafEvidence,
+    NonLeafRead,
+    OptimizerEvidence,
+)
+from autograd_tour.record.graph import SourceLine
+from autograd_tour.tracer.watch.heard import Escape, Root
+from autograd_tour.tracer.watch.origins import Origin
+from autograd_tour.tracer.watch.watch import Watch
+
+__all__ = ["gathered"]
+
+MOST_LEAVES = 40
+"""Leaves without a gradient that are told."""
+
+_ARRAYS = frozenset({"numpy", "array"})
+_DEREFERENCING = frozenset({"detach", "detach_"})
+
+
+def gathered(
+    watch: Watch, names: Mapping[int, str], failure: Failure | None, deposited: Set[str] = frozenset()
+) -> Evidence:
+    """All evidence of a program that has ended; ``names`` has those of its leaves by their ``id``.
+
+    ``deposited`` are names of leaves that got a gradient as the record tells.
+    """
+    return _Gathering(watch, names, deposited).evidence(failure)
+
+
+class _Gathering:
+    def __init__(self, watch: Watch, names: Mapping[int, str], deposited: Set[str]) -> None:
+        self.deposited = deposited
+        self.watch = watch
+        self.names = names
+        self.items = watch.origins.items
+        self.behind = watch.origins.ancestors(root.origin for root in watch.roots if root.origin >= 0)
+
+    def line(self, spot: int) -> SourceLine | None:
+        spots = self.watch.record.sites.spots
+        number = spots.line(spot)
+        return None if number is None else spots.lines[number]
+
+    def evidence(self, failure: Failure | None) -> Evidence:
+        loss = self._gradless()
+        cuts, frozen = self._cuts_of(loss) if loss is not None else ((), 0)
+        switched = next(
+            (self.line(spot) for number, spot in self.watch.switched if number in self.behind), None
+        )
+        failed = self.watch.failed if failure is not None else None
+        return Evidence(
+            failure,
+            self.line(loss.spot) or self._made_at(loss) if loss is not None else None,
+            cuts,
+            frozen,
+            switched,
+            () if loss is not None else tuple(self._leaves()),
+            tuple(self._conflicts(failed)),
+            self._freed(failed),
+            tuple(self._optimizers()),
+            tuple(self._reads()),
+            tuple(self._kept()),
+            tuple(self._clipped_nothing()),
+            len(self.watch.roots),
+        )
+
+    # ---- a loss without a gradient ---------------------------------------------------------
+
+    def _gradless(self) -> Root | None:
+        """The first backward whose loss needs no gradient, or was only told to require one."""
+        switched = {number for number, _ in self.watch.switched}
+        for root in self.watch.roots:
+            if root.origin >= 0 and (not self.items[root.origin].needs or root.origin in switched):
+                return root
+        return None
+
+    def _made_at(self, root: Root) -> SourceLine | None:
+        return self.line(self.items[root.origin].spot)
+
+    def _cuts_of(self, root: Root) -> tuple[tuple[CutPoint, ...], int]:
+        behind = self.watch.origins.ancestors([root.origin])
+        cuts = list(self.watch.origins.cuts(behind))
+        if cuts:
+            return self._points(cuts), 0
+        escapes = self._escapes(behind)
+        if escapes:
+            return tuple(dict.fromkeys(self._point_of_escape(item) for item in escapes)), 0
+        frozen = sum(not parameter.requires_grad for _, parameter in self.watch.record.modules.parameters())
+        return (), frozen
+
+    def _points(self, cuts: Iterable[int]) -> tuple[CutPoint, ...]:
+        """The cuts, those of one line and kind once."""
+        return tuple(dict.fromkeys(self._point(self.items[number]) for number in cuts))
+
+    def _point(self, origin: Origin) -> CutPoint:
+        return CutPoint(_kind(origin), origin.function, self.line(origin.spot), self.line(origin.off))
+
+    def _escapes(self, behind: Iterable[int]) -> list[Escape]:
+        """Values that left torch before a tensor was made from none: the last of them that may be in it."""
+        born = [n for n in behind if not self.items[n].parents and not self.items[n].needs]
+        computed = max((n for n in born if self.items[n].function), default=-1)
+        unheard = max(born, default=-1)  # torch.from_numpy is heard by no mode
+        before = [
+            item
+            for item in self.watch.escapes
+            if item.moment <= (unheard if item.function in _ARRAYS else computed)
+        ]
+        return before[-1:]
+
+    def _point_of_escape(self, escape: Escape) -> CutPoint:
+        kind: CutKind = "numpy" if escape.function in _ARRAYS else "value"
+        return CutPoint(kind, escape.function, self.line(escape.spot))
+
+    # ---- leaves ----------------------------------------------------------------------------
+
+    def _leaves(self) -> Iterator[LeafEvidence]:
+        if not self.watch.roots or self.watch.failed is not None:
+            return
+        holders = {
+            id(parameter): stepped.name
+            for stepped in self.watch.optimizers.values()
+            for parameter in stepped.parameters
+        }
+        wanted: dict[int, Tensor] = {
+            id(parameter): parameter for _, parameter in self.watch.record.modules.parameters()
+        }
+        for stepped in self.watch.optimizers.values():
+            wanted |= {id(parameter): parameter for parameter in stepped.parameters}
+        wanted |= self.watch.leaves
+        missing = [leaf for key, leaf in wanted.items() if key not in self.watch.reached]
+        for leaf in missing[:MOST_LEAVES]:
+            name = self.names.get(id(leaf), "")
+            evidence = self._leaf(leaf, name, holders.get(id(leaf), ""))
+            if evidence is not None:
+                yield evidence
+
+    def _leaf(self, leaf: Tensor, name: str, holder: str) -> LeafEvidence | None:
+        if not leaf.requires_grad:
+            return LeafEvidence(name, "frozen", optimizer=holder) if holder else None
+        if leaf.grad is not None or name in self.deposited:
+            return None  # inside a checkpoint, for instance
+        if not self.watch.origins.known(leaf):
+            return LeafEvidence(name, "unused", optimizer=holder)
+        if not name and not holder:
+            return None  # torch's own, or one that the program has dropped
+        number = self.watch.origins.number(leaf)
+        line = self.watch.origins.descendants(number)
+        last = self.line(self.items[max(line)].spot)
+        if len(line) == 1:
+            return LeafEvidence(name, "unused", optimizer=holder)
+        cuts = list(self.watch.origins.cuts(line & self.behind))
+        if cuts:
+            return LeafEvidence(name, "cut", self._point(self.items[cuts[0]]), last, holder)
+        return LeafEvidence(name, "beside", None, last, holder)
+
+    # ---- saved, changed, freed -------------------------------------------------------------
+
+    def _conflicts(self, failed: Root | None) -> Iterator[Conflict]:
+        pairs = [(root, item) for root in self.watch.roots if root.look is not None
+                 for item in root.look.conflicts if item.silent or root is failed]  # fmt: skip
+        for root, item in pairs:
+            function, made_at = self._maker(item.number)
+            yield Conflict(
+                item.grad_fn,
+                item.name,
+                function,
+                made_at,
+                item.call,
+                self.line(item.spot),
+                self.line(root.spot),
+                item.silent,
+            )
+
+    def _maker(self, number: int) -> tuple[str, SourceLine | None]:
+        """The function that made the node with this number, and its line."""
+        maker = self.watch.origins.maker(number)
+        if maker is not None:
+            return maker.function, self.line(maker.spot)
+        call = self.watch.record.maker(number)  # a custom Function is heard by what its forward calls
+        return (call.function, self.line(call.site.spot)) if call is not None else ("", None)
+
+    def _freed(self, failed: Root | None) -> FreedNode | None:
+        if failed is None or failed.look is None or not failed.look.freed:
+            return None
+        name, number = failed.look.freed[-1]
+        before = self.watch.freed.get(number)
+        earlier = self.watch.roots[before] if before is not None else None
+        return FreedNode(
+            name,
+            self._maker(number)[1],
+            self.line(earlier.spot) if earlier is not None else None,
+            self.line(failed.spot),
+            before is not None and failed.computed > before,
+            earlier is not None and earlier.origin == failed.origin,
+        )
+
+    # ---- optimizers, reads, sums -----------------------------------------------------------
+
+    def _optimizers(self) -> Iterator[OptimizerEvidence]:
+        held = {id(item) for stepped in self.watch.optimizers.values() for item in stepped.parameters}
+        elsewhere = sum(key not in held for key in self.watch.reached)
+        for stepped in self.watch.optimizers.values():
+            reached = sum(id(item) in self.watch.reached for item in stepped.parameters)
+            yield OptimizerEvidence(
+                stepped.name, self.line(stepped.spot), len(stepped.parameters), reached, elsewhere
+            )
+
+    def _reads(self) -> Iterator[NonLeafRead]:
+        for number, spot in dict.fromkeys(self.watch.reads):
+            origin = self.items[number]
+            yield NonLeafRead(self.line(spot), self.line(origin.spot), origin.function)
+
+    def _clipped_nothing(self) -> Iterator[SourceLine]:
+        """Lines that found no gradient to clip before any of the backward calls."""
+        moments: dict[int, set[int]] = {}
+        for spot, moment in self.watch.clipped_nothing:
+            moments.setdefault(spot, set()).add(moment)
+        for spot, before in moments.items():
+            line = self.line(spot)
+            if line is not None and len(before & set(range(len(self.watch.roots)))) == len(self.watch.roots):
+                yield line
+
+    def _kept(self) -> Iterator[KeptGraph]:
+        calls: dict[int, set[int]] = {}
+        for number, origin in enumerate(self.items):
+            if not origin.needs or origin.spot < 0 or origin.stop == origin.start or number in self.behind:
+                continue
+            for parent in origin.parents:
+                before = self.items[parent]
+                if (
+                    before.spot == origin.spot
+                    and before.needs
+                    and before.start < before.stop <= origin.start
+                    and before.backwards < origin.backwards
+                ):
+                    calls.setdefault(origin.spot, {before.backwards}).add(origin.backwards)
+        for spot, moments in calls.items():
+            if (line := self.line(spot)) is not None:
+                yield KeptGraph(line, len(moments))
+
+
+def _kind(origin: Origin) -> CutKind:
+    if origin.inference:
+        return "inference"
+    if origin.checkpointed:
+        return "checkpoint"
+    if origin.function in _DEREFERENCING:
+        return "detach"
+    if origin.function == "data":
+        return "data"
+    if not origin.grads:
+        return "no_grad"
+    return "function" if origin.floating else "integer"

@@ -1,0 +1,163 @@
+"""What the nodes of a graph saved, and who changed it since: read before a backward, without a pack hook.
+
+A pack hook that holds the tensor itself switches torch's own check of versions off, and an error becomes a
+wrong gradient in silence. So the saved tensors are looked at where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from autograd_tour.tracer.assemble.saved import read_saved
+from autograd_tour.tracer.assemble.walk import root_of, walk
+
+__all__ = ["Array", "Look", "Mutation", "SavedConflict", "Span", "look", "span_of"]
+
+_UPDATED = ("running_mean", "running_var")
+"""Saved by a normalisation that does not use them in backward when it updates them."""
+
+MOST_NODES = 20_000
+"""In a larger graph saved tensors are not looked at."""
+
+
+class Span(NamedTuple):
+    """The bytes of a tensor: of which memory, from where to where. ``pointer`` is 0 if that is not known."""
+
+    pointer: int
+    first: int = 0
+    last: int = 0
+
+    def meets(self, other: Span) -> bool:
+        """Whether they have a byte in common."""
+        return (
+            bool(self.pointer)
+            and self.pointer == other.pointer
+            and (self.first <= other.last and other.first <= self.last)
+        )
+
+
+def span_of(tensor: Tensor) -> Span:
+    """The bytes between the first and the last element of ``tensor``."""
+    try:
+        pointer = tensor.untyped_storage().data_ptr()
+        reach = sum(
+            (int(size) - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+        )
+        first = int(tensor.storage_offset())
+    except (RuntimeError, NotImplementedError):
+        return Span(0)
+    width = tensor.element_size()
+    return Span(pointer if tensor.numel() else 0, first * width, (first + reach + 1) * width - 1)
+
+
+class Mutation(NamedTuple):
+    """A call that changed memory in place, and how many nodes there were before."""
+
+    call: str
+    spot: int
+    span: Span
+    moment: int
+
+
+class Array(NamedTuple):
+    """Memory that numpy can write to since a moment, and what stood in it then."""
+
+    span: Span
+    tensor: Tensor
+    content: Tensor
+    spot: int
+    moment: int
+
+
+class SavedConflict(NamedTuple):
+    """A node whose saved tensor was changed. ``call`` and ``spot`` are those of the change, or unknown."""
+
+    grad_fn: str
+    number: int
+    name: str
+    call: str
+    spot: int
+    silent: bool
+
+
+class Look(NamedTuple):
+    """What was seen: numbers of the nodes, the leaves, the conflicts, and nodes that had been freed."""
+
+    numbers: tuple[int, ...]
+    leaves: list[Tensor]
+    conflicts: list[SavedConflict]
+    freed: list[tuple[str, int]]
+
+
+def look(outputs: Sequence[Tensor], mutations: Sequence[Mutation], arrays: Sequence[Array]) -> Look:
+    """Look at the graph behind ``outputs``."""
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        numbers = tuple(
+            fn._sequence_nr()
+            for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
+            if name != "AccumulateGrad"
+        )
+        conflicts: list[SavedConflict] = []
+        freed: list[tuple[str, int]] = []
+        if len(skeleton) <= MOST_NODES:
+            for fn, name in zip(skeleton.fns, skeleton.names, strict=True):
+                if name != "AccumulateGrad":
+                    _look_at(fn, name, mutations, arrays, conflicts, freed)
+        return Look(numbers, skeleton.leaves(), conflicts, freed)
+    finally:
+        skeleton.release()
+
+
+def _look_at(
+    fn: Any,
+    name: str,
+    mutations: Sequence[Mutation],
+    arrays: Sequence[Array],
+    conflicts: list[SavedConflict],
+    freed: list[tuple[str, int]],
+) -> None:
+    number = fn._sequence_nr()
+    for view in read_saved(fn):
+        if view.state == "freed":
+            freed.append((name, number))
+            return
+        if view.state == "modified":
+            change = next(_since(mutations, _span_in(fn, view.name), number), None)
+            call, spot = (change.call, change.spot) if change is not None else ("", -1)
+            conflicts.append(SavedConflict(name, number, view.name, call, spot, False))
+        elif view.state == "kept" and view.tensor is not None and view.name not in _UPDATED:
+            span = span_of(view.tensor)
+            change = next(_since(mutations, span, number), None)
+            array = next((item for item in arrays if _written(item, span, number, mutations)), None)
+            if change is not None:
+                conflicts.append(SavedConflict(name, number, view.name, change.call, change.spot, True))
+            elif array is not None:
+                conflicts.append(SavedConflict(name, number, view.name, "numpy", array.spot, True))
+
+
+def _since(mutations: Iterable[Mutation], span: Span, number: int) -> Iterator[Mutation]:
+    """The changes of those bytes after the node with this number was made."""
+    return (item for item in mutations if item.moment > number and span.meets(item.span))
+
+
+def _written(array: Array, span: Span, number: int, mutations: Iterable[Mutation]) -> bool:
+    """Whether numpy, and nobody else, changed the memory after it was saved."""
+    if array.moment <= number or not span.meets(array.span):
+        return False
+    if next(_since(mutations, span, array.moment - 1), None) is not None:
+        return False
+    return bool(((array.tensor != array.content) & (array.content == array.content)).any())
+
+
+def _span_in(fn: Any, name: str) -> Span:
+    """The bytes of a saved tensor that torch does not hand out any more; its content is not read."""
+    raw = getattr(fn, f"_raw_saved_{name.partition('[')[0].replace('saved', 'tensors')}", None)
+    if isinstance(raw, tuple | list):
+        position = int(name.rpartition("[")[2].rstrip("]"))
+        raw = raw[position] if position < len(raw) else None
+    data = getattr(raw, "data", None)
+    return span_of(data) if isinstance(data, Tensor) else Span(0)

@@ -1,0 +1,263 @@
+"""Hears every torch function of a program, and every backward, beside the record of the same run."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.compiler import is_dynamo_compiling
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from autograd_tour.tracer.compiled import never_compiled
+from autograd_tour.tracer.engine.backward import OURS
+from autograd_tour.tracer.follow.backward import BackwardCall
+from autograd_tour.tracer.follow.changes import spot_of
+from autograd_tour.tracer.follow.entries import backward_replaced
+from autograd_tour.tracer.listen.calls import function_name
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.watch.heard import (
+    Call,
+    Escape,
+    Root,
+    Stepped,
+    clips,
+    flat,
+    in_checkpoint,
+    is_computed,
+    is_leaf,
+)
+from autograd_tour.tracer.watch.origins import Origin, Origins
+from autograd_tour.tracer.watch.saves import Array, Look, Mutation, look, span_of
+
+__all__ = ["Watch"]
+
+ESCAPING = frozenset({"item", "tolist", "numpy", "float", "int", "array", "index", "complex"})
+"""Functions that give what is no tensor any more."""
+SILENT = frozenset({"requires_grad", "is_leaf", "grad_fn", "shape", "dtype", "device", "layout", "grad"})
+LOOKS = 12
+"""Backward calls before which saved tensors are looked at."""
+LARGEST = 1_000_000
+"""Elements of an array that are compared."""
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if is_dynamo_compiling():
+            return func(*args, **kwargs)
+        return self.watch.hear(func, args, kwargs, sys._getframe(1))
+
+
+class Watch:
+    """One program that is watched; ``record`` is that of the same run, whose lines are shared."""
+
+    def __init__(self, record: ForwardRecord) -> None:
+        self.record = record
+        self.origins = Origins()
+        self.escapes: list[Escape] = []
+        self.mutations: list[Mutation] = []
+        self.arrays: list[Array] = []
+        self.roots: list[Root] = []
+        self.reads: list[tuple[int, int]] = []
+        self.switched: list[tuple[int, int]] = []
+        self.clipped_nothing: list[tuple[int, int]] = []
+        self.optimizers: dict[int, Stepped] = {}
+        self.reached: dict[int, Tensor] = {}
+        self.leaves: dict[int, Tensor] = {}
+        self.freed: dict[int, int] = {}
+        self.failed: Root | None = None
+        self.outputs: list[Tensor] = []
+        self.stepping = False
+        self._off = -1
+        self._busy = False
+        self._thread = threading.get_ident()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Everything that runs inside is heard."""
+        handle = register_optimizer_step_pre_hook(self._before_step)
+        try:
+            with backward_replaced(self._backward), _Mode(self):
+                yield
+        finally:
+            handle.remove()
+
+    # ---- calls -----------------------------------------------------------------------------
+
+    def hear(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        """Make one call and note what came of it."""
+        name = getattr(func, "__name__", "")
+        if self.origins.full or self._busy or threading.get_ident() != self._thread:
+            return func(*args, **kwargs)
+        if name == "_set_grad_enabled" and args and not args[0]:
+            self._off = self._spot(frame)
+        with torch._C.DisableTorchFunction():
+            given = [item for item in flat((args, kwargs)) if isinstance(item, Tensor)]
+            parents = tuple(dict.fromkeys(self.origins.number(item) for item in given))
+            for item in given:
+                if item.requires_grad and id(item) not in self.leaves and is_leaf(item):
+                    self.leaves[id(item)] = item
+            before = [-1 if item.is_inference() else item._version for item in given]
+        start = sequence_nr()
+        result = func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            self._note(Call(func, name, given, parents, before, start, args, frame), result)
+        return result
+
+    def _note(self, call: Call, result: Any) -> None:
+        function, frame, parents = function_name(call.func), call.frame, call.parents
+        if call.name == "__set__":
+            self._set(call.func.__self__.__name__, call.args, frame)
+            return
+        if call.name == "__get__" and function in SILENT:
+            if function == "grad" and result is None and self.roots and is_computed(call.args[0]):
+                self.reads.append((self.origins.number(call.args[0]), self._spot(frame)))
+            return
+        changed = call.changed()
+        if changed:
+            self._mutated(function, changed, call.start, frame)
+        results = [item for item in flat(result) if isinstance(item, Tensor)]
+        if not results and not changed:
+            if function in ESCAPING and parents:
+                self._escaped(function, call.given[0], parents[0], frame)
+            return
+        live = any(self.origins.items[parent].live for parent in parents)
+        if not live and not any(item.requires_grad for item in results):
+            self._add_plain(call, function, results)
+        elif call.name == "requires_grad_":
+            self._switch(call.args[0], frame)
+        else:
+            for item in results or changed:
+                self.origins.add(item, self._origin(function, parents, item, live, call.start, frame))
+
+    def _add_plain(self, call: Call, function: str, results: list[Tensor]) -> None:
+        """Note results that nothing with a gradient went into; one made of no tensor may hold a number."""
+        if call.parents or not results:
+            for item in results:
+                self.origins.add(item, Origin(function, -1, call.parents, False, False))
+            return
+        if function == "tensor" and clips(call.frame):  # its norm of no gradient at all
+            self.clipped_nothing.append((self._spot(call.frame), len(self.roots)))
+        self.origins.add(results[0], self._origin(function, (), results[0], False, call.start, call.frame))
+
+    def _origin(
+        self, function: str, parents: tuple[int, ...], item: Tensor, live: bool, start: int, frame: FrameType
+    ) -> Origin:
+        grads = torch.is_grad_enabled()
+        return Origin(
+            function,
+            self._spot(frame),
+            parents,
+            item.requires_grad,
+            live or item.requires_grad,
+            grads,
+            torch.is_inference_mode_enabled(),
+            not grads and in_checkpoint(frame),
+            item.is_floating_point() or item.is_complex(),
+            -1 if grads else self._off,
+            start,
+            sequence_nr(),
+            len(self.roots),
+        )
+
+    def _set(self, attribute: str, args: Any, frame: FrameType) -> None:
+        if attribute == "requires_grad" and len(args) > 1 and args[1]:
+            self._switch(args[0], frame)
+        elif attribute == "data":
+            self._mutated("data", [args[0]], sequence_nr(), frame)
+
+    def _switch(self, tensor: Tensor, frame: FrameType) -> None:
+        """``requires_grad`` was set: on a tensor that was computed from what needs a gradient?"""
+        if not self.origins.known(tensor) or not tensor.is_leaf:
+            return
+        number = self.origins.number(tensor)
+        origin = self.origins.items[number]
+        if origin.function and not origin.needs and not origin.live:
+            self.origins.add(tensor, Origin("", -1, (), True, True))
+        elif origin.function and not origin.needs:
+            self.switched.append((number, self._spot(frame)))
+
+    def _mutated(self, function: str, changed: list[Tensor], moment: int, frame: FrameType) -> None:
+        spot = spot_of(frame, self.record)
+        call = spot.call if ".step" in spot.call else function
+        for item in changed:
+            self.mutations.append(Mutation(call, spot.number, span_of(item), moment))
+
+    def _escaped(self, function: str, tensor: Tensor, parent: int, frame: FrameType) -> None:
+        spot = self._spot(frame)
+        if function in ("numpy", "array") and tensor.numel() <= LARGEST:
+            plain = tensor.detach()
+            self.arrays.append(Array(span_of(tensor), plain, plain.clone(), spot, sequence_nr()))
+        if self.origins.items[parent].live:
+            self.escapes.append(Escape(function, spot, parent, len(self.origins.items)))
+
+    def _spot(self, frame: FrameType) -> int:
+        return self.record.sites.of_call(frame)[0].spot
+
+    # ---- backward and steps ----------------------------------------------------------------
+
+    def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
+        if self._busy or OURS.running or threading.get_ident() != self._thread:
+            return backward.call()
+        self._busy = True
+        try:
+            with torch._C.DisableTorchFunction():
+                root = self.begin(backward.outputs, self._spot(frame))
+            self.failed = root
+            backward.run()
+            self.succeeded()
+            self._note_deposits()
+            if root.look is not None and not backward.retains_graph:
+                self.freed |= dict.fromkeys(root.look.numbers, len(self.roots) - 1)
+        finally:
+            self._busy = False
+        return backward.result
+
+    def begin(self, outputs: list[Any], spot: int) -> Root:
+        """A backward is about to begin with ``outputs``: look at the graph behind them."""
+        tensors = [item for item in outputs if isinstance(item, Tensor)]
+        numbers = [self.origins.number(item) for item in tensors]
+        computed = max((self.origins.items[number].backwards for number in numbers), default=0)
+        seen: Look | None = None
+        sound = [item for item in tensors if item.requires_grad]
+        if sound and len(self.roots) < LOOKS:
+            seen = look(sound, self.mutations, self.arrays)
+            self.reached |= {id(leaf): leaf for leaf in seen.leaves}
+        self.outputs = sound
+        root = Root(numbers[0] if numbers else -1, spot, seen, computed)
+        self.roots.append(root)
+        return root
+
+    def _note_deposits(self) -> None:
+        """Leaves that have a gradient now: also those that a reentrant checkpoint reaches."""
+        with torch._C.DisableTorchFunction():
+            candidates = [*self.leaves.values(), *(leaf for _, leaf in self.record.modules.parameters())]
+            self.reached |= {id(leaf): leaf for leaf in candidates if leaf.is_leaf and leaf.grad is not None}
+
+    def succeeded(self) -> None:
+        """The backward that began last has ended well."""
+        self.failed = None
+        self.outputs = []
+
+    def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if is_dynamo_compiling() or threading.get_ident() != self._thread or id(optimizer) in self.optimizers:
+            return
+        parameters = [item for group in optimizer.param_groups for item in group["params"]]
+        with torch._C.DisableTorchFunction():
+            spot = self._spot(sys._getframe(1))
+        self.optimizers[id(optimizer)] = Stepped(type(optimizer).__name__, spot, parameters)
+
+
+never_compiled(_Mode.__torch_function__, Watch._before_step, Watch.hear)

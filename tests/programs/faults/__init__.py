@@ -1,0 +1,1 @@
+"""Programs with one fault each; the guilty lines end in ``# <- role``."""

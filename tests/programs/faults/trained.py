@@ -1,0 +1,210 @@
+"""Steps of a training in the wrong order, or with the wrong parameters; and errors of torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+x, y = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([[1.0], [0.0]])
+
+
+def _model() -> tuple[nn.Linear, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    net = nn.Linear(2, 1)
+    return net, torch.optim.SGD(net.parameters(), lr=0.01)
+
+
+def never_zeroed():
+    net, optimizer = _model()
+    for _ in range(3):
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()  # <- adds to the old .grad here
+        optimizer.step()  # <- used here
+
+
+def zeroed_before_step():
+    net, optimizer = _model()
+    for _ in range(2):
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()  # <- deposited here
+        optimizer.zero_grad()  # <- emptied here
+        optimizer.step()  # <- stepped here, with nothing
+
+
+def zeroed_with_zeros_before_step():
+    net, optimizer = _model()
+    for _ in range(2):
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()  # <- deposited here
+        optimizer.zero_grad(set_to_none=False)  # <- emptied here
+        optimizer.step()  # <- stepped here, with nothing
+
+
+def optimizer_of_another_model():
+    net, _ = _model()
+    _, optimizer = _model()
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()  # <- stepped here
+
+
+def layer_replaced_after_the_optimizer_was_made():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net[1:].parameters(), lr=0.01)
+    net[1] = nn.Linear(2, 1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        ((net(x) - y) ** 2).mean().backward()
+        optimizer.step()  # <- stepped here
+
+
+def raises():
+    net, _ = _model()
+    return net(torch.ones(1, 3)).sum()  # <- raised here
+
+
+def clipped_after_step():
+    net, optimizer = _model()
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()  # <- used here
+        nn.utils.clip_grad_norm_(net.parameters(), 0.01)  # <- clipped here
+
+
+def clipped_before_backward():
+    net, optimizer = _model()
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.01)  # <- clipped here
+        loss.backward()
+        optimizer.step()
+
+
+def total_of_losses():
+    net, optimizer = _model()
+    total = 0.0
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        total += loss  # <- kept here
+
+
+def loss_of_many():
+    net, _ = _model()
+    loss = (net(x) - y) ** 2
+    loss.backward()  # <- raised here
+
+
+def integer_parameter():
+    w = torch.tensor([1, 2], requires_grad=True)  # <- raised here
+    (w * 2).sum().backward()
+
+
+def unrelated_input():
+    a = torch.ones(2, requires_grad=True)
+    b = torch.ones(2, requires_grad=True)
+    return torch.autograd.grad((a * 2).sum(), [b])  # <- raised here
+
+
+FAULTS = {
+    never_zeroed: "zero-grad-missing",
+    zeroed_before_step: "zero-grad-before-step",
+    zeroed_with_zeros_before_step: "zero-grad-before-step",
+    optimizer_of_another_model: "optimizer-of-other-parameters",
+    layer_replaced_after_the_optimizer_was_made: "optimizer-of-other-parameters",
+    raises: "error",
+    clipped_before_backward: "clipped-before-backward",
+    clipped_after_step: "clipped-after-step",
+    total_of_losses: "graph-kept",
+    loss_of_many: "loss-not-scalar",
+    integer_parameter: "integer-requires-grad",
+    unrelated_input: "input-not-used",
+}
+
+
+# ---- near misses -----------------------------------------------------------------------------------
+
+
+def usual_loop():
+    net, optimizer = _model()
+    total = 0.0
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+        optimizer.step()
+        total += loss.item()
+
+
+def zeroed_after_step():
+    net, optimizer = _model()
+    for _ in range(3):
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+
+
+def accumulated_on_purpose():
+    net, optimizer = _model()
+    for step in range(4):
+        loss = ((net(x) - y) ** 2).mean() / 2
+        loss.backward()
+        if step % 2:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def two_players():
+    player, judge = _model()[0], nn.Linear(1, 1)
+    for_player = torch.optim.SGD(player.parameters(), lr=0.01)
+    for_judge = torch.optim.SGD(judge.parameters(), lr=0.01)
+    for _ in range(2):
+        for_judge.zero_grad()
+        (judge(player(x).detach()) - judge(y)).mean().backward()
+        for_judge.step()
+        for_player.zero_grad()
+        judge(player(x)).mean().backward()
+        for_player.step()
+
+
+def losses_added_and_followed():
+    net, optimizer = _model()
+    optimizer.zero_grad()
+    total = torch.zeros(())
+    for _ in range(3):
+        total = total + ((net(x) - y) ** 2).mean()
+    total.backward()
+    optimizer.step()
+
+
+def closure():
+    net, _ = _model()
+    optimizer = torch.optim.LBFGS(net.parameters(), max_iter=2)
+
+    def again() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(again)
+    optimizer.step(again)
+
+
+NEAR_MISSES = [
+    usual_loop,
+    zeroed_after_step,
+    accumulated_on_purpose,
+    two_players,
+    losses_added_and_followed,
+    closure,
+]
