@@ -76,9 +76,9 @@ class Cache:
         stored = self._read(self._records / f"{key}.json", msgspec.json.Decoder(StoredRecord).decode)
         return stored if stored is not None and (whatever or self._is_fresh(stored)) else None
 
-    def has_record(self, key: str) -> bool:
-        """Whether there is a record of a snippet, fresh or not."""
-        return self._records is not None and (self._records / f"{key}.json").is_file()
+    def has_record(self, key: str, *, whatever: bool = False) -> bool:
+        """Whether there is a fresh record or error; ``whatever`` takes one of other versions too."""
+        return self._stored(key, whatever) is not None
 
     def keep_record(self, key: str, trace: str, remarks: tuple[str, ...], files: tuple[str, ...]) -> None:
         """Write a record in the place of the one before."""

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from autograd_tour.hosts.snippet import Snippet, dedented
 
@@ -61,9 +62,12 @@ def digest_of_file(path: Path) -> str:
         return ""
 
 
-def _essence(snippet: Snippet) -> Snippet:
+def _essence(snippet: Snippet) -> dict[str, Any]:
+    """What counts of a snippet, without what is as usual: by value, as one read from a file has copies."""
     code = dedented(snippet.code) if snippet.code else ""
-    return replace(snippet, code=code, file="", folder="", line=1, context="", timeout=0.0)
+    essence = replace(snippet, code=code, file="", folder="", line=1, context="", timeout=0.0)
+    usual = asdict(Snippet())
+    return {name: value for name, value in asdict(essence).items() if value != usual[name]}
 
 
 def _digest(data: bytes) -> str:

@@ -22,6 +22,8 @@ __all__ = ["Worker"]
 
 START = 180.0
 """Seconds in which torch must have been loaded."""
+GRACE = 5.0
+"""Seconds for a process that ends by itself to do so."""
 
 
 class Worker:
@@ -62,8 +64,7 @@ class Worker:
             answer = None
         if isinstance(answer, Answer):
             return answer
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
+        self._wait()
         status, words = self.end()
         message = f"the code ended the process that ran it ({status})"
         hint = f"It said: {words}" if words else "Take the call that ends the program out of the block"
@@ -93,6 +94,7 @@ class Worker:
             answer = None
         if isinstance(answer, Ready):
             return None
+        self._wait()
         status, words = self.end()
         missing = "No module named 'torch'" in words
         message = "torch is not installed here" if missing else f"torch could not be loaded ({status})"
@@ -102,6 +104,12 @@ class Worker:
             else words or "Run python -c 'import torch' to see why"
         )
         return Failure(file, line, message, hint, "missing")
+
+    def _wait(self) -> None:
+        """Let a process that has closed its pipe say why it ends."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(GRACE)
 
     def end(self) -> tuple[str, str]:
         """End the process and all that it started; how it ended, and the last line that it wrote."""

@@ -98,7 +98,7 @@ def _saved(snippet: Snippet) -> Outcome:
         return Record(digest_of_file(path), codec.loads(text, source=snippet.trace))
     except OSError as error:
         message = f"cannot read {snippet.trace}: {error.strerror or error}"
-        return Failure(snippet.file, snippet.line, message, "Paths start at the folder of the document")
+        return Failure(snippet.file, snippet.line, message, f"Paths start at {snippet.folder}")
     except TraceFileError as error:
         return Failure(snippet.file, snippet.line, error.message, error.hint)
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ class _Context:
     names: dict[str, Any]
     random: Tensor
     blocks: list[Snippet] = field(default_factory=list)
+    modules: dict[str, ModuleType] = field(default_factory=dict)
 
 
 class Runner:
@@ -71,6 +73,7 @@ class Runner:
             nothing = TourError("the block ends with nothing to trace, and calls no backward", _ABOUT)
             reason = error if block.has_result else nothing
             raise BlockError(block.failure or block.at_result(reason)) from error
+        context.modules = dict(_own_modules())
         return Answer(codec.dumps(trace), (), _own_files())
 
     def _context(self, snippet: Snippet, earlier: tuple[Snippet, ...]) -> _Context:
@@ -78,6 +81,9 @@ class Runner:
         context = self._contexts.get((snippet.file, snippet.context)) if snippet.context else None
         if context is None or tuple(context.blocks) != earlier[: len(context.blocks)]:
             context = _begun(earlier[0] if earlier else snippet)
+        else:
+            _forget_own_modules()  # those of the blocks that ran in between
+            sys.modules.update(context.modules)
         for number, item in enumerate(earlier[len(context.blocks) :], len(context.blocks) + 1):
             torch.set_rng_state(context.random)
             Block(item, number).value(context.names)
@@ -119,16 +125,16 @@ def _within(folder: str, path: tuple[str, ...]) -> Iterator[None]:
         sys.path[:] = before
 
 
-def _own_modules() -> Iterator[tuple[str, str]]:
-    """Name and file of each loaded module that is the user's own."""
+def _own_modules() -> Iterator[tuple[str, ModuleType]]:
+    """Name and module of all that is loaded and the user's own, which has a file."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and name != "__main__" and not is_library(file) and not home(file):
-            yield name, file
+            yield name, module
 
 
 def _own_files() -> tuple[str, ...]:
-    return tuple(sorted({os.path.abspath(file) for _, file in _own_modules()}))
+    return tuple(sorted({os.path.abspath(str(module.__file__)) for _, module in _own_modules()}))
 
 
 def _forget_own_modules() -> None:

@@ -60,6 +60,17 @@ def test_what_is_wrong_stops_the_build(convert, fence, words):
     assert words in str(caught.value)
 
 
+def test_paths_of_a_fence_start_where_the_build_runs(convert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(superfences.SuperFencesException) as caught:
+        convert("```autograd trace='none.json'\n```")
+    assert str(tmp_path) in caught.value.__cause__.hint
+    (tmp_path / "net.py").write_text(
+        f"import torch\n\n\ndef f():\n    return {SQUARE.splitlines()[0][4:]}.exp()\n"
+    )
+    assert "<figure" in convert("```autograd target='net.py:f'\n```")
+
+
 def test_a_fence_can_be_written_down():
     assert pickle.loads(pickle.dumps(Fence(cache="elsewhere"))) == Fence(cache="elsewhere")
 

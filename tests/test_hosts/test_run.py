@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from autograd_tour.errors import UsageError
 from autograd_tour.hosts import Cache, Failure, Record, Snippet, draw, run
+from autograd_tour.hosts.keys import snippet_key
 from autograd_tour.hosts.snippet import dedented
 
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
@@ -157,6 +159,32 @@ def test_a_target_runs_anew_when_a_file_that_it_uses_has_changed(tmp_path):
     assert run([snippet], cache)[0].value("w.grad") == "2"
     (tmp_path / "helper.py").write_text("def twice(x):\n    return x + x * 2\n")
     assert run([snippet], cache)[0].value("w.grad") == "3"
+
+
+def test_a_snippet_that_was_written_down_has_the_same_key():
+    for snippet in SNIPPETS.values():
+        assert snippet_key(pickle.loads(pickle.dumps(snippet))) == snippet_key(snippet)
+
+
+def test_a_context_keeps_its_imports_while_other_blocks_run(tmp_path):
+    (tmp_path / "helper.py").write_text("k = 2\n")
+    parts = ["import helper\nw = torch.ones(1, requires_grad=True)\nw * 1", "w * 2", "w * helper.k"]
+    blocks = [Snippet(code=code, file="a", folder=str(tmp_path), context="=") for code in parts]
+    alone = Snippet(code=SQUARE, file="a", folder=str(tmp_path))
+    snippets = [*blocks[:2], alone, blocks[2]]
+    cache = Cache(tmp_path / "records")
+    assert run(snippets, cache)[-1].value("w.grad") == "2"
+    (tmp_path / "helper.py").write_text("k = 30\n")
+    assert run(snippets, cache)[-1].value("w.grad") == "30"
+
+
+def test_torch_that_cannot_be_loaded_says_why(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise RuntimeError('a bad day')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (outcome,) = run([SNIPPETS["expression"]])
+    assert isinstance(outcome, Failure)
+    assert "exit code 1" in outcome.message
+    assert outcome.hint == "RuntimeError: a bad day"
 
 
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may write anywhere")

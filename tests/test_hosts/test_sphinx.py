@@ -18,6 +18,8 @@ SITE = {
 project = "t"
 extensions = ["autograd_tour.integrations.sphinx", "myst_parser"]
 html_theme = "alabaster"
+version = "1"
+copyright = "2026, t"
 """,
     "index.rst": """
 Title
@@ -172,6 +174,30 @@ def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
     assert contents(site / "_html") == before
 
 
+def test_another_builder_draws_what_is_kept(site, tmp_path):
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
+    result = build(site, "dirhtml", "-W", path=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_page_is_made_anew_when_a_file_that_its_code_imports_has_changed(tmp_path):
+    folder = write(
+        tmp_path,
+        {
+            "conf.py": SITE["conf.py"],
+            "helper.py": "k = 2\n",
+            "net.py": "import torch\nfrom helper import k\n\n\ndef loss():\n"
+            "    return torch.tensor(5.0, requires_grad=True).mul(k)\n",
+            "index.rst": "T\n=\n\n.. autograd::\n   :target: net.py:loss\n   :alt: a\n",
+        },
+    )
+    assert build(folder, "html", "-W").returncode == 0
+    before = (folder / "_html/index.html").read_bytes()
+    (folder / "helper.py").write_text("k = 30\n")
+    assert build(folder, "html", "-W").returncode == 0
+    assert (folder / "_html/index.html").read_bytes() != before
+
+
 def test_a_builder_that_shows_no_picture_runs_no_code(tmp_path):
     folder = write(
         tmp_path / "site", {**SITE, "index.rst": SITE["index.rst"] + "\n.. autograd::\n\n   1/0\n"}
@@ -262,6 +288,24 @@ def test_what_is_wrong_is_a_warning_with_its_line_and_the_page_stands(tmp_path):
     assert list((folder / "_records").glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("options", "after", "words"),
+    [
+        ("   :view: nothing", "", "unknown view"),
+        ("   :show: nothing", "", "to show"),
+        ("", ":autograd:`u.grad`", "nothing in the record is called u"),
+        ("", ":autograd:`two: w.grad`", "no autograd block before is called two"),
+    ],
+)
+def test_a_page_that_went_wrong_does_so_in_the_next_build_too(tmp_path, options, after, words):
+    block = f".. autograd::\n{options}\n\n   torch.ones(1, requires_grad=True) * 2\n"
+    folder = write(tmp_path, {"conf.py": SITE["conf.py"], "index.rst": f"T\n=\n\n{block}\n{after}\n"})
+    assert words in build(folder).stderr
+    again = build(folder, "html", "-W")
+    assert words in again.stderr
+    assert again.returncode != 0
+
+
 def test_committed_records_need_no_torch(site, tmp_path):
     folder = write(tmp_path / "site", {name: SITE[name] for name in ("conf.py", "net.py", "sub/page.md")})
     (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   sub/page\n")
@@ -289,6 +333,7 @@ def test_every_builder_takes_the_pictures(site, builder):
         assert list((site / "_latex").glob("autograd-*.pdf"))
     if builder == "epub":
         assert list((site / "_epub").glob("*.epub"))
+        assert "<iframe" not in (site / "_epub/index.xhtml").read_text()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ __all__ = [
     "block",
     "cache_of",
     "check_config",
+    "failed",
     "merge",
     "number_of",
     "outcome",
@@ -41,7 +43,6 @@ _WITHOUT_CODE = frozenset({"linkcheck", "gettext", "doctest", "dummy", "coverage
 """Builders that show no picture, and so run no code."""
 _BLOCKS = "autograd_tour_blocks"
 _OUTCOMES = "autograd_tour_outcomes"
-_BROKEN = "autograd_tour_broken"
 _KEYS = "autograd_tour_keys"
 
 
@@ -135,15 +136,19 @@ def check_config(_: Sphinx, config: Config) -> None:
 def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Sequence[str]:
-    """Documents whose blocks failed last time, or whose records are gone: they are read again."""
+    """Documents whose blocks failed last time, or have no fresh records: they are read again."""
     del added, changed
     if shows_nothing(app):
         return []
-    broken: dict[str, bool] = _table(env, _BROKEN)
+    broken = {path.read_text(encoding="utf-8") for path in _failures(env).glob("*.txt")} & set(env.all_docs)
     keys: dict[str, list[str]] = _table(env, _KEYS)
-    cache = cache_of(app)
-    lost = {name for name, wanted in keys.items() if any(not cache.has_record(key) for key in wanted)}
-    return sorted((set(broken) | lost) - removed)
+    cache, never = cache_of(app), app.config.autograd_run == "never"
+    stale = {
+        name
+        for name, wanted in keys.items()
+        if any(not cache.has_record(key, whatever=never) for key in wanted)
+    }
+    return sorted((broken | stale) - removed)
 
 
 def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -155,8 +160,24 @@ def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
 def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Forget the blocks of a document that is read again, or gone."""
     _table(app, _OUTCOMES).pop(docname, None)
-    for name in (_BLOCKS, _BROKEN, _KEYS):
+    for name in (_BLOCKS, _KEYS):
         _table(env, name).pop(docname, None)
+    _failure_of(env, docname).unlink(missing_ok=True)
+
+
+def failed(env: BuildEnvironment, docname: str) -> None:
+    """Note that something of a document went wrong: as a file, since pages are written in other processes."""
+    path = _failure_of(env, docname)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(docname, encoding="utf-8")
+
+
+def _failures(env: BuildEnvironment) -> Path:
+    return Path(env.doctreedir) / "autograd" / "failures"
+
+
+def _failure_of(env: BuildEnvironment, docname: str) -> Path:
+    return _failures(env) / f"{hashlib.sha256(docname.encode()).hexdigest()[:32]}.txt"
 
 
 def merge(_: Sphinx, env: BuildEnvironment, docnames: Iterable[str], other: BuildEnvironment) -> None:
@@ -186,7 +207,7 @@ def _run(app: Sphinx, docnames: Sequence[str]) -> None:
         raised = isinstance(result, Failure)
         expected = isinstance(result, Failure) and result.kind in {"program", "result"}
         if raised != wish.snippet.expects_error or raised != expected:
-            _table(app.env, _BROKEN)[name] = True
+            failed(app.env, name)
             _warn(name, wish, result)
 
 

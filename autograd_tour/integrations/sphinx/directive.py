@@ -64,6 +64,11 @@ class BlockDirective(SphinxDirective):
             self.env.note_dependency(str(file.parent / path))
         return wish
 
+    def refused(self, error: TourError) -> list[nodes.Node]:
+        """What stands there in place of a block that asks for what cannot be; the next build says so too."""
+        builds.failed(self.env, self.env.docname)
+        return [self.state.document.reporter.warning(str(error), line=self.lineno)]
+
     def source(self) -> list[nodes.Node]:
         """The code itself, if it is to be shown."""
         wanted = self.options.get("include-source", self.config.autograd_include_source)
@@ -114,7 +119,7 @@ class AutogradDirective(BlockDirective):
         try:
             number = builds.add(self.env, self.wish(), name)
         except TourError as error:
-            return [self.state.document.reporter.warning(str(error), line=self.lineno)]
+            return self.refused(error)
         block = AutogradBlock(
             "",
             docname=self.env.docname,

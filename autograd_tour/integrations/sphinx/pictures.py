@@ -47,9 +47,14 @@ class PicturesTransform(SphinxPostTransform):
         try:
             text = result.value(node["wanted"])
         except TourError as error:
-            logger.warning("%s", error, location=node, type="autograd", subtype="name")
+            self._warn(error, node, "name")
             return nodes.literal("?", "?")
         return nodes.literal(text, text, classes=["autograd"])
+
+    def _warn(self, error: TourError, node: AutogradValue | AutogradBlock, kind: str) -> None:
+        """Say what is wrong, in this build and in the next."""
+        builds.failed(self.env, node["docname"])
+        logger.warning("%s", error, location=node, type="autograd", subtype=kind)
 
     def _content(self, node: AutogradBlock) -> list[nodes.Node]:
         result = builds.outcome(self.app, node["docname"], node["number"])
@@ -61,7 +66,7 @@ class PicturesTransform(SphinxPostTransform):
         try:
             return self._of_record(node, result)
         except TourError as error:
-            logger.warning("%s", error, location=node, type="autograd", subtype="program")
+            self._warn(error, node, "program")
             return [nodes.error("", nodes.paragraph("", str(error)))]
 
     def _of_record(self, node: AutogradBlock, record: Record) -> list[nodes.Node]:
@@ -75,7 +80,7 @@ class PicturesTransform(SphinxPostTransform):
             return [nodes.literal_block(text, text, language="text")]
         view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
         kind = self._kind()
-        if wish.format == "page" and self.app.builder.format == "html":
+        if wish.format == "page" and self.app.builder.format == "html" and self.app.builder.name != "epub":
             (page,) = files(record, "html", wish.settings, cache=cache).values()
             return [self._frame(page, record)]
         if wish.format == "frames":

@@ -28,7 +28,7 @@ class QuizDirective(BlockDirective):
         try:
             number = builds.add(self.env, self.wish(), name)
         except TourError as error:
-            return [self.state.document.reporter.warning(str(error), line=self.lineno)]
+            return self.refused(error)
         block = AutogradBlock(
             "",
             docname=self.env.docname,

@@ -25,6 +25,7 @@ class AutogradRole(SphinxRole):
         try:
             number = builds.number_of(self.env, self.env.docname, name)
         except UsageError as error:
+            builds.failed(self.env, self.env.docname)
             logger.warning("%s", error, location=self.get_location(), type="autograd", subtype="name")
             return [nodes.literal(self.text, self.text)], []
         value = AutogradValue("", docname=self.env.docname, number=number, wanted=wanted.strip())
