@@ -38,7 +38,7 @@ def test_a_whole_process_is_measured_with_what_it_started(tmp_path):
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}], check=True)"
     started = run_command([sys.executable, "-c", outer], tmp_path)
     assert min(alone.cpu, started.cpu) >= 0.2
-    assert 1 < alone.peak < 1000
+    assert 1 < alone.peak < 5000  # MB; what was forked counts what the process had that forked it
 
 
 def test_a_program_that_fails_or_hangs_is_named(tmp_path):
