@@ -186,6 +186,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "added_at": ("where",),
     "zero_at": ("where",),
     "taken_at": ("where",),
+    "crop": ("where",),
     "placed_at": ("where",),
     "shared_by_equals": ("where",),
     "windows_placed": ("where",),

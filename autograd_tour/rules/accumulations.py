@@ -65,6 +65,13 @@ def _with_mean(root: bool) -> Any:
     return rule
 
 
+def _bags(node: NodeView, _: int) -> Words:
+    shared = ", ÷ how often each is" if node.flag("scale_grad_by_freq") else ""
+    skipped = node.integer("padding_idx")
+    besides = f", not to row {skipped}" if skipped is not None and skipped >= 0 else ""
+    return Words(f"added to the rows used{shared}{besides}, as the bags were reduced")
+
+
 def _aminmax(node: NodeView, _: int) -> Expression | None:
     """To the minimum and to the maximum, each shared by equal ones."""
     shape, dim = node.shape(0), _dim(node)
@@ -81,7 +88,7 @@ def _aminmax(node: NodeView, _: int) -> Expression | None:
             shape=shape,
             dims=dims,
             reduced=() if kept else dims,
-            where=f"to the {extreme}",
+            where=f"to the {extreme}, shared on ties",
         )
         for slot, extreme in enumerate(("minimum", "maximum"))
     )
@@ -243,9 +250,7 @@ ACCUMULATIONS: Mapping[str, Definition] = {
     "SegmentReduceBackward0": define(Words("over each segment, as its reduction says")),
     "CopySlices": define(_REPLACED, Words("the part in the view, as the operation on the view says")),
     # fused layers, and what works on stored elements only
-    "EmbeddingBagBackward0": define(
-        Words("added to the rows used, as the bags were reduced"), Words("{g} · the row used"), routed=True
-    ),
+    "EmbeddingBagBackward0": define(_bags, Words("{g} · the row used"), routed=True),
     "CtcLossBackward0": define(Words("by how likely each label is at each step, over all alignments")),
     "CtcLossBackward1": define(Words("by how likely each label is at each step, over all alignments")),
     **dict.fromkeys(

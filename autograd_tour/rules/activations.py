@@ -129,6 +129,12 @@ def _pointwise(*slots: object, routed: bool = False) -> Definition:
     return Definition(slots, pointwise=True, routed=routed)
 
 
+def _passing_nan(relation: str) -> tuple[Expression, Expression]:
+    """What the chosen of two gets: the second only where the first is not chosen, and is itself a number."""
+    first = apply("either", compared(relation, A, B), apply("is_nan", B))
+    return G * indicator(first), G * indicator(apply("not", first))
+
+
 X_POSITIVE = compared("greater", X, 0)
 _S = _SIGMOID(X)
 _SLOPE = attribute("negative_slope")
@@ -190,12 +196,8 @@ ACTIVATIONS: Mapping[str, Definition] = {
     "MinimumBackward0": _pointwise(
         G * apply("less_ties_half", A, B), G * apply("less_ties_half", B, A), routed=True
     ),
-    "FmaxBackward0": _pointwise(
-        G * indicator(compared("greater_equal", A, B)), G * indicator(compared("less", A, B)), routed=True
-    ),
-    "FminBackward0": _pointwise(
-        G * indicator(compared("less_equal", A, B)), G * indicator(compared("greater", A, B)), routed=True
-    ),
+    "FmaxBackward0": _pointwise(*_passing_nan("greater_equal"), routed=True),
+    "FminBackward0": _pointwise(*_passing_nan("less_equal"), routed=True),
     "WhereBackward0": Definition((_condition, _condition), pointwise=True, routed=True),
     "MaskedFillBackward0": Definition((_unfilled,), pointwise=True, routed=True),
 }

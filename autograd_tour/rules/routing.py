@@ -40,8 +40,12 @@ def _written(index: str, kind: str) -> Any:
             return None
         where = node.kept(index, "the indices")
         function = "zero_at" if slot == 0 else "taken_at"
-        shape = node.operand(slot).shape
-        return apply(function, G, where, dim=_dim(node), kind=kind, where="the indices", shape=shape)
+        shape, outer = node.operand(slot).shape, node.output_shape or ()
+        # A value may stand at many places; how many the indices are is not known here.
+        copied = shape is not None and (len(shape) < len(outer) or 1 in shape)
+        copied = copied and slot == 1 and kind == "lists"
+        at = "the indices, Σ where it was broadcast" if copied else "the indices"
+        return apply(function, G, where, dim=_dim(node), kind=kind, where=at, shape=shape)
 
     return rule
 

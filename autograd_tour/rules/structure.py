@@ -205,7 +205,10 @@ def _roll(node: NodeView, _: int) -> Expression | None:
 
 def _crop(node: NodeView, _: int) -> Expression | None:
     pad = node.integers("pad")
-    return None if pad is None else apply("crop", G, pad=pad)
+    if pad is None:
+        return None
+    more = ", 0 where it was cut off" if any(side < 0 for side in pad) else ""
+    return apply("crop", G, pad=pad, where=f"crop the padding{more}")
 
 
 def _unfolded(node: NodeView, _: int) -> Expression | None:

@@ -14,7 +14,7 @@ PHRASES: dict[str, str] = {
     "cast": "cast to {dtype}",
     "flip": "flip back",
     "roll": "roll back",
-    "crop": "crop the padding",
+    "crop": "{where}",
     "copies_summed": "Σ over the copies",
     "windows_added": "added back in place",
     "diagonal": "its diagonal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -255,8 +256,8 @@ def test_a_triangular_solve_of_old_says_which_triangle() -> None:
         ("U·diag(g)·Vᵀ", lambda a: torch.linalg.svdvals(a).sum()),
         ("eigenvectors @ diag(g) @ eigenvectorsᵀ", lambda a: torch.linalg.eigvalsh(a).sum()),
         ("V⁻ᴴ·diag(g)·Vᴴ", lambda a: torch.linalg.eigvals(a).real.sum()),
-        ("to the minimum", lambda a: a.aminmax().min * 2),
-        ("to the maximum", lambda a: a.aminmax().max * 2),
+        ("to the minimum, shared on ties", lambda a: a.aminmax().min * 2),
+        ("to the maximum, shared on ties", lambda a: a.aminmax().max * 2),
         ("× (torch.fft.rfft(a)/torch.fft.rfft(a).abs(); 0 at 0)", lambda a: torch.fft.rfft(a).abs().sum()),
     ],
 )
@@ -306,3 +307,28 @@ def test_a_rule_says_what_becomes_of_nan(kind: str, program: Any) -> None:
     for i, slope in enumerate(sent.tolist()):
         value = evaluate(edge.rule, lambda symbol, i=i: values[symbol.role][i])
         assert value == pytest.approx(slope, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("taken at the indices, Σ where it was broadcast", lambda s: torch.zeros(3, 4).index_put((torch.tensor([0, 1]),), s)),
+        ("crop the padding, 0 where it was cut off", lambda s: F.pad(s, (-1, 2))),
+        ("crop the padding", lambda s: F.pad(s, (1, 2))),
+        ("× 1[s ≥ z or z is NaN]", lambda s: (lambda z: torch.fmax(s, z))(torch.tensor([math.nan, 1.0, 2.0, 3.0]))),
+    ],
+)  # fmt: skip
+def test_what_a_strict_reader_missed(text: str, result: Any) -> None:
+    s = torch.arange(4.0, requires_grad=True)
+    texts = [short(edge.rule) for edge in tour.trace(lambda: result(s).sum()).select("gradient") if edge.rule]
+    assert text in texts, texts
+
+
+def test_rows_of_bags_are_divided_by_how_often_they_are() -> None:
+    w, i = torch.ones(4, 2, requires_grad=True), torch.tensor([0, 1, 1])
+
+    def loss() -> torch.Tensor:
+        return F.embedding_bag(i, w, torch.tensor([0, 1]), mode="sum", scale_grad_by_freq=True).sum()
+
+    texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+    assert "added to the rows used, ÷ how often each is, as the bags were reduced" in texts

@@ -39,7 +39,7 @@ def _slice(g: Tensor, *, dim: int, inside: str, **which: Any) -> Tensor:
     return g[_at(dim, slice(which["start"], which["end"], which.get("step")))]
 
 
-def _crop(g: Tensor, *, pad: Shape) -> Tensor:
+def _crop(g: Tensor, *, pad: Shape, where: str = "") -> Tensor:
     for number in range(len(pad) // 2):
         dim = g.dim() - 1 - number
         before, after = pad[2 * number : 2 * number + 2]
