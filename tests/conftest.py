@@ -5,12 +5,17 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import shutil
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
     from autograd_tour.lessons.training import Study
 
 # Beside each other, test processes with a thread for every core would only get in each other's way.
@@ -31,6 +36,28 @@ def _nothing_else_in_sight(request: pytest.FixtureRequest) -> None:
     programs = getattr(request.module, "loops", None)
     if isinstance(programs, ModuleType):
         importlib.reload(programs)
+
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The only browser of a test process: its library allows no second one beside it."""
+    from playwright.sync_api import sync_playwright
+
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    assert executable, "these tests need chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -133,32 +133,27 @@ SEEN = """() => {
 
 
 @pytest.fixture(scope="module")
-def reveal(decks):
+def reveal(decks, request):
     """The deck in a browser of 1280 × 720."""
     folder = Path(os.environ.get("REVEAL_JS", ROOT / "build" / "slides" / "node_modules" / "reveal.js"))
     needed((folder / "dist" / "reveal.js").exists(), "reveal.js, in the folder that REVEAL_JS names")
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    needed(executable, "chromium")
     (decks / "node_modules").mkdir()
     (decks / "node_modules" / "reveal.js").symlink_to(folder)
-    from playwright.sync_api import sync_playwright
-
-    from tests.test_browser.conftest import FLAGS
-
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    needed(found, "chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        page = browser.new_context(
-            viewport={"width": 1280, "height": 720}, reduced_motion="reduce", color_scheme="dark"
-        ).new_page()
-        complaints = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto((decks / "deck.html").as_uri())
-        page.wait_for_function("window.Reveal?.isReady()")
-        page.add_style_tag(content="* { transition: none !important; }")
-        yield page
-        browser.close()
-        assert complaints == []
+    context = request.getfixturevalue("browser").new_context(
+        viewport={"width": 1280, "height": 720}, reduced_motion="reduce", color_scheme="dark"
+    )
+    page = context.new_page()
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((decks / "deck.html").as_uri())
+    page.wait_for_function("window.Reveal?.isReady()")
+    page.add_style_tag(content="* { transition: none !important; }")
+    yield page
+    context.close()
+    assert complaints == []
 
 
 def test_each_fragment_of_the_reveal_deck_is_a_frame_with_its_caption_and_readable_text(reveal):

@@ -1,9 +1,7 @@
-"""One browser for all tests of the page; each test has a context of its own, and any complaint fails it."""
+"""Pages for the browser; each test has a context of its own, and any complaint fails it."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,6 @@ from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 PROGRAMS = Path(__file__).parents[2] / "docs" / "programs"
 
 
@@ -29,18 +20,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "these tests need chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def _train():
