@@ -108,8 +108,14 @@ def findings(subject: Subject) -> Iterator[Finding]:
     lines = lines_of(("raised here", failure.line))
     for entry in _TABLE:
         if any(phrase in failure.text for phrase in entry.phrases):
-            yield Finding(entry.kind, "error", entry.seen, lines, entry.why, entry.fix, message=failure.text)
+            yield Finding(
+                entry.kind, "error", entry.seen, lines, entry.why, entry.fix, message=failure.message
+            )
             return
+    if not failure.type:
+        why = "The program returned it, and backward could not begin with it."
+        yield Finding("error", "error", failure.text, (), why)
+        return
     text = failure.text.splitlines()[0] if failure.text else ""
     yield Finding(
         "error",

@@ -26,7 +26,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     if evidence.gradless_loss is None:
         return
     end = (("the loss without a gradient", evidence.gradless_loss),)
-    message = evidence.failure.text if evidence.failure is not None else ""
+    message = evidence.failure.message if evidence.failure is not None else ""
     switched = evidence.switched
     kind = "requires-grad-set-on-result" if switched is not None else "loss-without-gradient"
     seen = (

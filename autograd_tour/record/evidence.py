@@ -88,12 +88,20 @@ class FreedNode(Struct, frozen=True, omit_defaults=True):
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
-    """The error that ended the program: its type, torch's own text, the line of the program, and when."""
+    """The error that ended the program: its type, torch's own text, the line of the program, and when.
+
+    ``type`` is ``""`` where the program itself ended well: then ``text`` says why no backward followed.
+    """
 
     type: str
     text: str
     line: SourceLine | None = None
     during: Literal["forward", "backward", "step"] = "forward"
+
+    @property
+    def message(self) -> str:
+        """What torch or the program said; ``""`` if it was neither."""
+        return self.text if self.type else ""
 
 
 class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):

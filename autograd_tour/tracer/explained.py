@@ -141,7 +141,7 @@ def failure_of(error: ProgramError, *, in_backward: bool) -> Failure:
     """The error behind ``error`` as evidence."""
     cause = error.__cause__
     if cause is None:  # ours: torch was not asked
-        return Failure(type(error).__name__, error.message, None, "backward" if in_backward else "forward")
+        return Failure("", error.message, None, "backward" if in_backward else "forward")
     stack = traceback.extract_tb(cause.__traceback__)
     own = deepest_own([frame.filename for frame in stack])
     line: SourceLine | None = None

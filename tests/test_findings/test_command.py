@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
+import autograd_tour as tour
 from tests.commands import answer, fresh_answer
 
 PROGRAM = """
@@ -172,3 +174,16 @@ def test_every_kind_of_finding_is_in_the_documentation() -> None:
     kinds = {kind for file in files for kind in re.findall(r'"([a-z]+(?:-[a-z]+)+)",', file.read_text())}
     short = {kind.replace("second-backward", "") for kind in kinds}
     assert {kind for kind in short if f"`{kind}`" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("error", lambda: torch.ones(2).sum()),
+        ("loss-not-scalar", lambda: torch.ones(2, requires_grad=True) * 2),
+    ],
+)
+def test_what_is_our_own_word_is_not_told_as_that_of_torch(kind, result):
+    (finding,) = tour.explain(result).findings
+    assert (finding.kind, finding.message) == (kind, "")
+    assert "ProgramError" not in finding.seen
