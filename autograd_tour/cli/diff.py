@@ -10,7 +10,16 @@ import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.fitting import say_fits
-from autograd_tour.cli.options import Keep, ceiling_option, in_a_room, named, timeout_option
+from autograd_tour.cli.options import (
+    Keep,
+    ceiling_option,
+    formats_option,
+    in_a_room,
+    named,
+    output_option,
+    theme_option,
+    timeout_option,
+)
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
@@ -32,29 +41,9 @@ DIFFERENT = 1
 )
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    default="outputs",
-    show_default=True,
-    help="Folder for the files, a link is followed; - writes the only file to stdout.",
-)
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    metavar="FORMAT",
-    multiple=True,
-    help="svg, pdf, png, txt, json, dot; may be repeated. Default: svg and txt.",
-)
-@click.option(
-    "--theme",
-    type=click.Choice(["light", "dark", "auto"]),
-    default="auto",
-    show_default=True,
-    help="auto follows the reader's browser; PDF and PNG are then light.",
-)
+@output_option("outputs")
+@formats_option("svg, pdf, png, txt, json, dot; may be repeated. Default: svg and txt.")
+@theme_option("auto follows the reader's browser; PDF and PNG are then light.")
 @in_a_room
 @click.option(
     "--scale",

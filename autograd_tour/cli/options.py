@@ -46,6 +46,30 @@ def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None
     return seconds
 
 
+def output_option(default: str) -> Callable[[Command], Command]:
+    """``-o``, the folder that files go into."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        default=default,
+        show_default=True,
+        help="Folder for the files, a link is followed; - writes the only file to stdout.",
+    )
+
+
+def formats_option(which: str) -> Callable[[Command], Command]:
+    """``-f``, as often as one likes; ``which`` says which there are and which are usual."""
+    return click.option("-f", "--format", "formats", metavar="FORMAT", multiple=True, help=which)
+
+
+def theme_option(about: str) -> Callable[[Command], Command]:
+    """``--theme``; ``about`` says what ``auto`` does."""
+    return click.option(
+        "--theme", type=click.Choice(["light", "dark", "auto"]), default="auto", show_default=True, help=about
+    )
+
+
 def timeout_option(what: str) -> Callable[[Command], Command]:
     """``--timeout``, which limits ``what``."""
     return click.option(

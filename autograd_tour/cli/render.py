@@ -11,7 +11,16 @@ import click
 from autograd_tour.cli.common import TourCommand, check_stdout, say
 from autograd_tour.cli.fitting import say_fits
 from autograd_tour.cli.looks import LOOK, of_a_look
-from autograd_tour.cli.options import Keep, ceiling_option, in_a_room, named, timeout_option
+from autograd_tour.cli.options import (
+    Keep,
+    ceiling_option,
+    formats_option,
+    in_a_room,
+    named,
+    output_option,
+    theme_option,
+    timeout_option,
+)
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
@@ -45,22 +54,8 @@ DEFAULT_FOLDER = "outputs"
     ),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    default=DEFAULT_FOLDER,
-    show_default=True,
-    help="Folder for the files, a link is followed; - writes the only file to stdout.",
-)
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    metavar="FORMAT",
-    multiple=True,
-    help="svg, pdf, png, dot, json, txt, …; may be repeated. Default: svg, txt and json.",
-)
+@output_option(DEFAULT_FOLDER)
+@formats_option("svg, pdf, png, dot, json, txt, …; may be repeated. Default: svg, txt and json.")
 @click.option(
     "--view",
     "views",
@@ -69,13 +64,7 @@ DEFAULT_FOLDER = "outputs"
     help="graph, chain, accumulation, run, outline, torchviz, …; may be repeated. Default: the first four, "
     "run only of a program that trains.",
 )
-@click.option(
-    "--theme",
-    type=click.Choice(["light", "dark", "auto"]),
-    default="auto",
-    show_default=True,
-    help="auto follows the reader's browser; PDF, PNG and frames are then light.",
-)
+@theme_option("auto follows the reader's browser; PDF, PNG and frames are then light.")
 @in_a_room
 @of_a_look
 @click.option(

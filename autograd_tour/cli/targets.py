@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import re
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from autograd_tour.cli.guard import guarded, limited, stdout_to_stderr
-from autograd_tour.errors import TourError, TraceFileError, UsageError
+from autograd_tour.cli.trace_files import read_file, read_stdin, stem
+from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from autograd_tour.record.verification import Verification
 
 __all__ = [
-    "LARGEST_TRACE",
     "Drawn",
     "Explained",
     "TargetRecord",
@@ -40,9 +38,6 @@ __all__ = [
     "find",
     "verified",
 ]
-
-LARGEST_TRACE = 512 * 1024**2
-"""Bytes; a larger file is refused before it is read."""
 
 
 @dataclass(frozen=True)
@@ -216,9 +211,9 @@ def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = T
 
 def _saved(target: str, seconds: float) -> TargetRecord:
     if target == "-":
-        return _of_trace("stdin", "trace", _read_stdin(), seconds)
+        return _of_trace("stdin", "trace", read_stdin(), seconds)
     path = Path(target)
-    return _of_trace(target, _stem(path), _read_file(path), seconds)
+    return _of_trace(target, stem(path), read_file(path), seconds)
 
 
 def _load_tracer() -> None:
@@ -276,66 +271,6 @@ def _of_trace(source: str, stem: str, text: bytes, seconds: float) -> TargetReco
     trace_again = "Trace again and keep less of each tensor: --keep 16"
     with doing("reading"), limited(seconds, f"reading {source}", trace_again):
         return TargetRecord(stem or "trace", codec.loads(text, source=source))
-
-
-def _stem(path: Path) -> str:
-    """How names of files start: as that of the trace, without what a terminal or another system bears not."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\\\u200e\u200f\u202a-\u202e\u2066-\u2069]", "-", path.stem).lstrip(".")
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # The size that the file system tells, so that nothing of a huge file is read.
-            _check_size(os.fstat(file.fileno()).st_size, str(path))
-            return _read(file, str(path))
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}", _json_files_near(path)) from None
-    except IsADirectoryError:
-        raise UsageError(f"{path} is a folder, not a trace", "Name a .json file in it") from None
-    except TourError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {path}: {reason}", "Check the path and its rights") from None
-
-
-def _read_stdin() -> bytes:
-    if sys.stdin is None or sys.stdin.closed:
-        raise UsageError("there is no stdin to read a trace from", "autograd-tour render - < trace.json")
-    return _read(sys.stdin.buffer, "stdin")
-
-
-def _read(file: BinaryIO, name: str) -> bytes:
-    # Pipes have no size: one byte past the ceiling is enough to know.
-    text = file.read(LARGEST_TRACE + 1)
-    _check_size(len(text), name)
-    return text
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > LARGEST_TRACE:
-        raise TraceFileError(
-            f"{name} is larger than {LARGEST_TRACE // 1024**2} MB, too large for a trace",
-            "Trace again and keep less of each tensor: --keep 16, or less in all: --ceiling 64",
-        )
-
-
-def _json_files_near(path: Path) -> str:
-    from difflib import get_close_matches
-
-    folder = path.parent
-    if not os.path.isdir(folder):
-        return f"There is no folder {folder} either; you are in {Path.cwd()}"
-    names = sorted(entry.name for entry in folder.glob("*.json"))
-    near = get_close_matches(path.name, names, n=1)
-    if near:
-        return f"Did you mean '{folder / near[0]}'?"
-    return (
-        f"JSON files there: {', '.join(names[:8])}"
-        if names
-        else f"There is no JSON file in {folder.resolve()}"
-    )
 
 
 def _not_named(target: str) -> UsageError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograd_tour.cli.common import TourCommand, check_stdout, say
-from autograd_tour.cli.options import timeout_option
+from autograd_tour.cli.options import formats_option, output_option, theme_option, timeout_option
 from autograd_tour.cli.results import to_folder, to_stdout
 from autograd_tour.progress import doing
 
@@ -34,29 +34,9 @@ DEFAULT_FOLDER = "tour"
     ),
 )
 @click.argument("stops", metavar="[STOP]...", nargs=-1)
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    default=DEFAULT_FOLDER,
-    show_default=True,
-    help="Folder for the files, a link is followed; - writes the only file to stdout.",
-)
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    metavar="FORMAT",
-    multiple=True,
-    help="html, md, ipynb, txt or pdf; may be repeated. Default: html.",
-)
-@click.option(
-    "--theme",
-    type=click.Choice(["light", "dark", "auto"]),
-    default="auto",
-    show_default=True,
-    help="How the site looks at first; auto follows the reader's browser.",
-)
+@output_option(DEFAULT_FOLDER)
+@formats_option("html, md, ipynb, txt or pdf; may be repeated. Default: html.")
+@theme_option("How the site looks at first; auto follows the reader's browser.")
 @timeout_option("the whole tour (default: 600)")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 @click.option(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from autograd_tour.cli import targets
+from autograd_tour.cli import targets, trace_files
 from autograd_tour.drawing.room import room_for
 from autograd_tour.views.look import look_for
 
@@ -209,14 +209,14 @@ def test_bad_input_is_one_clear_line_and_its_exit_code(run: Run, trace: Path, ca
 
 def test_a_trace_that_is_too_large_is_refused_before_it_is_read(run: Run) -> None:
     with open("huge.json", "wb") as file:
-        file.truncate(targets.LARGEST_TRACE + 1)  # a hole: takes no room
+        file.truncate(trace_files.LARGEST_TRACE + 1)  # a hole: takes no room
     result = run("render", "huge.json")
     assert result.exit_code == 4
     assert "larger than 512 MB" in result.stderr
 
 
 def test_an_endless_stdin_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "LARGEST_TRACE", 1024**2)
+    monkeypatch.setattr(trace_files, "LARGEST_TRACE", 1024**2)
     result = run("render", "-", input=io.BytesIO(b" " * (1024**2 + 1)))
     assert result.exit_code == 4
     assert "stdin is larger" in result.stderr

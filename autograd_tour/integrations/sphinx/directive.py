@@ -64,6 +64,18 @@ class BlockDirective(SphinxDirective):
             self.env.note_dependency(str(file.parent / path))
         return wish
 
+    def block(self, **attributes: Any) -> AutogradBlock:
+        """The node that becomes what the block asks for, which from now on is one of the document's.
+
+        Raises:
+            UsageError: see :meth:`wish`.
+        """
+        name = nodes.fully_normalize_name(self.options.get("name", ""))
+        number = builds.add(self.env, self.wish(), name)
+        block = AutogradBlock("", docname=self.env.docname, number=number, classes=["autograd"], **attributes)
+        self.set_source_info(block)
+        return block
+
     def refused(self, error: TourError) -> list[nodes.Node]:
         """What stands there in place of a block that asks for what cannot be; the next build says so too."""
         builds.failed(self.env, self.env.docname)
@@ -115,21 +127,12 @@ class AutogradDirective(BlockDirective):
 
     def run(self) -> list[nodes.Node]:
         """The source, if it is asked for, and what becomes the picture."""
-        name = nodes.fully_normalize_name(self.options.get("name", ""))
+        given = {name: self.options[name] for name in ("align", "width") if name in self.options}
         try:
-            number = builds.add(self.env, self.wish(), name)
+            block = self.block(alt=self.options.get("alt", ""), **given)
         except TourError as error:
             return self.refused(error)
-        block = AutogradBlock(
-            "",
-            docname=self.env.docname,
-            number=number,
-            alt=self.options.get("alt", ""),
-            classes=["autograd", *self.options.get("class", [])],
-            figclass=self.options.get("figclass", []),
-            **{name: self.options[name] for name in ("align", "width") if name in self.options},
-        )
-        self.set_source_info(block)
+        block["classes"] += self.options.get("class", [])
         result: nodes.Element = block
         caption = self.options.get("caption")
         if caption:

@@ -9,9 +9,7 @@ from docutils import nodes
 from autograd_tour.errors import TourError
 from autograd_tour.hosts import Record
 from autograd_tour.hosts.options import OPTIONS
-from autograd_tour.integrations.sphinx import builds
 from autograd_tour.integrations.sphinx.directive import BlockDirective
-from autograd_tour.integrations.sphinx.nodes import AutogradBlock
 from autograd_tour.questions import Question, ask
 
 __all__ = ["QuizDirective", "sheet"]
@@ -24,20 +22,10 @@ class QuizDirective(BlockDirective):
 
     def run(self) -> list[nodes.Node]:
         """The source, if it is asked for, and what becomes the questions."""
-        name = nodes.fully_normalize_name(self.options.get("name", ""))
         try:
-            number = builds.add(self.env, self.wish(), name)
+            block = self.block(alt="", questions=self.options.get("questions", 5))
         except TourError as error:
             return self.refused(error)
-        block = AutogradBlock(
-            "",
-            docname=self.env.docname,
-            number=number,
-            alt="",
-            classes=["autograd"],
-            questions=self.options.get("questions", 5),
-        )
-        self.set_source_info(block)
         self.add_name(block)
         return [*self.source(), block]
 
