@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autograd_tour.drawing.curves import Series
+from autograd_tour.drawing.multiples import Walk
 from autograd_tour.drawing.surface import Height
 from autograd_tour.formats.tour.content import Teaching
 from autograd_tour.questions import Question, Wrong
@@ -22,6 +23,7 @@ __all__ = [
     "Failing",
     "Figures",
     "Mistake",
+    "Panels",
     "Picture",
     "Print",
     "Snippet",
@@ -144,6 +146,19 @@ class Surface:
 
 
 @dataclass(frozen=True)
+class Panels:
+    """One path in each of several pictures of the surface; ``lowest`` is where the loss is least."""
+
+    heights: Callable[[Figures], Sequence[Height]]
+    walks: Callable[[Figures], Sequence[Walk]]
+    window: tuple[tuple[float, float], tuple[float, float]]
+    lowest: Callable[[Figures], tuple[float, float]]
+    title: str
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stop:
     """A stop of the tour. ``number`` is its place, ``part`` one of the five, ``name`` starts its files.
 
@@ -163,7 +178,7 @@ class Stop:
     tell: Callable[[Figures], Teaching]
     recall: tuple[int, ...]
     reading: tuple[str, ...]
-    pictures: tuple[Picture | Chart | Surface, ...] = ()
+    pictures: tuple[Picture | Chart | Surface | Panels, ...] = ()
     errors: tuple[Failing, ...] = ()
     more: tuple[Snippet, ...] = ()
     measured: tuple[Snippet, ...] = ()

@@ -10,13 +10,14 @@ from msgspec.structs import replace
 import autograd_tour
 from autograd_tour.drawing import arrange, draw
 from autograd_tour.drawing.curves import Panel, curves
+from autograd_tour.drawing.multiples import multiples
 from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.formats.base import ACCUMULATION
 from autograd_tour.formats.page.pictures import timed
 from autograd_tour.formats.tour.content import Illustration
-from autograd_tour.lessons.tour.base import Chart, Code, Figures, Picture, Surface
+from autograd_tour.lessons.tour.base import Chart, Code, Figures, Panels, Picture, Surface
 from autograd_tour.lessons.tour.running import Printer
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
@@ -24,7 +25,7 @@ from autograd_tour.views import picture_of
 from autograd_tour.views.look import look_for
 from autograd_tour.views.picture import Film
 
-__all__ = ["charted", "illustrated", "seen_from_above"]
+__all__ = ["charted", "compared", "illustrated", "seen_from_above"]
 
 CALLS = 8
 """Backward calls in a picture of accumulation."""
@@ -101,6 +102,25 @@ def seen_from_above(chart: Surface, figures: Figures, number: int) -> Illustrati
         )
 
     return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))
+
+
+def compared(panels: Panels, figures: Figures, number: int) -> Illustration:
+    """A panel for each path."""
+
+    def svg(theme: ThemeName) -> str:
+        return multiples(
+            panels.heights(figures),
+            panels.walks(figures),
+            panels.window,
+            title=panels.title,
+            desc=panels.summary,
+            lowest=panels.lowest(figures),
+            notes=panels.notes,
+            theme=theme,
+            prefix=prefix_for(f"{number} {panels.title}"),
+        )
+
+    return Illustration(panels.title, panels.summary, svg("auto"), svg("light"))
 
 
 def charted(chart: Chart, figures: Figures, number: int) -> Illustration:

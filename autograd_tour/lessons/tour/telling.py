@@ -7,8 +7,8 @@ from functools import cache
 
 from autograd_tour.formats.tour.content import Illustration, Recall, StopContent, Teaching, Tour
 from autograd_tour.lessons.tour import stops
-from autograd_tour.lessons.tour.base import Chart, Figures, Stop, Surface
-from autograd_tour.lessons.tour.drawing import charted, illustrated, seen_from_above
+from autograd_tour.lessons.tour.base import Chart, Figures, Panels, Stop, Surface
+from autograd_tour.lessons.tour.drawing import charted, compared, illustrated, seen_from_above
 from autograd_tour.lessons.tour.running import caught, listing
 from autograd_tour.progress import doing
 
@@ -58,6 +58,8 @@ def _illustrations(stop: Stop) -> list[Illustration]:
                 drawings.append(charted(picture, figures_of(stop), number))
             elif isinstance(picture, Surface):
                 drawings.append(seen_from_above(picture, figures_of(stop), number))
+            elif isinstance(picture, Panels):
+                drawings.append(compared(picture, figures_of(stop), number))
             else:
                 drawings.append(illustrated(picture, picture.code or stop.hook.code, number))
     return drawings
