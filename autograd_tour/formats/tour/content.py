@@ -45,7 +45,8 @@ class CaughtError(Struct, frozen=True):
     """An error that was caught live. ``raised`` and ``cause`` are numbers of lines of ``code``, from 1.
 
     ``kind`` is the class of the exception, ``node`` the ``grad_fn`` that it is about, ``fixed`` the code
-    with the fix, which ran too.
+    with the fix, which ran too. ``seen`` is what `autograd-tour explain` says of the code, ``roles`` the part
+    of each line in it, by its number.
     """
 
     code: Listing
@@ -56,6 +57,8 @@ class CaughtError(Struct, frozen=True):
     node: str
     about: str
     fixed: Listing
+    seen: str = ""
+    roles: dict[int, str] = {}
 
 
 class Illustration(Struct, frozen=True):

@@ -33,10 +33,13 @@ def heading_of(stop: StopContent) -> str:
 
 
 def marks_of(error: CaughtError) -> dict[int, str]:
-    """What stands beside the two lines that an error is about."""
+    """What stands beside the lines that an error is about: the cause, and what each has to do with it."""
+    marks = {error.cause: "the cause", error.raised: "here torch complains"}
     if error.cause == error.raised:
-        return {error.raised: "the cause, and where torch complains"}
-    return {error.cause: "the cause", error.raised: "here torch complains"}
+        marks = {error.raised: "the cause, and where torch complains"}
+    for number, role in error.roles.items():
+        marks[number] = f"{marks[number]}: {role}" if number in marks else role
+    return marks
 
 
 def blocks(stop: StopContent) -> Iterator[Block]:
@@ -98,6 +101,7 @@ def _complaint(error: CaughtError) -> Iterator[Block]:
     yield Block("heading", error.code.title)
     yield Block("code", listing=error.code, marks=marks_of(error))
     yield Block("output", f"{error.kind}: {error.message}")
+    yield Block("text", f"What autograd-tour explain finds: {error.seen}.")
     yield Block("text", f"{error.about} It is about `{error.node}`. The fix:")
     yield Block("code", listing=error.fixed)
     yield from _printed(error.fixed)
