@@ -53,9 +53,9 @@ def multiples(
 ) -> str:
     """A panel for each of ``walks``, 14 at most, as an SVG document as large as a slide.
 
-    Each shows ``heights`` within ``window``, its lower left and upper right corner, in which a cross is at the
-    ``lowest`` point. A path begins with a dot and ends with a ring; what lies outside is cut off. ``notes``
-    stand in the last cell of the grid.
+    Each shows ``heights`` within ``window``, its lower left and upper right corner, in which a cross is at
+    the ``lowest`` point. A path begins with a dot and ends with a ring; what lies outside is cut off.
+    ``notes`` stand in the last cell of the grid.
     """
     prefix = prefix or prefix_for(repr((title, desc, window, tuple(walks))))
     areas = list(_areas(len(walks)))
@@ -106,7 +106,8 @@ def _panel(walk: Walk, seen: Window, area: Area, heights: str, lowest: Point) ->
     yield f'<g clip-path="url(#{seen.id})">\n'
     yield heights
     x, y = seen.px(lowest)
-    yield f'<path d="M{n(x - 6)} {n(y)}h12M{n(x)} {n(y - 6)}v12" stroke="{LIGHT.forward}" stroke-width="2"/>\n'
+    cross = f"M{n(x - 6)} {n(y)}h12M{n(x)} {n(y - 6)}v12"
+    yield f'<path d="{cross}" stroke="{LIGHT.forward}" stroke-width="2"/>\n'
     yield drawn(_apart(walk.points, seen), seen, LIGHT.backward, "", 2.4)
     yield "</g>\n"
     box = f'x="{n(area.left)}" y="{n(area.top)}" width="{n(area.width)}" height="{n(area.height)}"'
@@ -117,7 +118,8 @@ def _panel(walk: Walk, seen: Window, area: Area, heights: str, lowest: Point) ->
         yield f'<circle cx="{n(x)}" cy="{n(y)}" r="5" fill="{LIGHT.backward}"/>\n'
     if seen.sees(end):
         x, y = seen.px(end)
-        yield f'<circle cx="{n(x)}" cy="{n(y)}" r="6" fill="none" stroke="{LIGHT.backward}" stroke-width="2.4"/>\n'
+        look = f'fill="none" stroke="{LIGHT.backward}" stroke-width="2.4"'
+        yield f'<circle cx="{n(x)}" cy="{n(y)}" r="6" {look}/>\n'
     yield from _numbers(seen, area)
 
 

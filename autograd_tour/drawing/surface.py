@@ -10,6 +10,7 @@ from typing import Final
 from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
 from autograd_tour.drawing.curves import COLOURS, DASHES, Series
 from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
 from autograd_tour.text import number
@@ -63,6 +64,7 @@ def surface(
     labels: tuple[str, str],
     theme: ThemeName = "auto",
     prefix: str | None = None,
+    room: Room | None = None,
 ) -> str:
     """Heights and paths within ``window``, its lower left and upper right corner, as an SVG document.
 
@@ -87,7 +89,10 @@ def surface(
         body += _ends(path, index, seen)
     box = f'<rect x="{n(LEFT)}" y="{n(TOP)}" width="{n(PLOT[0])}" height="{n(PLOT[1])}"/>'
     defs = f'<clipPath id="{seen.id}">{box}</clipPath>'
-    return frame("".join(body), width, height, title=title, desc=desc, prefix=prefix, theme=theme, defs=defs)
+    reached(title, (width, height), room)
+    return frame(
+        "".join(body), width, height, title=title, desc=desc, prefix=prefix, theme=theme, defs=defs, room=room
+    )
 
 
 def _axes(seen: Window, labels: tuple[str, str]) -> Iterator[str]:

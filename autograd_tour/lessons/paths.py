@@ -46,8 +46,7 @@ def paths_of_all(t_u: Tensor, t_c: Tensor, lr: float, steps: int) -> Iterator[Pa
             outcome = train_with(name, make, steps, t_u, t_c, lr=given)
             if outcome.reason:
                 break
-            w, b = outcome.params
-            loss = loss_fn(model(t_u, w, b), t_c).item()
+            loss = loss_fn(model(t_u, *torch.tensor(outcome.params, dtype=t_u.dtype)), t_c).item()
             if math.isfinite(loss) and loss <= outcome.losses[0]:
                 yield Path(name, given, loss, outcome.path)
                 break
@@ -66,6 +65,6 @@ def path_of_lbfgs(t_u: Tensor, t_c: Tensor) -> Path:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     w, b = params.tolist()
-    return Path("LBFGS", None, loss_fn(model(t_u, w, b), t_c).item(), (*points, (w, b)))
+    return Path("LBFGS", None, loss_fn(model(t_u, *params), t_c).item(), (*points, (w, b)))

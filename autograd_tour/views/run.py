@@ -90,7 +90,7 @@ def _chart(run: Run, most: int | None = None, leaves: int = MOST_LEAVES, *, kept
     most_lanes = MOST_LANES if len(columns) <= ONE_BAND else MOST_LANES_IN_LONG
     chosen, with_kept = _shares(run, happened, most_leaves, most_lanes if kept else 0)
     lanes = [lane for leaf in chosen for lane in lanes_of(run, leaf, happened, kept=leaf in with_kept)]
-    having = sum(bool(kept_of(run, leaf, happened)) for leaf in chosen)
+    having = sum(bool(kept_of(leaf, happened)) for leaf in chosen)
     untold = having - len(with_kept) if kept else 0
     return RunChart(
         tuple(columns),
@@ -107,11 +107,11 @@ def _shares(
     run: Run, moments: Sequence[Moment | None], most_leaves: int, most_lanes: int
 ) -> tuple[list[int], list[int]]:
     """The leaves of a picture, and of them those, one at least, whose mailboxes of an optimizer have room."""
-    entries = max((len(kept_of(run, leaf, moments)) for leaf in range(len(run.leaves))), default=0)
+    entries = max((len(kept_of(leaf, moments)) for leaf in range(len(run.leaves))), default=0)
     if not entries or not most_lanes:
         return _leaves(run, moments, most_leaves), []
     chosen = _leaves(run, moments, max(1, min(most_leaves, (most_lanes - entries) // 2)))
-    having = [leaf for leaf in chosen if kept_of(run, leaf, moments)]
+    having = [leaf for leaf in chosen if kept_of(leaf, moments)]
     return chosen, having[: max(1, (most_lanes - 2 * len(chosen)) // entries)]
 
 

@@ -1,4 +1,4 @@
-"""What every moment of a run did to one leaf: a lane for its value, its ``.grad``, and all that is kept of it."""
+"""What every moment of a run did to one leaf: lanes for its value, its ``.grad``, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def lanes_of(
         grads.returned([item for event in moment for item in event.returned if item.leaf == leaf])
     name = run.leaves[leaf].name or "a leaf"
     lanes = [values.lane(name), grads.lane(name)]
-    names = kept_of(run, leaf, moments) if kept else ()
+    names = kept_of(leaf, moments) if kept else ()
     return (*lanes, *(_kept_lane(moments, leaf, what, element).lane(name, what) for what in names))
 
 
-def kept_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
+def kept_of(leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
     """What optimizers keep of a leaf from step to step, in the order in which it came."""
     changes = (change for moment in moments for _, change in _changes(moment or (), leaf))
     return tuple(dict.fromkeys(item.name for change in changes for item in change.state))
@@ -62,18 +62,18 @@ def kept_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[str,
 def _kept_lane(moments: Sequence[Moment | None], leaf: int, name: str, element: Element) -> _Lane:
     """A mailbox of an optimizer: only steps put something into it."""
     items = [
-        [(change, item) for _, change in _changes(moment or (), leaf) for item in change.state if item.name == name]
+        [item for _, change in _changes(moment or (), leaf) for item in change.state if item.name == name]
         for moment in moments
     ]
-    facts = next((item.after for pairs in items for _, item in pairs if item.after is not None), None)
+    facts = next((item.after for entries in items for item in entries if item.after is not None), None)
     lane = _Lane(None, element.like(facts), ("None", "saved"))
-    first = next((item.before for pairs in items for _, item in pairs), None)
+    first = next((item.before for entries in items for item in entries), None)
     lane.states = [lane.state(first)]
-    for moment, pairs in zip(moments, items, strict=True):
+    for moment, entries in zip(moments, items, strict=True):
         if moment is None:
             lane.skip()
         else:
-            lane.keep(pairs[0][1] if pairs else None)
+            lane.keep(entries[0] if entries else None)
     return lane
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -92,4 +92,4 @@ def test_points_of_a_path_are_as_far_apart_as_can_be_seen():
     path = [node for node in group.iter(f"{SVG}path") if node.get("fill") == "none"][-1]
     points = [tuple(map(float, pair.split())) for pair in path.get("d")[1:].split("L")]
     assert 10 < len(points) <= 1001
-    assert all(math.dist(a, b) >= 1.0 for a, b in zip(points, points[1:-1], strict=False))
+    assert all(math.dist(a, b) >= 1.0 for a, b in pairwise(points[:-1]))

@@ -99,13 +99,18 @@ class Recall(Struct, frozen=True):
 
 
 class StopContent(Struct, frozen=True):
-    """One stop of the tour, with all that it came to."""
+    """One stop of the tour, with all that it came to. ``later`` are the stops that ask its recall again.
+
+    ``slides`` are its pictures as large as a slide: of each the one for reveal.js, then its pages for a PDF,
+    one for each frame of a film. Nothing where none are to be made.
+    """
 
     number: int
     part: int
     name: str
     title: str
     objective: str
+    misconception: str
     prerequisites: tuple[int, ...]
     hook: Listing
     pictures: tuple[Illustration, ...]
@@ -115,6 +120,8 @@ class StopContent(Struct, frozen=True):
     teaching: Teaching
     recall: tuple[Recall, ...]
     reading: tuple[str, ...]
+    later: tuple[int, ...] = ()
+    slides: tuple[tuple[str, ...], ...] = ()
 
 
 class Tour(Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from autograd_tour.formats.tour.content import PARTS, CaughtError, Illustration, Listing, StopContent
 from autograd_tour.questions import Question
 
-__all__ = ["Block", "answers", "blocks", "heading_of", "marks_of"]
+__all__ = ["Block", "answers", "blocks", "heading_of", "listed", "marks_of"]
 
 Kind = Literal["heading", "text", "own", "sure", "rule", "code", "output", "question", "picture", "item"]
 
@@ -45,7 +45,7 @@ def marks_of(error: CaughtError) -> dict[int, str]:
 def blocks(stop: StopContent) -> Iterator[Block]:
     """The stop from its code to its last question; the answers are in :func:`answers`."""
     yield Block("text", f"Part {stop.part}, {PARTS[stop.part]}.")
-    after = f" Comes after {_listed(stop.prerequisites)}." if stop.prerequisites else ""
+    after = f" Comes after {listed(stop.prerequisites)}." if stop.prerequisites else ""
     yield Block("text", f"Afterwards you can {stop.objective}.{after}")
     yield Block("heading", "The code")
     yield Block("code", listing=stop.hook)
@@ -107,6 +107,7 @@ def _complaint(error: CaughtError) -> Iterator[Block]:
     yield from _printed(error.fixed)
 
 
-def _listed(stops: tuple[int, ...]) -> str:
+def listed(stops: tuple[int, ...]) -> str:
+    """``stop 2 and stop 7``."""
     names = [f"stop {number}" for number in stops]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -162,8 +162,9 @@ class Panels:
 class Stop:
     """A stop of the tour. ``number`` is its place, ``part`` one of the five, ``name`` starts its files.
 
-    ``objective`` ends the sentence "Afterwards you can …", ``prerequisites`` are stops that come before;
-    ``recall`` are the two earlier ones that are asked about again. ``tell`` gets the figures of all code;
+    ``objective`` ends the sentence "Afterwards you can …", ``misconception`` the sentence "Somebody believes
+    that …". ``prerequisites`` are stops that come before; ``recall`` are the two earlier ones that are asked
+    about again. ``tell`` gets the figures of all code;
     ``measured`` is code that is not shown, and measures what charts draw.
     """
 
@@ -172,6 +173,7 @@ class Stop:
     name: str
     title: str
     objective: str
+    misconception: str
     prerequisites: tuple[int, ...]
     hook: Snippet
     transfer: Snippet

@@ -272,6 +272,7 @@ stop = Stop(
     name="optimizers",
     title="Does lr mean the same everywhere?",
     objective="say what lr scales in SGD and in Adam, and why it cannot be carried over",
+    misconception="lr means the same to every optimizer, and can be carried from one to another",
     prerequisites=(14,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

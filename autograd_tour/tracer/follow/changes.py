@@ -236,7 +236,7 @@ class ProgramChanges:
         self._log.add(step.draft)
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
-        """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers such as a count of steps."""
+        """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""
         entries = [
             (str(name), value if isinstance(value, Tensor) else _as_tensor(value))
             for name, value in optimizer.state.get(parameter, {}).items()
