@@ -11,6 +11,7 @@ from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.hosts.cache import Cache
 from autograd_tour.hosts.drawn import draw
 from autograd_tour.hosts.outcome import Record
+from autograd_tour.hosts.wish import Drawing
 from autograd_tour.record.display import Displayed
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
@@ -41,7 +42,7 @@ def html_of(what: Displayed, settings: Settings | None = None) -> str | None:
 def image(
     record: Record,
     view: str = "graph",
-    settings: Settings | None = None,
+    settings: Settings | Drawing | None = None,
     *,
     alt: str = "",
     cache: Cache | None = None,

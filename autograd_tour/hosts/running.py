@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -53,9 +54,10 @@ class Runner:
             with _within(snippet.folder, job.path):
                 return self._of_target(snippet) if snippet.target else self._of_code(snippet, job.earlier)
         except BlockError as error:
-            return Answer(failure=error.failure)
+            return Answer(failure=error.failure, files=_files_behind(error, snippet.folder))
         except TourError as error:
-            return Answer(failure=Failure(snippet.file, snippet.line, error.message, error.hint))
+            failure = Failure(snippet.file, snippet.line, error.message, error.hint)
+            return Answer(failure=failure, files=_files_behind(error, snippet.folder))
 
     def _of_target(self, snippet: Snippet) -> Answer:
         _forget_own_modules()
@@ -129,12 +131,32 @@ def _own_modules() -> Iterator[tuple[str, ModuleType]]:
     """Name and module of all that is loaded and the user's own, which has a file."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name != "__main__" and not is_library(file) and not home(file):
+        if isinstance(file, str) and name != "__main__" and _is_own(file):
             yield name, module
 
 
 def _own_files() -> tuple[str, ...]:
     return tuple(sorted({os.path.abspath(str(module.__file__)) for _, module in _own_modules()}))
+
+
+def _files_behind(error: BaseException, folder: str) -> tuple[str, ...]:
+    """Files that an error depends on: those that ran, those it came through, those that are not there yet."""
+    files = set(_own_files())
+    link: BaseException | None = error
+    while link is not None:
+        passed = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(link.__traceback__)]
+        if isinstance(link, SyntaxError) and link.filename:
+            passed.append(link.filename)
+        files |= {os.path.abspath(file) for file in passed if os.path.isfile(file) and _is_own(file)}
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            stem = os.path.abspath(os.path.join(folder, link.name.replace(".", os.sep)))
+            files |= {f"{stem}.py", os.path.join(stem, "__init__.py")}
+        link = link.__cause__ or link.__context__
+    return tuple(sorted(files))
+
+
+def _is_own(file: str) -> bool:
+    return not is_library(file) and not home(file)
 
 
 def _forget_own_modules() -> None:

@@ -7,10 +7,9 @@ import textwrap
 
 from msgspec import Struct
 
-__all__ = ["PRELUDE", "Snippet", "dedented", "result_of"]
+from autograd_tour.hosts.options import PRELUDE
 
-PRELUDE = "import torch"
-"""What runs before the code of a document, unless the document says otherwise."""
+__all__ = ["Snippet", "dedented", "result_of"]
 
 
 class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):

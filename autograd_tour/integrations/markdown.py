@@ -30,9 +30,9 @@ from pymdownx.superfences import SuperFencesException
 from autograd_tour.errors import TourError
 from autograd_tour.hosts import Cache, Failure, Mode, Record, files, run
 from autograd_tour.hosts.display import image
-from autograd_tour.hosts.options import COLUMN, OPTIONS, Defaults, Wish, read_options, wish_for
+from autograd_tour.hosts.options import COLUMN, OPTIONS, PRELUDE, read_options
 from autograd_tour.hosts.process import Worker
-from autograd_tour.hosts.snippet import PRELUDE
+from autograd_tour.hosts.wish import Defaults, Wish, wish_for
 
 __all__ = ["Fence", "fence", "validator"]
 
@@ -89,6 +89,8 @@ class Fence:
             content = _content(wish, outcome, values, store)
         except TourError as error:
             raise SuperFencesException(f"autograd: {error}") from error
+        except Exception as error:  # any other would pass for a fence that is not ours
+            raise SuperFencesException(f"autograd: {type(error).__name__}: {error}") from error
         code = _code(source) if values.get("include-source") and source.strip() else ""
         return f"{code}{content}"
 
@@ -101,14 +103,14 @@ def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], stor
     if wish.snippet.expects_error:
         raise TourError("an error was expected, but the code ran")
     if wish.format == "report":
-        (report,) = files(outcome, "txt", wish.settings, cache=store).values()
+        (report,) = files(outcome, "txt", wish.drawing, cache=store).values()
         return f"<pre><code>{html.escape(report.decode())}</code></pre>"
     if wish.format == "page":
-        (page,) = files(outcome, "html", wish.settings, cache=store).values()
+        (page,) = files(outcome, "html", wish.drawing, cache=store).values()
         srcdoc = html.escape(page.decode(), quote=True)
         return f'<iframe srcdoc="{srcdoc}" style="width:100%;height:640px;border:0"></iframe>'
     view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
-    picture = image(outcome, view, wish.settings, alt=values.get("alt", ""), cache=store)
+    picture = image(outcome, view, wish.drawing, alt=values.get("alt", ""), cache=store)
     caption = values.get("caption")
     note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     # On one line: Python-Markdown makes paragraphs of lines that stand apart.

@@ -121,7 +121,7 @@ def test_what_is_kept_is_read_without_a_process(tmp_path, monkeypatch):
     moved = [Snippet(code=dedented(s.code), file="elsewhere", line=s.line + 5) for s in snippets]
     again = run(moved, cache)
     assert [record.trace for record in again] == [record.trace for record in first]
-    monkeypatch.setattr("autograd_tour.hosts.drawn.files_of_trace", _forbidden)
+    monkeypatch.setattr("autograd_tour.formats.produce.files_of_trace", _forbidden)
     assert draw(again[0], cache=cache) == picture
     assert run(moved, cache, "never") == again
 
