@@ -84,7 +84,8 @@ def _traced(
     answer = worker.answer(Job(snippet, earlier, tuple(sys.path)))
     failure = answer.failure
     if failure is None:
-        record = Record(key, msgspec.json.format(answer.trace.encode(), indent=-1), answer.remarks)
+        content = msgspec.json.format(answer.content.encode(), indent=-1)
+        record = Record(key, content, answer.remarks, snippet.explains)
         cache.keep_record(record, answer.files)
         return record
     if snippet.expects_error and failure.kind in {"program", "result"}:

@@ -23,18 +23,19 @@ Stored = TypeVar("Stored")
 
 
 class StoredRecord(Struct, frozen=True):
-    """A record as it is written: ``trace`` is the JSON of :func:`autograd_tour.dumps`, or ``error``.
+    """A record as it is written: ``content`` is the JSON of its trace or explanation, or it is an ``error``.
 
     ``files`` are those of the user that the code ran, relative to the folder of the records, with a
     digest of what was in them. ``sound`` is the digest of a trace that we wrote: it needs no check.
     """
 
     made_by: Versions
-    trace: msgspec.Raw = msgspec.Raw(b"null")
+    content: msgspec.Raw = msgspec.Raw(b"null")
     error: Failure | None = None
     remarks: tuple[str, ...] = ()
     files: dict[str, str] = {}
     sound: str = ""
+    explains: bool = False
 
 
 _read_record = msgspec.json.Decoder(StoredRecord).decode
@@ -62,10 +63,11 @@ class Cache:
         stored = self._stored(key, whatever)
         if stored is None or stored.error is not None:
             return None
-        record = Record(key, msgspec.json.format(bytes(stored.trace), indent=-1), stored.remarks)
+        content = msgspec.json.format(bytes(stored.content), indent=-1)
+        record = Record(key, content, stored.remarks, stored.explains)
         if record.digest != stored.sound:  # somebody else wrote it
             try:
-                _ = record.trace
+                record.check()
             except TraceFileError:
                 return None
         return record
@@ -88,8 +90,14 @@ class Cache:
     def keep_record(self, record: Record, files: tuple[str, ...]) -> None:
         """Write a record whose content is JSON in the place of the one before."""
         assert isinstance(record.content, bytes)
-        trace = msgspec.Raw(record.content)
-        stored = StoredRecord(versions(), trace, None, record.remarks, self._digests(files), record.digest)
+        stored = StoredRecord(
+            made_by=versions(record.explains),
+            content=msgspec.Raw(record.content),
+            remarks=record.remarks,
+            files=self._digests(files),
+            sound=record.digest,
+            explains=record.explains,
+        )
         self._keep(record.key, stored)
 
     def keep_error(self, key: str, error: Failure, files: tuple[str, ...]) -> None:
@@ -137,7 +145,7 @@ class Cache:
 
     def _is_fresh(self, stored: StoredRecord) -> bool:
         """Whether the same versions made it, from the same files; that of torch counts only where it is."""
-        here, there = versions(), stored.made_by
+        here, there = versions(stored.explains), stored.made_by
         same = here == there if here.torch else here.recording == there.recording
         assert self._records is not None
         return same and all(

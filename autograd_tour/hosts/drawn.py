@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autograd_tour.errors import UsageError
 from autograd_tour.hosts.cache import Cache
@@ -16,9 +16,11 @@ from autograd_tour.hosts.outcome import Record
 from autograd_tour.hosts.wish import Drawing
 
 if TYPE_CHECKING:
+    from autograd_tour.findings.base import Finding
+    from autograd_tour.findings.explanation import Explanation
     from autograd_tour.formats.base import Settings
 
-__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "files"]
+__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "draw_finding", "files"]
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 STEM = "autograd"
@@ -88,6 +90,29 @@ def files(
         kept = Files(_written(record, format, settings))
         cache.keep_picture(key, kept)
     return kept.files
+
+
+def draw_finding(
+    explanation: Explanation,
+    finding: Finding,
+    format: str = "svg",  # noqa: A002  as for draw()
+    *,
+    drawing: Drawing | None = None,
+    cache: Cache | None = None,
+) -> Picture | None:
+    """The graph in which one of the findings has its node, with the node marked; ``None`` if it has none.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    from autograd_tour.record.trace import Trace
+
+    if not finding.node or finding.graph >= len(explanation.graphs):
+        return None
+    graph = explanation.graphs[finding.graph]
+    marked = structs.replace(drawing or Drawing(), mark=graph.card_of(finding.node))
+    picture = draw(Record("", Trace(graph)), format, settings=marked, cache=cache)
+    return structs.replace(picture, alt=f"{picture.alt} Marked: {graph.node(finding.node).grad_fn}.")
 
 
 def _drawn(record: Record, kind: str, view: str, settings: Settings | Drawing) -> Picture:

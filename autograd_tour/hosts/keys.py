@@ -20,7 +20,8 @@ __all__ = ["Versions", "digest", "digest_of_file", "picture_key", "snippet_key",
 
 _OURS = Path(__file__).parents[1]
 _RECORDING = ("record", "rules", "tracer", "text.py", "lessons/produce.py")
-_DRAWING = ("record", "rules", "text.py", "views", "drawing", "formats", "reports", "questions")
+_FINDING = (*_RECORDING, "findings", "diagnosis.py", "views")
+_DRAWING = ("record", "rules", "text.py", "views", "drawing", "formats", "reports", "questions", "findings")
 
 
 class Versions(Struct, frozen=True):
@@ -32,13 +33,14 @@ class Versions(Struct, frozen=True):
 
 
 @cache
-def versions() -> Versions:
-    """Those of here; ``torch`` is ``""`` where it is not installed."""
+def versions(explains: bool = False) -> Versions:
+    """Those of here, also of what ``explains``; ``torch`` is ``""`` where it is not installed."""
     try:
         torch = metadata.version("torch")
     except metadata.PackageNotFoundError:
         torch = ""
-    return Versions(torch, "{}.{}".format(*sys.version_info[:2]), _fingerprint(_RECORDING))
+    recording = _fingerprint(_FINDING if explains else _RECORDING)
+    return Versions(torch, "{}.{}".format(*sys.version_info[:2]), recording)
 
 
 def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = ()) -> str:

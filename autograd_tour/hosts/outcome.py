@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from autograd_tour.errors import UsageError, suggestion
+from autograd_tour.errors import TraceFileError, UsageError, suggestion
 from autograd_tour.hosts.keys import digest
 
 if TYPE_CHECKING:
+    from autograd_tour.findings.explanation import Explanation
     from autograd_tour.record.facts import TensorFacts
     from autograd_tour.record.trace import Trace
 
@@ -39,12 +41,14 @@ class Record(Struct, frozen=True, dict=True):
     """The record of one snippet; ``key`` is the same as long as its code and options are.
 
     ``content`` is its trace, or the JSON of it, which is read when it is first needed: where all pictures
-    are drawn already it never is. ``remarks`` are for whoever builds the document.
+    are drawn already it never is. ``remarks`` are for whoever builds the document. Of a snippet that
+    ``explains`` the JSON is that of its explanation.
     """
 
     key: str
     content: Trace | bytes
     remarks: tuple[str, ...] = ()
+    explains: bool = False
 
     @cached_property
     def trace(self) -> Trace:
@@ -56,6 +60,30 @@ class Record(Struct, frozen=True, dict=True):
         from autograd_tour.record import codec
 
         return codec.loads(self.content) if isinstance(self.content, bytes) else self.content
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What is wrong with the gradients; of a saved trace, what it shows.
+
+        Raises:
+            TraceFileError: the JSON is none of ours.
+        """
+        from autograd_tour.findings.explanation import Explanation, explanation_of
+
+        if not (self.explains and isinstance(self.content, bytes)):
+            return explanation_of(self.trace)
+        try:
+            return msgspec.json.decode(self.content, type=Explanation)
+        except msgspec.DecodeError as error:
+            raise TraceFileError(f"the record is damaged: {error}", "Delete it: it is made anew") from None
+
+    def check(self) -> None:
+        """Nothing, if what is recorded can be read.
+
+        Raises:
+            TraceFileError: it cannot.
+        """
+        _ = self.explanation if self.explains else self.trace
 
     @cached_property
     def digest(self) -> str:

@@ -9,14 +9,16 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
+from autograd_tour.diagnosis import explain
 from autograd_tour.errors import TourError
 from autograd_tour.formats.base import Settings
 from autograd_tour.hosts.block import Block, BlockError
@@ -62,6 +64,8 @@ class Runner:
     def _of_target(self, snippet: Snippet) -> Answer:
         _forget_own_modules()
         target = resolve(snippet.target)
+        if snippet.explains:
+            return _explained(target.program, snippet, tuple(target.notes))
         trace = traced(target.program, _settings(snippet))
         return Answer(codec.dumps(trace), tuple(target.notes), _own_files())
 
@@ -69,6 +73,8 @@ class Runner:
         context = self._context(snippet, earlier)
         block = Block(snippet, len(earlier) + 1)
         torch.set_rng_state(context.random)
+        if snippet.explains:
+            return _explained(block.program(context.names, explained=True), snippet)
         try:
             trace = traced(block.program(context.names), _settings(snippet))
         except TourError as error:
@@ -107,6 +113,12 @@ def _begun(snippet: Snippet) -> _Context:
     prelude = Snippet(code=snippet.prelude, file=snippet.file, line=snippet.line)
     Block(prelude, 0).value(names)
     return _Context(names, torch.get_rng_state())
+
+
+def _explained(program: Callable[[], object], snippet: Snippet, notes: tuple[str, ...] = ()) -> Answer:
+    explanation = explain(program, keep=snippet.keep, ceiling=snippet.ceiling)
+    text = msgspec.json.encode(explanation).decode()
+    return Answer(text, (*notes, *explanation.notes), _own_files())
 
 
 def _settings(snippet: Snippet) -> Settings:

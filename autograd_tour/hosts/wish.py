@@ -85,11 +85,19 @@ class Wish(Struct, frozen=True):
 
 
 def wish_for(
-    code: str, options: Mapping[str, Any], defaults: Defaults, *, folder: str, file: str, line: int
+    code: str,
+    options: Mapping[str, Any],
+    defaults: Defaults,
+    *,
+    folder: str,
+    file: str,
+    line: int,
+    explains: bool = False,
 ) -> Wish:
     """What a block with these options asks for; ``options`` are values that :data:`OPTIONS` has read.
 
-    ``folder`` is that of the document, in which its code runs, ``line`` where the code begins.
+    ``folder`` is that of the document, in which its code runs, ``line`` where the code begins. Where it
+    ``explains``, findings are to stand there.
 
     Raises:
         UsageError: there is nothing to run, or there are two things.
@@ -112,6 +120,7 @@ def wish_for(
         first_line=options.get("lineno-start", 1),
         context="" if context is None or not code.strip() else f"={context}",
         expects_error=options.get("expect-error", False),
+        explains=explains,
         **{"prelude": defaults.prelude, "timeout": defaults.timeout, **given},
     )
     words = {name: options[name] for name in _DRAWN if name in options}

@@ -9,6 +9,10 @@ In ``mkdocs.yml``::
               class: autograd
               format: !!python/name:autograd_tour.integrations.markdown.fence
               validator: !!python/name:autograd_tour.integrations.markdown.validator
+            - name: explain
+              class: autograd-explain
+              format: !!python/name:autograd_tour.integrations.markdown.explain
+              validator: !!python/name:autograd_tour.integrations.markdown.validator
 """
 
 from __future__ import annotations
@@ -29,12 +33,12 @@ from pymdownx.superfences import SuperFencesException
 
 from autograd_tour.errors import TourError
 from autograd_tour.hosts import Cache, Failure, Mode, Record, files, run
-from autograd_tour.hosts.display import image
+from autograd_tour.hosts.display import explained, image
 from autograd_tour.hosts.options import COLUMN, OPTIONS, PRELUDE, read_options
 from autograd_tour.hosts.process import Worker
 from autograd_tour.hosts.wish import Defaults, Wish, wish_for
 
-__all__ = ["Fence", "fence", "validator"]
+__all__ = ["Fence", "explain", "fence", "validator"]
 
 _MORE = {"include-source": OPTIONS["compact"], "caption": OPTIONS["view"], "alt": OPTIONS["view"]}
 """Options that only a fence has."""
@@ -58,8 +62,9 @@ def validator(
 class Fence:
     """A fence with a ``cache`` folder, a column of ``max_width`` px, and ``timeout`` seconds a block.
 
-    ``run_code`` is ``never`` where only committed records are to be drawn. It holds nothing but its settings,
-    since builders write it down to see whether a page is to be made anew.
+    ``run_code`` is ``never`` where only committed records are to be drawn. Where it ``explains``, it says
+    what is wrong with gradients. It holds nothing but its settings, since builders write it down to see
+    whether a page is to be made anew.
     """
 
     cache: str = ".cache/autograd-tour"
@@ -67,6 +72,7 @@ class Fence:
     max_width: float = COLUMN
     timeout: float = 60.0
     prelude: str = PRELUDE
+    explains: bool = False
 
     def __call__(
         self, source: str, language: str, class_name: str, options: dict[str, Any], md: Any, **more: Any
@@ -82,7 +88,9 @@ class Fence:
         try:
             values = read_options(options.get("autograd", {}), _MORE)
             # The builder says which page it is; readers and writers count the lines of the block.
-            wish = wish_for(source, values, defaults, folder=os.getcwd(), file="", line=1)
+            wish = wish_for(
+                source, values, defaults, folder=os.getcwd(), file="", line=1, explains=self.explains
+            )
             blocks = md.__dict__.setdefault(_HISTORY, [])
             blocks.append(wish.snippet)
             outcome = run(blocks, store, self.run_code, _worker())[-1]
@@ -102,6 +110,8 @@ def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], stor
         return f"<pre><code>{html.escape(outcome.message)}</code></pre>"
     if wish.snippet.expects_error:
         raise TourError("an error was expected, but the code ran")
+    if wish.snippet.explains:
+        return explained(outcome.explanation, wish.drawing, store)
     if wish.format == "report":
         (report,) = files(outcome, "txt", wish.drawing, cache=store).values()
         return f"<pre><code>{html.escape(report.decode())}</code></pre>"
@@ -131,3 +141,5 @@ def _worker() -> Worker:
 
 fence = Fence()
 """The fence with everything as usual."""
+explain = Fence(explains=True)
+"""The fence that shows what is wrong with gradients."""

@@ -1,4 +1,4 @@
-"""Sphinx: the directives ``autograd`` and ``autograd-quiz``, and the role ``autograd`` for single values.
+"""Sphinx: directives ``autograd``, ``autograd-quiz`` and ``autograd-explain``, and a role for single values.
 
 ``extensions = ["autograd_tour.integrations.sphinx"]`` in ``conf.py`` is all. The code of all blocks that have
 no fresh record runs once, in one process, after the documents have been read; pictures then stand there as
@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx. What runs and draws is loaded where a page is read or written, and not before."""
     from autograd_tour.integrations.sphinx import state
     from autograd_tour.integrations.sphinx.directive import AutogradDirective
+    from autograd_tour.integrations.sphinx.findings import ExplainDirective
     from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue, nothing
     from autograd_tour.integrations.sphinx.quiz import QuizDirective
     from autograd_tour.integrations.sphinx.role import AutogradRole
@@ -43,6 +44,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(AutogradValue, override=True, **nothing())
     app.add_directive("autograd", AutogradDirective)
     app.add_directive("autograd-quiz", QuizDirective)
+    app.add_directive("autograd-explain", ExplainDirective)
     app.add_role("autograd", AutogradRole())
     app.add_post_transform(PicturesTransform)
     app.connect("builder-inited", _add_style)

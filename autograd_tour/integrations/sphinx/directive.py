@@ -37,6 +37,7 @@ class BlockDirective(SphinxDirective):
 
     has_content = True
     optional_arguments = 0
+    explains = False
     option_spec: ClassVar = {
         **{name: _given(read) for name, read in OPTIONS.items()},
         "name": directives.unchanged,
@@ -64,6 +65,7 @@ class BlockDirective(SphinxDirective):
             folder=str(file.parent),
             file=self.env.docname,
             line=self._first_line(file),
+            explains=self.explains,
         )
         for path in filter(None, (wish.snippet.trace, wish.snippet.target.rpartition(":")[0])):
             self.env.note_dependency(str(file.parent / path))

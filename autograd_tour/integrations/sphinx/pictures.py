@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,18 @@ from msgspec.structs import replace
 from sphinx.util import logging
 
 from autograd_tour.errors import TourError
-from autograd_tour.hosts.drawn import MEDIA_TYPES, draw, files
+from autograd_tour.hosts.drawn import MEDIA_TYPES, draw, draw_finding, files
 from autograd_tour.hosts.outcome import Failure, Record
 from autograd_tour.integrations.sphinx import builds
+from autograd_tour.integrations.sphinx.findings import findings_nodes
 from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue
 from autograd_tour.integrations.sphinx.quiz import sheet
 from autograd_tour.integrations.sphinx.state import failed
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+    from autograd_tour.findings.base import Finding
 
 __all__ = ["Pictures"]
 
@@ -71,6 +75,8 @@ class Pictures:
         if "questions" in node:
             return sheet(record, node["questions"], openable=self.app.builder.format == "html")
         wish = builds.wish_of(self.app, node["docname"], node["number"])
+        if wish.snippet.explains:
+            return findings_nodes(record.explanation.findings, partial(self._finding, node, record))
         if wish.format == "report":
             (report,) = files(record, "txt", wish.drawing, cache=self.cache).values()
             text = report.decode()
@@ -84,6 +90,13 @@ class Pictures:
             return self._frames(node, record, kind)
         picture = draw(record, kind, view, settings=wish.drawing, cache=self.cache)
         return [self._image(node, picture.data, kind, node["alt"] or picture.alt)]
+
+    def _finding(self, node: AutogradBlock, record: Record, finding: Finding) -> list[nodes.Node]:
+        """The graph with the node of a finding marked."""
+        wish = builds.wish_of(self.app, node["docname"], node["number"])
+        kind = self._kind()
+        picture = draw_finding(record.explanation, finding, kind, drawing=wish.drawing, cache=self.cache)
+        return [] if picture is None else [self._image(node, picture.data, kind, picture.alt)]
 
     def _frames(self, node: AutogradBlock, record: Record, kind: str) -> list[nodes.Node]:
         """A picture for each step of backward."""
