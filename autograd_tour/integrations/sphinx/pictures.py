@@ -106,10 +106,15 @@ class Pictures:
         numbered = sorted(name for name in written if name.removesuffix(f".{kind}")[-1].isdigit())
         names = numbered or sorted(written)
         alt = node["alt"] or record.description
-        return [
+        images = [
             self._image(node, written[name], kind, alt if number == 1 else f"Step {number} of the same")
             for number, name in enumerate(names, 1)
         ]
+        if "revealjs" not in self.app.builder.name:
+            return list(images)
+        for image in images[1:]:  # a slide shows them one above the other, one more with each key
+            image["classes"].append("fragment")
+        return [nodes.container("", *images, classes=["r-stack"])]
 
     def _kind(self) -> str:
         """The format of pictures that the builder takes; SVG where it takes none, and shows the alt text."""
