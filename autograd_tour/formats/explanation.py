@@ -12,8 +12,9 @@ from autograd_tour.formats.save import svg
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
+from autograd_tour.views.kept import brief
 
-__all__ = ["document", "markdown", "picture", "terminal"]
+__all__ = ["document", "largest", "markdown", "picture", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
 WIDTH = 100
@@ -21,8 +22,14 @@ WIDTH = 100
 FIXES = "What to write instead:"
 
 
-def terminal(findings: Sequence[Finding]) -> Iterator[str]:
-    """Lines without markup: what was seen, the lines of code, why, and the fix."""
+MEMORY = "Memory"
+WORTH_TELLING = 1_000_000
+"""Bytes; nobody runs out of fewer."""
+DRAWN = "autograd-tour render --view memory draws it, line by line"
+
+
+def terminal(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> Iterator[str]:
+    """Lines without markup: what was seen, the lines of code, why, and the fix; then what ``graphs`` keep."""
     if not findings:
         yield NOTHING
     for number, finding in enumerate(findings, start=1):
@@ -38,9 +45,29 @@ def terminal(findings: Sequence[Finding]) -> Iterator[str]:
         if finding.fix:
             yield f"   {FIXES}"
             yield from (f"     {line}" for line in finding.fix.splitlines())
+    if lines := _memory_lines(graphs):
+        yield ""
+        yield from wrap(f"{MEMORY}: {lines[0]}.", WIDTH, subsequent_indent="   ")
+        yield from (f"   {one_line(line, 160)}" for line in lines[1:])
+        yield f"   {DRAWN}"
 
 
-def markdown(name: str, findings: Sequence[Finding]) -> str:
+def largest(graphs: Sequence[Graph]) -> Graph:
+    """The graph that keeps most until its backward."""
+    return max(graphs, key=_kept, default=Graph())
+
+
+def _kept(graph: Graph) -> int:
+    return graph.memory.bytes_of("graph") if graph.memory is not None else 0
+
+
+def _memory_lines(graphs: Sequence[Graph]) -> tuple[str, ...]:
+    """What there is to say of memory, nothing where it is little."""
+    graph = largest(graphs)
+    return brief(graph) if _kept(graph) >= WORTH_TELLING else ()
+
+
+def markdown(name: str, findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
     """A Markdown document; code stands in fences, so that nothing in it is markup."""
     parts = [f"# {_plain(name)}: what is wrong with its gradients", "" if findings else NOTHING]
     for number, finding in enumerate(findings, start=1):
@@ -57,6 +84,8 @@ def markdown(name: str, findings: Sequence[Finding]) -> str:
         parts += [_plain(finding.why), ""]
         if finding.fix:
             parts += [FIXES, "", *_fenced(finding.fix), ""]
+    if lines := _memory_lines(graphs):
+        parts += [f"## {MEMORY}", "", *(f"- {_plain(line)}" for line in lines), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -92,7 +121,17 @@ def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) ->
                 f'<img alt="The graph, with the guilty node marked" src="data:image/svg+xml;base64,{data}">'
             )
         body.append("</section>")
+    body += _memory(graphs)
     return _PAGE.format(title=title, body="\n".join(body))
+
+
+def _memory(graphs: Sequence[Graph]) -> list[str]:
+    if not (lines := _memory_lines(graphs)):
+        return []
+    drawn = base64.b64encode(svg(Trace(largest(graphs)), view="memory").encode()).decode()
+    source = f"data:image/svg+xml;base64,{drawn}"
+    words = [f"<p>{escape(line)}</p>" for line in lines]
+    return [f"<h2>{MEMORY}</h2>", *words, f'<img alt="What each line keeps" src="{source}">']
 
 
 _PAGE = """<!DOCTYPE html>

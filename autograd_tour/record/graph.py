@@ -158,8 +158,8 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
 
     ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
     that is written down in :func:`autograd_tour.record.validate.validate`. ``memory`` is what the whole kept
-    before its backward ran, also in a part of it; ``None`` where that was not read. Tables that follow from the
-    fields are made when they are first asked for, and kept; they are not compared and not written.
+    before its backward ran, also in a part of it; ``None`` where that was not read. Tables that follow from
+    the fields are made when they are first asked for, and kept; they are not compared and not written.
     """
 
     nodes: tuple[Node, ...] = ()

@@ -53,7 +53,7 @@ class ModuleWork(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Memory(Struct, frozen=True, omit_defaults=True):
-    """All that a graph keeps. ``work`` has an entry for each module that ran, and first, as ``""``, the whole.
+    """All that a graph keeps. ``work`` has an entry for each module that ran, and one, ``""``, for the whole.
 
     ``unseen`` counts saved tensors behind pack hooks of the program, whose memory is not known.
     """

@@ -28,6 +28,10 @@ from autograd_tour.tracer.assemble.work import Work, base_of
 __all__ = ["kept_memory", "with_lines"]
 
 
+NUMBER = 16
+"""Bytes of the largest Python number that torch wraps as a tensor."""
+
+
 @dataclass
 class _Entry:
     size: int
@@ -64,22 +68,18 @@ def kept_memory(
 
 
 def with_lines(memory: Memory | None, material: Material) -> Memory | None:
-    """``memory`` with lines where it has spots; when all nodes have theirs, so that the order is that of nodes."""
+    """``memory`` with lines where it has spots: when all nodes have theirs, whose order is that of the nodes."""
     if memory is None:
         return None
-    return replace(
-        memory,
-        blocks=tuple(
-            replace(
-                block,
-                keepers=tuple(
-                    dict.fromkeys(replace(k, where=material.line(k.where or 0) if k.where is not None else None)
-                                  for k in block.keepers)
-                ),
-            )
-            for block in memory.blocks
-        ),
-    )  # fmt: skip
+    blocks = tuple(
+        replace(block, keepers=tuple(dict.fromkeys(_with_line(keeper, material) for keeper in block.keepers)))
+        for block in memory.blocks
+    )
+    return replace(memory, blocks=blocks)
+
+
+def _with_line(keeper: Keeper, material: Material) -> Keeper:
+    return keeper if keeper.where is None else replace(keeper, where=material.line(keeper.where))
 
 
 def _produced(material: Material, search: _Search) -> frozenset[tuple[int, int]]:
@@ -127,10 +127,10 @@ class _Search:
             self._note(i, tensor, None)
 
     def _checkpoint(self, i: int, view: SavedTensorView) -> None:
-        known, seen = frozenset(self._checkpoints), False
+        earlier, seen = frozenset(self._checkpoints), False
         for checkpoint, tensor in held_by_checkpoint(self.material.skeleton.fns[i], view):
             seen = True
-            if checkpoint not in known:
+            if checkpoint not in earlier:
                 self._checkpoints.add(checkpoint)
                 self._note(i, tensor, None, checkpointed=True)
         self.unseen += not seen
@@ -159,4 +159,6 @@ class _Search:
             home = material.home_of_constant(source.constant)[0]
             return _Entry(storage.size, owner, title.op if title is not None else "", home)
         name = "" if checkpointed else self.titles.nodes[i].op
-        return _Entry(storage.size, owner, name, "" if checkpointed else material.group(i))
+        # A number that torch wrapped as a tensor goes past all hooks: no checkpoint lets go of it.
+        outside = checkpointed or storage.size <= NUMBER
+        return _Entry(storage.size, owner, name, "" if outside else material.group(i))

@@ -1,4 +1,4 @@
-"""Which memory a node keeps: the storages of what it saved, of what a checkpoint holds for it, and of its ctx.
+"""Which memory a node keeps: storages of what it saved, what a checkpoint holds for it, what is on its ctx.
 
 Only where memory is and how large it is gets read. A tensor behind an unpack hook is never unpacked.
 """
