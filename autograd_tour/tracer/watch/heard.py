@@ -27,6 +27,7 @@ __all__ = [
     "in_checkpoint",
     "is_computed",
     "is_leaf",
+    "is_ours",
     "set_replaced",
 ]
 
@@ -120,6 +121,13 @@ def is_leaf(tensor: Tensor) -> bool:
 def is_computed(tensor: Tensor) -> bool:
     """Whether it has a gradient that nobody keeps."""
     return tensor.requires_grad and not tensor.is_leaf and not tensor.retains_grad
+
+
+def is_ours(frame: FrameType | None) -> bool:
+    """Whether the record itself makes the call, as where it copies buffers; not where it hands on one it heard."""
+    while frame is not None and frame.f_code.co_name in ("__torch_function__", "handle_torch_function"):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).startswith("autograd_tour.tracer.")
 
 
 @contextmanager

@@ -144,12 +144,16 @@ class Modes:
             return
         chance = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
         active = args[2] if len(args) > 2 else kwargs.get("training", True)
-        caller: FrameType | None = frame
-        while caller is not None and caller.f_globals.get("__name__") == "torch.nn.functional":
-            caller = caller.f_back
-        of_torch = caller is not None and str(caller.f_globals.get("__name__")).startswith("torch.nn.")
-        if active and chance and not of_torch:
+        if active and chance and not _is_layer(frame):
             self._always = self._spot(frame)
+
+
+def _is_layer(frame: FrameType | None) -> bool:
+    """Whether a layer of torch made the call, which has a mode of its own."""
+    between = ("torch.nn.functional", "torch.overrides", "autograd_tour.")
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(between):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).startswith("torch.nn.")
 
 
 def _heeds_mode(module: nn.Module) -> bool:

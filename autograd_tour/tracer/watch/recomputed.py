@@ -48,7 +48,10 @@ class Checkpoints:
         self._count = 0
 
     def note(self, around: tuple[Any, bool], function: str, spot: int, results: list[Any]) -> None:
-        """A call was made inside of a checkpoint; ``around`` is what :func:`checkpoint_around` gave."""
+        """A call was made inside of a checkpoint; ``around`` is what :func:`checkpoint_around` gave.
+
+        Without ``results`` it was ended by torch, since all that is to be saved again had been.
+        """
         frame, again = around
         self._count += 1
         if self._count > MOST:
@@ -60,8 +63,8 @@ class Checkpoints:
             self.runs.append(([], []))
             self._listen(frame)
         tensors = [item for item in results if isinstance(item, Tensor)]
-        for item in tensors:
-            self.runs[number][again].append(Computed(function, spot, _shape(item), _total(item, function)))
+        calls = [Computed(function, spot, _shape(item), _total(item, function)) for item in tensors]
+        self.runs[number][again].extend(calls if results else [Computed(function, spot, "", None)])
 
     def _listen(self, frame: Any) -> None:
         """When it is run again, it is run while we listen."""
@@ -84,11 +87,11 @@ class Checkpoints:
         for first, again in self.runs:
             if not again:
                 continue
-            for one_call, other in zip(first, again, strict=False):
-                if one_call[:3] != other[:3]:
-                    return Difference(one_call, other, False)
-                if _differ(one_call.total, other.total):
-                    return Difference(one_call, other, True)
+            for call, other in zip(first, again, strict=False):
+                if call.function != other.function or (other.shape and call.shape != other.shape):
+                    return Difference(call, other, False)
+                if _differ(call.total, other.total):
+                    return Difference(call, other, True)
             if failed and len(first) != len(again):
                 position = min(len(first), len(again))
                 return Difference(next(_at(first, position), None), next(_at(again, position), None), False)

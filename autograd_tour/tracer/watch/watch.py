@@ -35,6 +35,7 @@ from autograd_tour.tracer.watch.heard import (
     in_checkpoint,
     is_computed,
     is_leaf,
+    is_ours,
     set_replaced,
 )
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
@@ -117,7 +118,7 @@ class Watch:
     def hear(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """Make one call and note what came of it."""
         name = getattr(func, "__name__", "")
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or is_ours(frame):
             return func(*args, **kwargs)
         if self.origins.full or self._busy:
             return self._inside_backward(func, args, kwargs, frame)
@@ -151,10 +152,14 @@ class Watch:
 
     def _inside_backward(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """A call that is no part of the program's own forward: maybe a checkpoint computes again."""
-        result = func(*args, **kwargs)
-        if self._busy:
-            with torch._C.DisableTorchFunction():
-                self._checkpointed(func, result, frame)
+        around = checkpoint_around() if self._busy else None
+        result: Any = ()
+        try:
+            result = func(*args, **kwargs)
+        finally:  # a checkpoint ends its second run inside of a call
+            if around is not None and around[1]:
+                with torch._C.DisableTorchFunction():
+                    self._checkpointed(func, result, frame)
         return result
 
     def _checkpointed(self, func: Any, result: Any, frame: FrameType) -> None:
