@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-import zlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -142,7 +142,7 @@ def where(facts: TensorFacts) -> str:
 
 def mixed(question_id: str, *choices: str) -> tuple[str, ...]:
     """The choices in an order that tells nothing, the same in every run."""
-    return tuple(sorted(choices, key=lambda choice: zlib.crc32(f"{choice} {question_id}".encode())))
+    return tuple(sorted(choices, key=lambda choice: hashlib.sha256(f"{question_id} {choice}".encode()).digest()))
 
 
 def element_name(name: str, facts: TensorFacts, position: int) -> str:

@@ -40,7 +40,7 @@ function isRounded(given, value, target) {
   const written = digits[1].replace(/^[+\-0.]+/, "").replace(".", "");
   const count = (digits[1].includes(".") ? written : written.replace(/0+$/, "")).length;
   if (!count || !near(value, target, CLOSE)) return false;
-  return count > 21 || Number(target.toPrecision(count)) === value;
+  return Number(target.toPrecision(Math.min(count, 21))) === value;
 }
 
 /** What to say to `given`: {right, text}; null if it is not understood. */
@@ -57,4 +57,9 @@ export function judge(question, given) {
   const wrong = question.wrong?.find(({ answer }) => near(value, readNumber(answer), tolerance));
   const close = isRounded(given, value, target) ? "Close; give more digits." : "";
   return { right: false, text: wrong?.feedback ?? close };
+}
+
+/** The stop of the tour that a wrong answer points to, 0 for none. */
+export function betrayed(question, judged) {
+  return (!judged.right && question.wrong?.find(({ feedback }) => feedback === judged.text)?.stop) || 0;
 }
