@@ -2,7 +2,7 @@
 
 import { Cards } from "./cards.js";
 import { number } from "./digits.js";
-import { byId, hear, make } from "./dom.js";
+import { byId, hear, make, tell } from "./dom.js";
 import { Machine } from "./machine.js";
 import { plot } from "./plot.js";
 import { Retelling } from "./retelling.js";
@@ -170,10 +170,11 @@ export class Moving {
     this.retelling = this.machine.moved ? new Retelling(this.machine, this.machine.run()) : null;
     const odd = this.retelling?.odd();
     this.#say(odd ? `Not finite any more: the ${odd.what} of ${this.#title(odd.id)} has ${odd.value}.` : "");
-    byId("moved").hidden = byId("move-reset").disabled = !this.retelling;
+    byId("moved").hidden = !this.retelling;
     byId("move-reset").disabled = !this.retelling;
     document.documentElement.classList.toggle("moved", Boolean(this.retelling));
     this.changed();
+    tell("moved", this.retelling);
     this.#point();
   }
 

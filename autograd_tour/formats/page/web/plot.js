@@ -10,8 +10,8 @@ export function plot(svg, { name, loss, curve, was, is, slope }) {
   const points = curve.filter(([, y]) => Number.isFinite(y));
   const seen = [...points, was, is].filter(([, y]) => Number.isFinite(y));
   svg.replaceChildren();
-  svg.hidden = seen.length < 2;
-  if (svg.hidden) return;
+  svg.toggleAttribute("hidden", seen.length < 2);
+  if (seen.length < 2) return;
   const [x, y] = [scale(seen.map(([value]) => value), LEFT, WIDTH - EDGE), scale(seen.map(([, value]) => value), HEIGHT - BELOW, EDGE)];
   const at = ([a, b]) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`;
   add(svg, "path", { class: "axis", d: `M${LEFT} ${EDGE}V${HEIGHT - BELOW}H${WIDTH - EDGE}` });

@@ -63,9 +63,29 @@ export class Retelling {
     const source = this.sources.get(id);
     const contribution = this.computed.received.get(id)?.[0];
     if (!source?.grad || !contribution) return null;
-    const before = source.before ? tensor(source.shape, Float64Array.from(source.before, Number)) : null;
+    const before = this.#before(source);
     const after = before ? each((a, b) => a + b, before, contribution) : contribution;
     return { before: content(before), contribution: content(contribution), after: content(after), sum: this.#sum(id, before, after) };
+  }
+
+  /** Rows of `count` backward calls: `.grad` before, contribution, after; `null` where the calls are the program's. */
+  calls(name, policy, count) {
+    const source = [...this.sources.values()].find((item) => item.grad && item.name === name);
+    const [part] = this.computed.received.get(source?.id) ?? [];
+    if (!part || policy === "program") return null;
+    let held = this.#before(source);
+    return Array.from({ length: count }, (_, call) => {
+      if (call && policy !== "keep") held = policy === "none" ? null : each(() => 0, part);
+      const before = held;
+      held = before ? each((a, b) => a + b, before, part) : part;
+      if (part.data.length > 1) return [before, part, held].map(content);
+      const { texts, result } = closing([before, part].filter(Boolean).map(({ data }) => data[0]), held.data[0]);
+      return [before ? texts[0] : "None", texts.at(-1), result];
+    });
+  }
+
+  #before(source) {
+    return source.before ? tensor(source.shape, Float64Array.from(source.before, Number)) : null;
   }
 
   /** How a gradient's sign reads on the card of a leaf of one element: "falls" or "rises". */
