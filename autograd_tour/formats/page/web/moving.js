@@ -137,6 +137,7 @@ export class Moving {
     } else {
       parts.forEach((part, place) => this.machine.set(this.chosen.id, place, read(part)));
       this.#compute();
+      this.#plot();
     }
     this.#fields();
   }
@@ -163,6 +164,7 @@ export class Moving {
     this.machine.reset();
     this.#compute();
     this.#fields();
+    this.#plot();
     byId("move-tensor").focus();
   }
 
@@ -188,6 +190,8 @@ export class Moving {
 
   /** The curve is worked out when the hand rests: it changes only with other numbers than this one. */
   #plot() {
+    this.curve = null;
+    byId("move-plot").toggleAttribute("hidden", true);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.curve = this.#curve();
@@ -195,45 +199,37 @@ export class Moving {
     }, CALM);
   }
 
-  #key() {
-    return JSON.stringify([this.chosen.id, this.place, [...this.machine.now].map(([id, { data }]) => [...data].map((value, place) => (id === this.chosen.id && place === this.place ? 0 : String(value))))]);
-  }
-
   #curve() {
     const was = Number(this.chosen.values[this.place]);
     const now = this.#data[this.place];
     const bound = Math.max(range(was), Number.isFinite(now) ? Math.abs(now) : 0);
+    const lossAt = (x) => this.machine.lossAt(this.chosen.id, this.place, x);
     const points = Array.from({ length: POINTS + 1 }, (_, step) => {
       const x = bound * ((2 * step) / POINTS - 1);
-      return [x, this.machine.lossAt(this.chosen.id, this.place, x)];
+      return [x, lossAt(x)];
     });
-    return { key: this.#key(), bound, points };
+    return { place: this.place, bound, points, was: [was, lossAt(was)] };
   }
 
   #point() {
+    if (!this.curve) return;
     const now = this.#data[this.place];
-    if (!this.curve || this.curve.key !== this.#key() || Math.abs(now) > this.curve.bound) {
-      if (this.curve && this.curve.key !== this.#key()) this.curve = null;
-      if (!this.curve) byId("move-plot").setAttribute("hidden", "");
-      return this.#plot();
+    if (this.curve.place !== this.place || Math.abs(now) > this.curve.bound) {
+      this.#plot();
+      return;
     }
-    const was = Number(this.chosen.values[this.place]);
-    const { id } = this.chosen;
-    const computed = this.retelling?.computed ?? this.machine.run();
-    const gradient = computed.received.get(id)?.[0]?.data[this.place];
+    const { id, name, shape } = this.chosen;
+    const { values, received } = this.retelling?.computed ?? this.machine.run();
     const [[node, slot]] = this.machine.plan.outputs;
-    const loss = this.retelling?.nodes.get(node)?.names[slot] ?? this.machine.plan.nodes.find((item) => item.id === node).names[slot];
-    const svg = byId("move-plot");
-    const name = this.#data.length > 1 ? `${this.chosen.name}[${subscript(this.chosen.shape, this.place)}]` : this.chosen.name;
-    plot(svg, {
-      name,
-      loss: loss || "loss",
+    const loss = this.machine.byId.get(node).node.names[slot] || "loss";
+    plot(byId("move-plot"), {
+      name: this.#data.length > 1 ? `${name}[${subscript(shape, this.place)}]` : name,
+      loss,
       curve: this.curve.points,
-      was: [was, this.machine.lossAt(id, this.place, was)],
-      is: [now, computed.values.get(node)[slot].data[0]],
-      slope: gradient ?? this.#slope(id, now),
+      was: this.curve.was,
+      is: [now, values.get(node)[slot].data[0]],
+      slope: received.get(id)?.[0]?.data[this.place] ?? this.#slope(id, now),
     });
-    return undefined;
   }
 
   /** Of a constant no gradient is computed: the slope of its curve, from both sides. */
