@@ -1,4 +1,4 @@
-"""Charts: what is in ``.grad`` after each call, and what happens to the leaves of a run."""
+"""Charts: ``.grad`` after each call, what happens to the leaves of a run, bars beside lines of code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ __all__ = [
     "Bar",
     "Chart",
     "ChartRow",
+    "Fill",
+    "Listing",
+    "ListingPart",
+    "ListingRow",
     "LossCurve",
     "Part",
     "RunCell",
@@ -144,3 +148,41 @@ class RunChart(Struct, frozen=True):
     desc: str = ""
     notes: tuple[str, ...] = ()
     less: tuple[RunChart, ...] = ()
+
+
+Fill = Literal["main", "light", "outline"]
+
+
+class ListingRow(Struct, frozen=True, gc=False):
+    """A line of code, or what else is listed, with its bar: stacked ``segments`` and ``amount`` in words.
+
+    ``where`` stands below it, and then ``about``, a text each that may take some lines.
+    """
+
+    text: str
+    where: str = ""
+    segments: tuple[tuple[float, Fill], ...] = ()
+    amount: str = ""
+    about: tuple[str, ...] = ()
+
+
+class ListingPart(Struct, frozen=True):
+    """Rows under a ``heading``, with bars of one scale; ``legend`` says what their fills mean."""
+
+    heading: str
+    rows: tuple[ListingRow, ...]
+    legend: tuple[tuple[Fill, str], ...] = ()
+
+
+class Listing(Struct, frozen=True):
+    """Bars beside the code. ``notes`` are lines below it.
+
+    ``less`` are pictures of the same with ever less in them, for where room is short.
+    """
+
+    parts: tuple[ListingPart, ...] = ()
+    title: str = ""
+    summary: str = ""
+    desc: str = ""
+    notes: tuple[str, ...] = ()
+    less: tuple[Listing, ...] = ()
