@@ -173,9 +173,9 @@ def _drawn(heading: str, page: Sequence[tuple[Block, list[_Line]]], seed: str) -
     for block, lines in page:
         body += _block(block, lines, top)
         top += _height(block, lines) + BETWEEN
-    said = " ".join(line.text for _, lines in page for line in lines)
-    prefix = prefix_for(f"{seed} {heading} {said}")
-    return frame("".join(body), *SIZE, title=heading, desc=said, prefix=prefix, theme="light")
+    words = " ".join(line.text for _, lines in page for line in lines)
+    prefix = prefix_for(f"{seed} {heading} {words}")
+    return frame("".join(body), *SIZE, title=heading, desc=words, prefix=prefix, theme="light")
 
 
 def _block(block: Block, lines: Sequence[_Line], top: float) -> Iterator[str]:

@@ -45,9 +45,9 @@ def for_slides(picture: Picture | Chart | Surface | Panels, code: Code, figures:
     if isinstance(picture, Picture):
         room = RUN_SLIDE if picture.view == RUN else SLIDE
         settings = Settings(views=(picture.view,), room=room, look=look_for(mark=picture.mark))
-        ((_, shown),) = chosen_views(_trace(picture, code), settings)
-        svg = draw(shown, theme="light", room=room)
-        return (svg, *(frames(shown, theme="light", room=room) if isinstance(shown, Film) else (svg,)))
+        ((_, drawn),) = chosen_views(_trace(picture, code), settings)
+        svg = draw(drawn, theme="light", room=room)
+        return (svg, *(frames(drawn, theme="light", room=room) if isinstance(drawn, Film) else (svg,)))
     if isinstance(picture, Panels):
         svg = _panels(picture, figures, "light", prefix_for(picture.title))
     elif isinstance(picture, Surface):
