@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from textwrap import wrap
 
@@ -14,7 +14,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.kept import brief
 
-__all__ = ["document", "largest", "markdown", "picture", "terminal"]
+__all__ = ["document", "fragment", "largest", "markdown", "picture", "sections", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
 WIDTH = 100
@@ -69,7 +69,12 @@ def _memory_lines(graphs: Sequence[Graph]) -> tuple[str, ...]:
 
 def markdown(name: str, findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
     """A Markdown document; code stands in fences, so that nothing in it is markup."""
-    parts = [f"# {_plain(name)}: what is wrong with its gradients", "" if findings else NOTHING]
+    return f"# {_plain(name)}: what is wrong with its gradients\n\n{sections(findings, graphs)}"
+
+
+def sections(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
+    """The same without its title."""
+    parts = [] if findings else [NOTHING]
     for number, finding in enumerate(findings, start=1):
         parts += [f"## {number}. {finding.level}: {_plain(finding.seen)}", "", f"`{finding.kind}`", ""]
         for item in finding.lines:
@@ -101,7 +106,20 @@ def picture(finding: Finding, graphs: Sequence[Graph]) -> str:
 def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) -> str:
     """One HTML document that asks for nothing else; the pictures follow the reader's light or dark."""
     title = f"{escape(name)}: what is wrong with its gradients"
-    body = [f"<h1>{title}</h1>"] + ([] if findings else [f"<p>{NOTHING}</p>"])
+
+    def drawn(finding: Finding) -> str:
+        svg_text = picture(finding, graphs)
+        data = base64.b64encode(svg_text.encode()).decode()
+        source = f"data:image/svg+xml;base64,{data}"
+        return f'<img alt="The graph, with the guilty node marked" src="{source}">' if svg_text else ""
+
+    body = [f"<h1>{title}</h1>", fragment(findings, drawn), *_memory(graphs)]
+    return _PAGE.format(title=title, body="\n".join(body))
+
+
+def fragment(findings: Sequence[Finding], drawn: Callable[[Finding], str]) -> str:
+    """Findings as HTML that stands in another document; ``drawn`` makes the image of one, or ``""``."""
+    body = [] if findings else [f"<p>{NOTHING}</p>"]
     for number, finding in enumerate(findings, start=1):
         body.append(
             f'<section class="{finding.level}"><h2>{number}. {finding.level}: {escape(finding.seen)}</h2>'
@@ -115,14 +133,21 @@ def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) ->
         body.append(f"<p>{escape(finding.why)}</p>")
         if finding.fix:
             body.append(f"<p>{FIXES}</p><pre>{escape(finding.fix)}</pre>")
-        if drawn := picture(finding, graphs):
-            data = base64.b64encode(drawn.encode()).decode()
-            body.append(
-                f'<img alt="The graph, with the guilty node marked" src="data:image/svg+xml;base64,{data}">'
-            )
+        body += filter(None, [drawn(finding)])
         body.append("</section>")
-    body += _memory(graphs)
-    return _PAGE.format(title=title, body="\n".join(body))
+    text = "\n".join(body)
+    return f'<div class="autograd-explain"><style>{_STYLE}</style>\n{text}\n</div>'
+
+
+_STYLE = """
+.autograd-explain section { border-left: 4px solid GrayText; padding-left: 1rem; margin: 1.5rem 0; }
+.autograd-explain section.error { border-color: #d1242f; }
+.autograd-explain section.warning { border-color: #bf8700; }
+.autograd-explain h2 { font-size: 1.15rem; margin: 0 0 .5rem; }
+.autograd-explain pre { overflow-x: auto; white-space: pre-wrap; padding: .5rem .75rem; }
+.autograd-explain pre { border: 1px solid GrayText; border-radius: 4px; }
+.autograd-explain img { max-width: 100%; height: auto; }
+""".strip()
 
 
 def _memory(graphs: Sequence[Graph]) -> list[str]:
@@ -142,12 +167,6 @@ _PAGE = """<!DOCTYPE html>
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-section {{ border-left: 4px solid GrayText; padding-left: 1rem; margin: 2rem 0; }}
-section.error {{ border-color: #d1242f; }}
-section.warning {{ border-color: #bf8700; }}
-pre {{ overflow-x: auto; white-space: pre-wrap; }}
-pre {{ padding: .5rem .75rem; border: 1px solid GrayText; border-radius: 4px; }}
-img {{ max-width: 100%; height: auto; }}
 </style></head><body>
 {body}
 </body></html>

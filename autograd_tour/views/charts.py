@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from autograd_tour.record.ledger import Ledger, Policy
 from autograd_tour.record.run import EventKind
+from autograd_tour.text import one_line
 from autograd_tour.views.scene import Run
 
 __all__ = [
@@ -98,9 +99,10 @@ class RunCell(Struct, frozen=True, gc=False):
 
 
 class RunLane(Struct, frozen=True, gc=False):
-    """What a leaf holds from left to right: its value, or what is ``in_grad``.
+    """What a leaf holds from left to right: its value, what is ``in_grad``, or a mailbox of its optimizer.
 
-    ``about`` says which of its elements is shown. ``cells`` has one entry for each column, ``None`` where
+    Of that ``kept`` is the name, such as ``momentum_buffer``. ``about`` says which of its elements is shown.
+    ``cells`` has one entry for each column, ``None`` where
     nothing changes, ``states`` one more: what is there before each column, and at the end; ``""`` is not
     known. ``used``: the columns in which an optimizer's step used it.
     """
@@ -111,6 +113,18 @@ class RunLane(Struct, frozen=True, gc=False):
     cells: tuple[RunCell | None, ...]
     states: tuple[str, ...]
     used: tuple[int, ...] = ()
+    kept: str = ""
+
+    @property
+    def content(self) -> str:
+        """What it holds of its leaf: ``value``, ``.grad``, or the name of what an optimizer keeps."""
+        return self.kept or (".grad" if self.in_grad else "value")
+
+    @property
+    def name(self) -> str:
+        """``w``, ``w.grad``, ``momentum_buffer of w``."""
+        leaf = one_line(self.leaf, 60)
+        return f"{self.kept} of {leaf}" if self.kept else f"{leaf}{'.grad' if self.in_grad else ''}"
 
 
 class LossCurve(Struct, frozen=True, gc=False):

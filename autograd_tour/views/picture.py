@@ -121,9 +121,8 @@ def check(picture: object) -> Picture:
 def _checked_run(chart: RunChart) -> RunChart:
     count = len(chart.columns)
     for lane in chart.lanes:
-        name = f"{lane.leaf[:60]}{'.grad' if lane.in_grad else ''}"
         if len(lane.cells) != count or len(lane.states) != count + 1:
-            raise PictureError(f"the lane of {name} does not fit {count} columns")
+            raise PictureError(f"the lane of {lane.name} does not fit {count} columns")
         if not all(0 <= column < count for column in lane.used):
-            raise PictureError(f"the lane of {name} is used in a column that is not there")
+            raise PictureError(f"the lane of {lane.name} is used in a column that is not there")
     return chart
