@@ -106,7 +106,11 @@ def tell(f: Figures) -> Teaching:
                     "That is what where sends, and the slope that one would wish for; the quotient multiplies the 0 by ∞.",
                     20,
                 ),
-                ("inf", "The slope of the quotient is ∞; the 0 that comes from where is multiplied by it.", 20),
+                (
+                    "inf",
+                    "The slope of the quotient is ∞; the 0 that comes from where is multiplied by it.",
+                    20,
+                ),
                 (1.0, "That is the value of y.", 1),
                 (None, "x is a leaf that requires a gradient, and something arrives.", 5),
             ),
