@@ -47,6 +47,26 @@ def _masked_root():
     return safe.sum()
 
 
+def _divides():
+    """A quotient that has no value at 0."""
+    import torch
+
+    b = torch.tensor(4.0, requires_grad=True)
+    a = torch.tensor(2.0, requires_grad=True)
+    return (a / b) ** 2
+
+
+def _deep():
+    """A chain of small layers: more than two hundred nodes."""
+    import torch
+
+    x = torch.tensor([0.1, 0.2])
+    w = torch.tensor(0.9, requires_grad=True)
+    for _ in range(70):
+        x = torch.tanh(x * w + 0.1)
+    return x.sum()
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """The pages that tests open, as files."""
@@ -67,6 +87,8 @@ def pages(tmp_path_factory):
         "masked": page_of("masked", Trace(trace(_masked_root)), Settings()),
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
         "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),
+        "divides": page_of("divides", Trace(trace(_divides)), Settings()),
+        "deep": page_of("deep", Trace(trace(_deep)), Settings()),
         "silent": page_of("silent", Trace(replace(graph, passes=())), Settings()),
     }
     for name, text in texts.items():

@@ -4,6 +4,7 @@ import { Code } from "./code.js";
 import { byId, hear, make, tell } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { startLedger } from "./ledger.js";
+import { Moving } from "./moving.js";
 import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
 import { kindOf, showPanel } from "./panel.js";
@@ -26,6 +27,7 @@ const zoom = new Zoom(stage);
 const quiz = new Quiz(data.questions, () => pictures.ready.get("").element, () => show("", 0));
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
+const moving = data.move ? new Moving(data.move, data.picture.cards, () => render()) : null;
 let picture;
 let marked = "";
 let linking = 0;
@@ -49,7 +51,7 @@ function render() {
   const selected = state.line === null ? (chosen?.lines ?? []) : [state.line];
   code.light(running?.[1].lines ?? [], selected);
   mark();
-  showPanel(chosen, state.step, state.key !== "");
+  showPanel(chosen, state.step, state.key !== "", moving?.rows(chosen?.rows ?? []));
   if (presenter.on) centre(running?.[0] ?? upcoming());
   else if (running) keepInSight(running[0]);
   clearTimeout(linking);
@@ -73,7 +75,9 @@ function link() {
 }
 
 function caption() {
-  const lines = picture.captions[state.step] ?? [];
+  const recorded = picture.captions[state.step] ?? [];
+  const [id] = Object.entries(picture.cards).find(([, card]) => state.step && card.runs_at === state.step) ?? [""];
+  const lines = moving ? moving.caption(recorded, id) : recorded;
   const said = lines.map((line) =>
     make("p", {}, ...line.flatMap(([role, bold, text]) => [make(bold ? "b" : "span", { class: role }, text), " "])),
   );
@@ -225,6 +229,7 @@ function choose(id) {
   const { opens } = picture.cards[id];
   if (opens) return visit(opens);
   state.card = state.card === id ? "" : id;
+  moving?.offer(id);
   return render();
 }
 

@@ -11,7 +11,7 @@ export function kindOf(card) {
 }
 
 /** Fill the panel for `card` (undefined: nothing is selected) as of frame `step`. */
-export function showPanel(card, step, canFold) {
+export function showPanel(card, step, canFold, rows = card?.rows ?? []) {
   const panel = byId("panel-body");
   if (!card) {
     panel.replaceChildren(make("p", { class: "muted" }, "Select a card of the picture to see all that is known of it."));
@@ -21,7 +21,7 @@ export function showPanel(card, step, canFold) {
   const title = make("h3", {}, card.title, " ", make("span", { class: "muted" }, kindOf(card)));
   const list = make("dl");
   let hidden = 0;
-  for (const [label, text, since = 0] of card.rows ?? []) {
+  for (const [label, text, since = 0] of rows) {
     if (predicting && TELLING.test(label)) continue;
     if (since > step) {
       hidden += 1;
