@@ -158,7 +158,7 @@ def terminal(words, answers, cwd):
 
 
 def test_on_a_terminal_a_stop_asks_before_it_tells(tmp_path):
-    answers = ("2", "3", "3", "7", "1", "each use moves y", "8", "2", "12", "down", "1", "1")
+    answers = ("2", "3", "3", "7", "1", "each use moves y", "8", "2", "12")
     text, code = terminal(("lesson", "fan-out"), answers, tmp_path)
     assert code == 0
     assert "You counted x * x once" in text
