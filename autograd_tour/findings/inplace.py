@@ -14,7 +14,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """One for each pair of lines: who saved, who changed. Then what torch refuses on leaves."""
     failure = subject.evidence.failure
     seen: set[tuple[object, ...]] = set()
-    for conflict in subject.evidence.conflicts:
+    conflicts = [item for item in subject.evidence.conflicts if not _is_step(item)]
+    conflicts += [item for item in subject.evidence.conflicts if _is_step(item)][-1:]  # backward meets it first
+    for conflict in conflicts:
         key = conflict.saved_at, conflict.changed_at, conflict.silent
         if key not in seen:
             seen.add(key)
@@ -47,7 +49,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
 def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     node, graph = subject.node_at(conflict.saved_at, conflict.grad_fn)
     saved = conflict.saved_by or conflict.grad_fn
-    step = conflict.changed_by.endswith(".step")
+    step = _is_step(conflict)
     changer = ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
     lines = lines_of(
         ("changed here", conflict.changed_at),
@@ -107,6 +109,11 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
         graph,
         message,
     )
+
+
+def _is_step(conflict: Conflict) -> bool:
+    """Whether an optimizer made the change that torch noticed: it changes all parameters at once."""
+    return conflict.changed_by.endswith(".step") and not conflict.silent
 
 
 def _capital(words: str) -> str:

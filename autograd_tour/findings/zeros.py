@@ -109,7 +109,7 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
     title = graph.title(node.id)
     lines = lines_of(("stopped here", graph.line(node.id)))
     if stop is not None:
-        if not is_zero(step.sent[0]):
+        if not is_zero(step.sent[0]) or (stop is _CLAMP and not _starved(graph, node.id)):
             return None
         count = step.sent[0].numel if step.sent[0] is not None else 0
         seen = f"{title} sends 0 for all of its {count} elements, and receives a gradient of norm {came:.3g}"
@@ -181,4 +181,5 @@ def _is_flat(value: TensorFacts | None, *, softmax: bool) -> bool:
     if len(numbers) != 2:
         return False
     near = [number for number in numbers if min(abs(number), abs(number - 1), abs(number + 1)) < 1e-4]
-    return len(near) == 2 and (not softmax or numbers[1] > 0.999)
+    # The softmax of a single number is 1, whatever the number: then there is no 0 beside it.
+    return len(near) == 2 and (not softmax or (numbers[0] < 0.5 and numbers[1] > 0.999))

@@ -65,7 +65,8 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
     ``last`` is the last line that used it, or a result of it. ``optimizer`` is the class of the one that
-    holds it, ``""`` if none does.
+    holds it, ``""`` if none does. ``package`` is the installed one whose module does without it, ``""`` if the
+    program's own does, or none.
     """
 
     name: str
@@ -73,6 +74,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     cut: CutPoint | None = None
     last: SourceLine | None = None
     optimizer: str = ""
+    package: str = ""
 
 
 class Conflict(Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.compiled import never_compiled
-from autograd_tour.tracer.listen.frames import is_library, relative
+from autograd_tour.tracer.listen.frames import home, is_library, relative
 
 __all__ = ["Applied", "Customs", "Disagreement", "disagreement", "line_of_backward"]
 
@@ -96,9 +96,9 @@ def _copied(item: Any) -> Any:
 
 
 def line_of_backward(function: Any) -> SourceLine | None:
-    """The ``def backward`` of a custom Function of the program; ``None`` if it has none of its own."""
+    """The ``def backward`` of a custom Function of the program itself; ``None`` for one of a package."""
     code = getattr(getattr(function, "backward", None), "__code__", None)
-    if not isinstance(code, CodeType) or is_library(code.co_filename):
+    if not isinstance(code, CodeType) or is_library(code.co_filename) or home(code.co_filename):
         return None
     lines = range(code.co_firstlineno, code.co_firstlineno + 8)  # code begins with its decorators
     texts = ((n, linecache.getline(code.co_filename, n).strip()) for n in lines)

@@ -29,7 +29,7 @@ _HOOK = -7_000_002
 
 
 class ModuleCall(NamedTuple):
-    """One call of a module that no other module called.
+    """One call of a module that no other module called; ``evaluates``: it was in evaluation mode itself.
 
     ``evaluating`` and ``training`` name the parts of it that heed the mode and ran in it. ``results`` are numbers
     of origins. ``backwards`` counts the backward calls before it. ``always`` is where a dropout ran although the
@@ -39,6 +39,7 @@ class ModuleCall(NamedTuple):
     module: nn.Module
     spot: int
     switched: int
+    evaluates: bool
     grads: bool
     evaluating: tuple[str, ...]
     training: tuple[str, ...]
@@ -129,6 +130,7 @@ class Modes:
                 module,
                 self._start,
                 self._switched.get(id(module), -1),
+                not module.training,
                 torch.is_grad_enabled(),
                 tuple(evaluating),
                 tuple(training),
