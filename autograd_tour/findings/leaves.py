@@ -31,7 +31,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 def _of_package(finding: Finding, package: str) -> Finding:
     """The same where an installed module does without these leaves: that is its own affair."""
-    why = f"{finding.why} The module of {package} that has them does without them, which is most likely meant."
+    why = (
+        f"{finding.why} The module of {package} that has them does without them, which is most likely meant."
+    )
     return replace(finding, level="note", why=why)
 
 

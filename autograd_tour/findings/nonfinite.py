@@ -42,7 +42,7 @@ def _is_absorbed(graph: Graph, odd: NonFinites) -> bool:
 
 
 def _harmless(finding: Finding) -> Finding:
-    why = f"{finding.why} None of them reaches the loss or a gradient: as with a mask before softmax, they may be meant."
+    why = f"{finding.why} None reaches the loss or a gradient: as a mask before softmax, they may be meant."
     return replace(finding, level="note", why=why)
 
 

@@ -1,4 +1,4 @@
-"""Custom Functions of a program: a call of each is kept, and its backward compared with differences afterwards."""
+"""Custom Functions of a program: a call of each is kept, and compared with differences afterwards."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ def disagreement(applied: Applied) -> Disagreement | None:
 
     try:
         with torch.enable_grad():
-            pairs = [pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None]
+            pairs = [
+                pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None
+            ]
     except Exception:
         return None  # whatever the Function does not do with copies in float64
     if len(pairs) < _DIRECTIONS or all(_near(*pair) for pair in pairs):
@@ -148,12 +150,9 @@ def _pair(
     result = forward(inputs)
     weights = _drawn(result, generator)
     directions = [_drawn(item, generator) for item in inputs]
-    gradients = torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True)
-    analytic = sum(
-        float((gradient.double() * direction).sum())
-        for gradient, direction in zip(gradients, directions, strict=True)
-        if gradient is not None
-    )
+    gradients: list[Any] = list(torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True))
+    pairs = zip(gradients, directions, strict=True)
+    analytic = sum(float((item.double() * along).sum()) for item, along in pairs if item is not None)
     values: list[float] = []
     for step in (_STEP, 0.0, -_STEP, 0.0):
         moved = [

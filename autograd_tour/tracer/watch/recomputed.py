@@ -91,7 +91,9 @@ class Checkpoints:
 
         A run that ends early does so on purpose, when it has all that it is to save, unless torch ``failed``.
         """
-        pairs = [(first, run) for first, runs in zip(self.first, self.again, strict=True) for run in runs if run]
+        pairs = [
+            (first, run) for first, runs in zip(self.first, self.again, strict=True) for run in runs if run
+        ]
         for first, again in pairs:
             for call, other in zip(first, again, strict=False):
                 if call.function != other.function or (other.shape and call.shape != other.shape):
@@ -113,7 +115,7 @@ def checkpoint_around() -> tuple[Any, bool] | None:
 
     Torch puts hooks for saved tensors around it, which hold that object.
     """
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    hooks: Any = torch._C._autograd._top_saved_tensors_default_hooks(True)
     pack = hooks[0] if hooks else None
     if getattr(pack, "__module__", "") != "torch.utils.checkpoint":
         return None

@@ -131,7 +131,7 @@ FAULTS: dict[str, tuple[str, dict[str, str]]] = {
         "changed-in-silence",
         {
             "activation": "h = torch.sigmoid(h)  # <- saved here\nh.data.mul_(2)  # <- changed here",
-            "block": "h = block(h)" ,
+            "block": "h = block(h)",
             "backward": "loss.backward()  # <- backward begins here",
             "layers": "self.blocks = self.blocks[:1]",
         },
@@ -167,7 +167,15 @@ FAULTS: dict[str, tuple[str, dict[str, str]]] = {
             "clip": "pass",
         },
     ),
-    "nan_in_the_data": ("nonfinite-input", {"data": 'features[0, 0] = float("nan")', "embed": "h = torch.tanh(self.embed(x))  # <- used here", "clip": "pass", "forward": "logits = model(part)"}),
+    "nan_in_the_data": (
+        "nonfinite-input",
+        {
+            "data": 'features[0, 0] = float("nan")',
+            "embed": "h = torch.tanh(self.embed(x))  # <- used here",
+            "clip": "pass",
+            "forward": "logits = model(part)",
+        },
+    ),
     "rounded_features": (
         "rounding",
         {"logits": "h = self.head(h)\nreturn torch.round(h * 5)  # <- stopped here"},
@@ -266,7 +274,10 @@ FAULTS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "dropout_without_a_mode": (
         "dropout-always-active",
-        {"eval": "model.eval()  # <- evaluation mode set here", "dropout": "h = F.dropout(h, 0.1)  # <- dropped here"},
+        {
+            "eval": "model.eval()  # <- evaluation mode set here",
+            "dropout": "h = F.dropout(h, 0.1)  # <- dropped here",
+        },
     ),
     "clipped_before_unscale": (
         "clipped-before-unscale",
@@ -362,10 +373,16 @@ NEAR_MISSES: dict[str, dict[str, str]] = {
         "step": "scaler.step(optimizer)\nscaler.update()",
     },
     "inference_mode": {"no_grad": "with torch.inference_mode():"},
-    "autocast": {"forward": 'with torch.autocast("cpu", dtype=torch.bfloat16):\n    logits = model(part).float()'},
+    "autocast": {
+        "forward": 'with torch.autocast("cpu", dtype=torch.bfloat16):\n    logits = model(part).float()'
+    },
     "clipped_by_value": {"clip": "nn.utils.clip_grad_value_(model.parameters(), 1.0)"},
-    "sgd_with_momentum": {"optimizer": "optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9)"},
-    "two_losses_added": {"loss": "loss = (F.cross_entropy(logits, kinds) + 1e-3 * logits.pow(2).mean()) * len(part) / SIZE"},
+    "sgd_with_momentum": {
+        "optimizer": "optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9)"
+    },
+    "two_losses_added": {
+        "loss": "loss = (F.cross_entropy(logits, kinds) + 1e-3 * logits.pow(2).mean()) * len(part) / SIZE"
+    },
     "teacher_without_gradient": {
         "start": "teacher = Classifier()",
         "forward": "logits = model(part)\nwith torch.no_grad():\n    target = teacher(part).softmax(1)",
