@@ -152,9 +152,8 @@ class _Gathering:
             for stepped in self.watch.optimizers.values()
             for parameter in stepped.parameters
         }
-        wanted: dict[int, Tensor] = {
-            id(parameter): parameter for _, parameter in self.watch.record.modules.parameters()
-        }
+        roots = self.watch.record.modules.roots.values()
+        wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in root.parameters()}
         for stepped in self.watch.optimizers.values():
             wanted |= {id(parameter): parameter for parameter in stepped.parameters}
         wanted |= self.watch.leaves
