@@ -23,11 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from benchmarks.library import limited
 from benchmarks.peers import has, versions
 
 __all__ = ["TOOLS", "Answer", "Program", "main", "page", "programs"]
 
 ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 4
+"""A tool has so many for a program; each takes a fraction of one."""
 PAGE = ROOT / "docs" / "diagnosis-table.md"
 
 
@@ -107,6 +110,8 @@ def _raised(program: Program, run: Callable[[], None]) -> Answer:
         warnings.simplefilter("always")
         try:
             run()
+        except TimeoutError:
+            raise
         except Exception:
             text = traceback.format_exc() + "".join(str(item.message) for item in heard)
             return Answer(True, _names(text, program))
@@ -192,6 +197,15 @@ def _with_torchlens(program: Program) -> Answer:
     return _raised(program, run)
 
 
+def _asked(ask: Callable[[Program], Answer], program: Program) -> Answer:
+    """What the tool says within some seconds; one that goes on and on says nothing."""
+    try:
+        with limited(SECONDS):
+            return ask(program)
+    except TimeoutError:
+        return Answer()
+
+
 TOOLS: dict[str, tuple[str, Callable[[Program], Answer]]] = {
     "autograd-tour explain": ("", _explained),
     "torch alone": ("", _with_torch),
@@ -269,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
                 torch.manual_seed(0)
                 with redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    answers.append((program, ask(program)))
+                    answers.append((program, _asked(ask, program)))
         rows.append((name, answers))
         print(
             f"{name}: {sum(answer.symptom for program, answer in answers if program.kind)} of {len(answers)}"

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LIBRARIES", "Candidate", "Verdict", "candidates", "judged", "trained"]
+__all__ = ["LIBRARIES", "Candidate", "Verdict", "candidates", "judged", "limited", "trained"]
 
 LARGEST = 12_000_000
 """Parameters of a model that is tried."""
@@ -266,7 +266,7 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
     torch.manual_seed(0)
     library, name = candidate.library, candidate.name
     try:
-        with _limited(seconds):
+        with limited(seconds):
             model, loss_of = candidate.make()
             size = sum(parameter.numel() for parameter in model.parameters())
             trained(model, loss_of)  # what fails alone says nothing about explain
@@ -277,7 +277,7 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         return Verdict(library, name, skipped=reason)
     try:
-        with _limited(seconds):
+        with limited(seconds):
             findings = explain(trained, model, loss_of, keep=4, ceiling=64).findings
     except TimeoutError:
         return Verdict(library, name, skipped="explain took too long", parameters=size)
@@ -292,7 +292,9 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
+def limited(seconds: int) -> Iterator[None]:
+    """What runs inside and takes longer ends with a ``TimeoutError``."""
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError("took too long")
 

@@ -85,7 +85,7 @@ class _Gathering:
             len(self.watch.roots),
             tuple(trained.unequal()),
             tuple(trained.modes(failed=failure is not None)),
-            tuple(trained.unused()) if failure is None else (),
+            tuple(trained.unused()) if failure is None or "finished reduction" in failure.text else (),
             tuple(trained.scaler()),
             trained.recomputed(failed=failure is not None and "torch.utils.checkpoint" in failure.text),
             tuple(trained.hooks()),
