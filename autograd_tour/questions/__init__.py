@@ -5,18 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from autograd_tour.questions import (
-    accumulation,
-    broadcast,
-    classification,
-    empties,
-    fan_out,
-    faults,
-    gradients,
-    kept,
-    nonfinite,
-    order,
-    routing,
-    training,
+    accumulation, broadcast, classification, empties, fan_out, faults, gradients, kept, nonfinite, order,
+    routing, training,
 )  # fmt: skip
 from autograd_tour.questions.answers import Judgement, betrayed, judge, read_number
 from autograd_tour.questions.base import Question, Subject, Wrong

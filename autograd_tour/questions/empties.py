@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.questions.base import Question, Subject, Wrong, first, mixed
+from autograd_tour.text import number
 from autograd_tour.views.steps import Frame
 
 __all__ = ["questions"]
@@ -80,3 +81,5 @@ def _result(subject: Subject, frame: Frame) -> Question | None:
         node.id,
         0,
     )
+
+

@@ -18,7 +18,9 @@ from autograd_tour.rules.node import NodeView
 __all__ = ["FORWARD", "FORWARD_WORDS", "forward"]
 
 FORWARD_WORDS: Mapping[str, int] = {
-    **dict.fromkeys(("expm1", "ln1p", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "ceil"), 1),
+    **dict.fromkeys(
+        ("expm1", "ln1p", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "ceil"), 1
+    ),
     **dict.fromkeys(("atan2", "maximum", "minimum"), 2),
     **dict.fromkeys(("amax", "amin", "prod", "cumsum", "tiled", "variance"), 1),
     "element_at": 2,

@@ -109,9 +109,7 @@ def _flipped(node: NodeView, _: int) -> Expression | None:
 
 def _element(node: NodeView, output: int) -> Expression | None:
     dim, index = _dim(node), node.integer("index")
-    return (
-        None if dim is None or index is None else apply("slice", A, dim=dim, index=index, inside=str(index))
-    )
+    return None if dim is None or index is None else apply("slice", A, dim=dim, index=index, inside=str(index))
 
 
 def _unbound(node: NodeView, output: int) -> Expression | None:

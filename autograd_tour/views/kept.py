@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from autograd_tour.record.graph import Graph, SourceLine
-from autograd_tour.record.memory import Block, Memory
+from autograd_tour.record.memory import Block, Memory, ModuleWork
 from autograd_tour.text import number
 from autograd_tour.views.totals import in_bytes
 
@@ -216,3 +216,4 @@ def remarks(memory: Memory) -> Iterator[str]:
     if memory.unseen:
         tensors = "tensor is" if memory.unseen == 1 else "tensors are"
         yield f"{memory.unseen} saved {tensors} held by pack hooks of the program, and not counted."
+

@@ -172,29 +172,13 @@ def _source(graph: Graph, node: Node) -> Source:
     facts = _whole(node.value)
     if node.kind == "constant":
         _require(node.cut is None)
-        return Source(
-            node.id,
-            graph.title(node.id),
-            node.kind,
-            facts.dtype,
-            facts.shape,
-            facts.first,
-            facts.dtype in _REAL,
-        )
+        return Source(node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, facts.dtype in _REAL)
     accumulator = graph.accumulator_of(node.id)
     _, step = graph.step(accumulator)
     before = _whole(step.before).first if step is not None and step.before is not None else None
     _require(facts.dtype in _REAL)
     return Source(
-        node.id,
-        graph.title(node.id),
-        node.kind,
-        facts.dtype,
-        facts.shape,
-        facts.first,
-        True,
-        step is not None,
-        before,
+        node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, True, step is not None, before
     )
 
 
@@ -237,9 +221,7 @@ def _view(node: Node, facts: list[TensorFacts | None]) -> NodeView:
         Operand(f"x{slot}", item.shape, item.dtype) if item is not None else Operand(number=wrapped)
         for slot, item in enumerate(facts)
     )
-    outputs = tuple(
-        Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item
-    )
+    outputs = tuple(Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item)
     return NodeView(
         node.grad_fn, operands, outputs, attributes, {item.name.partition("[")[0]: "" for item in node.saved}
     )
@@ -268,107 +250,20 @@ def _tree(item: Expression, node: Node, inputs: list[tuple[str, int] | None]) ->
     assert isinstance(item, Apply)
     _require(item.function in WORDS)
     options = {name: value for name, value in item.options if name not in _TOLD and value is not None}
-    return [
-        item.function,
-        *(_tree(part, node, inputs) for part in item.arguments),
-        *([options] if options else []),
-    ]
+    return [item.function, *(_tree(part, node, inputs) for part in item.arguments), *([options] if options else [])]
 
 
 _TOLD = frozenset(("inside", "where", "told", "count", "name"))
 """Options that say something to a reader alone."""
 
 WORDS = frozenset(
-    [
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "neg",
-        "pow",
-        "exp",
-        "expm1",
-        "ln",
-        "ln1p",
-        "sqrt",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "sigmoid",
-        "erf",
-        "normal_cdf",
-        "normal_density",
-        "gelu_tanh_derivative",
-        "sign",
-        "abs",
-        "floor",
-        "ceil",
-        "truncated",
-        "clamp",
-        "maximum",
-        "minimum",
-        "over_norm",
-        "is_nan",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "equal",
-        "both",
-        "either",
-        "not",
-        "where",
-        "greater_ties_half",
-        "less_ties_half",
-        "matmul",
-        "outer",
-        "transpose",
-        "sum",
-        "mean",
-        "prod",
-        "amax",
-        "amin",
-        "variance",
-        "softmax",
-        "logsumexp",
-        "cumsum",
-        "cumulative_from_end",
-        "sum_to",
-        "expand",
-        "reshape",
-        "permute",
-        "swap_dims",
-        "cast",
-        "flip",
-        "upper",
-        "lower",
-        "tiled",
-        "copies_summed",
-        "slice",
-        "slice_gradient",
-        "element_gradient",
-        "stacked",
-        "concatenated",
-        "stack_all",
-        "cat_all",
-        "element_at",
-        "added_at",
-        "rows_added",
-        "shared_by_equals",
-        "at_target",
-        "placed_at_target",
-        "product_of_others",
-    ]
+    "add sub mul div neg pow exp expm1 ln ln1p sqrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
+    "atanh sigmoid erf normal_cdf normal_density gelu_tanh_derivative sign abs floor ceil truncated clamp maximum "
+    "minimum over_norm is_nan less less_equal greater greater_equal equal both either not where "
+    "greater_ties_half less_ties_half matmul outer transpose sum mean prod amax amin variance softmax logsumexp "
+    "cumsum cumulative_from_end sum_to expand reshape permute swap_dims cast flip upper lower tiled copies_summed "
+    "slice slice_gradient element_gradient stacked concatenated stack_all cat_all element_at added_at rows_added "
+    "shared_by_equals at_target placed_at_target product_of_others".split()
 )
 """Functions that a page evaluates."""
 
@@ -386,9 +281,7 @@ def _kept(graph: Graph, node: Node, name: str) -> Any:
     single = next((item for item in node.saved if item.name == name), None)
     if single is not None:
         return _kept_one(graph, single)
-    parts = {
-        int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")
-    }
+    parts = {int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")}
     _require(bool(parts))
     return [_kept_one(graph, parts[k]) if k in parts else None for k in range(max(parts) + 1)]
 
