@@ -114,7 +114,7 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
         if not is_zero(step.sent[0]) or (stop is _CLAMP and not _starved(graph, node.id)):
             return None
         count = step.sent[0].numel if step.sent[0] is not None else 0
-        seen = f"{title} sends 0 for all of its {count} elements, and receives a gradient of norm {came:.3g}"
+        seen = f"{title} sends 0 for {_all_of(count)}, and receives a gradient of norm {came:.3g}"
         return Finding(stop.kind, "warning", seen, lines, stop.why, stop.fix, node.id, number)
     if went > FAINT * came or not _is_flat(node.value, softmax=node.grad_fn == "SoftmaxBackward0"):
         return None
@@ -132,9 +132,13 @@ def _alone(graph: Graph, number: int, step: Step) -> Finding | None:
     if not _starved(graph, node.id):
         return None
     stop = _ALONE[node.grad_fn]
-    seen = f"{graph.title(node.id)} sends 0 for all of its {sent[0].numel} elements"
+    seen = f"{graph.title(node.id)} sends 0 for {_all_of(sent[0].numel)}"
     lines = lines_of(("stopped here", graph.line(node.id)))
     return Finding(stop.kind, "warning", seen, lines, stop.why, stop.fix, node.id, number)
+
+
+def _all_of(count: int) -> str:
+    return "its only element" if count == 1 else f"all of its {count} elements"
 
 
 def _is_hidden(graph: Graph, node_id: str) -> bool:

@@ -66,8 +66,31 @@ _SMOOTH = frozenset(
 )
 """Functions without a jump: a derivative made of these alone holds on both sides of where it is taken."""
 
-_JUMPING = ("Atan2", "Fmod", "Frac", "Frexp", "Ldexp", "Nextafter", "Remainder")
-"""Operations that jump where their derivative does not show it: how their ``grad_fn`` begins."""
+_JUMPING = (
+    "Angle",
+    "Atan2",
+    "Bernoulli",
+    "Cdist",
+    "Ceil",
+    "Copysign",
+    "DivBackward2",
+    "DivBackward3",
+    "Floor",
+    "Fmod",
+    "Frac",
+    "Frexp",
+    "Ldexp",
+    "Nextafter",
+    "Remainder",
+    "Round",
+    "Sgn",
+    "Sign",
+    "Trunc",
+)
+"""Operations that jump where their derivative does not show it: how their ``grad_fn`` begins.
+
+``DivBackward2`` and ``3`` are divisions with a ``rounding_mode``, by a tensor and by a number.
+"""
 
 
 class Derivatives:

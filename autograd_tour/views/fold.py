@@ -104,7 +104,10 @@ def _apply(
     *,
     every_leaf: bool = False,
 ) -> Graph:
-    """The parts as cards. While they fit, leaves of several operations stay in sight, or every leaf."""
+    """The parts as cards. While they fit, leaves of several operations stay in sight, or every leaf.
+
+    A module's own parameters do not: its card counts them.
+    """
     members, titles = parts
     if not members:
         return graph
@@ -112,11 +115,26 @@ def _apply(
     del parts, members  # with a million nodes each table counts
     leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
     uses = Counter(maker for maker, _ in set(pairs) if maker in leaves)
+    if not every_leaf:
+        leaves -= _own_parameters(graph, inside, titles)
     for fewest in (1, 2) if every_leaf else (2,):
         kept = {node: part for node, part in inside.items() if node not in leaves or uses[node] < fewest}
         if len(kept) < len(inside) and _cards(graph, kept) <= limit:
             return as_cards(graph, kept, titles, pairs, homes)
     return as_cards(graph, inside, titles, pairs, homes)
+
+
+def _own_parameters(graph: Graph, inside: Mapping[str, str], titles: Mapping[str, Title]) -> set[str]:
+    """The leaves inside a card of the module that they belong to, or of one around it."""
+    units = Units(graph)
+    return {
+        node.id
+        for node in graph.nodes
+        if node.kind == "leaf"
+        and node.group
+        and node.id in inside
+        and set(titles[inside[node.id]].units) & set(units.chain((node.group, None)))
+    }
 
 
 def as_cards(

@@ -155,6 +155,21 @@ def test_render_says_what_is_wrong_in_a_line_and_writes_it_into_report_and_page(
     assert answer("render", "net.py:dead", "-q", "-f", "txt", cwd=folder).stderr == ""
 
 
+def test_one_element_is_the_only_one(folder: Path) -> None:
+    (folder / "single.py").write_text(
+        "import torch\n\n\ndef loss():\n    w = torch.tensor(-1.0, requires_grad=True)\n    return torch.relu(w)\n"
+    )
+    done = answer("explain", "single.py:loss", cwd=folder)
+    assert "sends 0 for its only element, and receives" in done.stdout
+
+
+def test_the_only_element_of_a_step_function_too(folder: Path) -> None:
+    (folder / "step.py").write_text(
+        "import torch\n\n\ndef loss():\n    w = torch.tensor(1.5, requires_grad=True)\n    return w.floor()\n"
+    )
+    assert "sends 0 for its only element" in answer("explain", "step.py:loss", cwd=folder).stdout
+
+
 def test_render_of_a_healthy_program_says_nothing_of_it(folder: Path) -> None:
     done = answer("render", "net.py:healthy", "-f", "txt", "-o", ".", cwd=folder)
     assert "explain" not in done.stderr + (folder / "net-healthy-report.txt").read_text()

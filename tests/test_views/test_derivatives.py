@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -209,6 +211,38 @@ def test_nothing_is_said_of_a_sign_where_it_is_not_sure(program: Program) -> Non
     assert sentences(program) == []
 
 
+ASIDE: dict[str, Callable[[Tensor], Any]] = {
+    "item": lambda w: w.item(), "float": float, "int": int, "complex": lambda w: complex(w).real,
+    "exp": lambda w: math.exp(w), "round": lambda w: round(float(w), 3), "format": lambda w: float(f"{w:.4f}"),
+    "repr": lambda w: float(repr(w).split("(")[1].split(",")[0]), "index": lambda w: range(9)[w.long()],
+    "contains": lambda w: 4 if 1.0 in w else 2, "norm": lambda w: float(w.norm()) ** 2,
+    "tensor": lambda w: torch.tensor(float(w)), "copied": lambda w: w.new_tensor(w),
+    "leaf": lambda w: torch.tensor(w, requires_grad=True), "deep": copy.deepcopy, "copy": copy.copy,
+    "indices": lambda w: torch.stack((w, torch.tensor(1.0))).sort(descending=True).indices[0] + 1,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct", "ignore:Converting a tensor")
+@pytest.mark.parametrize("name", ASIDE)
+def test_nothing_is_said_of_a_sign_where_python_was_given_a_value(name: str) -> None:
+    def program() -> Tensor:
+        w = leaf(1.0)
+        loss = w - 3 * ASIDE[name](w)
+        return loss  # noqa: RET504
+
+    assert sentences(program) == []
+
+
+def test_a_call_that_gives_the_same_tensor_or_asks_for_a_shape_takes_nothing_aside() -> None:
+    def program() -> Tensor:
+        w = leaf(1.0)
+        same = w.float().contiguous().to("cpu")
+        loss = same * 3 + torch.ones_like(same) + same.new_zeros(())
+        return loss  # noqa: RET504
+
+    assert sentences(program) == ["loss falls if w falls a little"]
+
+
 def test_a_loss_that_exists_already_was_not_heard() -> None:
     w = leaf(2.0)
     graph = tour.trace(w - 2 * w.item(), names={"w": w})
@@ -248,6 +282,24 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda w: torch.nn.functional.l1_loss(w, torch.tensor(1.0)), "sort": lambda w: torch.stack((w, -w)).sort().values[0],
     "prod": lambda w: torch.stack((w, w + 1)).prod(), "gelu": torch.nn.functional.gelu, "hardswish": torch.nn.functional.hardswish,
 }  # fmt: skip
+
+
+ONE = torch.tensor(1.0, dtype=torch.float64)
+
+STEPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc, "round": torch.round, "sign": torch.sign,
+    "sgn": torch.sgn, "angle": torch.angle, "copysign": lambda w: torch.copysign(ONE, w),
+    "floored": lambda w: torch.div(w, ONE, rounding_mode="floor"), "cdist": lambda w: torch.cdist(w.view(1, 1), ONE.view(1, 1), p=0).sum(),
+    "truncated": lambda w: torch.div(w, 1, rounding_mode="trunc"),
+}  # fmt: skip
+"""Functions whose derivative is 0 on both sides of a jump."""
+
+
+def added(function: Callable[[Tensor], Tensor], times: float) -> Callable[[Tensor], Tensor]:
+    return lambda w: 2 * w + times * function(w)
+
+
+FUNCTIONS |= {f"{name} × {times}": added(STEPS[name], times) for name in STEPS for times in (-3.0, 3.0)}
 
 
 @pytest.mark.parametrize("at", [-1.0, 0.0, 0.5, 1.0, 2.0])

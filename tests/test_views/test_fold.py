@@ -263,6 +263,20 @@ def test_a_module_used_twice_is_two_cards_that_share_its_weights() -> None:
     assert users(folded, weight) == [cards[0].id, cards[2].id]
 
 
+@pytest.mark.parametrize("kind", [nn.GRU, nn.RNN, nn.LSTM])
+def test_the_card_of_a_module_counts_parameters_that_several_of_its_operations_use(
+    kind: type[nn.RNNBase],
+) -> None:
+    layers = nn.ModuleDict({"seen": kind(2, 3), "read": nn.Linear(3, 1)})
+    graph = trace(lambda: layers["read"](layers["seen"](torch.ones(4, 1, 2))[0]).sum())
+    folded = fold(graph, depth=1)
+    sound(graph, folded)
+    card = next(node for node in folded.nodes if node.group == "seen")
+    assert card.inside is not None
+    assert card.inside.elements == sum(item.numel() for item in layers["seen"].parameters())
+    assert [node.name for node in folded.nodes if node.kind == "leaf"] == []
+
+
 def test_a_module_of_one_operation_is_a_card_too() -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
     folded = fold(trace(lambda: net(torch.ones(2, 4)).sum()), depth=2)

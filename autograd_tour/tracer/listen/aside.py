@@ -19,24 +19,35 @@ _READING = frozenset(
         "is_nonzero",
         "__array__",
         "__bool__",
+        "__contains__",
         "__float__",
         "__int__",
         "__index__",
         "__complex__",
+        "__format__",
+        "__repr__",
+        "__deepcopy__",
+        "untyped_storage",
     )
 )
-"""Functions that give Python a number: nobody sees what becomes of it."""
+"""Functions that give Python a number, a text, a copy or the memory: nobody sees what becomes of it."""
 
 
 def takes_aside(function: str, given: Iterable[Any], returned: Iterable[Any]) -> bool:
     """Whether a call that made no node gives what depends on the values of a tensor with a gradient.
 
-    A number may be one of a tensor that was cut off before. ``zeros_like`` only asks for a shape.
+    ``function`` is its name in Python: ``__float__`` gives a number, ``float`` a tensor. A number may be one
+    of a tensor that was cut off before. ``zeros_like`` asks its first argument only for a shape. A copy may
+    need a gradient of its own.
     """
     if function in _READING:
         return True
-    if function.endswith("_like") or function.startswith("new_"):
-        return False
-    if not any(isinstance(item, Tensor) and not item.requires_grad for item in returned):
-        return False
-    return any(isinstance(item, Tensor) and item.requires_grad for item in given)
+    shape_only = function.endswith("_like") or function.startswith("new_")
+    sources = [
+        item
+        for number, item in enumerate(given)
+        if isinstance(item, Tensor) and item.requires_grad and not (shape_only and number == 0)
+    ]
+    return bool(sources) and any(
+        isinstance(item, Tensor) and not any(item is source for source in sources) for item in returned
+    )

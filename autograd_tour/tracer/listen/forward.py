@@ -88,11 +88,16 @@ class ForwardRecord:
         """Take note of one finished call."""
         stop, function = sequence_nr(), function_name(func)
         if stop == start:
-            self.aside = self.aside or takes_aside(function, _flatten((args, kwargs)), _flatten(result))
+            self.aside = self.aside or takes_aside(
+                getattr(func, "__name__", ""), _flatten((args, kwargs)), _flatten(result)
+            )
             if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
             return
+        tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
+        # The indices that a sort or a maximum gives beside its values.
+        self.aside = self.aside or not all(tensor.requires_grad for tensor in tensors)
         (site, user), group = self.sites.of_call(frame), self.modules.current
         run = self.runs.of(frame)
         if len(self.calls) >= DETAILED:
@@ -105,7 +110,6 @@ class ForwardRecord:
         call.run = run
         call.method, call.given = "Tensor" in getattr(func, "__qualname__", ""), len(args)
         call.second_order = differentiates(func)
-        tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
         updated = updated_buffers(func, args, kwargs)
         for buffer in updated:
             self._constant_of.pop(id(buffer), None)  # what was measured before holds no more
