@@ -1,7 +1,7 @@
 """``python -m benchmarks.others``: what other tools show of one program, and what they do not.
 
-Each tool draws the same program, in a process of its own and with all that it can show. What is in the pictures is read off them, and
-`docs/peers.md` has the table. A tool that cannot be installed has a row that says so.
+Each tool draws the same program, in a process of its own. What is in the pictures is read off
+them, and `docs/peers.md` has the table. A tool that cannot be installed has a row that says so.
 """
 
 from __future__ import annotations
@@ -191,8 +191,7 @@ def page(rows: dict[str, dict[str, str]]) -> str:
     lines = [
         "# What others show, and what they do not",
         "",
-        "`make others` draws one program with each tool, asks it for all that it has, reads off the pictures what is in them, and writes",
-        "this page:",
+        "`make others` draws one program with each tool, reads off the pictures what is in them, and writes this page:",
         "",
         "```{literalinclude} ../benchmarks/others.py",
         ":pyobject: Net",
@@ -207,9 +206,9 @@ def page(rows: dict[str, dict[str, str]]) -> str:
     lines += [
         "",
         f"The loss is {LOSS}…, the largest gradient at `hidden` {GRADIENT}…: they count as shown where a picture has these digits. torchviz",
-        "draws with attributes and saved tensors, torchview with nested modules, torchlens forward and backward with gradients recorded;",
-        "some of it torchlens has in its Python objects and not in its pictures, and it knows much of a model that is no matter of",
-        "autograd. What the tools are best at is not in this table: torchviz is the shortest way to the structure of a graph,",
+        "draws with attributes and saved tensors, torchview with nested modules, torchlens forward and backward as it does by itself, with",
+        "gradients recorded; it has values, gradients and lines in its Python objects, and knows much of a model that is no matter of",
+        f"autograd. A drawing may take {SECONDS} s. What the tools are best at is not in this table: torchviz is the shortest way to the structure of a graph,",
         "torchview to that of a module.",
     ]
     return "\n".join(lines) + "\n"

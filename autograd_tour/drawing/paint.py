@@ -143,6 +143,10 @@ class Painter:
             f'stroke-dasharray="7 4"/>{text_element(title, left + 10, top + 14)}\n'
         )
 
+    def named(self, drawn: str, fact: str) -> str:
+        """Texts as a page can find them again: by what they tell."""
+        return f'<g data-fact="{escape(fact)}">{drawn}</g>' if fact and callable(self.moment) else drawn
+
     # ---- links ----------------------------------------------------------------------------
 
     def link(self, link: Link, course: Course) -> str:
@@ -182,7 +186,7 @@ class Painter:
                 else self.disc(link.label.step, x + BADGE, y)
             )
             x += tag_width(link.label) + 4
-        return f"{drawn}{texts(link.label.runs, x, y + 4.2)}</g>\n"
+        return f"{drawn}{self.named(texts(link.label.runs, x, y + 4.2), link.label.fact)}</g>\n"
 
     def disc(self, number: int, x: float, y: float) -> str:
         """The number of a step."""
@@ -240,9 +244,10 @@ class Painter:
             last = stages[stage + 1][0] - 1 if stage + 1 < len(stages) else None
             if last is not None and last < first:
                 continue  # the next stage begins in the same frame
-            stage_row = row if last is None else replace(row, left=runs, step=0)
+            stage_row = row if last is None else replace(row, left=runs, step=0, fact="")
             drawn = self.row(stage_row, left, top, width, upper, lower)
-            if callable(self.moment) and row.mark in ("tab", "hatched"):
+            alarm = not first and any(run.role == "error" for run in stage_row.left)
+            if callable(self.moment) and (row.mark in ("tab", "hatched") or alarm):
                 drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
             yield self.during(drawn, first, last)
 
@@ -268,7 +273,7 @@ class Painter:
         if row.mark == "cut":
             drawn += scissors(x + 6, middle)
             x += 16
-        drawn += texts(row.left, x, middle, 0.35)
+        drawn += self.named(texts(row.left, x, middle, 0.35), row.fact)
         if row.right:
             x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)

@@ -140,7 +140,7 @@ def blank(scene: Scene, layout: Layout, questions: Sequence[Question]) -> tuple[
 
 
 def _blank(row: Row, marks: Mapping[str, Run]) -> Row:
-    if not row.fact:
+    if not row.fact or ".value." in row.fact:
         return row
     if row.fact.endswith((".note", ".uses")) or row.detail == "sign":
         return replace(row, left=())

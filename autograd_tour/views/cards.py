@@ -100,7 +100,7 @@ class Artist:
         name = title_run(self.graph, node, "paper", NAME_ROOM)
         rows = [
             Row((name,), (Run("leaf", "paper"),), fill="forward", height=25),
-            *self._tensor(node.value, "forward", odd=self.odd.values.get((node.id, 0)), height=21),
+            *self._tensor(node, 0, "forward", height=21),
         ]
         mailbox = self.mailbox.rows(node) if self.look.shows("grad") else ()
         mailbox += self.mailbox.sign(node) if mailbox and self.look.shows("note") else ()
@@ -116,7 +116,7 @@ class Artist:
         mark: Literal["", "cut"] = "cut" if node.cut is not None else ""
         rows = [
             Row((name,), (Run(kind, "muted"),), fill="constant_fill", height=25, mark=mark),
-            *self._tensor(node.value, "muted", odd=self.odd.values.get((node.id, 0)), height=22),
+            *self._tensor(node, 0, "muted", height=22),
         ]
         if node.cut is not None and self.look.shows("note"):
             rows.append(Row((Run(cut_text(node.cut), "muted", room=TEXT_ROOM),)))
@@ -187,27 +187,22 @@ class Artist:
         rows = []
         for k, facts in enumerate(node.values[:OUTPUT_ROWS]):
             if facts is not None:
-                odd = self.odd.values.get((node.id, k))
-                rows += self._tensor(facts, "forward", name=output_name(node, k), odd=odd)
+                rows += self._tensor(node, k, "forward", name=output_name(node, k))
         if rows and len(node.values) > OUTPUT_ROWS:
             rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
         return rows
 
     def _tensor(
-        self,
-        facts: TensorFacts | None,
-        role: Role,
-        *,
-        name: str = "",
-        odd: NonFinite | None = None,
-        height: float = 20.0,
+        self, node: Node, slot: int, role: Role, *, name: str = "", height: float = 20.0
     ) -> list[Row]:
-        """A row with the value of a tensor, its shape, or both; none if neither is to be shown."""
+        """A row with the value of a result, its shape, or both; none if neither is to be shown."""
+        facts: TensorFacts | None = node.values[slot] if slot < len(node.values) else None
+        odd, fact = self.odd.values.get((node.id, slot)), f"{node.id}.value.{slot}"
         value, shape = self.look.shows("value"), self.look.shows("shape")
         if self.look.only == "backward":
             return []
         if value:
-            return [Row(tensor_runs(facts, role, name=name, shape=shape, odd=odd), height=height)]
+            return [Row(tensor_runs(facts, role, name=name, shape=shape, odd=odd), height=height, fact=fact)]
         if not shape or facts is None:
             return []
         extents = shape_text(facts.shape) or "scalar"
@@ -258,7 +253,7 @@ class Artist:
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
-        label = Label(runs, self.graph.number_in_whole(edge.src))
+        label = Label(runs, self.graph.number_in_whole(edge.src), fact=f"{edge.src}.sent.{edge.slot[0]}")
         ident = f"{src}-{dst}-{edge.slot[0]}-{edge.slot[1]}-g"
         since = number if self.timeline is not None else 0
         emphasis: Emphasis = "alarm" if odd is not None else ""

@@ -82,7 +82,7 @@ class Row(Struct, frozen=True, gc=False):
     ``port`` names a row from which links start. In a film the row stands there from frame ``since``
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
     (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``), and its first text is a label; or what it adds to that
-    (``n1.uses``, ``n3.note``). If ``room`` is not 0, the last
+    (``n1.uses``, ``n3.note``); or a result (``n3.value.0``). If ``room`` is not 0, the last
     text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
     can do without where room is short.
     """
@@ -122,11 +122,13 @@ class Label(Struct, frozen=True, gc=False):
     """Text on a link, after the number of its step (0 for none).
 
     The number is a disc, as on a card, unless a ``letter`` tells this link from others of the same step.
+    ``fact`` names the gradient that it speaks of: ``n3.sent.0``.
     """
 
     runs: tuple[Run, ...] = ()
     step: int = 0
     letter: str = ""
+    fact: str = ""
 
     @property
     def tag(self) -> str:

@@ -16,7 +16,7 @@ from autograd_tour.rules.spelling import Level, Piece, spell
 from autograd_tour.rules.wording import follows_gradient, has_gradient, short
 from autograd_tour.text import closing, number, rounded
 
-__all__ = ["Operands", "Worked", "element", "on_first_elements", "operand_values", "worked"]
+__all__ = ["Operands", "Worked", "element", "on_first_elements", "operand_values", "pieces", "worked"]
 
 Operands = Mapping[tuple[str, int | str], TensorFacts]
 """What is known of a node's tensors: ``("input", slot)``, ``("result", slot)``, ``("saved", name)``."""
@@ -99,6 +99,31 @@ def worked(
     text, value = factors
     result_text = number(result) if sent.numel == 1 else rounded(result)
     return Worked(f"{text} = {result_text}", index) if _agree(value, result) else None
+
+
+def pieces(rule: Expression) -> tuple[str | Symbol, ...]:
+    """The line of one element with its symbols instead of numbers: texts and symbols in turns, a text first.
+
+    Empty where one element cannot tell it.
+    """
+    plain = on_first_elements(rule)
+    if not is_elementwise(plain) or not has_gradient(plain):
+        return ()
+    order = symbols(plain)
+    marks = {symbol: chr(_MARKS + number) for number, symbol in enumerate(order)}
+    text = _written(plain, marks)
+    line: list[str | Symbol] = [""]
+    for character in text:
+        number = ord(character) - _MARKS
+        if 0 <= number < len(order):
+            line += [order[number], ""]
+        else:
+            line[-1] = f"{line[-1]}{character}"
+    return tuple(line)
+
+
+_MARKS = 0xF0000
+"""The first of the characters, of no meaning anywhere, that stand for symbols until numbers do."""
 
 
 def on_first_elements(rule: Expression) -> Expression:

@@ -37,6 +37,36 @@ def _train():
             w.sub_(0.125 * w.grad)
 
 
+def _masked_root():
+    """A NaN that is made in backward, beside a mask."""
+    import torch
+
+    x = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
+    root = torch.sqrt(x)
+    safe = torch.where(x > 0, root, torch.zeros(3))
+    return safe.sum()
+
+
+def _divides():
+    """A quotient that has no value at 0."""
+    import torch
+
+    b = torch.tensor(4.0, requires_grad=True)
+    a = torch.tensor(2.0, requires_grad=True)
+    return (a / b) ** 2
+
+
+def _deep():
+    """A chain of small layers: more than two hundred nodes."""
+    import torch
+
+    x = torch.tensor([0.1, 0.2])
+    w = torch.tensor(0.9, requires_grad=True)
+    for _ in range(70):
+        x = torch.tanh(x * w + 0.1)
+    return x.sum()
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """The pages that tests open, as files."""
@@ -54,8 +84,11 @@ def pages(tmp_path_factory):
     texts = {
         "train": page_of("train", Trace(run.graphs[0], ledger_of(run, 4), run), Settings()),
         "thermometer": page_of("thermometer", Trace(graph, accumulate(thermometer)), Settings()),
+        "masked": page_of("masked", Trace(trace(_masked_root)), Settings()),
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
         "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),
+        "divides": page_of("divides", Trace(trace(_divides)), Settings()),
+        "deep": page_of("deep", Trace(trace(_deep)), Settings()),
         "silent": page_of("silent", Trace(replace(graph, passes=())), Settings()),
     }
     for name, text in texts.items():

@@ -24,12 +24,19 @@ LONGEST = 400
 MOST_ROWS = 60
 
 
-class DetailRow(Struct, frozen=True, array_like=True):
-    """A label, a text, and the frame from which on the text is known."""
+class DetailRow(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A label, a text, and the frame from which on the text is known.
+
+    ``fact`` names the numbers that the text tells behind its ``lead``, so that a page can tell others:
+    ``n3.value.0``, ``n3.grad.0``, ``n3.sent.0``, ``n3.worked.0``, ``n1.before``, ``n1.contribution``,
+    ``n1.after``; and ``statistics`` what is told of those alone that were recorded.
+    """
 
     label: str
     text: str
     since: int = 0
+    fact: str = ""
+    lead: str = ""
 
 
 class CardDetails(Struct, frozen=True, omit_defaults=True):
@@ -87,7 +94,7 @@ class Details:
             name = node.names[slot] if slot < len(node.names) else ""
             lead = f"value {name or (f'[{slot}]' if len(node.values) > 1 else '')}".rstrip()
             if facts is not None:
-                yield from _tensor(lead, facts, 0)
+                yield from _tensor(lead, facts, 0, fact=f"{node.id}.value.{slot}")
         yield from self._gradients(node)
         for slot, formula in enumerate(node.formula):
             if formula:
@@ -112,9 +119,10 @@ class Details:
             before, contribution, after = sum_row(
                 contents.before, contents.contribution, contents.after, shape=True
             )
-            yield _row(".grad before", before)
-            yield from _tensor("contribution", contents.contribution, when, contribution)
-            yield from _tensor(".grad after", contents.after, when, after)
+            yield _row(".grad before", before, fact=f"{node.id}.before")
+            fact = f"{node.id}.contribution"
+            yield from _tensor("contribution", contents.contribution, when, contribution, fact=fact)
+            yield from _tensor(".grad after", contents.after, when, after, fact=f"{node.id}.after")
         frame = self.frames.get(node.id)
         if frame is None:
             return
@@ -122,12 +130,15 @@ class Details:
             lead = "gradient in" if len(frame.received) == 1 else f"gradient in [{slot}]"
             arrived = self.timeline.arrivals(node, slot)
             if facts is not None:
-                yield from _tensor(lead, facts, arrived[-1] if arrived else frame.number)
+                since = arrived[-1] if arrived else frame.number
+                yield from _tensor(lead, facts, since, fact=f"{node.id}.grad.{slot}")
         for sent in frame.sent:
             to = one_line(self.graph.result_name(sent.edge.dst, sent.edge.slot[1]), 60)
             rule_text = short(sent.edge.rule)
             rule = f"{rule_text}: " if rule_text else ""
-            yield _row(f"gradient of {to}", f"{rule}{tensor_text(sent.facts, digits=6)}", frame.number)
+            slot = sent.edge.slot[0]
+            text = f"{rule}{tensor_text(sent.facts, digits=6)}"
+            yield _row(f"gradient of {to}", text, frame.number, f"{node.id}.sent.{slot}", rule)
             formula = equation_of(self.graph, self.derivatives, sent.edge)
             if formula:
                 yield _row("as an equation", formula, frame.number)
@@ -136,17 +147,22 @@ class Details:
                 which = (
                     f"its element {sent.worked.element + 1}" if sent.worked.element else "its first element"
                 )
-                yield _row(which if many else "worked out", sent.worked.text, frame.number)
+                fact = f"{node.id}.worked.{slot}"
+                yield _row(which if many else "worked out", sent.worked.text, frame.number, fact)
 
 
-def _row(label: str, text: str, since: int = 0) -> DetailRow:
-    return DetailRow(one_line(label, 80), one_line(clean(text), LONGEST), since)
+def _row(label: str, text: str, since: int = 0, fact: str = "", lead: str = "") -> DetailRow:
+    return DetailRow(
+        one_line(label, 80), one_line(clean(text), LONGEST), since, fact, one_line(clean(lead), LONGEST)
+    )
 
 
-def _tensor(label: str, facts: TensorFacts | None, since: int, text: str = "") -> Iterator[DetailRow]:
-    yield _row(label, text or tensor_text(facts, digits=6), since)
+def _tensor(
+    label: str, facts: TensorFacts | None, since: int, text: str = "", *, fact: str
+) -> Iterator[DetailRow]:
+    yield _row(label, text or tensor_text(facts, digits=6), since, fact)
     if facts is not None and facts.stats is not None and facts.numel > 1:
-        yield _row("", _statistics(facts.stats), since)
+        yield _row("", _statistics(facts.stats), since, "statistics")
 
 
 def _statistics(stats: Stats) -> str:

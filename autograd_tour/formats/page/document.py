@@ -16,7 +16,7 @@ from autograd_tour.findings import strip
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.pictures import Picture, outermost, pictures
 from autograd_tour.formats.page.run import run_data
-from autograd_tour.formats.page.script import bundled, digest, json_text
+from autograd_tour.formats.page.script import bundled, dense_style, digest, json_text
 from autograd_tour.formats.page.style import colours
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
@@ -26,6 +26,7 @@ from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import without
+from autograd_tour.views.movable import movable
 from autograd_tour.views.sums import row as sum_row
 from autograd_tour.views.wording import describe_graph
 
@@ -72,10 +73,11 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     first = next(drawn)
     others, packed = _packed(drawn)
     script = bundled(WEB)
-    style = WEB.joinpath("page.css").read_text(encoding="utf-8") + colours("#stage")
+    style = dense_style(WEB.joinpath("page.css").read_text(encoding="utf-8")) + colours("#stage")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))
+    plan = movable(trace.graph)
     book = _seen(ledger, outer_view.graph) if ledger is not None else None
     twin = report(outer_view.graph, book, trace.run, title=name)
     if len(twin) > LONGEST_TWIN:
@@ -93,11 +95,16 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         has_code=bool(graph.source),
         own_calls=ledger is not None and ledger.policies == ("program",),
         questions=questions,
+        moves=plan is not None,
         twin=clean_lines(twin),
         keys=KEYS,
         data=json_text(
             _data(graph, book, first, others, packed)
-            | {"questions": questions, "run": None if trace.run is None else run_data(trace.run)}
+            | {
+                "questions": questions,
+                "run": None if trace.run is None else run_data(trace.run),
+                "move": plan,
+            }
         ),
     )
 
@@ -162,7 +169,7 @@ def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]
     entries: dict[tuple[str, str], tuple[str, str, str]] = {}
     for picture in every:
         for card, details in picture.cards.items():
-            values = {label: text for label, text, _ in map(msgspec.structs.astuple, details.rows)}
+            values = {row.label: row.text for row in details.rows}
             words = (details.title, values.get("grad_fn", ""), values.get("module", ""))
             text = " · ".join(word for word in words if word)
             identity = ("", card) if card in nodes else (details.title, values.get("module", ""))

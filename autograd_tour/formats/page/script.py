@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["bundled", "digest", "json_text"]
+__all__ = ["bundled", "dense_style", "digest", "json_text"]
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z]+)\.js";$', re.MULTILINE)
+_COMMENT = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)", re.MULTILINE | re.DOTALL)
+_SPACED = re.compile(r" *([=?:<>&|,;(){}\[\]]+) *|(?<=[\w)\]]) ([-+*%]) (?=[\w(\[])")
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
@@ -41,7 +43,30 @@ def bundled(folder: Traversable, start: str = "main", shared: Traversable | None
         )
 
     add(start)
-    return "".join(written.values())
+    return "".join(map(_plain, written.values()))
+
+
+def _plain(text: str) -> str:
+    """A module without comments, blank lines and indentation, and without spaces that say nothing.
+
+    No text of a module goes over several lines. A line with a template or a slash stays as it is written.
+    """
+    lines = filter(None, map(str.strip, _COMMENT.sub("", text).split("\n")))
+    return "".join(f"{line if '`' in line or '/' in line else _dense(line)}\n" for line in lines)
+
+
+def _dense(line: str) -> str:
+    """``line`` without spaces around signs; what stands between quotes stays."""
+    parts = line.split('"')
+    return '"'.join(
+        part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts)
+    )
+
+
+def dense_style(text: str) -> str:
+    """A style sheet without comments, newlines and spaces that say nothing."""
+    text = re.sub(r"/\*.*?\*/|\n\s*", "", text, flags=re.DOTALL)
+    return re.sub(r" *([{};,]) *|: (?=[^{}]*\})", lambda match: match[1] or ":", text)
 
 
 def json_text(data: Any) -> str:

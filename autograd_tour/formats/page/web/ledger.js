@@ -1,6 +1,6 @@
 // The ledger: what .grad becomes when backward is called again, with and without zeroing.
 
-import { byId, make } from "./dom.js";
+import { byId, hear, make } from "./dom.js";
 
 /** Wire the controls; `ledger` is null for a trace without one. */
 export function startLedger(ledger) {
@@ -11,18 +11,24 @@ export function startLedger(ledger) {
   const policy = byId("ledger-policy");
   calls.max = String(ledger.calls);
   calls.value = String(Math.min(2, ledger.calls));
-  const draw = () => show(ledger, Number(calls.value), policy.value);
+  let computed = null;
+  const draw = () => show(ledger, Number(calls.value), policy.value, computed);
+  hear("moved", (retelling) => {
+    computed = retelling;
+    draw();
+  });
   calls.addEventListener("input", draw);
   policy.addEventListener("change", draw);
   draw();
 }
 
-function show(ledger, calls, policy) {
+function show(ledger, calls, policy, computed) {
   byId("ledger-count").textContent = String(calls);
   const body = byId("ledger-rows");
   const rows = [];
   for (const account of ledger.accounts) {
-    for (const [number, [before, contribution, after]] of account[policy].slice(0, calls).entries()) {
+    const told = computed?.calls(account.name, policy, calls) ?? account[policy].slice(0, calls);
+    for (const [number, [before, contribution, after]] of told.entries()) {
       const name = number === 0 ? make("th", { scope: "rowgroup", rowspan: String(calls) }, `${account.name}.grad`) : "";
       const row = make("tr", number === 0 ? { class: "first" } : {}, name);
       row.append(

@@ -4,12 +4,13 @@ import { Code } from "./code.js";
 import { byId, hear, make, tell } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { startLedger } from "./ledger.js";
+import { Moving } from "./moving.js";
 import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
 import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Presenter } from "./presenter.js";
-import { Quiz } from "./quiz.js";
+import { Quiz, veil } from "./quiz.js";
 import { startSearch } from "./search.js";
 import { startTheme } from "./theme.js";
 import { Zoom } from "./zoom.js";
@@ -23,9 +24,10 @@ const stage = byId("stage");
 const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
-const quiz = new Quiz(data.questions, () => state.key === "" ? go(0) : show("", 0));
+const quiz = new Quiz(data.questions, () => show("", 0));
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
+const moving = data.move ? new Moving(data.move, data.picture.cards, () => render()) : null;
 let picture;
 let marked = "";
 let linking = 0;
@@ -34,7 +36,7 @@ let opening = "";
 // ---- what is shown -----------------------------------------------------------------------
 
 function render() {
-  state.step = picture.film.show(state.step);
+  state.step = picture.film.show(Math.min(state.step, reach()));
   const last = picture.film.last;
   byId("slider").max = String(last);
   byId("slider").value = String(state.step);
@@ -49,12 +51,18 @@ function render() {
   const selected = state.line === null ? (chosen?.lines ?? []) : [state.line];
   code.light(running?.[1].lines ?? [], selected);
   mark();
-  showPanel(chosen, state.step, state.key !== "");
+  showPanel(chosen, state.step, state.key !== "", moving?.rows(chosen?.rows ?? []));
   if (presenter.on) centre(running?.[0] ?? upcoming());
   else if (running) keepInSight(running[0]);
   clearTimeout(linking);
   linking = setTimeout(link, CALM); // browsers refuse an address that changes too often
   tell("shown", { step: state.step, picture });
+}
+
+/** The last step that may be shown: in the mode of prediction the one before the next question's answer. */
+function reach() {
+  const answer = quiz.until(pictures.ready.get("").engine);
+  return answer === Infinity ? picture.film.last : picture.engine.findLastIndex((number) => number < answer);
 }
 
 function link() {
@@ -67,7 +75,9 @@ function link() {
 }
 
 function caption() {
-  const lines = picture.captions[state.step] ?? [];
+  const recorded = picture.captions[state.step] ?? [];
+  const [id] = Object.entries(picture.cards).find(([, card]) => state.step && card.runs_at === state.step) ?? [""];
+  const lines = moving ? moving.caption(recorded, id) : recorded;
   const said = lines.map((line) =>
     make("p", {}, ...line.flatMap(([role, bold, text]) => [make(bold ? "b" : "span", { class: role }, text), " "])),
   );
@@ -135,6 +145,7 @@ async function show(key, step, card = "") {
   // Folded cards of two pictures may have the same id: a selection does not outlive its picture.
   state.card = Object.hasOwn(picture.cards, card) ? card : "";
   prepare();
+  veil(picture.element, quiz.on);
   if (presenter.on) zoom.present();
   else zoom.take();
   trail();
@@ -200,14 +211,17 @@ function go(step) {
   quiz.close();
   state.step = step;
   render();
+  if (state.step < Math.min(step, picture.film.last)) forward(); // what lies between is asked first
 }
 
 /** One step on; in the mode of prediction its questions come first. They belong to the first picture. */
 function forward() {
   const step = state.step;
+  if (state.key !== "" && step < picture.film.last && step + 1 > reach()) return visit("").then(forward);
   const asked = state.key === "" && quiz.stops(step + 1, picture.film.last, forward);
   if (!asked) go(step + 1);
   else byId("quiz").scrollIntoView({ block: "nearest" });
+  return undefined;
 }
 
 function choose(id) {
@@ -215,6 +229,7 @@ function choose(id) {
   const { opens } = picture.cards[id];
   if (opens) return visit(opens);
   state.card = state.card === id ? "" : id;
+  moving?.offer(id);
   return render();
 }
 
@@ -283,7 +298,7 @@ async function follow() {
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0, wanted.node);
   present(wanted.mode === "present");
   if (wanted.mode === "predict" && !quiz.on) {
-    quiz.switch(true);
+    await quiz.switch(true);
     if (wanted.step) go(wanted.step);
   }
 }

@@ -1,0 +1,159 @@
+"""Graphs worked out anew by the page's own JavaScript, against torch: every value and gradient of every node."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from tests.programs.differentiable import DifferentiableProgram
+
+from autograd_tour import trace
+from autograd_tour.formats.page.document import WEB
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import Graph
+from autograd_tour.rules.forward import FORWARD
+from autograd_tour.views.movable import Movable, movable
+
+PROGRAMS = 1_000
+RELATIVE = 1e-12
+
+DRIVER = """
+import { Machine } from "./machine.js";
+import { readFileSync } from "node:fs";
+
+const text = (value) => (Number.isFinite(value) ? value : String(value).replace("Infinity", "inf").replace("NaN", "nan"));
+const plain = (item) => item && Array.from(item.data, text);
+for (const line of readFileSync(0, "utf8").split("\\n").filter(Boolean)) {
+  const { plan, changes } = JSON.parse(line);
+  const machine = new Machine(plan);
+  const agrees = machine.agrees();
+  for (const [id, values] of changes) values.forEach((value, place) => machine.set(id, place, Number(value)));
+  const { values, received, sent } = machine.run();
+  const all = (map) => Object.fromEntries([...map].map(([id, list]) => [id, [...list].map(plain)]));
+  console.log(JSON.stringify({ agrees, values: all(values), received: all(received), sent: Object.fromEntries([...sent].map(([id, item]) => [id, plain(item)])) }));
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def compute(tmp_path_factory):
+    """Runs plans with changes in node: what the page would show."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node to run the page's JavaScript")
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "package.json").write_text('{"type": "module"}')
+    for file in Path(str(WEB)).glob("*.js"):
+        shutil.copy(file, folder)
+    (folder / "driver.js").write_text(DRIVER)
+
+    def run(asked):
+        lines = [
+            json.dumps({"plan": msgspec.to_builtins(plan), "changes": changes}) for plan, changes in asked
+        ]
+        done = subprocess.run(
+            [node, str(folder / "driver.js")], input="\n".join(lines), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def plan_of(graph: Graph) -> Movable:
+    plan = movable(graph)
+    assert plan is not None
+    return plan
+
+
+def differing(computed: dict, graph: Graph) -> list[str]:
+    """Where what was computed is not what torch recorded: tensor by tensor, by its largest element."""
+    wrong = []
+    for node in graph.nodes:
+        _, step = graph.step(node.id)
+        if node.kind != "operation" or step is None:
+            continue
+        for name, tensors in (("values", node.values), ("received", step.received)):
+            for slot, facts in enumerate(tensors):
+                if facts is not None:
+                    wrong += _difference(f"{name} of {node.grad_fn} {node.id}", computed[name][node.id][slot], facts)
+    for _, step in graph.numbered_steps():
+        leaf = graph.leaf_of(step.node)
+        if leaf and step.received[0] is not None:
+            wrong += _difference(f"gradient of {leaf}", computed["received"][leaf][0], step.received[0])
+    return wrong
+
+
+def _difference(name: str, computed: list, facts: TensorFacts) -> list[str]:
+    assert len(computed) == facts.numel == len(facts.first), name
+    pairs = [(float(a), float(b)) for a, b in zip(computed, facts.first, strict=True)]
+    size = max((abs(b) for _, b in pairs if math.isfinite(b)), default=0.0)
+    return [
+        f"{name}: {a!r}, torch {b!r}"
+        for a, b in pairs
+        if not (a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= RELATIVE * max(size, 1e-300))
+    ]
+
+
+def asked_of(graph: Graph, moved: DifferentiableProgram) -> tuple[Movable, list]:
+    """The plan of ``graph`` and the numbers of another program of the same steps, leaf by leaf."""
+    plan = plan_of(graph)
+    numbers = {_key(leaf.shape, leaf): other for leaf, other in zip(moved.before, moved.leaves, strict=True)}
+    changes = [
+        (item.id, numbers[item.shape, item.values].reshape(-1).tolist())
+        for item in plan.tensors
+        if item.kind == "leaf"
+    ]
+    return plan, changes
+
+
+def _key(shape: torch.Size, leaf: torch.Tensor) -> tuple:
+    return tuple(shape), tuple(leaf.reshape(-1).tolist())
+
+
+def test_every_number_of_every_node_is_what_torch_records_at_other_values(compute):
+    asked, truths = [], []
+    for seed in range(25):
+        program = DifferentiableProgram(seed)
+        moved = program.moved(seed + 1)
+        asked.append(asked_of(trace(program, keep=None), moved))
+        truths.append(trace(moved, keep=None))
+    for seed, (computed, truth) in enumerate(zip(compute(asked), truths, strict=True)):
+        assert computed["agrees"], seed
+        assert differing(computed, truth) == [], seed
+
+
+@pytest.mark.slow
+def test_a_thousand_random_programs_come_out_as_torch_computes_them(compute):
+    asked, truths, kinds = [], [], set()
+    for seed in range(PROGRAMS):
+        program = DifferentiableProgram(seed)
+        graph, moved = trace(program, keep=None), program.moved(seed + 1)
+        kinds |= {node.grad_fn for node in graph.nodes if node.kind == "operation"}
+        asked.append(asked_of(graph, moved))
+        loss = moved()
+        loss.backward()
+        truths.append((loss.item(), moved.used))
+    wrong = []
+    for seed, (computed, (loss, leaves)) in enumerate(zip(compute(asked), truths, strict=True)):
+        plan, changes = asked[seed]
+        if not computed["agrees"]:
+            wrong.append(f"program {seed} does not agree with its own record")
+        (result, _), *_ = plan.outputs
+        if not math.isclose(computed["values"][result][0][0], loss, rel_tol=RELATIVE):
+            wrong.append(f"program {seed}: {computed['values'][result]}, torch {loss!r}")
+        grads = {_key(leaf.shape, leaf.detach()): leaf.grad for leaf in leaves}
+        for leaf, values in changes:
+            shape = next(item.shape for item in plan.tensors if item.id == leaf)
+            facts = TensorFacts(shape, "float64", first=tuple(grads[shape, tuple(values)].reshape(-1).tolist()))
+            given = computed["received"].get(leaf)
+            wrong += _difference(f"program {seed}, {leaf}", given[0], facts) if given else [f"{seed}: nothing arrives"]
+    assert wrong == []
+    assert len(kinds) >= 60
+    assert kinds <= set(FORWARD)
