@@ -1,8 +1,8 @@
 """What the package index shows: addresses that lead to the repository, once it has one.
 
-`repository` in `[tool.hatch.metadata.hooks.custom]` of pyproject.toml, or AUTOGRAD_TOUR_REPOSITORY in the environment, is
-its address, and `files` where its files are served. Without one the metadata has no addresses at all, since any
-would lead nowhere; the README then has its relative ones.
+`repository` in `[tool.hatch.metadata.hooks.custom]` of pyproject.toml, or AUTOGRAD_TOUR_REPOSITORY in the
+environment, is its address, and `files` where its files are served. Without one there are no addresses in the
+metadata, since any would lead nowhere; the README then has its relative ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``python -m benchmarks.install``: the wheel in an empty environment of every Python that is here.
 
-Each gets the wheel and what it depends on, draws the thermometer, and is measured: what was installed, in MB, and
-how long imports take. `docs/install.md` has the table.
+Each gets the wheel and what it depends on, draws the thermometer, and is measured: what was installed, in MB,
+and how long imports take. `docs/install.md` has the table.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _measured(python: str, wheel: Path, folder: Path) -> Environment:
     if "drawn/thermometer-graph.svg" not in drawn:
         raise SystemExit(f"{python}: the thermometer was not drawn")
     run(command, "render", "drawn/thermometer.json", "-f", "png", "-o", "again")
-    sizes = {name: size / 1e6 for name, size in json.loads(run(inside, "-c", SIZES)).items() if name not in before}
+    sizes = {
+        name: size / 1e6 for name, size in json.loads(run(inside, "-c", SIZES)).items() if name not in before
+    }
     own, of_torch = sizes.pop("autograd-tour"), sizes.pop("torch")
 
     def seconds(module: str) -> float:
@@ -101,10 +103,10 @@ def page(rows: list[Environment], files: dict[str, int], absent: list[str]) -> s
     lines = [
         "# What an installation takes",
         "",
-        "`make install-check` writes this page: the wheel, installed into an empty environment of every Python that is",
-        "here; in each the thermometer is drawn, and its saved trace once more as PNG.",
+        "`make install-check` writes this page: the wheel, installed into an empty environment of every",
+        "Python that is here; in each the thermometer is drawn, and its saved trace once more as PNG.",
         "",
-        "| Python | torch | autograd-tour | torch alone | all else | `import autograd_tour` | `import torch` |",
+        "| Python | torch | ours | torch alone | all else | `import autograd_tour` | `import torch` |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     for row in rows:

@@ -109,7 +109,15 @@ class Drawn(NamedTuple):
 def drawn(tool: str, *, deep: bool = False, path: str | None = None) -> Drawn:
     """The pictures of a tool, made in a process of its own; ``path`` is what it finds programs on."""
     with tempfile.TemporaryDirectory(prefix="autograd-tour-others-") as folder:
-        words = [sys.executable, "-m", "benchmarks.others", "--draw", tool, folder, *(["deep"] if deep else [])]
+        words = [
+            sys.executable,
+            "-m",
+            "benchmarks.others",
+            "--draw",
+            tool,
+            folder,
+            *(["deep"] if deep else []),
+        ]
         environment = os.environ | ({} if path is None else {"PATH": path})
         try:
             done = subprocess.run(
@@ -124,7 +132,9 @@ def drawn(tool: str, *, deep: bool = False, path: str | None = None) -> Drawn:
 
 
 def _texts(picture: str) -> str:
-    return html.unescape(re.sub(r"<[^>]+>", "\n", re.sub(r"<(title|desc|style)\b.*?</\1>", "", picture, flags=re.S)))
+    return html.unescape(
+        re.sub(r"<[^>]+>", "\n", re.sub(r"<(title|desc|style)\b.*?</\1>", "", picture, flags=re.DOTALL))
+    )
 
 
 def _numbers() -> tuple[str, str]:
@@ -171,7 +181,7 @@ def row(tool: str) -> dict[str, str]:
     """All that is found of one tool, fact by fact."""
     first = drawn(tool)
     if first.error:
-        return {name: f"failed: {first.error}" for name in FACTS}
+        return dict.fromkeys(FACTS, f"failed: {first.error}")
     text, whole = "\n".join(map(_texts, first.pictures)), "\n".join(first.pictures)
     cells = {name: "yes" if holds(text, whole) else "no" for name, holds in FACTS.items()}
     cells["the same bytes in two processes"] = "yes" if drawn(tool).pictures == first.pictures else "no"
@@ -191,7 +201,8 @@ def page(rows: dict[str, dict[str, str]]) -> str:
     lines = [
         "# What others show, and what they do not",
         "",
-        "`make others` draws one program with each tool, reads off the pictures what is in them, and writes this page:",
+        "`make others` draws one program with each tool, reads off the pictures what is in them, and writes",
+        "this page:",
         "",
         "```{literalinclude} ../benchmarks/others.py",
         ":pyobject: Net",
@@ -205,11 +216,12 @@ def page(rows: dict[str, dict[str, str]]) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        f"The loss is {LOSS}…, the largest gradient at `hidden` {GRADIENT}…: they count as shown where a picture has these digits. torchviz",
-        "draws with attributes and saved tensors, torchview with nested modules, torchlens forward and backward as it does by itself, with",
-        "gradients recorded; it has values, gradients and lines in its Python objects, and knows much of a model that is no matter of",
-        f"autograd. A drawing may take {SECONDS} s. What the tools are best at is not in this table: torchviz is the shortest way to the structure of a graph,",
-        "torchview to that of a module.",
+        f"The loss is {LOSS}…, the largest gradient at `hidden` {GRADIENT}…: they count as shown where a",
+        "picture has these digits. torchviz draws with attributes and saved tensors, torchview with nested",
+        "modules, torchlens forward and backward as it does by itself, with gradients recorded; it has values,",
+        "gradients and lines in its Python objects, and knows much of a model that is no matter of autograd.",
+        f"A drawing may take {SECONDS} s. What the tools are best at is not in this table: torchviz is the",
+        "shortest way to the structure of a graph, torchview to that of a module.",
     ]
     return "\n".join(lines) + "\n"
 

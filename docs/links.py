@@ -1,6 +1,7 @@
-"""Whether every inner link, picture and style of a built manual leads somewhere: `python docs/links.py build/docs/html`.
+"""Whether every inner link, picture and style of a built manual leads somewhere.
 
-Sphinx's own linkcheck asks addresses on the network, and looks at the sources; this looks at what readers get.
+`python docs/links.py build/docs/html`. Sphinx's own linkcheck asks addresses on the network, and looks at the
+sources; this looks at what readers get.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class _Page(HTMLParser):
 
 def broken(folder: Path) -> list[str]:
     """``page: address`` for each link that leads nowhere. Addresses on the network are not asked."""
-    pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))}
+    # What can be downloaded is no page of the manual: a deck, for instance, which wants a library beside it.
+    paths = [path for path in sorted(folder.rglob("*.html")) if "_downloads" not in path.parts]
+    pages = {path: _Page(path.read_text(encoding="utf-8")) for path in paths}
     wrong = []
     for path, page in pages.items():
         for address in page.addresses:

@@ -79,7 +79,9 @@ def test_the_gallery_has_operators_enough_and_kinks_of_no_others():
 QUICK = ("mul", "nn.functional.relu", "amax", "mm")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in operators()])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in operators()]
+)
 def test_an_operator_of_the_gallery_has_the_gradient_that_gradcheck_finds(name):
     sample = sample_of(name)
     leaves = [leaf.clone().requires_grad_() for leaf in sample.leaves]
@@ -123,12 +125,18 @@ def test_a_slope_that_grows_without_end_is_infinite_and_one_that_is_not_there_is
 
 
 def test_broken_links_are_named(tmp_path):
-    (tmp_path / "a.html").write_text('<p id="x"><a href="b.html#y">1</a><a href="b.html#z">2</a><img src="c.svg">')
-    (tmp_path / "b.html").write_text('<p id="y"><a href="a.html#x">3</a><a href="https://example.org/no">4</a>')
+    (tmp_path / "a.html").write_text(
+        '<p id="x"><a href="b.html#y">1</a><a href="b.html#z">2</a><img src="c.svg">'
+    )
+    (tmp_path / "b.html").write_text(
+        '<p id="y"><a href="a.html#x">3</a><a href="https://example.org/no">4</a>'
+    )
     assert broken(tmp_path) == ["a.html: b.html#z", "a.html: c.svg"]
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")], ids=lambda path: path.name
+)
 def test_what_a_page_links_to_is_there(path):
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"`[^`\n]+`", "", text)

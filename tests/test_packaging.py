@@ -48,7 +48,9 @@ def test_what_the_package_says_of_itself():
     versions = [f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13, 14)]
     assert set(versions) <= set(PROJECT["classifiers"])
     assert {"sphinx", "markdown", "jupyter", "docs"} <= set(PROJECT["optional-dependencies"])
-    version = re.search(r'^__version__ = "(.*)"$', (ROOT / "autograd_tour/__init__.py").read_text(), re.MULTILINE)[1]
+    version = re.search(
+        r'^__version__ = "(.*)"$', (ROOT / "autograd_tour/__init__.py").read_text(), re.MULTILINE
+    )[1]
     assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
@@ -72,7 +74,9 @@ def test_the_pictures_of_the_first_screen_are_what_render_writes(theme):
 
 
 def test_the_page_of_installations_says_what_was_not_tried():
-    text = page([Environment("3.12.1", "2.13.0", 2.1, 700.0, 90.0, 14, 0.0041, 1.2)], {"a.wheel": 1_200_000}, ["3.14"])
+    text = page(
+        [Environment("3.12.1", "2.13.0", 2.1, 700.0, 90.0, 14, 0.0041, 1.2)], {"a.wheel": 1_200_000}, ["3.14"]
+    )
     assert "| 3.12.1 | 2.13.0 | 2.1 MB | 700 MB | 90 MB in 14 packages | 4.1 ms | 1.20 s |" in text
     assert "wheel 1.20 MB" in text
     assert "Not on this machine, and so not tried: Python 3.14." in text
