@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autograd_tour.drawing.room import room_for
 from autograd_tour.formats import Settings
 from autograd_tour.lessons import registry
 from benchmarks.install import Environment, page
@@ -68,7 +69,8 @@ def test_the_first_screen_is_picture_sentence_command_and_five_lines(monkeypatch
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pictures_of_the_first_screen_are_what_render_writes(theme):
-    settings = Settings(formats=("svg",), views=("graph",), theme=theme)
+    room = room_for("840x430", min_text=9)
+    settings = Settings(formats=("svg",), views=("graph",), theme=theme, room=room)
     (text,) = registry()["thermometer"].files(settings).values()
     assert (ROOT / f"docs/pictures/thermometer-{theme}.svg").read_text(encoding="utf-8") == text
 
