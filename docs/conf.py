@@ -20,9 +20,10 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 
-exclude_patterns = ["slides/sphinx"]  # a deck of its own
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+
+exclude_patterns = ["slides/sphinx"]  # a document of its own
 
 html_theme = "furo"
 html_static_path = ["_static"]
