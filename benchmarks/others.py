@@ -218,8 +218,9 @@ def page(rows: dict[str, dict[str, str]]) -> str:
         "",
         f"The loss is {LOSS}…, the largest gradient at `hidden` {GRADIENT}…: they count as shown where a",
         "picture has these digits. torchviz draws with attributes and saved tensors, torchview with nested",
-        "modules, torchlens forward and backward as it does by itself, with gradients recorded; it has values,",
-        "gradients and lines in its Python objects, and knows much of a model that is no matter of autograd.",
+        "modules, torchlens forward and backward as it does by itself, with gradients recorded; it has",
+        "values, gradients and lines in its Python objects, and knows much of a model that is no matter of",
+        "autograd.",
         f"A drawing may take {SECONDS} s. What the tools are best at is not in this table: torchviz is the",
         "shortest way to the structure of a graph, torchview to that of a module.",
     ]
