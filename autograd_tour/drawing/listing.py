@@ -41,7 +41,7 @@ _PAINT: dict[Fill, tuple[str, str]] = {
 def listing_chart(
     listing: Listing, *, theme: ThemeName = "auto", prefix: str | None = None, room: Room | None = None
 ) -> str:
-    """``listing`` as a standalone SVG document of 736 px; in a ``room`` it has less if text were too small."""
+    """``listing`` as an SVG document of 736 px; in a ``room`` it has less if text were too small."""
     prefix = prefix or prefix_for(repr(replace(listing, less=())))
     title = listing.title or "What is kept"
     chosen = _fitting(listing, room)
@@ -133,9 +133,7 @@ def _row(row: ListingRow, top: float, largest: float) -> Iterator[str]:
     y = top + 11
     if row.where:
         y += LINE
-        yield label(
-            MARGIN, y, fit(row.where, CODE - 12, SMALLEST, keep_end=True), LIGHT.muted, size=SMALLEST
-        )
+        yield label(MARGIN, y, fit(row.where, CODE - 12, SMALLEST, keep_end=True), LIGHT.muted, size=SMALLEST)
     for text in _about(row):
         y += LINE
         yield label(MARGIN + 12, y, text, LIGHT.muted, size=SMALLEST)

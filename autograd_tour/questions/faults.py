@@ -52,8 +52,8 @@ _CUT = _Fault(
     18,
 )
 _BACKWARD = _Fault(
-    "All values of forward are as they should be, and yet a gradient is NaN or infinite. Which line is the first "
-    "to send one back?",
+    "All values of forward are as they should be, and yet a gradient is NaN or infinite. Which line is the "
+    "first to send one back?",
     "made here",
     "the operation that gets a finite gradient and sends on one that is not",
     20,
@@ -85,7 +85,8 @@ _FAULTS: Mapping[str, _Fault] = {
         look="the line that changes the leaf while autograd records",
     ),
     "changed-in-silence": _IN_PLACE._replace(
-        prompt="No error is raised, and yet a gradient is wrong: a saved tensor is changed. Which line changes it?"
+        prompt="No error is raised, and yet a gradient is wrong: a saved tensor is changed. "
+        "Which line changes it?"
     ),
     "second-backward-same-loss": _FREED,
     "second-backward-two-losses": _FREED,
@@ -143,7 +144,9 @@ def breaking(
         guilty = next((m.line for m in finding.lines if fault is not None and m.role == fault.role), None)
         if fault is None or guilty is None or not guilty.text.strip() or finding.level == "note":
             continue
-        suspects = {_position(marked.line) for other in every if other is not finding for marked in other.lines}
+        suspects = {
+            _position(marked.line) for other in every if other is not finding for marked in other.lines
+        }
         lines = [*sources, *(line for graph in graphs for line in graph.source)]
         question = _question(finding, fault, guilty, lines, suspects)
         if question is not None:
@@ -170,7 +173,9 @@ def _question(
         return f"{one_line(_COMMENT.split(line.text.strip())[0], 60)} ({file}line {line.line})"
 
     answer = text(guilty)
-    others = {text(m.line): f"{_begun(m.role)}: that is its part." for m in finding.lines if m.line.text.strip()}
+    others = {
+        text(m.line): f"{_begun(m.role)}: that is its part." for m in finding.lines if m.line.text.strip()
+    }
     near = sorted(lines, key=lambda line: (line.file != guilty.file, abs(line.line - guilty.line)))
     for line in near:
         if line.text.strip() and _position(line) not in suspects:

@@ -169,7 +169,7 @@ def test_equal_maxima_share_without_a_dimension():
     told = betrays(question)
     assert "you gave each of them all of it" in told["5"][0]
     assert "you gave it all to another one" in told["0"][0]
-    assert "among all 3 elements" in told["1.66667"][0]
+    assert "among all 3; only 2 are equal" in told["1.66667"][0]
     assert {stop for _, stop in told.values()} == {19}
 
 
@@ -286,7 +286,10 @@ def test_softmax_minus_one_hot():
     def said(value: float) -> tuple[str, int]:
         return next(text for answer, text in told.items() if math.isclose(answer, value, rel_tol=1e-4))
 
-    assert said(p / 2) == (f"You said {p / 2:.6g}: you left out the one-hot: 1 is taken away at the target class.", 2)
+    assert said(p / 2) == (
+        f"You said {p / 2:.6g}: you left out the one-hot: 1 is taken away at the target class.",
+        2,
+    )
     assert "you forgot to divide by 2" in said(p - 1)[0]
     assert "the sign is not" in said((1 - p) / 2)[0]
     assert "you multiplied by 2" in said((p - 1) * 2)[0]

@@ -73,7 +73,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     first = next(drawn)
     others, packed = _packed(drawn)
     script = bundled(WEB)
-    style = dense_style(WEB.joinpath("page.css").read_text(encoding="utf-8")) + colours("#stage")
+    style = dense_style(WEB.joinpath("page.css").read_text(encoding="utf-8")) + colours(":is(#stage, .next)")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))

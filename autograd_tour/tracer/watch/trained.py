@@ -19,7 +19,7 @@ from autograd_tour.record.evidence import (
 )
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.watch.batches import Reduced
-from autograd_tour.tracer.watch.customs import disagreement, line_of_backward
+from autograd_tour.tracer.watch.customs import UnsteadyError, disagreement, line_of_backward
 from autograd_tour.tracer.watch.modes import ModuleCall
 from autograd_tour.tracer.watch.recomputed import Computed
 from autograd_tour.tracer.watch.watch import Watch
@@ -180,7 +180,11 @@ class Trained:
     def customs(self) -> Iterator[CustomBackward]:
         """The custom Functions whose backward disagrees with differences."""
         for applied in self.watch.customs.applied.values():
-            apart = disagreement(applied)
+            try:
+                apart = disagreement(applied)
+            except UnsteadyError:
+                self.watch.customs.unsteady.append(applied.function.__name__)
+                continue
             if apart is not None:
                 yield CustomBackward(
                     applied.function.__name__,
