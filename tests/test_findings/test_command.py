@@ -180,7 +180,7 @@ def test_every_kind_of_finding_is_in_the_documentation() -> None:
 @pytest.mark.parametrize(
     ("kind", "result"),
     [
-        ("error", lambda: torch.ones(2).sum()),
+        ("loss-without-gradient", lambda: torch.ones(2).sum()),
         ("loss-not-scalar", lambda: torch.ones(2, requires_grad=True) * 2),
     ],
 )

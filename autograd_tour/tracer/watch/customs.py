@@ -1,4 +1,4 @@
-"""Custom Functions of a program: a call of each is kept, and its backward compared with differences afterwards."""
+"""Custom Functions of a program: a call of each is kept, and compared with differences afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.compiled import never_compiled
-from autograd_tour.tracer.listen.frames import is_library, relative
+from autograd_tour.tracer.listen.frames import home, is_library, relative
 
 __all__ = [
     "Applied",
@@ -108,9 +108,9 @@ def _copied(item: Any) -> Any:
 
 
 def line_of_backward(function: Any) -> SourceLine | None:
-    """The ``def backward`` of a custom Function of the program; ``None`` if it has none of its own."""
+    """The ``def backward`` of a custom Function of the program itself; ``None`` for one of a package."""
     code = getattr(getattr(function, "backward", None), "__code__", None)
-    if not isinstance(code, CodeType) or is_library(code.co_filename):
+    if not isinstance(code, CodeType) or is_library(code.co_filename) or home(code.co_filename):
         return None
     lines = range(code.co_firstlineno, code.co_firstlineno + 8)  # code begins with its decorators
     texts = ((n, linecache.getline(code.co_filename, n).strip()) for n in lines)
@@ -144,7 +144,9 @@ def disagreement(applied: Applied) -> Disagreement | None:
 
     try:
         with torch.enable_grad():
-            pairs = [pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None]
+            pairs = [
+                pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None
+            ]
     except UnsteadyError:
         raise
     except Exception:
@@ -165,12 +167,9 @@ def _pair(
     result = forward(inputs)
     weights = _drawn(result, generator)
     directions = [_drawn(item, generator) for item in inputs]
-    gradients = torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True)
-    analytic = sum(
-        float((gradient.double() * direction).sum())
-        for gradient, direction in zip(gradients, directions, strict=True)
-        if gradient is not None
-    )
+    gradients: list[Any] = list(torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True))
+    pairs = zip(gradients, directions, strict=True)
+    analytic = sum(float((item.double() * along).sum()) for item, along in pairs if item is not None)
     values: list[float] = []
     for step in (_STEP, 0.0, -_STEP, 0.0):
         moved = [

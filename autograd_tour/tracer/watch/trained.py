@@ -91,16 +91,16 @@ class Trained:
     def _mode(self, call: ModuleCall, *, failed: bool) -> Mode | None:
         trains = bool(self.used.intersection(call.results))
         if trains:
-            alone = not call.module.training and call.evaluating and not call.training
+            alone = call.evaluates and call.evaluating and not call.training
             return "evaluation-in-training" if alone else None
         if self.behind.intersection(call.results) or not self._is_read(call):
             return None
         if call.always >= 0:
             return "dropout-always"
         if not call.grads:
-            return "training-in-evaluation" if call.module.training and call.training else None
+            return "training-in-evaluation" if call.training and not call.evaluates else None
         needs = any(self.items[number].needs for number in call.results)
-        return "graph-in-evaluation" if needs and not call.module.training and not failed else None
+        return "graph-in-evaluation" if needs and call.evaluates and not failed else None
 
     @cached_property
     def _parents(self) -> set[int]:
