@@ -409,3 +409,12 @@ def test_what_is_about_rows_says_so_and_what_keeps_from_zero_is_there(text: str,
     x = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0]], requires_grad=True)
     rules = [edge.rule for edge in tour.trace(lambda: program(x).sum()).select("gradient") if edge.rule]
     assert text in [short(rule) for rule in rules]
+
+
+def test_a_batch_that_was_flattened_for_a_product_is_a_view_of_it() -> None:
+    x, w = torch.ones(2, 3, 4), torch.ones(4, 5, requires_grad=True)
+    programs = {"view(x)ᵀ @": lambda: x @ w, "xᵀ @": lambda: x[0] @ w, "view(r)ᵀ @": lambda: r @ w}
+    r = x[0, 0]
+    for text, program in programs.items():
+        graph = tour.trace(lambda program=program: program().sum())
+        assert text.replace("xᵀ @", "x[0]ᵀ @") in [short(e.rule) for e in graph.select("gradient") if e.rule]
