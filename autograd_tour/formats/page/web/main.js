@@ -24,7 +24,10 @@ const stage = byId("stage");
 const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
-const quiz = new Quiz(data.questions, () => state.key === "" ? go(0) : show("", 0));
+const quiz = new Quiz(data.questions, () => {
+  moving?.back(); // it asks for what was recorded
+  return state.key === "" ? go(0) : show("", 0);
+});
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 const moving = data.move ? new Moving(data.move, data.picture.cards, () => render()) : null;

@@ -160,11 +160,17 @@ export class Moving {
     this.#plot();
   }
 
-  #reset() {
+  /** Back to what was recorded. */
+  back() {
+    if (!this.retelling) return;
     this.machine.reset();
     this.#compute();
     this.#fields();
     this.#plot();
+  }
+
+  #reset() {
+    this.back();
     byId("move-tensor").focus();
   }
 
