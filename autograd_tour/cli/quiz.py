@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
-from autograd_tour.cli.options import timeout_option
+from autograd_tour.cli.options import set_option, timeout_option
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ TRIES = 2
         ("autograd-tour quiz training", "about zeroing and steps"),
         ("autograd-tour quiz net.py:loss", "about your own program"),
         ("autograd-tour quiz trace.json --questions 3", "three, about a saved trace"),
+        ("autograd-tour quiz thermometer --set w=2", "with another w"),
         ("autograd-tour quiz net.py:loss --json", "all of it as JSON, nothing is asked"),
         ("autograd-tour render net.py:loss -f quiz", "as sheets to print, and as JSON"),
     ),
@@ -38,6 +39,7 @@ TRIES = 2
 @click.option(
     "--questions", "most", metavar="N", type=click.IntRange(1, 1000), default=None, help="Ask N at most."
 )
+@set_option
 @timeout_option("a program, and for making the questions (default: 600)")
 @click.option(
     "-f",
@@ -49,7 +51,12 @@ TRIES = 2
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the questions with their answers as JSON.")
 def command(
-    target: str, most: int | None, timeout: float | None, formats: tuple[str, ...], as_json: bool
+    target: str,
+    most: int | None,
+    given: tuple[str, ...],
+    timeout: float | None,
+    formats: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Ask about a program: predict a number, then see what autograd did.
 
@@ -74,7 +81,7 @@ def command(
 
     settings = Settings(formats=("quiz",))
     seconds = PROGRAM_SECONDS if timeout is None else timeout
-    record = find(target, settings, seconds, ledger=True)
+    record = find(target, settings, seconds, ledger=True, given=given)
     for note in record.notes:
         say(f"note: {note}")
     from autograd_tour.questions import ask

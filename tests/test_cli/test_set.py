@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.commands import answer
+
 NET = """
 import torch
 
@@ -21,6 +23,12 @@ def loss():
 def of_net():
     return net(x).sum()
 """
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The command itself, in an empty folder."""
+    return lambda *words: answer(*words, cwd=tmp_path)
 
 
 @pytest.fixture
@@ -46,7 +54,8 @@ def test_a_leaf_made_inside_a_built_in_program(run):
     ("target", "given", "expected"),
     [
         ("loss", "w=2", "w becomes 0."),
-        ("loss", "x=3, 4", "(2)     float32  6, 8"),  # what is computed from it when the file is loaded, too
+        ("loss", "x=3, 4", "float32  3, 4"),
+        ("loss", "x=3, 4", "float32  6, 8"),  # what is computed from it when the file is loaded, too
         ("loss", "b=[1, 1]", "= 2.125."),
         ("of_net", "weight=1,1", "(1, 2)  float32  1, 1"),
     ],
@@ -77,3 +86,9 @@ def test_a_saved_trace_has_no_program_to_run(run, net, tmp_path):
     result = run("render", str(tmp_path / "net-loss.json"), "--set", "w=2", "-o", "-", "-f", "txt")
     assert result.returncode == 2
     assert "is a saved trace" in result.stderr
+
+
+def test_questions_are_about_the_numbers_that_were_set(run):
+    result = run("quiz", "thermometer", "--set", "w=2", "--json")
+    assert "10398.9" in result.stdout
+    assert "4517.3" not in result.stdout
