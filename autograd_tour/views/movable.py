@@ -98,22 +98,26 @@ class Check(Struct, frozen=True, array_like=True):
 
 
 class Movable(Struct, frozen=True):
-    """A graph that can be worked out anew: its nodes in the order of forward, ``order`` is that of backward."""
+    """A graph that can be worked out anew: its nodes in the order of forward, ``order`` is that of backward.
+
+    ``aside``: the program computed something else besides, as ``item()`` and ``if w > 0`` do, which stays.
+    """
 
     tensors: tuple[Source, ...]
     nodes: tuple[Work, ...]
     outputs: tuple[tuple[str, int], ...]
     order: tuple[str, ...]
     checks: tuple[Check, ...]
+    aside: bool = False
 
 
 def movable(graph: Graph) -> Movable | None:
     """The graph as it can be worked out anew; ``None`` if an operation, a tensor or a backward is in the way.
 
-    That is a node without a rule for either direction, a tensor that is not recorded as a whole, what the
-    program computed aside, a hook, a result of more than one element, or too many elements.
+    That is a node without a rule for either direction, a tensor that is not recorded as a whole, one that was
+    cut off by something else than ``detach``, a hook, a result of more than one element, or too many elements.
     """
-    if len(graph.passes) != 1 or not graph.outputs or graph.meta.aside:
+    if len(graph.passes) != 1 or not graph.outputs:
         return None
     if any(node.kind in ("group", "output", "saved") for node in graph.nodes):
         return None
@@ -138,14 +142,49 @@ def _plan(graph: Graph) -> Movable:
         facts = _facts(nodes[graph.card_of(node_id)], slot)
         _require(facts.numel == 1 and nodes[node_id].kind == "operation")
     operations = [node for node in graph.nodes if node.kind == "operation"]
+    detached = [node for node in graph.nodes if _is_detached(node)]
+    works = [_work(graph, node, feeds.get(node.id, []), leaving.get(node.id, [])) for node in operations]
+    works += [_detached(graph, node) for node in detached]
     ran = {step.node for _, step in graph.numbered_steps()}
     return Movable(
-        tuple(_source(graph, node) for node in graph.nodes if node.kind in ("leaf", "constant")),
-        tuple(_work(graph, node, feeds.get(node.id, []), leaving.get(node.id, [])) for node in operations),
+        tuple(
+            _source(graph, node)
+            for node in graph.nodes
+            if node.kind in ("leaf", "constant") and node not in detached
+        ),
+        tuple(_in_order(works)),
         graph.outputs,
         tuple(step.node for _, step in graph.numbered_steps() if nodes[step.node].kind == "operation"),
         tuple(check for node in operations if node.id in ran for check in _checks(graph, node)),
+        graph.meta.aside,
     )
+
+
+def _is_detached(node: Node) -> bool:
+    return node.cut is not None and node.cut.function == "detach" and bool(node.cut.of)
+
+
+def _detached(graph: Graph, node: Node) -> Work:
+    """A constant that is the result of another node, without its history."""
+    assert node.cut is not None
+    facts, origin = _facts(node, 0), _facts(graph.node(node.cut.of), 0)
+    _require(facts.shape == origin.shape and facts.dtype in _REAL)
+    return Work(node.id, ((node.cut.of, 0),), ("x0",), (), {}, ("",), (facts.dtype,))
+
+
+def _in_order(works: list[Work]) -> Iterator[Work]:
+    """What is needed before what needs it: a cut does not count in the order of the graph."""
+    waiting = {work.id: work for work in works}
+    pending = list(reversed(works))
+    while pending:
+        work = pending[-1]
+        before = [waiting[item[0]] for item in work.inputs if item is not None and item[0] in waiting]
+        if work.id in waiting and before:
+            pending += before
+            continue
+        pending.pop()
+        if waiting.pop(work.id, None) is not None:
+            yield work
 
 
 def _require(holds: bool) -> None:
