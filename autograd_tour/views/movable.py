@@ -29,8 +29,8 @@ MOST_ELEMENTS = 20_000
 
 _REAL = ("float64", "float32")
 
-LONGEST_NAME = 16
-"""Characters of a name before its numbers."""
+LONGEST_NAME, LONGEST_TITLE = 16, 60
+"""Characters of a name before its numbers, and of a title in a sentence."""
 
 Tree = float | str | list[Any]
 
@@ -85,6 +85,7 @@ class Work(Struct, frozen=True):
     saved: Mapping[str, Any]
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
+    title: str = ""
 
 
 class Check(Struct, frozen=True, array_like=True):
@@ -241,7 +242,8 @@ def _work(graph: Graph, node: Node, feeds: list[Edge], leaving: list[Edge]) -> W
     names = tuple(one_line(output_name(node, output), LONGEST_NAME) for output in range(len(node.values)))
     dtypes = tuple(facts.dtype for facts in node.values if facts is not None)
     saved = {name: _kept(graph, node, name) for name in sorted(used)}
-    return Work(node.id, tuple(inputs), tuple(results), back, saved, names, dtypes)
+    title = one_line(graph.title(node.id), LONGEST_TITLE)
+    return Work(node.id, tuple(inputs), tuple(results), back, saved, names, dtypes, title)
 
 
 def _view(node: Node, facts: list[TensorFacts | None]) -> NodeView:

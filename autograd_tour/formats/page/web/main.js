@@ -30,7 +30,7 @@ const quiz = new Quiz(data.questions, () => {
 });
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
-const moving = data.move ? new Moving(data.move, data.picture.cards, () => render()) : null;
+const moving = data.move ? new Moving(data.move, () => render()) : null;
 let picture;
 let marked = "";
 let linking = 0;

@@ -14,10 +14,9 @@ const CALM = 120;
 const WORDS = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
 
 export class Moving {
-  /** @param {object} plan of the page's data @param {object} titles of cards @param {() => void} changed */
-  constructor(plan, titles, changed) {
+  /** @param {object} plan of the page's data @param {() => void} changed called when other numbers are there */
+  constructor(plan, changed) {
     this.machine = new Machine(plan);
-    this.titles = titles;
     this.changed = changed;
     this.retelling = null;
     this.told = new WeakMap();
@@ -187,7 +186,7 @@ export class Moving {
   }
 
   #title(id) {
-    return this.titles[id]?.title ?? this.machine.plan.tensors.find((item) => item.id === id)?.name ?? id;
+    return this.machine.byId.get(id)?.node.title ?? this.machine.plan.tensors.find((item) => item.id === id).name;
   }
 
   #say(text) {
