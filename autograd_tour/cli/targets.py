@@ -123,7 +123,9 @@ def draw(target: str, settings: Settings, seconds: float, given: Sequence[str] =
 def find(
     target: str, settings: Settings, seconds: float, *, ledger: bool = False, given: Sequence[str] = ()
 ) -> TargetRecord:
-    """The trace of ``target``, with its ``ledger`` if that is asked for; nothing is drawn. ``given``: see draw.
+    """The trace of ``target``, with its ``ledger`` if that is asked for; nothing is drawn.
+
+    ``given`` are other numbers for its tensors: ``w=2``.
 
     Raises:
         TourError: there is no such target, it failed, or it is no single program.
@@ -228,7 +230,9 @@ def _with_given(lesson: Lesson, given: Sequence[str]) -> Lesson:
     from autograd_tour.tracer.load.given import Given, read_values
 
     if not isinstance(lesson, ProgramLesson):
-        raise UsageError(f"{lesson.name} is no single program, so --set has nothing to set", "Name one that is")
+        raise UsageError(
+            f"{lesson.name} is no single program, so --set has nothing to set", "Name one that is"
+        )
     return ProgramLesson(lesson.name, lesson.summary, Given(read_values(given)).around(lesson.program))
 
 

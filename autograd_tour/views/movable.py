@@ -42,7 +42,8 @@ class _ElsewhereError(Exception):
 class Source(Struct, frozen=True, omit_defaults=True):
     """A leaf or a constant with all its ``values``; a ``free`` one has real numbers, which can be others.
 
-    ``before`` are those of its ``.grad`` before backward, ``None`` if it had none; a constant has no ``grad``.
+    ``before`` are those of its ``.grad`` before backward, ``None`` if it had none; a constant has no
+    ``grad``.
     """
 
     id: str
@@ -89,7 +90,7 @@ class Work(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True, array_like=True):
-    """What was recorded of a result (``value``) or of what arrives there (``grad``), as far as it is known."""
+    """What was recorded of a result (``value``) or of what arrives there (``grad``), as far as known."""
 
     of: str
     id: str
@@ -116,7 +117,7 @@ def movable(graph: Graph) -> Movable | None:
     """The graph as it can be worked out anew; ``None`` if an operation, a tensor or a backward is in the way.
 
     That is a node without a rule for either direction, a tensor that is not recorded as a whole, one that was
-    cut off by something else than ``detach``, a hook, a result of more than one element, or too many elements.
+    cut off by something else than ``detach``, a hook, a result of several elements, or too many elements.
     """
     if len(graph.passes) != 1 or not graph.outputs:
         return None
@@ -210,16 +211,14 @@ def _whole(facts: TensorFacts | None) -> TensorFacts:
 
 def _source(graph: Graph, node: Node) -> Source:
     facts = _whole(node.value)
+    about = node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first
     if node.kind == "constant":
         _require(node.cut is None)
-        return Source(node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, facts.dtype in _REAL)
-    accumulator = graph.accumulator_of(node.id)
-    _, step = graph.step(accumulator)
+        return Source(*about, free=facts.dtype in _REAL)
+    _, step = graph.step(graph.accumulator_of(node.id))
     before = _whole(step.before).first if step is not None and step.before is not None else None
     _require(facts.dtype in _REAL)
-    return Source(
-        node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, True, step is not None, before
-    )
+    return Source(*about, free=True, grad=step is not None, before=before)
 
 
 def _work(graph: Graph, node: Node, feeds: list[Edge], leaving: list[Edge]) -> Work:
@@ -262,7 +261,9 @@ def _view(node: Node, facts: list[TensorFacts | None]) -> NodeView:
         Operand(f"x{slot}", item.shape, item.dtype) if item is not None else Operand(number=wrapped)
         for slot, item in enumerate(facts)
     )
-    outputs = tuple(Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item)
+    outputs = tuple(
+        Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item
+    )
     return NodeView(
         node.grad_fn, operands, outputs, attributes, {item.name.partition("[")[0]: "" for item in node.saved}
     )
@@ -289,24 +290,16 @@ def _tree(item: Expression, node: Node, inputs: list[tuple[str, int] | None]) ->
             _require(0 <= item.slot < len(inputs) and inputs[item.slot] is not None)
         return f"{ {'gradient': 'g', 'input': 'x', 'result': 'y'}[item.role] }{item.slot}"
     assert isinstance(item, Apply)
-    _require(item.function in WORDS)
     options = {name: value for name, value in item.options if name not in _TOLD and value is not None}
-    return [item.function, *(_tree(part, node, inputs) for part in item.arguments), *([options] if options else [])]
+    return [
+        item.function,
+        *(_tree(part, node, inputs) for part in item.arguments),
+        *([options] if options else []),
+    ]
 
 
 _TOLD = frozenset(("inside", "where", "told", "count", "name"))
 """Options that say something to a reader alone."""
-
-WORDS = frozenset(
-    "add sub mul div neg pow exp expm1 ln ln1p sqrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
-    "atanh sigmoid erf normal_cdf normal_density gelu_tanh_derivative sign abs floor ceil truncated clamp maximum "
-    "minimum over_norm is_nan less less_equal greater greater_equal equal both either not where "
-    "greater_ties_half less_ties_half matmul outer transpose sum mean prod amax amin variance softmax logsumexp "
-    "cumsum cumulative_from_end sum_to expand reshape permute swap_dims cast flip upper lower tiled copies_summed "
-    "slice slice_gradient element_gradient stacked concatenated stack_all cat_all element_at added_at rows_added "
-    "shared_by_equals at_target placed_at_target product_of_others".split()
-)
-"""Functions that a page evaluates."""
 
 
 def _saved_names(trees: Any) -> Iterator[str]:
@@ -322,7 +315,9 @@ def _kept(graph: Graph, node: Node, name: str) -> Any:
     single = next((item for item in node.saved if item.name == name), None)
     if single is not None:
         return _kept_one(graph, single)
-    parts = {int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")}
+    parts = {
+        int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")
+    }
     _require(bool(parts))
     return [_kept_one(graph, parts[k]) if k in parts else None for k in range(max(parts) + 1)]
 

@@ -73,7 +73,9 @@ def test_tensors_of_a_file_inside_and_outside_of_the_function(run, net, target, 
         ("x=1,2,3", "3 numbers do not fit, it has shape (2,)", "Give it 2 of them"),
     ],
 )
-def test_what_cannot_be_set_is_said_in_one_line_and_nothing_is_written(run, net, tmp_path, given, message, hint):
+def test_what_cannot_be_set_is_said_in_one_line_and_nothing_is_written(
+    run, net, tmp_path, given, message, hint
+):
     result = run("render", f"{net}:loss", "--set", given, "-o", str(tmp_path / "out"))
     assert result.returncode == 2
     assert message in result.stderr.splitlines()[0]

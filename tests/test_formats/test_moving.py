@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
-from tests.programs.differentiable import DifferentiableProgram
 
 from autograd_tour import trace
 from autograd_tour.formats.page.document import WEB
@@ -19,6 +18,7 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.rules.forward import FORWARD
 from autograd_tour.views.movable import Movable, movable
+from tests.programs.differentiable import DifferentiableProgram
 
 PROGRAMS = 1_000
 RELATIVE = 1e-12
@@ -58,7 +58,11 @@ def compute(tmp_path_factory):
             json.dumps({"plan": msgspec.to_builtins(plan), "changes": changes}) for plan, changes in asked
         ]
         done = subprocess.run(
-            [node, str(folder / "driver.js")], input="\n".join(lines), capture_output=True, text=True, check=False
+            [node, str(folder / "driver.js")],
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -82,7 +86,9 @@ def differing(computed: dict, graph: Graph) -> list[str]:
         for name, tensors in (("values", node.values), ("received", step.received)):
             for slot, facts in enumerate(tensors):
                 if facts is not None:
-                    wrong += _difference(f"{name} of {node.grad_fn} {node.id}", computed[name][node.id][slot], facts)
+                    wrong += _difference(
+                        f"{name} of {node.grad_fn} {node.id}", computed[name][node.id][slot], facts
+                    )
     for _, step in graph.numbered_steps():
         leaf = graph.leaf_of(step.node)
         if leaf and step.received[0] is not None:
@@ -151,9 +157,15 @@ def test_a_thousand_random_programs_come_out_as_torch_computes_them(compute):
         grads = {_key(leaf.shape, leaf.detach()): leaf.grad for leaf in leaves}
         for leaf, values in changes:
             shape = next(item.shape for item in plan.tensors if item.id == leaf)
-            facts = TensorFacts(shape, "float64", first=tuple(grads[shape, tuple(values)].reshape(-1).tolist()))
+            facts = TensorFacts(
+                shape, "float64", first=tuple(grads[shape, tuple(values)].reshape(-1).tolist())
+            )
             given = computed["received"].get(leaf)
-            wrong += _difference(f"program {seed}, {leaf}", given[0], facts) if given else [f"{seed}: nothing arrives"]
+            wrong += (
+                _difference(f"program {seed}, {leaf}", given[0], facts)
+                if given
+                else [f"{seed}: nothing arrives"]
+            )
     assert wrong == []
     assert len(kinds) >= 60
     assert kinds <= set(FORWARD)

@@ -25,7 +25,7 @@ from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
-__all__ = ["MOST", "Caption", "Picture", "outermost", "piece", "pictures", "timed"]
+__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures", "piece", "timed"]
 
 MOST = 60
 """Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""

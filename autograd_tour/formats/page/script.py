@@ -58,9 +58,7 @@ def _plain(text: str) -> str:
 def _dense(line: str) -> str:
     """``line`` without spaces around signs; what stands between quotes stays."""
     parts = line.split('"')
-    return '"'.join(
-        part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts)
-    )
+    return '"'.join(part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts))
 
 
 def dense_style(text: str) -> str:

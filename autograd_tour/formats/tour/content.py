@@ -63,9 +63,9 @@ class CaughtError(Struct, frozen=True):
 class Illustration(Struct, frozen=True):
     """A picture: ``svg`` stands by itself; ``stage`` stands in a page, with groups for its frames.
 
-    ``captions`` has the lines of each frame, as pieces (role, 1 if bold, text), nothing for a picture that does
-    not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers follow from
-    when a reader changes some, ``None`` where they cannot be worked out anew.
+    ``captions`` has the lines of each frame, as pieces (role, 1 if bold, text), nothing for a picture that
+    does not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers
+    follow from when a reader changes some, ``None`` where they cannot be worked out anew.
     """
 
     title: str

@@ -75,7 +75,9 @@ def _film(film: Film, title: str, prefix: str, plan: Movable | None) -> Illustra
     scene = film.scene
     arranged = arrange(replace(scene, notes=()), "auto")
     still = replace(arranged.scene, captions=())
-    captions = tuple(tuple(tuple(map(piece, line)) for line in caption) for caption in arranged.scene.captions)
+    captions = tuple(
+        tuple(tuple(map(piece, line)) for line in caption) for caption in arranged.scene.captions
+    )
     running = {card.runs_at: card.id for card in scene.cards if card.runs_at}
     return Illustration(
         title,

@@ -35,7 +35,9 @@ def read_values(words: Sequence[str]) -> dict[str, Numbers]:
         name, sign, text = word.partition("=")
         parts = text.translate(str.maketrans("[](),;", "      ")).split()
         if not sign or not name.strip() or not parts:
-            raise UsageError(f"--set {word[:60]} gives no tensor a number", "Write --set w=2 or --set 'w=1, 0.5'")
+            raise UsageError(
+                f"--set {word[:60]} gives no tensor a number", "Write --set w=2 or --set 'w=1, 0.5'"
+            )
         try:
             values[name.strip()] = tuple(map(float, parts))
         except ValueError:
@@ -127,7 +129,9 @@ class Given:
             if name not in self.changed:
                 names = sorted(self.names)
                 more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-                can = f"These can be set: {', '.join(names[:MOST_NAMES])}{more}" if names else "There are none"
+                can = (
+                    f"These can be set: {', '.join(names[:MOST_NAMES])}{more}" if names else "There are none"
+                )
                 raise UsageError(
                     f"--set {name[:60]}: the program makes no tensor of that name",
                     close_matches(name, names) + can,
