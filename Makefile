@@ -25,7 +25,7 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render tour test test-all lint types check bench bench-page screenshots slides formulas outputs-check wheel clean distclean
+.PHONY: help render tour test test-all lint types check bench bench-page bench-hosts screenshots slides formulas outputs-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(BENCH_READY) ## Measure against torchviz, torchlens and dot, and write 
 
 bench-page: $(DEV_READY) ## Measure the page in chromium, and write docs/page-speed.md
 	$(VENV)/bin/python -m benchmarks.browser $(ARGS)
+
+bench-hosts: $(DEV_READY) ## Measure a site of Sphinx and a notebook, and write docs/hosts-speed.md
+	$(VENV)/bin/python -m benchmarks.hosts $(ARGS)
 
 screenshots: $(DEV_READY) ## Photograph the page into outputs/page-*.png (needs chromium)
 	@work=$$(mktemp -d) && $(VENV)/bin/python docs/screenshots.py $$work; code=$$?; rm -rf $$work; exit $$code

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from autograd_tour.record.trace import Trace
     from autograd_tour.record.verification import Verification
     from autograd_tour.tracer import accumulate, follow, stepper, trace
+    from autograd_tour.watching import GradientWarning, watch
 
 __all__ = [
     "BackwardPass",
     "Edge",
     "Explanation",
     "Finding",
+    "GradientWarning",
     "Graph",
     "Ledger",
     "Node",
@@ -57,6 +59,7 @@ __all__ = [
     "svg",
     "trace",
     "verify",
+    "watch",
 ]
 
 __version__ = "0.1.0"
@@ -78,6 +81,7 @@ _ROOMS = {
     "record.trace": ("Trace",),
     "record.verification": ("Verification",),
     "tracer": ("accumulate", "follow", "stepper", "trace"),
+    "watching": ("GradientWarning", "watch"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
-from autograd_tour.findings import Finding, Subject, findings
-from autograd_tour.record.graph import Graph
+from autograd_tour.findings import Subject, findings
+from autograd_tour.findings.explanation import Explanation
 from autograd_tour.tracer.explained import observe
 
 __all__ = ["Explanation", "explain"]
-
-
-class Explanation(Struct, frozen=True):
-    """The findings about one run of a program, the worst first, and the graphs whose nodes they mark."""
-
-    findings: tuple[Finding, ...]
-    graphs: tuple[Graph, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def explain(

@@ -203,6 +203,40 @@ def recorded_step(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG0
     return lambda: trace(gpt_loss, model, tokens), plain
 
 
+def explained_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """Forward and backward with all that an explanation needs. One plain run first, as for its peer."""
+    from autograd_tour import explain
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+    gpt_loss(model, tokens).backward()  # type: ignore[no-untyped-call]
+    model.zero_grad()
+    return lambda: explain(gpt_loss, model, tokens), min(scale.repeats, 3)
+
+
+def watched_steps(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """Steps of training, watched; the same steps alone."""
+    import torch
+
+    from autograd_tour import watch
+    from benchmarks.models import gpt_loss
+
+    model, tokens = _gpt(scale)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+
+    def plain() -> None:
+        optimizer.zero_grad()
+        gpt_loss(model, tokens).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def watched() -> None:
+        with watch(model, optimizer):
+            plain()
+
+    plain()
+    return watched, plain
+
+
 def followed_steps(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
     """A small network trained with SGD while it is followed; the same loop alone."""
     from autograd_tour import follow
@@ -303,6 +337,7 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
         long_chain,
         plain_run,
         recorded_run,
+        explained_run,
         first_recorded_run,
         torchlens_run,
         prepare,
@@ -316,7 +351,8 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
 
 
 TOGETHER: dict[str, Callable[[Scale, Path], tuple[Work, ...]]] = {
-    function.__name__: function for function in (dot_of_gpt, recorded_step, followed_steps, followed_epochs)
+    function.__name__: function
+    for function in (dot_of_gpt, recorded_step, watched_steps, followed_steps, followed_epochs)
 }
 """Jobs of a second at most: ours and the peer's in one process, in turn, many times over."""
 

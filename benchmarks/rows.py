@@ -176,6 +176,21 @@ ROWS: tuple[Row, ...] = (
         job("recorded_step"),
     ),
     Row(
+        "explain",
+        "`tour.explain` of it: the record, and all that is heard beside it",
+        "plain forward + backward",
+        3.0,
+        job("explained_run"),
+        job("plain_run"),
+    ),
+    Row(
+        "watch",
+        "`tour.watch`: a step of it with SGD",
+        "the step alone",
+        1.3,
+        job("watched_steps"),
+    ),
+    Row(
         "followed-steps",
         "followed: 784-128-10 in batches of 64, 1,000 steps with SGD",
         "the loop alone",

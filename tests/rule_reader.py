@@ -66,14 +66,11 @@ def to_python(text: str) -> str:
     text = re.sub(r"‖(.+?)‖", r"norm(\1)", text)
     text = re.sub(r"√([\w.]+)", r"sqrt(\1)", text).replace("√(", "sqrt(")
     text = re.sub(r"1\[(.+?) (<=?) (.+?) \2 (.+?)\]", _both, text)
-    text = (
-        re.sub(r"1\[([^\]]+?) = ([^\]]+?)\]", r"one_if(\1 == \2)", text)
-        .replace("½*", "0.5*")
-        .replace("½·", "0.5*")
-    )
+    text = re.sub(r"1\[([^\]]+?) = ([^\]]+?)\]", r"one_if(\1 == \2)", text)
     text = re.sub(r"1\[(.+?)\]", r"one_if(\1)", text)
     if " if " in text and _bracketed(text):
         text = text[1:-1]
+    text = re.sub(r"^0 if (.+?), ½ if (.+?) = (.+?), else 1$", r"1 - one_if(\1) - 0.5*one_if(\2 == \3)", text)
     text = re.sub(r"^(.*) if (\S+) < (.+) < (\S+) else (.*)$", r"(\1)*one_if(both(\2, \3, \4, True))", text)
     text = re.sub(r"^(.*) if (.+) else (.*)$", r"(\1)*one_if(\2) + (\3)*(1 - one_if(\2))", text)
     text = re.sub(r"\)\(", ")*(", text)

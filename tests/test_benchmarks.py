@@ -118,3 +118,16 @@ def test_every_job_runs_on_tiny_sizes(name, tmp_path):
     found = json.loads(done.stdout.splitlines()[-1])
     assert len(found) == 1 + (name in jobs.TOGETHER)
     assert all(one["cpu"] >= 0 for one in found)
+
+
+@pytest.mark.slow
+def test_a_site_with_and_without_us_is_measured(tmp_path):
+    pytest.importorskip("sphinx")
+    from benchmarks import hosts
+
+    results = hosts.rows(hosts.Site(tmp_path, pages=2, blocks=2), 1)
+    assert [limit for limit, *_ in results] == [hosts.FIRST, hosts.UNCHANGED, hosts.WARM, hosts.ONE]
+    assert results[-1][-1] == 1  # of one block changed, one ran
+    assert all(ours > 0 for _, ours, *_ in results)
+    ours, plain = ((tmp_path / side / "out/page0.html").read_text() for side in ("ours", "plain"))
+    assert ours.count("<img") == plain.count("<img")

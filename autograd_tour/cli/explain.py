@@ -101,7 +101,12 @@ def command(
     if as_json:
         from msgspec import to_builtins
 
-        answer(json.dumps({"target": target, "findings": to_builtins(chosen)}, indent=2, ensure_ascii=False))
+        parts = {
+            "target": target,
+            "findings": to_builtins(chosen),
+            "memory": to_builtins(_memory(explanation)),
+        }
+        answer(json.dumps(parts, indent=2, ensure_ascii=False))
     elif formats:
         files = _files(explanation, chosen, formats)
         if output == "-":
@@ -111,10 +116,20 @@ def command(
     else:
         from autograd_tour.formats.explanation import terminal
 
-        for line in terminal(chosen):
+        for line in terminal(chosen, explanation.graphs if name is None else ()):
             answer(printable(line))
     if any(finding.level in FAILING[fail_on] for finding in chosen):
         ctx.exit(1)
+
+
+def _memory(explanation: Explained) -> dict[str, object]:
+    """What the graph that keeps most keeps until its backward."""
+    from autograd_tour.formats.explanation import largest
+    from autograd_tour.views.kept import by_line, by_module
+
+    graph = largest(explanation.graphs)
+    kept = graph.memory.bytes_of("graph") if graph.memory is not None else 0
+    return {"kept": kept, "lines": by_line(graph), "modules": by_module(graph)}
 
 
 def _about(explanation: Explained, name: str) -> tuple[Finding, ...]:
@@ -133,7 +148,7 @@ def _files(
     files: dict[str, str | bytes] = {}
     for form in dict.fromkeys(formats):
         if form == "md":
-            files[f"{stem}.md"] = markdown(explanation.name, findings)
+            files[f"{stem}.md"] = markdown(explanation.name, findings, explanation.graphs)
         elif form == "html":
             files[f"{stem}.html"] = document(explanation.name, findings, explanation.graphs)
         else:

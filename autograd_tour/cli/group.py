@@ -18,6 +18,7 @@ _COMMANDS = {
     "lessons": "List the stops of the tour.",
     "quiz": "Ask about a program: predict a number, then see what autograd did.",
     "render": "Draw what autograd did with a program: pictures, report and trace.",
+    "schema": "Write the JSON Schema of saved traces.",
     "tour": "Write the tour of autograd: stops with code, predictions, feedback and pictures.",
     "verify": "Hold the record of a program against everything that does not depend on it.",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, answer, check_stdout
+from autograd_tour.cli.common import TourCommand, answer, check_stdout, writing_stdout
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ __all__ = ["command"]
 def command(stop: str, ask: bool | None) -> None:
     """Tell one stop of the tour: its code, a prediction to make, what happens, and why.
 
-    STOP is a number or a name that autograd-tour lessons lists. Type a number or the number of a choice;
-    Enter alone shows the answer; Ctrl-D ends it.
+    STOP is a number or a name that autograd-tour lessons lists. Type a number or the number of a choice,
+    then how sure you are; Enter alone shows the answer; Ctrl-D ends it.
     """
     check_stdout()
     from autograd_tour.cli.guard import PROGRAM_SECONDS, limited, stdout_to_stderr
@@ -53,19 +54,30 @@ def command(stop: str, ask: bool | None) -> None:
 
 
 def _tell(content: StopContent) -> None:
-    """Block after block; a question waits for its answer, and nothing after it is told before."""
-    from autograd_tour.cli.quiz import ask_question
+    """Block after block; a question waits for its answer, and nothing after it is told before.
+
+    With each answer goes how sure one is; what one explains oneself is not read by anybody. At the end stands which
+    stops to look at again.
+    """
+    from autograd_tour.cli.quiz import ask_question, look_again
     from autograd_tour.formats.tour.text import block_text
     from autograd_tour.formats.tour.words import blocks, heading_of
 
     answer(heading_of(content).replace("`", ""))
+    again: Counter[int] = Counter()
     try:
         for block in blocks(content):
             if block.kind == "question":
                 assert block.question is not None
                 answer(f"\n{block_text(block)}")
-                ask_question(block.question)
-            elif text := block_text(block):
+                ask_question(block.question, again, surely=True)
+            elif block.kind == "own":
+                answer(f"\n{block_text(block)}")
+                with writing_stdout():
+                    input("> ")
+            elif block.kind != "sure" and (text := block_text(block)):
                 answer(f"\n{text}")
     except (EOFError, KeyboardInterrupt):
         answer("")
+    if again:
+        answer(f"\n{look_again(again).lstrip()}")

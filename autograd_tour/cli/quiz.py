@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
 from autograd_tour.cli.options import set_option, timeout_option
-from autograd_tour.errors import UsageError
+from autograd_tour.errors import ProgramError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autograd_tour.questions import Judgement, Question
 
-__all__ = ["ask_question", "command"]
+__all__ = ["ask_question", "command", "look_again"]
 
 TRIES = 2
+CEILING = 256.0
+"""MB of tensors that are kept of a program that fails."""
 
 
 @click.command(
@@ -81,40 +84,76 @@ def command(
 
     settings = Settings(formats=("quiz",))
     seconds = PROGRAM_SECONDS if timeout is None else timeout
-    record = find(target, settings, seconds, ledger=True, given=given)
-    for note in record.notes:
-        say(f"note: {note}")
-    from autograd_tour.questions import ask
+    from autograd_tour.questions import ask, listing
 
-    with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
-        questions = ask(simplified(record.trace, settings).trace)[:most]
+    try:
+        record = find(target, settings, seconds, ledger=True, given=given)
+    except ProgramError as failure:
+        questions = _about_failure(target, seconds, failure)
+    else:
+        for note in record.notes:
+            say(f"note: {note}")
+        with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
+            questions = ask(simplified(record.trace, settings).trace)
+    questions = questions[:most]
     if as_json:
-        import msgspec
-
-        answer(json.dumps(msgspec.to_builtins(questions), indent=2, ensure_ascii=False))
+        answer(json.dumps(listing(questions), indent=2, ensure_ascii=False))
     elif not questions:
         say("there is nothing to ask about this run: it has no recorded backward and no small numbers")
     else:
         _ask_all(questions)
 
 
+def _about_failure(target: str, seconds: float, failure: ProgramError) -> tuple[Question, ...]:
+    """Which line breaks a program that fails.
+
+    Raises:
+        ProgramError: nobody knows; ``failure`` itself.
+    """
+    from autograd_tour.cli.targets import explained
+    from autograd_tour.questions import breaking
+
+    explanation = explained(target, seconds, CEILING)
+    questions = tuple(breaking(explanation.findings, explanation.graphs))
+    if not questions:
+        raise failure
+    say(f"note: {failure.message}")
+    return questions
+
+
 def _ask_all(questions: Sequence[Question]) -> None:
     right = asked = 0
+    again: Counter[int] = Counter()
     try:
         for number, question in enumerate(questions, start=1):
             answer(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
             for position, choice in enumerate(question.choices, start=1):
                 answer(f"   {position}) {printable(choice)}")
             asked = number
-            right += ask_question(question)
+            right += ask_question(question, again)
     except (EOFError, KeyboardInterrupt):
         answer("")
         asked -= 1
-    answer(f"\n{right} of {asked} right at the first try.")
+    answer(f"\n{right} of {asked} right at the first try.{look_again(again)}")
 
 
-def ask_question(question: Question) -> bool:
-    """Ask one question until it is right, given up or tried often enough; whether it was right at once."""
+def look_again(stops: Counter[int]) -> str:
+    """Which stops of the tour the first answers point to, the heaviest first; nothing for none."""
+    if not stops:
+        return ""
+    *others, last = (str(stop) for stop, _ in sorted(stops.items(), key=lambda item: (-item[1], item[0])))
+    listed = f"stops {', '.join(others)} and {last}" if others else f"stop {last}"
+    return f" Look again at {listed} of the tour: autograd-tour lesson {others[0] if others else last}"
+
+
+def ask_question(question: Question, again: Counter[int], *, surely: bool = False) -> bool:
+    """Ask one question until it is right, given up or tried often enough; whether it was right at once.
+
+    The stop of the tour that a wrong first answer points to is counted in ``again``; if it is asked
+    ``surely``, how sure one is comes before the feedback, and what was certain and wrong counts most.
+    """
+    from autograd_tour.questions import betrayed
+
     tries = 0
     while tries < TRIES:
         with writing_stdout():
@@ -130,13 +169,26 @@ def ask_question(question: Question) -> bool:
             )
             continue
         tries += 1
+        weight = _sureness() if surely and tries == 1 else 1
         if judged.right:
             answer(f"Right. {printable(judged.text)}")
             return tries == 1
-        again = "Once more:" if tries < TRIES else ""
-        answer(" ".join(word for word in ("Not yet.", printable(judged.text), again) if word))
+        if tries == 1 and (stop := betrayed(question, judged)):
+            again[stop] += weight
+        again_text = "Once more:" if tries < TRIES else ""
+        answer(" ".join(word for word in ("Not yet.", printable(judged.text), again_text) if word))
     answer(f"It is {printable(question.answer)}. {printable(question.right)}")
     return False
+
+
+def _sureness() -> int:
+    """How sure, from 1 to 3; Enter alone is a guess."""
+    while True:
+        answer("How sure are you? 1) a guess  2) rather sure  3) certain")
+        with writing_stdout():
+            given = input("> ").strip() or "1"
+        if given in ("1", "2", "3"):
+            return int(given)
 
 
 def _judged(question: Question, given: str) -> Judgement | None:

@@ -29,13 +29,17 @@ DEFAULT_FOLDER = "tour"
         ("autograd-tour tour 6 7 -o class", "two stops, into class/"),
         ("autograd-tour tour -f ipynb", "as notebooks"),
         ("autograd-tour tour -f md -f pdf", "as Markdown with pictures, and as a handout"),
+        (
+            "autograd-tour tour -f slides -f handouts -o class",
+            "for a lecture: slides, sheets, answers",
+        ),
         ("autograd-tour tour accumulation -f txt -o -", "one stop as text, to stdout"),
         ("autograd-tour lessons", "what stops there are"),
     ),
 )
 @click.argument("stops", metavar="[STOP]...", nargs=-1)
 @output_option(DEFAULT_FOLDER)
-@formats_option("html, md, ipynb, txt or pdf; may be repeated. Default: html.")
+@formats_option("html, md, ipynb, txt, pdf, slides or handouts; may be repeated. Default: html.")
 @theme_option("How the site looks at first; auto follows the reader's browser.")
 @timeout_option("the whole tour (default: 600)")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
@@ -58,7 +62,7 @@ def command(
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS, limited, stdout_to_stderr
     from autograd_tour.errors import UsageError
-    from autograd_tour.formats.tour.forms import check_forms, tour_files
+    from autograd_tour.formats.tour.forms import SLIDES, check_forms, tour_files
     from autograd_tour.formats.tour.unchanged import fingerprint, receipt, standing
 
     if output == "-" and as_json:
@@ -81,7 +85,7 @@ def command(
     from autograd_tour.lessons.tour.telling import told_tour
 
     with stdout_to_stderr(), limited(seconds, "making the tour", "Name fewer stops, or allow more time"):
-        files = tour_files(told_tour(wanted), forms, theme)
+        files = tour_files(told_tour(wanted, slides=SLIDES in forms), forms, theme)
     if output == "-":
         to_stdout(files)
         return

@@ -12,13 +12,14 @@ from autograd_tour.drawing.chart import ledger_chart
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.drawing.film import Reel, animated, film, fragments
 from autograd_tour.drawing.fitting import MOST
+from autograd_tour.drawing.listing import listing_chart
 from autograd_tour.drawing.room import Room
 from autograd_tour.drawing.run import run_chart
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Chart, Direction, Film, Picture, RunChart, Scene
+from autograd_tour.views.picture import Chart, Direction, Film, Listing, Picture, RunChart, Scene
 
 __all__ = [
     "MOST",
@@ -55,7 +56,7 @@ def draw(
 ) -> str:
     """``picture`` as a standalone SVG document; the frames of a paged film are fragments of reveal.js in it.
 
-    ``prefix`` starts the ids of a scene, chart or run, so that several can stand in one page. In a ``room``
+    ``prefix`` starts the ids of a scene, chart, run or listing, so that several can stand in one page. In a ``room``
     the document is as large as that.
 
     Raises:
@@ -65,6 +66,8 @@ def draw(
         return ledger_chart(picture, theme=theme, prefix=prefix, room=room)
     if isinstance(picture, RunChart):
         return run_chart(picture, theme=theme, prefix=prefix, room=room)
+    if isinstance(picture, Listing):
+        return listing_chart(picture, theme=theme, prefix=prefix, room=room)
     if isinstance(picture, Film):
         draw_film = animated if picture.plays else fragments
         return draw_film(_reel(picture, direction, engine, timeout, room), theme=theme)

@@ -246,7 +246,8 @@ class Painter:
                 continue  # the next stage begins in the same frame
             stage_row = row if last is None else replace(row, left=runs, step=0, fact="")
             drawn = self.row(stage_row, left, top, width, upper, lower)
-            if callable(self.moment) and row.mark in ("tab", "hatched"):
+            alarm = not first and any(run.role == "error" for run in stage_row.left)
+            if callable(self.moment) and (row.mark in ("tab", "hatched") or alarm):
                 drawn = f'<g class="kept">{drawn}</g>'  # a page that asks hides it
             yield self.during(drawn, first, last)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from autograd_tour.errors import UsageError
 from autograd_tour.text import number, one_line
 
-__all__ = ["BODY", "ROUNDING", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
+__all__ = ["BODY", "ROOMS", "ROUNDING", "SCREEN", "Fit", "Room", "fits", "reached", "room_for"]
 
 BODY = 12.0
 """Size of most text in a picture that nobody scaled, px."""

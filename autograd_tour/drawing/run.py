@@ -54,6 +54,8 @@ _ROLES: dict[str, tuple[Role, Role]] = {
     "gap": ("paper", "muted"),
 }
 """Band and text of a heading."""
+_FILLS: dict[Role, Role] = {"forward": "leaf_fill", "backward": "accumulated_fill", "saved": "saved_fill"}
+"""Behind what stands in a lane of this colour."""
 _OF_VALUES: tuple[Role, Role] = ("leaf_fill", "forward")
 """The same of what changes values."""
 
@@ -112,7 +114,7 @@ def _band(chart: RunChart, layout: Layout, band: Band) -> Iterator[str]:
         yield from _heading(chart.columns[i], layout.headings[i], band.lefts[i], layout.widths[i], band.top)
     top = band.top + band.head
     for k, lane in enumerate(chart.lanes):
-        if not lane.in_grad:
+        if lane.content == "value":
             yield line(
                 MARGIN, top - 4, layout.width - MARGIN, top - 4, LIGHT.muted, extra=' stroke-opacity="0.3"'
             )
@@ -124,7 +126,7 @@ def _band(chart: RunChart, layout: Layout, band: Band) -> Iterator[str]:
             for column in lane.used or chart.lanes[k - 1].used:
                 if column in band.columns:
                     yield from _use(chart.lanes[k - 1], layout, band, column, (top + height / 2, value))
-        top += height + (GAP if lane.in_grad else 0)
+        top += height + (0 if lane.content == "value" else GAP)
 
 
 def _heading(column: RunColumn, heading: Heading, left: float, width: float, top: float) -> Iterator[str]:
@@ -148,9 +150,9 @@ def _centred(run: Run, x: float, middle: float) -> str:
 
 def _names(lane: RunLane, layout: Layout, middle: float) -> Iterator[str]:
     """Left of a lane: whose it is, which element, and what of it."""
-    what = Run(".grad", "backward") if lane.in_grad else Run("value", "forward")
+    what = Run(lane.content, _role(lane))
     yield texts((what,), layout.lane - run_width(what), middle, 0.35)
-    if not lane.in_grad:
+    if lane.content == "value":
         name = Run(fit(lane.leaf, layout.name, 13, True, keep_end=True), "ink", True, 13)
         yield texts((name,), MARGIN, middle, 0.35)
     elif lane.about:
@@ -167,7 +169,7 @@ def _lane(lane: RunLane, layout: Layout, band: Band, middle: float) -> Iterator[
     start = lane.states[first]
     x = layout.lane + 10
     if start:
-        role: Role = "muted" if start == "None" else "backward" if lane.in_grad else "forward"
+        role = "muted" if start == "None" else _role(lane)
         run = Run(fit(start, layout.start, 12), role)
         yield texts((run,), x, middle, 0.35)
         x += run_width(run) + 5
@@ -188,13 +190,18 @@ def _lane(lane: RunLane, layout: Layout, band: Band, middle: float) -> Iterator[
     yield _stay(lane, last + 1, x, band.lefts[last] + layout.widths[last], middle)
 
 
+def _role(lane: RunLane) -> Role:
+    """The colour of what stands in a lane."""
+    return "saved" if lane.kept else "backward" if lane.in_grad else "forward"
+
+
 def _stay(lane: RunLane, state: int, start: float, end: float, y: float) -> str:
     text = lane.states[state]
     if not text or end - start < 3:
         return ""
     if text == "None":
         return line(start, y, end, y, LIGHT.muted, extra=f'{DASHES} stroke-opacity="0.6"')
-    colour = LIGHT.backward if lane.in_grad else LIGHT.forward
+    colour = getattr(LIGHT, _role(lane))
     return line(start, y, end, y, colour, width=1.5, extra=' stroke-opacity="0.45"')
 
 
@@ -205,9 +212,7 @@ def _cell_width(cell: RunCell) -> float:
 def _cell(cell: RunCell, lane: RunLane, left: float, width: float, middle: float) -> Iterator[str]:
     height = lane_height(cell) - BESIDE
     top = middle - height / 2
-    fill = (
-        LIGHT.constant_fill if cell.emptied else LIGHT.accumulated_fill if lane.in_grad else LIGHT.leaf_fill
-    )
+    fill = LIGHT.constant_fill if cell.emptied else getattr(LIGHT, _FILLS[_role(lane)])
     box = f'x="{n(left)}" y="{n(top)}" width="{n(width)}" height="{n(height)}" rx="4"'
     yield f'<rect {box} fill="{fill}"/>\n'
     for k, runs in enumerate(cell.lines):

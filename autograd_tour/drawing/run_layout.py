@@ -101,12 +101,13 @@ class Layout:
             max([ROW + 4 + BESIDE, *(lane_height(cell) for cell in lane.cells if cell is not None)])
             for lane in chart.lanes
         ]
-        self.lanes = sum(self.heights) + GAP * sum(lane.in_grad for lane in chart.lanes)
+        self.lanes = sum(self.heights) + GAP * sum(lane.content != "value" for lane in chart.lanes)
         self.start = self._start(range(len(chart.columns) + 1))
         names = [text_width(lane.leaf, 13, True) for lane in chart.lanes]
         names += [text_width(lane.about, 11) for lane in chart.lanes]
         self.name = min(MOST_NAME, max(names, default=0.0) + A_HAIR)
-        self.lane = MARGIN + self.name + 14 + text_width("value", 12)
+        contents = [text_width(lane.content, 12) for lane in chart.lanes]
+        self.lane = MARGIN + self.name + 14 + max(contents, default=0.0)
         self.left = 0.0
         self.bands: list[Band] = []
         self.notes: list[str] = []

@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.findings import (
+    batches,
     clipping,
+    customs,
     depth,
     errors,
     gradless,
+    hooks,
     inplace,
     keeping,
     leaves,
+    modes,
     nonfinite,
     nonleaf,
     optimizers,
+    recomputed,
+    reducer,
+    scaling,
     second,
     zeroing,
     zeros,
@@ -31,6 +38,9 @@ KINDS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     gradless.findings,
     inplace.findings,
     second.findings,
+    recomputed.findings,
+    scaling.findings,
+    reducer.findings,
     errors.findings,
     nonfinite.findings,
     zeroing.findings,
@@ -38,9 +48,13 @@ KINDS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     leaves.findings,
     nonleaf.findings,
     clipping.findings,
+    batches.findings,
+    modes.findings,
+    customs.findings,
     zeros.findings,
     depth.findings,
     keeping.findings,
+    hooks.findings,
 )
 """The seam: a file each, in the order of what matters most."""
 

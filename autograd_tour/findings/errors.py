@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from autograd_tour.findings import recomputed, reducer
 from autograd_tour.findings.base import Finding, Subject, lines_of
 
 __all__ = ["findings"]
@@ -50,24 +51,6 @@ _TABLE = (
         "x = torch.tensor([1.0, 2.0], requires_grad=True)   # 1.0, not 1",
     ),
     Explained(
-        ("different number of tensors was saved",),
-        "checkpoint-differs",
-        "a checkpointed function did something else when it was computed again",
-        "A checkpoint throws saved tensors away and computes them again in backward. The second run saved "
-        "another number of "
-        "them, so it took another way: it depends on something that changed meanwhile.",
-        "# make the checkpointed function depend on its arguments alone",
-    ),
-    Explained(
-        ("have different metadata",),
-        "checkpoint-differs",
-        "a checkpointed function gave tensors of another shape or type when it was computed again",
-        "A checkpoint throws saved tensors away and computes them again in backward. The second run saved "
-        "tensors with other "
-        "shapes, types or devices, so it depends on something that changed meanwhile.",
-        "# make the checkpointed function depend on its arguments alone",
-    ),
-    Explained(
         ("Attempting to unscale FP16",),
         "amp-half-parameters",
         "the gradient scaler was given gradients in float16",
@@ -77,12 +60,26 @@ _TABLE = (
         "model = model.float()\nwith torch.autocast(device): loss = model(x)",
     ),
     Explained(
-        ("unscale_() has already been called",),
+        ("unscale_() has already been called", "unscale_() is being called after step()"),
         "amp-order",
-        "gradients were to be unscaled twice before one step",
+        "gradients were to be unscaled twice before one step, or after it",
         "The order of a step is: scale(loss).backward(), unscale_(), clip, step(), update(). unscale_() "
-        "may come once in it.",
+        "may come once in it, and update() has to end it.",
         "scaler.scale(loss).backward()\nscaler.unscale_(optimizer)\nscaler.step(optimizer)\nscaler.update()",
+    ),
+    Explained(
+        ("step() has already been called since the last update()",),
+        "amp-order",
+        "the scaler was to step an optimizer twice without an update between",
+        "scaler.update() ends a step: it chooses the factor for the next one, and forgets what was unscaled.",
+        "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()     # once at the end of each step",
+    ),
+    Explained(
+        ("_scale is None",),
+        "amp-order",
+        "the scaler was to divide gradients, and has never scaled a loss",
+        "scaler.scale(loss) multiplies the loss before its backward. Without it there is no factor to divide by.",
+        "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()",
     ),
     Explained(
         ("No inf checks were recorded",),
@@ -99,7 +96,9 @@ _TABLE = (
 def findings(subject: Subject) -> Iterator[Finding]:
     """One, unless a finding of another kind is about the same error."""
     evidence, failure = subject.evidence, subject.evidence.failure
-    if failure is None or evidence.gradless_loss is not None or evidence.freed is not None:
+    if failure is None or evidence.gradless or evidence.freed is not None or evidence.scaler:
+        return
+    if recomputed.is_about(failure.text) or reducer.is_about(failure.text):
         return
     if any(not conflict.silent for conflict in evidence.conflicts):
         return

@@ -23,7 +23,7 @@ _NONE = (
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for the first loss without a gradient."""
     evidence = subject.evidence
-    if evidence.gradless_loss is None:
+    if not evidence.gradless:
         return
     end = (("the loss without a gradient", evidence.gradless_loss),)
     message = evidence.failure.message if evidence.failure is not None else ""

@@ -48,7 +48,9 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     node, graph = subject.node_at(conflict.saved_at, conflict.grad_fn)
     saved = conflict.saved_by or conflict.grad_fn
     step = conflict.changed_by.endswith(".step")
-    changer = conflict.changed_by or "a function that was not heard"
+    changer = (
+        ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
+    )
     lines = lines_of(
         ("changed here", conflict.changed_at),
         ("saved here", conflict.saved_at),
@@ -57,12 +59,13 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     needs = (
         f"{saved}() saved a tensor ({conflict.tensor}), since its derivative is computed from the value it "
         f"had then. "
-        f"{changer}{'' if '.' in changer or ' ' in changer else '()'} overwrote that value before backward "
+        f"{_capital(changer)}{'' if '.' in changer or ' ' in changer else '()'} overwrote that value before backward "
         f"ran. "
     )
     if conflict.silent:
         why = needs + (
-            "It did so behind torch's version counter (through .data or NumPy), so torch raises no error: "
+            "It did so behind torch's version counter (through .data, NumPy, or memory that set_() shares), so torch "
+            "raises no error: "
             "backward "
             "computes with the new value, and the gradient is wrong."
         )
@@ -106,3 +109,8 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
         graph,
         message,
     )
+
+
+def _capital(words: str) -> str:
+    """``words`` at the start of a sentence, unless they are a name."""
+    return words[0].upper() + words[1:] if " " in words else words

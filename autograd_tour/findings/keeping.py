@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.evidence import KeptGraph
 
 __all__ = ["findings"]
 
@@ -23,6 +24,12 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "warning",
             f"a line adds a loss with its graph to a sum, in {kept.iterations} iterations",
             lines_of(("kept here", kept.line)),
-            why,
+            why + _amount(kept),
             "total_loss += loss.item()    # a plain number; or loss.detach()",
         )
+
+
+def _amount(kept: KeptGraph) -> str:
+    if kept.nodes is None or kept.bytes is None:
+        return ""
+    return f" One iteration keeps {kept.nodes:,} nodes, and {kept.bytes:,} bytes of tensors that they saved."

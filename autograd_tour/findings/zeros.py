@@ -25,7 +25,7 @@ class Stop(NamedTuple):
 
 _RELU = Stop(
     "dead-relu",
-    "All its inputs are below 0, where the slope of relu is 0: no gradient passes, and what lies before it "
+    "All its inputs are 0 or below, where the slope of relu is 0: no gradient passes, and what lies before it "
     "cannot learn "
     "from this batch. If that is so for every batch, the layer is dead.",
     "y = F.leaky_relu(x, 0.01)    # or a smaller learning rate, another initialisation",
@@ -46,6 +46,28 @@ _SATURATED = Stop(
     "Its inputs are so far from 0 that its curve is flat there: hardly anything of the gradient passes.",
     "loss = F.binary_cross_entropy_with_logits(logits, target)   # instead of sigmoid and a loss of your own",
 )
+_TIE = Stop(
+    "at-a-kink",
+    "Every input is exactly 0, where the function has a kink and a slope on either side. Torch sends the 0 between "
+    "them, so the leaves before it get no gradient from anywhere and stay where they are.",
+    "w = torch.randn(n) * 0.01    # begin beside the kink; or a smooth function: torch.sqrt(x * x + 1e-12)",
+)
+_MASK = Stop(
+    "masked",
+    "The mask hides every element, so no gradient passes, and the leaves before it get none from anywhere.",
+    "assert mask.any(), 'the mask hides everything'",
+)
+_ALONE: Mapping[str, Stop] = {
+    "AbsBackward0": _TIE,
+    "LinalgVectorNormBackward0": _TIE,
+    "NormBackward0": _TIE,
+    "NormBackward1": _TIE,
+    "MaskedFillBackward0": _MASK,
+    "MaskedFillBackward1": _MASK,
+    "WhereBackward0": _MASK,
+    "MulBackward0": _MASK,
+}
+"""These are faults only where nothing else brings a gradient to the leaves before them."""
 _STOPS: Mapping[str, Stop] = {
     "ReluBackward0": _RELU,
     "RoundBackward0": _ROUND,
@@ -75,6 +97,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
     node = graph.node(step.node)
+    if node.grad_fn in _ALONE:
+        return _alone(graph, number, step)
     stop = _STOPS.get(node.grad_fn)
     flat = node.grad_fn in _FLAT
     if (stop is None and not flat) or len(step.received) != 1 or not step.sent:
@@ -94,6 +118,56 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
         return None
     seen = f"{title} receives a gradient of norm {came:.3g} and sends one of norm {went:.3g}"
     return Finding(_SATURATED.kind, "warning", seen, lines, _SATURATED.why, _SATURATED.fix, node.id, number)
+
+
+def _alone(graph: Graph, number: int, step: Step) -> Finding | None:
+    sent = [item for item in step.sent if item is not None]
+    if not sent or len(step.received) != 1 or not norm(step.received[0]) or not all(map(is_zero, sent)):
+        return None
+    node = graph.node(step.node)
+    if node.grad_fn == "MulBackward0" and not _is_hidden(graph, node.id):
+        return None
+    if not _starved(graph, node.id):
+        return None
+    stop = _ALONE[node.grad_fn]
+    seen = f"{graph.title(node.id)} sends 0 for all of its {sent[0].numel} elements"
+    lines = lines_of(("stopped here", graph.line(node.id)))
+    return Finding(stop.kind, "warning", seen, lines, stop.why, stop.fix, node.id, number)
+
+
+def _is_hidden(graph: Graph, node_id: str) -> bool:
+    """Whether a product has a constant of zeros as a factor, of the shape of its result: no single 0."""
+    value = graph.node(node_id).values[0] if graph.node(node_id).values else None
+    factors = [
+        graph.node(edge.src).value
+        for edge in graph.select("forward")
+        if edge.dst == node_id and graph.node(edge.src).kind == "constant"
+    ]
+    return value is not None and any(
+        facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts)
+        for facts in factors
+    )
+
+
+def _starved(graph: Graph, node_id: str) -> bool:
+    """Whether there are leaves before a node, and all of them get nothing but zeros."""
+    steps = {step.node: step for _, step in graph.numbered_steps()}
+    targets: dict[str, list[str]] = {}
+    for edge in graph.select("gradient"):
+        targets.setdefault(edge.src, []).append(edge.dst)
+    reached, pending, leaves = {node_id}, [node_id], 0
+    while pending:
+        node = pending.pop()
+        if graph.leaf_of(node):
+            leaves += 1
+            step = steps.get(node)
+            if step is None or not step.received or not is_zero(step.received[0]):
+                return False
+            continue
+        new = [target for target in targets.get(node, ()) if target not in reached]
+        reached.update(new)
+        pending += new
+    return leaves > 0
 
 
 def _is_flat(value: TensorFacts | None, *, softmax: bool) -> bool:

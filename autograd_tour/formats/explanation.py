@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from textwrap import wrap
 
@@ -12,8 +12,9 @@ from autograd_tour.formats.save import svg
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
+from autograd_tour.views.kept import brief
 
-__all__ = ["document", "markdown", "picture", "terminal"]
+__all__ = ["document", "fragment", "largest", "markdown", "picture", "sections", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
 WIDTH = 100
@@ -21,8 +22,14 @@ WIDTH = 100
 FIXES = "What to write instead:"
 
 
-def terminal(findings: Sequence[Finding]) -> Iterator[str]:
-    """Lines without markup: what was seen, the lines of code, why, and the fix."""
+MEMORY = "Memory"
+WORTH_TELLING = 1_000_000
+"""Bytes; nobody runs out of fewer."""
+DRAWN = "autograd-tour render --view memory draws it, line by line"
+
+
+def terminal(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> Iterator[str]:
+    """Lines without markup: what was seen, the lines of code, why, and the fix; then what ``graphs`` keep."""
     if not findings:
         yield NOTHING
     for number, finding in enumerate(findings, start=1):
@@ -38,11 +45,36 @@ def terminal(findings: Sequence[Finding]) -> Iterator[str]:
         if finding.fix:
             yield f"   {FIXES}"
             yield from (f"     {line}" for line in finding.fix.splitlines())
+    if lines := _memory_lines(graphs):
+        yield ""
+        yield from wrap(f"{MEMORY}: {lines[0]}.", WIDTH, subsequent_indent="   ")
+        yield from (f"   {one_line(line, 160)}" for line in lines[1:])
+        yield f"   {DRAWN}"
 
 
-def markdown(name: str, findings: Sequence[Finding]) -> str:
+def largest(graphs: Sequence[Graph]) -> Graph:
+    """The graph that keeps most until its backward."""
+    return max(graphs, key=_kept, default=Graph())
+
+
+def _kept(graph: Graph) -> int:
+    return graph.memory.bytes_of("graph") if graph.memory is not None else 0
+
+
+def _memory_lines(graphs: Sequence[Graph]) -> tuple[str, ...]:
+    """What there is to say of memory, nothing where it is little."""
+    graph = largest(graphs)
+    return brief(graph) if _kept(graph) >= WORTH_TELLING else ()
+
+
+def markdown(name: str, findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
     """A Markdown document; code stands in fences, so that nothing in it is markup."""
-    parts = [f"# {_plain(name)}: what is wrong with its gradients", "" if findings else NOTHING]
+    return f"# {_plain(name)}: what is wrong with its gradients\n\n{sections(findings, graphs)}"
+
+
+def sections(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
+    """The same without its title."""
+    parts = [] if findings else [NOTHING]
     for number, finding in enumerate(findings, start=1):
         parts += [f"## {number}. {finding.level}: {_plain(finding.seen)}", "", f"`{finding.kind}`", ""]
         for item in finding.lines:
@@ -57,6 +89,8 @@ def markdown(name: str, findings: Sequence[Finding]) -> str:
         parts += [_plain(finding.why), ""]
         if finding.fix:
             parts += [FIXES, "", *_fenced(finding.fix), ""]
+    if lines := _memory_lines(graphs):
+        parts += [f"## {MEMORY}", "", *(f"- {_plain(line)}" for line in lines), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -72,7 +106,20 @@ def picture(finding: Finding, graphs: Sequence[Graph]) -> str:
 def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) -> str:
     """One HTML document that asks for nothing else; the pictures follow the reader's light or dark."""
     title = f"{escape(name)}: what is wrong with its gradients"
-    body = [f"<h1>{title}</h1>"] + ([] if findings else [f"<p>{NOTHING}</p>"])
+
+    def drawn(finding: Finding) -> str:
+        svg_text = picture(finding, graphs)
+        data = base64.b64encode(svg_text.encode()).decode()
+        source = f"data:image/svg+xml;base64,{data}"
+        return f'<img alt="The graph, with the guilty node marked" src="{source}">' if svg_text else ""
+
+    body = [f"<h1>{title}</h1>", fragment(findings, drawn), *_memory(graphs)]
+    return _PAGE.format(title=title, body="\n".join(body))
+
+
+def fragment(findings: Sequence[Finding], drawn: Callable[[Finding], str]) -> str:
+    """Findings as HTML that stands in another document; ``drawn`` makes the image of one, or ``""``."""
+    body = [] if findings else [f"<p>{NOTHING}</p>"]
     for number, finding in enumerate(findings, start=1):
         body.append(
             f'<section class="{finding.level}"><h2>{number}. {finding.level}: {escape(finding.seen)}</h2>'
@@ -86,13 +133,30 @@ def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) ->
         body.append(f"<p>{escape(finding.why)}</p>")
         if finding.fix:
             body.append(f"<p>{FIXES}</p><pre>{escape(finding.fix)}</pre>")
-        if drawn := picture(finding, graphs):
-            data = base64.b64encode(drawn.encode()).decode()
-            body.append(
-                f'<img alt="The graph, with the guilty node marked" src="data:image/svg+xml;base64,{data}">'
-            )
+        body += filter(None, [drawn(finding)])
         body.append("</section>")
-    return _PAGE.format(title=title, body="\n".join(body))
+    text = "\n".join(body)
+    return f'<div class="autograd-explain"><style>{_STYLE}</style>\n{text}\n</div>'
+
+
+_STYLE = """
+.autograd-explain section { border-left: 4px solid GrayText; padding-left: 1rem; margin: 1.5rem 0; }
+.autograd-explain section.error { border-color: #d1242f; }
+.autograd-explain section.warning { border-color: #bf8700; }
+.autograd-explain h2 { font-size: 1.15rem; margin: 0 0 .5rem; }
+.autograd-explain pre { overflow-x: auto; white-space: pre-wrap; padding: .5rem .75rem; }
+.autograd-explain pre { border: 1px solid GrayText; border-radius: 4px; }
+.autograd-explain img { max-width: 100%; height: auto; }
+""".strip()
+
+
+def _memory(graphs: Sequence[Graph]) -> list[str]:
+    if not (lines := _memory_lines(graphs)):
+        return []
+    drawn = base64.b64encode(svg(Trace(largest(graphs)), view="memory").encode()).decode()
+    source = f"data:image/svg+xml;base64,{drawn}"
+    words = [f"<p>{escape(line)}</p>" for line in lines]
+    return [f"<h2>{MEMORY}</h2>", *words, f'<img alt="What each line keeps" src="{source}">']
 
 
 _PAGE = """<!DOCTYPE html>
@@ -103,12 +167,6 @@ _PAGE = """<!DOCTYPE html>
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 Arial, Helvetica, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-section {{ border-left: 4px solid GrayText; padding-left: 1rem; margin: 2rem 0; }}
-section.error {{ border-color: #d1242f; }}
-section.warning {{ border-color: #bf8700; }}
-pre {{ overflow-x: auto; white-space: pre-wrap; }}
-pre {{ padding: .5rem .75rem; border: 1px solid GrayText; border-radius: 4px; }}
-img {{ max-width: 100%; height: auto; }}
 </style></head><body>
 {body}
 </body></html>

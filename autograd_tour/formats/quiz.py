@@ -26,15 +26,11 @@ class Quiz(Format):
         """
         # Every picture scans this folder: what only questions need is loaded when they are asked for.
         from autograd_tour.formats.worksheet import worksheets
-        from autograd_tour.questions import ask, for_paper
+        from autograd_tour.questions import ask, for_paper, listing
 
         seen = simplified(trace, settings).trace
         questions = for_paper(ask(seen))
-        listed = [
-            {"number": number, **msgspec.to_builtins(question), "tolerance": question.tolerance}
-            for number, question in enumerate(questions, start=1)
-        ]
-        text = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode()
+        text = msgspec.json.format(msgspec.json.encode(listing(questions)), indent=2).decode()
         blank, solved = worksheets(seen.graph, questions, settings)
         files: dict[str, str | bytes] = {
             f"{stem}-quiz.json": f"{text}\n",

@@ -23,6 +23,8 @@ __all__ = ["Sheet", "check_pdf", "pdf", "sheet", "typeset"]
 PT_PER_PX = 0.75
 LONGEST = 14_400.0
 """Longest side of a page that every reader of PDF shows, pt."""
+VERSION = "1.5"
+"""Of PDF: pdflatex warns of each picture of a later one."""
 
 Sheet = dict[str, Any]
 """A picture as data for typst."""
@@ -60,7 +62,9 @@ def typeset(name: str, title: str, data: Mapping[str, Any], texts: Iterable[str]
         font_paths=[str(FOLDER)],
     )
     given = {"title": title, "data": json.dumps(data)}
-    document = typst.compile(main, root=main.parent, font_paths=fonts, sys_inputs=given, format="pdf")
+    document = typst.compile(
+        main, root=main.parent, font_paths=fonts, sys_inputs=given, format="pdf", pdf_standards=VERSION
+    )
     assert isinstance(document, bytes)
     return document
 

@@ -14,10 +14,46 @@ a process of its own.
 
 from __future__ import annotations
 
-from autograd_tour.hosts.cache import Cache
-from autograd_tour.hosts.drawn import Picture, draw, files
-from autograd_tour.hosts.outcome import Failure, Outcome, Record
-from autograd_tour.hosts.run import Mode, run
-from autograd_tour.hosts.snippet import Snippet
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Cache", "Failure", "Mode", "Outcome", "Picture", "Record", "Snippet", "draw", "files", "run"]
+if TYPE_CHECKING:
+    from autograd_tour.hosts.batch import Mode, run
+    from autograd_tour.hosts.cache import Cache
+    from autograd_tour.hosts.drawn import Picture, draw, files
+    from autograd_tour.hosts.outcome import Failure, Outcome, Record
+    from autograd_tour.hosts.snippet import Snippet
+    from autograd_tour.hosts.wish import Drawing
+
+__all__ = [
+    "Cache",
+    "Drawing",
+    "Failure",
+    "Mode",
+    "Outcome",
+    "Picture",
+    "Record",
+    "Snippet",
+    "draw",
+    "files",
+    "run",
+]
+
+# A build in which nothing changed loads none of them.
+_FILES = {
+    "batch": ("Mode", "run"),
+    "cache": ("Cache",),
+    "drawn": ("Picture", "draw", "files"),
+    "outcome": ("Failure", "Outcome", "Record"),
+    "snippet": ("Snippet",),
+    "wish": ("Drawing",),
+}
+_HOME = {name: file for file, names in _FILES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -37,14 +37,14 @@ class Program:
 
     __closure__ = None
 
-    def __init__(self, block: Block, code: CodeType, names: Names) -> None:
+    def __init__(self, block: Block, code: CodeType, names: Names, *, explained: bool) -> None:
         self.__code__ = code
         self.__globals__ = names
-        self._block = block
+        self._run = block.run if explained else block.value
 
     def __call__(self) -> object:
         """What the block is about."""
-        return self._block.value(dict(self.__globals__))
+        return self._run(dict(self.__globals__))
 
 
 class Block:
@@ -84,12 +84,9 @@ class Block:
         Raises:
             BlockError: it failed, or is about nothing.
         """
-        lines = self._source.splitlines(keepends=True)
-        linecache.cache[self._file] = (len(self._source), None, lines, self._file)
         process = os.getpid()
         try:
-            FunctionType(self._body, names)()
-            return None if self._result is None else FunctionType(self._result, names)()
+            return self.run(names)
         except (KeyboardInterrupt, TourError):
             raise
         except BaseException as error:
@@ -99,9 +96,19 @@ class Block:
             if os.getpid() != process:  # a child that the block forked off came back
                 os._exit(0)
 
-    def program(self, names: Names) -> Program:
-        """The block as something to trace, which leaves ``names`` as they are."""
-        return Program(self, self._body, names)
+    def run(self, names: Names) -> object:
+        """The same, with the errors of the block as they are."""
+        lines = self._source.splitlines(keepends=True)
+        linecache.cache[self._file] = (len(self._source), None, lines, self._file)
+        FunctionType(self._body, names)()
+        return None if self._result is None else FunctionType(self._result, names)()
+
+    def program(self, names: Names, *, explained: bool = False) -> Program:
+        """The block as something to trace, which leaves ``names`` as they are.
+
+        Where it is ``explained`` its errors are evidence, and come out as they are.
+        """
+        return Program(self, self._body, names, explained=explained)
 
     @property
     def has_result(self) -> bool:

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from autograd_tour.errors import TraceFileError
 from autograd_tour.hosts.keys import Versions, digest_of_file, versions
 from autograd_tour.hosts.outcome import Failure, Record
-from autograd_tour.record import codec
 
 __all__ = ["Cache", "StoredRecord"]
 
@@ -24,17 +23,22 @@ Stored = TypeVar("Stored")
 
 
 class StoredRecord(Struct, frozen=True):
-    """A record as it is written: ``trace`` is the JSON of :func:`autograd_tour.dumps`, or ``error``.
+    """A record as it is written: ``content`` is the JSON of its trace or explanation, or it is an ``error``.
 
     ``files`` are those of the user that the code ran, relative to the folder of the records, with a
-    digest of what was in them.
+    digest of what was in them. ``sound`` is the digest of a trace that we wrote: it needs no check.
     """
 
     made_by: Versions
-    trace: msgspec.Raw = msgspec.Raw(b"null")
+    content: msgspec.Raw = msgspec.Raw(b"null")
     error: Failure | None = None
     remarks: tuple[str, ...] = ()
     files: dict[str, str] = {}
+    sound: str = ""
+    explains: bool = False
+
+
+_read_record = msgspec.json.Decoder(StoredRecord).decode
 
 
 class Cache:
@@ -59,45 +63,74 @@ class Cache:
         stored = self._stored(key, whatever)
         if stored is None or stored.error is not None:
             return None
-        try:
-            trace = codec.loads(bytes(stored.trace), source=f"{key}.json")
-        except TraceFileError:
-            return None
-        return Record(key, trace, stored.remarks)
+        content = msgspec.json.format(bytes(stored.content), indent=-1)
+        record = Record(key, content, stored.remarks, stored.explains)
+        if record.digest != stored.sound:  # somebody else wrote it
+            try:
+                record.check()
+            except TraceFileError:
+                return None
+        return record
 
     def error(self, key: str, *, whatever: bool = False) -> Failure | None:
         """The error that the code of a snippet is to raise, if it is there."""
         stored = self._stored(key, whatever)
-        return stored.error if stored is not None else None
+        return replace(stored.error, key=key) if stored is not None and stored.error is not None else None
 
     def _stored(self, key: str, whatever: bool) -> StoredRecord | None:
         if self._records is None:
             return None
-        stored = self._read(self._records / f"{key}.json", msgspec.json.Decoder(StoredRecord).decode)
+        stored = self._read(self._records / f"{key}.json", _read_record)
         return stored if stored is not None and (whatever or self._is_fresh(stored)) else None
 
     def has_record(self, key: str, *, whatever: bool = False) -> bool:
         """Whether there is a fresh record or error; ``whatever`` takes one of other versions too."""
         return self._stored(key, whatever) is not None
 
-    def keep_record(self, key: str, trace: str, remarks: tuple[str, ...], files: tuple[str, ...]) -> None:
-        """Write a record in the place of the one before."""
+    def keep_record(self, record: Record, files: tuple[str, ...]) -> None:
+        """Write a record whose content is JSON in the place of the one before."""
+        assert isinstance(record.content, bytes)
+        stored = StoredRecord(
+            made_by=versions(record.explains),
+            content=msgspec.Raw(record.content),
+            remarks=record.remarks,
+            files=self._digests(files),
+            sound=record.digest,
+            explains=record.explains,
+        )
+        self._keep(record.key, stored)
+
+    def keep_error(self, key: str, error: Failure, files: tuple[str, ...]) -> None:
+        """Write the error that a snippet is to raise."""
+        error = replace(error, file="", line=0, key="")
+        self._keep(key, StoredRecord(versions(), error=error, files=self._digests(files)))
+
+    def files_of(self, key: str) -> tuple[Path, ...]:
+        """The file of a record, and those whose change makes it stale."""
         if self._records is None:
-            return
-        digests = {
+            return ()
+        stored = self._stored(key, whatever=True)
+        files = stored.files if stored is not None else ()
+        return (self._records / f"{key}.json", *(self._records / name for name in files))
+
+    def _digests(self, files: tuple[str, ...]) -> dict[str, str]:
+        """Digests by the path from the folder of the records."""
+        if self._records is None:
+            return {}
+        return {
             Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file))
             for file in files
         }
-        self._keep(key, StoredRecord(versions(), msgspec.Raw(trace.encode()), None, remarks, digests))
-
-    def keep_error(self, key: str, error: Failure) -> None:
-        """Write the error that a snippet is to raise."""
-        self._keep(key, StoredRecord(versions(), error=replace(error, file="", line=0)))
 
     def _keep(self, key: str, stored: StoredRecord) -> None:
         if self._records is not None:
             text = msgspec.json.format(msgspec.json.encode(stored), indent=1)
             self._write(self._records / f"{key}.json", text)
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether there is a folder for pictures."""
+        return self._pictures is not None
 
     def picture(self, key: str, kind: type[Stored]) -> Stored | None:
         """A picture, if it is there."""
@@ -112,7 +145,7 @@ class Cache:
 
     def _is_fresh(self, stored: StoredRecord) -> bool:
         """Whether the same versions made it, from the same files; that of torch counts only where it is."""
-        here, there = versions(), stored.made_by
+        here, there = versions(stored.explains), stored.made_by
         same = here == there if here.torch else here.recording == there.recording
         assert self._records is not None
         return same and all(

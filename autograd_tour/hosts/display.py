@@ -6,18 +6,22 @@ import html
 from base64 import b64encode
 
 from autograd_tour.errors import TourError
+from autograd_tour.findings.base import Finding
+from autograd_tour.findings.explanation import Explanation
 from autograd_tour.formats.base import ACCUMULATION, RUN, Settings
+from autograd_tour.formats.explanation import fragment
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.hosts.cache import Cache
-from autograd_tour.hosts.drawn import draw
+from autograd_tour.hosts.drawn import Picture, draw, draw_finding
 from autograd_tour.hosts.outcome import Record
+from autograd_tour.hosts.wish import Drawing
 from autograd_tour.record.display import Displayed
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
 
-__all__ = ["Page", "html_of", "image", "page"]
+__all__ = ["Page", "explained", "html_of", "image", "page"]
 
 _STYLE = (
     "<style>img.autograd{max-width:100%;height:auto}"
@@ -28,7 +32,12 @@ _STYLE = (
 
 
 def html_of(what: Displayed, settings: Settings | None = None) -> str | None:
-    """The picture of a graph, trace, run or ledger as an ``<img>``; ``None`` if it cannot be drawn."""
+    """The picture of a graph, trace, run or ledger as an ``<img>``, or findings with theirs.
+
+    ``None`` if it cannot be drawn.
+    """
+    if isinstance(what, Explanation):
+        return explained(what)
     trace, view = _trace_and_view(what)
     if view == "graph" and not trace.graph.nodes:
         return None
@@ -41,7 +50,7 @@ def html_of(what: Displayed, settings: Settings | None = None) -> str | None:
 def image(
     record: Record,
     view: str = "graph",
-    settings: Settings | None = None,
+    settings: Settings | Drawing | None = None,
     *,
     alt: str = "",
     cache: Cache | None = None,
@@ -53,9 +62,26 @@ def image(
         EngineError: the layout failed.
     """
     picture = draw(record, "svg", view, settings=settings, cache=cache)
+    return f"{_STYLE}{_tag(picture, alt)}"
+
+
+def explained(explanation: Explanation, drawing: Drawing | None = None, cache: Cache | None = None) -> str:
+    """Findings as HTML, each with its picture where it has one and that can be drawn."""
+
+    def drawn(finding: Finding) -> str:
+        try:
+            picture = draw_finding(explanation, finding, drawing=drawing, cache=cache)
+        except TourError:
+            return ""  # the words stand without it
+        return "" if picture is None else _tag(picture)
+
+    return f"{_STYLE}{fragment(explanation.findings, drawn)}"
+
+
+def _tag(picture: Picture, alt: str = "") -> str:
     data = b64encode(picture.data).decode()
     text = html.escape(alt or picture.alt, quote=True)
-    return f'{_STYLE}<img class="autograd" alt="{text}" src="data:image/svg+xml;base64,{data}">'
+    return f'<img class="autograd" alt="{text}" src="data:image/svg+xml;base64,{data}">'
 
 
 class Page:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autograd_tour.errors import UsageError
-from autograd_tour.formats.base import PICTURES, Settings
-from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.hosts.cache import Cache
 from autograd_tour.hosts.keys import picture_key
 from autograd_tour.hosts.outcome import Record
-from autograd_tour.record import codec
+from autograd_tour.hosts.wish import Drawing
 
-__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "files"]
+if TYPE_CHECKING:
+    from autograd_tour.findings.base import Finding
+    from autograd_tour.findings.explanation import Explanation
+    from autograd_tour.formats.base import Settings
+
+__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "draw_finding", "files"]
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 STEM = "autograd"
@@ -43,7 +47,7 @@ def draw(
     format: str = "svg",  # noqa: A002  what it is called everywhere
     view: str = "graph",
     *,
-    settings: Settings | None = None,
+    settings: Settings | Drawing | None = None,
     cache: Cache | None = None,
 ) -> Picture:
     """One view of a record as a picture; ``settings`` say how large, how deep and in which theme.
@@ -52,20 +56,23 @@ def draw(
         UsageError: no such view or format, or the record has not what the view shows.
         EngineError: the layout failed.
     """
-    if format not in PICTURES:
-        raise UsageError(f"{format} is no picture", f"Use one of: {', '.join(sorted(PICTURES))}")
-    settings = settings or Settings()
-    written = files(record, format, replace(settings, views=(view,)), cache=cache)
-    svg = written if format == "svg" else files(record, "svg", replace(settings, views=(view,)), cache=cache)
-    width, height = _size(next(iter(svg.values())))
-    data = written.get(f"{STEM}-{view}.{format}") or next(iter(written.values()))
-    return Picture(data, MEDIA_TYPES[format], width, height, record.description)
+    if format not in MEDIA_TYPES:
+        raise UsageError(f"{format} is no picture", f"Use one of: {', '.join(sorted(MEDIA_TYPES))}")
+    settings = settings or Drawing()
+    if cache is None or not cache.keeps_pictures:
+        return _drawn(record, format, view, settings)
+    key = picture_key(record.digest, format, view, settings)
+    picture = cache.picture(key, Picture)
+    if picture is None:
+        picture = _drawn(record, format, view, settings)
+        cache.keep_picture(key, picture)
+    return picture
 
 
 def files(
     record: Record,
     format: str,  # noqa: A002  as for draw()
-    settings: Settings,
+    settings: Settings | Drawing,
     *,
     cache: Cache | None = None,
 ) -> Mapping[str, bytes]:
@@ -75,16 +82,57 @@ def files(
         UsageError: an unknown format or view.
         EngineError: the layout failed.
     """
-    settings = replace(settings, formats=(format,))
-    cache = cache or Cache()
-    key = picture_key(codec.dumps(record.trace).encode(), settings)
+    if cache is None or not cache.keeps_pictures:
+        return _written(record, format, settings)
+    key = picture_key(record.digest, format, settings)
     kept = cache.picture(key, Files)
     if kept is None:
-        contents = files_of_trace(STEM, record.trace, settings)
-        as_bytes = {name: text.encode() if isinstance(text, str) else text for name, text in contents.items()}
-        kept = Files(as_bytes)
+        kept = Files(_written(record, format, settings))
         cache.keep_picture(key, kept)
     return kept.files
+
+
+def draw_finding(
+    explanation: Explanation,
+    finding: Finding,
+    format: str = "svg",  # noqa: A002  as for draw()
+    *,
+    drawing: Drawing | None = None,
+    cache: Cache | None = None,
+) -> Picture | None:
+    """The graph in which one of the findings has its node, with the node marked; ``None`` if it has none.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    from autograd_tour.record.trace import Trace
+
+    if not finding.node or finding.graph >= len(explanation.graphs):
+        return None
+    graph = explanation.graphs[finding.graph]
+    marked = structs.replace(drawing or Drawing(), mark=graph.card_of(finding.node))
+    picture = draw(Record("", Trace(graph)), format, settings=marked, cache=cache)
+    return structs.replace(picture, alt=f"{picture.alt} Marked: {graph.node(finding.node).grad_fn}.")
+
+
+def _drawn(record: Record, kind: str, view: str, settings: Settings | Drawing) -> Picture:
+    written = _written(record, kind, settings, (view,))
+    svg = written if kind == "svg" else _written(record, "svg", settings, (view,))
+    width, height = _size(next(iter(svg.values())))
+    data = written.get(f"{STEM}-{view}.{kind}") or next(iter(written.values()))
+    return Picture(data, MEDIA_TYPES[kind], width, height, record.description)
+
+
+def _written(
+    record: Record, kind: str, settings: Settings | Drawing, views: tuple[str, ...] | None = None
+) -> dict[str, bytes]:
+    from autograd_tour.formats.produce import files_of_trace
+
+    if isinstance(settings, Drawing):
+        settings = settings.settings()
+    settings = replace(settings, formats=(kind,), views=settings.views if views is None else views)
+    contents = files_of_trace(STEM, record.trace, settings)
+    return {name: text.encode() if isinstance(text, str) else text for name, text in contents.items()}
 
 
 def _size(svg: bytes) -> tuple[float, float]:

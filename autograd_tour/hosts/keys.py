@@ -16,11 +16,12 @@ from msgspec.structs import asdict, replace
 
 from autograd_tour.hosts.snippet import Snippet, dedented
 
-__all__ = ["Versions", "digest_of_file", "picture_key", "snippet_key", "versions"]
+__all__ = ["Versions", "digest", "digest_of_file", "picture_key", "snippet_key", "versions"]
 
 _OURS = Path(__file__).parents[1]
 _RECORDING = ("record", "rules", "tracer", "text.py", "lessons/produce.py")
-_DRAWING = ("record", "rules", "text.py", "views", "drawing", "formats", "reports", "questions")
+_FINDING = (*_RECORDING, "findings", "diagnosis.py", "views")
+_DRAWING = ("record", "rules", "text.py", "views", "drawing", "formats", "reports", "questions", "findings")
 
 
 class Versions(Struct, frozen=True):
@@ -32,13 +33,14 @@ class Versions(Struct, frozen=True):
 
 
 @cache
-def versions() -> Versions:
-    """Those of here; ``torch`` is ``""`` where it is not installed."""
+def versions(explains: bool = False) -> Versions:
+    """Those of here, also of what ``explains``; ``torch`` is ``""`` where it is not installed."""
     try:
         torch = metadata.version("torch")
     except metadata.PackageNotFoundError:
         torch = ""
-    return Versions(torch, "{}.{}".format(*sys.version_info[:2]), _fingerprint(_RECORDING))
+    recording = _fingerprint(_FINDING if explains else _RECORDING)
+    return Versions(torch, "{}.{}".format(*sys.version_info[:2]), recording)
 
 
 def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = ()) -> str:
@@ -46,18 +48,18 @@ def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = ()) -> str:
 
     Where the code stands does not matter.
     """
-    return _digest(msgspec.json.encode([_essence(item) for item in (*earlier, snippet)]))
+    return digest(msgspec.json.encode([_essence(item) for item in (*earlier, snippet)]))
 
 
-def picture_key(trace: bytes, options: object) -> str:
-    """The same as long as the trace, what is asked for, and the code that draws are the same."""
-    return _digest(b"\0".join((trace, repr(options).encode(), _fingerprint(_DRAWING).encode())))
+def picture_key(trace: str, *options: object) -> str:
+    """The same as long as the digest of the trace, the options, and the code that draws are the same."""
+    return digest("\0".join((trace, repr(options), _fingerprint(_DRAWING))).encode())
 
 
 def digest_of_file(path: Path) -> str:
     """A digest of what is in a file; ``""`` if it cannot be read."""
     try:
-        return _digest(path.read_bytes())
+        return digest(path.read_bytes())
     except OSError:
         return ""
 
@@ -70,7 +72,8 @@ def _essence(snippet: Snippet) -> dict[str, Any]:
     return {name: value for name, value in asdict(essence).items() if value != usual[name]}
 
 
-def _digest(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """A short name for some bytes."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 

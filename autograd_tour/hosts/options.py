@@ -5,35 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
-
-from autograd_tour.drawing.room import room_for
 from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.formats.base import Settings
-from autograd_tour.hosts.snippet import PRELUDE, Snippet
 
-__all__ = ["FORMATS", "OPTIONS", "Defaults", "Wish", "read_options", "wish_for"]
+__all__ = ["COLUMN", "FORMATS", "OPTIONS", "PRELUDE", "read_options"]
 
 FORMATS = ("picture", "frames", "page", "ledger", "report")
 COLUMN = 736.0
 """Width of a column of text, px, in the themes that most documents use."""
-
-
-class Defaults(Struct, frozen=True):
-    """What a document says once for all of its blocks; ``max_width`` is in px, ``timeout`` in seconds."""
-
-    max_width: float = COLUMN
-    timeout: float = 60.0
-    prelude: str = PRELUDE
-
-
-class Wish(Struct, frozen=True):
-    """What one block asks for: what to run, how to draw it, and as what it is to stand there."""
-
-    snippet: Snippet
-    settings: Settings
-    format: str = "picture"
-    view: str = "graph"
+PRELUDE = "import torch"
+"""What runs before the code of a document, unless the document says otherwise."""
 
 
 def _choice(*words: str) -> Callable[[str], str]:
@@ -106,59 +86,6 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "lineno-start": _whole(1),
 }
 """Options that every host has, with what reads each; what reads raises ``ValueError`` if it cannot."""
-
-
-def wish_for(
-    code: str, options: Mapping[str, Any], defaults: Defaults, *, folder: str, file: str, line: int
-) -> Wish:
-    """What a block with these options asks for; ``options`` are values that :data:`OPTIONS` has read.
-
-    ``folder`` is that of the document, in which its code runs, ``line`` where the code begins.
-
-    Raises:
-        UsageError: there is nothing to run, or two things, or options that cannot go together.
-    """
-    from autograd_tour.views.look import look_for
-
-    sources = [name for name in ("target", "trace") if name in options]
-    if code.strip():
-        sources.append("code")
-    if len(sources) != 1:
-        has = " and ".join(sources) if sources else "nothing to draw"
-        raise UsageError(f"a block has {has}", "Give it code, or a target, or a trace")
-    context = options.get("context")
-    given = {name: options[name] for name in ("calls", "keep", "seed", "timeout") if name in options}
-    snippet = Snippet(
-        code=code,
-        target=options.get("target", ""),
-        trace=options.get("trace", ""),
-        folder=folder,
-        file=file,
-        line=line,
-        first_line=options.get("lineno-start", 1),
-        context="" if context is None or not code.strip() else f"={context}",
-        expects_error=options.get("expect-error", False),
-        **{"prelude": defaults.prelude, "timeout": defaults.timeout, **given},
-    )
-    look = look_for(
-        show=options.get("show", ""),
-        hide=options.get("hide", ""),
-        mark=options.get("mark", ""),
-        compact=options.get("compact", False),
-        math=options.get("math", False),
-    )
-    settings = Settings(
-        theme=options.get("theme", "auto"),
-        direction=options.get("direction", "auto"),
-        engine=options.get("engine") or options.get("layout"),
-        depth=options.get("depth"),
-        focus=options.get("focus"),
-        fold=not options.get("no-fold", False),
-        room=room_for(width=defaults.max_width),
-        look=look,
-    )
-    view = options.get("view", "graph")
-    return Wish(snippet, settings, options.get("format", "picture"), view)
 
 
 def read_options(words: Mapping[str, str], more: Mapping[str, Callable[[str], Any]] = {}) -> dict[str, Any]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from autograd_tour.errors import UsageError, suggestion
-from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.trace import Trace
-from autograd_tour.views.wording import describe_graph, elements
+from autograd_tour.errors import TraceFileError, UsageError, suggestion
+from autograd_tour.hosts.keys import digest
+
+if TYPE_CHECKING:
+    from autograd_tour.findings.explanation import Explanation
+    from autograd_tour.record.facts import TensorFacts
+    from autograd_tour.record.trace import Trace
 
 __all__ = ["Failure", "Outcome", "Record"]
 
@@ -18,7 +23,7 @@ class Failure(Struct, frozen=True):
     """Why a snippet has no record.
 
     ``kind``: ``program`` (its code failed), ``result`` (it ran, but has nothing to trace), ``timeout``, or
-    ``missing`` (it did not run).
+    ``missing`` (it did not run). ``key`` is that of an error which was to be raised, and is kept.
     """
 
     file: str
@@ -26,6 +31,7 @@ class Failure(Struct, frozen=True):
     message: str
     hint: str = ""
     kind: str = "program"
+    key: str = ""
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
@@ -34,16 +40,63 @@ class Failure(Struct, frozen=True):
 class Record(Struct, frozen=True, dict=True):
     """The record of one snippet; ``key`` is the same as long as its code and options are.
 
-    ``remarks`` are for whoever builds the document.
+    ``content`` is its trace, or the JSON of it, which is read when it is first needed: where all pictures
+    are drawn already it never is. ``remarks`` are for whoever builds the document. Of a snippet that
+    ``explains`` the JSON is that of its explanation.
     """
 
     key: str
-    trace: Trace
+    content: Trace | bytes
     remarks: tuple[str, ...] = ()
+    explains: bool = False
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What happened.
+
+        Raises:
+            TraceFileError: the JSON is none of ours.
+        """
+        from autograd_tour.record import codec
+
+        return codec.loads(self.content) if isinstance(self.content, bytes) else self.content
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What is wrong with the gradients; of a saved trace, what it shows.
+
+        Raises:
+            TraceFileError: the JSON is none of ours.
+        """
+        from autograd_tour.findings.explanation import Explanation, explanation_of
+
+        if not (self.explains and isinstance(self.content, bytes)):
+            return explanation_of(self.trace)
+        try:
+            return msgspec.json.decode(self.content, type=Explanation)
+        except msgspec.DecodeError as error:
+            raise TraceFileError(f"the record is damaged: {error}", "Delete it: it is made anew") from None
+
+    def check(self) -> None:
+        """Nothing, if what is recorded can be read.
+
+        Raises:
+            TraceFileError: it cannot.
+        """
+        _ = self.explanation if self.explains else self.trace
+
+    @cached_property
+    def digest(self) -> str:
+        """The same as long as the trace is."""
+        from autograd_tour.record import codec
+
+        return digest(self.content if isinstance(self.content, bytes) else codec.dumps(self.content).encode())
 
     @cached_property
     def description(self) -> str:
         """What the picture shows, in sentences."""
+        from autograd_tour.views.wording import describe_graph
+
         return describe_graph(self.trace.graph)
 
     def value(self, name: str) -> str:
@@ -52,6 +105,8 @@ class Record(Struct, frozen=True, dict=True):
         Raises:
             UsageError: nothing is called so, or it has no value.
         """
+        from autograd_tour.views.wording import elements
+
         wanted, dot, grad = name.partition(".grad")
         facts = self._gradients.get(wanted) if dot and not grad else self._values.get(name)
         if facts is None:

@@ -30,9 +30,12 @@ class Job(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, tag=True):
-    """The trace of a snippet as JSON, or why there is none. ``files`` are those of the user that it ran."""
+    """The trace or explanation of a snippet as JSON, or why there is none.
 
-    trace: str = ""
+    ``files`` are those of the user that it ran.
+    """
+
+    content: str = ""
     remarks: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     failure: Failure | None = None

@@ -8,14 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
+from autograd_tour.diagnosis import explain
 from autograd_tour.errors import TourError
 from autograd_tour.formats.base import Settings
 from autograd_tour.hosts.block import Block, BlockError
@@ -53,13 +56,16 @@ class Runner:
             with _within(snippet.folder, job.path):
                 return self._of_target(snippet) if snippet.target else self._of_code(snippet, job.earlier)
         except BlockError as error:
-            return Answer(failure=error.failure)
+            return Answer(failure=error.failure, files=_files_behind(error, snippet.folder))
         except TourError as error:
-            return Answer(failure=Failure(snippet.file, snippet.line, error.message, error.hint))
+            failure = Failure(snippet.file, snippet.line, error.message, error.hint)
+            return Answer(failure=failure, files=_files_behind(error, snippet.folder))
 
     def _of_target(self, snippet: Snippet) -> Answer:
         _forget_own_modules()
         target = resolve(snippet.target)
+        if snippet.explains:
+            return _explained(target.program, snippet, tuple(target.notes))
         trace = traced(target.program, _settings(snippet))
         return Answer(codec.dumps(trace), tuple(target.notes), _own_files())
 
@@ -67,6 +73,8 @@ class Runner:
         context = self._context(snippet, earlier)
         block = Block(snippet, len(earlier) + 1)
         torch.set_rng_state(context.random)
+        if snippet.explains:
+            return _explained(block.program(context.names, explained=True), snippet)
         try:
             trace = traced(block.program(context.names), _settings(snippet))
         except TourError as error:
@@ -107,6 +115,12 @@ def _begun(snippet: Snippet) -> _Context:
     return _Context(names, torch.get_rng_state())
 
 
+def _explained(program: Callable[[], object], snippet: Snippet, notes: tuple[str, ...] = ()) -> Answer:
+    explanation = explain(program, keep=snippet.keep, ceiling=snippet.ceiling)
+    text = msgspec.json.encode(explanation).decode()
+    return Answer(text, (*notes, *explanation.notes), _own_files())
+
+
 def _settings(snippet: Snippet) -> Settings:
     return Settings(formats=("json",), keep=snippet.keep, ceiling=snippet.ceiling, calls=snippet.calls)
 
@@ -129,12 +143,32 @@ def _own_modules() -> Iterator[tuple[str, ModuleType]]:
     """Name and module of all that is loaded and the user's own, which has a file."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name != "__main__" and not is_library(file) and not home(file):
+        if isinstance(file, str) and name != "__main__" and _is_own(file):
             yield name, module
 
 
 def _own_files() -> tuple[str, ...]:
     return tuple(sorted({os.path.abspath(str(module.__file__)) for _, module in _own_modules()}))
+
+
+def _files_behind(error: BaseException, folder: str) -> tuple[str, ...]:
+    """Files that an error depends on: those that ran, those it came through, those that are not there yet."""
+    files = set(_own_files())
+    link: BaseException | None = error
+    while link is not None:
+        passed = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(link.__traceback__)]
+        if isinstance(link, SyntaxError) and link.filename:
+            passed.append(link.filename)
+        files |= {os.path.abspath(file) for file in passed if os.path.isfile(file) and _is_own(file)}
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            stem = os.path.abspath(os.path.join(folder, link.name.replace(".", os.sep)))
+            files |= {f"{stem}.py", os.path.join(stem, "__init__.py")}
+        link = link.__cause__ or link.__context__
+    return tuple(sorted(files))
+
+
+def _is_own(file: str) -> bool:
+    return not is_library(file) and not home(file)
 
 
 def _forget_own_modules() -> None:

@@ -7,10 +7,9 @@ import textwrap
 
 from msgspec import Struct
 
-__all__ = ["PRELUDE", "Snippet", "dedented", "result_of"]
+from autograd_tour.hosts.options import PRELUDE
 
-PRELUDE = "import torch"
-"""What runs before the code of a document, unless the document says otherwise."""
+__all__ = ["Snippet", "dedented", "result_of"]
 
 
 class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,7 +22,8 @@ class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``context`` share their names, in their order; without one a snippet stands alone. ``prelude`` runs
     first, with the random numbers of ``seed``. ``keep``, ``ceiling`` (MB) and ``calls`` are those of
     :class:`~autograd_tour.formats.Settings`; ``timeout`` is in seconds.
-    Where it ``expects_error`` its error is kept too.
+    Where it ``expects_error`` its error is kept too; where it ``explains``, it is asked what is wrong with
+    its gradients, and an error is one of the findings.
     """
 
     code: str = ""
@@ -41,6 +41,7 @@ class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls: int = 4
     timeout: float = 60.0
     expects_error: bool = False
+    explains: bool = False
 
     def document_line(self, block_line: int) -> int:
         """The line of the document for a line of the block, which readers count from ``first_line``."""

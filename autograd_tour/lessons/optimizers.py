@@ -26,7 +26,8 @@ class Outcome:
 
     ``losses`` has one entry per epoch, before its step; ``params`` is [w, b] at the end. ``jumps``
     is half the width of what w covers in the last 500 epochs if it goes back and forth there, else
-    0; ``mean_loss`` and ``mean_params`` are averages over the same epochs.
+    0; ``mean_loss`` and ``mean_params`` are averages over the same epochs. ``path`` has [w, b] at the
+    start and after each epoch.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Outcome:
     mean_loss: float = 0.0
     mean_params: tuple[float, ...] = ()
     reason: str = ""
+    path: tuple[tuple[float, float], ...] = ()
 
     @property
     def loss(self) -> float:
@@ -101,6 +103,7 @@ def train_with(
         _jumps(end[:, 0]),
         end_losses.mean().item(),
         tuple(end.mean(0).tolist()),
+        path=((1.0, 0.0), *((w, b) for w, b in torch.stack(path).tolist())),
     )
 
 

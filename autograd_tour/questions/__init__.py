@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from itertools import chain
 
-from autograd_tour.questions import accumulation, gradients, kept, order, training
-from autograd_tour.questions.answers import Judgement, judge, read_number
+from autograd_tour.questions import (
+    accumulation, broadcast, classification, empties, fan_out, faults, gradients, kept, nonfinite, order,
+    routing, training,
+)  # fmt: skip
+from autograd_tour.questions.answers import Judgement, betrayed, judge, read_number
 from autograd_tour.questions.base import Question, Subject, Wrong
+from autograd_tour.questions.faults import breaking
+from autograd_tour.questions.listing import listing
 from autograd_tour.questions.paper import for_paper
 from autograd_tour.record.trace import Trace
 
-__all__ = ["Judgement", "Question", "Wrong", "ask", "for_paper", "judge", "read_number"]
+__all__ = [
+    "Judgement", "Question", "Wrong", "ask", "betrayed", "breaking", "for_paper", "judge", "listing", "read_number",
+]  # fmt: skip
 
 KINDS = (
+    faults.questions,
+    nonfinite.questions,
+    fan_out.questions,
+    classification.questions,
+    routing.ties,
+    routing.mask,
+    routing.rows,
+    routing.twice,
+    broadcast.questions,
     gradients.questions,
-    accumulation.sums,
+    empties.questions,
     order.questions,
     kept.kept,
     kept.cut,
     accumulation.again,
     training.questions,
 )
+"""What is special in a program comes first: a number that it tells, no later question asks for."""
 
 
 def ask(trace: Trace) -> tuple[Question, ...]:

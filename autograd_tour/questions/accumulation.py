@@ -5,19 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
-from autograd_tour.questions.base import TOLERANCE, Question, Subject, Wrong, first, numeric, where
-from autograd_tour.record.graph import Edge
+from autograd_tour.questions.base import TOLERANCE, Question, Subject, first, numeric, where
 from autograd_tour.record.ledger import LeafAccount
-from autograd_tour.record.rule import Apply, Symbol
 from autograd_tour.text import closing, number, one_line
-from autograd_tour.views.steps import Frame, Sent
 
-__all__ = ["again", "sum_text", "sums"]
+__all__ = ["again", "sum_text"]
 
-MOST = 2
-SUM = "their sum"
 SMALL = 4
 """A leaf with more elements than this is no matter for a question."""
 
@@ -40,9 +34,10 @@ def again(subject: Subject) -> Iterator[Question]:
         and all(first(calls[1].after) is not None for calls in (account.keep, account.none))  # no overflow
         and _small(account)
     ]
-    for account in small[:MOST]:
-        yield _again(subject, account)
     for account in small[:1]:
+        yield _again(subject, account)
+    # What one leaf taught is not asked of the next: the other question is about another leaf, if there is one.
+    for account in small[1:2] or small[:1]:
         yield _zeroed(subject, account)
 
 
@@ -83,15 +78,17 @@ def _again(subject: Subject, account: LeafAccount) -> Question:
     wrong = numeric(
         after,
         (
-            (contribution, "you assumed that backward overwrites .grad; it adds to it."),
-            (0.0, "nothing empties .grad by itself; that is what zero_grad is for."),
+            (contribution, "you assumed that backward overwrites .grad; it adds to it.", 6),
+            (0.0, "nothing empties .grad by itself; that is what zero_grad is for.", 12),
             (
                 before * contribution if before and contribution else None,
                 "gradients of calls are added, not multiplied.",
+                6,
             ),
             (
                 (before + contribution) / 2 if before and contribution else None,
                 "you assumed an average; .grad is a sum.",
+                15,
             ),
         ),
     )
@@ -116,8 +113,8 @@ def _zeroed(subject: Subject, account: LeafAccount) -> Question:
     wrong = numeric(
         after,
         (
-            (kept, "you assumed that nothing was zeroed: that is the sum of both calls."),
-            (0.0, "zero_grad came before backward, and backward puts the new gradient there."),
+            (kept, "you assumed that nothing was zeroed: that is the sum of both calls.", 12),
+            (0.0, "zero_grad came before backward, and backward puts the new gradient there.", 14),
         ),
     )
     return Question(
@@ -142,60 +139,3 @@ def sum_text(terms: Sequence[float | None], after: float) -> str:
 
 def _grad_text(value: float | None) -> str:
     return number(value) if value is not None else "None"
-
-
-def sums(subject: Subject) -> Iterator[Question]:
-    """A tensor that was broadcast: its gradient is a sum."""
-    telling = [
-        (frame, sent)
-        for frame in subject.frames
-        for sent in frame.sent
-        if "broadcast" in sent.edge.marks
-        and subject.graph.leaf_of(sent.edge.dst)
-        and _is_plain_sum(sent.edge)
-        if not subject.vague(frame.node) and not subject.vague(sent.edge.dst)
-    ]
-    asked = (question for frame, sent in telling if (question := _sum(subject, frame, sent)) is not None)
-    yield from islice(asked, MOST)
-
-
-def _is_plain_sum(edge: Edge) -> bool:
-    """Whether what goes along an edge is the sum of what came in, and nothing else."""
-    rule = edge.rule
-    return isinstance(rule, Apply) and rule.function == "sum_to" and isinstance(rule.arguments[0], Symbol)
-
-
-def _sum(subject: Subject, frame: Frame, sent: Sent) -> Question | None:
-    """What arrives at the leaf, ``None`` if the sum cannot be told from its first part and from the mean."""
-    incoming = next((facts for facts in frame.received if facts is not None), None)
-    part, total = first(incoming), first(sent.facts)
-    if incoming is None or sent.facts is None or part is None or not total or sent.facts.numel == 0:
-        return None
-    many = incoming.numel // sent.facts.numel
-    mean = total / many
-    if many < 2 or not all(numeric(total, ((value, ""),)) for value in (part, mean)):
-        return None
-    leaf = subject.called(sent.edge.dst)
-    each = f"each element of {leaf}" if sent.facts.numel > 1 else leaf
-    wrong = (
-        Wrong(
-            "all of them, side by side",
-            f"A gradient has the shape of its tensor; the {many} that come back belong to the same number.",
-        ),
-        Wrong("the first of them", f"You took the first of the {many}, {number(part)}; all of them count."),
-        Wrong("their mean", f"You took the mean, {number(mean)}; broadcasting is undone by a sum."),
-    )
-    return Question(
-        f"sum-{frame.node}-{sent.edge.dst}",
-        "broadcast",
-        f"In {subject.called(frame.node)}, {each} is used {many} times, so {many} gradients come back for "
-        f"it. What arrives at {leaf}?",
-        SUM,
-        f"All {many} are added: {each} took part {many} times. It is {number(total)}{where(sent.facts)}.",
-        wrong,
-        tuple(sorted((SUM, *(item.answer for item in wrong)))),
-        0.0,
-        subject.graph.leaf_of(sent.edge.dst),
-        frame.number,
-        f"{subject.graph.leaf_of(sent.edge.dst)}.mailbox",
-    )

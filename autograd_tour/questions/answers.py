@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from autograd_tour.questions.base import Question
 
-__all__ = ["Judgement", "judge", "read_number"]
+__all__ = ["Judgement", "betrayed", "judge", "read_number"]
 
 NONE = "none"
+MORE = "Close; give more digits."
 CLOSE = 0.05
-"""Relative: an answer this near is meant right and said with too few digits."""
+"""Relative: an answer further away is not the right one with too few digits, even if it rounds to it."""
 _GROUPED = re.compile(r"(?<=\d)[,_ ](?=\d{3})")
+_DIGITS = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:e[+-]?\d+)?")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*")
 
 
@@ -33,7 +35,7 @@ def read_number(text: str) -> float | str | None:
     >>> read_number("4,517.3"), read_number("1/4"), read_number("None"), read_number("many")
     (4517.3, 0.25, 'none', None)
     """
-    bare = _GROUPED.sub("", text.strip().lower().replace("−", "-"))
+    bare = _bare(text)
     if bare == NONE:
         return NONE
     if bare.lstrip("+-") in ("inf", "infinity", "∞", "nan"):
@@ -44,6 +46,10 @@ def read_number(text: str) -> float | str | None:
     if not slash:
         return float(over)
     return float(over) / float(under) if float(under) else math.inf
+
+
+def _bare(text: str) -> str:
+    return _GROUPED.sub("", text.strip().lower().replace("−", "-"))
 
 
 def judge(question: Question, given: str) -> Judgement | None:
@@ -62,8 +68,22 @@ def judge(question: Question, given: str) -> Judgement | None:
     for wrong in question.wrong:
         if _near(value, read_number(wrong.answer), question.tolerance):
             return Judgement(False, wrong.feedback)
-    near = _near(value, read_number(question.answer), CLOSE)
-    return Judgement(False, "Close; give more digits." if near else "")
+    return Judgement(False, MORE if _is_rounded(given, value, read_number(question.answer)) else "")
+
+
+def betrayed(question: Question, judged: Judgement) -> int:
+    """The stop of the tour that a wrong answer points to, 0 for none."""
+    return next((w.stop for w in question.wrong if not judged.right and w.feedback == judged.text), 0)
+
+
+def _is_rounded(given: str, value: float | str, target: float | str | None) -> bool:
+    """Whether ``given`` is the right number with too few digits: 4500 for 4517.3, and not 6.2 for 6.4."""
+    digits = _DIGITS.fullmatch(_bare(given))
+    if digits is None or not isinstance(value, float) or not isinstance(target, float):
+        return False
+    written = digits[1].lstrip("+-0.").replace(".", "")
+    count = len(written if "." in digits[1] else written.rstrip("0"))
+    return bool(count) and _near(value, target, CLOSE) and float(f"{target:.{count - 1}e}") == value
 
 
 def _near(value: float | str, target: float | str | None, tolerance: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -9,18 +10,22 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node
 from autograd_tour.record.run import Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.steps import Frame, frames
+from autograd_tour.views.sums import arrivals
 from autograd_tour.views.worked import operand_values
 
-__all__ = ["TOLERANCE", "Question", "Subject", "Wrong", "numeric"]
+__all__ = ["TOLERANCE", "Mistake", "Question", "Subject", "Wrong", "mixed", "numeric"]
 
-TOLERANCE = 0.005
-"""Relative. Pictures show four significant digits, and people round what they read once more."""
+TOLERANCE = 0.002
+"""Relative. Pictures show four significant digits, and a product of such numbers is off by a little more."""
+
+Mistake = tuple[float | None, str, int]
+"""A wrong number, what whoever gives it has assumed, and the stop of the tour that removes the assumption."""
 
 
 class Wrong(Struct, frozen=True, omit_defaults=True):
@@ -66,8 +71,13 @@ class Subject:
         self.nodes = graph.by_id()
         self.operands = operand_values(graph)
         self.received = {frame.node: frame.received for frame in self.frames}
+        self.arrivals = arrivals(graph)
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""
+        self.given: set[str] = set()
+        """Nodes of which a question tells what arrives there, so that none may ask for it."""
+        self.zeros: set[str] = set()
+        """Nodes of which a question asks for an element that is 0."""
         self._names, self._vague = _distinct_names(graph)
 
     def called(self, node_id: str) -> str:
@@ -119,19 +129,50 @@ def first(facts: TensorFacts | None) -> float | None:
     return plain(facts.first[0]) if facts is not None and facts.first else None
 
 
+def target_of(subject: Subject, edge: Edge) -> str:
+    """What a person calls the tensor that the gradient on an edge belongs to."""
+    node = subject.nodes[subject.graph.card_of(edge.dst)]
+    return subject.called(node.id) if node.kind == "leaf" else subject.result(node)
+
+
 def where(facts: TensorFacts) -> str:
     """Which of its elements is meant, behind the name of a tensor."""
     return "" if facts.numel == 1 else f" (the first of its {facts.numel} elements)"
 
 
-def numeric(answer: float, candidates: Iterable[tuple[float | None, str]]) -> tuple[Wrong, ...]:
+def mixed(question_id: str, *choices: str) -> tuple[str, ...]:
+    """The choices in an order that tells nothing, the same in every run."""
+    return tuple(
+        sorted(choices, key=lambda choice: hashlib.sha256(f"{question_id} {choice}".encode()).digest())
+    )
+
+
+def element_name(name: str, facts: TensorFacts, position: int) -> str:
+    """``x[0, 2]``: how a program writes the element at ``position``; ``(x + 1)[2]`` of an expression."""
+    if not facts.shape:
+        return name
+    bracketed = f"({name})" if _has_operator(name) else name
+    return f"{bracketed}[{', '.join(map(str, facts.index(position)))}]"
+
+
+def _has_operator(name: str) -> bool:
+    """Whether an index behind ``name`` would belong to its last operand only."""
+    depth = 0
+    for character in name:
+        depth += (character in "([{") - (character in ")]}")
+        if not depth and character in " +-−*/@<>=":
+            return True
+    return False
+
+
+def numeric(answer: float, candidates: Iterable[Mistake]) -> tuple[Wrong, ...]:
     """The candidates that can be told from the answer and from each other, each with its feedback."""
     values = [answer]
     wrong = []
-    for value, assumed in candidates:
+    for value, assumed, stop in candidates:
         if value is None or not math.isfinite(value):
             continue
         if all(abs(value - other) > 3 * TOLERANCE * max(abs(value), abs(other)) for other in values):
             values.append(value)
-            wrong.append(Wrong(number(value), f"You said {number(value)}: {assumed}"))
+            wrong.append(Wrong(number(value), f"You said {number(value)}: {assumed}", stop))
     return tuple(wrong)

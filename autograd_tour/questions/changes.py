@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd_tour.questions.base import TOLERANCE, Question, Wrong, first, plain, where
+from autograd_tour.questions.base import TOLERANCE, Mistake, Question, Wrong, first, mixed, plain, where
 from autograd_tour.questions.history import Draft, History, Leaf, LeafEvent, Moment, as_printed, of_number
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import Event
@@ -40,19 +40,19 @@ def _is_zero(facts: TensorFacts) -> bool:
 def _emptied(leaf: Leaf, item: LeafEvent, line: str) -> Question:
     none, zeros, same = "None: nothing is there any more", "a tensor of zeros", "what was there before"
     by_call = item.event.call.endswith("zero_grad")
-    wrong = [Wrong(same, f"{line} empties it; what backward brought is gone.")]
+    wrong = [Wrong(same, f"{line} empties it; what backward brought is gone.", 12)]
     if item.change.after is None:
         answer = none
         right = "There is no tensor left in .grad; the next backward puts a new one there."
         if by_call:
             right = f"zero_grad() takes the tensor away, unless set_to_none=False is said. {right}"
-        wrong.append(Wrong(zeros, f"None is no tensor of zeros. {right}"))
+        wrong.append(Wrong(zeros, f"None is no tensor of zeros. {right}", 12))
     else:
         answer = zeros
         right = "The tensor in .grad stays, and each of its elements is 0."
         if by_call:
             right = f"With set_to_none=False zero_grad() fills it with zeros. {right}"
-        wrong.append(Wrong(none, f"Zeros are not None. {right}"))
+        wrong.append(Wrong(none, f"Zeros are not None. {right}", 12))
     return Question(
         f"emptied-{leaf.number}-{item.position}",
         "zeroing",
@@ -60,7 +60,7 @@ def _emptied(leaf: Leaf, item: LeafEvent, line: str) -> Question:
         answer,
         right,
         tuple(wrong),
-        (none, zeros, same),
+        mixed(f"emptied-{leaf.number}-{item.position}", none, zeros, same),
         0.0,
         leaf.node,
     )
@@ -118,13 +118,14 @@ def _clipped(
         f"The norm is too large, so every element is multiplied by {quotient}: {number(before)} × {quotient} "
         f"= {number(after)}.",
         (
-            (before, "you left it as it was; the norm is that of all elements together, and all shrink."),
+            (before, "you left it as it was; the norm is that of all elements together, and all shrink.", 16),
             (
                 math.copysign(norms[1], before),
                 "you set it to the largest norm; that is no limit of each element.",
+                16,
             ),
-            (before * norms[1], f"you forgot to divide by the norm of before, {number(norms[0])}."),
-            (before / norms[0], f"that has the norm 1; it is to have {number(norms[1])}."),
+            (before * norms[1], f"you forgot to divide by the norm of before, {number(norms[0])}.", 16),
+            (before / norms[0], f"that has the norm 1; it is to have {number(norms[1])}.", 16),
         ),
         leaf.node,
     )
@@ -243,38 +244,37 @@ def _setting(history: History, leaf: Leaf, item: LeafEvent, step: _Sgd, given: t
     )
 
 
-def _unclipped(history: History, grad: LeafEvent) -> tuple[float | None, str]:
+def _unclipped(history: History, grad: LeafEvent) -> Mistake:
     """What was in ``.grad`` before it was clipped, if it was."""
     before = first(grad.change.before) if grad.event.kind == "clipping" else None
-    return before, f"that is with the .grad of before {history.line(grad.event) or 'the clipping'}."
+    return before, f"that is with the .grad of before {history.line(grad.event) or 'the clipping'}.", 16
 
 
-def _mistakes(step: _Sgd) -> Iterator[tuple[float | None, str]]:
+def _mistakes(step: _Sgd) -> Iterator[Mistake]:
     """Wrong changes of the value, the most usual first."""
-    yield step.lr * step.direction, "you added; a step goes against the gradient, so it subtracts."
-    yield -step.direction, f"you left out the learning rate, lr={number(step.lr)}."
-    yield step.direction, "you added, and left out the learning rate."
+    yield step.lr * step.direction, "you added; a step goes against the gradient, so it subtracts.", 1
+    yield -step.direction, f"you left out the learning rate, lr={number(step.lr)}.", 14
+    yield step.direction, "you added, and left out the learning rate.", 1
     if step.decay:
         yield (
             -step.lr * (step.direction - step.decay * step.value),
             f"you left out weight_decay={number(step.decay)}, which adds {number(step.decay)} × the value.",
+            16,
         )
     if step.momentum and step.buffer is not None:
-        yield -step.lr * step.decayed, f"you left out momentum={number(step.momentum)} and the {BUFFER}."
+        yield -step.lr * step.decayed, f"you left out momentum={number(step.momentum)} and the {BUFFER}.", 16
 
 
-def _new_value(
-    leaf: Leaf, item: LeafEvent, step: _Sgd, prompt: str, unclipped: tuple[float | None, str]
-) -> Question | None:
+def _new_value(leaf: Leaf, item: LeafEvent, step: _Sgd, prompt: str, unclipped: Mistake) -> Question | None:
     after = first(item.change.after)
     if not after or abs(step.lr * step.direction) <= 3 * TOLERANCE * max(abs(step.value), abs(after)):
         return None
-    mistakes: list[tuple[float | None, str]] = [
-        (step.value + change, remark) for change, remark in _mistakes(step) if change is not None
+    mistakes: list[Mistake] = [
+        (step.value + change, remark, stop) for change, remark, stop in _mistakes(step) if change is not None
     ]
     if unclipped[0] is not None and step.is_gradient:
-        mistakes.insert(1, (step.value - step.lr * unclipped[0], unclipped[1]))
-    mistakes.append((step.value, "that is the value of before; the step changes it."))
+        mistakes.insert(1, (step.value - step.lr * unclipped[0], *unclipped[1:]))
+    mistakes.append((step.value, "that is the value of before; the step changes it.", 14))
     return of_number(
         f"step-{leaf.number}-{item.position}",
         "step",
@@ -289,7 +289,7 @@ def _new_value(
 def _amount_of_change(leaf: Leaf, item: LeafEvent, step: _Sgd, prompt: str) -> Question | None:
     """By how much: for a step so small that the value looks the same after it."""
     change = -step.lr * step.direction
-    mistakes = [*_mistakes(step), (step.grad, "that is the gradient, not what the step makes of it.")]
+    mistakes = [*_mistakes(step), (step.grad, "that is the gradient, not what the step makes of it.", 14)]
     return of_number(
         f"change-{leaf.number}-{item.position}",
         "step",
@@ -334,8 +334,8 @@ def _directions(history: History) -> Iterator[Draft]:
                 answer,
                 right,
                 (
-                    Wrong(other, f"That would be along the gradient. {right}"),
-                    Wrong(same, f"It changes the value. {right}"),
+                    Wrong(other, f"That would be along the gradient. {right}", 1),
+                    Wrong(same, f"It changes the value. {right}", 14),
                 ),
                 (larger, smaller, same),
                 0.0,

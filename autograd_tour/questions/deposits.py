@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from autograd_tour.questions.accumulation import sum_text
-from autograd_tour.questions.base import TOLERANCE, Question, Wrong, first, where
+from autograd_tour.questions.base import TOLERANCE, Mistake, Question, Wrong, first, mixed, where
 from autograd_tour.questions.history import Draft, History, Leaf, LeafEvent, as_printed, of_number, ordinal
 from autograd_tour.record.run import Event
 
@@ -80,9 +80,9 @@ def zeroed(history: History) -> Iterator[Draft]:
                 stretch,
                 f"{line} empties it before, and backward adds to what is left there: {left}.",
                 (
-                    (both, f"you assumed that nothing was zeroed; {line} runs before."),
-                    (0.0, "the zeroing comes before backward, and backward puts the new gradient there."),
-                    (stretch.held, f"that is what was there before {line}."),
+                    (both, f"you assumed that nothing was zeroed; {line} runs before.", 12),
+                    (0.0, "the zeroing comes before backward, and backward puts the new gradient there.", 14),
+                    (stretch.held, f"that is what was there before {line}.", 12),
                 ),
             )
             if draft is not None:
@@ -109,10 +109,11 @@ def kept(history: History) -> Iterator[Draft]:
                         stretch.brought,
                         f"you assumed that {leaf.name}.grad was emptied or overwritten; no line empties it "
                         f"in between{elsewhere}, and backward adds.",
+                        6,
                     ),
-                    (0.0, "nothing empties it, and backward adds to it."),
-                    (stretch.held * stretch.brought, "gradients of calls are added, not multiplied."),
-                    (stretch.after / 2, "you assumed an average; .grad is a sum."),
+                    (0.0, "nothing empties it, and backward adds to it.", 6),
+                    (stretch.held * stretch.brought, "gradients of calls are added, not multiplied.", 6),
+                    (stretch.after / 2, "you assumed an average; .grad is a sum.", 15),
                 ),
             )
             if draft is not None:
@@ -135,17 +136,15 @@ def rebound(history: History) -> Iterator[Draft]:
                 stretch,
                 f"{new}: {sum_text((None, stretch.brought), stretch.after)}.",
                 (
-                    (stretch.held + stretch.brought, f"you added what the old tensor had; {new}."),
-                    (stretch.held, f"that is what the old tensor had; {new}."),
+                    (stretch.held + stretch.brought, f"you added what the old tensor had; {new}.", 14),
+                    (stretch.held, f"that is what the old tensor had; {new}.", 14),
                 ),
             )
             if draft is not None:
                 yield draft
 
 
-def _draft(
-    history: History, stretch: _Stretch, right: str, mistakes: tuple[tuple[float | None, str], ...]
-) -> Draft | None:
+def _draft(history: History, stretch: _Stretch, right: str, mistakes: tuple[Mistake, ...]) -> Draft | None:
     leaf, deposit, source = stretch.leaf, stretch.deposit, stretch.source
     opening = _call(source) if source.event.kind == "backward" else history.line(source.event)
     facts = deposit.change.after
@@ -224,10 +223,10 @@ def third(history: History) -> Iterator[Draft]:
                 f"No line empties {leaf.name}.grad between them, so all three are in it: "
                 f"{sum_text(terms, later.after)}.",
                 (
-                    (terms[2], "that is what the last call brought; nothing emptied .grad before it."),
-                    (terms[1] + terms[2], f"you left out the {names[0]} call, which is still in there."),
-                    (later.after / 3, "you assumed an average; .grad is a sum."),
-                    (0.0, "nothing empties it, and backward adds to it."),
+                    (terms[2], "that is what the last call brought; nothing emptied .grad before it.", 6),
+                    (terms[1] + terms[2], f"you left out the {names[0]} call, which is still in there.", 6),
+                    (later.after / 3, "you assumed an average; .grad is a sum.", 15),
+                    (0.0, "nothing empties it, and backward adds to it.", 6),
                 ),
                 leaf.node,
             )
@@ -272,14 +271,17 @@ def _which_calls(leaf: Leaf, line: str, step: LeafEvent, numbers: list[int], tot
         Wrong(
             f"of the {names[-1]} alone",
             f"No line empties {leaf.name}.grad between these calls; each adds to what is there.",
+            6,
         ),
         Wrong(
             f"of the {names[0]} alone",
             "Each call adds to what is there; none of them is left out.",
+            6,
         ),
         Wrong(
             f"the mean of these {len(names)}",
             f"backward adds, and nothing here divides .grad: it holds {total}.",
+            15,
         ),
     ]
     return Question(
@@ -290,7 +292,7 @@ def _which_calls(leaf: Leaf, line: str, step: LeafEvent, numbers: list[int], tot
         answer,
         f"Their sum is in it{'' if step.change.grad is None else where(step.change.grad)}: {total}.",
         tuple(wrong),
-        tuple(sorted((answer, *(item.answer for item in wrong)))),
+        mixed(f"calls-{leaf.number}-{step.position}", answer, *(item.answer for item in wrong)),
         0.0,
         leaf.node,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.questions.base import Question, Subject, first, numeric, where
+from autograd_tour.questions.base import Mistake, Question, Subject, first, numeric, target_of, where
 from autograd_tour.record.rule import Symbol, Words
 from autograd_tour.rules.mistakes import mistakes
 from autograd_tour.rules.wording import short
@@ -14,19 +14,24 @@ from autograd_tour.views.worked import on_first_elements
 
 __all__ = ["questions"]
 
-MOST = 4
+MOST = 3
 
 
 def questions(subject: Subject) -> Iterator[Question]:
-    """Edges whose rule does more than pass the gradient on, and that one element can tell."""
+    """Edges whose rule does more than pass the gradient on, and that one element can tell; each of its kind."""
     telling = [
         (frame, sent)
         for frame in subject.frames
         for sent in frame.sent
         if sent.worked is not None and not sent.worked.terms and not sent.worked.element
+        if sent.edge.dst not in subject.given and sent.edge.dst not in subject.asked
         if _changes(frame, sent) and _is_unambiguous(subject, frame, sent)
     ]
-    for frame, sent in telling[:: max(1, len(telling) // MOST)][:MOST]:
+    kinds: dict[str, tuple[Frame, Sent]] = {}
+    for frame, sent in telling:
+        kinds.setdefault(subject.nodes[frame.node].grad_fn, (frame, sent))
+    different = list(kinds.values())
+    for frame, sent in different[:: max(1, len(different) // MOST)][:MOST]:
         yield _question(subject, frame, sent)
 
 
@@ -41,13 +46,8 @@ def _changes(frame: Frame, sent: Sent) -> bool:
 
 def _is_unambiguous(subject: Subject, frame: Frame, sent: Sent) -> bool:
     """Whether words can say which edge is meant."""
-    names = [_target(subject, other) for other in frame.sent]
-    return not subject.vague(frame.node) and names.count(_target(subject, sent)) == 1
-
-
-def _target(subject: Subject, sent: Sent) -> str:
-    node = subject.nodes[subject.graph.card_of(sent.edge.dst)]
-    return subject.called(node.id) if node.kind == "leaf" else subject.result(node)
+    names = [target_of(subject, other.edge) for other in frame.sent]
+    return not subject.vague(frame.node) and names.count(target_of(subject, sent.edge)) == 1
 
 
 def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
@@ -59,9 +59,10 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     node, target = subject.nodes[frame.node], subject.nodes[subject.graph.card_of(sent.edge.dst)]
     slot = sent.edge.slot[1]
     value = first(target.values[slot]) if slot < len(target.values) else None
-    operation, name = subject.called(frame.node), _target(subject, sent)
+    operation, name = subject.called(frame.node), target_of(subject, sent.edge)
     wrong = numeric(
-        answer, (*_mistakes(subject, frame, sent), (value, "that is the value of forward, not a gradient."))
+        answer,
+        (*_mistakes(subject, frame, sent), (value, "that is the value of forward, not a gradient.", 1)),
     )
     # A card shows the sum of what comes along all edges: a blank there asks for this one if it is alone.
     arrives = subject.received.get(sent.edge.dst, ())
@@ -87,7 +88,7 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     )
 
 
-def _mistakes(subject: Subject, frame: Frame, sent: Sent) -> list[tuple[float, str]]:
+def _mistakes(subject: Subject, frame: Frame, sent: Sent) -> list[Mistake]:
     """What a changed rule would give, and what whoever says so has done."""
     rule, operands = sent.edge.rule, subject.operands.get(frame.node, {})
     if rule is None or isinstance(rule, Words):
@@ -100,7 +101,8 @@ def _mistakes(subject: Subject, frame: Frame, sent: Sent) -> list[tuple[float, s
         facts = operands.get((symbol.role, key))
         return first(facts)
 
-    return list(mistakes(on_first_elements(rule), value, first(sent.facts)))
+    plain_rule = on_first_elements(rule)
+    return [(wrong, remark, 2) for wrong, remark in mistakes(plain_rule, value, first(sent.facts))]
 
 
 def where_in(frame: Frame) -> str:

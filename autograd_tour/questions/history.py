@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Literal, NamedTuple
 
 from autograd_tour.questions.answers import read_number
-from autograd_tour.questions.base import Question, Subject, Wrong, first, numeric
+from autograd_tour.questions.base import Mistake, Question, Subject, Wrong, first, numeric
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
 from autograd_tour.text import number, one_line
@@ -163,7 +163,7 @@ def of_number(
     prompt: str,
     answer: float,
     right: str,
-    mistakes: Iterable[tuple[float | None, str]],
+    mistakes: Iterable[Mistake],
     node: str,
 ) -> Question | None:
     """A question whose answer is a number; ``None`` if the first of its mistakes cannot be told from it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograd_tour.questions.base import Question, Subject, Wrong
+from autograd_tour.questions.base import Question, Subject, Wrong, mixed
 from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
 from autograd_tour.rules import table
@@ -24,13 +24,6 @@ def kept(subject: Subject) -> Iterator[Question]:
     makers: dict[str, dict[str, str]] = {}
     for edge in subject.graph.select("forward"):
         makers.setdefault(edge.dst, {})[edge.src] = subject.result(subject.nodes[edge.src])
-    # Of what keeps nothing that was seen only a known rule tells that it keeps nothing.
-    unruled = {
-        edge.src
-        for edge in subject.graph.select("gradient")
-        if edge.rule is None or isinstance(edge.rule, Words)
-    }
-    ruled = {edge.src for edge in subject.graph.select("gradient")} - unruled
     asked: set[str] = set()
     for node in subject.graph.nodes:
         if node.kind != "operation" or node.grad_fn in asked or len(asked) == MOST:
@@ -39,15 +32,16 @@ def kept(subject: Subject) -> Iterator[Question]:
         names = list(around.values())
         saved = [item for item in node.saved if item.facts is not None and item.facts.numel >= 1]
         homes = {item.of for item in saved}
+        # What keeps nothing is no question: there is nothing in it to find out.
         unread = any(item.facts is None and item.state != "none" for item in node.saved)
-        if unread or subject.vague(node.id) or not (homes or node.id in ruled):
+        if unread or subject.vague(node.id) or not homes:
             continue
         if len(around) < 2 or len(set(names)) < len(names) or not all(names) or len(homes) > 1:
             continue
-        if homes and not homes <= around.keys():
+        if not homes <= around.keys():
             continue
         asked.add(node.grad_fn)
-        yield _question(subject, node, around, next(iter(homes), ""))
+        yield _question(subject, node, around, next(iter(homes)))
 
 
 class _Needs:
@@ -71,9 +65,20 @@ class _Needs:
             for item in _tensors(rule, node, makers)
         }
 
-    def rules(self) -> str:
-        """The rules of the gradient edges, as they stand on the arrows."""
-        return " and ".join(dict.fromkeys(one_line(short(edge.rule), 80) for edge in self.edges if edge.rule))
+    @property
+    def rules(self) -> list[str]:
+        """The rules of the gradient edges, as they stand on the arrows, each once."""
+        return list(dict.fromkeys(one_line(short(edge.rule), 80) for edge in self.edges if edge.rule))
+
+    def reads(self, what: str) -> str:
+        """``the rule × t_u reads t_u``, ``the rules × a and × b read a``."""
+        verb = "rule {} reads" if len(self.rules) == 1 else "rules {} read"
+        return f"the {verb.format(' and '.join(self.rules))} {what}"
+
+    def reads_not(self, what: str) -> str:
+        """The same where none of them does."""
+        verb = "rule {} does not read" if len(self.rules) == 1 else "rules {} do not read"
+        return f"the {verb.format(' and '.join(self.rules))} {what}"
 
 
 def _tensors(rule: Rule | None, node: Node, makers: Mapping[int, str]) -> set[str]:
@@ -82,31 +87,26 @@ def _tensors(rule: Rule | None, node: Node, makers: Mapping[int, str]) -> set[st
         return set()
     read = symbols(rule)
     inputs = {makers.get(symbol.slot, "") for symbol in read if symbol.role == "input"}
-    return inputs | ({node.id} if any(symbol.role == "result" for symbol in read) else set())
+    saved = {symbol.name for symbol in read if symbol.role == "saved"}
+    homes = {item.of for item in node.saved if item.name.partition("[")[0] in saved and item.of}
+    return inputs | homes | ({node.id} if any(symbol.role == "result" for symbol in read) else set())
 
 
 def _question(subject: Subject, node: Node, around: dict[str, str], home: str) -> Question:
-    answer, grad_fn = around.get(home, NONE), one_line(node.grad_fn, 60)
+    answer, grad_fn = around[home], one_line(node.grad_fn, 60)
     needs = _Needs(subject, node)
-    rules = needs.rules()
     wrong = [
-        Wrong(name, _why(subject, needs, item, answer)) for item, name in around.items() if name != answer
+        Wrong(name, _why(subject, needs, item, answer), 10) for item, name in around.items() if name != answer
     ]
-    if answer != NONE:
-        right = f"torch keeps {answer}" + (f": the rule is {rules}." if rules else ".")
-        wrong.append(Wrong(NONE, right))
-        if needs.read == {home}:
-            right = f"The rule {rules} reads {answer} and nothing else."
-        elif needs.complete and needs.read and home not in needs.read:
-            right = f"torch keeps {answer}: what the rule {rules} reads can be told from it."
-        elif needs.complete and rules and not needs.read:
-            right = f"torch keeps {answer}, though the rule {rules} does not read it."
-    else:
-        right = (
-            f"The rule {rules} reads none of them."
-            if rules and not needs.read
-            else "torch keeps none of them."
-        )
+    right = f"torch keeps {answer}" + (f": {needs.reads(answer)}." if home in needs.read else ".")
+    wrong.append(Wrong(NONE, right, 10))
+    if needs.read == {home}:
+        right = f"{_begun(needs.reads(answer))} and nothing else."
+    elif needs.complete and needs.read and home not in needs.read:
+        names = [subject.result(subject.nodes[item]) for item in needs.read if item in subject.nodes]
+        right = f"torch keeps {answer}: {needs.reads(' and '.join(names))}, which can be told from it."
+    elif needs.complete and needs.rules and not needs.read:
+        right = f"torch keeps {answer}, though {needs.reads_not('it')}."
     return Question(
         f"kept-{node.id}",
         "saved",
@@ -114,7 +114,7 @@ def _question(subject: Subject, node: Node, around: dict[str, str], home: str) -
         answer,
         right,
         tuple(wrong),
-        tuple(sorted({*around.values(), NONE})),
+        mixed(f"kept-{node.id}", *around.values(), NONE),
         0.0,
         node.id,
         0,
@@ -122,12 +122,15 @@ def _question(subject: Subject, node: Node, around: dict[str, str], home: str) -
     )
 
 
+def _begun(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _why(subject: Subject, needs: _Needs, item: str, answer: str) -> str:
     """Why ``item`` is not what is kept, as far as the rules tell."""
-    name, rules = subject.result(subject.nodes[item]), needs.rules()
+    name = subject.result(subject.nodes[item])
     if item in needs.read:
-        instead = "" if answer == NONE else f" That can be told from {answer} too, which is what torch keeps."
-        return f"The rule {rules} reads {name}.{instead}"
+        return f"{_begun(needs.reads(name))}. That can be told from {answer} too, which is what torch keeps."
     if item in needs.unasked:
         other = subject.nodes.get(needs.unasked[item])
         whose = subject.result(other) if other is not None else "the other input"
@@ -135,9 +138,9 @@ def _why(subject: Subject, needs: _Needs, item: str, answer: str) -> str:
             f"Only the gradient of {whose} would need {name}; {whose} needs no gradient, "
             "so nobody asks for that one."
         )
-    if needs.complete and rules:
-        return f"The rule {rules} does not read {name}."
-    return f"torch keeps {answer} here." if answer != NONE else "torch keeps none of them here."
+    if needs.complete and needs.rules:
+        return f"{_begun(needs.reads_not(name))}."
+    return f"torch keeps {answer} here."
 
 
 def cut(subject: Subject) -> Iterator[Question]:
@@ -155,10 +158,10 @@ def cut(subject: Subject) -> Iterator[Question]:
             nothing,
             "It has no grad_fn: to autograd it is a constant, and there is no edge to send anything along.",
             (
-                Wrong(zeros, "No gradient and a gradient of zero differ: here there is no edge at all."),
-                Wrong(same, "The value is the same in forward; backward ends there."),
+                Wrong(zeros, "No gradient and a gradient of zero differ: here there is no edge at all.", 12),
+                Wrong(same, "The value is the same in forward; backward ends there.", 18),
             ),
-            (nothing, zeros, same),
+            mixed(f"cut-{node.id}", nothing, zeros, same),
             0.0,
             node.id,
         )

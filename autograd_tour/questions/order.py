@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.questions.base import Question, Subject, Wrong
+from autograd_tour.questions.base import Question, Subject, Wrong, mixed
 from autograd_tour.text import one_line
 
 __all__ = ["questions"]
 
-MOST = 2
+MOST = 1
 CHOICES = 4
+RULE = (
+    "A node can run when all of its gradient is there. Of those that can, the engine takes an accumulator "
+    "first, and then the one that forward made last."
+)
+"""Nobody can know the engine's order who was not told."""
 
 
 def questions(subject: Subject) -> Iterator[Question]:
@@ -61,7 +66,7 @@ def questions(subject: Subject) -> Iterator[Question]:
         count += 1
         answer = names[0]
         wrong = [
-            Wrong(name, _why(subject, other in ready_now, senders[other] - done))
+            Wrong(name, _why(subject, other in ready_now, senders[other] - done), 9)
             for name, other in zip(names[1:], offered[1:], strict=True)
         ]
         accumulates = subject.nodes[offered[0]].kind == "accumulate"
@@ -73,12 +78,12 @@ def questions(subject: Subject) -> Iterator[Question]:
         yield Question(
             f"next-after-{node}",
             "order",
-            f"Step {graph.number_in_whole(node)} of backward was {subject.called(node)}. "
+            f"{RULE} Step {graph.number_in_whole(node)} of backward was {subject.called(node)}. "
             "Which node runs next?",
             answer,
             why,
             tuple(wrong),
-            tuple(sorted(names)),
+            mixed(f"next-after-{node}", *names),
             0.0,
             graph.card_of(offered[0]),
             index + 2,

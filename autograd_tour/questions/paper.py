@@ -20,7 +20,8 @@ def for_paper(questions: Sequence[Question]) -> tuple[Question, ...]:
     One that asks which node runs next is given away by one that begins with that step; one that asks for a
     number by one whose prompt has it, unless its own prompt has it too; one that asks which line changes a
     value by one about the step that this line takes; one that asks when a line empties ``.grad`` by one that
-    tells which lines run between two backward calls.
+    tells which lines run between two backward calls; one that asks for the line that breaks a gradient by one about
+    what happens at that operation.
     """
     return tuple(
         question
@@ -36,6 +37,8 @@ def _gives_away(other: Question, question: Question) -> bool:
         return other.kind == "step" and question.answer in other.prompt
     if question.kind == "moment":
         return other.kind == "accumulation" and other.node == question.node
+    if question.kind == "fault":
+        return other.kind in ("nan", "mask") and other.node == question.node
     if not telling_number(question):
         return False
     return question.answer in _numbers(other.prompt) and question.answer not in _numbers(question.prompt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from autograd_tour.questions.base import Question, Wrong
+from autograd_tour.questions.base import Question, Wrong, mixed
 from autograd_tour.questions.history import Draft, History, Leaf, of_number
 from autograd_tour.record.run import Event, EventKind
 from autograd_tour.text import one_line
@@ -37,7 +37,7 @@ def changes_value(history: History) -> Iterator[Draft]:
             line = history.line(event)
             if line and line != answer and (remark := _remark(history, leaf, event)):
                 others.setdefault(line, remark)
-        wrong = tuple(Wrong(line, remark) for line, remark in list(others.items())[: CHOICES - 1])
+        wrong = tuple(Wrong(line, remark, 14) for line, remark in list(others.items())[: CHOICES - 1])
         if len(wrong) < 2:
             continue
         yield Draft(
@@ -48,7 +48,7 @@ def changes_value(history: History) -> Iterator[Draft]:
                 answer,
                 f"{answer} changes {leaf.name}; backward() and zeroing change only {leaf.name}.grad.",
                 wrong,
-                tuple(sorted((answer, *(item.answer for item in wrong)))),
+                mixed(f"line-{leaf.number}", answer, *(item.answer for item in wrong)),
                 0.0,
                 leaf.node,
             )
@@ -108,8 +108,10 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
     both = "at both of these moments"
     right = f"So {leaf.name}.grad holds only what came since {step} last ran, when that line runs again."
     wrong = (
-        Wrong(early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient."),
-        Wrong(both, f"Between {backward} and {step} nothing empties it: the step needs what is there."),
+        Wrong(
+            early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient.", 14
+        ),
+        Wrong(both, f"Between {backward} and {step} nothing empties it: the step needs what is there.", 14),
     )
     return Question(
         f"when-{leaf.number}",
@@ -118,7 +120,7 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
         answer,
         right,
         wrong,
-        tuple(sorted((answer, early, both))),
+        mixed(f"when-{leaf.number}", answer, early, both),
         0.0,
         leaf.node,
     )
@@ -146,10 +148,14 @@ def closure_calls(history: History) -> Iterator[Draft]:
             f"{one_line(event.call, 40)} calls its closure as often as it needs: here {count} times, and "
             "each call runs a forward and a backward of its own.",
             (
-                (1, "that is once for each step; this optimizer needs the gradient several times in one."),
-                (0, "its closure calls backward(), and the step calls its closure."),
-                (count - 1, "nearly; there is one call more."),
-                (count + 1, "nearly; there is one call less."),
+                (
+                    1,
+                    "that is once for each step; this optimizer needs the gradient several times in one.",
+                    16,
+                ),
+                (0, "its closure calls backward(), and the step calls its closure.", 16),
+                (count - 1, "nearly; there is one call more.", 16),
+                (count + 1, "nearly; there is one call less.", 16),
             ),
             "",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -17,12 +18,12 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.record.validate_run import validate_run
 
-__all__ = ["SCHEMA", "dumps", "loads"]
+__all__ = ["SCHEMA", "TraceFile", "dumps", "loads"]
 
-SCHEMA = 2
-"""Raised when a file of the old form can no longer be read as it is."""
+SCHEMA: Literal[2] = 2
+"""Raised when a file of the old form can no longer be read as it is; docs/trace-format.md has the policy."""
 
-MARKER = "autograd-tour"
+MARKER: Literal["autograd-tour"] = "autograd-tour"
 
 
 class _Header(msgspec.Struct):
@@ -30,9 +31,14 @@ class _Header(msgspec.Struct):
     schema: int
 
 
-class _File(msgspec.Struct, frozen=True):
-    format: str
-    schema: int
+class TraceFile(msgspec.Struct, frozen=True):
+    """A saved trace: the graph of a run, and what else is known of its program.
+
+    The first graph of ``run`` is ``graph``, and does not stand in ``run.graphs`` once more.
+    """
+
+    format: Literal["autograd-tour"]
+    schema: Literal[2]
     graph: Graph
     ledger: Ledger | None = None
     run: Run | None = None
@@ -42,7 +48,7 @@ def dumps(what: Graph | Trace, ledger: Ledger | None = None) -> str:
     """JSON text of a trace, or of a graph and its ledger; :func:`loads` gives back equal data."""
     trace = what if isinstance(what, Trace) else Trace(what, ledger)
     # An order of its own for lines: `git diff` and people read one node a line.
-    file = _File(MARKER, SCHEMA, trace.graph, trace.ledger, _without_first(trace.run))
+    file = TraceFile(MARKER, SCHEMA, trace.graph, trace.ledger, _without_first(trace.run))
     try:
         raw = msgspec.json.encode(file)
     except UnicodeEncodeError:
@@ -82,7 +88,7 @@ def loads(text: str | bytes, source: str = "the trace") -> Trace:
     if header.schema != SCHEMA:
         raise TraceFileError(f"{source} has schema {header.schema}, this version reads schema {SCHEMA}", hint)
     try:
-        file = msgspec.json.decode(text, type=_File)
+        file = msgspec.json.decode(text, type=TraceFile)
     except msgspec.DecodeError as error:
         raise TraceFileError(f"{source} is damaged: {error}", hint) from None
     except UnicodeDecodeError:

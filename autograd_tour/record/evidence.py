@@ -15,11 +15,20 @@ __all__ = [
     "Evidence",
     "Failure",
     "FreedNode",
+    "CustomBackward",
+    "HookEvidence",
     "KeptGraph",
     "LeafEvidence",
+    "Mode",
+    "ModeEvidence",
     "NonLeafRead",
     "OptimizerEvidence",
     "Reason",
+    "Recomputation",
+    "ScalerEvidence",
+    "ScalerFault",
+    "UnequalBatches",
+    "UnusedParameters",
 ]
 
 CutKind = Literal[
@@ -32,6 +41,15 @@ integers or truth values; ``function``: in another way."""
 Reason = Literal["cut", "unused", "beside", "frozen"]
 """Why a leaf has no gradient: what was computed from it was cut off before the loss; nothing used it; what
 used it does not lead to the loss; it does not require one."""
+
+
+Mode = Literal["graph-in-evaluation", "evaluation-in-training", "training-in-evaluation", "dropout-always"]
+"""A module in evaluation mode recorded a graph that no backward used; it ran in evaluation mode in a step that
+trains; in training mode where gradients were off and nothing trained; a dropout that no mode turns off."""
+
+ScalerFault = Literal["clipped", "stepped", "unscaled"]
+"""Gradients were clipped while they were scaled; the optimizer stepped with scaled ones; the backward was that of
+a loss that was not scaled."""
 
 
 class CutPoint(Struct, frozen=True, omit_defaults=True):
@@ -126,10 +144,93 @@ class NonLeafRead(Struct, frozen=True, omit_defaults=True):
 
 
 class KeptGraph(Struct, frozen=True, omit_defaults=True):
-    """A line that adds a result to a sum in every iteration and so keeps the graphs of all of them."""
+    """A line that adds a result to a sum in every iteration and so keeps the graphs of all of them.
+
+    ``nodes`` and ``bytes`` (of saved tensors) are what one iteration keeps, ``None`` if that is not known.
+    """
 
     line: SourceLine
     iterations: int
+    nodes: int | None = None
+    bytes: int | None = None
+
+
+class UnequalBatches(Struct, frozen=True, omit_defaults=True):
+    """A line that averaged over different numbers of elements, whose gradients were added with one weight."""
+
+    line: SourceLine | None
+    backward_at: SourceLine | None
+    sizes: tuple[int, ...] = ()
+
+
+class ModeEvidence(Struct, frozen=True, omit_defaults=True):
+    """A module that ran in a mode that does not fit: ``module`` is its class, ``parts`` what heeds the mode.
+
+    ``switched`` is the line that set the mode, ``calls`` how often it ran so.
+    """
+
+    mode: Mode
+    module: str
+    line: SourceLine | None = None
+    switched: SourceLine | None = None
+    parts: tuple[str, ...] = ()
+    calls: int = 1
+
+
+class UnusedParameters(Struct, frozen=True, omit_defaults=True):
+    """Parameters of a module that ran, to which the backward of its results brought nothing."""
+
+    module: str
+    names: tuple[str, ...]
+    line: SourceLine | None = None
+    backward_at: SourceLine | None = None
+
+
+class ScalerEvidence(Struct, frozen=True, omit_defaults=True):
+    """What was done in the wrong order around a gradient scaler, where, and the backward before it."""
+
+    fault: ScalerFault
+    line: SourceLine | None = None
+    backward_at: SourceLine | None = None
+
+
+class Recomputation(Struct, frozen=True, omit_defaults=True):
+    """The first operation of a checkpointed function that differed when it was computed again.
+
+    ``first`` and ``again`` are the functions called, ``""`` if there was none any more; ``shapes`` and ``values``
+    say whether their results differed in shape or type, or in numbers alone.
+    """
+
+    first: str
+    again: str
+    first_at: SourceLine | None = None
+    again_at: SourceLine | None = None
+    shapes: tuple[str, str] = ("", "")
+    values: bool = False
+
+
+class HookEvidence(Struct, frozen=True, omit_defaults=True):
+    """A hook that was put on a tensor, and the line that made this tensor; of a leaf there is none."""
+
+    registered_at: SourceLine
+    made_at: SourceLine | None = None
+
+
+class CustomBackward(Struct, frozen=True, omit_defaults=True):
+    """A custom Function whose backward disagrees with differences of its forward.
+
+    ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step function;
+    ``reversed``: the backward is a negative multiple of the derivative. ``backward_at`` is the line of its
+    ``def backward``.
+    """
+
+    function: str
+    used_at: SourceLine | None = None
+    backward_at: SourceLine | None = None
+    analytic: float = 0.0
+    numeric: float = 0.0
+    flat: bool = False
+    reversed: bool = False
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):
@@ -137,10 +238,11 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
 
     ``clipped_nothing`` are lines that clipped before there was any gradient, in every iteration.
     ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward
-    calls.
+    calls. ``gradless``: the loss needs no gradient; ``gradless_loss`` is its line, if that is known.
     """
 
     failure: Failure | None = None
+    gradless: bool = False
     gradless_loss: SourceLine | None = None
     cuts: tuple[CutPoint, ...] = ()
     frozen: int = 0
@@ -153,3 +255,10 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     kept: tuple[KeptGraph, ...] = ()
     clipped_nothing: tuple[SourceLine, ...] = ()
     backwards: int = 0
+    unequal: tuple[UnequalBatches, ...] = ()
+    modes: tuple[ModeEvidence, ...] = ()
+    unused: tuple[UnusedParameters, ...] = ()
+    scaler: tuple[ScalerEvidence, ...] = ()
+    recomputed: Recomputation | None = None
+    hooks: tuple[HookEvidence, ...] = ()
+    customs: tuple[CustomBackward, ...] = ()

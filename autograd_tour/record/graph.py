@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.memory import Memory
 from autograd_tour.record.node import Node, State
 from autograd_tour.record.rule import Rule
 
@@ -156,8 +157,9 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
     """One autograd run. ``nodes`` are in topological order: inputs before what uses them.
 
     ``outputs`` lists (node id, output slot) of the tensors the program returned. What must hold of all
-    that is written down in :func:`autograd_tour.record.validate.validate`. Tables that follow from the
-    fields are made when they are first asked for, and kept; they are not compared and not written.
+    that is written down in :func:`autograd_tour.record.validate.validate`. ``memory`` is what the whole kept
+    before its backward ran, also in a part of it; ``None`` where that was not read. Tables that follow from
+    the fields are made when they are first asked for, and kept; they are not compared and not written.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -168,6 +170,7 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
     outputs: tuple[tuple[str, int], ...] = ()
     meta: Meta = Meta()
     scopes: tuple[Scope, ...] = ()
+    memory: Memory | None = None
 
     def summary(self) -> str:
         """How many operations and leaves, and the first result."""

@@ -35,6 +35,7 @@ def validate(graph: Graph) -> None:
       slot that the operation has, and arrives at an output that received one.
     - A step has as many gradients sent as the node has slots, or none.
     - A rule is made of functions that there are, with the arguments and options that they need.
+    - What is kept in memory has a size and a keeper, whose line there is.
     - Makers come before users. In a comparison they need not: what is gone and what is new may lie on
       a loop. Every node of a comparison has a state, and no node of another graph.
 
@@ -54,6 +55,7 @@ def validate(graph: Graph) -> None:
             raise _missing(node, f"outputs[{i}]")
         if slot < 0:
             raise GraphError("no such slot", f"outputs[{i}]")
+    _check_memory(graph)
     received = _check_steps(graph, places)
     _check_edges(graph, places, received)
 
@@ -83,6 +85,17 @@ def _check_nodes(graph: Graph) -> dict[str, int]:
             raise GraphError("in a comparison every node has a state, elsewhere none", f"nodes[{i}].state")
         places[node.id] = i
     return places
+
+
+def _check_memory(graph: Graph) -> None:
+    for i, block in enumerate(graph.memory.blocks if graph.memory is not None else ()):
+        if block.size < 0:
+            raise GraphError("less than no bytes", f"memory.blocks[{i}].size")
+        if not block.keepers:
+            raise GraphError("nothing keeps it", f"memory.blocks[{i}].keepers")
+        for j, keeper in enumerate(block.keepers):
+            if keeper.where is not None and not 0 <= keeper.where < len(graph.source):
+                raise GraphError("no such source line", f"memory.blocks[{i}].keepers[{j}].where")
 
 
 def _check_steps(graph: Graph, places: dict[str, int]) -> dict[str, int]:

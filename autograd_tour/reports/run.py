@@ -24,7 +24,9 @@ MOST_NORMS = 6
 
 
 def run_report(run: Run) -> str:
-    """All events in order, a line for each and below it one for each leaf that it changed."""
+    """All events in order, a line for each, and below it one for each leaf that it changed and for each
+    tensor that an optimizer keeps of it.
+    """
     lines = list(_events(run))
     more = [f"  … and {len(lines) - LINES} more lines"] if len(lines) > LINES else []
     parts = [heading("The run, event by event") + "\n".join([*lines[:LINES], *more])]
@@ -61,6 +63,8 @@ def _events(run: Run) -> Iterator[str]:
         for change in event.changes:
             name = one_line(run.leaves[change.leaf].name, CODE).ljust(names)
             yield f"          {name}  {_change(event, change)}"
+            for kept in change.state:
+                yield f"          {name}  {kept.name}  {_text(kept.before)} → {_text(kept.after)}"
         for gradient in event.returned:
             name = one_line(gradient.name or "a tensor", CODE).ljust(names)
             yield f"          {name}  {_returned(gradient)}"
@@ -73,9 +77,7 @@ def _change(event: Event, change: LeafChange) -> str:
     text = f"{_text(change.before)} → {_text(change.after)}"
     if event.kind in OF_GRAD:
         return f".grad  {text}"
-    used = [f".grad used: {_text(change.grad)}"] if change.grad is not None else []
-    used += [f"{state.name}: {_text(state.before)} → {_text(state.after)}" for state in change.state]
-    return f"value  {text}" + (f"   ({'; '.join(used)})" if used else "")
+    return f"value  {text}" + (f"   (.grad used: {_text(change.grad)})" if change.grad is not None else "")
 
 
 def _returned(item: ReturnedGradient) -> str:

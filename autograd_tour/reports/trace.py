@@ -9,6 +9,7 @@ from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.record.run import Run
+from autograd_tour.reports.memory import memory_report
 from autograd_tour.reports.run import run_report
 from autograd_tour.reports.tables import heading, table
 from autograd_tour.reports.tree import tree
@@ -63,7 +64,8 @@ def report(
         parts += [f"Note: {one_line(note, 200)}." for note in graph.meta.remarks]
     if graph.nodes:
         parts += [_source(graph), _forward(graph), heading("grad_fn tree") + tree(graph)]
-        parts += [_backward(graph), _leaves(graph), _saved(graph), _formulas(graph)]
+        parts += [_backward(graph), _leaves(graph), _saved(graph), memory_report(graph)]
+        parts.append(_formulas(graph))
     if ledger is not None:
         parts.append(_ledger(ledger))
     if run is not None:

@@ -94,7 +94,7 @@ def _is_nan(_: Apply, parts: Parts) -> Piece:
 
 
 def _constant(text: str) -> Callable[[Apply, Parts], Piece]:
-    return lambda _node, _parts: Piece(text, Level.PRODUCT if "/" in text else Level.ATOM)
+    return lambda _node, _parts: Piece(text, Level.ATOM)
 
 
 ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
@@ -116,6 +116,6 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "finite": _finite,
     "is_nan": _is_nan,
     "imaginary_unit": _constant("1j"),
-    "inverse_gaps": _constant("1/(λ of the column − λ of the row)"),
+    "inverse_gaps": _constant("(1/(λ of the column − λ of the row); 0 on the diagonal)"),
 }
 """The text of each function, from the texts of its arguments."""

@@ -70,9 +70,7 @@ def _huber(node: NodeView, slot: int) -> Expression | None:
     return apply("clamp", difference if beta == 1 else difference / beta, -1, 1)
 
 
-def _weighted(node: NodeView, derivative: Expression) -> Expression | None:
-    if "pos_weight" in node.saved:
-        return None
+def _weighted(node: NodeView, derivative: Expression) -> Expression:
     return derivative * node.kept("weight", "weight") if "weight" in node.saved else derivative
 
 
@@ -90,7 +88,12 @@ def _bce(node: NodeView, slot: int) -> Expression | None:
 
 def _bce_logits(node: NodeView, slot: int) -> Expression | None:
     x, t = node.input(0), node.input(1)
-    return _weighted(node, -x if slot == 1 else apply("sigmoid", x) - t)
+    if "pos_weight" not in node.saved:
+        return _weighted(node, -x if slot == 1 else apply("sigmoid", x) - t)
+    p = node.kept("pos_weight", "pos_weight")
+    if slot == 1:
+        return _weighted(node, ln(apply("sigmoid", -x)) - p * ln(apply("sigmoid", x)))
+    return _weighted(node, (1 - t) * apply("sigmoid", x) - p * t * apply("sigmoid", -x))
 
 
 def _soft_margin(node: NodeView, slot: int) -> Expression | None:

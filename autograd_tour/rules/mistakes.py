@@ -71,27 +71,50 @@ def _changes(above: Expression, below: Expression) -> Iterator[tuple[Expression,
         yield g * below, f"you multiplied by {spell(below)}; this rule divides by it."
     elif below != Constant(1):
         yield g * below, f"you multiplied by {_named(below)}; this rule divides by it."
-    number, rest = _coefficient(above)
-    if number is not None and rest is not None:
-        yield g * rest, f"you left out the factor {numeral(number)}."
+    for rest, name in _left_out(above):
+        yield g * rest / below, f"you left out the factor {name}."
+    for changed, name in _terms_left_out(above):
+        yield g * changed / below, f"you left out the term {name}."
     divisor, undivided = _divisor(above)
     if divisor is not None and undivided is not None:
         yield g * undivided, f"you forgot to divide by {spell(divisor)}."
-    if isinstance(above, Symbol):
+        yield g * above * divisor * divisor, f"you multiplied by {spell(divisor)}; this rule divides by it."
+    if isinstance(above, Symbol) or (isinstance(above, Constant) and float(above.value) not in (0, 1, -1)):
         yield g / above, f"you divided by {_named(above)}; this rule multiplies by it."
 
 
-def _coefficient(node: Expression) -> tuple[float | None, Expression | None]:
-    """The number in front of a product, and what it multiplies."""
+def _left_out(node: Expression) -> Iterator[tuple[Expression, str]]:
+    """What is left of a product without one of its factors, and what that factor is called."""
     if not isinstance(node, Apply):
-        return None, None
-    if node.function == "mul" and isinstance(node.arguments[0], Constant):
-        number = float(node.arguments[0].value)
-        return (number, node.arguments[1]) if number not in (1, -1) else (None, None)
+        return
     if node.function == "div":
-        number_, rest = _coefficient(node.arguments[0])
-        return number_, rest / node.arguments[1] if rest is not None else None
-    return None, None
+        for rest, name in _left_out(node.arguments[0]):
+            yield rest / node.arguments[1], name
+    elif node.function == "mul":
+        for position, factor in enumerate(node.arguments):
+            others = node.arguments[1 - position]
+            if factor not in (Constant(1), Constant(-1)):
+                yield others, _named(factor)
+            if isinstance(factor, Apply) and factor.function == "mul":
+                for rest, name in _left_out(factor):
+                    yield rest * others, name
+
+
+def _terms_left_out(node: Expression) -> Iterator[tuple[Expression, str]]:
+    """A factor without one of the terms of its sum or difference, and what that term is called."""
+    if not isinstance(node, Apply):
+        return
+    if node.function in ("add", "sub") and len(node.arguments) == 2:
+        left, right = node.arguments
+        yield right if node.function == "add" else -right, _named(left)
+        yield left, _named(right)
+    elif node.function in ("mul", "div"):
+        for position, factor in enumerate(node.arguments):
+            rest = node.arguments[1 - position]
+            if node.function == "div" and position:
+                continue
+            for changed, name in _terms_left_out(factor):
+                yield (changed * rest if node.function == "mul" else changed / rest), name
 
 
 def _divisor(node: Expression) -> tuple[Expression | None, Expression | None]:
@@ -102,4 +125,6 @@ def _divisor(node: Expression) -> tuple[Expression | None, Expression | None]:
 
 
 def _named(node: Expression) -> str:
+    if isinstance(node, Constant):
+        return numeral(float(node.value))
     return plain_name(node).text if isinstance(node, Symbol) else spell(node)

@@ -95,6 +95,11 @@ def _grid(_: NodeView, slot: int) -> Rule | None:
     return Words("× the slope between the neighbours, Σ over the channels") if slot == 1 else None
 
 
+def _affine(node: NodeView, _: int) -> Rule:
+    axes = "x, y, 1" if len(node.output_shape or ()) == 4 else "x, y, z, 1"
+    return Words(f"Σ over the pixels of {{g}} ⊗ ({axes}), the place of each in the output")
+
+
 _SPREAD = "Σ over the pixels that each pixel was made into, by the filter's weights"
 
 SAMPLING: Mapping[str, Definition] = {
@@ -111,6 +116,7 @@ SAMPLING: Mapping[str, Definition] = {
         name: by_slot(_grid)
         for name in ("GridSampler2DBackward0", "GridSampler3DBackward0", "GridSampler2DCpuFallbackBackward0")
     },
+    "AffineGridGeneratorBackward0": by_slot(_affine),
     "PixelShuffleBackward0": by_slot(_shuffled("pixel_unshuffle", "upscale_factor")),
     "PixelUnshuffleBackward0": by_slot(_shuffled("pixel_shuffle", "downscale_factor")),
     "ChannelShuffleBackward0": by_slot(_channels),

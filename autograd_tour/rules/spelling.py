@@ -199,7 +199,7 @@ def _not(_: Apply, parts: list[Piece]) -> Piece:
 def _ties(sign: str) -> Callable[[Apply, list[Piece]], Piece]:
     def write(_: Apply, parts: list[Piece]) -> Piece:
         a, b = (bracket(part, Level.RELATION) for part in parts)
-        return Piece(f"1[{a} {sign} {b}] + ½·1[{a} = {b}]", Level.SUM)
+        return Piece(f"0 if {a} {sign} {b}, ½ if {a} = {b}, else 1", Level.CHOICE)
 
     return write
 
@@ -277,8 +277,8 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "where": _where,
     "not": _not,
     "either": _either,
-    "greater_ties_half": _ties(">"),
-    "less_ties_half": _ties("<"),
+    "greater_ties_half": _ties("<"),
+    "less_ties_half": _ties(">"),
     "clamp": _clamp,
     "sum": _sum,
     "norm": _norm,

@@ -145,10 +145,10 @@ def _chosen(_: Setter, node: Apply, parts: Parts) -> Part:
 def _ties(sign: str) -> Writer:
     def write(_: Setter, _node: Apply, parts: Parts) -> Part:
         a, b = (_within(part, Level.SUM) for part in parts)
-        inside = (operator("1["), a, operator(sign), b, operator("]"))
-        one_half = Fraction(Word("1", "number"), Word("2", "number"))
-        half = (one_half, operator("·"), operator("1["), a, operator("="), b)
-        return Part(Row((*inside, operator("+"), *half, operator("]"))), Level.SUM)
+        half = Fraction(Word("1", "number"), Word("2", "number"))
+        never = (Word("0", "number"), operator("if"), a, operator(sign), b, text(", "))
+        shared = (half, operator("if"), a, operator("="), b, text(", else "))
+        return Part(Row((*never, *shared, Word("1", "number"))), Level.CHOICE)
 
     return write
 
@@ -290,8 +290,8 @@ WRITERS: Mapping[str, Writer] = {
     "either": _infix("or", Level.CHOICE, Level.RELATION, Level.RELATION),
     "not": _denied,
     "where": _chosen,
-    "greater_ties_half": _ties(">"),
-    "less_ties_half": _ties("<"),
+    "greater_ties_half": _ties("<"),
+    "less_ties_half": _ties(">"),
     "abs": _sized,
     "sum": _summed,
     "sum_but": _summed,

@@ -105,8 +105,9 @@ ON_NUMBERS: Mapping[str, Callable[..., float]] = {
     "either": lambda a, b: float(bool(a) or bool(b)),
     "not": lambda a: float(not a),
     "where": lambda condition, a, b: a if condition else b,
-    "greater_ties_half": lambda a, b: 1.0 if a > b else 0.5 if a == b else 0.0,
-    "less_ties_half": lambda a, b: 1.0 if a < b else 0.5 if a == b else 0.0,
+    # Beside a NaN nothing is greater, and torch lets both pass.
+    "greater_ties_half": lambda a, b: 0.0 if a < b else 0.5 if a == b else 1.0,
+    "less_ties_half": lambda a, b: 0.0 if a > b else 0.5 if a == b else 1.0,
 }
 """What each function of single numbers computes, as torch does: ``1/0`` is infinite, ``ln(-1)`` is NaN."""
 

@@ -35,8 +35,8 @@ PHRASES: dict[str, str] = {
     "placed_at_target": "× {a2} {where}",
     "spread": "{told}",
     "spread_unevenly": "shared by each window",
-    "conv_input": "{told} with {a1}",
-    "conv_weight": "correlate with {a1}",
+    "conv_input": "{told} with {a1}{walk}",
+    "conv_weight": "correlate with {a1}{walk}",
     "as_complex": "pairs as complex numbers",
     "as_real": "complex numbers as pairs",
     "block": "slice {g}[{inside}]",
@@ -112,7 +112,7 @@ def _deed(printer: Printer, node: Expression) -> str:
     text = writer(printer, node) if writer is not None else ""
     if not text and node.function in PHRASES:
         names = {f"a{i}": printer.piece(item).text for i, item in enumerate(node.arguments)}
-        names["g"] = _letter(printer, node)
+        names |= {"g": _letter(printer, node), "walk": _walk(node)}
         text = _after(printer, node, PHRASES[node.function].format_map(_options(node) | names))
     return text or printer.piece(node).text
 
@@ -133,6 +133,23 @@ def _options(node: Apply) -> dict[str, Any]:
         else value
         for key, value in node.options
     }
+
+
+def _walk(node: Apply) -> str:
+    """How a convolution goes over its input, where it is no plain one: ``, stride 2, 4 groups``."""
+    steps = [(name, set(node.option(name) or (1,))) for name in ("stride", "dilation") if _has(node, name)]
+    parts = [
+        f"{name} {max(sizes) if len(sizes) == 1 else shape_text(node.option(name))}"
+        for name, sizes in steps
+        if sizes != {1}
+    ]
+    if _has(node, "groups") and node.option("groups") > 1:
+        parts.append(f"{node.option('groups')} groups")
+    return "".join(f", {part}" for part in parts)
+
+
+def _has(node: Apply, name: str) -> bool:
+    return any(key == name for key, _ in node.options)
 
 
 def _after(printer: Printer, node: Apply, text: str) -> str:

@@ -15,6 +15,7 @@ from autograd_tour.tracer.assemble.assembly import assemble
 from autograd_tour.tracer.assemble.examined import Examined, examine
 from autograd_tour.tracer.assemble.inner import Assembled, InnerLeaf
 from autograd_tour.tracer.assemble.material import LARGE, Material, Result
+from autograd_tour.tracer.assemble.memory import with_lines
 from autograd_tour.tracer.assemble.nodes import listed
 from autograd_tour.tracer.assemble.walk import root_of, walk
 from autograd_tour.tracer.engine.backward import (
@@ -92,7 +93,7 @@ def record_of(
         results = _results(request, record, outputs, gradient_edges)
         leaf_names = request.leaf_names(skeleton.leaves(), record)
         material = Material.gather(skeleton, record, request.recorder, leaf_names, results)
-        examined = None if material.structure_only else examine(material)
+        examined = None if material.structure_only else examine(material, request.live.of_before())
         heard: Backward | None = None
         if start is not None:
             where = {id(tensor): edge for tensor, edge in zip(tensors, gradient_edges, strict=True)}
@@ -103,6 +104,7 @@ def record_of(
             )
             del begun
         built = _assembled(request, material, examined, heard)
+        memory = with_lines(examined.memory, material) if examined is not None else None
         return Graph(
             nodes=built.nodes,
             edges=built.edges,
@@ -110,6 +112,7 @@ def record_of(
             passes=(heard.recorded(built.ids),) if heard is not None else (),
             source=tuple(record.sites.spots.lines) if record is not None else (),
             scopes=tuple(record.runs.scopes) if record is not None else (),
+            memory=memory,
             outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
             meta=_meta(
                 request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks()), record

@@ -187,6 +187,11 @@ class LiveTensors:
         self.stateful: list[weakref.ref[Any]] = []
         self._references: list[weakref.ref[Tensor]] = []
         self._collections: tuple[int, ...] = ()
+        self._first: list[weakref.ref[Tensor]] | None = None
+
+    def of_before(self) -> list[Tensor]:
+        """Those that were alive at the first look and still are; none if nobody has looked."""
+        return [tensor for reference in self._first or () if (tensor := reference()) is not None]
 
     def look(self) -> list[Tensor]:
         """Those that are alive now."""
@@ -203,6 +208,8 @@ class LiveTensors:
                 self.stateful = [weakref.ref(item) for items in stateful for item in items]
         self._collections = collections
         self._references = list(map(TensorRef, tensors))
+        if self._first is None:
+            self._first = self._references
         return tensors
 
 

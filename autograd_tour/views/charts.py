@@ -1,4 +1,4 @@
-"""Charts: what is in ``.grad`` after each call, and what happens to the leaves of a run."""
+"""Charts: ``.grad`` after each call, what happens to the leaves of a run, bars beside lines of code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from msgspec import Struct
 
 from autograd_tour.record.ledger import Ledger, Policy
 from autograd_tour.record.run import EventKind
+from autograd_tour.text import one_line
 from autograd_tour.views.scene import Run
 
 __all__ = [
     "Bar",
     "Chart",
     "ChartRow",
+    "Fill",
+    "Listing",
+    "ListingPart",
+    "ListingRow",
     "LossCurve",
     "Part",
     "RunCell",
@@ -94,9 +99,10 @@ class RunCell(Struct, frozen=True, gc=False):
 
 
 class RunLane(Struct, frozen=True, gc=False):
-    """What a leaf holds from left to right: its value, or what is ``in_grad``.
+    """What a leaf holds from left to right: its value, what is ``in_grad``, or a mailbox of its optimizer.
 
-    ``about`` says which of its elements is shown. ``cells`` has one entry for each column, ``None`` where
+    Of that ``kept`` is the name, such as ``momentum_buffer``. ``about`` says which of its elements is shown.
+    ``cells`` has one entry for each column, ``None`` where
     nothing changes, ``states`` one more: what is there before each column, and at the end; ``""`` is not
     known. ``used``: the columns in which an optimizer's step used it.
     """
@@ -107,6 +113,18 @@ class RunLane(Struct, frozen=True, gc=False):
     cells: tuple[RunCell | None, ...]
     states: tuple[str, ...]
     used: tuple[int, ...] = ()
+    kept: str = ""
+
+    @property
+    def content(self) -> str:
+        """What it holds of its leaf: ``value``, ``.grad``, or the name of what an optimizer keeps."""
+        return self.kept or (".grad" if self.in_grad else "value")
+
+    @property
+    def name(self) -> str:
+        """``w``, ``w.grad``, ``momentum_buffer of w``."""
+        leaf = one_line(self.leaf, 60)
+        return f"{self.kept} of {leaf}" if self.kept else f"{leaf}{'.grad' if self.in_grad else ''}"
 
 
 class LossCurve(Struct, frozen=True, gc=False):
@@ -130,3 +148,41 @@ class RunChart(Struct, frozen=True):
     desc: str = ""
     notes: tuple[str, ...] = ()
     less: tuple[RunChart, ...] = ()
+
+
+Fill = Literal["main", "light", "outline"]
+
+
+class ListingRow(Struct, frozen=True, gc=False):
+    """A line of code, or what else is listed, with its bar: stacked ``segments`` and ``amount`` in words.
+
+    ``where`` stands below it, and then ``about``, a text each that may take some lines.
+    """
+
+    text: str
+    where: str = ""
+    segments: tuple[tuple[float, Fill], ...] = ()
+    amount: str = ""
+    about: tuple[str, ...] = ()
+
+
+class ListingPart(Struct, frozen=True):
+    """Rows under a ``heading``, with bars of one scale; ``legend`` says what their fills mean."""
+
+    heading: str
+    rows: tuple[ListingRow, ...]
+    legend: tuple[tuple[Fill, str], ...] = ()
+
+
+class Listing(Struct, frozen=True):
+    """Bars beside the code. ``notes`` are lines below it.
+
+    ``less`` are pictures of the same with ever less in them, for where room is short.
+    """
+
+    parts: tuple[ListingPart, ...] = ()
+    title: str = ""
+    summary: str = ""
+    desc: str = ""
+    notes: tuple[str, ...] = ()
+    less: tuple[Listing, ...] = ()

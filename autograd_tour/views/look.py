@@ -12,7 +12,7 @@ from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.views.focus import called
 from autograd_tour.views.joined import JOINED
-from autograd_tour.views.picture import Card, Chart, Film, Picture, RunChart, Scene
+from autograd_tour.views.picture import Card, Chart, Film, Listing, Picture, RunChart, Scene
 from autograd_tour.views.units import paths_around
 
 __all__ = ["ALL", "HIDEABLE", "PARTS", "Look", "dressed", "dressed_scene", "look_for", "marks_in_sight"]
@@ -127,7 +127,7 @@ def dressed(picture: Picture, graph: Graph, look: Look) -> Picture:
     Raises:
         UsageError: nothing is called as ``look.mark`` says.
     """
-    if isinstance(picture, Chart | RunChart):
+    if isinstance(picture, Chart | RunChart | Listing):
         return replace(picture, title=look.title) if look.title else picture
     if isinstance(picture, Film):
         return replace(picture, scene=dressed_scene(picture.scene, graph, look))

@@ -1,4 +1,5 @@
-"""What a view returns: a picture without places. Cards and links, a film of them, a chart, or a run.
+"""What a view returns: a picture without places. Cards and links, a film of them, a chart, a run,
+or a listing.
 
 Everything here is plain data. Nothing has a place or a colour: :func:`autograd_tour.drawing.draw` gives
 it both, and it alone knows how wide a text is. A piece of text says how much room it may take.
@@ -13,6 +14,10 @@ from autograd_tour.views.charts import (
     Bar,
     Chart,
     ChartRow,
+    Fill,
+    Listing,
+    ListingPart,
+    ListingRow,
     LossCurve,
     Part,
     RunCell,
@@ -43,10 +48,14 @@ __all__ = [
     "ChartRow",
     "Direction",
     "Emphasis",
+    "Fill",
     "Film",
     "Frame",
     "Label",
     "Link",
+    "Listing",
+    "ListingPart",
+    "ListingRow",
     "LossCurve",
     "Part",
     "Picture",
@@ -64,7 +73,7 @@ __all__ = [
     "within",
 ]
 
-Picture = Scene | Film | Chart | RunChart
+Picture = Scene | Film | Chart | RunChart | Listing
 
 
 class PictureSize(Struct, frozen=True):
@@ -89,12 +98,14 @@ def check(picture: object) -> Picture:
         PictureError: it is none, two cards have one id, a link joins no cards, a film has no frame, or a lane
             of a run does not fit its columns.
     """
-    if isinstance(picture, Chart):
+    if isinstance(picture, Chart | Listing):
         return picture
     if isinstance(picture, RunChart):
         return _checked_run(picture)
     if not isinstance(picture, Scene | Film):
-        raise PictureError(f"a {type(picture).__name__} is no picture: a Scene, Film, Chart or RunChart is")
+        raise PictureError(
+            f"a {type(picture).__name__} is no picture: a Scene, Film, Chart, RunChart or Listing is"
+        )
     scene = picture.scene if isinstance(picture, Film) else picture
     if isinstance(picture, Film) and not scene.captions:
         raise PictureError("a film without captions has no frames")
@@ -110,9 +121,8 @@ def check(picture: object) -> Picture:
 def _checked_run(chart: RunChart) -> RunChart:
     count = len(chart.columns)
     for lane in chart.lanes:
-        name = f"{lane.leaf[:60]}{'.grad' if lane.in_grad else ''}"
         if len(lane.cells) != count or len(lane.states) != count + 1:
-            raise PictureError(f"the lane of {name} does not fit {count} columns")
+            raise PictureError(f"the lane of {lane.name} does not fit {count} columns")
         if not all(0 <= column < count for column in lane.used):
-            raise PictureError(f"the lane of {name} is used in a column that is not there")
+            raise PictureError(f"the lane of {lane.name} is used in a column that is not there")
     return chart

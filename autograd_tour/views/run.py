@@ -14,7 +14,7 @@ from autograd_tour.text import one_line
 from autograd_tour.views.base import View
 from autograd_tour.views.picture import LossCurve, RunChart, RunColumn, RunLane
 from autograd_tour.views.run_columns import Gap, Moment, Selection, code_of, column, gap, selected, with_gaps
-from autograd_tour.views.run_lanes import lanes_of
+from autograd_tour.views.run_lanes import kept_of, lanes_of
 
 __all__ = ["view"]
 
@@ -24,15 +24,27 @@ MOST_LEAVES, MOST_IN_LONG = 6, 4
 SHORT = 6
 """Columns of a run that is not long."""
 
-LESS = ((None, MOST_LEAVES), (9, 3), (7, 3), (7, 2), (5, 2), (5, 1))
-"""Columns and leaves of the same picture where room is short, after the losses are left out."""
+MOST_LANES, MOST_LANES_IN_LONG = 12, 9
+"""Lanes of a picture where optimizers keep something: in one band, and in several."""
+
+ONE_BAND = 8
+"""So many columns mostly have room beside each other."""
+
+LESS = (
+    *((None, MOST_LEAVES, True), (9, 2, True), (7, 1, True), (5, 1, True)),
+    *((None, MOST_LEAVES, False), (9, 3, False), (7, 3, False), (7, 2, False), (5, 2, False), (5, 1, False)),
+)
+"""Columns and leaves of the same picture where room is short, after the losses are left out.
+
+First with what optimizers keep, then without it.
+"""
 
 FEWEST_CALLS = 4
 """Fewer losses than that make no curve."""
 
 
 class RunView(View):
-    """A column for each event; a lane for the value of each leaf, and one for its ``.grad``."""
+    """A column for each event; lanes for the value of each leaf, its ``.grad``, and what optimizers keep."""
 
     name = "run"
     summary = "what each line of a training program does to .grad and to the parameters"
@@ -54,13 +66,18 @@ class RunView(View):
 
 def _less(run: Run) -> Iterator[RunChart]:
     """Pictures of the run with ever less in them."""
-    for most, leaves in LESS:
-        chart = _chart(run, most, leaves)
-        notes = (*chart.notes, "Left out to fit: the losses.") if chart.curves else chart.notes
+    keeps = any(change.state for event in run.events for change in event.changes)
+    for most, leaves, kept in LESS:
+        if kept and not keeps:
+            continue
+        chart = _chart(run, most, leaves, kept=kept)
+        left_out = ["the losses"] if chart.curves else []
+        left_out += ["what optimizers keep"] if keeps and not kept else []
+        notes = (*chart.notes, f"Left out to fit: {' and '.join(left_out)}.") if left_out else chart.notes
         yield replace(chart, curves=(), notes=notes)
 
 
-def _chart(run: Run, most: int | None = None, leaves: int = MOST_LEAVES) -> RunChart:
+def _chart(run: Run, most: int | None = None, leaves: int = MOST_LEAVES, *, kept: bool = True) -> RunChart:
     """The run in at most so many columns and leaves."""
     selection = selected(run, most)
     moments = with_gaps(selection, run)
@@ -69,17 +86,33 @@ def _chart(run: Run, most: int | None = None, leaves: int = MOST_LEAVES) -> RunC
         gap(moment) if isinstance(moment, Gap) else column(moment, run, happened[i - 1] if i else None)
         for i, moment in enumerate(moments)
     ]
-    chosen = _leaves(run, happened, min(leaves, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG))
-    lanes = [lane for leaf in chosen for lane in lanes_of(run, leaf, happened)]
+    most_leaves = min(leaves, MOST_LEAVES if len(columns) <= SHORT else MOST_IN_LONG)
+    most_lanes = MOST_LANES if len(columns) <= ONE_BAND else MOST_LANES_IN_LONG
+    chosen, with_kept = _shares(run, happened, most_leaves, most_lanes if kept else 0)
+    lanes = [lane for leaf in chosen for lane in lanes_of(run, leaf, happened, kept=leaf in with_kept)]
+    having = sum(bool(kept_of(leaf, happened)) for leaf in chosen)
+    untold = having - len(with_kept) if kept else 0
     return RunChart(
         tuple(columns),
         tuple(lanes),
         tuple(_curves(run)),
         "What happens to .grad and to the leaves",
-        _summary(run),
+        _summary(run, keeps=any(lane.kept for lane in lanes)),
         _described(run, columns, lanes),
-        tuple(_notes(run, selection, len(chosen))),
+        tuple(_notes(run, selection, len(chosen), untold)),
     )
+
+
+def _shares(
+    run: Run, moments: Sequence[Moment | None], most_leaves: int, most_lanes: int
+) -> tuple[list[int], list[int]]:
+    """The leaves of a picture, and of them those, one at least, whose mailboxes of an optimizer have room."""
+    entries = max((len(kept_of(leaf, moments)) for leaf in range(len(run.leaves))), default=0)
+    if not entries or not most_lanes:
+        return _leaves(run, moments, most_leaves), []
+    chosen = _leaves(run, moments, max(1, min(most_leaves, (most_lanes - entries) // 2)))
+    having = [leaf for leaf in chosen if kept_of(leaf, moments)]
+    return chosen, having[: max(1, (most_lanes - 2 * len(chosen)) // entries)]
 
 
 def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
@@ -97,14 +130,16 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
     return [leaves[i * (len(leaves) - 1) // max(most - 1, 1)] for i in range(most)]
 
 
-def _summary(run: Run) -> str:
+def _summary(run: Run, *, keeps: bool) -> str:
     calls = f"{run.backward_calls} backward call{'s' if run.backward_calls != 1 else ''}"
-    return (
-        f"{calls}, line by line: what is added to .grad, emptied or changed, and which values a step changes"
-    )
+    told = "what is added to .grad, emptied or changed"
+    if keeps:
+        return f"{calls}, line by line: {told}, which values a step changes, and what the optimizer keeps"
+    return f"{calls}, line by line: {told}, and which values a step changes"
 
 
-def _notes(run: Run, selection: Selection, leaves: int) -> Iterator[str]:
+def _notes(run: Run, selection: Selection, leaves: int, untold: int) -> Iterator[str]:
+    """What is not in the picture; of ``untold`` leaves only that which optimizers keep."""
     parts = []
     if selection.left_out:
         parts.append(f"{selection.left_out} more event{'s' if selection.left_out != 1 else ''}")
@@ -114,6 +149,9 @@ def _notes(run: Run, selection: Selection, leaves: int) -> Iterator[str]:
     if parts:
         yield f"… and {' and '.join(parts)} in the report."
     yield from (f"{note[:1].upper()}{note[1:]}." for note in run.notes)
+    if untold:
+        leaves_text = "the other leaf" if untold == 1 else f"the other {untold} leaves"
+        yield f"What the optimizer keeps of {leaves_text} is in the report."
 
 
 def _curves(run: Run) -> Iterator[LossCurve]:
@@ -134,15 +172,14 @@ def _name(run: Run, curve: Curve) -> str:
 
 def _described(run: Run, columns: Sequence[RunColumn], lanes: Sequence[RunLane]) -> str:
     """The picture in sentences, for those who cannot see it."""
-    sentences = [f"{_summary(run)}."]
+    sentences = [f"{_summary(run, keeps=any(lane.kept for lane in lanes))}."]
     for i, head in enumerate(columns):
         phrases = [" ".join([head.head, *head.code]), *([head.where] if head.where else []), *head.about]
         for lane in lanes:
             cell = lane.cells[i]
             if cell is not None:
                 words = " ".join(text.text for line in cell.lines for text in line)
-                name = f"{one_line(lane.leaf, 60)}{'.grad' if lane.in_grad else ''}"
-                phrases.append(f"{name} {words}")
+                phrases.append(f"{lane.name} {words}")
         sentences.append(f"{', '.join(phrases)}.")
     return " ".join(sentences)
 

@@ -1,4 +1,4 @@
-"""What every moment of a run did to one leaf: a lane for its value and one for its ``.grad``."""
+"""What every moment of a run did to one leaf: lanes for its value, its ``.grad``, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import OF_GRAD, Event, LeafChange, ReturnedGradient, Run
+from autograd_tour.record.run import OF_GRAD, Event, LeafChange, ReturnedGradient, Run, StateChange
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.picture import Role, RunCell, RunLane
 from autograd_tour.views.picture import Run as Text
 from autograd_tour.views.run_columns import Moment
 from autograd_tour.views.sums import added, content
 
-__all__ = ["lanes_of"]
+__all__ = ["kept_of", "lanes_of"]
 
 NOT_KNOWN = "not known"
 """Of what no elements were recorded: ``keep=0``, or a tensor without memory."""
@@ -28,11 +28,16 @@ DIGITS, MOST_DIGITS = 4, 9
 """Of an element that stands for a larger leaf; more where two numbers that differ would look the same."""
 
 
-def lanes_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[RunLane, RunLane]:
-    """The lanes of value and ``.grad`` of one leaf; ``None`` among ``moments`` is what is left out."""
+def lanes_of(
+    run: Run, leaf: int, moments: Sequence[Moment | None], *, kept: bool = True
+) -> tuple[RunLane, ...]:
+    """The lanes of value and ``.grad`` of one leaf; ``None`` among ``moments`` is what is left out.
+
+    With ``kept`` one more follows for each tensor that an optimizer keeps of the leaf from step to step.
+    """
     element = _element(run, leaf, moments)
-    values = _Lane(run.leaves[leaf].value, element, in_grad=False)
-    grads = _Lane(run.leaves[leaf].grad, element, in_grad=True)
+    values = _Lane(run.leaves[leaf].value, element, ("", "forward"))
+    grads = _Lane(run.leaves[leaf].grad, element, ("None", "backward"))
     for moment in moments:
         happened = [] if moment is None else list(_changes(moment, leaf))
         if moment is None:
@@ -43,8 +48,33 @@ def lanes_of(run: Run, leaf: int, moments: Sequence[Moment | None]) -> tuple[Run
         grads.add([pair for pair in happened if pair[0].kind in OF_GRAD or pair[0].kind == "rebinding"])
         grads.returned([item for event in moment for item in event.returned if item.leaf == leaf])
     name = run.leaves[leaf].name or "a leaf"
-    about = element.text()
-    return values.lane(name, about), grads.lane(name, about)
+    lanes = [values.lane(name), grads.lane(name)]
+    names = kept_of(leaf, moments) if kept else ()
+    return (*lanes, *(_kept_lane(moments, leaf, what, element).lane(name, what) for what in names))
+
+
+def kept_of(leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
+    """What optimizers keep of a leaf from step to step, in the order in which it came."""
+    changes = (change for moment in moments for _, change in _changes(moment or (), leaf))
+    return tuple(dict.fromkeys(item.name for change in changes for item in change.state))
+
+
+def _kept_lane(moments: Sequence[Moment | None], leaf: int, name: str, element: Element) -> _Lane:
+    """A mailbox of an optimizer: only steps put something into it."""
+    items = [
+        [item for _, change in _changes(moment or (), leaf) for item in change.state if item.name == name]
+        for moment in moments
+    ]
+    facts = next((item.after for entries in items for item in entries if item.after is not None), None)
+    lane = _Lane(None, element.like(facts), ("None", "saved"))
+    first = next((item.before for entries in items for item in entries), None)
+    lane.states = [lane.state(first)]
+    for moment, entries in zip(moments, items, strict=True):
+        if moment is None:
+            lane.skip()
+        else:
+            lane.keep(entries[0] if entries else None)
+    return lane
 
 
 def _changes(moment: Moment, leaf: int) -> Iterator[tuple[Event, LeafChange]]:
@@ -66,6 +96,12 @@ class Element(Struct, frozen=True):
         if facts is None or self.index is None or facts.numel <= WRITTEN_OUT or not facts.first:
             return facts
         return replace(facts, shape=(), first=facts.first[self.index : self.index + 1], stats=None)
+
+    def like(self, facts: TensorFacts | None) -> Element:
+        """The same element of what is kept of the leaf; of what has another shape, the first."""
+        if facts is None or facts.shape == self.shape:
+            return self
+        return Element(facts.shape, None if facts.numel <= WRITTEN_OUT else 0)
 
     def text(self) -> str:
         """``[0, 2] of (4, 3)``; ``""`` where all elements are shown."""
@@ -106,17 +142,20 @@ def _gradients(moment: Moment, leaf: int) -> Iterator[TensorFacts]:
 
 
 class _Lane:
-    def __init__(self, start: TensorFacts | None, element: Element, *, in_grad: bool) -> None:
+    """A lane that grows moment by moment; ``look`` is what stands for nothing in it, and its colour."""
+
+    def __init__(self, start: TensorFacts | None, element: Element, look: tuple[str, Role]) -> None:
         self.element = element
         self.digits = 6 if element.index is None else DIGITS
-        self.in_grad = in_grad
-        self.role: Role = "backward" if in_grad else "forward"
+        self.nothing, self.role = look
+        self.in_grad = self.role == "backward"
         self.cells: list[RunCell | None] = []
-        self.states = [self._state(start)]
+        self.states = [self.state(start)]
         self.used: list[int] = []
 
-    def lane(self, name: str, about: str) -> RunLane:
-        return RunLane(name, about, self.in_grad, tuple(self.cells), tuple(self.states), tuple(self.used))
+    def lane(self, name: str, kept: str = "") -> RunLane:
+        cells, states, used = tuple(self.cells), tuple(self.states), tuple(self.used)
+        return RunLane(name, self.element.text(), self.in_grad, cells, states, used, kept)
 
     def skip(self) -> None:
         self.cells.append(None)
@@ -132,20 +171,31 @@ class _Lane:
         rebound = self.in_grad and event.kind == "rebinding"
         before = change.before
         if not rebound and not self.states[-1]:
-            self._fill(self._state(before))  # after what was left out, this tells what it left
+            self._fill(self.state(before))  # after what was left out, this tells what it left
         if rebound:
             self._rebound()
             return
         self.cells.append(self._cell(event, change))
-        self.states.append(self._state(change.after))
+        self.states.append(self.state(change.after))
 
     def returned(self, gradients: Sequence[ReturnedGradient]) -> None:
         """In the moment added last a backward returned its gradients: ``.grad`` stays as it is."""
         if gradients:
             gradient = gradients[0].gradient
-            text = f"returned {self._state(gradient)}"
+            text = f"returned {self.state(gradient)}"
             result = Text(text, "error" if _odd(gradient) else self.role, bold=True)
             self.cells[-1] = RunCell(((result,), (Text("not in .grad", "muted"),), *_alarm(gradient)))
+
+    def keep(self, item: StateChange | None) -> None:
+        """What an optimizer's step did to what it keeps; ``None`` for a moment without one."""
+        if item is None:
+            self.cells.append(None)
+            self.states.append(self.states[-1])
+            return
+        if not self.states[-1]:
+            self._fill(self.state(item.before))
+        self.cells.append(self._changed(item.before, item.after))
+        self.states.append(self.state(item.after))
 
     def _fill(self, state: str) -> None:
         for i in reversed(range(len(self.states))):
@@ -162,33 +212,44 @@ class _Lane:
             self.cells.append(RunCell(lines, emptied=True))
         self.states.append("None")
 
-    def _state(self, facts: TensorFacts | None) -> str:
+    def state(self, facts: TensorFacts | None) -> str:
+        """What a content is between two moments."""
         if facts is None:
-            return "None" if self.in_grad else ""
+            return self.nothing
         return self._text(self.element.seen(facts)) if facts.has_values else NOT_KNOWN
 
     def _text(self, facts: TensorFacts | None) -> str:
         return content(facts, digits=self.digits)
 
     def _cell(self, event: Event, change: LeafChange) -> RunCell:
-        before, after = self.element.seen(change.before), self.element.seen(change.after)
+        after = self.element.seen(change.after)
         if event.kind == "step" and change.grad is not None and event.inside != "backward":
             self.used.append(len(self.cells))
         if change.after is not None and not change.after.has_values:
             return RunCell(((Text(NOT_KNOWN, "muted"),),))
         if event.kind == "backward" and change.contribution is not None:
+            before = self.element.seen(change.before)
             text, total = added(before, (), self.element.seen(change.contribution), after, self.digits)
             lines = ((Text(text.rstrip(), self.role),), (self._result(total, after),))
             return RunCell((*lines, *_alarm(change.after)))
-        if _elements(before) == _elements(after) and change.after is not None:
+        return self._changed(change.before, change.after, emptied=event.kind == "zeroing")
+
+    def _changed(
+        self, whole_before: TensorFacts | None, whole_after: TensorFacts | None, *, emptied: bool = False
+    ) -> RunCell:
+        """What was there, and below it what is there now."""
+        before, after = self.element.seen(whole_before), self.element.seen(whole_after)
+        if whole_after is not None and not whole_after.has_values:
+            return RunCell(((Text(NOT_KNOWN, "muted"),),))
+        if _elements(before) == _elements(after) and whole_after is not None:
             lines = ((Text(self._text(after), "muted"),), (Text("stays", "muted"),))
-            return RunCell((*lines, *_alarm(change.after)))
+            return RunCell((*lines, *_alarm(whole_after)))
         if before is not None and not before.has_values:
-            lines = ((Text(NOT_KNOWN, "muted"),), (self._result(f"→ {self._state(after)}", after),))
-            return RunCell(lines, emptied=event.kind == "zeroing")
+            lines = ((Text(NOT_KNOWN, "muted"),), (self._result(f"→ {self.state(after)}", after),))
+            return RunCell(lines, emptied=emptied)
         old, new = self._pair(before, after)
         lines = ((Text(old, "muted"),), (self._result(f"→ {new}", after),))
-        return RunCell((*lines, *_alarm(change.after)), emptied=event.kind == "zeroing")
+        return RunCell((*lines, *_alarm(whole_after)), emptied=emptied)
 
     def _pair(self, before: TensorFacts | None, after: TensorFacts | None) -> tuple[str, str]:
         """Two contents that differ, also as they are printed, as far as that can be."""

@@ -79,7 +79,7 @@ def added(
     result = _elements(after)
     # Where one is no real number, or has other elements than the rest, nothing can be added up.
     if after is None or result is None or any(not values or len(values) != len(result) for values in sums):
-        return f"{start} + {brought} = ", content(after, digits=digits)
+        return f"{start} + {_bracketed(brought)} = ", content(after, digits=digits)
     digits = digits if after.numel == 1 else 4
     columns = [
         closing([values[i] for values in sums if values is not None], result[i], digits)
@@ -100,7 +100,7 @@ def added(
     brought = " + ".join(_bracketed(text) if n else text for n, text in enumerate(written))
     if len(written) > 1:
         brought = f"({brought})"
-    elif before is not None:
+    else:
         brought = _bracketed(brought)
     total = tensor([rounded(result[0])]) if brief and vector else content(after, digits=digits)
     if closed:

@@ -37,6 +37,16 @@ def _train():
             w.sub_(0.125 * w.grad)
 
 
+def _masked_root():
+    """A NaN that is made in backward, beside a mask."""
+    import torch
+
+    x = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
+    root = torch.sqrt(x)
+    safe = torch.where(x > 0, root, torch.zeros(3))
+    return safe.sum()
+
+
 def _divides():
     """A quotient that has no value at 0."""
     import torch
@@ -74,6 +84,7 @@ def pages(tmp_path_factory):
     texts = {
         "train": page_of("train", Trace(run.graphs[0], ledger_of(run, 4), run), Settings()),
         "thermometer": page_of("thermometer", Trace(graph, accumulate(thermometer)), Settings()),
+        "masked": page_of("masked", Trace(trace(_masked_root)), Settings()),
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
         "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),
         "divides": page_of("divides", Trace(trace(_divides)), Settings()),

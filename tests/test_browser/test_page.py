@@ -244,6 +244,105 @@ def test_in_that_mode_nothing_tells_the_answers(visit):
     assert "saved" not in page.inner_text("#panel-body")
 
 
+WORDS = """() => [...document.querySelectorAll('#stage title, #stage desc')].map((e) => e.textContent).join('|')"""
+
+
+def test_in_that_mode_no_words_of_the_page_or_the_picture_tell_a_gradient(visit):
+    page = visit("thermometer", "#mode=predict")
+    told = page.inner_text("body") + seen(page) + page.evaluate(WORDS)
+    for secret in ("4517", "82.6", "0.09091", "6.4", "AccumulateGrad", "÷ 11", "Σ"):
+        assert secret not in told, secret
+    assert page.is_hidden(".summary")
+    card(page, "squared_diffs.mean()").click()
+    told = page.inner_text("#panel-body")
+    assert "Its step is" not in told  # that would tell the order
+    assert "derivative" not in told  # and that what is kept
+    page.keyboard.press("p")
+    assert "82.6" in page.evaluate(WORDS)
+    assert "÷ 11" in page.evaluate(WORDS)
+    assert page.is_visible(".summary")
+
+
+def test_in_that_mode_what_was_found_is_not_told(visit):
+    page = visit("masked", "#mode=predict")
+    assert not [notice for notice in page.locator(".notice").all() if notice.is_visible()]
+    page.keyboard.press("p")
+    assert "torch.sqrt(x)" in page.locator(".notice").first.inner_text()
+
+
+def test_in_that_mode_no_jump_leads_past_a_question(visit):
+    page = visit("thermometer", "#mode=predict&step=7")
+    assert step(page) == "0"
+    assert "Question 1 of" in page.inner_text("#quiz")
+    page.click("#quiz button:has-text('Show me')")
+    page.click("#quiz button:has-text('Reveal')")
+    assert step(page) == "1"
+    for jump in (
+        lambda: page.keyboard.press("End"),
+        lambda: page.click("#last"),
+        lambda: page.fill("#slider", "6"),
+        lambda: page.evaluate("location.hash = '#step=6&mode=predict'"),
+    ):
+        jump()
+        assert step(page) == "1"
+        assert "6.4" not in seen(page)
+    page.keyboard.press("Home")
+    page.keyboard.press("End")
+    assert step(page) == "1"
+    assert "Question 2 of" in page.inner_text("#quiz")
+
+
+def test_in_that_mode_an_opened_card_tells_no_more_than_the_whole(visit):
+    page = visit("gpt", "#mode=predict")
+    page.locator("#stage [role=button][aria-label$=': open']").first.click()
+    page.wait_for_function("document.querySelector('#trail').hidden === false")
+    page.keyboard.press("End")
+    expect(page.locator("#trail")).to_be_hidden()  # back to where questions are asked
+    assert "Question 1 of" in page.inner_text("#quiz")
+
+
+def test_a_wrong_answer_names_the_stop_to_look_at_again(visit):
+    page = visit("thermometer", "#mode=predict")
+    for given in ("1", "1", "Show me"):
+        if page.is_hidden("#quiz"):
+            page.keyboard.press("ArrowRight")
+        if given == "Show me":
+            break
+        page.fill("#quiz input", given)
+        page.keyboard.press("Enter")
+    for _ in range(40):
+        if page.is_hidden("#quiz"):
+            page.keyboard.press("ArrowRight")
+        elif "All questions" in page.inner_text("#quiz"):
+            break
+        else:
+            for name in ("Show me", "Reveal"):
+                if page.locator(f"#quiz button:has-text('{name}')").count():
+                    page.click(f"#quiz button:has-text('{name}')")
+    assert "Look again at stop 2 of the tour." in page.inner_text("#quiz")
+
+
+def test_the_page_judges_numbers_as_the_terminal_does(visit):
+    from autograd_tour.questions import Question, judge
+
+    page = visit("thermometer", "#mode=predict")
+    page.keyboard.press("ArrowRight")
+    for _ in range(1):  # to the question whose answer is 6.4
+        page.click("#quiz button:has-text('Show me')")
+        page.click("#quiz button:has-text('Reveal')")
+        page.keyboard.press("ArrowRight")
+    question = Question("q", "k", "?", "6.4", "Right it is.")
+    for given, says in (("6.2", "Not yet."), ("6", "Not yet."), ("6.4", "Right.")):
+        page.fill("#quiz input", given)
+        page.keyboard.press("Enter")
+        told = page.inner_text("#quiz .feedback")
+        assert told.startswith(says) or "Not quite" in told, given
+        assert "more digits" not in told
+        assert judge(question, given).right == (says == "Right.")
+        if "Not quite" in told:
+            break
+
+
 def test_all_questions_lead_to_a_score(visit):
     page = visit("thermometer", "#mode=predict")
     for _ in range(40):

@@ -30,10 +30,10 @@ def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def signalled(program: str, number: int, cwd: Path) -> tuple[int, str, str]:
+def signalled(program: str, number: int, cwd: Path, command: str = "render") -> tuple[int, str, str]:
     """What the command does when a signal comes while the program runs."""
     (cwd / "net.py").write_text(f"import os, time\nimport torch\n{program}")
-    process = start(["-m", "autograd_tour", "render", "net.py:loss"], cwd)
+    process = start(["-m", "autograd_tour", command, "net.py:loss"], cwd)
     end = time.monotonic() + 60
     while not (cwd / "started").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
@@ -46,6 +46,34 @@ def signalled(program: str, number: int, cwd: Path) -> tuple[int, str, str]:
 def test_a_running_program_is_ended(number: int, code: int, word: str, tmp_path: Path) -> None:
     program = "def loss():\n    open('started', 'w').close()\n    time.sleep(60)\n"
     assert signalled(program, number, tmp_path) == (code, "", f"{word}\n")
+
+
+@SIGNALS
+@pytest.mark.parametrize("command", ["explain", "verify"])
+def test_what_follows_a_program_ends_with_it(
+    command: str, number: int, code: int, word: str, tmp_path: Path
+) -> None:
+    program = "def loss():\n    open('started', 'w').close()\n    time.sleep(60)\n"
+    assert signalled(program, number, tmp_path, command) == (code, "", f"{word}\n")
+
+
+@pytest.mark.slow
+@SIGNALS
+def test_half_a_tour_is_none(number: int, code: int, word: str, tmp_path: Path) -> None:
+    script = f"""
+import os, runpy, sys
+left = iter(range(12))  # layouts, each by a process of its own
+def counted(event, _):
+    if event == "subprocess.Popen" and next(left, None) is None:
+        os.kill(os.getpid(), {int(number)})
+sys.addaudithook(counted)
+sys.argv[1:] = ["tour", "-o", "site"]
+runpy.run_module("autograd_tour", run_name="__main__")
+"""
+    process = start(["-c", script], tmp_path)
+    answer, errors = process.communicate(timeout=300)
+    assert (process.returncode, answer, errors) == (code, "", f"{word}\n")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow

@@ -75,27 +75,41 @@ def test_a_fence_can_be_written_down():
     assert pickle.loads(pickle.dumps(Fence(cache="elsewhere"))) == Fence(cache="elsewhere")
 
 
+CONFIG = "site_name: t\nmarkdown_extensions:\n  - pymdownx.superfences:\n      custom_fences:\n" + "".join(
+    f"        - name: {name}\n          class: {name}\n"
+    f"          format: !!python/name:autograd_tour.integrations.markdown.{attribute}\n"
+    "          validator: !!python/name:autograd_tour.integrations.markdown.validator\n"
+    for name, attribute in (("autograd", "fence"), ("explain", "explain"))
+)
+WRONG = "w = torch.zeros(2, requires_grad=True)\nw.sqrt().sum()"
+
+
 @pytest.mark.slow
-def test_a_site_of_mkdocs_fails_where_a_block_does(tmp_path):
-    pytest.importorskip("mkdocs")
+@pytest.mark.parametrize("builder", ["mkdocs", "zensical"])
+def test_a_site_fails_where_a_block_does(tmp_path, builder):
+    pytest.importorskip(builder)
     (tmp_path / "docs").mkdir()
-    (tmp_path / "mkdocs.yml").write_text(
-        "site_name: t\nmarkdown_extensions:\n  - pymdownx.superfences:\n      custom_fences:\n"
-        "        - name: autograd\n          class: autograd\n"
-        "          format: !!python/name:autograd_tour.integrations.markdown.fence\n"
-        "          validator: !!python/name:autograd_tour.integrations.markdown.validator\n"
-    )
+    (tmp_path / "mkdocs.yml").write_text(CONFIG)
     page = tmp_path / "docs" / "index.md"
-    page.write_text(f"# T\n\n```autograd\n{SQUARE}\n```\n")
-    assert mkdocs(tmp_path).returncode == 0
-    assert "data:image/svg+xml" in (tmp_path / "site/index.html").read_text()
+    page.write_text(f"# T\n\n```autograd\n{SQUARE}\n```\n\n```explain\n{WRONG}\n```\n")
+    done = built(builder, tmp_path)
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "site/index.html").read_text()
+    assert html.count("data:image/svg+xml") == 2
+    assert "inf-backward" in html
     page.write_text("# T\n\n```autograd\n1 / 0\n```\n")
-    result = mkdocs(tmp_path)
+    result = built(builder, tmp_path)
     assert result.returncode != 0
-    assert "ZeroDivisionError" in result.stderr
+    assert "ZeroDivisionError" in result.stdout + result.stderr
 
 
-def mkdocs(folder):
+def built(builder, folder):
+    words = {
+        "mkdocs": ("-m", "mkdocs", "build", "--strict", "-q"),
+        "zensical": ("-m", "zensical", "build", "--clean", "--strict", "-f", "mkdocs.yml"),
+    }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, *words[builder]]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )

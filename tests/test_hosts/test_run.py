@@ -13,6 +13,7 @@ from autograd_tour.errors import UsageError
 from autograd_tour.hosts import Cache, Failure, Record, Snippet, draw, run
 from autograd_tour.hosts.keys import snippet_key
 from autograd_tour.hosts.snippet import dedented
+from autograd_tour.record.trace import Trace
 
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
 
@@ -121,7 +122,7 @@ def test_what_is_kept_is_read_without_a_process(tmp_path, monkeypatch):
     moved = [Snippet(code=dedented(s.code), file="elsewhere", line=s.line + 5) for s in snippets]
     again = run(moved, cache)
     assert [record.trace for record in again] == [record.trace for record in first]
-    monkeypatch.setattr("autograd_tour.hosts.drawn.files_of_trace", _forbidden)
+    monkeypatch.setattr("autograd_tour.formats.produce.files_of_trace", _forbidden)
     assert draw(again[0], cache=cache) == picture
     assert run(moved, cache, "never") == again
 
@@ -159,6 +160,45 @@ def test_a_target_runs_anew_when_a_file_that_it_uses_has_changed(tmp_path):
     assert run([snippet], cache)[0].value("w.grad") == "2"
     (tmp_path / "helper.py").write_text("def twice(x):\n    return x + x * 2\n")
     assert run([snippet], cache)[0].value("w.grad") == "3"
+
+
+def test_an_expected_error_is_made_anew_when_a_file_behind_it_has_changed(tmp_path):
+    cache = Cache(tmp_path / "records")
+    snippet = Snippet(code="import helper", folder=str(tmp_path), file="a", line=5, expects_error=True)
+
+    def message():
+        (outcome,) = run([snippet], cache)
+        return outcome.message if isinstance(outcome, Failure) else "it ran"
+
+    assert "No module named 'helper'" in message()
+    helper = tmp_path / "helper.py"
+    helper.write_text("raise ValueError('one')\n")
+    assert message() == "ValueError: one"
+    helper.write_text("raise ValueError('two')\n")
+    assert message() == "ValueError: two"
+    helper.write_text("(\n")
+    assert "SyntaxError" in message()
+    helper.write_text("import other\n")
+    (tmp_path / "other.py").write_text("1 / 0\n")
+    assert "ZeroDivisionError" in message()
+    (tmp_path / "other.py").write_text("import torch\nw = torch.ones(1, requires_grad=True)\n")
+    assert message() == "the block ends with nothing to trace, and calls no backward"
+
+
+def test_an_expected_error_that_is_kept_runs_nothing(tmp_path, monkeypatch):
+    snippet = Snippet(code="1 / 0", file="a", line=5, expects_error=True)
+    first = run([snippet], Cache(tmp_path))
+    monkeypatch.setattr("autograd_tour.hosts.process.subprocess.Popen", _forbidden)
+    assert run([snippet], Cache(tmp_path)) == first
+
+
+def test_a_record_of_another_hand_is_checked(tmp_path):
+    cache = Cache(tmp_path)
+    (first,) = run([SNIPPETS["expression"]], cache)
+    path = tmp_path / f"{first.key}.json"
+    path.write_text(path.read_text().replace('"graph"', '"graf"', 1))
+    assert cache.record(first.key) is None
+    assert isinstance(run([SNIPPETS["expression"]], cache)[0].trace, Trace)
 
 
 def test_a_snippet_that_was_written_down_has_the_same_key():

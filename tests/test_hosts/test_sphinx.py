@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.sites import build, contents, write
 
 pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")
@@ -101,33 +102,6 @@ The slope is {autograd}`cube: v.grad`.
 }
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
-
-
-def build(folder: Path, builder: str = "html", *options: str, path: str = "") -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, *sys.path)))}
-    return subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-d", "_trees", *options, ".", f"_{builder}"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    names = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    kept = [path for path in names if path.suffix in {".html", ".svg", ".png", ".pdf", ".txt", ".css"}]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("site"), SITE)
@@ -172,6 +146,35 @@ def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
     result = build(site, "html", "-W", "-E", path=str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert contents(site / "_html") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "absent"),
+    [((), ("msgspec", "autograd_tour.hosts.cache", "torch")), (("-E",), ("autograd_tour.drawing", "torch"))],
+)
+def test_a_build_loads_no_more_than_it_needs(tmp_path, options, absent):
+    # No role: a value is read from its record, which has to be loaded for it.
+    page = ".. autograd::\n\n   w = torch.tensor(3.0, requires_grad=True)\n   w * w\n"
+    folder = write(
+        tmp_path,
+        {
+            "conf.py": SITE["conf.py"].replace(', "myst_parser"', ""),
+            "index.rst": f"T\n=\n\n{page}",
+        },
+    )
+    assert build(folder, "html", "-W").returncode == 0
+    command = [sys.executable, "-X", "importtime", "-m", "sphinx", "-q", "-b", "html", "-d", "_trees"]
+    result = subprocess.run(
+        [*command, *options, ".", "_html"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "autograd_tour.integrations.sphinx" in loaded
+    assert not loaded & set(absent)
 
 
 def test_another_builder_draws_what_is_kept(site, tmp_path):

@@ -25,6 +25,7 @@ WORDS: dict[str, str] = {
     "CtcLossBackward1": "sums over all alignments",
     "EmbeddingBagBackward0": "bags of any size, reduced in three ways",
     "GeluBackwardBackward0": "the second derivative of the approximation takes three lines",
+    "AffineGridGeneratorBackward0": "the places are made inside, by size and align_corners",
     "GridSampler2DBackward0": "the neighbours and their weights differ for every point",
     "GridSampler2DCpuFallbackBackward0": "the neighbours and their weights differ for every point",
     "GridSampler3DBackward0": "the neighbours and their weights differ for every point",

@@ -144,7 +144,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.smooth_l1_loss(r(9), r(9), beta=b) for b in (0.0, 0.3)] + [F.huber_loss(r(9), r(9), delta=0.3), F.soft_margin_loss(r(4), r(4).sign().detach())],
     lambda: [F.binary_cross_entropy(torch.sigmoid(r(4)), torch.sigmoid(r(4)), w, reduction=how) for w in (None, torch.rand(4).double()) for how in ("none", "mean", "sum")],
     lambda: [F.binary_cross_entropy(v(0.0, 1, 0, 1, 0.5), v(0.0, 1, 1, 0.5, 0), reduction="none")],
-    lambda: [F.binary_cross_entropy_with_logits(r(4), r(4), w, reduction=how) for w in (None, torch.rand(4).double()) for how in ("none", "mean", "sum")],
+    lambda: [F.binary_cross_entropy_with_logits(r(4), r(4), w, reduction=how, pos_weight=p) for w in (None, torch.rand(4).double()) for p in (None, torch.rand(4).double()) for how in ("none", "mean", "sum")],
     lambda: [F.nll_loss(r(4, 3), torch.tensor([0, 2, 1, 2]), w, ignore_index=ig, reduction=how) for w in (None, torch.rand(3).double()) for ig in (-100, 2) for how in ("none", "mean", "sum")],
     lambda: [F.nll_loss(r(2, 3, 2, 2), torch.tensor([[[0, 2], [1, 2]]] * 2), reduction=how) for how in ("none", "mean", "sum")] + [F.nll_loss(r(3), torch.tensor(1)), F.nll_loss(r(2, 3), torch.tensor([0, -100])), F.nll_loss(r(2, 3), torch.tensor([0, 0]), ignore_index=0, reduction="sum")],
     lambda: [F.kl_div(r(2, 3), torch.rand(2, 3).double()), F.ctc_loss(r(5, 2, 4).log_softmax(-1), torch.tensor([[1, 2], [3, 1]]), (5, 5), (2, 2))],
@@ -177,6 +177,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.interpolate(r(1, 2, *(3, 4, 3)[:n]), scale_factor=s, mode=m, align_corners=a) for n, m in ((1, "linear"), (2, "bilinear"), (3, "trilinear"), (2, "bicubic")) for s in (2.0, 0.7) for a in (True, False)],
     lambda: [F.interpolate(r(1, 2, 3, 4), (7, 2), mode=m, align_corners=a) for m in ("bilinear", "bicubic") for a in (True, False)] + [F.interpolate(r(1, 2, 6, 6), (3, 4), mode=m, antialias=True) for m in ("bilinear", "bicubic", "lanczos")],
     lambda: [F.pixel_shuffle(r(1, 8, 3, 3), 2), F.pixel_unshuffle(r(1, 2, 4, 4), 2), F.channel_shuffle(r(1, 6, 2, 2), 2), F.unfold(r(1, 2, 5, 4), (2, 3), 1, 1, 2), F.fold(r(1, 12, 9), (4, 5), (2, 3), 1, 0, 1), F.max_unpool2d(r(1, 1, 2, 2), torch.tensor([[[[0, 3], [9, 14]]]]), 2)],
+    lambda: [F.affine_grid(r(1, *shape), size, align_corners=False) for shape, size in (((2, 3), (1, 1, 3, 4)), ((3, 4), (1, 1, 2, 3, 4)))],
     lambda: [F.grid_sample(r(1, 2, 4, 4), r(1, 3, 3, 2)), ops._grid_sampler_2d_cpu_fallback(r(1, 2, 4, 4, dtype=torch.float32), r(1, 3, 3, 2, dtype=torch.float32), 0, 0, False)],
     lambda: [torch.cdist(r(3, 2), r(4, 2), p) for p in (2.0, 1.0, 0.0, 3.0)] + [torch.cdist(r(2, 30, 2), r(2, 40, 2)), torch.cdist(r(3, 2), r(4, 2), compute_mode="use_mm_for_euclid_dist"), F.pdist(r(4, 2)), torch.renorm(r(3, 2), 2, 0, 0.5)],
     # layers fused into one node

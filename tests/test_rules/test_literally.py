@@ -332,3 +332,64 @@ def test_rows_of_bags_are_divided_by_how_often_they_are() -> None:
 
     texts = [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
     assert "added to the rows used, ÷ how often each is, as the bags were reduced" in texts
+
+
+def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
+    a = torch.tensor([1.0, 2.0, math.nan, 3.0], requires_grad=True)
+    b = torch.tensor([2.0, 2.0, 1.0, 1.0])
+    (sent,) = torch.autograd.grad(torch.maximum(a, b).sum(), a)
+    graph = tour.trace(lambda: torch.maximum(a, b).sum())
+    (edge,) = (e for e in graph.select("gradient") if graph.node(e.src).grad_fn == "MaximumBackward0")
+    assert short(edge.rule) == "× (0 if a < b, ½ if a = b, else 1)"
+    numbers = zip(a.tolist(), b.tolist(), strict=True)
+    mine = [
+        evaluate(edge.rule, lambda s, at=at: 1.0 if s.role == "gradient" else at[s.slot]) for at in numbers
+    ]
+    assert mine == sent.tolist() == [0.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("transposed conv with w, stride 2, 2 groups", lambda x, w: F.conv1d(x, w, stride=2, padding=1, groups=2)),
+        ("correlate with x, dilation 2, 2 groups", lambda x, w: F.conv1d(x, w, dilation=2, groups=2)),
+        ("conv with w, stride 3", lambda x, w: F.conv_transpose1d(x[:, :4], w, stride=3)),
+    ],
+)  # fmt: skip
+def test_a_convolution_says_how_it_walks(text: str, program: Any) -> None:
+    x, w = torch.ones(1, 4, 8, requires_grad=True), torch.ones(4, 2, 3, requires_grad=True)
+    assert text in [short(edge.rule) for edge in tour.trace(lambda: program(x, w).sum()).select("gradient")]
+
+
+def test_the_matrix_of_an_affine_grid_gets_places_times_gradients() -> None:
+    theta = torch.tensor([[[1.0, 0.5, 0.0], [0.0, 2.0, -1.0]]], requires_grad=True)
+    grid = F.affine_grid(theta, (1, 1, 2, 3), align_corners=True)
+    g = torch.arange(12.0).reshape(1, 2, 3, 2)
+    (sent,) = torch.autograd.grad(grid, theta, g)
+    places = [(x, y, 1.0) for y in (-1.0, 1.0) for x in (-1.0, 0.0, 1.0)]
+    outer = sum(torch.outer(pair, torch.tensor(at)) for pair, at in zip(g.reshape(6, 2), places, strict=True))
+    assert torch.equal(sent[0], outer)
+    edges = tour.trace(lambda: F.affine_grid(theta, (1, 1, 2, 3), align_corners=True).sum()).select(
+        "gradient"
+    )
+    text = "Σ over the pixels of g ⊗ (x, y, 1), the place of each in the output"
+    assert text in [short(edge.rule) for edge in edges if edge.rule]
+
+
+def test_a_part_that_was_transposed_is_not_transposed_twice() -> None:
+    w, x = torch.ones(4, 2, requires_grad=True), torch.ones(3, 2, requires_grad=True)
+    rules = {"F.linear": lambda: F.linear(x, w.split(2)[1]), ".T": lambda: x @ w.T, "mT": lambda: x @ w.mT}
+    for text, program in rules.items():
+        edges = tour.trace(lambda program=program: program().sum()).select("gradient")
+        texts = [short(edge.rule) for edge in edges if edge.rule]
+        assert ("@ split[1]" if text == "F.linear" else "@ w") in texts, texts
+
+
+def test_a_transposed_matrix_with_a_name_of_its_own_keeps_it() -> None:
+    w, x = torch.ones(4, 2, requires_grad=True), torch.ones(3, 2, requires_grad=True)
+
+    def loss() -> torch.Tensor:
+        turned = w.T
+        return (x @ turned).sum()
+
+    assert "@ turnedᵀ" in [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]

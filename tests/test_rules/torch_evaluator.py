@@ -88,8 +88,8 @@ def _sign(x: Tensor) -> Tensor:
     return torch.sgn(x) if x.is_complex() else torch.sign(x)
 
 
-def _ties_half(above: Tensor, equal: Tensor) -> Tensor:
-    return above.double() + 0.5 * equal.double()
+def _ties_half(behind: Tensor, equal: Tensor) -> Tensor:
+    return 1.0 - behind.double() - 0.5 * equal.double()
 
 
 def _expand(x: Any, *, shape: tuple[int, ...], dims: tuple[int, ...] = ()) -> Tensor:
@@ -216,8 +216,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "either": lambda a, b: a | b,
     "not": lambda a: ~tensor(a).bool(),
     "where": _where,
-    "greater_ties_half": lambda a, b: _ties_half(tensor(a) > tensor(b), tensor(a) == tensor(b)),
-    "less_ties_half": lambda a, b: _ties_half(tensor(a) < tensor(b), tensor(a) == tensor(b)),
+    "greater_ties_half": lambda a, b: _ties_half(tensor(a) < tensor(b), tensor(a) == tensor(b)),
+    "less_ties_half": lambda a, b: _ties_half(tensor(a) > tensor(b), tensor(a) == tensor(b)),
     # products
     "matmul": torch.matmul,
     "outer": lambda a, b: a.unsqueeze(-1) * b,

@@ -12,6 +12,7 @@ import autograd_tour as tour
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.tour.content import PARTS
 from autograd_tour.formats.tour.given import GIVEN
+from autograd_tour.formats.tour.words import marks_of
 from autograd_tour.lessons import thermometer
 from autograd_tour.lessons.tour import chosen, stops
 from autograd_tour.lessons.tour.running import Printer, body, caught, listing
@@ -282,6 +283,30 @@ def test_a_message_is_torchs_own(number, kind, words):
     error, _ = caught(STOPS[number - 1].errors[0])
     assert error.kind == kind
     assert words in error.message
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", [5, 10, 11, 14, 20, 21])
+def test_what_explain_finds_is_what_the_stop_says(number):
+    failing = STOPS[number - 1].errors[0]
+    error, _ = caught(failing)
+    finding = tour.explain(failing.code, Printer()).findings[0]
+    assert error.seen == finding.seen
+    assert finding.message in ("", error.message)
+    assert list(error.roles.values()) == [line.role for line in finding.lines]
+    for line, mark in zip(finding.lines, error.roles, strict=True):
+        assert line.line.text.split("  #")[0] in error.code.lines[mark - 1]
+    marks = marks_of(error)
+    assert set(marks) == {error.cause, error.raised, *error.roles}
+    for mark, role in error.roles.items():
+        assert role in marks[mark]
+
+
+def test_a_stop_that_blames_another_node_is_not_true():
+    from dataclasses import replace
+
+    with pytest.raises(AssertionError, match="explain marks PowBackward0, the stop says MulBackward0"):
+        caught(replace(STOPS[9].errors[0], node="MulBackward0"))
 
 
 def test_code_that_is_to_raise_and_does_not_is_no_stop():

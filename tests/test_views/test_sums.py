@@ -88,6 +88,7 @@ def test_a_shared_parameter_says_which_module_brought_what() -> None:
         (None, [], None, None, "None + None = None"),
         ((0.0,), [], (82.6,), (82.6,), "0 + 82.6 = 82.6"),
         (None, [], (0.273446, 1.5, 3.0), (0.273446, 1.5, 3.0), "None + [0.2734 …] = [0.2734, 1.5, 3]"),
+        (None, [], (-780.0,), (-780.0,), "None + (−780) = −780"),
     ],
 )  # fmt: skip
 def test_texts(before, parts, contribution, after, text) -> None:

@@ -47,7 +47,8 @@ class CaughtError(Struct, frozen=True):
     """An error that was caught live. ``raised`` and ``cause`` are numbers of lines of ``code``, from 1.
 
     ``kind`` is the class of the exception, ``node`` the ``grad_fn`` that it is about, ``fixed`` the code
-    with the fix, which ran too.
+    with the fix, which ran too. ``seen`` is what `autograd-tour explain` says of the code, ``roles`` the part
+    of each line in it, by its number.
     """
 
     code: Listing
@@ -58,6 +59,8 @@ class CaughtError(Struct, frozen=True):
     node: str
     about: str
     fixed: Listing
+    seen: str = ""
+    roles: dict[int, str] = {}
 
 
 class Illustration(Struct, frozen=True):
@@ -102,13 +105,18 @@ class Recall(Struct, frozen=True):
 
 
 class StopContent(Struct, frozen=True):
-    """One stop of the tour, with all that it came to."""
+    """One stop of the tour, with all that it came to. ``later`` are the stops that ask its recall again.
+
+    ``slides`` are its pictures as large as a slide: of each the one for reveal.js, then its pages for a PDF,
+    one for each frame of a film. Nothing where none are to be made.
+    """
 
     number: int
     part: int
     name: str
     title: str
     objective: str
+    misconception: str
     prerequisites: tuple[int, ...]
     hook: Listing
     pictures: tuple[Illustration, ...]
@@ -118,6 +126,8 @@ class StopContent(Struct, frozen=True):
     teaching: Teaching
     recall: tuple[Recall, ...]
     reading: tuple[str, ...]
+    later: tuple[int, ...] = ()
+    slides: tuple[tuple[str, ...], ...] = ()
 
 
 class Tour(Struct, frozen=True):

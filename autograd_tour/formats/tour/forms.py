@@ -9,7 +9,7 @@ from autograd_tour.formats.tour.content import Tour
 from autograd_tour.progress import doing
 from autograd_tour.registry import pick
 
-__all__ = ["FORMS", "check_forms", "tour_files"]
+__all__ = ["FORMS", "SLIDES", "check_forms", "tour_files"]
 
 Files = Mapping[str, str | bytes]
 
@@ -44,12 +44,29 @@ def _pdf(tour: Tour, theme: ThemeName) -> Files:  # noqa: ARG001 - paper is ligh
     return {"tour.pdf": handout(tour)}
 
 
+def _slides(tour: Tour, theme: ThemeName) -> Files:  # noqa: ARG001 - what is projected is light
+    from autograd_tour.formats.tour.slides import slide_files
+
+    return slide_files(tour)
+
+
+def _handouts(tour: Tour, theme: ThemeName) -> Files:  # noqa: ARG001
+    from autograd_tour.formats.tour.handout import part_files
+
+    return part_files(tour)
+
+
+SLIDES = "slides"
+"""The form that needs pictures of its own."""
+
 FORMS: Mapping[str, Callable[[Tour, ThemeName], Files]] = {
     "html": _html,
     "md": _md,
     "ipynb": _ipynb,
     "txt": _txt,
     "pdf": _pdf,
+    SLIDES: _slides,
+    "handouts": _handouts,
 }
 
 
@@ -60,7 +77,7 @@ def check_forms(names: Sequence[str]) -> tuple[str, ...]:
         UsageError: there is no such form, or what it needs is not installed.
     """
     forms = tuple(dict.fromkeys(pick("format", name, FORMS) for name in names)) or ("html",)
-    if "pdf" in forms:
+    if {"pdf", SLIDES, "handouts"} & set(forms):
         from autograd_tour.formats.to_pdf import check_pdf
 
         check_pdf()

@@ -4,43 +4,84 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograd_tour.formats.fonts import MONO_FAMILY, SANS_FAMILY
 from autograd_tour.formats.to_pdf import check_pdf, sheet, typeset
-from autograd_tour.formats.tour.content import Illustration, Tour
+from autograd_tour.formats.tour.content import PARTS, Illustration, StopContent, Tour
 from autograd_tour.formats.tour.words import Block, answers, blocks, heading_of
+from autograd_tour.questions import Question
 
-__all__ = ["handout"]
+__all__ = ["handout", "part_files"]
 
 DOCUMENT = "tour"
 COLUMN, PAGE = 480.0, 600.0
 """Width of the text, and the greatest height of a picture, pt."""
+TURN = "Predict first, then turn the page."
 NEW_PAGE = ("What happens",)
 """Headings before which a sheet ends, so that nothing beside a question answers it."""
 
 
 def handout(tour: Tour) -> bytes:
-    """One PDF of all stops.
+    """One PDF of all stops, with the answers at its end.
 
     Raises:
         UsageError: the package typst is not installed.
     """
+    return _typeset("The tour of autograd", f"{TURN} The answers are at the end.", tour.stops)
+
+
+def part_files(tour: Tour) -> dict[str, bytes]:
+    """``handout-1.pdf`` to write on, and ``answers-1.pdf``, for each part with a stop in ``tour``.
+
+    Raises:
+        UsageError: the package typst is not installed.
+    """
+    made = {}
+    for number, name in PARTS.items():
+        stops = [stop for stop in tour.stops if stop.part == number]
+        if stops:
+            title = f"Part {number}: {name}"
+            made[f"handout-{number}.pdf"] = _typeset(title, TURN, stops, answered=False)
+            made[f"answers-{number}.pdf"] = _typeset(f"{title}, the answers", "", stops, sheets=False)
+    return made
+
+
+def _typeset(
+    title: str, about: str, stops: Sequence[StopContent], *, sheets: bool = True, answered: bool = True
+) -> bytes:
+    """The ``sheets`` of the stops, and behind them the answers if it is to be ``answered``."""
     check_pdf()
-    stops = [
+    told = [
         {
             "title": _pieces(heading_of(stop)),
-            "blocks": [item for block in blocks(stop) if block.kind != "sure" for item in _items(block)],
-            "answers": [
-                {"number": number, "pieces": _pieces(f"{question.answer}. {question.right}")}
-                for number, question in answers(stop)
-            ],
+            "blocks": [item for block in blocks(stop) if block.kind != "sure" for item in _items(block)]
+            if sheets
+            else [],
+            "answers": [_answer(number, question) for number, question in answers(stop)] if answered else [],
         }
-        for stop in tour.stops
+        for stop in stops
     ]
-    data = {"stops": stops, "sans": SANS_FAMILY, "mono": MONO_FAMILY}
-    return typeset(DOCUMENT, "The tour of autograd", data, [json.dumps(stops, ensure_ascii=False)])
+    data = {
+        "stops": told,
+        "title": title,
+        "about": about,
+        "sheets": sheets,
+        "answered": answered,
+        "sans": SANS_FAMILY,
+        "mono": MONO_FAMILY,
+    }
+    return typeset(DOCUMENT, title, data, [title, json.dumps(told, ensure_ascii=False)])
+
+
+def _answer(number: int, question: Question) -> dict[str, Any]:
+    """The answer, and what each foreseen wrong one assumes."""
+    return {
+        "number": number,
+        "pieces": _pieces(f"{question.answer}. {question.right}"),
+        "wrong": [_pieces(f"Not “{item.answer}”: {item.feedback}") for item in question.wrong],
+    }
 
 
 def _items(block: Block) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from autograd_tour.formats.page.script import bundled, dense_style, digest, json
 from autograd_tour.formats.page.style import colours
 from autograd_tour.formats.tour.content import PARTS, Recall, StopContent, Tour, slug
 from autograd_tour.formats.tour.given import given_for
+from autograd_tour.formats.tour.lecturer import betrayals, signs
 from autograd_tour.formats.tour.words import marks_of
 from autograd_tour.progress import counted
 from autograd_tour.questions import Question
@@ -39,7 +40,7 @@ class _Asked:
 
 
 def site(tour: Tour, theme: ThemeName = "auto") -> dict[str, str]:
-    """``index.html``, a page for each stop, and ``review.html``."""
+    """``index.html``, a page for each stop, ``review.html``, and ``lecturer.html``."""
     every = tour.stops
     pages = {
         _file(stop): _stop_page(tour, position, theme) for position, stop in enumerate(counted(every, "page"))
@@ -48,6 +49,7 @@ def site(tour: Tour, theme: ThemeName = "auto") -> dict[str, str]:
         "index.html": _map(tour, theme),
         **pages,
         "review.html": _review(tour, theme),
+        "lecturer.html": _lecturer(tour, theme),
     }
 
 
@@ -56,16 +58,32 @@ def _file(stop: StopContent) -> str:
 
 
 def _map(tour: Tour, theme: ThemeName) -> str:
-    parts = [
+    return _page("index", "map", {}, theme, parts=_parts(tour, _listed), count=len(tour.stops))
+
+
+def _parts(tour: Tour, told: Callable[[StopContent], dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts that have a stop here, with what is ``told`` of each."""
+    return [
         {
             "number": number,
             "name": _part(number),
-            "stops": [_listed(stop) for stop in tour.stops if stop.part == number],
+            "stops": [told(stop) for stop in tour.stops if stop.part == number],
         }
         for number in PARTS
         if any(stop.part == number for stop in tour.stops)
     ]
-    return _page("index", "map", {}, theme, parts=parts, count=len(tour.stops))
+
+
+def _lecturer(tour: Tour, theme: ThemeName) -> str:
+    def told(stop: StopContent) -> dict[str, Any]:
+        return _listed(stop) | {
+            "misconception": stop.misconception,
+            "transfer": stop.teaching.transfer.prompt,
+            "signs": tuple(signs(stop)),
+            "betrayals": tuple(betrayals(tour, stop)),
+        }
+
+    return _page("lecturer", "lecturer", {}, theme, parts=_parts(tour, told))
 
 
 def _part(number: int) -> str:
@@ -170,7 +188,7 @@ def _style() -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    names: Sequence[str] = ("parts", "stop", "index", "review")
+    names: Sequence[str] = ("parts", "stop", "index", "review", "lecturer")
     texts = {f"{name}.html": WEB.joinpath(f"{name}.html").read_text(encoding="utf-8") for name in names}
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.DictLoader(texts)

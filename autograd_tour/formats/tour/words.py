@@ -10,7 +10,7 @@ from msgspec import Struct
 from autograd_tour.formats.tour.content import PARTS, CaughtError, Illustration, Listing, StopContent
 from autograd_tour.questions import Question
 
-__all__ = ["Block", "answers", "blocks", "heading_of", "marks_of"]
+__all__ = ["Block", "answers", "blocks", "heading_of", "listed", "marks_of"]
 
 Kind = Literal["heading", "text", "own", "sure", "rule", "code", "output", "question", "picture", "item"]
 
@@ -33,16 +33,19 @@ def heading_of(stop: StopContent) -> str:
 
 
 def marks_of(error: CaughtError) -> dict[int, str]:
-    """What stands beside the two lines that an error is about."""
+    """What stands beside the lines that an error is about: the cause, and what each has to do with it."""
+    marks = {error.cause: "the cause", error.raised: "here torch complains"}
     if error.cause == error.raised:
-        return {error.raised: "the cause, and where torch complains"}
-    return {error.cause: "the cause", error.raised: "here torch complains"}
+        marks = {error.raised: "the cause, and where torch complains"}
+    for number, role in error.roles.items():
+        marks[number] = f"{marks[number]}: {role}" if number in marks else role
+    return marks
 
 
 def blocks(stop: StopContent) -> Iterator[Block]:
     """The stop from its code to its last question; the answers are in :func:`answers`."""
     yield Block("text", f"Part {stop.part}, {PARTS[stop.part]}.")
-    after = f" Comes after {_listed(stop.prerequisites)}." if stop.prerequisites else ""
+    after = f" Comes after {listed(stop.prerequisites)}." if stop.prerequisites else ""
     yield Block("text", f"Afterwards you can {stop.objective}.{after}")
     yield Block("heading", "The code")
     yield Block("code", listing=stop.hook)
@@ -98,11 +101,13 @@ def _complaint(error: CaughtError) -> Iterator[Block]:
     yield Block("heading", error.code.title)
     yield Block("code", listing=error.code, marks=marks_of(error))
     yield Block("output", f"{error.kind}: {error.message}")
+    yield Block("text", f"What autograd-tour explain finds: {error.seen}.")
     yield Block("text", f"{error.about} It is about `{error.node}`. The fix:")
     yield Block("code", listing=error.fixed)
     yield from _printed(error.fixed)
 
 
-def _listed(stops: tuple[int, ...]) -> str:
+def listed(stops: tuple[int, ...]) -> str:
+    """``stop 2 and stop 7``."""
     names = [f"stop {number}" for number in stops]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from autograd_tour.errors import TourError
-from autograd_tour.hosts.options import OPTIONS, Defaults, Wish, wish_for
-from autograd_tour.integrations.sphinx import builds
+from autograd_tour.hosts.options import OPTIONS
+from autograd_tour.integrations.sphinx import state
 from autograd_tour.integrations.sphinx.nodes import AutogradBlock
+
+if TYPE_CHECKING:
+    from autograd_tour.hosts.wish import Wish
 
 __all__ = ["AutogradDirective", "BlockDirective"]
 
@@ -34,6 +37,7 @@ class BlockDirective(SphinxDirective):
 
     has_content = True
     optional_arguments = 0
+    explains = False
     option_spec: ClassVar = {
         **{name: _given(read) for name, read in OPTIONS.items()},
         "name": directives.unchanged,
@@ -48,6 +52,8 @@ class BlockDirective(SphinxDirective):
         Raises:
             UsageError: it is not told what to run, or two things.
         """
+        from autograd_tour.hosts.wish import Defaults, wish_for
+
         config, file = self.config, Path(self.env.doc2path(self.env.docname))
         defaults = Defaults(
             float(config.autograd_max_width), float(config.autograd_timeout), config.autograd_prelude
@@ -59,6 +65,7 @@ class BlockDirective(SphinxDirective):
             folder=str(file.parent),
             file=self.env.docname,
             line=self._first_line(file),
+            explains=self.explains,
         )
         for path in filter(None, (wish.snippet.trace, wish.snippet.target.rpartition(":")[0])):
             self.env.note_dependency(str(file.parent / path))
@@ -71,14 +78,14 @@ class BlockDirective(SphinxDirective):
             UsageError: see :meth:`wish`.
         """
         name = nodes.fully_normalize_name(self.options.get("name", ""))
-        number = builds.add(self.env, self.wish(), name)
+        number = state.add(self.env, self.wish(), name)
         block = AutogradBlock("", docname=self.env.docname, number=number, classes=["autograd"], **attributes)
         self.set_source_info(block)
         return block
 
     def refused(self, error: TourError) -> list[nodes.Node]:
         """What stands there in place of a block that asks for what cannot be; the next build says so too."""
-        builds.failed(self.env, self.env.docname)
+        state.failed(self.env, self.env.docname)
         return [self.state.document.reporter.warning(str(error), line=self.lineno)]
 
     def source(self) -> list[nodes.Node]:

@@ -5,42 +5,43 @@ from __future__ import annotations
 import hashlib
 import html
 import os
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
+from msgspec.structs import replace
 from sphinx.util import logging
 
 from autograd_tour.errors import TourError
-from autograd_tour.hosts import Failure, Record, draw, files
-from autograd_tour.hosts.drawn import MEDIA_TYPES
+from autograd_tour.hosts.drawn import MEDIA_TYPES, draw, draw_finding, files
+from autograd_tour.hosts.outcome import Failure, Record
 from autograd_tour.integrations.sphinx import builds
+from autograd_tour.integrations.sphinx.findings import findings_nodes
 from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue
 from autograd_tour.integrations.sphinx.quiz import sheet
+from autograd_tour.integrations.sphinx.state import failed
 
-__all__ = ["PicturesTransform"]
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from autograd_tour.findings.base import Finding
+
+__all__ = ["Pictures"]
 
 logger = logging.getLogger(__name__)
 
 
-class PicturesTransform(SphinxPostTransform):
-    """Puts standard nodes in the place of ours, so that each builder shows them as it shows others."""
+class Pictures:
+    """Puts standard nodes in the place of ours, in a document that is written now."""
 
-    default_priority = 5
+    def __init__(self, app: Sphinx) -> None:
+        self.app = app
+        self.env = app.env
+        self.cache = builds.cache_of(app)
 
-    def run(self, **_: object) -> None:
-        """Replace all of the document."""
-        if builds.shows_nothing(self.app):
-            for node in [*self.document.findall(AutogradValue), *self.document.findall(AutogradBlock)]:
-                node.parent.remove(node)
-            return
-        for value in list(self.document.findall(AutogradValue)):
-            value.replace_self(self._value(value))
-        for block in list(self.document.findall(AutogradBlock)):
-            block.replace_self(self._content(block))
-
-    def _value(self, node: AutogradValue) -> nodes.Node:
+    def value(self, node: AutogradValue) -> nodes.Node:
+        """What stands there for a role."""
         result = builds.outcome(self.app, node["docname"], node["number"])
         if isinstance(result, Failure):  # warned of, where its block stands
             return nodes.literal("?", "?")
@@ -53,12 +54,13 @@ class PicturesTransform(SphinxPostTransform):
 
     def _warn(self, error: TourError, node: AutogradValue | AutogradBlock, kind: str) -> None:
         """Say what is wrong, in this build and in the next."""
-        builds.failed(self.env, node["docname"])
+        failed(self.env, node["docname"])
         logger.warning("%s", error, location=node, type="autograd", subtype=kind)
 
-    def _content(self, node: AutogradBlock) -> list[nodes.Node]:
+    def content(self, node: AutogradBlock) -> list[nodes.Node]:
+        """What stands there for a block."""
         result = builds.outcome(self.app, node["docname"], node["number"])
-        wish = builds.block(self.env, node["docname"], node["number"]).wish
+        wish = builds.wish_of(self.app, node["docname"], node["number"])
         if isinstance(result, Failure):
             if wish.snippet.expects_error:
                 return [nodes.literal_block(result.message, result.message, language="text")]
@@ -72,39 +74,52 @@ class PicturesTransform(SphinxPostTransform):
     def _of_record(self, node: AutogradBlock, record: Record) -> list[nodes.Node]:
         if "questions" in node:
             return sheet(record, node["questions"], openable=self.app.builder.format == "html")
-        wish = builds.block(self.env, node["docname"], node["number"]).wish
-        cache = builds.cache_of(self.app)
+        wish = builds.wish_of(self.app, node["docname"], node["number"])
+        if wish.snippet.explains:
+            return findings_nodes(record.explanation.findings, partial(self._finding, node, record))
         if wish.format == "report":
-            (report,) = files(record, "txt", wish.settings, cache=cache).values()
+            (report,) = files(record, "txt", wish.drawing, cache=self.cache).values()
             text = report.decode()
             return [nodes.literal_block(text, text, language="text")]
         view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
         kind = self._kind()
         if wish.format == "page" and self.app.builder.format == "html" and self.app.builder.name != "epub":
-            (page,) = files(record, "html", wish.settings, cache=cache).values()
+            (page,) = files(record, "html", wish.drawing, cache=self.cache).values()
             return [self._frame(page, record)]
         if wish.format == "frames":
             return self._frames(node, record, kind)
-        picture = draw(record, kind, view, settings=wish.settings, cache=cache)
+        picture = draw(record, kind, view, settings=wish.drawing, cache=self.cache)
         return [self._image(node, picture.data, kind, node["alt"] or picture.alt)]
+
+    def _finding(self, node: AutogradBlock, record: Record, finding: Finding) -> list[nodes.Node]:
+        """The graph with the node of a finding marked."""
+        wish = builds.wish_of(self.app, node["docname"], node["number"])
+        kind = self._kind()
+        picture = draw_finding(record.explanation, finding, kind, drawing=wish.drawing, cache=self.cache)
+        return [] if picture is None else [self._image(node, picture.data, kind, picture.alt)]
 
     def _frames(self, node: AutogradBlock, record: Record, kind: str) -> list[nodes.Node]:
         """A picture for each step of backward."""
-        wish = builds.block(self.env, node["docname"], node["number"]).wish
-        settings = replace(wish.settings, views=("steps",))
-        written = files(record, kind, settings, cache=builds.cache_of(self.app))
+        wish = builds.wish_of(self.app, node["docname"], node["number"])
+        settings = replace(wish.drawing, views=("steps",))
+        written = files(record, kind, settings, cache=self.cache)
         numbered = sorted(name for name in written if name.removesuffix(f".{kind}")[-1].isdigit())
         names = numbered or sorted(written)
         alt = node["alt"] or record.description
-        return [
+        images = [
             self._image(node, written[name], kind, alt if number == 1 else f"Step {number} of the same")
             for number, name in enumerate(names, 1)
         ]
+        if "revealjs" not in self.app.builder.name:
+            return list(images)
+        for image in images[1:]:  # a slide shows them one above the other, one more with each key
+            image["classes"].append("fragment")
+        return [nodes.container("", *images, classes=["r-stack"])]
 
     def _kind(self) -> str:
         """The format of pictures that the builder takes; SVG where it takes none, and shows the alt text."""
         if self.app.builder.format == "latex":
-            return str(self.config.autograd_latex)
+            return str(self.app.config.autograd_latex)
         taken = self.app.builder.supported_image_types
         return next((kind for kind in ("svg", "png", "pdf") if MEDIA_TYPES[kind] in taken), "svg")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 
 from autograd_tour.errors import TourError
-from autograd_tour.hosts import Record
 from autograd_tour.hosts.options import OPTIONS
 from autograd_tour.integrations.sphinx.directive import BlockDirective
-from autograd_tour.questions import Question, ask
+
+if TYPE_CHECKING:
+    from autograd_tour.hosts.outcome import Record
+    from autograd_tour.questions import Question
 
 __all__ = ["QuizDirective", "sheet"]
 
@@ -32,6 +34,8 @@ class QuizDirective(BlockDirective):
 
 def sheet(record: Record, most: int, *, openable: bool) -> list[nodes.Node]:
     """Questions about a record; answers open where they stand if they can, else they stand at the end."""
+    from autograd_tour.questions import ask
+
     questions = _spread(ask(record.trace), most)
     asked = nodes.enumerated_list("", enumtype="arabic", prefix="", suffix=".", classes=["autograd-quiz"])
     answers = nodes.enumerated_list("", enumtype="arabic", prefix="", suffix=".")

@@ -7,7 +7,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 from autograd_tour.errors import UsageError
-from autograd_tour.integrations.sphinx import builds
+from autograd_tour.integrations.sphinx import state
 from autograd_tour.integrations.sphinx.nodes import AutogradValue
 
 __all__ = ["AutogradRole"]
@@ -23,9 +23,9 @@ class AutogradRole(SphinxRole):
         name, colon, wanted = self.text.rpartition(":")
         name = nodes.fully_normalize_name(name) if colon else ""
         try:
-            number = builds.number_of(self.env, self.env.docname, name)
+            number = state.number_of(self.env, self.env.docname, name)
         except UsageError as error:
-            builds.failed(self.env, self.env.docname)
+            state.failed(self.env, self.env.docname)
             logger.warning("%s", error, location=self.get_location(), type="autograd", subtype="name")
             return [nodes.literal(self.text, self.text)], []
         value = AutogradValue("", docname=self.env.docname, number=number, wanted=wanted.strip())

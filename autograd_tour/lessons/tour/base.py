@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autograd_tour.drawing.curves import Series
+from autograd_tour.drawing.multiples import Walk
 from autograd_tour.drawing.surface import Height
 from autograd_tour.formats.tour.content import Teaching
 from autograd_tour.questions import Question, Wrong
@@ -22,6 +23,7 @@ __all__ = [
     "Failing",
     "Figures",
     "Mistake",
+    "Panels",
     "Picture",
     "Print",
     "Snippet",
@@ -144,11 +146,25 @@ class Surface:
 
 
 @dataclass(frozen=True)
+class Panels:
+    """One path in each of several pictures of the surface; ``lowest`` is where the loss is least."""
+
+    heights: Callable[[Figures], Sequence[Height]]
+    walks: Callable[[Figures], Sequence[Walk]]
+    window: tuple[tuple[float, float], tuple[float, float]]
+    lowest: Callable[[Figures], tuple[float, float]]
+    title: str
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stop:
     """A stop of the tour. ``number`` is its place, ``part`` one of the five, ``name`` starts its files.
 
-    ``objective`` ends the sentence "Afterwards you can …", ``prerequisites`` are stops that come before;
-    ``recall`` are the two earlier ones that are asked about again. ``tell`` gets the figures of all code;
+    ``objective`` ends the sentence "Afterwards you can …", ``misconception`` the sentence "Somebody believes
+    that …". ``prerequisites`` are stops that come before; ``recall`` are the two earlier ones that are asked
+    about again. ``tell`` gets the figures of all code;
     ``measured`` is code that is not shown, and measures what charts draw.
     """
 
@@ -157,13 +173,14 @@ class Stop:
     name: str
     title: str
     objective: str
+    misconception: str
     prerequisites: tuple[int, ...]
     hook: Snippet
     transfer: Snippet
     tell: Callable[[Figures], Teaching]
     recall: tuple[int, ...]
     reading: tuple[str, ...]
-    pictures: tuple[Picture | Chart | Surface, ...] = ()
+    pictures: tuple[Picture | Chart | Surface | Panels, ...] = ()
     errors: tuple[Failing, ...] = ()
     more: tuple[Snippet, ...] = ()
     measured: tuple[Snippet, ...] = ()

@@ -8,15 +8,17 @@ import xml.etree.ElementTree as ET
 from msgspec.structs import replace
 
 import autograd_tour
-from autograd_tour.drawing import arrange, draw
+from autograd_tour.drawing import arrange, draw, frames
 from autograd_tour.drawing.curves import Panel, curves
+from autograd_tour.drawing.multiples import multiples
+from autograd_tour.drawing.room import ROOMS, Room
 from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.formats.base import ACCUMULATION
 from autograd_tour.formats.page.pictures import piece, timed
 from autograd_tour.formats.tour.content import Illustration
-from autograd_tour.lessons.tour.base import Chart, Code, Figures, Picture, Surface
+from autograd_tour.lessons.tour.base import Chart, Code, Figures, Panels, Picture, Surface
 from autograd_tour.lessons.tour.running import Printer
 from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
@@ -25,10 +27,31 @@ from autograd_tour.views.look import look_for
 from autograd_tour.views.movable import Movable, movable
 from autograd_tour.views.picture import Film
 
-__all__ = ["charted", "illustrated", "seen_from_above"]
+__all__ = ["charted", "compared", "for_slides", "illustrated", "seen_from_above"]
 
+SLIDE = ROOMS["16:9"]
+THEMES: tuple[ThemeName, ThemeName] = ("auto", "light")
+"""Of a picture that stands by itself, and of one in a page, which has colours of its own."""
 CALLS = 8
 """Backward calls in a picture of accumulation."""
+
+
+def for_slides(picture: Picture | Chart | Surface | Panels, code: Code, figures: Figures) -> tuple[str, ...]:
+    """A picture as large as a slide, with its text of 18 px: first for reveal.js, then as pages of a PDF.
+
+    Of a film these are its frames as fragments of one, and one after the other.
+    """
+    if isinstance(picture, Picture):
+        shown = picture_of(_trace(picture, code), picture.view, look_for(mark=picture.mark))
+        svg = draw(shown, theme="light", room=SLIDE)
+        return (svg, *(frames(shown, theme="light", room=SLIDE) if isinstance(shown, Film) else (svg,)))
+    if isinstance(picture, Panels):
+        svg = _panels(picture, figures, "light", prefix_for(picture.title))
+    elif isinstance(picture, Surface):
+        svg = _surface(picture, figures, "light", prefix_for(picture.title), SLIDE)
+    else:
+        svg = _chart(picture, figures, "light", prefix_for(picture.title), SLIDE)
+    return svg, svg
 
 
 def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
@@ -92,33 +115,62 @@ def _film(film: Film, title: str, prefix: str, plan: Movable | None) -> Illustra
 
 def seen_from_above(chart: Surface, figures: Figures, number: int) -> Illustration:
     """The surface with its paths."""
+    prefix = prefix_for(f"{number} {chart.title}")
+    whole, staged = (_surface(chart, figures, theme, prefix) for theme in THEMES)
+    return Illustration(chart.title, chart.summary, whole, staged)
 
-    def svg(theme: ThemeName) -> str:
-        return surface(
-            chart.heights(figures),
-            chart.paths(figures),
-            chart.window,
-            title=chart.title,
-            desc=chart.summary,
-            labels=("w", "b"),
-            theme=theme,
-            prefix=prefix_for(f"{number} {chart.title}"),
-        )
 
-    return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))
+def compared(panels: Panels, figures: Figures, number: int) -> Illustration:
+    """A panel for each path."""
+    prefix = prefix_for(f"{number} {panels.title}")
+    whole, staged = (_panels(panels, figures, theme, prefix) for theme in THEMES)
+    return Illustration(panels.title, panels.summary, whole, staged)
 
 
 def charted(chart: Chart, figures: Figures, number: int) -> Illustration:
     """The chart of the figures."""
+    prefix = prefix_for(f"{number} {chart.title}")
+    whole, staged = (_chart(chart, figures, theme, prefix) for theme in THEMES)
+    return Illustration(chart.title, chart.summary, whole, staged)
 
-    def svg(theme: ThemeName) -> str:
-        return curves(
-            (Panel(tuple(chart.series(figures)), chart.x_label, chart.log_x, chart.log_y),),
-            title=chart.title,
-            desc=chart.summary,
-            y_label=chart.y_label,
-            theme=theme,
-            prefix=prefix_for(f"{number} {chart.title}"),
-        )
 
-    return Illustration(chart.title, chart.summary, svg("auto"), svg("light"))
+def _surface(
+    chart: Surface, figures: Figures, theme: ThemeName, prefix: str, room: Room | None = None
+) -> str:
+    return surface(
+        chart.heights(figures),
+        chart.paths(figures),
+        chart.window,
+        title=chart.title,
+        desc=chart.summary,
+        labels=("w", "b"),
+        theme=theme,
+        prefix=prefix,
+        room=room,
+    )
+
+
+def _panels(panels: Panels, figures: Figures, theme: ThemeName, prefix: str) -> str:
+    return multiples(
+        panels.heights(figures),
+        panels.walks(figures),
+        panels.window,
+        title=panels.title,
+        desc=panels.summary,
+        lowest=panels.lowest(figures),
+        notes=panels.notes,
+        theme=theme,
+        prefix=prefix,
+    )
+
+
+def _chart(chart: Chart, figures: Figures, theme: ThemeName, prefix: str, room: Room | None = None) -> str:
+    return curves(
+        (Panel(tuple(chart.series(figures)), chart.x_label, chart.log_x, chart.log_y),),
+        title=chart.title,
+        desc=chart.summary,
+        y_label=chart.y_label,
+        theme=theme,
+        prefix=prefix,
+        room=room,
+    )

@@ -16,6 +16,7 @@ from torch import Tensor
 from autograd_tour.errors import StopRequest
 from autograd_tour.formats.tour.content import CaughtError, Listing
 from autograd_tour.lessons.tour.base import Code, Failing, Snippet
+from autograd_tour.lessons.tour.complaints import complaint, node_of
 
 Figure = tuple[str, Any]
 """What was printed: the label before it, and the value without torch."""
@@ -62,7 +63,8 @@ def caught(failing: Failing) -> tuple[CaughtError, tuple[Figure, ...]]:
     Where nothing is raised it is the warning that torch gives.
 
     Raises:
-        AssertionError: it raises nothing, or no line or several are to blame: the stop is not true.
+        AssertionError: it raises nothing, no line or several are to blame, or explain finds something else:
+            the stop is not true.
     """
     printer, lines = Printer(), body(failing.code)
     kind, message, raised = _complaint(failing.code, printer)
@@ -71,6 +73,7 @@ def caught(failing: Failing) -> tuple[CaughtError, tuple[Figure, ...]]:
     assert len(causes) == 1, f"{failing.cause!r} is on {len(causes)} lines of {failing.code.__qualname__}"
     mended = Printer()
     _heard(failing.fixed, mended)
+    seen, roles = _explained(failing, message)
     error = CaughtError(
         Listing(failing.title, lines, tuple(printer.lines)),
         kind,
@@ -80,8 +83,27 @@ def caught(failing: Failing) -> tuple[CaughtError, tuple[Figure, ...]]:
         failing.node,
         failing.about,
         Listing("The fix", body(failing.fixed), tuple(mended.lines)),
+        seen,
+        roles,
     )
     return error, (*printer.figures, *mended.figures)
+
+
+def _explained(failing: Failing, message: str) -> tuple[str, dict[int, str]]:
+    """What explain says was seen, and the part in it of each line, by number; both hold what the stop says.
+
+    Raises:
+        AssertionError: it finds nothing, another message, or another node: the stop is not true.
+    """
+    result = complaint(failing.code, Printer())
+    assert result is not None, f"nothing is wrong with {failing.code.__qualname__}"
+    finding, subject = result
+    assert finding.message in ("", message), f"explain says {finding.message!r}, torch {message!r}"
+    node = node_of(finding, subject)
+    assert node in ("", failing.node), f"explain marks {node}, the stop says {failing.node}"
+    first = _first_line(failing.code)
+    roles = {marked.line.line - first + 1: marked.role for marked in finding.lines if marked.line.line}
+    return finding.seen, roles
 
 
 def _complaint(code: Code, printer: Printer) -> tuple[str, str, int]:

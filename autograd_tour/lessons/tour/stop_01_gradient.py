@@ -156,6 +156,7 @@ stop = Stop(
     name="gradient",
     title="What is a gradient?",
     objective="say what `.grad` measures, and tell it from what a nudge sees",
+    misconception="a gradient that autograd gives is an approximation, or its sign says nothing",
     prerequisites=(),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -105,6 +105,7 @@ stop = Stop(
     name="chain-rule",
     title="How does backward get from the end to the start?",
     objective="predict `.grad` through sums and products, one operation at a time",
+    misconception="the chain rule needs the formula of the whole, rearranged by hand",
     prerequisites=(1,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -97,6 +97,7 @@ stop = Stop(
     name="fan-out",
     title="What if a tensor is used more than once?",
     objective="predict `.grad` of a tensor that is used several times in one forward",
+    misconception="of several ways to the loss one gives the gradient, or each needs a backward of its own",
     prerequisites=(2,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

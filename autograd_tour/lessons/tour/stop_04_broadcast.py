@@ -120,6 +120,7 @@ stop = Stop(
     name="broadcast",
     title="What comes back to a tensor that was broadcast?",
     objective="say the shape of any `.grad`, and where its numbers come from",
+    misconception="a gradient has the shape of the loss or of the batch, and broadcasting has no backward",
     prerequisites=(2, 3),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

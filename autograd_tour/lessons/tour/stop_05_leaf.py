@@ -134,6 +134,7 @@ stop = Stop(
     name="leaf",
     title="Who keeps a gradient?",
     objective="tell which tensors have a `.grad` after backward, and how to get that of another one",
+    misconception="a `.grad` of None means that the gradient is zero",
     prerequisites=(2, 4),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

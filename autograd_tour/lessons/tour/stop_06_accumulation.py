@@ -136,6 +136,7 @@ stop = Stop(
     name="accumulation",
     title="What does a second backward do to `.grad`?",
     objective="predict `.grad` after any number of backward calls, emptied or not",
+    misconception="backward puts the new gradient in the place of the old one",
     prerequisites=(3, 5),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

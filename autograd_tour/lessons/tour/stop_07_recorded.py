@@ -136,6 +136,7 @@ stop = Stop(
     name="recorded",
     title="What did forward record?",
     objective="read `grad_fn`, and say when a graph is made and what is in it",
+    misconception="`grad_fn` is the gradient, and the graph is made once for all",
     prerequisites=(2, 5),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -127,6 +127,7 @@ stop = Stop(
     name="next-functions",
     title="What is in `next_functions`?",
     objective="read the edges of a graph: where each leads, and as which output",
+    misconception="constants vanish from the graph, and an edge only says which node comes next",
     prerequisites=(7,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

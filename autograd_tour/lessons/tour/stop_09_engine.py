@@ -128,6 +128,7 @@ stop = Stop(
     name="engine",
     title="In which order does backward run?",
     objective="follow backward step by step, and say what of its order is promised",
+    misconception="all leaves get their gradients at the end, in an order that is promised",
     prerequisites=(3, 7),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -163,6 +163,7 @@ stop = Stop(
     name="saved",
     title="What is saved for backward, and for how long?",
     objective="say what a node keeps and why, and what a second backward may miss",
+    misconception="everything is saved, a linear operation may always run backward twice, and `retain_graph=True` is the fix",
     prerequisites=(2, 7),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -172,6 +172,7 @@ stop = Stop(
     name="in-place",
     title="When may a tensor be changed in place?",
     objective="predict whether a change in place raises, is harmless, or goes unnoticed",
+    misconception="a change in place is always forbidden, and what raises nothing is right",
     prerequisites=(10,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

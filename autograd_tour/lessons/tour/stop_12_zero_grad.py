@@ -104,6 +104,7 @@ stop = Stop(
     name="zero-grad",
     title="Is emptying `.grad` the same as setting it to 0?",
     objective="say what an optimizer does with a `.grad` that is None, and with one that is 0",
+    misconception="a `.grad` of None and one of zeros are the same to an optimizer",
     prerequisites=(5, 6),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -178,6 +178,7 @@ stop = Stop(
     name="unzeroed",
     title="What if a training loop never empties `.grad`?",
     objective="predict what training does without zeroing, and say which optimizer it equals",
+    misconception="without zeroing training only takes bigger steps, or swings ever faster",
     prerequisites=(6, 12),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

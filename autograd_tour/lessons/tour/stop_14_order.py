@@ -166,6 +166,7 @@ stop = Stop(
     name="order",
     title="Does the order of the statements matter?",
     objective="put forward, backward, step and zeroing in an order that learns, and say who changes what",
+    misconception="any order of forward, backward, step and zeroing learns, as long as nothing raises",
     prerequisites=(6, 12),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

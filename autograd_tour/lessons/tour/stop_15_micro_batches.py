@@ -150,6 +150,7 @@ stop = Stop(
     name="micro-batches",
     title="How is a batch put together from pieces?",
     objective="weight the losses of pieces so that `.grad` is that of the whole batch",
+    misconception="each loss divided by the number of pieces always gives the gradient of the whole batch",
     prerequisites=(4, 6),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -9,18 +9,37 @@ from collections.abc import Sequence
 import torch
 
 from autograd_tour.drawing.curves import Series
+from autograd_tour.drawing.multiples import Walk
 from autograd_tour.drawing.surface import Height
 from autograd_tour.formats.tour.content import Teaching
-from autograd_tour.lessons.optimizers import run_all
-from autograd_tour.lessons.thermometer import loss_fn, model, t_c, t_u, t_un
-from autograd_tour.lessons.tour.base import Chart, Figures, Print, Snippet, Stop, Surface, choose, predict
+from autograd_tour.lessons.optimizers import best_fit, run_all
+from autograd_tour.lessons.paths import paths_of_all
+from autograd_tour.lessons.thermometer import t_c, t_u, t_un
+from autograd_tour.lessons.tour.base import (
+    Chart,
+    Figures,
+    Panels,
+    Picture,
+    Print,
+    Snippet,
+    Stop,
+    choose,
+    predict,
+)
 from autograd_tour.lessons.tour.valley import heights
 from autograd_tour.text import number
 
 __all__ = ["hook", "stop"]
 
 CURVES = ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta")
-PATHS = ("SGD", "Adam", "Adagrad")
+LR, STEPS = 0.01, 1000
+HEIGHTS = (4, 8, 16, 32, 64, 128)
+RAW = "raw"
+NOTES = (
+    "On the right: the last loss; least, at the cross, is 2.93. A path begins at the dot and ends at the ring.",
+    "Lines: loss 4, 8, 16, 32, 64, 128. w goes across, b up. LBFGS takes one step, which calls its closure; Muon and "
+    "SparseAdam need problems of another kind.",
+)
 
 
 def hook(print: Print) -> None:
@@ -48,16 +67,80 @@ def courses(print: Print) -> None:
         if outcome.name in CURVES:
             for loss in outcome.losses:
                 print(f"loss, {outcome.name}", loss)
-    for label, readings, lr in (("scaled", u, 0.01), ("raw", t_u.double(), 1e-4)):
-        for name in PATHS:
-            params = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-            optimizer = getattr(torch.optim, name)([params], lr=lr if name == "SGD" else 0.01)
-            for step in range(1000):
-                if step % 5 == 0 or step < 60:
-                    print(f"path, {label}, {name}", params)
-                optimizer.zero_grad()
-                loss_fn(model(readings, *params), c).backward()
-                optimizer.step()
+    for label, readings in (("scaled", u), (RAW, t_u.double())):
+        print(f"lowest, {label}", list(best_fit(readings, c).params))
+        for path in paths_of_all(readings, c, LR, STEPS):
+            print(f"walked, {label}", path.name)
+            print(f"lr, {label}, {path.name}", path.lr)
+            print(f"last, {label}, {path.name}", path.loss)
+            print(f"path, {label}, {path.name}", path.points)
+
+
+def kept(print: Print) -> None:
+    """Two steps of Adam, for the picture of the run."""
+    w = torch.tensor(1.0, requires_grad=True)
+    optimizer = torch.optim.Adam([w], lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((w * t_un - t_c) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+
+
+def closure(print: Print) -> None:
+    """LBFGS, which evaluates the loss as often as it likes."""
+    params = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([params])
+    losses = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((params[0] * t_un + params[1] - t_c) ** 2).mean()
+        loss.backward()
+        losses.append(round(loss.item(), 3))
+        return loss
+
+    optimizer.step(closure)
+    print("evaluations in one step:", len(losses))
+    print("the first and the last loss:", [losses[0], losses[-1]])
+    print("it counts them too:", optimizer.state[params]["func_evals"])
+
+
+def matrix(print: Print) -> None:
+    """Muon, whose step is made nearly orthogonal: its singular values are about alike."""
+    torch.manual_seed(0)
+
+    def stretches(change):
+        return [round(x, 2) for x in torch.linalg.svdvals(change).tolist()]
+
+    inputs, truth = torch.randn(40, 3), torch.randn(3, 3)
+    weights = torch.zeros(3, 3, requires_grad=True)
+    optimizer = torch.optim.Muon([weights], lr=0.02, weight_decay=0.0)
+    for step in range(200):
+        before = weights.detach().clone()
+        loss = ((inputs @ (weights - truth)) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step == 0:
+            print("singular values of the gradient:", stretches(weights.grad))
+            print("of the step, in lr:", stretches((weights - before) / 0.02))
+            print("the first loss:", round(loss.item(), 3))
+    print("the last loss:", round(loss.item(), 3))
+
+
+def rows(print: Print) -> None:
+    """SparseAdam beside Adam on an embedding."""
+    for kind, sparse in ((torch.optim.SparseAdam, True), (torch.optim.Adam, False)):
+        words = torch.nn.Embedding(4, 2, sparse=sparse)
+        optimizer = kind(words.parameters(), lr=0.1)
+        for used in ([1, 3], [1]):
+            before = words.weight.detach().clone()
+            optimizer.zero_grad()
+            words(torch.tensor(used)).sum().backward()
+            optimizer.step()
+            moved = (words.weight != before).any(1).nonzero().flatten()
+            print(f"{kind.__name__}, used {used}, moved:", moved.tolist())
 
 
 def transfer(print: Print) -> None:
@@ -75,19 +158,35 @@ def lines(f: Figures) -> Sequence[Series]:
     return tuple(Series(name, tuple(enumerate(f.every(f"loss, {name}"), start=1))) for name in CURVES)
 
 
-def paths(label: str, f: Figures) -> Sequence[Series]:
-    """Who walked where."""
-    return tuple(Series(name, tuple(map(tuple, f.every(f"path, {label}, {name}")))) for name in PATHS)
+def walks(label: str, f: Figures) -> Sequence[Walk]:
+    """Who walked where; what is given another lr than most is said."""
+    return tuple(_walk(label, name, f) for name in f.every(f"walked, {label}"))
 
 
-def levels(readings: torch.Tensor, values: Sequence[float]) -> tuple[Height, ...]:
+def _walk(label: str, name: str, f: Figures) -> Walk:
+    lr, loss = f[f"lr, {label}, {name}"], number(f[f"last, {label}, {name}"], 3)
+    points = tuple((w, b) for w, b in f[f"path, {label}, {name}"])
+    if lr is None:
+        return Walk(name, f"{loss}, {len(points) - 1} calls", points)
+    return Walk(name if lr == LR else f"{name}, lr {lr:g}", loss, points)
+
+
+def levels(readings: torch.Tensor) -> tuple[Height, ...]:
     """The surface on these readings."""
-    return heights(readings, t_c, values)
+    return heights(readings, t_c, HEIGHTS)
+
+
+def lowest(label: str, f: Figures) -> tuple[float, float]:
+    """Where the loss is least."""
+    w, b = f[f"lowest, {label}"]
+    return w, b
 
 
 def tell(f: Figures) -> Teaching:
     """Everything said, with the numbers of the run."""
     able, unable = f.every("able"), f.every("unable")
+    flown = [name for name in f.every("walked, raw") if f[f"lr, raw, {name}"] not in (LR, None)]
+    first, last = f["the first and the last loss"]
     ends = ", ".join(f"{name} {number(f[f'end, {name}'], 4)}" for name in able)
     return Teaching(
         predict=(
@@ -129,9 +228,14 @@ def tell(f: Figures) -> Teaching:
         explanation=(
             f"Of all {len(able) + len(unable)} optimizers of torch.optim, each as it is set by itself but for lr=0.01, these "
             f"run: {ends} (averages over the last 500 epochs where one jumps back and forth). {', '.join(unable)} refuse this loop, since they want a closure, or gradients or parameters "
-            "of another kind.",
-            "On the raw readings the valley is so narrow that SGD needs an lr a hundred times smaller, and then hardly "
-            "moves along it: scaling the input by 0.1 changes the surface, and with it what lr is right.",
+            "of another kind: below, each has a problem of its own.",
+            f"On the raw readings the valley is so narrow that {' and '.join([', '.join(flown[:-1]), flown[-1]])} fly off with "
+            "lr=0.01; with a hundredth of it they hardly move along it. Scaling the input by 0.1 changes the surface, and "
+            "with it what lr is right.",
+            "What an optimizer keeps from step to step stands in mailboxes of its own, beside `.grad` and not in it: zero_grad "
+            "empties `.grad` and leaves them as they are.",
+            f"LBFGS evaluates the loss {f['evaluations in one step']} times in one step, through the closure that it is given, and "
+            f"goes from {number(first, 4)} to {number(last, 4)}.",
         ),
         transfer=predict(
             "first-step",
@@ -168,6 +272,7 @@ stop = Stop(
     name="optimizers",
     title="Does lr mean the same everywhere?",
     objective="say what lr scales in SGD and in Adam, and why it cannot be carried over",
+    misconception="lr means the same to every optimizer, and can be carried from one to another",
     prerequisites=(14,),
     hook=Snippet(hook),
     transfer=Snippet(transfer),
@@ -188,20 +293,35 @@ stop = Stop(
             log_x=True,
             log_y=True,
         ),
-        Surface(
-            lambda f: levels(t_un, (4, 8, 16, 32, 64, 128)),
-            lambda f: paths("scaled", f),
+        Picture("run", "Two steps of Adam, and what it keeps", kept),
+        Panels(
+            lambda f: levels(t_un),
+            lambda f: walks("scaled", f),
             ((-0.5, -22.0), (7.0, 4.0)),
-            "1,000 steps on t_un",
-            "A narrow valley over w and b with three paths from w = 1, b = 0. SGD falls to its floor at once and goes "
-            "along it; Adam follows; Adagrad gets less than one unit far.",
+            lambda f: lowest("scaled", f),
+            f"{STEPS:,} steps on t_un, lr=0.01",
+            "The same narrow valley over w and b once for each optimizer, with its path from w = 1, b = 0. SGD falls to the floor at "
+            "once and goes along it; Adam and its kin go more slowly, Adagrad and Adadelta hardly at all.",
+            NOTES,
         ),
-        Surface(
-            lambda f: levels(t_u, (4, 8, 16, 32, 64, 128)),
-            lambda f: paths("raw", f),
-            ((-0.2, -22.0), (1.2, 4.0)),
-            "1,000 steps on the raw t_u, SGD with lr=1e-4",
-            "The same valley, ten times narrower in w. SGD falls to its floor and stays near b = 0; the others get little further.",
+        Panels(
+            lambda f: levels(t_u),
+            lambda f: walks(RAW, f),
+            ((-0.45, -22.0), (1.2, 4.0)),
+            lambda f: lowest(RAW, f),
+            f"{STEPS:,} steps on the raw t_u, lr=0.01 but where it is said",
+            "The valley is ten times narrower in w. Those that step by lr times a gradient fly off with lr=0.01; with a hundredth "
+            "of it they stay near b = 0.",
+            NOTES,
+        ),
+    ),
+    more=(
+        Snippet(closure, "LBFGS wants a closure: it evaluates the loss as often as it needs"),
+        Snippet(matrix, "Muon wants a matrix: it steps about as far in each of its directions"),
+        Snippet(
+            rows,
+            "SparseAdam wants sparse gradients: rows that are not used stay",
+            "Adam moves row 3 also where it was not used: its mean of earlier gradients is not 0. SparseAdam leaves it.",
         ),
     ),
     measured=(Snippet(courses),),

@@ -147,6 +147,7 @@ stop = Stop(
     name="stochastic",
     title="What is stochastic about SGD?",
     objective="say what is random in stochastic gradient descent, and what is not",
+    misconception="SGD itself is random",
     prerequisites=(14, 15),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -113,6 +113,7 @@ stop = Stop(
     name="cut",
     title="What cuts a tensor off?",
     objective="tell what cuts a gradient off, and predict what is left of it",
+    misconception="`detach()` only saves memory, and `eval()` or `no_grad()` are as good",
     prerequisites=(3, 7),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -121,6 +121,7 @@ stop = Stop(
     name="route",
     title="Who gets the gradient of a choice?",
     objective="say where max, relu, an index and an embedding send the gradient",
+    misconception="where two values tie, or an index takes one, the gradient is shared or does not matter",
     prerequisites=(2, 4),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

@@ -124,6 +124,7 @@ stop = Stop(
     name="masked",
     title="What does a masked branch send back?",
     objective="predict what comes back through torch.where, and mask the right place",
+    misconception="masking the output keeps a nan out of the gradient",
     prerequisites=(2, 19),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

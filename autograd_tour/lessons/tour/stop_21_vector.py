@@ -145,6 +145,7 @@ stop = Stop(
     name="vector",
     title="What does backward start with?",
     objective="start backward of a vector, and take a slope of a slope",
+    misconception="backward of a vector computes its whole Jacobian",
     prerequisites=(2, 4),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

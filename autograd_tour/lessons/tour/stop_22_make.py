@@ -273,6 +273,7 @@ stop = Stop(
     name="make",
     title="Can you build it?",
     objective="write an autograd of some thirty lines, and say what torch's has more",
+    misconception="autograd is magic that no reader could write",
     prerequisites=(2, 3, 4, 9),
     hook=Snippet(hook),
     transfer=Snippet(transfer),

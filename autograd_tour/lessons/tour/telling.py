@@ -7,16 +7,16 @@ from functools import cache
 
 from autograd_tour.formats.tour.content import Illustration, Recall, StopContent, Teaching, Tour
 from autograd_tour.lessons.tour import stops
-from autograd_tour.lessons.tour.base import Chart, Figures, Stop, Surface
-from autograd_tour.lessons.tour.drawing import charted, illustrated, seen_from_above
+from autograd_tour.lessons.tour.base import Chart, Figures, Panels, Picture, Stop, Surface
+from autograd_tour.lessons.tour.drawing import charted, compared, for_slides, illustrated, seen_from_above
 from autograd_tour.lessons.tour.running import caught, listing
 from autograd_tour.progress import doing
 
 __all__ = ["figures_of", "taught", "told_tour"]
 
 
-def told_tour(chosen: Sequence[Stop]) -> Tour:
-    """All that the ``chosen`` stops came to.
+def told_tour(chosen: Sequence[Stop], *, slides: bool = False) -> Tour:
+    """All that the ``chosen`` stops came to, with pictures for ``slides`` if there are to be any.
 
     Raises:
         TourError: a stop cannot be recorded or drawn.
@@ -24,11 +24,11 @@ def told_tour(chosen: Sequence[Stop]) -> Tour:
     contents = []
     for position, stop in enumerate(chosen, start=1):
         with doing(f"stop {position} of {len(chosen)}: {stop.title}"):
-            contents.append(_content(stop))
+            contents.append(_content(stop, slides=slides))
     return Tour(tuple(contents), {stop.number: stop.title for stop in stops()})
 
 
-def _content(stop: Stop) -> StopContent:
+def _content(stop: Stop, *, slides: bool) -> StopContent:
     hook, _ = listing(stop.hook)
     with doing("recall"):
         recall = tuple(_recalled(number) for number in stop.recall)
@@ -38,6 +38,7 @@ def _content(stop: Stop) -> StopContent:
         name=stop.name,
         title=stop.title,
         objective=stop.objective,
+        misconception=stop.misconception,
         prerequisites=stop.prerequisites,
         hook=hook,
         pictures=tuple(_illustrations(stop)),
@@ -47,6 +48,8 @@ def _content(stop: Stop) -> StopContent:
         teaching=taught(stop),
         recall=recall,
         reading=stop.reading,
+        later=tuple(other.number for other in stops() if stop.number in other.recall),
+        slides=tuple(_slides(stop)) if slides else (),
     )
 
 
@@ -58,9 +61,20 @@ def _illustrations(stop: Stop) -> list[Illustration]:
                 drawings.append(charted(picture, figures_of(stop), number))
             elif isinstance(picture, Surface):
                 drawings.append(seen_from_above(picture, figures_of(stop), number))
+            elif isinstance(picture, Panels):
+                drawings.append(compared(picture, figures_of(stop), number))
             else:
                 drawings.append(illustrated(picture, picture.code or stop.hook.code, number))
     return drawings
+
+
+def _slides(stop: Stop) -> list[tuple[str, ...]]:
+    figures = figures_of(stop)
+    codes = [picture.code if isinstance(picture, Picture) else None for picture in stop.pictures]
+    return [
+        for_slides(picture, code or stop.hook.code, figures)
+        for picture, code in zip(stop.pictures, codes, strict=True)
+    ]
 
 
 def _recalled(number: int) -> Recall:

@@ -6,12 +6,16 @@ the skeleton. Nothing after this looks at a live tensor of the graph.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from autograd_tour.record.memory import Memory
 from autograd_tour.record.node import Attribute
 from autograd_tour.tracer.assemble.kept import Kept, measure_saved
 from autograd_tour.tracer.assemble.material import Material
+from autograd_tour.tracer.assemble.memory import kept_memory
 from autograd_tour.tracer.assemble.operands import Operands, place_operands
 from autograd_tour.tracer.assemble.readings import read_nodes
 from autograd_tour.tracer.assemble.rules import LocalRules, local_rules
@@ -32,10 +36,14 @@ class Examined:
     kept: Sequence[Sequence[Kept]]
     titles: Titles
     rules: Sequence[LocalRules]
+    memory: Memory | None
 
 
-def examine(material: Material) -> Examined:
-    """Run the passes over a graph of which more than the bare structure is wanted."""
+def examine(material: Material, before: Iterable[Tensor] = ()) -> Examined:
+    """Run the passes over a graph of which more than the bare structure is wanted.
+
+    ``before`` are tensors that were there when the program began.
+    """
     readings = read_nodes(material)
     operands = place_operands(material, readings)
     values = read_values(material, readings)
@@ -49,4 +57,5 @@ def examine(material: Material) -> Examined:
         kept,
         titles,
         local_rules(material, readings, values, operands, kept, titles),
+        kept_memory(material, readings, values, kept, titles, before),
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.rule import Rule, Words
+from autograd_tour.record.rule import Apply, Rule, Words
 from autograd_tour.rules import table
 from autograd_tour.rules.node import LETTERS, NodeView, is_compound
 from autograd_tour.rules.node import Operand as Seen
@@ -51,6 +51,9 @@ def local_rules(
         _NONE if material.is_leaf(i) else _rules(material, views.node(i), i) for i in range(len(material))
     ]
 
+
+_TURNING = frozenset({"TBackward0", "TransposeBackward0", "TransposeBackward1", "PermuteBackward0"})
+"""Nodes that may transpose a matrix."""
 
 _OF_TORCH = {
     "BackwardHookFunctionBackward": Words("× 1, or what a backward hook of the module returns"),
@@ -160,12 +163,24 @@ class _Views:
     def _edge(self, i: int, slot: int) -> Seen:
         j, k = self.material.skeleton.next[i][slot]
         name, facts = self.titles.nodes[i].operands[slot], self.values.of(j, k)
-        if self.material.skeleton.names[j] == "TBackward0" and not self.values.name(j):
-            before, output = self.material.skeleton.next[j][0]
-            inner = self.titles.nodes[before].name if before >= 0 and not output else ""
+        if not self.values.name(j) and self._turns_matrices(j):
+            inner = self.titles.nodes[j].operands[0]
             if inner:
                 return _seen(inner, facts, transposed=True)
         return _seen(name, facts)
+
+    def _turns_matrices(self, j: int) -> bool:
+        """Whether node ``j`` transposes a matrix, or each matrix of a batch."""
+        if self.material.skeleton.names[j] not in _TURNING:
+            return False
+        rule = table.rule(self.node(j), 0)
+        if not isinstance(rule, Apply):
+            return False
+        facts = self.values.of(j, 0)
+        rank = len(facts.shape or ()) if facts is not None else 0
+        return rule.function == "transpose" or (
+            rule.function == "swap_dims" and rule.option("dims") == (rank - 2, rank - 1)
+        )
 
 
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:

@@ -236,13 +236,13 @@ class ProgramChanges:
         self._log.add(step.draft)
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
-        state = optimizer.state.get(parameter, {})
-        tensors = [
-            (str(name), value)
-            for name, value in state.items()
-            if isinstance(value, Tensor) and (value.shape == parameter.shape or value.dim() == 0)
+        """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""
+        entries = [
+            (str(name), value if isinstance(value, Tensor) else _as_tensor(value))
+            for name, value in optimizer.state.get(parameter, {}).items()
+            if isinstance(value, Tensor | int | float) and not isinstance(value, bool)
         ]
-        return {name: self._recorder.measure(value, gradient=True) for name, value in tensors[:MOST_STATE]}
+        return {name: self._recorder.measure(value, gradient=True) for name, value in entries[:MOST_STATE]}
 
 
 def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
@@ -275,6 +275,10 @@ def _kind(belonging: Belonging, spot: Spot) -> EventKind:
     return "clipping" if spot.call.startswith("clip_grad") else "gradient"
 
 
+def _as_tensor(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
+
+
 def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
     """Its settings as far as they are numbers; where groups of parameters differ, that of each group."""
     by_group = [dict(_numbers(group)) for group in optimizer.param_groups]
@@ -296,7 +300,8 @@ def _numbers(group: dict[str, Any]) -> Iterator[tuple[str, Number]]:
         if isinstance(value, Tensor) and value.numel() == 1:
             value = value.item()
         if isinstance(value, tuple):
-            yield from ((f"{name}[{n}]", float(item)) for n, item in enumerate(value))
+            numbers = enumerate(value)  # Adafactor's first eps is None
+            yield from ((f"{name}[{n}]", float(item)) for n, item in numbers if item is not None)
         elif isinstance(value, bool):
             if value:
                 yield name, value

@@ -21,6 +21,7 @@ from autograd_tour.record.evidence import (
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.watch.heard import Escape, Root
 from autograd_tour.tracer.watch.origins import Origin
+from autograd_tour.tracer.watch.trained import Trained
 from autograd_tour.tracer.watch.watch import Watch
 
 __all__ = ["gathered"]
@@ -62,8 +63,10 @@ class _Gathering:
             (self.line(spot) for number, spot in self.watch.switched if number in self.behind), None
         )
         failed = self.watch.failed if failure is not None else None
+        trained = Trained(self.watch, self.names)
         return Evidence(
             failure,
+            loss is not None,
             self.line(loss.spot) or self._made_at(loss) if loss is not None else None,
             cuts,
             frozen,
@@ -76,6 +79,13 @@ class _Gathering:
             tuple(self._kept()),
             tuple(self._clipped_nothing()),
             len(self.watch.roots),
+            tuple(trained.unequal()),
+            tuple(trained.modes(failed=failure is not None)),
+            tuple(trained.unused()) if failure is None else (),
+            tuple(trained.scaler()),
+            trained.recomputed(failed=failed is not None),
+            tuple(trained.hooks()),
+            tuple(trained.customs()),
         )
 
     # ---- a loss without a gradient ---------------------------------------------------------
@@ -135,9 +145,8 @@ class _Gathering:
             for stepped in self.watch.optimizers.values()
             for parameter in stepped.parameters
         }
-        wanted: dict[int, Tensor] = {
-            id(parameter): parameter for _, parameter in self.watch.record.modules.parameters()
-        }
+        roots = self.watch.record.modules.roots.values()
+        wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in root.parameters()}
         for stepped in self.watch.optimizers.values():
             wanted |= {id(parameter): parameter for parameter in stepped.parameters}
         wanted |= self.watch.leaves
@@ -250,7 +259,7 @@ class _Gathering:
                     calls.setdefault(origin.spot, {before.backwards}).add(origin.backwards)
         for spot, moments in calls.items():
             if (line := self.line(spot)) is not None:
-                yield KeptGraph(line, len(moments))
+                yield KeptGraph(line, len(moments), *self.watch.kept.get(spot, (None, None)))
 
 
 def _kind(origin: Origin) -> CutKind:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 from typing import Any, NamedTuple
 
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 from torch.nn.utils import clip_grad
 from torch.utils.checkpoint import CheckpointFunction
 
+from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.watch.saves import Look
 
 __all__ = [
@@ -22,6 +27,8 @@ __all__ = [
     "in_checkpoint",
     "is_computed",
     "is_leaf",
+    "is_ours",
+    "set_replaced",
 ]
 
 
@@ -35,12 +42,16 @@ class Escape(NamedTuple):
 
 
 class Root(NamedTuple):
-    """What a backward began with. ``computed`` counts the backward calls before it was computed."""
+    """What a backward began with. ``computed`` counts the backward calls before it was computed.
+
+    ``deposits``: it adds to ``.grad``, and does not return gradients.
+    """
 
     origin: int
     spot: int
     look: Look | None
     computed: int
+    deposits: bool = True
 
 
 class Stepped(NamedTuple):
@@ -110,3 +121,35 @@ def is_leaf(tensor: Tensor) -> bool:
 def is_computed(tensor: Tensor) -> bool:
     """Whether it has a gradient that nobody keeps."""
     return tensor.requires_grad and not tensor.is_leaf and not tensor.retains_grad
+
+
+def is_ours(frame: FrameType | None) -> bool:
+    """Whether the record itself makes the call, as where it copies buffers; not where it hands on one it heard."""
+    while frame is not None and frame.f_code.co_name in ("__torch_function__", "handle_torch_function"):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).startswith("autograd_tour.tracer.")
+
+
+@contextmanager
+def set_replaced(heard: Callable[[Tensor, FrameType], None]) -> Iterator[None]:
+    """``heard`` is called before and after each ``Tensor.set_`` inside, which no mode hears.
+
+    Before, the tensor has the memory that nodes have saved; after, that of another tensor.
+    """
+    method = Tensor.set_
+
+    @wraps(method)
+    def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if is_dynamo_compiling():
+            return method(self, *args, **kwargs)
+        heard(self, sys._getframe(1))
+        result = method(self, *args, **kwargs)
+        heard(self, sys._getframe(1))
+        return result
+
+    never_compiled(set_)
+    Tensor.set_ = set_  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del Tensor.set_

@@ -14,7 +14,7 @@ from torch import Tensor
 from autograd_tour.tracer.assemble.saved import read_saved
 from autograd_tour.tracer.assemble.walk import root_of, walk
 
-__all__ = ["Array", "Look", "Mutation", "SavedConflict", "Span", "look", "span_of"]
+__all__ = ["Array", "Look", "Mutation", "SavedConflict", "Span", "kept_behind", "look", "span_of"]
 
 _UPDATED = ("running_mean", "running_var")
 """Saved by a normalisation that does not use them in backward when it updates them."""
@@ -54,12 +54,16 @@ def span_of(tensor: Tensor) -> Span:
 
 
 class Mutation(NamedTuple):
-    """A call that changed memory in place, and how many nodes there were before."""
+    """A call that changed memory in place, and how many nodes there were before.
+
+    ``writes`` is false where a tensor only got other memory: torch notices that, and no content is changed.
+    """
 
     call: str
     spot: int
     span: Span
     moment: int
+    writes: bool = True
 
 
 class Array(NamedTuple):
@@ -112,6 +116,29 @@ def look(outputs: Sequence[Tensor], mutations: Sequence[Mutation], arrays: Seque
         skeleton.release()
 
 
+def kept_behind(outputs: Sequence[Tensor]) -> tuple[int, int]:
+    """How many nodes are behind ``outputs``, and the bytes of all tensors that they still keep."""
+    skeleton = walk(root_of(output)[0] for output in outputs)
+    try:
+        leaves = {item.untyped_storage().data_ptr() for item in skeleton.leaves()}
+        kept: dict[int, int] = {}
+        nodes = 0
+        for fn, name in zip(skeleton.fns, skeleton.names, strict=True):
+            if name == "AccumulateGrad":
+                continue
+            nodes += 1
+            for view in read_saved(fn) if len(skeleton) <= MOST_NODES else ():
+                if (
+                    view.state == "kept"
+                    and view.tensor is not None
+                    and (span := span_of(view.tensor)).pointer
+                ):
+                    kept[span.pointer] = view.tensor.untyped_storage().nbytes()
+        return nodes, sum(size for pointer, size in kept.items() if pointer not in leaves)
+    finally:
+        skeleton.release()
+
+
 def _look_at(
     fn: Any,
     name: str,
@@ -131,7 +158,7 @@ def _look_at(
             conflicts.append(SavedConflict(name, number, view.name, call, spot, False))
         elif view.state == "kept" and view.tensor is not None and view.name not in _UPDATED:
             span = span_of(view.tensor)
-            change = next(_since(mutations, span, number), None)
+            change = next((item for item in _since(mutations, span, number) if item.writes), None)
             array = next((item for item in arrays if _written(item, span, number, mutations)), None)
             if change is not None:
                 conflicts.append(SavedConflict(name, number, view.name, change.call, change.spot, True))

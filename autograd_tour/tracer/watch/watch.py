@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -23,6 +23,8 @@ from autograd_tour.tracer.follow.changes import spot_of
 from autograd_tour.tracer.follow.entries import backward_replaced
 from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.watch.batches import Windows
+from autograd_tour.tracer.watch.customs import Customs
 from autograd_tour.tracer.watch.heard import (
     Call,
     Escape,
@@ -33,9 +35,14 @@ from autograd_tour.tracer.watch.heard import (
     in_checkpoint,
     is_computed,
     is_leaf,
+    is_ours,
+    set_replaced,
 )
+from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
-from autograd_tour.tracer.watch.saves import Array, Look, Mutation, look, span_of
+from autograd_tour.tracer.watch.recomputed import Checkpoints, checkpoint_around
+from autograd_tour.tracer.watch.saves import Array, Look, Mutation, kept_behind, look, span_of
+from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 
 __all__ = ["Watch"]
 
@@ -79,7 +86,13 @@ class Watch:
         self.freed: dict[int, int] = {}
         self.failed: Root | None = None
         self.outputs: list[Tensor] = []
-        self.stepping = False
+        self.hooks: list[tuple[int, int]] = []
+        self.kept: dict[int, tuple[int, int]] = {}
+        self.windows = Windows()
+        self.modes = Modes(self._spot, self._numbers)
+        self.scalers = Scalers(self._spot, self._numbers)
+        self.checkpoints = Checkpoints(self._computing_again)
+        self.customs = Customs(self._spot)
         self._off = -1
         self._busy = False
         self._thread = threading.get_ident()
@@ -89,7 +102,13 @@ class Watch:
         """Everything that runs inside is heard."""
         handle = register_optimizer_step_pre_hook(self._before_step)
         try:
-            with backward_replaced(self._backward), _Mode(self):
+            with ExitStack() as stack:
+                stack.enter_context(backward_replaced(self._backward))
+                stack.enter_context(self.modes.listening(lambda: len(self.roots)))
+                stack.enter_context(self.scalers.listening())
+                stack.enter_context(set_replaced(self._set_storage))
+                stack.enter_context(self.customs.listening())
+                stack.enter_context(_Mode(self))
                 yield
         finally:
             handle.remove()
@@ -99,10 +118,11 @@ class Watch:
     def hear(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """Make one call and note what came of it."""
         name = getattr(func, "__name__", "")
-        if self.origins.full or self._busy or threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or is_ours(frame):
             return func(*args, **kwargs)
-        if name == "_set_grad_enabled" and args and not args[0]:
-            self._off = self._spot(frame)
+        if self.origins.full or self._busy:
+            return self._inside_backward(func, args, kwargs, frame)
+        self._heed(name, args, kwargs, frame)
         with torch._C.DisableTorchFunction():
             given = [item for item in flat((args, kwargs)) if isinstance(item, Tensor)]
             parents = tuple(dict.fromkeys(self.origins.number(item) for item in given))
@@ -114,7 +134,40 @@ class Watch:
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             self._note(Call(func, name, given, parents, before, start, args, frame), result)
+            self._checkpointed(func, result, frame)
         return result
+
+    def _heed(self, name: str, args: Any, kwargs: Any, frame: FrameType) -> None:
+        """What a call says before it is made, whatever comes of it."""
+        if name == "_set_grad_enabled" and args and not args[0]:
+            self._off = self._spot(frame)
+        elif name in DROPOUTS:
+            self.modes.dropped(args, kwargs, frame)
+        elif (
+            name == "_record_function_enter_new" and args and str(args[0]).startswith("Optimizer.zero_grad#")
+        ):
+            self.windows.empty()
+        elif name == "zero_" and any(leaf.grad is args[0] for leaf in self.leaves.values() if leaf.is_leaf):
+            self.windows.empty()
+        elif name in CLIPPING and self.scalers.waiting and clips(frame):
+            self.scalers.clipped(frame)
+
+    def _inside_backward(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        """A call that is no part of the program's own forward: maybe a checkpoint computes again."""
+        around = checkpoint_around() if self._busy else None
+        result: Any = ()
+        try:
+            result = func(*args, **kwargs)
+        finally:  # a checkpoint ends its second run inside of a call
+            if around is not None and around[1]:
+                with torch._C.DisableTorchFunction():
+                    self._checkpointed(func, result, frame)
+        return result
+
+    def _checkpointed(self, func: Any, result: Any, frame: FrameType) -> None:
+        around = checkpoint_around()
+        if around is not None and getattr(func, "__name__", "") not in ("__get__", "__set__"):
+            self.checkpoints.note(around, function_name(func), self._spot(frame), list(flat(result)))
 
     def _note(self, call: Call, result: Any) -> None:
         function, frame, parents = function_name(call.func), call.frame, call.parents
@@ -129,6 +182,8 @@ class Watch:
         if changed:
             self._mutated(function, changed, call.start, frame)
         results = [item for item in flat(result) if isinstance(item, Tensor)]
+        if call.name == "register_hook":
+            self.hooks.append((parents[0], self._spot(frame)))
         if not results and not changed:
             if function in ESCAPING and parents:
                 self._escaped(function, call.given[0], parents[0], frame)
@@ -139,14 +194,28 @@ class Watch:
         elif call.name == "requires_grad_":
             self._switch(call.args[0], frame)
         else:
+            self._weigh(call.given, self._spot(frame))
             for item in results or changed:
                 self.origins.add(item, self._origin(function, parents, item, live, call.start, frame))
+
+    def _weigh(self, given: list[Tensor], spot: int) -> None:
+        """What a line keeps that adds to a sum from before the last backward: of the terms that are new."""
+        if spot in self.kept or spot < 0:
+            return
+        needing = [item for item in given if item.requires_grad]
+        sources = [self.origins.items[self.origins.number(item)] for item in needing]
+        carried = [item.spot == spot and item.backwards < len(self.roots) for item in sources]
+        if any(carried) and not all(carried):
+            self.kept[spot] = kept_behind(
+                [item for item, old in zip(needing, carried, strict=True) if not old]
+            )
 
     def _add_plain(self, call: Call, function: str, results: list[Tensor]) -> None:
         """Note results that nothing with a gradient went into; one made of no tensor may hold a number."""
         if call.parents or not results:
+            spot = self._spot(call.frame) if results else -1
             for item in results:
-                self.origins.add(item, Origin(function, -1, call.parents, False, False))
+                self.origins.add(item, Origin(function, spot, call.parents, False, False))
             return
         if function == "tensor" and clips(call.frame):  # its norm of no gradient at all
             self.clipped_nothing.append((self._spot(call.frame), len(self.roots)))
@@ -177,6 +246,13 @@ class Watch:
             self._switch(args[0], frame)
         elif attribute == "data":
             self._mutated("data", [args[0]], sequence_nr(), frame)
+        elif attribute == "grad" and len(args) > 1 and args[1] is None:
+            self.windows.empty()
+
+    def _set_storage(self, tensor: Tensor, frame: FrameType) -> None:
+        if not self._busy and threading.get_ident() == self._thread:
+            with torch._C.DisableTorchFunction():
+                self._mutated("set_", [tensor], sequence_nr(), frame)
 
     def _switch(self, tensor: Tensor, frame: FrameType) -> None:
         """``requires_grad`` was set: on a tensor that was computed from what needs a gradient?"""
@@ -193,7 +269,7 @@ class Watch:
         spot = spot_of(frame, self.record)
         call = spot.call if ".step" in spot.call else function
         for item in changed:
-            self.mutations.append(Mutation(call, spot.number, span_of(item), moment))
+            self.mutations.append(Mutation(call, spot.number, span_of(item), moment, function != "set_"))
 
     def _escaped(self, function: str, tensor: Tensor, parent: int, frame: FrameType) -> None:
         spot = self._spot(frame)
@@ -202,6 +278,10 @@ class Watch:
             self.arrays.append(Array(span_of(tensor), plain, plain.clone(), spot, sequence_nr()))
         if self.origins.items[parent].live:
             self.escapes.append(Escape(function, spot, parent, len(self.origins.items)))
+
+    def _numbers(self, value: Any) -> tuple[int, ...]:
+        with torch._C.DisableTorchFunction():
+            return tuple(self.origins.number(item) for item in tensors_of(value))
 
     def _spot(self, frame: FrameType) -> int:
         return self.record.sites.of_call(frame)[0].spot
@@ -212,9 +292,12 @@ class Watch:
         if self._busy or OURS.running or threading.get_ident() != self._thread:
             return backward.call()
         self._busy = True
+        handles: list[Any] = []
         try:
             with torch._C.DisableTorchFunction():
-                root = self.begin(backward.outputs, self._spot(frame))
+                root = self.begin(backward.outputs, self._spot(frame), deposits=backward.inputs is None)
+                if backward.inputs is None:
+                    handles = self._listen_to_means(root)
             self.failed = root
             backward.run()
             self.succeeded()
@@ -223,9 +306,21 @@ class Watch:
                 self.freed |= dict.fromkeys(root.look.numbers, len(self.roots) - 1)
         finally:
             self._busy = False
+            for handle in handles:
+                handle.remove()
         return backward.result
 
-    def begin(self, outputs: list[Any], spot: int) -> Root:
+    @contextmanager
+    def _computing_again(self) -> Iterator[None]:
+        """A checkpoint computes again, in a backward, where torch has put our mode aside."""
+        before, self._busy = self._busy, True
+        try:
+            with _Mode(self):
+                yield
+        finally:
+            self._busy = before
+
+    def begin(self, outputs: list[Any], spot: int, *, deposits: bool = True) -> Root:
         """A backward is about to begin with ``outputs``: look at the graph behind them."""
         tensors = [item for item in outputs if isinstance(item, Tensor)]
         numbers = [self.origins.number(item) for item in tensors]
@@ -236,9 +331,16 @@ class Watch:
             seen = look(sound, self.mutations, self.arrays)
             self.reached |= {id(leaf): leaf for leaf in seen.leaves}
         self.outputs = sound
-        root = Root(numbers[0] if numbers else -1, spot, seen, computed)
+        root = Root(numbers[0] if numbers else -1, spot, seen, computed, deposits)
+        self.scalers.backward(len(self.roots), lambda: self.origins.ancestors(numbers))
         self.roots.append(root)
         return root
+
+    def _listen_to_means(self, root: Root) -> list[Any]:
+        leaves = root.look.leaves if root.look is not None else list(self.leaves.values())
+        if all(leaf.grad is None for leaf in leaves if leaf.is_leaf):
+            self.windows.empty()  # nothing that it could be added to
+        return self.windows.listen(self.outputs, len(self.roots) - 1)
 
     def _note_deposits(self) -> None:
         """Leaves that have a gradient now: also those that a reentrant checkpoint reaches."""
@@ -252,7 +354,11 @@ class Watch:
         self.outputs = []
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        if is_dynamo_compiling() or threading.get_ident() != self._thread or id(optimizer) in self.optimizers:
+        if is_dynamo_compiling() or threading.get_ident() != self._thread:
+            return
+        self.windows.step()
+        self.scalers.optimizer_steps(sys._getframe(1))
+        if id(optimizer) in self.optimizers:
             return
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
         with torch._C.DisableTorchFunction():

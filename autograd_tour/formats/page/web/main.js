@@ -10,7 +10,7 @@ import { readLink, writeLink } from "./links.js";
 import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Presenter } from "./presenter.js";
-import { Quiz } from "./quiz.js";
+import { Quiz, veil } from "./quiz.js";
 import { startSearch } from "./search.js";
 import { startTheme } from "./theme.js";
 import { Zoom } from "./zoom.js";
@@ -26,7 +26,7 @@ const code = new Code(data.source);
 const zoom = new Zoom(stage);
 const quiz = new Quiz(data.questions, () => {
   moving?.back(); // it asks for what was recorded
-  return state.key === "" ? go(0) : show("", 0);
+  return show("", 0);
 });
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
@@ -39,7 +39,7 @@ let opening = "";
 // ---- what is shown -----------------------------------------------------------------------
 
 function render() {
-  state.step = picture.film.show(state.step);
+  state.step = picture.film.show(Math.min(state.step, reach()));
   const last = picture.film.last;
   byId("slider").max = String(last);
   byId("slider").value = String(state.step);
@@ -60,6 +60,12 @@ function render() {
   clearTimeout(linking);
   linking = setTimeout(link, CALM); // browsers refuse an address that changes too often
   tell("shown", { step: state.step, picture });
+}
+
+/** The last step that may be shown: in the mode of prediction the one before the next question's answer. */
+function reach() {
+  const answer = quiz.until(pictures.ready.get("").engine);
+  return answer === Infinity ? picture.film.last : picture.engine.findLastIndex((number) => number < answer);
 }
 
 function link() {
@@ -142,6 +148,7 @@ async function show(key, step, card = "") {
   // Folded cards of two pictures may have the same id: a selection does not outlive its picture.
   state.card = Object.hasOwn(picture.cards, card) ? card : "";
   prepare();
+  veil(picture.element, quiz.on);
   if (presenter.on) zoom.present();
   else zoom.take();
   trail();
@@ -207,14 +214,17 @@ function go(step) {
   quiz.close();
   state.step = step;
   render();
+  if (state.step < Math.min(step, picture.film.last)) forward(); // what lies between is asked first
 }
 
 /** One step on; in the mode of prediction its questions come first. They belong to the first picture. */
 function forward() {
   const step = state.step;
+  if (state.key !== "" && step < picture.film.last && step + 1 > reach()) return visit("").then(forward);
   const asked = state.key === "" && quiz.stops(step + 1, picture.film.last, forward);
   if (!asked) go(step + 1);
   else byId("quiz").scrollIntoView({ block: "nearest" });
+  return undefined;
 }
 
 function choose(id) {
@@ -291,7 +301,7 @@ async function follow() {
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0, wanted.node);
   present(wanted.mode === "present");
   if (wanted.mode === "predict" && !quiz.on) {
-    quiz.switch(true);
+    await quiz.switch(true);
     if (wanted.step) go(wanted.step);
   }
 }

@@ -2,6 +2,9 @@
 
 import { byId, make, tell } from "./dom.js";
 
+/** Rows that would answer a question at any step. */
+const TELLING = /^(saved|derivative|note)/;
+
 /** What a card is, and whether it is only around the opened one. */
 export function kindOf(card) {
   return card.outside ? `${card.kind}, outside the opened card` : card.kind;
@@ -14,11 +17,12 @@ export function showPanel(card, step, canFold, rows = card?.rows ?? []) {
     panel.replaceChildren(make("p", { class: "muted" }, "Select a card of the picture to see all that is known of it."));
     return;
   }
+  const predicting = document.documentElement.classList.contains("predicting");
   const title = make("h3", {}, card.title, " ", make("span", { class: "muted" }, kindOf(card)));
   const list = make("dl");
   let hidden = 0;
   for (const [label, text, since = 0] of rows) {
-    if (label.startsWith("saved") && document.documentElement.classList.contains("predicting")) continue;
+    if (predicting && TELLING.test(label)) continue;
     if (since > step) {
       hidden += 1;
       continue;
@@ -27,7 +31,7 @@ export function showPanel(card, step, canFold, rows = card?.rows ?? []) {
   }
   const parts = [title, list];
   if (hidden) {
-    const when = card.runs_at > step ? ` Its step is ${card.runs_at}.` : "";
+    const when = card.runs_at > step && !predicting ? ` Its step is ${card.runs_at}.` : "";
     parts.push(make("p", { class: "muted" }, `Its gradient is not known yet.${when}`));
   }
   const buttons = [];

@@ -1,32 +1,34 @@
 // Predict, then reveal: in this mode a step asks its questions before it shows its numbers.
 
-import { judge } from "./answers.js";
+import { betrayed, judge } from "./answers.js";
 import { byId, make } from "./dom.js";
 
 const TRIES = 2;
 
 export class Quiz {
-  /** @param {object[]} questions @param {(on: boolean) => void} changed called when the mode is switched */
+  /** @param {object[]} questions @param {(on: boolean) => Promise<void>} changed called when the mode is switched */
   constructor(questions, changed) {
     this.questions = questions;
     this.changed = changed;
     this.on = false;
     this.answered = new Set();
     this.right = 0;
+    this.again = new Map();
     this.section = byId("quiz");
     byId("predict")?.addEventListener("click", () => this.switch(!this.on));
   }
 
-  /** Turn the mode on or off; without questions there is none. */
+  /** Turn the mode on or off; without questions there is none. The first picture is shown from its beginning. */
   switch(on) {
-    if (!this.questions.length) return;
+    if (!this.questions.length) return undefined;
     this.on = on;
     this.answered.clear();
     this.right = 0;
+    this.again.clear();
     byId("predict").setAttribute("aria-pressed", String(on));
     document.documentElement.classList.toggle("predicting", on); // hides what would tell the answers
     this.close();
-    this.changed(on);
+    return this.changed(on);
   }
 
   /** Whether something stands before frame `target`: a question, after which `go` is called, or the score. */
@@ -37,6 +39,13 @@ export class Quiz {
     if (next) this.#ask(next, go);
     else if (target > last) this.#score();
     return Boolean(next) || target > last;
+  }
+
+  /** The step of the engine whose numbers answer the next question; `engine` has those of the frames. */
+  until(engine) {
+    if (!this.on) return Infinity;
+    const open = this.questions.filter(({ id, frame = 0 }) => !this.answered.has(id) && engine[frame] > 0);
+    return Math.min(...open.map(({ frame }) => engine[frame]));
   }
 
   /** Take the question away without an answer. */
@@ -74,6 +83,8 @@ export class Quiz {
         return;
       }
       tries += 1;
+      const stop = tries === 1 ? betrayed(question, judged) : 0;
+      if (stop) this.again.set(stop, (this.again.get(stop) ?? 0) + 1);
       if (judged.right) {
         this.right += tries === 1;
         finish(`Right. ${judged.text}`);
@@ -92,9 +103,24 @@ export class Quiz {
 
   #score() {
     const said = `${this.right} of ${this.questions.length} right at the first try.`;
-    this.section.replaceChildren(make("h2", {}, "All questions are answered"), make("p", {}, said));
+    const stops = [...this.again].toSorted((a, b) => b[1] - a[1] || a[0] - b[0]).map(([stop]) => stop);
+    const again = stops.length ? ` Look again at ${listed(stops)} of the tour.` : "";
+    this.section.replaceChildren(make("h2", {}, "All questions are answered"), make("p", {}, said + again));
     this.section.hidden = false;
   }
+}
+
+/** Take away what a picture says of itself in words, gradients and rules, or give it back. */
+export function veil(svg, on) {
+  for (const words of svg.querySelectorAll(":scope > desc, g > title")) {
+    words.dataset.words ??= words.textContent;
+    const [ends] = words.dataset.words.split(": ");
+    words.textContent = !on ? words.dataset.words : words.tagName === "desc" ? "" : ends;
+  }
+}
+
+function listed(stops) {
+  return stops.length < 2 ? `stop ${stops[0]}` : `stops ${stops.slice(0, -1).join(", ")} and ${stops.at(-1)}`;
 }
 
 function entry() {

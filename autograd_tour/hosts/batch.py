@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from autograd_tour.errors import TraceFileError
@@ -17,7 +18,6 @@ from autograd_tour.hosts.outcome import Failure, Outcome, Record
 from autograd_tour.hosts.process import Worker
 from autograd_tour.hosts.protocol import Job
 from autograd_tour.hosts.snippet import Snippet
-from autograd_tour.record import codec
 
 __all__ = ["Mode", "earlier_blocks", "run"]
 
@@ -61,8 +61,6 @@ def run(
                 continue
             outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier, key)
             if isinstance(outcome, Failure) and outcome.kind in {"program", "timeout"}:
-                if snippet.expects_error:
-                    cache.keep_error(key, outcome)
                 failed[snippet.file, snippet.context] = outcome
             outcomes.append(outcome)
     return outcomes
@@ -84,18 +82,25 @@ def _traced(
     worker: Worker, cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], key: str
 ) -> Outcome:
     answer = worker.answer(Job(snippet, earlier, tuple(sys.path)))
-    if answer.failure is not None:
-        return answer.failure
-    cache.keep_record(key, answer.trace, answer.remarks, answer.files)
-    return Record(key, codec.loads(answer.trace), answer.remarks)
+    failure = answer.failure
+    if failure is None:
+        content = msgspec.json.format(answer.content.encode(), indent=-1)
+        record = Record(key, content, answer.remarks, snippet.explains)
+        cache.keep_record(record, answer.files)
+        return record
+    if snippet.expects_error and failure.kind in {"program", "result"}:
+        cache.keep_error(key, failure, answer.files)
+        return replace(failure, key=key)
+    return failure
 
 
 def _saved(snippet: Snippet) -> Outcome:
     """The record of a trace that was saved."""
+    from autograd_tour.record import codec
+
     path = Path(snippet.folder) / snippet.trace
     try:
-        text = path.read_bytes()
-        return Record(digest_of_file(path), codec.loads(text, source=snippet.trace))
+        return Record(digest_of_file(path), codec.loads(path.read_bytes(), source=snippet.trace))
     except OSError as error:
         message = f"cannot read {snippet.trace}: {error.strerror or error}"
         return Failure(snippet.file, snippet.line, message, f"Paths start at {snippet.folder}")

@@ -1,0 +1,35 @@
+"""A custom Function whose backward is not the derivative of its forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.findings.base import Finding, Level, Subject, lines_of
+
+__all__ = ["findings"]
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
+    """One for each such Function."""
+    for item in subject.evidence.customs:
+        node, graph = subject.node_at(item.used_at, f"{item.function}Backward")
+        level: Level = "note" if item.flat or item.reversed else "warning"
+        meant = ""
+        if item.flat:
+            meant = " Its forward is a step function, whose derivative is 0: a backward that lets gradients pass is meant."
+        elif item.reversed:
+            meant = (
+                " It is a negative multiple of the derivative, as where gradients are reversed on purpose."
+            )
+        yield Finding(
+            "custom-backward-differs",
+            level,
+            f"the backward of {item.function} gives {item.analytic:.4g} where differences of its forward give "
+            f"{item.numeric:.4g}",
+            lines_of(("its backward", item.backward_at), ("used here", item.used_at)),
+            "Its forward was run in float64 with its first arguments moved a little along a random direction, and its "
+            f"backward was asked for the derivative along the same direction.{meant}",
+            f"torch.autograd.gradcheck({item.function}.apply, x.double().requires_grad_())   # after a change",
+            node,
+            graph,
+        )

@@ -1,0 +1,71 @@
+"""A checkpointed function that computed something else when it was run again in backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.evidence import Recomputation
+
+__all__ = ["findings", "is_about"]
+
+_FIX = "# make the checkpointed function depend on its arguments alone: pass what may change as an argument"
+_PHRASES = (
+    "different number of tensors was saved",
+    "have different metadata",
+    "trying to save more tensors during recomputation",
+)
+
+
+def is_about(text: str) -> bool:
+    """Whether an error of torch with this text is about a recomputation that differs."""
+    return any(phrase in text for phrase in _PHRASES)
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
+    """One for the first operation that differs, with torch's error if it noticed."""
+    failure, difference = subject.evidence.failure, subject.evidence.recomputed
+    noticed = failure is not None and is_about(failure.text)
+    if difference is None and not noticed:
+        return
+    lines = (
+        lines_of(("computed here first", difference.first_at), ("the second time here", difference.again_at))
+        if difference is not None
+        else ()
+    )
+    start = (
+        "A checkpoint throws saved tensors away and runs its function again in backward to have them. "
+        + (_told(difference) if difference is not None else "The second run saved other tensors. ")
+        + "So it depends on something that changed meanwhile. "
+    )
+    node, graph = subject.node_at(lines[0].line if lines else None)
+    if noticed and failure is not None:
+        raised = lines_of(("raised here", failure.line))
+        seen = "a checkpointed function did something else when it was computed again"
+        yield Finding(
+            "checkpoint-differs", "error", seen, (*lines, *raised), start, _FIX, node, graph, failure.text
+        )
+        return
+    yield Finding(
+        "checkpoint-differs-in-silence",
+        "error",
+        "a checkpointed function gave something else when it was computed again: the gradient is wrong",
+        lines,
+        start
+        + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises no error.",
+        _FIX,
+        node,
+        graph,
+    )
+
+
+def _told(difference: Recomputation) -> str:
+    first, again = f"{difference.first}()", f"{difference.again}()"
+    if not difference.first or not difference.again:
+        rest = f"{again} more" if not difference.first else f"no {first} any more"
+        return f"After the same operations as before, the second run made {rest}. "
+    if difference.values:
+        return f"Of the second run {first} is the first operation that gave other numbers. "
+    if difference.first == difference.again and difference.shapes[0] != difference.shapes[1]:
+        return f"The first operation that differed is {first}: it gave {difference.shapes[0]}, then {difference.shapes[1]}. "
+    return f"The first operation that differed is {first}: in its place the second run had {again}. "

@@ -1,0 +1,17 @@
+"""The fixture ``assert_gradients_flow`` for pytest, which finds it by itself where this package is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from autograd_tour import testing
+
+__all__ = ["assert_gradients_flow"]
+
+
+@pytest.fixture
+def assert_gradients_flow() -> Callable[..., None]:
+    """:func:`autograd_tour.testing.assert_gradients_flow`: every parameter gets a gradient, or the test fails."""
+    return testing.assert_gradients_flow
