@@ -103,22 +103,7 @@ def _timm() -> Iterator[Candidate]:
 
 def _one_of_each_kind(names: list[str]) -> list[str]:
     """The smallest two of each family, as their names tell."""
-    words = (
-        "test_",
-        "atto",
-        "femto",
-        "pico",
-        "nano",
-        "xxs",
-        "tiny",
-        "_ti",
-        "mini",
-        "xs",
-        "small",
-        "_s",
-        "b0",
-        "18",
-    )
+    words = ("test_", "atto", "femto", "pico", "nano", "xxs", "tiny", "_ti", "mini", "xs", "small", "_s", "b0", "18")
     families: dict[str, list[str]] = {}
     for name in names:
         families.setdefault(name.split("_")[0].rstrip("0123456789"), []).append(name)
@@ -206,10 +191,7 @@ def _transformers() -> Iterator[Candidate]:
 def _text_loss(task: str, config: Any) -> Callable[[nn.Module], Tensor]:
     words = torch.randint(3, 90, (2, 12))
     if task == "image":
-        given = {
-            "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32),
-            "labels": torch.tensor([1, 3]),
-        }
+        given = {"pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32), "labels": torch.tensor([1, 3])}
     elif task == "classes":
         given = {"input_ids": words, "labels": torch.tensor([1, 3])}
     else:
@@ -277,9 +259,7 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
     except TimeoutError:
         return Verdict(library, name, skipped="explain took too long", parameters=size)
     except Exception as error:
-        return Verdict(
-            library, name, (f"explain raised {type(error).__name__}: {error}"[:300],), parameters=size
-        )
+        return Verdict(library, name, (f"explain raised {type(error).__name__}: {error}"[:300],), parameters=size)
     told = tuple(f"{item.kind}: {item.brief}" for item in findings if item.level != "note")
     if any("TimeoutError" in text for text in told):
         return Verdict(library, name, skipped="explain took too long", parameters=size)

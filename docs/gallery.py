@@ -168,9 +168,7 @@ def _plain(text: str) -> str:
 def _index(pages: list[str]) -> str:
     head = (Path(__file__).parent / "gallery_head.txt").read_text(encoding="utf-8").rstrip()
     count = len(operators())
-    return "\n".join(
-        [head.replace("{count}", str(count)), "", "```{toctree}", ":maxdepth: 2", "", *pages, "```", ""]
-    )
+    return "\n".join([head.replace("{count}", str(count)), "", "```{toctree}", ":maxdepth: 2", "", *pages, "```", ""])
 
 
 def main(folder: Path = FOLDER, cache: Cache | None = None) -> None:
@@ -185,9 +183,7 @@ def main(folder: Path = FOLDER, cache: Cache | None = None) -> None:
         records[name] = outcome
     pages = {}
     for title, names in FAMILIES.items():
-        pages[title.lower().replace(",", "").replace(" ", "-")] = _page(
-            title, names.split(), samples, records
-        )
+        pages[title.lower().replace(",", "").replace(" ", "-")] = _page(title, names.split(), samples, records)
     texts = {"index": _index(list(pages)), **pages}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

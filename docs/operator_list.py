@@ -73,7 +73,9 @@ KINKS = {
     "dist": (Kink("torch.dist(x, torch.zeros_like(x))", (0.0, 0.0)),),
     "nn.functional.l1_loss": (Kink("F.l1_loss(x, torch.ones_like(x))", (1.0,)),),
     "nn.functional.max_pool1d": (Kink("F.max_pool1d(x[None], 2)[0, 0]", (2.0, 2.0)),),
-    "nn.functional.binary_cross_entropy": (Kink("F.binary_cross_entropy(x, torch.ones_like(x))", (0.0,)),),
+    "nn.functional.binary_cross_entropy": (
+        Kink("F.binary_cross_entropy(x, torch.ones_like(x))", (0.0,)),
+    ),
     "masked_fill": (Kink("(x.log()).masked_fill(x == 0, 0.0)", (0.0,)),),
 }
 """By operator. Values, slopes on both sides and what backward sends are computed, never written here."""

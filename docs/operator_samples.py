@@ -81,10 +81,7 @@ def _corner(*extents: int) -> Callable[[list[Tensor]], list[Tensor]]:
     def crop(tensors: list[Tensor]) -> list[Tensor]:
         cropped = []
         for item in tensors:
-            sizes = (
-                *(1,) * (item.dim() - len(extents)),
-                *extents[len(extents) - min(item.dim(), len(extents)) :],
-            )
+            sizes = (*(1,) * (item.dim() - len(extents)), *extents[len(extents) - min(item.dim(), len(extents)) :])
             for dim, size in enumerate(sizes):
                 item = item.narrow(dim, 0, min(size, item.shape[dim]))
             # An index that points beyond what is left is folded into it.
@@ -127,9 +124,7 @@ def _written(name: str, given: Any, crop: Callable[..., list[Tensor]], digits: i
     if len(leaves) > len(LETTERS) or len(tensors) - len(leaves) > 1:
         return None
     names = {id(item): letter for item, letter in zip(leaves, LETTERS, strict=False)}
-    names |= {
-        id(item): "mask" if item.dtype == torch.bool else "index" for item in tensors if id(item) not in names
-    }
+    names |= {id(item): "mask" if item.dtype == torch.bool else "index" for item in tensors if id(item) not in names}
     lines = [f"{names[id(item)]} = {_literal(item)}" for item in tensors]
     line = _call(name, [_text(value, names) for value in values], list(given.kwargs))
     others = {names[id(item)]: item for item in tensors if not item.is_floating_point()}

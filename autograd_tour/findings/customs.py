@@ -18,9 +18,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if item.flat:
             meant = " Its forward is a step function, whose derivative is 0: a backward that lets gradients pass is meant."
         elif item.reversed:
-            meant = (
-                " It is a negative multiple of the derivative, as where gradients are reversed on purpose."
-            )
+            meant = " It is a negative multiple of the derivative, as where gradients are reversed on purpose."
         yield Finding(
             "custom-backward-differs",
             level,

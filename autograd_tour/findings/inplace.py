@@ -48,9 +48,7 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     node, graph = subject.node_at(conflict.saved_at, conflict.grad_fn)
     saved = conflict.saved_by or conflict.grad_fn
     step = conflict.changed_by.endswith(".step")
-    changer = (
-        ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
-    )
+    changer = ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
     lines = lines_of(
         ("changed here", conflict.changed_at),
         ("saved here", conflict.saved_at),

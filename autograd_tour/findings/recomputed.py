@@ -51,8 +51,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         "error",
         "a checkpointed function gave something else when it was computed again: the gradient is wrong",
         lines,
-        start
-        + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises no error.",
+        start + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises no error.",
         _FIX,
         node,
         graph,
@@ -67,5 +66,7 @@ def _told(difference: Recomputation) -> str:
     if difference.values:
         return f"Of the second run {first} is the first operation that gave other numbers. "
     if difference.first == difference.again and difference.shapes[0] != difference.shapes[1]:
-        return f"The first operation that differed is {first}: it gave {difference.shapes[0]}, then {difference.shapes[1]}. "
+        return (
+            f"The first operation that differed is {first}: it gave {difference.shapes[0]}, then {difference.shapes[1]}. "
+        )
     return f"The first operation that differed is {first}: in its place the second run had {again}. "

@@ -144,8 +144,7 @@ def _is_hidden(graph: Graph, node_id: str) -> bool:
         if edge.dst == node_id and graph.node(edge.src).kind == "constant"
     ]
     return value is not None and any(
-        facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts)
-        for facts in factors
+        facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts) for facts in factors
     )
 
 

@@ -81,3 +81,5 @@ def _result(subject: Subject, frame: Frame) -> Question | None:
         node.id,
         0,
     )
+
+
