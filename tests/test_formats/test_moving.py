@@ -22,6 +22,8 @@ from tests.programs.differentiable import DifferentiableProgram
 
 PROGRAMS = 1_000
 RELATIVE = 1e-12
+NOTHING = 1e-3
+"""Less than this may be what is left where numbers around 1 cancel: it is compared as if it were this large."""
 
 DRIVER = """
 import { Machine } from "./machine.js";
@@ -85,7 +87,7 @@ def differing(computed: dict, graph: Graph) -> list[str]:
             continue
         for name, tensors in (("values", node.values), ("received", step.received)):
             for slot, facts in enumerate(tensors):
-                if facts is not None:
+                if facts is not None and facts.first:  # inside of a call only what was saved is recorded
                     wrong += _difference(
                         f"{name} of {node.grad_fn} {node.id}", computed[name][node.id][slot], facts
                     )
@@ -103,7 +105,7 @@ def _difference(name: str, computed: list, facts: TensorFacts) -> list[str]:
     return [
         f"{name}: {a!r}, torch {b!r}"
         for a, b in pairs
-        if not (a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= RELATIVE * max(size, 1e-300))
+        if not (a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= RELATIVE * max(size, NOTHING))
     ]
 
 
@@ -152,7 +154,9 @@ def test_a_thousand_random_programs_come_out_as_torch_computes_them(compute):
         if not computed["agrees"]:
             wrong.append(f"program {seed} does not agree with its own record")
         (result, _), *_ = plan.outputs
-        if not math.isclose(computed["values"][result][0][0], loss, rel_tol=RELATIVE):
+        if not math.isclose(
+            computed["values"][result][0][0], loss, rel_tol=RELATIVE, abs_tol=RELATIVE * NOTHING
+        ):
             wrong.append(f"program {seed}: {computed['values'][result]}, torch {loss!r}")
         grads = {_key(leaf.shape, leaf.detach()): leaf.grad for leaf in leaves}
         for leaf, values in changes:

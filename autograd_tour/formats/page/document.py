@@ -72,7 +72,8 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     drawn = pictures(outer_view, settings)
     first = next(drawn)
     others, packed = _packed(drawn)
-    script = bundled(WEB)
+    parts = {"run": trace.run, "moving": plan}
+    script = bundled(WEB, without={name for name, data in parts.items() if data is None})
     sheets = ("page", "moving") if plan is not None else ("page",)
     style = "".join(dense_style(WEB.joinpath(f"{name}.css").read_text(encoding="utf-8")) for name in sheets)
     style += colours("#stage")

@@ -310,7 +310,7 @@ async function start() {
   actions.theme = startTheme();
   startKeys(actions);
   startLedger(data.ledger);
-  startRun(data.run);
+  if (data.run) startRun(data.run);
   startSearch(data.index);
   for (const name of ["back", "forward", "first", "last", "play"]) {
     byId(name).addEventListener("click", actions[name]);
