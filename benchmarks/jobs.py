@@ -351,7 +351,8 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
 
 
 TOGETHER: dict[str, Callable[[Scale, Path], tuple[Work, ...]]] = {
-    function.__name__: function for function in (dot_of_gpt, recorded_step, watched_steps, followed_steps, followed_epochs)
+    function.__name__: function
+    for function in (dot_of_gpt, recorded_step, watched_steps, followed_steps, followed_epochs)
 }
 """Jobs of a second at most: ours and the peer's in one process, in turn, many times over."""
 

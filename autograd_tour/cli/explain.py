@@ -101,7 +101,11 @@ def command(
     if as_json:
         from msgspec import to_builtins
 
-        parts = {"target": target, "findings": to_builtins(chosen), "memory": to_builtins(_memory(explanation))}
+        parts = {
+            "target": target,
+            "findings": to_builtins(chosen),
+            "memory": to_builtins(_memory(explanation)),
+        }
         answer(json.dumps(parts, indent=2, ensure_ascii=False))
     elif formats:
         files = _files(explanation, chosen, formats)

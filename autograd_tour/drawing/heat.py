@@ -55,7 +55,13 @@ def heat_map(norms: Norms, *, theme: ThemeName = "auto", prefix: str | None = No
     width = (WIDTH - 2 * MARGIN - NAMES) / len(columns)
     for row in table:
         pieces.append(
-            label(MARGIN, top + 13, fit(row.name, NAMES - 10, 12, keep_end=True), LIGHT.ink, bold=row is table[0])
+            label(
+                MARGIN,
+                top + 13,
+                fit(row.name, NAMES - 10, 12, keep_end=True),
+                LIGHT.ink,
+                bold=row is table[0],
+            )
         )
         for k, cell in enumerate(row.cells):
             pieces.append(_cell(MARGIN + NAMES + k * width, top, width, ROW - 2, cell, scale))
@@ -113,8 +119,12 @@ def _heading(title: str, norms: Norms, rows: int) -> Iterator[str]:
     steps = f"{norms.total} step{'s' if norms.total != 1 else ''}"
     kept = f", every {norms.stride}th kept" if norms.stride > 1 else ""
     merged = f", {len(norms.names)} parameters in {rows - 1} rows" if len(norms.names) > rows - 1 else ""
-    yield label(MARGIN, 57, f"From the first layer down to the last, {steps}{kept}{merged}.", LIGHT.muted, size=13)
-    yield label(MARGIN, 75, "Each is ‖.grad‖ as the step used it; the denser, the larger.", LIGHT.muted, size=13)
+    yield label(
+        MARGIN, 57, f"From the first layer down to the last, {steps}{kept}{merged}.", LIGHT.muted, size=13
+    )
+    yield label(
+        MARGIN, 75, "Each is ‖.grad‖ as the step used it; the denser, the larger.", LIGHT.muted, size=13
+    )
 
 
 def _cell(x: float, y: float, width: float, height: float, cell: Cell, scale: tuple[float, float]) -> str:
@@ -157,7 +167,11 @@ def _legend(scale: tuple[float, float], top: float) -> Iterator[str]:
             yield label(x + (0 if k == 0 else 22), top + 14, text, LIGHT.muted, size=SMALLEST,
                         anchor="start" if k == 0 else "end")  # fmt: skip
         x += 24
-    marks: tuple[tuple[Cell, str], ...] = ((None, "no gradient"), (0.0, "0 in every element"), (math.nan, "NaN or Inf"))
+    marks: tuple[tuple[Cell, str], ...] = (
+        (None, "no gradient"),
+        (0.0, "0 in every element"),
+        (math.nan, "NaN or Inf"),
+    )
     x += 20
     for cell, meaning in marks:
         yield _cell(x, top - 10, 22, 12, cell, scale)

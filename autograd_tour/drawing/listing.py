@@ -133,9 +133,7 @@ def _row(row: ListingRow, top: float, largest: float) -> Iterator[str]:
     y = top + 11
     if row.where:
         y += LINE
-        yield label(
-            MARGIN, y, fit(row.where, CODE - 12, SMALLEST, keep_end=True), LIGHT.muted, size=SMALLEST
-        )
+        yield label(MARGIN, y, fit(row.where, CODE - 12, SMALLEST, keep_end=True), LIGHT.muted, size=SMALLEST)
     for text in _about(row):
         y += LINE
         yield label(MARGIN + 12, y, text, LIGHT.muted, size=SMALLEST)

@@ -142,7 +142,9 @@ def where(facts: TensorFacts) -> str:
 
 def mixed(question_id: str, *choices: str) -> tuple[str, ...]:
     """The choices in an order that tells nothing, the same in every run."""
-    return tuple(sorted(choices, key=lambda choice: hashlib.sha256(f"{question_id} {choice}".encode()).digest()))
+    return tuple(
+        sorted(choices, key=lambda choice: hashlib.sha256(f"{question_id} {choice}".encode()).digest())
+    )
 
 
 def element_name(name: str, facts: TensorFacts, position: int) -> str:

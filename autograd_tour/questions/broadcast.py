@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from autograd_tour.questions.base import Mistake, Question, Subject, Wrong, first, mixed, numeric, plain, where
+from autograd_tour.questions.base import (
+    Mistake,
+    Question,
+    Subject,
+    Wrong,
+    first,
+    mixed,
+    numeric,
+    plain,
+    where,
+)
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Apply, Expression, Symbol
 from autograd_tour.rules.evaluate import symbols
@@ -64,7 +74,9 @@ def _plain_sum(subject: Subject, frame: Frame, sent: Sent) -> Question | None:
             f"A gradient has the shape of its tensor; the {many} that come back belong to the same number.",
             4,
         ),
-        Wrong("the first of them", f"You took the first of the {many}, {number(part)}; all of them count.", 4),
+        Wrong(
+            "the first of them", f"You took the first of the {many}, {number(part)}; all of them count.", 4
+        ),
         Wrong("their mean", f"You took the mean, {number(mean)}; broadcasting is undone by a sum.", 4),
     )
     question_id = f"sum-{frame.node}-{sent.edge.dst}"
@@ -92,7 +104,12 @@ def _products(subject: Subject, frame: Frame, sent: Sent) -> Question | None:
     if frame.node in subject.asked or sent.edge.dst in subject.given or not 2 <= incoming.numel <= FEW:
         return None
     others = [symbol for symbol in symbols(rule) if symbol.role != "gradient"]
-    if rule.function != "mul" or len(others) != 1 or rule.arguments[0] != Symbol("gradient") or rule.arguments[1] != others[0]:
+    if (
+        rule.function != "mul"
+        or len(others) != 1
+        or rule.arguments[0] != Symbol("gradient")
+        or rule.arguments[1] != others[0]
+    ):
         return None
     key = others[0].name if others[0].role == "saved" else others[0].slot
     gradients = _numbers(incoming)

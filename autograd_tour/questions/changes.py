@@ -265,9 +265,7 @@ def _mistakes(step: _Sgd) -> Iterator[Mistake]:
         yield -step.lr * step.decayed, f"you left out momentum={number(step.momentum)} and the {BUFFER}.", 16
 
 
-def _new_value(
-    leaf: Leaf, item: LeafEvent, step: _Sgd, prompt: str, unclipped: Mistake
-) -> Question | None:
+def _new_value(leaf: Leaf, item: LeafEvent, step: _Sgd, prompt: str, unclipped: Mistake) -> Question | None:
     after = first(item.change.after)
     if not after or abs(step.lr * step.direction) <= 3 * TOLERANCE * max(abs(step.value), abs(after)):
         return None

@@ -144,9 +144,7 @@ def rebound(history: History) -> Iterator[Draft]:
                 yield draft
 
 
-def _draft(
-    history: History, stretch: _Stretch, right: str, mistakes: tuple[Mistake, ...]
-) -> Draft | None:
+def _draft(history: History, stretch: _Stretch, right: str, mistakes: tuple[Mistake, ...]) -> Draft | None:
     leaf, deposit, source = stretch.leaf, stretch.deposit, stretch.source
     opening = _call(source) if source.event.kind == "backward" else history.line(source.event)
     facts = deposit.change.after

@@ -81,5 +81,3 @@ def _result(subject: Subject, frame: Frame) -> Question | None:
         node.id,
         0,
     )
-
-

@@ -143,7 +143,9 @@ def breaking(
         guilty = next((m.line for m in finding.lines if fault is not None and m.role == fault.role), None)
         if fault is None or guilty is None or not guilty.text.strip() or finding.level == "note":
             continue
-        suspects = {_position(marked.line) for other in every if other is not finding for marked in other.lines}
+        suspects = {
+            _position(marked.line) for other in every if other is not finding for marked in other.lines
+        }
         lines = [*sources, *(line for graph in graphs for line in graph.source)]
         question = _question(finding, fault, guilty, lines, suspects)
         if question is not None:
@@ -170,7 +172,9 @@ def _question(
         return f"{one_line(_COMMENT.split(line.text.strip())[0], 60)} ({file}line {line.line})"
 
     answer = text(guilty)
-    others = {text(m.line): f"{_begun(m.role)}: that is its part." for m in finding.lines if m.line.text.strip()}
+    others = {
+        text(m.line): f"{_begun(m.role)}: that is its part." for m in finding.lines if m.line.text.strip()
+    }
     near = sorted(lines, key=lambda line: (line.file != guilty.file, abs(line.line - guilty.line)))
     for line in near:
         if line.text.strip() and _position(line) not in suspects:

@@ -61,7 +61,8 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     value = first(target.values[slot]) if slot < len(target.values) else None
     operation, name = subject.called(frame.node), target_of(subject, sent.edge)
     wrong = numeric(
-        answer, (*_mistakes(subject, frame, sent), (value, "that is the value of forward, not a gradient.", 1))
+        answer,
+        (*_mistakes(subject, frame, sent), (value, "that is the value of forward, not a gradient.", 1)),
     )
     # A card shows the sum of what comes along all edges: a blank there asks for this one if it is alone.
     arrives = subject.received.get(sent.edge.dst, ())

@@ -108,7 +108,9 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
     both = "at both of these moments"
     right = f"So {leaf.name}.grad holds only what came since {step} last ran, when that line runs again."
     wrong = (
-        Wrong(early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient.", 14),
+        Wrong(
+            early, f"Then {leaf.name}.grad would be empty when {step} runs; it still holds the gradient.", 14
+        ),
         Wrong(both, f"Between {backward} and {step} nothing empties it: the step needs what is there.", 14),
     )
     return Question(
@@ -146,7 +148,11 @@ def closure_calls(history: History) -> Iterator[Draft]:
             f"{one_line(event.call, 40)} calls its closure as often as it needs: here {count} times, and "
             "each call runs a forward and a backward of its own.",
             (
-                (1, "that is once for each step; this optimizer needs the gradient several times in one.", 16),
+                (
+                    1,
+                    "that is once for each step; this optimizer needs the gradient several times in one.",
+                    16,
+                ),
                 (0, "its closure calls backward(), and the step calls its closure.", 16),
                 (count - 1, "nearly; there is one call more.", 16),
                 (count + 1, "nearly; there is one call less.", 16),

@@ -94,7 +94,11 @@ def _mask(subject: Subject, frame: Frame, sent: Sent, position: int, came: float
     operation = subject.called(node.id)
     gone = "None says that there is no edge at all; here there is one, and it carries a 0."
     mistakes = [
-        (came, "you handed it on; at this element the result does not follow the input, so nothing passes.", 19),
+        (
+            came,
+            "you handed it on; at this element the result does not follow the input, so nothing passes.",
+            19,
+        ),
         (-came, "nothing passes here, whatever the sign.", 19),
         (value, "that is the value of forward, not a gradient.", 1),
     ]
@@ -190,9 +194,7 @@ def _tie(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came:
     )
 
 
-def _shared(
-    subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float
-) -> Question | None:
+def _shared(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float) -> Question | None:
     facts = sent.facts
     assert facts is not None
     count, position = len(equal), equal[-1]
@@ -219,9 +221,7 @@ def _shared(
     )
 
 
-def _chosen(
-    subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float
-) -> Question | None:
+def _chosen(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float) -> Question | None:
     facts = sent.facts
     assert facts is not None
     winners = [position for position in equal if _known(facts, position) == came]
@@ -294,7 +294,9 @@ def rows(subject: Subject) -> Iterator[Question]:
             f"The gradient has the shape of {target}, so there is a place for {target}[{unused}] too; the result "
             "does not follow it, so its slope is 0.",
             (
-                Wrong(NONE, f"None is for a whole tensor; {target} has a gradient, with 0 in unused places.", 12),
+                Wrong(
+                    NONE, f"None is for a whole tensor; {target} has a gradient, with 0 in unused places.", 12
+                ),
                 Wrong(SAME, "Only what was looked up moves the result.", 19),
                 Wrong(
                     "nothing: the gradient has only the used ones",

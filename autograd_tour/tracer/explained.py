@@ -157,7 +157,9 @@ def failure_of(error: ProgramError, *, in_backward: bool) -> Failure:
 
 def _names(request: Request, watch: Watch) -> Mapping[int, str]:
     leaves = {id(leaf): leaf for leaf in watch.leaves.values()}
-    leaves |= {id(leaf): leaf for _, root in watch.record.modules.roots.values() for leaf in root.parameters()}
+    leaves |= {
+        id(leaf): leaf for _, root in watch.record.modules.roots.values() for leaf in root.parameters()
+    }
     for stepped in watch.optimizers.values():
         leaves |= {id(leaf): leaf for leaf in stepped.parameters}
     return request.leaf_names(list(leaves.values()), watch.record)

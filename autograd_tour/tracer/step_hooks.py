@@ -100,9 +100,7 @@ class StepHooks:
         self._number += 1
         norms = self._norms if self._norms is not None else self._measured()
         scaled = getattr(optimizer, "found_inf", None) is not None
-        step = WatchedStep(
-            self._number, norms, tuple(self._arrived), self._line, self._unzeroed, scaled
-        )
+        step = WatchedStep(self._number, norms, tuple(self._arrived), self._line, self._unzeroed, scaled)
         self._arrived = [False] * len(self._tensors)
         self._norms = self._unzeroed = None
         self._probe = self._new_probe(step)
@@ -127,7 +125,9 @@ class StepHooks:
             for i, grad in grads:
                 by_device.setdefault(grad.device, []).append((i, grad))
             for items in by_device.values():
-                values = torch.stack(_norms([grad for _, grad in items])).tolist()  # the one wait for a device
+                values = torch.stack(
+                    _norms([grad for _, grad in items])
+                ).tolist()  # the one wait for a device
                 for (i, _), value in zip(items, values, strict=True):
                     norms[i] = float(value) * factor
         return tuple(norms)

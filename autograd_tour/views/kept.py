@@ -216,4 +216,3 @@ def remarks(memory: Memory) -> Iterator[str]:
     if memory.unseen:
         tensors = "tensor is" if memory.unseen == 1 else "tensors are"
         yield f"{memory.unseen} saved {tensors} held by pack hooks of the program, and not counted."
-

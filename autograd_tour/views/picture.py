@@ -103,7 +103,9 @@ def check(picture: object) -> Picture:
     if isinstance(picture, RunChart):
         return _checked_run(picture)
     if not isinstance(picture, Scene | Film):
-        raise PictureError(f"a {type(picture).__name__} is no picture: a Scene, Film, Chart, RunChart or Listing is")
+        raise PictureError(
+            f"a {type(picture).__name__} is no picture: a Scene, Film, Chart, RunChart or Listing is"
+        )
     scene = picture.scene if isinstance(picture, Film) else picture
     if isinstance(picture, Film) and not scene.captions:
         raise PictureError("a film without captions has no frames")

@@ -137,6 +137,59 @@ def test_every_number_of_every_node_is_what_torch_records_at_other_values(comput
         assert differing(computed, truth) == [], seed
 
 
+def detached():
+    w = torch.tensor(2.0, requires_grad=True)
+    y = w * 3
+    return (y - y.detach() * w) ** 2
+
+
+def fan_out():
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    return (x * x + 2 * x).sum()
+
+
+def test_what_was_detached_follows_without_its_gradient(compute):
+    (answer,) = compute([(plan_of(trace(detached)), [("n0", [5.0])])])
+    assert answer["agrees"]
+    w = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+    y = w * 3
+    ((y - y.detach() * w) ** 2).backward()
+    assert answer["received"]["n0"][0] == pytest.approx([w.grad.item()], rel=RELATIVE)
+
+
+def test_what_arrives_along_several_edges_is_added(compute):
+    (answer,) = compute([(plan_of(trace(fan_out)), [("n0", [0.5, "nan"])])])
+    assert answer["received"]["n0"][0] == [3.0, "nan"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda: (
+            torch.ones(3, requires_grad=True).cumprod(0).sum()
+        ),  # nobody has written down what it computes
+        lambda: torch.ones(3, requires_grad=True) * 2,  # more than one element
+        lambda: torch.ones(17, requires_grad=True).sum(),  # not recorded as a whole
+        lambda: torch.view_as_real(torch.ones(2, dtype=torch.complex64, requires_grad=True)).sum(),
+    ],
+)
+def test_there_is_no_plan_where_something_is_in_the_way(program):
+    graph = trace(program, gradient=torch.ones(3)) if program().numel() > 1 else trace(program)
+    assert movable(graph) is None
+
+
+def test_a_record_that_is_not_of_this_program_does_not_agree(compute):
+    plan = plan_of(trace(fan_out))
+    other = msgspec.structs.replace(
+        plan,
+        checks=tuple(
+            msgspec.structs.replace(check, first=(7.5,)) if check.of == "value" else check
+            for check in plan.checks
+        ),
+    )
+    assert [answer["agrees"] for answer in compute([(plan, []), (other, [])])] == [True, False]
+
+
 @pytest.mark.slow
 def test_a_thousand_random_programs_come_out_as_torch_computes_them(compute):
     asked, truths, kinds = [], [], set()

@@ -289,7 +289,11 @@ def test_numbers_are_read_as_people_type_them(text, value):
 )  # fmt: skip
 def test_too_few_digits_are_told_from_a_wrong_number(answer, given, says):
     judged = judge(Question("q", "k", "?", answer, "because"), given)
-    expected = {"right": (True, "because"), "digits": (False, "Close; give more digits."), "wrong": (False, "")}
+    expected = {
+        "right": (True, "because"),
+        "digits": (False, "Close; give more digits."),
+        "wrong": (False, ""),
+    }
     assert (judged.right, judged.text) == expected[says]
 
 

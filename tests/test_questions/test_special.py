@@ -286,7 +286,10 @@ def test_softmax_minus_one_hot():
     def said(value: float) -> tuple[str, int]:
         return next(text for answer, text in told.items() if math.isclose(answer, value, rel_tol=1e-4))
 
-    assert said(p / 2) == (f"You said {p / 2:.6g}: you left out the one-hot: 1 is taken away at the target class.", 2)
+    assert said(p / 2) == (
+        f"You said {p / 2:.6g}: you left out the one-hot: 1 is taken away at the target class.",
+        2,
+    )
     assert "you forgot to divide by 2" in said(p - 1)[0]
     assert "the sign is not" in said((1 - p) / 2)[0]
     assert "you multiplied by 2" in said((p - 1) * 2)[0]

@@ -66,7 +66,7 @@ def _plain(text: str) -> str:
 
 
 def _dense(line: str) -> str:
-    """``line`` without spaces around signs; what stands between quotes, or from a template or slash on, stays."""
+    """``line`` without spaces around signs; between quotes, and from a template or slash on, all stays."""
     end = min((where for sign in "`/" if (where := line.find(sign)) >= 0), default=len(line))
     parts, rest = line[:end].split('"'), line[end:]
     dense = (part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts))

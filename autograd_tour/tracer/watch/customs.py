@@ -129,7 +129,9 @@ def disagreement(applied: Applied) -> Disagreement | None:
 
     try:
         with torch.enable_grad():
-            pairs = [pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None]
+            pairs = [
+                pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None
+            ]
     except Exception:
         return None  # whatever the Function does not do with copies in float64
     if len(pairs) < _DIRECTIONS or all(_near(*pair) for pair in pairs):
