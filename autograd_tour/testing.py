@@ -30,12 +30,13 @@ def assert_gradients_flow(program: Any, *args: Any, ignore: str | Iterable[str] 
     """Nothing, if every parameter that ``program(*args)`` uses gets a finite gradient that is not all zero.
 
     ``program`` returns a loss, or trains for a step or more; it is followed once, as
-    :func:`autograd_tour.explain` does it, and everything is put back. ``ignore`` has names of parameters, with
-    ``*`` for any letters (``"head.*"``), and kinds of findings (``"vanishing"``). Frozen parameters are meant.
+    :func:`autograd_tour.explain` does it, and everything is put back. ``ignore`` has names of parameters,
+    with ``*`` for any letters (``"head.*"``), and kinds of findings (``"vanishing"``). Frozen parameters are
+    meant.
 
     Raises:
-        AssertionError: a gradient is missing, zero, NaN, or wrong, or backward failed. The message says of which
-            parameter, why, and which line caused it.
+        AssertionError: a gradient is missing, zero, NaN, or wrong, or backward failed. The message says of
+            which parameter, why, and which line caused it.
         ProgramError: the program never came to call torch.
         UsageError: ``program`` is not callable.
     """

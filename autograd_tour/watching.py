@@ -42,14 +42,14 @@ def watch(
     ...         train_step(x, y)
     >>> w.findings, w.norms.of("encoder.weight"), w.save("watch.svg")  # doctest: +SKIP
 
-    Only hooks listen: one after each accumulation into ``.grad``, two around each step. All are taken off at
-    the end, also after an error, or after so many ``steps``. A finding is a :class:`GradientWarning` as it
-    arises, or goes to ``on_finding``. Norms are those that the step uses: clipped, and without the factor of a
-    gradient scaler. Each is computed once a step, which costs one look at all gradients.
+    Only hooks listen: one after each accumulation into ``.grad``, two around each step. All are taken off
+    at the end, also after an error, or after so many ``steps``. A finding is a :class:`GradientWarning` as
+    it arises, or goes to ``on_finding``. Norms are those that the step uses: clipped, and without the factor
+    of a gradient scaler. Each is computed once a step, which costs one look at all gradients.
 
     Raises:
-        UsageError: ``model`` is no ``torch.nn.Module``, ``optimizer`` no ``torch.optim.Optimizer``, nothing in
-            them requires a gradient, or ``steps`` is less than 1.
+        UsageError: ``model`` is no ``torch.nn.Module``, ``optimizer`` no ``torch.optim.Optimizer``, nothing
+            in them requires a gradient, or ``steps`` is less than 1.
     """
     if steps is not None and steps < 1:
         raise UsageError(f"{steps} steps cannot be watched", "Leave steps out, or use 1 or more")

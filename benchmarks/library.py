@@ -1,6 +1,7 @@
-"""``python -m benchmarks.library``: models of torchvision, timm and transformers, trained for three healthy steps.
+"""``python -m benchmarks.library``: models of torchvision, timm and transformers, trained as they should be.
 
-Each is built from its configuration, tiny and without weights, and ``explain`` follows its training. A finding that is
+Each is built from its configuration, tiny and without weights, and ``explain`` follows its training. A
+finding that is
 no note is a false alarm. What cannot be built here is counted, with the reason.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LIBRARIES", "Candidate", "Verdict", "candidates", "judged", "trained"]
+__all__ = ["LIBRARIES", "Candidate", "Verdict", "candidates", "judged", "limited", "trained"]
 
 LARGEST = 12_000_000
 """Parameters of a model that is tried."""
@@ -52,7 +53,7 @@ _OPERATORS: list[torch.library.Library] = []
 
 
 def _torchvision_ready() -> None:
-    """Let torchvision be imported where its compiled operators are of another build: these models need none."""
+    """Let torchvision be imported where its operators are of another build: these models need none."""
     with suppress(ImportError):
         try:
             import torchvision  # noqa: F401
@@ -103,7 +104,22 @@ def _timm() -> Iterator[Candidate]:
 
 def _one_of_each_kind(names: list[str]) -> list[str]:
     """The smallest two of each family, as their names tell."""
-    words = ("test_", "atto", "femto", "pico", "nano", "xxs", "tiny", "_ti", "mini", "xs", "small", "_s", "b0", "18")
+    words = (
+        "test_",
+        "atto",
+        "femto",
+        "pico",
+        "nano",
+        "xxs",
+        "tiny",
+        "_ti",
+        "mini",
+        "xs",
+        "small",
+        "_s",
+        "b0",
+        "18",
+    )
     families: dict[str, list[str]] = {}
     for name in names:
         families.setdefault(name.split("_")[0].rstrip("0123456789"), []).append(name)
@@ -128,7 +144,7 @@ def _image_loss(size: int) -> Callable[[nn.Module], Tensor]:
     return loss
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     pass
 
 
@@ -137,20 +153,24 @@ def _check_size(build: Callable[[], Any]) -> None:
     with torch.device("meta"):
         size = sum(parameter.numel() for parameter in build().parameters())
     if size > LARGEST:
-        raise _TooLarge(f"{size:,} parameters")
+        raise _TooLargeError(f"{size:,} parameters")
 
 
 # ---- transformers ------------------------------------------------------------------------------------
 
 _TINY = {
-    "hidden_size": 32, "d_model": 32, "n_embd": 32, "dim": 32, "embedding_size": 32, "emb_dim": 32, "embed_dim": 32,
-    "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2, "encoder_layers": 2, "decoder_layers": 2,
+    "hidden_size": 32, "d_model": 32, "n_embd": 32, "dim": 32,
+    "embedding_size": 32, "emb_dim": 32, "embed_dim": 32,
+    "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2,
+    "encoder_layers": 2, "decoder_layers": 2,
     "num_decoder_layers": 2, "num_attention_heads": 4, "n_head": 4, "n_heads": 4, "num_heads": 4,
     "encoder_attention_heads": 4, "decoder_attention_heads": 4, "num_key_value_heads": 4,
-    "intermediate_size": 48, "d_ff": 48, "ffn_dim": 48, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "n_inner": 48,
+    "intermediate_size": 48, "d_ff": 48, "ffn_dim": 48,
+    "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "n_inner": 48,
     "vocab_size": 101, "max_position_embeddings": 64, "n_positions": 64, "n_ctx": 64, "type_vocab_size": 3,
     "image_size": 32, "patch_size": 8, "head_dim": 8, "d_kv": 8, "hidden_dim": 48, "num_labels": 4,
-    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
+    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
+    "n_group": 1, "topk_group": 1,
     "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24, "q_lora_rank": 16, "kv_lora_rank": 16,
     "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8, "lru_width": 32, "state_size": 8,
     "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1,
@@ -191,7 +211,10 @@ def _transformers() -> Iterator[Candidate]:
 def _text_loss(task: str, config: Any) -> Callable[[nn.Module], Tensor]:
     words = torch.randint(3, 90, (2, 12))
     if task == "image":
-        given = {"pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32), "labels": torch.tensor([1, 3])}
+        given = {
+            "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32),
+            "labels": torch.tensor([1, 3]),
+        }
     elif task == "classes":
         given = {"input_ids": words, "labels": torch.tensor([1, 3])}
     else:
@@ -243,7 +266,7 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
     torch.manual_seed(0)
     library, name = candidate.library, candidate.name
     try:
-        with _limited(seconds):
+        with limited(seconds):
             model, loss_of = candidate.make()
             size = sum(parameter.numel() for parameter in model.parameters())
             trained(model, loss_of)  # what fails alone says nothing about explain
@@ -254,12 +277,14 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         return Verdict(library, name, skipped=reason)
     try:
-        with _limited(seconds):
+        with limited(seconds):
             findings = explain(trained, model, loss_of, keep=4, ceiling=64).findings
     except TimeoutError:
         return Verdict(library, name, skipped="explain took too long", parameters=size)
     except Exception as error:
-        return Verdict(library, name, (f"explain raised {type(error).__name__}: {error}"[:300],), parameters=size)
+        return Verdict(
+            library, name, (f"explain raised {type(error).__name__}: {error}"[:300],), parameters=size
+        )
     told = tuple(f"{item.kind}: {item.brief}" for item in findings if item.level != "note")
     if any("TimeoutError" in text for text in told):
         return Verdict(library, name, skipped="explain took too long", parameters=size)
@@ -267,7 +292,9 @@ def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
+def limited(seconds: int) -> Iterator[None]:
+    """What runs inside and takes longer ends with a ``TimeoutError``."""
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError("took too long")
 

@@ -23,6 +23,8 @@ extensions = [
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
+exclude_patterns = ["slides/sphinx"]  # a document of its own
+
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]

@@ -34,6 +34,7 @@ from autograd_tour.views.picture import (
     Chart,
     Film,
     Link,
+    Listing,
     Row,
     Run,
     RunCell,
@@ -71,6 +72,8 @@ SMALL = {
 
 OF_MORE_THAN_A_GRAPH = ("accumulation", "diff", "run")
 """Views that show what a graph alone has not."""
+OF_A_LIVE_GRAPH = ("memory",)
+"""Views that show what only a trace of a program has."""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +132,8 @@ def test_a_view_is_pure_and_what_it_returns_can_be_drawn(real, name):
     elif isinstance(first, RunChart):
         assert first.columns
         assert first.lanes
+    elif isinstance(first, Listing):
+        assert first.parts
     else:
         assert dot(first).endswith("}\n")
         scene = first.scene if isinstance(first, Film) else first
@@ -176,7 +181,9 @@ def test_every_lesson_comes_in_every_format_it_has(name, format_name):
 
 
 @pytest.mark.parametrize("small", SMALL)
-@pytest.mark.parametrize("name", [name for name in VIEWS if name not in OF_MORE_THAN_A_GRAPH])
+@pytest.mark.parametrize(
+    "name", [name for name in VIEWS if name not in OF_MORE_THAN_A_GRAPH + OF_A_LIVE_GRAPH]
+)
 def test_a_view_of_next_to_nothing_can_be_drawn(name, small):
     shown = picture_of(Trace(SMALL[small]), name)
     scene = shown.scene if isinstance(shown, Film) else shown
@@ -191,6 +198,13 @@ def test_a_view_of_next_to_nothing_can_be_drawn(name, small):
 def test_a_view_that_has_nothing_to_show_says_what_to_do(graph, name):
     with pytest.raises(UsageError) as caught:
         picture_of(Trace(graph), name)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", OF_A_LIVE_GRAPH)
+def test_a_view_of_what_a_live_graph_keeps_says_what_to_do_without_it(name):
+    with pytest.raises(UsageError) as caught:
+        picture_of(Trace(Graph()), name)
     assert caught.value.hint
 
 

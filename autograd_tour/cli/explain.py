@@ -83,7 +83,7 @@ def command(
 
     TARGET is what render takes. A program is followed in one run, also where it fails: torch's error is told
     with the lines that led to it. Each finding has what was seen, the guilty lines, why, and what to write
-    instead.
+    instead. Where backward keeps a megabyte or more in memory, the last lines say which lines keep it.
     Leaves with 0 if there is no finding of the level of --fail-on, else with 1.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS

@@ -56,8 +56,8 @@ def command(stop: str, ask: bool | None) -> None:
 def _tell(content: StopContent) -> None:
     """Block after block; a question waits for its answer, and nothing after it is told before.
 
-    With each answer goes how sure one is; what one explains oneself is not read by anybody. At the end stands which
-    stops to look at again.
+    With each answer goes how sure one is; what one explains oneself is not read by anybody. At the end
+    stands which stops to look at again.
     """
     from autograd_tour.cli.quiz import ask_question, look_again
     from autograd_tour.formats.tour.text import block_text

@@ -51,6 +51,7 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:loss --focus encoder.layers.3", "one module and what is around it"),
         ("autograd-tour render net.py:loss --open 'lstm_cell[2]'", "one folded card opened, in a frame"),
         ("autograd-tour render net.py:loss --show value,grad --mark fc1", "few rows, one card marked"),
+        ("autograd-tour render net.py:loss --view memory", "what backward keeps in memory, by line"),
         ("autograd-tour render --set w=2", "the thermometer with another w"),
         ("autograd-tour render --all", "every built-in"),
     ),

@@ -56,8 +56,8 @@ def draw(
 ) -> str:
     """``picture`` as a standalone SVG document; the frames of a paged film are fragments of reveal.js in it.
 
-    ``prefix`` starts the ids of a scene, chart, run or listing, so that several can stand in one page. In a ``room``
-    the document is as large as that.
+    ``prefix`` starts the ids of a scene, chart, run or listing, so that several can stand in one page. In a
+    ``room`` the document is as large as that.
 
     Raises:
         EngineError: no layout engine, it failed, or it took longer than ``timeout`` seconds.

@@ -1,4 +1,4 @@
-"""Norms of gradients over depth and steps: a row for each layer, a column for each step, the darker the larger."""
+"""Norms of gradients over depth and steps: a row for each layer, a column for each step."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def _heading(title: str, norms: Norms, rows: int) -> Iterator[str]:
 def _cell(x: float, y: float, width: float, height: float, cell: Cell, scale: tuple[float, float]) -> str:
     box = f'x="{n(x)}" y="{n(y)}" width="{max(width - 0.6, 0.5):.2f}" height="{n(height)}"'
     if cell is None:
-        return f'<rect {box} fill="{LIGHT.paper}" stroke="{LIGHT.muted}" stroke-width="0.5" stroke-opacity="0.4"/>\n'
+        stroke = f'stroke="{LIGHT.muted}" stroke-width="0.5" stroke-opacity="0.4"'
+        return f'<rect {box} fill="{LIGHT.paper}" {stroke}/>\n'
     if not math.isfinite(cell):
         return f'<rect {box} fill="{LIGHT.error}"/>\n'
     if cell == 0:

@@ -41,7 +41,7 @@ _PAINT: dict[Fill, tuple[str, str]] = {
 def listing_chart(
     listing: Listing, *, theme: ThemeName = "auto", prefix: str | None = None, room: Room | None = None
 ) -> str:
-    """``listing`` as a standalone SVG document of 736 px; in a ``room`` it has less if text were too small."""
+    """``listing`` as an SVG document of 736 px; in a ``room`` it has less if text were too small."""
     prefix = prefix or prefix_for(repr(replace(listing, less=())))
     title = listing.title or "What is kept"
     chosen = _fitting(listing, room)

@@ -25,8 +25,10 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "warning",
             f"means over {several} elements were added to .grad with the same weight before one step",
             lines_of(("averaged here", batch.line), ("added to .grad here", batch.backward_at)),
-            "Each mean divides by the size of its own micro-batch, and then all of them count the same. So an "
-            "element of a small micro-batch counts more than one of a large micro-batch, and the gradient is not "
+            "Each mean divides by the size of its own micro-batch, and then all of them count the same. "
+            "So an "
+            "element of a small micro-batch counts more than one of a large micro-batch, and the "
+            "gradient is not "
             "that of the mean over all of them. No error is raised.",
             _FIX,
             node,

@@ -16,18 +16,23 @@ def findings(subject: Subject) -> Iterator[Finding]:
         level: Level = "note" if item.flat or item.reversed else "warning"
         meant = ""
         if item.flat:
-            meant = " Its forward is a step function, whose derivative is 0: a backward that lets gradients pass is meant."
+            meant = " Its forward is a step function of derivative 0: that gradients pass is meant."
         elif item.reversed:
-            meant = " It is a negative multiple of the derivative, as where gradients are reversed on purpose."
+            meant = (
+                " It is a negative multiple of the derivative, as where gradients are reversed on purpose."
+            )
         yield Finding(
             "custom-backward-differs",
             level,
-            f"the backward of {item.function} gives {item.analytic:.4g} where differences of its forward give "
+            f"the backward of {item.function} gives {item.analytic:.4g} where differences of its forward "
+            "give "
             f"{item.numeric:.4g}",
             lines_of(("its backward", item.backward_at), ("used here", item.used_at)),
-            "Its forward was run in float64 with its first arguments moved a little along a random direction, and its "
+            "Its forward was run in float64 with its first arguments moved a little along a random "
+            "direction, and its "
             f"backward was asked for the derivative along the same direction.{meant}",
-            f"torch.autograd.gradcheck({item.function}.apply, x.double().requires_grad_())   # after a change",
+            f"torch.autograd.gradcheck({item.function}.apply, x.double().requires_grad_())   # after a "
+            "change",
             node,
             graph,
         )

@@ -72,13 +72,15 @@ _TABLE = (
         "amp-order",
         "the scaler was to step an optimizer twice without an update between",
         "scaler.update() ends a step: it chooses the factor for the next one, and forgets what was unscaled.",
-        "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()     # once at the end of each step",
+        "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()     # once at the end of "
+        "each step",
     ),
     Explained(
         ("_scale is None",),
         "amp-order",
         "the scaler was to divide gradients, and has never scaled a loss",
-        "scaler.scale(loss) multiplies the loss before its backward. Without it there is no factor to divide by.",
+        "scaler.scale(loss) multiplies the loss before its backward. Without it there is no factor to "
+        "divide by.",
         "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()",
     ),
     Explained(

@@ -24,8 +24,11 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 "hook-changes-gradient",
                 "note",
                 f"a hook changed the gradient of {graph.result_name(node)} on its way",
-                lines_of(("registered here", _registered(subject, graph, node, made)), ("of the tensor here", made)),
-                "What comes before this tensor gets what the hook returned, which is no derivative of the loss any "
+                lines_of(
+                    ("registered here", _registered(subject, graph, node, made)), ("of the tensor here", made)
+                ),
+                "What comes before this tensor gets what the hook returned, which is no derivative of "
+                "the loss any "
                 "more. That may be meant, as where gradients are clipped or turned.",
                 "handle = h.register_hook(hook)\n...\nhandle.remove()          # when it is no longer wanted",
                 graph.card_of(node),

@@ -14,7 +14,11 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """One for each pair of lines: who saved, who changed. Then what torch refuses on leaves."""
     failure = subject.evidence.failure
     seen: set[tuple[object, ...]] = set()
-    for conflict in subject.evidence.conflicts:
+    conflicts = [item for item in subject.evidence.conflicts if not _is_step(item)]
+    conflicts += [item for item in subject.evidence.conflicts if _is_step(item)][
+        -1:
+    ]  # backward meets it first
+    for conflict in conflicts:
         key = conflict.saved_at, conflict.changed_at, conflict.silent
         if key not in seen:
             seen.add(key)
@@ -47,8 +51,10 @@ def findings(subject: Subject) -> Iterator[Finding]:
 def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     node, graph = subject.node_at(conflict.saved_at, conflict.grad_fn)
     saved = conflict.saved_by or conflict.grad_fn
-    step = conflict.changed_by.endswith(".step")
-    changer = ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
+    step = _is_step(conflict)
+    changer = (
+        ".data" if conflict.changed_by == "data" else conflict.changed_by or "a function that was not heard"
+    )
     lines = lines_of(
         ("changed here", conflict.changed_at),
         ("saved here", conflict.saved_at),
@@ -57,12 +63,14 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
     needs = (
         f"{saved}() saved a tensor ({conflict.tensor}), since its derivative is computed from the value it "
         f"had then. "
-        f"{_capital(changer)}{'' if '.' in changer or ' ' in changer else '()'} overwrote that value before backward "
+        f"{_capital(changer)}{'' if '.' in changer or ' ' in changer else '()'} overwrote that value "
+        "before backward "
         f"ran. "
     )
     if conflict.silent:
         why = needs + (
-            "It did so behind torch's version counter (through .data, NumPy, or memory that set_() shares), so torch "
+            "It did so behind torch's version counter (through .data, NumPy, or memory that set_() "
+            "shares), so torch "
             "raises no error: "
             "backward "
             "computes with the new value, and the gradient is wrong."
@@ -107,6 +115,11 @@ def _conflict(subject: Subject, conflict: Conflict, message: str) -> Finding:
         graph,
         message,
     )
+
+
+def _is_step(conflict: Conflict) -> bool:
+    """Whether an optimizer made the change that torch noticed: it changes all parameters at once."""
+    return conflict.changed_by.endswith(".step") and not conflict.silent
 
 
 def _capital(words: str) -> str:

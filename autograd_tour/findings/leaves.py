@@ -21,11 +21,20 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if leaf.reason == "unused" and leaf.optimizer in idle:
             continue  # the whole optimizer is of other parameters, which is a finding of its own
         last = leaf.last if leaf.reason == "beside" else None
-        groups.setdefault((leaf.reason, leaf.cut, last, leaf.optimizer), []).append(leaf)
+        groups.setdefault((leaf.reason, leaf.cut, last, leaf.optimizer, leaf.package), []).append(leaf)
     trained = bool(subject.evidence.optimizers)
     for leaves in groups.values():
         finding = _finding(subject, leaves, trained=trained)
-        yield replace(finding, about=tuple(leaf.name for leaf in leaves))
+        finding = replace(finding, about=tuple(leaf.name for leaf in leaves))
+        yield _of_package(finding, leaves[0].package) if leaves[0].package else finding
+
+
+def _of_package(finding: Finding, package: str) -> Finding:
+    """The same where an installed module does without these leaves: that is its own affair."""
+    why = (
+        f"{finding.why} The module of {package} that has them does without them, which is most likely meant."
+    )
+    return replace(finding, level="note", why=why)
 
 
 def _finding(subject: Subject, leaves: list[LeafEvidence], *, trained: bool) -> Finding:

@@ -20,10 +20,13 @@ def _graph_in_evaluation(evidence: ModeEvidence) -> Finding:
     return Finding(
         "graph-in-evaluation",
         "warning",
-        f"{evidence.module} ran in evaluation mode and recorded a graph that no backward used{_times(evidence)}",
+        f"{evidence.module} ran in evaluation mode and recorded a graph that no backward "
+        f"used{_times(evidence)}",
         lines_of(("recorded here", evidence.line), ("evaluation mode set here", evidence.switched)),
-        "eval() changes what dropout and batch normalisation compute. It does not turn gradients off: autograd "
-        "records every operation, and keeps what backward would need as long as the result lives. Only no_grad or "
+        "eval() changes what dropout and batch normalisation compute. It does not turn gradients off: "
+        "autograd "
+        "records every operation, and keeps what backward would need as long as the result lives. Only "
+        "no_grad or "
         "inference_mode saves that memory and time.",
         "model.eval()\nwith torch.no_grad():\n    out = model(x)",
     )
@@ -36,8 +39,10 @@ def _evaluation_in_training(evidence: ModeEvidence) -> Finding:
         "warning",
         f"{evidence.module} ran in evaluation mode in a step that trains it{_times(evidence)}",
         lines_of(("ran here", evidence.line), ("evaluation mode set here", evidence.switched)),
-        f"In evaluation mode dropout drops nothing, and batch normalisation uses its running statistics and does not "
-        f"update them. All of {parts} in the module ran so, although an optimizer used the gradients. eval() stays in "
+        "In evaluation mode dropout drops nothing, and batch normalisation uses its running statistics "
+        "and does not "
+        f"update them. All of {parts} in the module ran so, although an optimizer used the gradients. "
+        "eval() stays in "
         "force until train() is called.",
         "model.train()           # at the start of every epoch, after each evaluation",
     )
@@ -49,8 +54,10 @@ def _training_in_evaluation(evidence: ModeEvidence) -> Finding:
         "warning",
         f"{evidence.module} ran in training mode where gradients were turned off{_times(evidence)}",
         lines_of(("ran here", evidence.line), ("training mode set here", evidence.switched)),
-        f"{listed(evidence.parts)} ran in training mode, and no gradient was asked for, as in an evaluation. There "
-        "dropout makes the result random, and batch normalisation depends on the other elements of the batch and "
+        f"{listed(evidence.parts)} ran in training mode, and no gradient was asked for, as in an "
+        "evaluation. There "
+        "dropout makes the result random, and batch normalisation depends on the other elements of the "
+        "batch and "
         "moves its running statistics. no_grad does not change the mode.",
         "model.eval()\nwith torch.no_grad():\n    out = model(x)\nmodel.train()",
     )
@@ -62,7 +69,8 @@ def _dropout_always(evidence: ModeEvidence) -> Finding:
         "warning",
         f"a dropout is active although {evidence.module} is in evaluation mode{_times(evidence)}",
         lines_of(("dropped here", evidence.line), ("evaluation mode set here", evidence.switched)),
-        "The function dropout() knows no module and is active unless it is told otherwise, so eval() does not "
+        "The function dropout() knows no module and is active unless it is told otherwise, so eval() "
+        "does not "
         "turn it off.",
         "x = F.dropout(x, p, training=self.training)   # or self.dropout = nn.Dropout(p)",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from autograd_tour.findings.base import Finding, Subject, lines_of
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.views.nonfinite import NonFinite, NonFinites, nonfinites
@@ -30,7 +32,18 @@ def findings(subject: Subject) -> Iterator[Finding]:
         first = next(_forward(graph, number, odd), None) or next(_backward(graph, number, odd), None)
         if first is not None and (key := (first.kind, first.lines)) not in reported:
             reported.add(key)
-            yield first
+            yield _harmless(first) if _is_absorbed(graph, odd) else first
+
+
+def _is_absorbed(graph: Graph, odd: NonFinites) -> bool:
+    """Whether none of them reaches a result or a gradient, as with scores that a softmax makes 0."""
+    results = any((node, slot) in odd.values for node, slot in graph.outputs)
+    return bool(graph.passes) and not (results or odd.received or odd.sent)
+
+
+def _harmless(finding: Finding) -> Finding:
+    why = f"{finding.why} None reaches the loss or a gradient: as a mask before softmax, they may be meant."
+    return replace(finding, level="note", why=why)
 
 
 def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:

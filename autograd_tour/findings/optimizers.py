@@ -13,7 +13,7 @@ __all__ = ["findings"]
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for each line whose steps all came after a backward and changed nothing."""
     run = subject.run
-    if run is None:
+    if run is None or subject.evidence.gradless:
         return
     idle: dict[int | None, tuple[Event, set[int]]] = {}
     busy: set[int | None] = set()

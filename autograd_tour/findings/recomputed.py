@@ -51,7 +51,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
         "error",
         "a checkpointed function gave something else when it was computed again: the gradient is wrong",
         lines,
-        start + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises no error.",
+        start
+        + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises "
+        "no error.",
         _FIX,
         node,
         graph,
@@ -59,14 +61,12 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _told(difference: Recomputation) -> str:
-    first, again = f"{difference.first}()", f"{difference.again}()"
+    first, again, shapes = f"{difference.first}()", f"{difference.again}()", difference.shapes
     if not difference.first or not difference.again:
         rest = f"{again} more" if not difference.first else f"no {first} any more"
         return f"After the same operations as before, the second run made {rest}. "
     if difference.values:
         return f"Of the second run {first} is the first operation that gave other numbers. "
-    if difference.first == difference.again and difference.shapes[0] != difference.shapes[1]:
-        return (
-            f"The first operation that differed is {first}: it gave {difference.shapes[0]}, then {difference.shapes[1]}. "
-        )
+    if difference.first == difference.again and shapes[0] != shapes[1]:
+        return f"The first operation that differed is {first}: it gave {shapes[0]}, then {shapes[1]}. "
     return f"The first operation that differed is {first}: in its place the second run had {again}. "

@@ -31,7 +31,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "error",
             "a reducer got a gradient for a parameter twice in one backward",
             lines_of(("raised here", failure.line)),
-            "DistributedDataParallel expects each gradient once. A parameter that is used in several reentrant "
+            "DistributedDataParallel expects each gradient once. A parameter that is used in several "
+            "reentrant "
             "checkpoints, or outside and inside of one, brings its gradient in parts.",
             "y = checkpoint(block, x, use_reentrant=False)",
             message=failure.text,
@@ -40,7 +41,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
         names = listed(item.names)
         lines = lines_of(("ran here", item.line), ("backward begins here", item.backward_at))
         why = (
-            f"The backward brought nothing to {names} of {item.module}: unused in this forward, or their output is "
+            f"The backward brought nothing to {names} of {item.module}: unused in this forward, or their "
+            "output is "
             "unused in the loss. DistributedDataParallel waits for the gradient of every parameter in every "
             f"backward, and stops with '{_STOPPED} in the prior iteration'. "
         )
@@ -72,7 +74,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "error",
             "a reducer waited for gradients that never came",
             lines_of(("raised here", failure.line)),
-            "DistributedDataParallel waits for the gradient of every parameter in every backward. Some parameter was "
+            "DistributedDataParallel waits for the gradient of every parameter in every backward. Some "
+            "parameter was "
             "unused in the forward before, or its output was unused in the loss.",
             _FIX,
             message=failure.text,

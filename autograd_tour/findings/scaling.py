@@ -1,4 +1,4 @@
-"""A gradient scaler used in the wrong order: clipped or stepped while gradients are scaled, or never scaled."""
+"""A gradient scaler in the wrong order: clipped or stepped while gradients are scaled, or never scaled."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def _finding(evidence: ScalerEvidence) -> Finding:
             "error",
             "gradients were clipped while they were still multiplied by the scaler's factor",
             lines_of(("clipped here", evidence.line), ("scaled gradients from here", evidence.backward_at)),
-            "scaler.scale(loss) multiplies all gradients, at first by 65536, and scaler.step() divides them again. "
-            "Clipping in between compares scaled gradients with a limit for unscaled ones: they are cut to it, then "
+            "scaler.scale(loss) multiplies all gradients, at first by 65536, and scaler.step() divides "
+            "them again. "
+            "Clipping in between compares scaled gradients with a limit for unscaled ones: they are cut "
+            "to it, then "
             "divided, and hardly anything is left for the step.",
             _ORDER,
         )
@@ -42,7 +44,8 @@ def _finding(evidence: ScalerEvidence) -> Finding:
             "error",
             "the optimizer stepped by itself with gradients that the scaler had multiplied",
             lines_of(("stepped here", evidence.line), ("scaled gradients from here", evidence.backward_at)),
-            "scaler.scale(loss) multiplies all gradients, at first by 65536. Only scaler.step(optimizer) divides "
+            "scaler.scale(loss) multiplies all gradients, at first by 65536. Only scaler.step(optimizer) "
+            "divides "
             "them again, and leaves the step out where one is not finite.",
             _ORDER,
         )
@@ -51,8 +54,10 @@ def _finding(evidence: ScalerEvidence) -> Finding:
         "error",
         "the scaler divided gradients of a loss that was never multiplied",
         lines_of(("backward of the plain loss", evidence.backward_at), ("divided here", evidence.line)),
-        "scaler.scale(loss) does not change the loss: it returns another one, multiplied by the scaler's factor, at "
-        "first 65536. Here backward was called on the plain loss, and scaler.step() divided its gradients by that "
+        "scaler.scale(loss) does not change the loss: it returns another one, multiplied by the scaler's "
+        "factor, at "
+        "first 65536. Here backward was called on the plain loss, and scaler.step() divided its "
+        "gradients by that "
         "factor: hardly anything is left for the step.",
         _ORDER,
     )

@@ -103,7 +103,8 @@ class StepFindings:
                 lines_of(("adds to the old .grad here", step.unzeroed), ("used here", step.line)),
                 "backward() adds to .grad, it does not replace it, and nothing emptied .grad after the "
                 "step before.",
-                "optimizer.zero_grad()   # at the start of every iteration\nloss.backward()\noptimizer.step()",
+                "optimizer.zero_grad()   # at the start of every iteration\n"
+                "loss.backward()\noptimizer.step()",
             )
 
     def _nonfinite(self, step: WatchedStep) -> Iterator[Finding]:
@@ -149,8 +150,8 @@ class StepFindings:
                 "warning",
                 f".grad of {self._names(new)} is None in {steps}",
                 lines_of(("the step", step.line)),
-                "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the model "
-                "that is not used.",
+                "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the "
+                "model that is not used.",
                 LOOK_CLOSER.strip(),
                 about=self._about(new),
             )

@@ -25,7 +25,8 @@ class Stop(NamedTuple):
 
 _RELU = Stop(
     "dead-relu",
-    "All its inputs are 0 or below, where the slope of relu is 0: no gradient passes, and what lies before it "
+    "All its inputs are 0 or below, where the slope of relu is 0: no gradient passes, and what lies "
+    "before it "
     "cannot learn "
     "from this batch. If that is so for every batch, the layer is dead.",
     "y = F.leaky_relu(x, 0.01)    # or a smaller learning rate, another initialisation",
@@ -48,7 +49,8 @@ _SATURATED = Stop(
 )
 _TIE = Stop(
     "at-a-kink",
-    "Every input is exactly 0, where the function has a kink and a slope on either side. Torch sends the 0 between "
+    "Every input is exactly 0, where the function has a kink and a slope on either side. Torch sends the "
+    "0 between "
     "them, so the leaves before it get no gradient from anywhere and stay where they are.",
     "w = torch.randn(n) * 0.01    # begin beside the kink; or a smooth function: torch.sqrt(x * x + 1e-12)",
 )
@@ -109,7 +111,7 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
     title = graph.title(node.id)
     lines = lines_of(("stopped here", graph.line(node.id)))
     if stop is not None:
-        if not is_zero(step.sent[0]):
+        if not is_zero(step.sent[0]) or (stop is _CLAMP and not _starved(graph, node.id)):
             return None
         count = step.sent[0].numel if step.sent[0] is not None else 0
         seen = f"{title} sends 0 for all of its {count} elements, and receives a gradient of norm {came:.3g}"
@@ -144,7 +146,8 @@ def _is_hidden(graph: Graph, node_id: str) -> bool:
         if edge.dst == node_id and graph.node(edge.src).kind == "constant"
     ]
     return value is not None and any(
-        facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts) for facts in factors
+        facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts)
+        for facts in factors
     )
 
 
@@ -181,4 +184,5 @@ def _is_flat(value: TensorFacts | None, *, softmax: bool) -> bool:
     if len(numbers) != 2:
         return False
     near = [number for number in numbers if min(abs(number), abs(number - 1), abs(number + 1)) < 1e-4]
-    return len(near) == 2 and (not softmax or numbers[1] > 0.999)
+    # The softmax of a single number is 1, whatever the number: then there is no 0 beside it.
+    return len(near) == 2 and (not softmax or (numbers[0] < 0.5 and numbers[1] > 0.999))

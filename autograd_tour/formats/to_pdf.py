@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from autograd_tour.drawing.theme import MONO
 from autograd_tour.errors import UsageError
@@ -23,7 +23,7 @@ __all__ = ["Sheet", "check_pdf", "pdf", "sheet", "typeset"]
 PT_PER_PX = 0.75
 LONGEST = 14_400.0
 """Longest side of a page that every reader of PDF shows, pt."""
-VERSION = "1.5"
+VERSION: Final = "1.5"
 """Of PDF: pdflatex warns of each picture of a later one."""
 
 Sheet = dict[str, Any]

@@ -67,7 +67,7 @@ def digest_of_file(path: Path) -> str:
 def _essence(snippet: Snippet) -> dict[str, Any]:
     """What counts of a snippet, without what is as usual: by value, as one read from a file has copies."""
     code = dedented(snippet.code) if snippet.code else ""
-    essence = replace(snippet, code=code, file="", folder="", line=1, context="", timeout=0.0)
+    essence = replace(snippet, code=code, file="", origin="", folder="", line=1, context="", timeout=0.0)
     usual = asdict(Snippet())
     return {name: value for name, value in asdict(essence).items() if value != usual[name]}
 

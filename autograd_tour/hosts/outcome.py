@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from autograd_tour.findings.explanation import Explanation
     from autograd_tour.record.facts import TensorFacts
     from autograd_tour.record.trace import Trace
+else:
+    Trace = Any  # for whoever reads signatures: loading it is put off
 
 __all__ = ["Failure", "Outcome", "Record"]
 

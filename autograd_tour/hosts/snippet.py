@@ -18,7 +18,8 @@ class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Paths are relative to ``folder``, and code runs there.
 
     ``file`` is the document and ``line`` its line in which the code begins, counted from 1: errors name
-    them. Readers see the lines of the block, from ``first_line``. Snippets of one document with the same
+    them. Where its text comes from elsewhere, ``origin`` says from where, and ``line`` is there.
+    Readers see the lines of the block, from ``first_line``. Snippets of one document with the same
     ``context`` share their names, in their order; without one a snippet stands alone. ``prelude`` runs
     first, with the random numbers of ``seed``. ``keep``, ``ceiling`` (MB) and ``calls`` are those of
     :class:`~autograd_tour.formats.Settings`; ``timeout`` is in seconds.
@@ -31,6 +32,7 @@ class Snippet(Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace: str = ""
     folder: str = ""
     file: str = ""
+    origin: str = ""
     line: int = 1
     first_line: int = 1
     context: str = ""

@@ -1,4 +1,4 @@
-"""The fixture ``assert_gradients_flow`` for pytest, which finds it by itself where this package is installed."""
+"""The fixture ``assert_gradients_flow``: pytest finds it by itself where this package is installed."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ __all__ = ["assert_gradients_flow"]
 
 @pytest.fixture
 def assert_gradients_flow() -> Callable[..., None]:
-    """:func:`autograd_tour.testing.assert_gradients_flow`: every parameter gets a gradient, or the test fails."""
+    """:func:`autograd_tour.testing.assert_gradients_flow`, which fails a test without gradients."""
     return testing.assert_gradients_flow

@@ -5,8 +5,19 @@ from __future__ import annotations
 from itertools import chain
 
 from autograd_tour.questions import (
-    accumulation, broadcast, classification, empties, fan_out, faults, gradients, kept, nonfinite, order,
-    routing, training,
+    accumulation,
+    broadcast,
+    classification,
+    empties,
+    fan_out,
+    faults,
+    gradients,
+    kept,
+    lookups,
+    nonfinite,
+    order,
+    routing,
+    training,
 )  # fmt: skip
 from autograd_tour.questions.answers import Judgement, betrayed, judge, read_number
 from autograd_tour.questions.base import Question, Subject, Wrong
@@ -16,7 +27,8 @@ from autograd_tour.questions.paper import for_paper
 from autograd_tour.record.trace import Trace
 
 __all__ = [
-    "Judgement", "Question", "Wrong", "ask", "betrayed", "breaking", "for_paper", "judge", "listing", "read_number",
+    "Judgement", "Question", "Wrong", "ask", "betrayed", "breaking", "for_paper", "judge", "listing",
+    "read_number",
 ]  # fmt: skip
 
 KINDS = (
@@ -26,8 +38,8 @@ KINDS = (
     classification.questions,
     routing.ties,
     routing.mask,
-    routing.rows,
-    routing.twice,
+    lookups.rows,
+    lookups.twice,
     broadcast.questions,
     gradients.questions,
     empties.questions,

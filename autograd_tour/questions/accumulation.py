@@ -36,7 +36,7 @@ def again(subject: Subject) -> Iterator[Question]:
     ]
     for account in small[:1]:
         yield _again(subject, account)
-    # What one leaf taught is not asked of the next: the other question is about another leaf, if there is one.
+    # What one leaf taught is not asked of the next: the other question is about another leaf, if it can be.
     for account in small[1:2] or small[:1]:
         yield _zeroed(subject, account)
 

@@ -44,7 +44,8 @@ class Question(Struct, frozen=True, omit_defaults=True):
 
     ``right`` explains the right answer. ``node`` is the card it is about; ``frame`` the frame of the film
     (:mod:`autograd_tour.views.steps`) that shows the answer, 0 for none. ``blank`` names what a worksheet
-    leaves out: ``NODE.grad.SLOT``, ``NODE.mailbox`` or ``NODE.saved``.
+    leaves out: ``NODE.grad.SLOT``, ``NODE.mailbox`` or ``NODE.saved``. ``frames`` has a frame for each of the
+    choices, in which its card is lit: where there are pictures, one chooses the next one.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
     node: str = ""
     frame: int = 0
     blank: str = ""
+    frames: tuple[int, ...] = ()
 
 
 class Subject:

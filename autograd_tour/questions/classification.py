@@ -62,11 +62,11 @@ def _question(subject: Subject, frame: Frame, sent: Sent, loss: Node) -> Questio
     return Question(
         f"softmax-{node.id}",
         "cross-entropy",
-        f"{subject.called(loss.id)}: softmax gives {sample} the probability {number(p)} for its class, {target}"
-        f"{mean}. What gradient goes back to the logit of that class, {logits}?",
+        f"{subject.called(loss.id)}: softmax gives {sample} the probability {number(p)} for its class, "
+        f"{target}{mean}. What gradient goes back to the logit of that class, {logits}?",
         number(answer),
-        f"Softmax minus one-hot: ({number(p)} − 1){share} = {number(answer)}. It is below 0: the step raises the "
-        "logit of the right class.",
+        f"Softmax minus one-hot: ({number(p)} − 1){share} = {number(answer)}. It is below 0: the step "
+        "raises the logit of the right class.",
         wrong,
         node=node.id,
         frame=frame.number,

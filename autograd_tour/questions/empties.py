@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.questions.base import Question, Subject, Wrong, first, mixed
-from autograd_tour.text import number
 from autograd_tour.views.steps import Frame
 
 __all__ = ["questions"]
@@ -34,7 +33,8 @@ def _zero_leaf(subject: Subject, frame: Frame) -> Question | None:
     return Question(
         question_id,
         "none-or-0",
-        f"All that comes back to {name} in this backward is 0. {name}.grad was None before. What is it after?",
+        f"All that comes back to {name} in this backward is 0. {name}.grad was None before. "
+        "What is it after?",
         zeros,
         f"The graph leads to {name}, so its accumulator ran and put there what came: zeros are a gradient.",
         (

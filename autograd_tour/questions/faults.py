@@ -52,8 +52,8 @@ _CUT = _Fault(
     18,
 )
 _BACKWARD = _Fault(
-    "All values of forward are as they should be, and yet a gradient is NaN or infinite. Which line is the first "
-    "to send one back?",
+    "All values of forward are as they should be, and yet a gradient is NaN or infinite. Which line is the "
+    "first to send one back?",
     "made here",
     "the operation that gets a finite gradient and sends on one that is not",
     20,
@@ -85,7 +85,8 @@ _FAULTS: Mapping[str, _Fault] = {
         look="the line that changes the leaf while autograd records",
     ),
     "changed-in-silence": _IN_PLACE._replace(
-        prompt="No error is raised, and yet a gradient is wrong: a saved tensor is changed. Which line changes it?"
+        prompt="No error is raised, and yet a gradient is wrong: a saved tensor is changed. "
+        "Which line changes it?"
     ),
     "second-backward-same-loss": _FREED,
     "second-backward-two-losses": _FREED,

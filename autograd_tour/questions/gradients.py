@@ -18,7 +18,7 @@ MOST = 3
 
 
 def questions(subject: Subject) -> Iterator[Question]:
-    """Edges whose rule does more than pass the gradient on, and that one element can tell; each of its kind."""
+    """Edges whose rule does more than pass the gradient on, and that one element can tell; one of a kind."""
     telling = [
         (frame, sent)
         for frame in subject.frames

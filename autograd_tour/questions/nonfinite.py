@@ -37,8 +37,8 @@ def questions(subject: Subject) -> Iterator[Question]:
             yield Question(
                 f"nan-{frame.node}-{sent.edge.dst}",
                 "nan",
-                f"{operation} receives the gradient 0 for {element}, which is {number(value)}. Its slope there is "
-                f"no finite number. What does it send to {element}?",
+                f"{operation} receives the gradient 0 for {element}, which is {number(value)}. Its slope "
+                f"there is no finite number. What does it send to {element}?",
                 "nan",
                 "It multiplies: 0 times infinity is NaN. A 0 that comes in does not protect; the input must "
                 "be kept away from there before the operation.",

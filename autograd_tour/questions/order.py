@@ -75,6 +75,7 @@ def questions(subject: Subject) -> Iterator[Question]:
             if accumulates
             else "Of the nodes that are ready, the engine takes the one that forward made last."
         )
+        choices = mixed(f"next-after-{node}", *names)
         yield Question(
             f"next-after-{node}",
             "order",
@@ -83,10 +84,11 @@ def questions(subject: Subject) -> Iterator[Question]:
             answer,
             why,
             tuple(wrong),
-            mixed(f"next-after-{node}", *names),
+            choices,
             0.0,
             graph.card_of(offered[0]),
             index + 2,
+            frames=tuple(position[offered[names.index(choice)]] + 1 for choice in choices),
         )
 
 

@@ -20,8 +20,8 @@ def for_paper(questions: Sequence[Question]) -> tuple[Question, ...]:
     One that asks which node runs next is given away by one that begins with that step; one that asks for a
     number by one whose prompt has it, unless its own prompt has it too; one that asks which line changes a
     value by one about the step that this line takes; one that asks when a line empties ``.grad`` by one that
-    tells which lines run between two backward calls; one that asks for the line that breaks a gradient by one about
-    what happens at that operation.
+    tells which lines run between two backward calls; one that asks for the line that breaks a gradient by one
+    about what happens at that operation.
     """
     return tuple(
         question

@@ -1,13 +1,18 @@
-"""Gradients that go to some elements only: masks, equal maxima, rows that are looked up."""
+"""Gradients that go to some elements only: masks, and equal maxima."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
-from autograd_tour.questions.accumulation import sum_text
 from autograd_tour.questions.base import (
-    Question, Subject, Wrong, element_name, mixed, numeric, plain, target_of,
+    Question,
+    Subject,
+    Wrong,
+    element_name,
+    numeric,
+    plain,
+    target_of,
 )  # fmt: skip
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
@@ -15,14 +20,10 @@ from autograd_tour.rules.evaluate import symbols
 from autograd_tour.text import number
 from autograd_tour.views.steps import Frame, Sent
 
-__all__ = ["mask", "rows", "ties", "twice"]
-
-NONE = "None: what is not used has no gradient"
-ZEROS = "zeros"
-SAME = "the same as for the others"
+__all__ = ["known_at", "mask", "routed_edges", "ties"]
 
 
-def _edges(subject: Subject, *functions: str) -> Iterator[tuple[Frame, Sent, Apply, TensorFacts]]:
+def routed_edges(subject: Subject, *functions: str) -> Iterator[tuple[Frame, Sent, Apply, TensorFacts]]:
     """Gradients that a rule of one of these functions sends, with the only gradient that came in."""
     for frame in subject.frames:
         arrived = [facts for facts in frame.received if facts is not None]
@@ -30,10 +31,9 @@ def _edges(subject: Subject, *functions: str) -> Iterator[tuple[Frame, Sent, App
             continue
         for sent in frame.sent:
             rule = sent.edge.rule
-            hooked = "hooked" in sent.edge.marks
-            if isinstance(rule, Apply) and rule.function in functions and sent.facts is not None:
-                if not hooked and not subject.vague(sent.edge.dst):
-                    yield frame, sent, rule, arrived[0]
+            unclear = "hooked" in sent.edge.marks or subject.vague(sent.edge.dst) or sent.facts is None
+            if isinstance(rule, Apply) and rule.function in functions and not unclear:
+                yield frame, sent, rule, arrived[0]
 
 
 def _at(facts: TensorFacts | None, position: int) -> Number | None:
@@ -45,7 +45,8 @@ def _at(facts: TensorFacts | None, position: int) -> Number | None:
     return facts.first[position] if position < len(facts.first) else None
 
 
-def _known(facts: TensorFacts | None, position: int) -> float | None:
+def known_at(facts: TensorFacts | None, position: int) -> float | None:
+    """The element at ``position``, if it was kept and is a finite number; a lone one stands for all."""
     return plain(_at(facts, position))
 
 
@@ -54,14 +55,14 @@ def _known(facts: TensorFacts | None, position: int) -> float | None:
 
 def mask(subject: Subject) -> Iterator[Question]:
     """An element that a mask holds back, and one that was filled with −inf."""
-    for frame, sent, rule, incoming in _edges(subject, "mul"):
+    for frame, sent, rule, incoming in routed_edges(subject, "mul"):
         condition = _indicator(rule)
         if condition is None or frame.node in subject.asked:
             continue
         filled = "-inf" in subject.nodes[frame.node].numbers
         for position in range(min(len(sent.facts.first), sent.facts.numel) if sent.facts else 0):
-            came = _known(incoming, position)
-            if _known(sent.facts, position) != 0 or came is None:
+            came = known_at(incoming, position)
+            if known_at(sent.facts, position) != 0 or came is None:
                 continue
             if came == 0 and not (filled and _at(subject.nodes[frame.node].value, position) == "-inf"):
                 continue
@@ -89,7 +90,7 @@ def _mask(subject: Subject, frame: Frame, sent: Sent, position: int, came: float
     element = element_name(target, facts, position)
     inner = subject.nodes[subject.graph.card_of(sent.edge.dst)]
     slot = sent.edge.slot[1]
-    value = _known(inner.values[slot] if slot < len(inner.values) else None, position)
+    value = known_at(inner.values[slot] if slot < len(inner.values) else None, position)
     result = _at(node.value, position)
     operation = subject.called(node.id)
     gone = "None says that there is no edge at all; here there is one, and it carries a 0."
@@ -145,8 +146,8 @@ def _why_masked(subject: Subject, frame: Frame, sent: Sent, position: int) -> st
         if symbol.role == "saved" and isinstance(value, bool):
             assert sent.facts is not None
             return (
-                f"{element_name(name, sent.facts, position)} is {value}, and {operation} takes the other value "
-                "there: the result does not follow this element, so its gradient is 0."
+                f"{element_name(name, sent.facts, position)} is {value}, and {operation} takes the other "
+                "value there: the result does not follow this element, so its gradient is 0."
             )
     if isinstance(condition, Symbol):
         return "Dropout set this element to 0 in forward; backward multiplies by the same 0."
@@ -159,12 +160,12 @@ def _why_masked(subject: Subject, frame: Frame, sent: Sent, position: int) -> st
 def ties(subject: Subject) -> Iterator[Question]:
     """Equal extremes: shared by ``max()``, given to one of them by ``max(dim)``; one question of each."""
     asked: set[str] = set()
-    for frame, sent, rule, incoming in _edges(subject, "shared_by_equals", "placed_at"):
+    for frame, sent, rule, incoming in routed_edges(subject, "shared_by_equals", "placed_at"):
         if rule.function in asked or frame.node in subject.asked or incoming.numel != 1:
             continue
         values = subject.operands.get(frame.node, {}).get(("input", 0))
         node = subject.nodes[frame.node]
-        extreme, came = _known(node.value, 0), _known(incoming, 0)
+        extreme, came = known_at(node.value, 0), known_at(incoming, 0)
         if values is None or len(values.first) != values.numel or extreme is None or not came:
             continue
         equal = [position for position, value in enumerate(values.first) if plain(value) == extreme]
@@ -183,7 +184,7 @@ def ties(subject: Subject) -> Iterator[Question]:
 def _tie(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float) -> str:
     assert sent.facts is not None
     target, operation = target_of(subject, sent.edge), subject.called(frame.node)
-    extreme = _known(subject.nodes[frame.node].value, 0)
+    extreme = known_at(subject.nodes[frame.node].value, 0)
     assert extreme is not None
     names = [element_name(target, sent.facts, position) for position in equal]
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
@@ -198,14 +199,14 @@ def _shared(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], ca
     facts = sent.facts
     assert facts is not None
     count, position = len(equal), equal[-1]
-    part = _known(facts, position)
+    part = known_at(facts, position)
     if part is None or not math.isclose(part, came / count, rel_tol=1e-4):
         return None
     element = element_name(target_of(subject, sent.edge), facts, position)
     mistakes = [
         (came, f"you gave each of them all of it; the {count} share it.", 19),
         (0.0, f"you gave it all to another one; without a dimension all {count} share it.", 19),
-        (came / facts.numel, f"you shared it among all {facts.numel} elements; only the {count} equal ones count.", 19),
+        (came / facts.numel, f"you shared it among all {facts.numel}; only {count} are equal.", 19),
         (came * count, f"you multiplied by {count}; they share, so it is divided.", 19),
     ]  # fmt: skip
     wrong = numeric(part, mistakes)
@@ -224,14 +225,14 @@ def _shared(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], ca
 def _chosen(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], came: float) -> Question | None:
     facts = sent.facts
     assert facts is not None
-    winners = [position for position in equal if _known(facts, position) == came]
-    losers = [position for position in equal if _known(facts, position) == 0]
+    winners = [position for position in equal if known_at(facts, position) == came]
+    losers = [position for position in equal if known_at(facts, position) == 0]
     if len(winners) != 1 or len(winners) + len(losers) != len(equal):
         return None
     target = target_of(subject, sent.edge)
     winner, loser = (element_name(target, facts, positions[0]) for positions in (winners, losers))
     mistakes = [
-        (came / len(equal), f"you let the {len(equal)} share it; with a dimension an index is chosen, and it gets all.", 19),
+        (came / len(equal), f"you let the {len(equal)} share it; with a dimension one index gets all.", 19),
         (came, "you gave each of them all of it; only the one at the index gets any.", 19),
         (came / facts.numel, f"you shared it among all {facts.numel} elements.", 19),
     ]  # fmt: skip
@@ -241,121 +242,9 @@ def _chosen(subject: Subject, frame: Frame, sent: Sent, equal: Sequence[int], ca
         f"{_tie(subject, frame, sent, equal, came)} The index it returns is that of {winner}. What does it "
         f"send to {loser}?",
         "0",
-        f"Along a dimension one index is kept, and all of the gradient goes to it: {number(came)} to {winner}, "
-        "0 to its equals. Which of equal ones that is, torch does not promise.",
+        f"Along a dimension one index is kept, and all of the gradient goes to it: {number(came)} to "
+        f"{winner}, 0 to its equals. Which of equal ones that is, torch does not promise.",
         numeric(0.0, mistakes),
         node=frame.node,
         frame=frame.number,
     )
-
-
-# ---- rows ------------------------------------------------------------------------------------------
-
-
-def _lookups(subject: Subject) -> Iterator[tuple[Frame, Sent, TensorFacts, tuple[int, ...], int, int]]:
-    """Look-ups of rows: (frame, sent, what came in, the indices, how many rows, how long one is)."""
-    for frame, sent, rule, incoming in _edges(subject, "rows_added", "added_at"):
-        shape, facts = rule.option("shape"), sent.facts
-        if not shape or rule.option("scale") or facts is None or facts.shape != tuple(shape):
-            continue
-        attributes = dict(subject.nodes[frame.node].attributes)
-        if attributes.get("sparse"):
-            continue
-        if rule.function == "added_at" and rule.option("kind") != "lists":
-            continue
-        saved = [item.facts for item in subject.nodes[frame.node].saved if item.name.startswith("indices")]
-        if len(saved) != 1 or saved[0] is None or len(saved[0].first) != saved[0].numel:
-            continue
-        long = math.prod(shape[1:])
-        padding = attributes.get("padding_idx", -1)
-        indices = [value for value in saved[0].first if type(value) is int]
-        if len(indices) != saved[0].numel or incoming.numel != len(indices) * long or padding in indices:
-            continue
-        yield frame, sent, incoming, tuple(index % shape[0] for index in indices), shape[0], long
-
-
-def rows(subject: Subject) -> Iterator[Question]:
-    """A row that no index asked for."""
-    for frame, sent, _, indices, count, long in _lookups(subject):
-        assert sent.facts is not None
-        unused = next((row for row in range(count) if row not in indices), None)
-        if unused is None or not _is_zero(sent.facts, unused * long, (count - len(set(indices))) * long):
-            continue
-        target = target_of(subject, sent.edge)
-        question_id = f"unused-{frame.node}-{sent.edge.dst}"
-        used = sorted(set(indices))
-        listed = ", ".join(map(str, used[:8])) + (" and others" if len(used) > 8 else "")
-        yield Question(
-            question_id,
-            "rows",
-            f"{subject.called(frame.node)} uses {'rows' if long > 1 else 'elements'} {listed} of {target}, "
-            f"which has {count}. What does it send back for {target}[{unused}]?",
-            ZEROS,
-            f"The gradient has the shape of {target}, so there is a place for {target}[{unused}] too; the result "
-            "does not follow it, so its slope is 0.",
-            (
-                Wrong(
-                    NONE, f"None is for a whole tensor; {target} has a gradient, with 0 in unused places.", 12
-                ),
-                Wrong(SAME, "Only what was looked up moves the result.", 19),
-                Wrong(
-                    "nothing: the gradient has only the used ones",
-                    "A gradient has the shape of its tensor (unless it is asked to be sparse).",
-                    4,
-                ),
-            ),
-            mixed(question_id, ZEROS, NONE, SAME, "nothing: the gradient has only the used ones"),
-            0.0,
-            frame.node,
-            frame.number,
-        )
-        return
-
-
-def _is_zero(facts: TensorFacts, position: int, zeros: int) -> bool:
-    """Whether the record says that the element at ``position`` is 0, itself or by its count of zeros."""
-    if position < len(facts.first):
-        return _known(facts, position) == 0
-    return facts.stats is not None and facts.stats.zero is not None and facts.stats.zero >= zeros
-
-
-def twice(subject: Subject) -> Iterator[Question]:
-    """A row that was looked up several times gets the sum."""
-    for frame, sent, incoming, indices, _, long in _lookups(subject):
-        assert sent.facts is not None
-        repeated = [row for row in dict.fromkeys(indices) if 2 <= indices.count(row) <= 4]
-        for row in repeated:
-            positions = [k * long for k, index in enumerate(indices) if index == row]
-            terms = [value for k in positions if (value := _known(incoming, k)) is not None]
-            total = _known(sent.facts, row * long)
-            if len(terms) != len(positions) or total is None or not all(terms):
-                continue
-            if not math.isclose(sum(terms), total, rel_tol=1e-3) or frame.node in subject.asked:
-                continue
-            count = len(terms)
-            mistakes = [
-                (terms[-1], "you let the last use overwrite the others; they are added.", 19),
-                (terms[0], f"that is one of {count} uses; each sends its own.", 3),
-                (total / count, "you took the mean; the moves of all uses add up.", 3),
-                (2 * total, "you summed twice; each use counts once.", 3),
-                (0.0, "it was looked up, so it does move the result.", 19),
-            ]
-            wrong = numeric(total, mistakes)
-            if not wrong:
-                continue
-            subject.given.add(frame.node)
-            target = target_of(subject, sent.edge)
-            element = element_name(target, sent.facts, row * long)
-            listed = ", ".join(map(number, terms[:-1]))
-            yield Question(
-                f"twice-{frame.node}-{sent.edge.dst}",
-                "rows",
-                f"{subject.called(frame.node)} uses {target}[{row}] {count} times. For {element} come back "
-                f"{listed} and {number(terms[-1])}. What does it send to {element}?",
-                number(total),
-                f"Each use sends its own, and they are added: {sum_text(terms, total)}.",
-                wrong,
-                node=frame.node,
-                frame=frame.number,
-            )
-            return

@@ -10,12 +10,12 @@ from autograd_tour.record.graph import SourceLine
 
 __all__ = [
     "Conflict",
+    "CustomBackward",
     "CutKind",
     "CutPoint",
     "Evidence",
     "Failure",
     "FreedNode",
-    "CustomBackward",
     "HookEvidence",
     "KeptGraph",
     "LeafEvidence",
@@ -44,11 +44,11 @@ used it does not lead to the loss; it does not require one."""
 
 
 Mode = Literal["graph-in-evaluation", "evaluation-in-training", "training-in-evaluation", "dropout-always"]
-"""A module in evaluation mode recorded a graph that no backward used; it ran in evaluation mode in a step that
+"""A module in evaluation mode recorded a graph that no backward used; it ran in that mode in a step that
 trains; in training mode where gradients were off and nothing trained; a dropout that no mode turns off."""
 
 ScalerFault = Literal["clipped", "stepped", "unscaled"]
-"""Gradients were clipped while they were scaled; the optimizer stepped with scaled ones; the backward was that of
+"""Gradients were clipped while scaled; the optimizer stepped with scaled ones; the backward was that of
 a loss that was not scaled."""
 
 
@@ -65,7 +65,9 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
     ``last`` is the last line that used it, or a result of it. ``optimizer`` is the class of the one that
-    holds it, ``""`` if none does.
+    holds it, ``""`` if none does. ``package`` is the installed one whose module does without it, ``""`` if
+    the
+    program's own does, or none.
     """
 
     name: str
@@ -73,6 +75,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     cut: CutPoint | None = None
     last: SourceLine | None = None
     optimizer: str = ""
+    package: str = ""
 
 
 class Conflict(Struct, frozen=True, omit_defaults=True):
@@ -197,7 +200,8 @@ class ScalerEvidence(Struct, frozen=True, omit_defaults=True):
 class Recomputation(Struct, frozen=True, omit_defaults=True):
     """The first operation of a checkpointed function that differed when it was computed again.
 
-    ``first`` and ``again`` are the functions called, ``""`` if there was none any more; ``shapes`` and ``values``
+    ``first`` and ``again`` are the functions called, ``""`` if there was none any more; ``shapes`` and
+    ``values``
     say whether their results differed in shape or type, or in numbers alone.
     """
 
@@ -219,7 +223,8 @@ class HookEvidence(Struct, frozen=True, omit_defaults=True):
 class CustomBackward(Struct, frozen=True, omit_defaults=True):
     """A custom Function whose backward disagrees with differences of its forward.
 
-    ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step function;
+    ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step
+    function;
     ``reversed``: the backward is a negative multiple of the derivative. ``backward_at`` is the line of its
     ``def backward``.
     """

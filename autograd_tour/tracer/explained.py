@@ -79,6 +79,11 @@ def observe(
                 spared = buffers.tensors()
                 buffers.restore()
                 notes += put_back(follower, spared)
+        notes += [
+            f"{name} gives other results when it runs again (random, time, a file): "
+            "its backward was not compared with differences"
+            for name in watch.customs.unsteady
+        ]
         return Observation(run, evidence, graph, (*notes, *remarks))
 
 

@@ -25,7 +25,7 @@ from autograd_tour.tracer.engine.backward import (
     start_gradients,
 )
 from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.listen.names import find_name
+from autograd_tour.tracer.listen.names import find_name, namespaces_of
 from autograd_tour.tracer.listen.run import LeafNames, check_outputs, run_forward, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import Buffers, LiveTensors
@@ -92,7 +92,8 @@ def record_of(
         del roots
         results = _results(request, record, outputs, gradient_edges)
         leaf_names = request.leaf_names(skeleton.leaves(), record)
-        material = Material.gather(skeleton, record, request.recorder, leaf_names, results)
+        spaces = namespaces_of(request.program)
+        material = Material.gather(skeleton, record, request.recorder, leaf_names, results, spaces)
         examined = None if material.structure_only else examine(material, request.live.of_before())
         heard: Backward | None = None
         if start is not None:

@@ -33,14 +33,15 @@ class StepHooks:
     """Tells ``heard`` of every step of ``optimizer`` from :meth:`start` to :meth:`stop`.
 
     Raises:
-        UsageError: ``model`` is no module, ``optimizer`` no optimizer, or nothing in them requires a gradient.
+        UsageError: ``model`` is no module, ``optimizer`` is none, or nothing in them requires a gradient.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer, heard: Callable[[WatchedStep], None]) -> None:
-        if not isinstance(model, nn.Module) or not isinstance(optimizer, Optimizer):
-            wrong = model if not isinstance(model, nn.Module) else optimizer
+    def __init__(self, model: Any, optimizer: Any, heard: Callable[[WatchedStep], None]) -> None:
+        expected = ((model, nn.Module), (optimizer, Optimizer))
+        wrong = [item for item, kind in expected if not isinstance(item, kind)]
+        if wrong:
             raise UsageError(
-                f"watch() takes a model and its optimizer, not {type(wrong).__name__}",
+                f"watch() takes a model and its optimizer, not {type(wrong[0]).__name__}",
                 "For example: with autograd_tour.watch(model, optimizer) as w:",
             )
         self._optimizer, self._heard = optimizer, heard
@@ -67,7 +68,8 @@ class StepHooks:
         try:
             for i, tensor in enumerate(self._tensors):
                 hook = partial(self._arrive, i)
-                self._handles.append(tensor.register_post_accumulate_grad_hook(hook))
+                register: Any = tensor.register_post_accumulate_grad_hook
+                self._handles.append(register(hook))
             self._handles.append(self._optimizer.register_step_pre_hook(self._before))
             self._handles.append(self._optimizer.register_step_post_hook(self._after))
         except BaseException:

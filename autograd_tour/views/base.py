@@ -11,11 +11,10 @@ own and draws that, it calls ``validate`` first.
 
 What it must return: a :class:`~autograd_tour.views.picture.Scene`, whose links join its cards, a
 :class:`~autograd_tour.views.picture.Film`, a :class:`~autograd_tour.views.picture.Chart`, a
-:class:`~autograd_tour.views.picture.RunChart`, or a :class:`~autograd_tour.views.picture.Listing`; also for an
-empty graph. A text that may be long says by
-``room`` how many px it may take; nothing else of a picture has a size in px but the rows. Where the trace
-has not what the view shows, it raises a :class:`~autograd_tour.errors.UsageError` with a hint. What it
-returns is checked before it is drawn.
+:class:`~autograd_tour.views.picture.RunChart`, or a :class:`~autograd_tour.views.picture.Listing`; also for
+an empty graph. A text that may be long says by ``room`` how many px it may take; nothing else of a picture
+has a size in px but the rows. Where the trace has not what the view shows, it raises a
+:class:`~autograd_tour.errors.UsageError` with a hint. What it returns is checked before it is drawn.
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from autograd_tour.record.graph import Graph, SourceLine
-from autograd_tour.record.memory import Block, Memory, ModuleWork
+from autograd_tour.record.memory import Block, Memory
 from autograd_tour.text import number
 from autograd_tour.views.totals import in_bytes
 
@@ -45,9 +45,9 @@ class LineMemory(Struct, frozen=True):
 class ModuleMemory(Struct, frozen=True):
     """What modules keep, with all inside them: several if they are alike, as the blocks of a transformer.
 
-    All sizes are those of each one. ``saves`` are the bytes that a checkpoint of it would no longer keep until
-    its backward, ``share`` the part of the multiply-adds of the whole forward that would run again, ``None``
-    if the whole has none.
+    All sizes are those of each one. ``saves`` are the bytes that a checkpoint of it would no longer keep
+    until its backward, ``share`` the part of the multiply-adds of the whole forward that would run again,
+    ``None`` if the whole has none.
     """
 
     paths: tuple[str, ...]
@@ -168,7 +168,7 @@ def _count(value: int) -> str:
 
 
 def summary(memory: Memory) -> str:
-    """How much only the graph keeps, and what it needs that lives anyway, in a sentence without a full stop."""
+    """How much only the graph keeps, and what it needs that lives anyway, without a full stop."""
     own = [block for block in memory.blocks if block.owner == "graph"]
     storages = "storage" if len(own) == 1 else "storages"
     total = in_bytes(sum(block.size for block in own))
@@ -187,7 +187,7 @@ def _others(memory: Memory) -> str:
 
 
 def brief(graph: Graph) -> tuple[str, ...]:
-    """The most important of it in a few lines: all, the line that keeps most, the checkpoint that saves most."""
+    """The most important of it: all, the line that keeps most, the checkpoint that saves most."""
     memory, rows = graph.memory, by_line(graph)
     if memory is None or not memory.bytes_of("graph"):
         return ()

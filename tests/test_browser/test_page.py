@@ -301,6 +301,34 @@ def test_in_that_mode_an_opened_card_tells_no_more_than_the_whole(visit):
     assert "Question 1 of" in page.inner_text("#quiz")
 
 
+def test_which_picture_comes_next_is_chosen_from_pictures(visit):
+    page = visit("thermometer", "#mode=predict")
+    for _ in range(40):
+        if page.locator("#quiz .next").count():
+            break
+        if page.is_hidden("#quiz"):
+            page.keyboard.press("ArrowRight")
+        else:
+            page.click("#quiz button:has-text('Show me')")
+            page.click("#quiz button:has-text('Reveal')")
+    assert page.inner_text("#quiz legend") == "Which picture comes next?"
+    assert page.locator("#quiz .next svg").count() == 3
+    lit = page.evaluate("""() => [...document.querySelectorAll('#quiz .next svg')].map((svg) =>
+        [...svg.querySelectorAll('[data-f][data-t].on')].filter((e) => e.dataset.f === e.dataset.t
+            && !e.querySelector('text')).map((e) => e.dataset.f))""")
+    # One step each, those of b, w * t_u and w: a card, and the arrow that it sends along.
+    assert sorted(map(set, lit), key=min) == [{"5"}, {"6"}, {"7"}]
+    visible = """() => [...document.querySelectorAll('#quiz .next text')].filter((item) =>
+        getComputedStyle(item).visibility === 'visible').map((item) => item.textContent).join('|')"""
+    assert "4517.3" not in page.evaluate(visible)
+    page.locator("#quiz label", has_text="w (AccumulateGrad)").click()
+    page.keyboard.press("Enter")
+    assert "still waits for the gradient from w * t_u" in page.inner_text("#quiz .feedback")
+    page.locator("#quiz label", has_text="b (AccumulateGrad)").click()
+    page.keyboard.press("Enter")
+    assert page.inner_text("#quiz .feedback").startswith("Right.")
+
+
 def test_a_wrong_answer_names_the_stop_to_look_at_again(visit):
     page = visit("thermometer", "#mode=predict")
     for given in ("1", "1", "Show me"):

@@ -35,6 +35,52 @@ def test_a_wrong_answer_says_what_was_assumed_and_may_be_mended():
     )
     assert "Right. " in result.output
     assert "0 of 1 right at the first try." in result.output
+    assert result.output.endswith("Look again at stop 2 of the tour: autograd-tour lesson 2\n")
+
+
+IN_PLACE = """import torch
+
+def loss():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    e = torch.exp(w)
+    e += 1  # the bug
+    total = e.sum()
+    total.backward()
+"""
+
+
+def test_a_program_that_fails_is_asked_which_line_breaks_it(tmp_path):
+    (tmp_path / "net.py").write_text(IN_PLACE)
+    (question,) = json.loads(quiz(f"{tmp_path / 'net.py'}:loss", "--json").stdout)
+    assert question["answer"] == "e += 1 (line 6)"  # no comment tells it
+    assert "the bug" not in " ".join(question["choices"])
+    assert {wrong["stop"] for wrong in question["wrong"]} == {11}
+    saved = question["choices"].index("e = torch.exp(w) (line 5)") + 1
+    result = quiz(f"{tmp_path / 'net.py'}:loss", answers=f"{saved}\ne += 1 (line 6)\n")
+    assert "modified by an inplace operation" in result.stderr
+    assert "Saved here: that is its part." in result.output
+    assert "Right. exp() saved a tensor" in result.output
+    assert "Look again at stop 11 of the tour" in result.output
+
+
+def test_a_failure_of_which_nobody_knows_the_line_is_told_as_ever(tmp_path):
+    (tmp_path / "net.py").write_text("def loss():\n    raise ValueError('no')\n")
+    result = quiz(f"{tmp_path / 'net.py'}:loss")
+    assert result.exit_code == 1
+    assert "ValueError" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_loop_of_ones_own_is_asked_about_as_a_loop(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import torch\ndef train():\n    x = torch.tensor([1.0, 2.0])\n"
+        "    w = torch.tensor(0.0, requires_grad=True)\n    optimizer = torch.optim.SGD([w], lr=0.1)\n"
+        "    for _ in range(3):\n        optimizer.zero_grad()\n        loss = ((w * x - 3 * x) ** 2).mean()\n"
+        "        loss.backward()\n        optimizer.step()\n"
+    )
+    questions = json.loads(quiz(f"{tmp_path / 'net.py'}:train", "--json").stdout)
+    assert {"zeroing", "moment", "step", "line"} <= {one["kind"] for one in questions}
+    assert any("optimizer.step() (line 10)" in one["prompt"] for one in questions)
 
 
 def test_two_wrong_answers_show_the_right_one():
@@ -58,15 +104,24 @@ def test_what_is_no_number_is_asked_again_and_counts_for_nothing():
     assert "1 of 1 right at the first try." in result.output
 
 
-def test_the_number_of_a_choice_wins_over_a_tensor_of_that_name(tmp_path):
+def right_answers(count):
+    """What to type, a line each: the number of a choice, or the number that is asked for."""
+    questions = json.loads(quiz(TRACE, "--json").stdout)[:count]
+    return [str(q["choices"].index(q["answer"]) + 1) if "choices" in q else q["answer"] for q in questions]
+
+
+def test_the_number_of_a_choice_wins_over_a_tensor_of_that_name():
     """Letters would not do: tensors are called a and b."""
-    answers = "1/11\n6.4\n4\n1\n3\n2\n"
-    assert "6 of 6 right" in quiz(TRACE, "--questions", "6", answers=answers).output
-    assert "5 of 6 right" in quiz(TRACE, "--questions", "6", answers=answers[:-2] + "b\n\n").output
+    answers = right_answers(6)
+    assert "6 of 6 right" in quiz(TRACE, "--questions", "6", answers="\n".join([*answers, ""])).output
+    answers[5] = "z"
+    result = quiz(TRACE, "--questions", "6", answers="\n".join([*answers, "", ""]))
+    assert "5 of 6 right" in result.output
 
 
 def test_a_choice_is_a_number_or_its_text():
-    for answer in ("4", " 4 ", "their sum"):
+    place = right_answers(3)[2]
+    for answer in (place, f" {place} ", "their sum"):
         result = quiz(TRACE, "--questions", "3", answers=f"1/11\n6.4\n{answer}\n")
         assert "3 of 3 right" in result.output
     assert "Type 1 to 4." in quiz(TRACE, "--questions", "3", answers="\n\nz\n\n").output
@@ -93,6 +148,11 @@ def test_json_has_every_question_and_asks_nothing():
     questions = json.loads(result.stdout)
     assert len(questions) >= 8
     assert all(one["prompt"] and one["answer"] and one["right"] for one in questions)
+    assert [one["number"] for one in questions] == list(range(1, len(questions) + 1))
+    for one in questions:
+        assert one["tolerance"] == (0.0 if "choices" in one else 0.002)
+        assert ("value" in one) is ("choices" not in one)
+    assert questions[1]["value"] == 6.4
     assert quiz("-", "--json", answers=Path(TRACE).read_text()).stdout == result.stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import autograd_tour as tour
+from autograd_tour.formats import explanation
 from tests.commands import answer, fresh_answer
 
 PROGRAM = """
@@ -179,7 +180,7 @@ def test_every_kind_of_finding_is_in_the_documentation() -> None:
 @pytest.mark.parametrize(
     ("kind", "result"),
     [
-        ("error", lambda: torch.ones(2).sum()),
+        ("loss-without-gradient", lambda: torch.ones(2).sum()),
         ("loss-not-scalar", lambda: torch.ones(2, requires_grad=True) * 2),
     ],
 )
@@ -187,3 +188,19 @@ def test_what_is_our_own_word_is_not_told_as_that_of_torch(kind, result):
     (finding,) = tour.explain(result).findings
     assert (finding.kind, finding.message) == (kind, "")
     assert "ProgramError" not in finding.seen
+
+
+def test_memory_stands_at_the_end_where_it_is_a_megabyte_or_more() -> None:
+    def loss(size: int):
+        w = torch.ones(size, requires_grad=True)
+        return lambda: (w * 2).exp().sum()
+
+    small, large = (tour.explain(loss(size)).graphs for size in (10, 250_000))
+    assert not any(line.startswith("Memory") for line in explanation.terminal((), small))
+    lines = list(explanation.terminal((), large))
+    start = next(i for i, line in enumerate(lines) if line.startswith("Memory"))
+    assert "keeps 1 MB in 2 storages" in lines[start]
+    assert "return lambda: (w * 2).exp().sum()" in lines[start + 1]
+    assert "## Memory" in explanation.markdown("net", (), large)
+    assert 'alt="What each line keeps"' in explanation.document("net", (), large)
+    assert explanation.largest((*small, *large)) == large[0]

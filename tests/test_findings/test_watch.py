@@ -170,3 +170,19 @@ def test_the_worst_comes_first() -> None:
         return (torch.relu(dead) + torch.log(nan)).sum()
 
     assert [item.kind for item in explain(program).findings] == ["nan-forward", "dead-relu"]
+
+
+def test_a_custom_function_that_is_not_the_same_twice_is_said_and_no_finding_is_built_on_it() -> None:
+    class Noisy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * torch.rand_like(x)
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 7
+
+    w = torch.ones(3, requires_grad=True)
+    explanation = explain(lambda: Noisy.apply(w).sum())
+    assert [finding.kind for finding in explanation.findings] == []
+    assert any("Noisy gives other results when it runs again" in note for note in explanation.notes)

@@ -67,8 +67,9 @@ def test_blanks_carry_the_numbers_of_their_questions(files):
 
 def test_the_json_has_what_a_reader_needs(files):
     for one in json.loads(files["x-quiz.json"]):
-        assert {"id", "kind", "prompt", "answer", "right", "tolerance"} <= one.keys()
-        assert all({"answer", "feedback"} == wrong.keys() for wrong in one.get("wrong", ()))
+        assert {"number", "id", "kind", "prompt", "answer", "right", "tolerance"} <= one.keys()
+        assert ("value" in one) is not bool(one.get("choices"))
+        assert all({"answer", "feedback", "stop"} == wrong.keys() for wrong in one["wrong"])
 
 
 def test_jupyterquiz_gets_questions_of_its_two_kinds():

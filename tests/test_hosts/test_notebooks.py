@@ -104,7 +104,7 @@ def test_sphinx_gallery_writes_the_pictures(tmp_path):
     example = (
         '"""\nA square\n========\n\n"""\n\n'
         + SETUP
-        + "\ntour.trace(loss)\n\n# %%\n# Findings\n\ntour.explain(train)\n"
+        + "\ntour.trace(loss)\n\n# %%\n# A run\n\ntour.follow(train)\n\n# %%\n# Findings\n\ntour.explain(train)\n"
     )
     write(
         tmp_path,
@@ -128,6 +128,7 @@ def test_marimo_writes_the_pictures(tmp_path):
         for arguments, body in (
             ("", SETUP + "return loss, tour, train"),
             ("loss, tour", "tour.trace(loss)\nreturn"),
+            ("tour, train", "tour.follow(train)\nreturn"),
             ("tour, train", "tour.explain(train)\nreturn"),
         )
     )

@@ -90,6 +90,14 @@ def test_blocks_of_a_context_share_names_and_random_numbers(outcomes, tmp_path):
     assert isinstance(outcomes["after setup"], Record)
 
 
+def test_what_an_earlier_block_made_has_its_name_and_value(tmp_path):
+    before = Snippet(code="w = torch.ones(2, requires_grad=True)\ny = w.prod()", file="a", context="d")
+    after = Snippet(code="y * y", file="a", context="d")
+    record = run([before, after])[1]
+    assert [node.name for node in record.trace.graph.nodes if node.grad_fn == "ProdBackward0"] == ["y"]
+    assert record.value("y") == "1"
+
+
 @pytest.mark.parametrize(
     ("name", "line", "words", "kind"),
     [

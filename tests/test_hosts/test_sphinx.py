@@ -173,7 +173,7 @@ def test_a_build_loads_no_more_than_it_needs(tmp_path, options, absent):
         check=True,
     )
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
-    assert "autograd_tour.integrations.sphinx" in loaded
+    assert "autograd_tour.integrations.sphinx.state" in loaded
     assert not loaded & set(absent)
 
 
@@ -289,6 +289,26 @@ def test_what_is_wrong_is_a_warning_with_its_line_and_the_page_stands(tmp_path):
     assert build(folder, "html", "-W").returncode != 0
     # A page whose record is gone is read again, and no other.
     assert list((folder / "_records").glob("*.json"))
+
+
+def test_text_from_elsewhere_is_named_with_its_own_lines(tmp_path):
+    folder = write(
+        tmp_path,
+        {
+            "conf.py": "import sys\nsys.path.insert(0, '.')\nproject = 't'\n"
+            "extensions = ['autograd_tour.integrations.sphinx', 'sphinx.ext.autodoc']\n"
+            "def setup(app):\n    app.connect('source-read', more)\n"
+            "def more(app, name, text):\n    text[0] += '\\n.. autograd::\\n\\n   no_file\\n'\n",
+            "mod.py": 'def f():\n    """Does.\n\n    .. autograd::\n\n       w = 1\n       w.docstring\n    """\n',
+            "part.txt": "Words.\n\n.. autograd::\n\n   w = 1\n   w.part\n",
+            "index.rst": "T\n=\n\n.. automodule:: mod\n   :members:\n   :undoc-members:\n\n.. include:: part.txt\n",
+        },
+    )
+    result = build(folder)
+    words = result.stderr
+    assert re.search(r"mod\.py:docstring of mod\.f:6: WARNING: AttributeError: .*docstring", words), words
+    assert re.search(r"part\.txt:6: WARNING: AttributeError: .*part", words), words
+    assert re.search(r"index\.rst:\d+: WARNING: NameError: .*no_file", words), words
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ G, X = Symbol("gradient"), Symbol("input", 0, "x")
         (G * X, 2 / 3, "divided by x"),
         (G * (2 * X / 11), 2.0 * 6, "forgot to divide by 11"),
         (G * apply("exp", X), 2.0, "without the local derivative"),
+        (G * 20, 0.1, "divided by 20"),
+        (G * (X * (5 - X)), 4.0, "left out the factor x"),
+        (G * (X * (5 - X)), 6.0, "left out the factor 5 − x"),
+        (G * (X * (5 - X)), -18.0, "left out the term 5"),
+        (G * (X * (5 - X)), 30.0, "left out the term x"),
+        (G * (X + 4), 6.0, "left out the term 4"),
+        (G * (2 * X / 11), 2.0 * 6 * 11, "multiplied by 11"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_the_value_of_a_changed_rule(rule, wrong, betrayed) -> None:

@@ -169,7 +169,7 @@ def test_equal_maxima_share_without_a_dimension():
     told = betrays(question)
     assert "you gave each of them all of it" in told["5"][0]
     assert "you gave it all to another one" in told["0"][0]
-    assert "among all 3 elements" in told["1.66667"][0]
+    assert "among all 3; only 2 are equal" in told["1.66667"][0]
     assert {stop for _, stop in told.values()} == {19}
 
 

@@ -158,10 +158,14 @@ def terminal(words, answers, cwd):
 
 
 def test_on_a_terminal_a_stop_asks_before_it_tells(tmp_path):
-    text, code = terminal(("lesson", "fan-out"), ("2", "3", "7", "8", "12", "1", "2"), tmp_path)
+    answers = ("2", "3", "3", "7", "1", "each use moves y", "8", "2", "12")
+    text, code = terminal(("lesson", "fan-out"), answers, tmp_path)
     assert code == 0
     assert "You counted x * x once" in text
     first, told = text.index("How many gradients come back"), text.index("It prints:")
-    assert first < text.index("Right.") < told
+    assert first < text.index("How sure are you? 1) a guess") < text.index("Right.") < told
+    own = text.index("Why are the three gradients added")
+    assert told < own < text.index("each use moves y") < text.index("the moves add up")
     assert text.index("That is the value of y") > told
+    assert "Look again at stops 3 and 1 of the tour: autograd-tour lesson 3" in text  # certain weighs most
     assert "Answers" not in text

@@ -76,7 +76,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     script = bundled(WEB, without={name for name, data in parts.items() if data is None})
     sheets = ("page", "moving") if plan is not None else ("page",)
     style = "".join(dense_style(WEB.joinpath(f"{name}.css").read_text(encoding="utf-8")) for name in sheets)
-    style += colours("#stage")
+    style += colours(":is(#stage, .next)")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))

@@ -105,7 +105,7 @@ def _stop_page(tour: Tour, position: int, theme: ThemeName) -> str:
     predict = [_Asked(f"predict-{q.id}", stop.number, q) for q in stop.teaching.predict]
     transfer = _Asked(f"transfer-{stop.teaching.transfer.id}", stop.number, stop.teaching.transfer)
     recall = [_recalled(item) for item in stop.recall]
-    moving = next((place for place, picture in enumerate(stop.pictures) if picture.plan is not None), None)
+    moving = next((number for number, item in enumerate(stop.pictures) if item.plan is not None), None)
     asked = [*predict, transfer, *recall]
     data = {
         "name": stop.name,

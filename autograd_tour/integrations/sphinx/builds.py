@@ -80,8 +80,9 @@ def run_documents(app: Sphinx, docnames: Sequence[str]) -> None:
 
 
 def _warn(docname: str, wish: Wish, result: Outcome) -> None:
-    if isinstance(result, Failure):
-        logger.warning("%s", result, location=(docname, result.line), type="autograd", subtype=result.kind)
-    else:
-        text = "an error was expected, but the code ran"
-        logger.warning(text, location=(docname, wish.snippet.line), type="autograd", subtype="program")
+    failure = result if isinstance(result, Failure) else None
+    text = "an error was expected, but the code ran" if failure is None else str(failure)
+    line = wish.snippet.line if failure is None else failure.line
+    location = f"{wish.snippet.origin}:{line}" if wish.snippet.origin else (docname, line)
+    kind = "program" if failure is None else failure.kind
+    logger.warning("%s", text, location=location, type="autograd", subtype=kind)

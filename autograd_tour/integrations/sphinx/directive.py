@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,6 +53,8 @@ class BlockDirective(SphinxDirective):
         Raises:
             UsageError: it is not told what to run, or two things.
         """
+        from msgspec.structs import replace
+
         from autograd_tour.hosts.wish import Defaults, wish_for
 
         config, file = self.config, Path(self.env.doc2path(self.env.docname))
@@ -67,6 +70,9 @@ class BlockDirective(SphinxDirective):
             line=self._first_line(file),
             explains=self.explains,
         )
+        origin, line = self._elsewhere(file)
+        if origin:
+            wish = replace(wish, snippet=replace(wish.snippet, origin=origin, line=line))
         for path in filter(None, (wish.snippet.trace, wish.snippet.target.rpartition(":")[0])):
             self.env.note_dependency(str(file.parent / path))
         return wish
@@ -105,6 +111,16 @@ class BlockDirective(SphinxDirective):
         title = nodes.caption(caption, "", *self.parse_inline(caption)[0])
         box += [title, code]
         return [box]
+
+    def _elsewhere(self, file: Path) -> tuple[str, int]:
+        """Where the code begins if its text comes from another file or a docstring; ``""`` if it does not."""
+        if not self.content:
+            return "", 0
+        source, offset = self.content.info(0)
+        name = os.path.abspath(source or file)
+        path = Path(name.partition(":docstring of")[0])  # as autodoc calls it
+        elsewhere = path.is_file() and path.resolve() != file.resolve()
+        return (name, int(offset or 0) + 1) if elsewhere else ("", 0)
 
     def _first_line(self, file: Path) -> int:
         """The line of the document in which the code begins: parsers count it differently."""

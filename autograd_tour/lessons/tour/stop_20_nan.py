@@ -42,9 +42,9 @@ def masked_before(print: Print) -> None:
 
 
 def transfer(print: Print) -> None:
-    """A floor under the input."""
+    """A quotient that is masked where its divisor is 0."""
     x = torch.tensor(0.0, requires_grad=True)
-    y = x.clamp(min=0.25).sqrt()
+    y = torch.where(x == 0, 1.0, x.sin() / x)
     y.backward()
     print("y", y.item())
     print("x.grad", x.grad)
@@ -95,14 +95,24 @@ def tell(f: Figures) -> Teaching:
             "With x replaced by a harmless 1 before the root, that place gets 0 and the other one 0.25, as it should be.",
         ),
         transfer=predict(
-            "floor",
-            "x is 0, and `y = x.clamp(min=0.25).sqrt()`. What is `x.grad`?",
+            "quotient",
+            "x is 0, and `y = torch.where(x == 0, 1.0, x.sin() / x)`. What is `x.grad`?",
             f.transfer["x.grad"],
-            "The root sees 0.25, with slope 1; clamp sends nothing below its floor: 0 · 1 = 0.",
+            "where sends 0 to the quotient, which multiplies it by 1/x, and that is ∞ at 0: 0 · ∞ = nan. The divisor has "
+            "to be masked before the division.",
             (
-                ("nan", "The slope of the root is finite here: it never sees the 0.", 20),
-                (1.0, "That is the slope of the root at 0.25; x is below the floor and cannot move y.", 19),
-                (0.5, "That is the value of y.", 1),
+                (
+                    0.0,
+                    "That is what where sends, and the slope that one would wish for; the quotient multiplies the 0 by ∞.",
+                    20,
+                ),
+                (
+                    "inf",
+                    "The slope of the quotient is ∞; the 0 that comes from where is multiplied by it.",
+                    20,
+                ),
+                (1.0, "That is the value of y.", 1),
+                (None, "x is a leaf that requires a gradient, and something arrives.", 5),
             ),
         ),
         recall=choose(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from autograd_tour.tracer.assemble.attribution import attribute
 from autograd_tour.tracer.assemble.walk import Skeleton
@@ -33,7 +34,8 @@ class Result(NamedTuple):
 class Material:
     """``calls`` has the call that made each node of ``skeleton``, ``None`` where it is not known.
 
-    It is empty where only the structure is read. ``leaf_names`` is by ``id`` of the leaf. Nodes are
+    It is empty where only the structure is read. ``earlier`` are results that were there before the program
+    ran, and that it has a name for. ``leaf_names`` is by ``id`` of the leaf. Nodes are
     spoken of by their index in ``skeleton``, constants by their index in ``record.constants``.
     """
 
@@ -43,6 +45,7 @@ class Material:
     leaf_names: Mapping[int, str]
     calls: Sequence[CallRecord | None]
     results: Sequence[Result]
+    earlier: Sequence[Result] = ()
 
     @classmethod
     def gather(
@@ -52,8 +55,9 @@ class Material:
         recorder: Recorder,
         leaf_names: Mapping[int, str],
         results: Iterable[Result],
+        spaces: Iterable[Mapping[str, Any]] = (),
     ) -> Material:
-        """The material, with the calls attributed to the nodes."""
+        """The material, with the calls attributed to the nodes; ``spaces`` are the program's surroundings."""
         results = tuple(results)
         material = cls(skeleton, record, recorder, leaf_names, (), results)
         if material.structure_only:
@@ -61,7 +65,13 @@ class Material:
         calls = attribute(skeleton, record, [(result.node, result.tensor) for result in results])
         if record is not None:
             record.settle(calls)
-        return replace(material, calls=calls)
+        unheard = {
+            id(fn): i
+            for i, (fn, call) in enumerate(zip(skeleton.fns, calls, strict=True))
+            if call is None and not material.is_leaf(i)
+        }
+        earlier = tuple(_earlier(unheard, spaces)) if unheard and record is not None else ()
+        return replace(material, calls=calls, earlier=earlier)
 
     def __len__(self) -> int:
         return len(self.skeleton)
@@ -119,3 +129,16 @@ class Material:
         buffer = self.leaf_names.get(id(constant.ref()), "")
         group = buffer.rpartition(".")[0] or modules.path(constant.group)
         return group, self.record.runs.number(constant.run)
+
+
+def _earlier(unheard: Mapping[int, int], spaces: Iterable[Mapping[str, Any]]) -> Iterator[Result]:
+    """Tensors in ``spaces`` that nodes made of which no call was heard; of several names the first counts."""
+    seen: set[tuple[int, int]] = set()
+    for space in spaces:
+        for name, value in list(space.items()):
+            if not isinstance(value, Tensor) or is_wrapped(value) or value.grad_fn is None:
+                continue
+            output = unheard.get(id(value.grad_fn), -1), value.output_nr
+            if output[0] >= 0 and output not in seen:
+                seen.add(output)
+                yield Result(*output, value, name)

@@ -68,7 +68,7 @@ def kept_memory(
 
 
 def with_lines(memory: Memory | None, material: Material) -> Memory | None:
-    """``memory`` with lines where it has spots: when all nodes have theirs, whose order is that of the nodes."""
+    """``memory`` with lines where it has spots; made when the nodes have theirs, whose order it keeps."""
     if memory is None:
         return None
     blocks = tuple(
@@ -101,8 +101,10 @@ class _Search:
         models = [root for _, root in material.record.modules.roots.values()]
         buffers = [buffer for model in models for buffer in model.buffers()]
         leaves = [*material.skeleton.leaves(), *(p for _, p in material.record.modules.parameters())]
+        given = [item.ref() for item in material.record.constants if item.given]
+        inputs = [*before, *(tensor for tensor in given if tensor is not None)]
         groups: tuple[tuple[Owner, Iterable[Tensor]], ...] = (
-            ("input", before),
+            ("input", inputs),
             ("buffer", buffers),
             ("leaf", leaves),
         )

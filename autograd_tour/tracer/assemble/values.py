@@ -63,7 +63,7 @@ class Values:
 def read_values(material: Material, readings: Sequence[Reading]) -> Values:
     """All that can be known of what the nodes made."""
     values = _from_calls(material)
-    for result in material.results:
+    for result in (*material.results, *material.earlier):
         if not material.is_leaf(result.node) and result.slot < len(values.facts[result.node]):
             facts, name = read_result(material.recorder, result, values.of(result.node, result.slot))
             values.learn(result.node, result.slot, facts, values.names[result.node][result.slot] or name)

@@ -158,9 +158,10 @@ class Constant:
 
     ``group`` is the module that made it and ``run`` the call of a function, ``None`` where nobody listened.
     ``earlier`` is the number of the constant that the same tensor was before it was changed in place, or −1.
+    ``given``: its memory was there before the program, or came from where nobody listens.
     """
 
-    __slots__ = ("born", "cut_from", "earlier", "facts", "group", "name", "ref", "run")
+    __slots__ = ("born", "cut_from", "earlier", "facts", "given", "group", "name", "ref", "run")
 
     def __init__(self, tensor: Tensor, facts: TensorFacts, name: str, born: Site) -> None:
         self.ref = TensorRef(tensor)
@@ -170,4 +171,5 @@ class Constant:
         self.group: tuple[int, str] | None = None
         self.run: FunctionRun | None = None
         self.earlier = -1
+        self.given = False
         self.cut_from: tuple[str, CallRecord | None, Tensor | None] | None = None

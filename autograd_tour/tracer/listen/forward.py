@@ -267,6 +267,10 @@ class ForwardRecord:
         )
         if number >= 0 and self.constants[number].ref() is tensor:
             constant.earlier = number
+        base = tensor._base if tensor._is_view() else None
+        owner = tensor if base is None or base.requires_grad else base
+        maker = self._born.get(id(owner))
+        constant.given = maker is None or maker[0]() is not owner
         born = self._born.get(id(tensor))
         if born is not None and born[0]() is tensor:
             constant.group, constant.run = born[2:]

@@ -1,4 +1,4 @@
-"""Custom Functions of a program: a call of each is kept, and its backward compared with differences afterwards."""
+"""Custom Functions of a program: a call of each is kept, and compared with differences afterwards."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.compiled import never_compiled
-from autograd_tour.tracer.listen.frames import is_library, relative
+from autograd_tour.tracer.listen.frames import home, is_library, relative
 
-__all__ = ["Applied", "Customs", "Disagreement", "disagreement", "line_of_backward"]
+__all__ = [
+    "Applied",
+    "Customs",
+    "Disagreement",
+    "UnsteadyError",
+    "disagreement",
+    "line_of_backward",
+]
 
 LARGEST = 10_000
 """Elements of all inputs together of a call that is kept."""
@@ -40,6 +47,10 @@ class Applied(NamedTuple):
     spot: int
 
 
+class UnsteadyError(Exception):
+    """A Function gives other results when it runs again, so its differences say nothing."""
+
+
 class Disagreement(NamedTuple):
     """The derivative along one direction, as the backward has it and as differences of the forward tell."""
 
@@ -54,6 +65,7 @@ class Customs:
 
     def __init__(self, spot: Callable[[FrameType], int]) -> None:
         self.applied: dict[type, Applied] = {}
+        self.unsteady: list[str] = []
         self._spot = spot
         self._thread = threading.get_ident()
 
@@ -96,9 +108,9 @@ def _copied(item: Any) -> Any:
 
 
 def line_of_backward(function: Any) -> SourceLine | None:
-    """The ``def backward`` of a custom Function of the program; ``None`` if it has none of its own."""
+    """The ``def backward`` of a custom Function of the program itself; ``None`` for one of a package."""
     code = getattr(getattr(function, "backward", None), "__code__", None)
-    if not isinstance(code, CodeType) or is_library(code.co_filename):
+    if not isinstance(code, CodeType) or is_library(code.co_filename) or home(code.co_filename):
         return None
     lines = range(code.co_firstlineno, code.co_firstlineno + 8)  # code begins with its decorators
     texts = ((n, linecache.getline(code.co_filename, n).strip()) for n in lines)
@@ -109,7 +121,10 @@ def line_of_backward(function: Any) -> SourceLine | None:
 def disagreement(applied: Applied) -> Disagreement | None:
     """Compare backward and forward in float64 along random directions; ``None`` if they agree.
 
-    It is also ``None`` where that cannot be told: the Function fails so, or gives other results each time.
+    It is also ``None`` where that cannot be told, since the Function fails so.
+
+    Raises:
+        UnsteadyError: it gives other results each time.
     """
     items, form = tree_flatten((applied.args, applied.kwargs))
     places = [n for n, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
@@ -132,6 +147,8 @@ def disagreement(applied: Applied) -> Disagreement | None:
             pairs = [
                 pair for _ in range(_DIRECTIONS) if (pair := _pair(forward, inputs, generator)) is not None
             ]
+    except UnsteadyError:
+        raise
     except Exception:
         return None  # whatever the Function does not do with copies in float64
     if len(pairs) < _DIRECTIONS or all(_near(*pair) for pair in pairs):
@@ -150,12 +167,9 @@ def _pair(
     result = forward(inputs)
     weights = _drawn(result, generator)
     directions = [_drawn(item, generator) for item in inputs]
-    gradients = torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True)
-    analytic = sum(
-        float((gradient.double() * direction).sum())
-        for gradient, direction in zip(gradients, directions, strict=True)
-        if gradient is not None
-    )
+    gradients: list[Any] = list(torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True))
+    pairs = zip(gradients, directions, strict=True)
+    analytic = sum(float((item.double() * along).sum()) for item, along in pairs if item is not None)
     values: list[float] = []
     for step in (_STEP, 0.0, -_STEP, 0.0):
         moved = [
@@ -164,7 +178,7 @@ def _pair(
         ]
         values.append(float((forward(moved).detach() * weights).sum()))
     if values[1] != values[3]:
-        return None  # it is not the same twice
+        raise UnsteadyError
     ahead, behind = (values[0] - values[1]) / _STEP, (values[1] - values[2]) / _STEP
     if not _near(ahead, behind, 1e-2):
         return None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from inspect import unwrap
 
+from msgspec.structs import replace
 from torch import Tensor
+from torch.nn import ModuleDict, ModuleList
 
 from autograd_tour.record.evidence import (
     Conflict,
@@ -19,6 +22,7 @@ from autograd_tour.record.evidence import (
     OptimizerEvidence,
 )
 from autograd_tour.record.graph import SourceLine
+from autograd_tour.tracer.listen.frames import home
 from autograd_tour.tracer.watch.heard import Escape, Root
 from autograd_tour.tracer.watch.origins import Origin
 from autograd_tour.tracer.watch.trained import Trained
@@ -81,9 +85,9 @@ class _Gathering:
             len(self.watch.roots),
             tuple(trained.unequal()),
             tuple(trained.modes(failed=failure is not None)),
-            tuple(trained.unused()) if failure is None else (),
+            tuple(trained.unused()) if failure is None or "finished reduction" in failure.text else (),
             tuple(trained.scaler()),
-            trained.recomputed(failed=failed is not None),
+            trained.recomputed(failed=failure is not None and "torch.utils.checkpoint" in failure.text),
             tuple(trained.hooks()),
             tuple(trained.customs()),
         )
@@ -117,7 +121,10 @@ class _Gathering:
         return tuple(dict.fromkeys(self._point(self.items[number]) for number in cuts))
 
     def _point(self, origin: Origin) -> CutPoint:
-        return CutPoint(_kind(origin), origin.function, self.line(origin.spot), self.line(origin.off))
+        kind, off = _kind(origin), self.line(origin.off)
+        if kind == "checkpoint" and off is not None:  # it is called there, whatever it runs
+            return CutPoint(kind, origin.function, off)
+        return CutPoint(kind, origin.function, self.line(origin.spot), off)
 
     def _escapes(self, behind: Iterable[int]) -> list[Escape]:
         """Values that left torch before a tensor was made from none: the last of them that may be in it."""
@@ -155,7 +162,21 @@ class _Gathering:
             name = self.names.get(id(leaf), "")
             evidence = self._leaf(leaf, name, holders.get(id(leaf), ""))
             if evidence is not None:
-                yield evidence
+                yield replace(evidence, package=self._package(leaf))
+
+    def _package(self, leaf: Tensor) -> str:
+        """The package of the innermost module around ``leaf`` of which other parameters got a gradient."""
+        for _, outermost in self.watch.record.modules.roots.values():
+            path = next((path for path, item in outermost.named_parameters() if item is leaf), "")
+            while path:
+                path = path.rpartition(".")[0]
+                module = outermost.get_submodule(path)
+                if isinstance(module, ModuleList | ModuleDict):
+                    continue  # whoever calls its parts decides
+                if any(id(item) in self.watch.reached for item in module.parameters()):
+                    code = getattr(unwrap(type(module).forward), "__code__", None)
+                    return home(code.co_filename) if code is not None else ""
+        return ""
 
     def _leaf(self, leaf: Tensor, name: str, holder: str) -> LeafEvidence | None:
         if not leaf.requires_grad:

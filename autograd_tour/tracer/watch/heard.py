@@ -124,7 +124,7 @@ def is_computed(tensor: Tensor) -> bool:
 
 
 def is_ours(frame: FrameType | None) -> bool:
-    """Whether the record itself makes the call, as where it copies buffers; not where it hands on one it heard."""
+    """Whether the record itself makes the call, as where it copies buffers, and does not hand on another."""
     while frame is not None and frame.f_code.co_name in ("__torch_function__", "handle_torch_function"):
         frame = frame.f_back
     return frame is not None and str(frame.f_globals.get("__name__")).startswith("autograd_tour.tracer.")
@@ -148,7 +148,7 @@ def set_replaced(heard: Callable[[Tensor, FrameType], None]) -> Iterator[None]:
         return result
 
     never_compiled(set_)
-    Tensor.set_ = set_  # type: ignore[method-assign]
+    Tensor.set_ = set_  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

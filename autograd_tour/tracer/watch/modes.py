@@ -18,7 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from autograd_tour.tracer.compiled import never_compiled
 
-__all__ = ["DROPOUTS", "ModuleCall", "Modes"]
+__all__ = ["DROPOUTS", "Modes", "ModuleCall"]
 
 MOST_CALLS = 10_000
 DROPOUTS = frozenset(
@@ -29,16 +29,19 @@ _HOOK = -7_000_002
 
 
 class ModuleCall(NamedTuple):
-    """One call of a module that no other module called.
+    """One call of a module that no other module called; ``evaluates``: it was in evaluation mode itself.
 
-    ``evaluating`` and ``training`` name the parts of it that heed the mode and ran in it. ``results`` are numbers
-    of origins. ``backwards`` counts the backward calls before it. ``always`` is where a dropout ran although the
+    ``evaluating`` and ``training`` name the parts of it that heed the mode and ran in it. ``results`` are
+    numbers
+    of origins. ``backwards`` counts the backward calls before it. ``always`` is where a dropout ran
+    although the
     module evaluates.
     """
 
     module: nn.Module
     spot: int
     switched: int
+    evaluates: bool
     grads: bool
     evaluating: tuple[str, ...]
     training: tuple[str, ...]
@@ -104,7 +107,7 @@ class Modes:
                 self._switching = False
 
         never_compiled(train)
-        nn.Module.train = train  # type: ignore[method-assign]
+        nn.Module.train = train  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
@@ -129,6 +132,7 @@ class Modes:
                 module,
                 self._start,
                 self._switched.get(id(module), -1),
+                not module.training,
                 torch.is_grad_enabled(),
                 tuple(evaluating),
                 tuple(training),

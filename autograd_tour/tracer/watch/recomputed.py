@@ -42,7 +42,8 @@ class Checkpoints:
     """The calls inside every checkpoint, in the first run and when it is run again."""
 
     def __init__(self, listening: Callable[[], AbstractContextManager[None]]) -> None:
-        self.runs: list[tuple[list[Computed], list[Computed]]] = []
+        self.first: list[list[Computed]] = []
+        self.again: list[list[list[Computed]]] = []
         self._listening = listening
         self._by_frame: dict[int, tuple[Any, int]] = {}
         self._count = 0
@@ -58,22 +59,28 @@ class Checkpoints:
             return
         reference, number = self._by_frame.get(id(frame), (None, -1))
         if reference is None or reference() is not frame:
-            number = len(self.runs)
+            number = len(self.first)
             self._by_frame[id(frame)] = (weakref.ref(frame), number)
-            self.runs.append(([], []))
-            self._listen(frame)
+            self.first.append([])
+            self.again.append([])
+            self._listen(frame, number)
         tensors = [item for item in results if isinstance(item, Tensor)]
         calls = [Computed(function, spot, _shape(item), _total(item, function)) for item in tensors]
-        self.runs[number][again].extend(calls if results else [Computed(function, spot, "", None)])
+        calls = calls if results else [Computed(function, spot, "", None)]
+        if not again:
+            self.first[number] += calls
+        elif self.again[number]:
+            self.again[number][-1] += calls
 
-    def _listen(self, frame: Any) -> None:
-        """When it is run again, it is run while we listen."""
+    def _listen(self, frame: Any, number: int) -> None:
+        """When it is run again, it is run while we listen; that may be several times."""
         function = getattr(frame, "recompute_fn", None)
         if function is None:
             return
 
         @wraps(function)
         def again(*args: Any) -> Any:
+            self.again[number].append([])
             with self._listening():
                 return function(*args)
 
@@ -84,9 +91,10 @@ class Checkpoints:
 
         A run that ends early does so on purpose, when it has all that it is to save, unless torch ``failed``.
         """
-        for first, again in self.runs:
-            if not again:
-                continue
+        pairs = [
+            (first, run) for first, runs in zip(self.first, self.again, strict=True) for run in runs if run
+        ]
+        for first, again in pairs:
             for call, other in zip(first, again, strict=False):
                 if call.function != other.function or (other.shape and call.shape != other.shape):
                     return Difference(call, other, False)
@@ -107,7 +115,7 @@ def checkpoint_around() -> tuple[Any, bool] | None:
 
     Torch puts hooks for saved tensors around it, which hold that object.
     """
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    hooks: Any = torch._C._autograd._top_saved_tensors_default_hooks(True)
     pack = hooks[0] if hooks else None
     if getattr(pack, "__module__", "") != "torch.utils.checkpoint":
         return None

@@ -128,7 +128,11 @@ def kept_behind(outputs: Sequence[Tensor]) -> tuple[int, int]:
                 continue
             nodes += 1
             for view in read_saved(fn) if len(skeleton) <= MOST_NODES else ():
-                if view.state == "kept" and view.tensor is not None and (span := span_of(view.tensor)).pointer:
+                if (
+                    view.state == "kept"
+                    and view.tensor is not None
+                    and (span := span_of(view.tensor)).pointer
+                ):
                     kept[span.pointer] = view.tensor.untyped_storage().nbytes()
         return nodes, sum(size for pointer, size in kept.items() if pointer not in leaves)
     finally:

@@ -15,7 +15,9 @@ from autograd_tour.record.evidence import ScalerFault
 
 __all__ = ["ScalerUse", "Scalers"]
 
-CLIPPING = frozenset({"_foreach_norm", "vector_norm", "linalg_vector_norm", "norm", "clamp_", "_foreach_clamp_min_"})
+CLIPPING = frozenset(
+    {"_foreach_norm", "vector_norm", "linalg_vector_norm", "norm", "clamp_", "_foreach_clamp_min_"}
+)
 """With one of these torch's functions for clipping begin."""
 
 

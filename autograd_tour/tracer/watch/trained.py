@@ -19,7 +19,7 @@ from autograd_tour.record.evidence import (
 )
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.watch.batches import Reduced
-from autograd_tour.tracer.watch.customs import disagreement, line_of_backward
+from autograd_tour.tracer.watch.customs import UnsteadyError, disagreement, line_of_backward
 from autograd_tour.tracer.watch.modes import ModuleCall
 from autograd_tour.tracer.watch.recomputed import Computed
 from autograd_tour.tracer.watch.watch import Watch
@@ -91,16 +91,16 @@ class Trained:
     def _mode(self, call: ModuleCall, *, failed: bool) -> Mode | None:
         trains = bool(self.used.intersection(call.results))
         if trains:
-            alone = not call.module.training and call.evaluating and not call.training
+            alone = call.evaluates and call.evaluating and not call.training
             return "evaluation-in-training" if alone else None
         if self.behind.intersection(call.results) or not self._is_read(call):
             return None
         if call.always >= 0:
             return "dropout-always"
         if not call.grads:
-            return "training-in-evaluation" if call.module.training and call.training else None
+            return "training-in-evaluation" if call.training and not call.evaluates else None
         needs = any(self.items[number].needs for number in call.results)
-        return "graph-in-evaluation" if needs and not call.module.training and not failed else None
+        return "graph-in-evaluation" if needs and call.evaluates and not failed else None
 
     @cached_property
     def _parents(self) -> set[int]:
@@ -180,7 +180,11 @@ class Trained:
     def customs(self) -> Iterator[CustomBackward]:
         """The custom Functions whose backward disagrees with differences."""
         for applied in self.watch.customs.applied.values():
-            apart = disagreement(applied)
+            try:
+                apart = disagreement(applied)
+            except UnsteadyError:
+                self.watch.customs.unsteady.append(applied.function.__name__)
+                continue
             if apart is not None:
                 yield CustomBackward(
                     applied.function.__name__,

@@ -143,9 +143,9 @@ class Watch:
             self._off = self._spot(frame)
         elif name in DROPOUTS:
             self.modes.dropped(args, kwargs, frame)
-        elif name == "_record_function_enter_new" and args and str(args[0]).startswith("Optimizer.zero_grad#"):
-            self.windows.empty()
-        elif name == "zero_" and any(leaf.grad is args[0] for leaf in self.leaves.values() if leaf.is_leaf):
+        elif (
+            name == "_record_function_enter_new" and args and str(args[0]).startswith("Optimizer.zero_grad#")
+        ) or (name == "zero_" and any(leaf.grad is args[0] for leaf in self.leaves.values() if leaf.is_leaf)):
             self.windows.empty()
         elif name in CLIPPING and self.scalers.waiting and clips(frame):
             self.scalers.clipped(frame)
@@ -204,7 +204,9 @@ class Watch:
         sources = [self.origins.items[self.origins.number(item)] for item in needing]
         carried = [item.spot == spot and item.backwards < len(self.roots) for item in sources]
         if any(carried) and not all(carried):
-            self.kept[spot] = kept_behind([item for item, old in zip(needing, carried, strict=True) if not old])
+            self.kept[spot] = kept_behind(
+                [item for item, old in zip(needing, carried, strict=True) if not old]
+            )
 
     def _add_plain(self, call: Call, function: str, results: list[Tensor]) -> None:
         """Note results that nothing with a gradient went into; one made of no tensor may hold a number."""

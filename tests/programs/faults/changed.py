@@ -232,7 +232,43 @@ def initialised_under_no_grad():
     return w.sum()
 
 
+def gradient_of_a_gradient():
+    w = torch.ones(3, requires_grad=True)
+    loss = (w**3).sum()
+    (slope,) = torch.autograd.grad(loss, [w], create_graph=True)
+    (loss + slope.pow(2).sum()).backward()
+
+
+def array_of_a_copy_written():
+    w = torch.ones(3, requires_grad=True)
+    h = torch.sigmoid(w)
+    array = h.detach().clone().numpy()
+    array *= 3
+    return h.sum()
+
+
+def buffer_filled_row_by_row():
+    w = torch.ones(3, requires_grad=True)
+    rows = torch.zeros(2, 3)
+    rows[0] = w * 2
+    rows[1] = w * 3
+    return rows.sum()
+
+
+def step_after_both_backwards():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loss = net(x).mean()
+    loss.backward(retain_graph=True)
+    loss.backward()
+    optimizer.step()
+
+
 NEAR_MISSES = [
+    gradient_of_a_gradient,
+    array_of_a_copy_written,
+    buffer_filled_row_by_row,
+    step_after_both_backwards,
     result_not_saved_changed,
     changed_before_it_was_saved,
     relu_in_place_after_linear,

@@ -302,7 +302,71 @@ def straight_through():
     return (y * y).sum()
 
 
+def inference_mode_for_evaluation():
+    net = nn.Linear(2, 1)
+    loss = net(x).mean()
+    loss.backward()
+    with torch.inference_mode():
+        return net(x).mean().item()
+
+
+def data_for_a_log():
+    w = torch.ones(2, requires_grad=True)
+    loss = (w * x).sum()
+    loss.data.clone()
+    loss.backward()
+
+
+def numpy_for_a_plot():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    array = w.detach().numpy().copy()
+    loss.backward()
+    return array.sum().item()
+
+
+def comparison_as_a_mask():
+    w = torch.tensor([1.0, -2.0], requires_grad=True)
+    return (w * (w > 0)).sum()
+
+
+def indices_of_the_largest():
+    w = torch.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+    return w.gather(1, w.argmax(1, keepdim=True)).sum()
+
+
+def moving_average_of_weights():
+    net = nn.Linear(2, 1)
+    average = [p.detach().clone() for p in net.parameters()]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(x).mean().backward()
+        optimizer.step()
+        with torch.no_grad():
+            for kept, parameter in zip(average, net.parameters(), strict=True):
+                kept.lerp_(parameter, 0.1)
+
+
+def baseline_detached():
+    policy, critic = nn.Linear(2, 1), nn.Linear(2, 1)
+    optimizer = torch.optim.SGD([*policy.parameters(), *critic.parameters()], lr=0.1)
+    value = critic(x)
+    advantage = (1 - value).detach()
+    loss = (policy(x) * advantage).mean() + (1 - value).pow(2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 NEAR_MISSES = [
+    inference_mode_for_evaluation,
+    data_for_a_log,
+    numpy_for_a_plot,
+    comparison_as_a_mask,
+    indices_of_the_largest,
+    moving_average_of_weights,
+    baseline_detached,
     checkpoint_over_inputs_with_a_gradient,
     checkpointed_loss,
     no_grad_for_evaluation,

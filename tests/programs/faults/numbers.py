@@ -170,7 +170,40 @@ def deep_and_healthy():
     return nn.Sequential(*layers)(torch.ones(3, 4)).mean()
 
 
+def scores_with_an_additive_mask():
+    scores = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    least = torch.finfo(torch.float32).min
+    mask = torch.tensor([0.0, 0.0, least])
+    masked = scores + mask + mask
+    return (masked.softmax(0) * torch.tensor([1.0, 2.0, 3.0])).sum()
+
+
+def clamped_beside_another_way():
+    w = torch.tensor([5.0, 7.0], requires_grad=True)
+    return w.clamp(0, 1).sum() + w.pow(2).sum()
+
+
+def scaled_before_it_overflows():
+    w = torch.tensor([300.0, 2.0], dtype=torch.float16, requires_grad=True)
+    return (w * (w / 256)).sum()
+
+
+def log_of_a_sum_of_exponentials():
+    w = torch.tensor([100.0, 1.0], requires_grad=True)
+    return torch.logsumexp(w, 0)
+
+
+def root_beside_zero():
+    w = torch.zeros(3, requires_grad=True)
+    return torch.sqrt((w * w).sum() + 1e-6) + w.sum()
+
+
 NEAR_MISSES = [
+    scores_with_an_additive_mask,
+    clamped_beside_another_way,
+    scaled_before_it_overflows,
+    log_of_a_sum_of_exponentials,
+    root_beside_zero,
     log_near_zero,
     masked_with_infinity,
     where_with_a_safe_input,

@@ -24,10 +24,14 @@ const stage = byId("stage");
 const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
-const quiz = new Quiz(data.questions, () => {
-  moving?.back(); // it asks for what was recorded
-  return show("", 0);
-});
+const quiz = new Quiz(
+  data.questions,
+  () => pictures.ready.get("").element,
+  () => {
+    moving?.back(); // it asks for what was recorded
+    return show("", 0);
+  },
+);
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 const moving = data.move ? new Moving(data.move, () => render()) : null;

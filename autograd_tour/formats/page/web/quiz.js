@@ -6,9 +6,14 @@ import { byId, make } from "./dom.js";
 const TRIES = 2;
 
 export class Quiz {
-  /** @param {object[]} questions @param {(on: boolean) => Promise<void>} changed called when the mode is switched */
-  constructor(questions, changed) {
+  /**
+   * @param {object[]} questions
+   * @param {() => SVGElement} drawn the picture that the questions are about, as it is now
+   * @param {(on: boolean) => Promise<void>} changed called when the mode is switched
+   */
+  constructor(questions, drawn, changed) {
     this.questions = questions;
+    this.drawn = drawn;
     this.changed = changed;
     this.on = false;
     this.answered = new Set();
@@ -58,7 +63,7 @@ export class Quiz {
     let tries = 0;
     const place = this.questions.indexOf(question) + 1;
     const feedback = make("p", { class: "feedback", role: "status" });
-    const field = question.choices?.length ? choices(question) : entry();
+    const field = question.choices?.length ? choices(question, this.drawn) : entry();
     const send = make("button", { type: "submit" }, "Answer");
     const show = make("button", { type: "button" }, "Show me");
     const form = make("form", {}, field, make("p", { class: "buttons" }, send, show));
@@ -128,9 +133,29 @@ function entry() {
   return make("fieldset", {}, make("label", {}, "Your answer ", input));
 }
 
-function choices(question) {
-  const options = question.choices.map((text) =>
-    make("label", {}, make("input", { type: "radio", name: "answer", value: text }), ` ${text}`),
-  );
-  return make("fieldset", {}, make("legend", {}, "Your answer"), ...options);
+function choices(question, drawn) {
+  const options = question.choices.map((text, place) => {
+    const words = make("label", {}, make("input", { type: "radio", name: "answer", value: text }), ` ${text}`);
+    if (question.frames?.length) words.prepend(next(drawn(), question.frames[place]));
+    return words;
+  });
+  const legend = question.frames?.length ? "Which picture comes next?" : "Your answer";
+  const kind = question.frames?.length ? { class: "next" } : {};
+  return make("fieldset", kind, make("legend", {}, legend), ...options);
+}
+
+/** The picture as it is now, with the card lit that runs in `frame`; the numbers of that frame stay hidden. */
+function next(svg, frame) {
+  const copy = svg.cloneNode(true);
+  for (const name of ["id", "role", "aria-labelledby", "style"]) copy.removeAttribute(name);
+  copy.setAttribute("aria-hidden", "true"); // the words beside it say which
+  for (const item of copy.querySelectorAll("title, desc")) item.remove();
+  for (const item of copy.querySelectorAll("[id], [tabindex], [role]")) {
+    for (const name of ["id", "tabindex", "role", "aria-label", "aria-pressed"]) item.removeAttribute(name);
+  }
+  for (const item of copy.querySelectorAll("[data-f][data-t]")) {
+    if (item.dataset.f !== item.dataset.t || item.querySelector("text")) continue;
+    item.classList.toggle("on", Number(item.dataset.f) === frame);
+  }
+  return copy;
 }

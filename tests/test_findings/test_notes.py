@@ -1,0 +1,122 @@
+"""What is only noted, since it may be meant; and what is said of a run beside its lines."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+from programs.faults import again, numbers, steps, trained
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from autograd_tour import explain
+
+
+def notes(program) -> list:
+    findings = explain(program).findings
+    assert [item.brief for item in findings if item.level != "note"] == []
+    return list(findings)
+
+
+def test_a_hook_that_changes_a_gradient_is_noted_with_its_line() -> None:
+    (note,) = notes(again.hook_that_clips)
+    assert note.kind == "hook-changes-gradient"
+    assert [item.role for item in note.lines] == ["registered here", "of the tensor here"]
+    assert "register_hook" in note.lines[0].line.text
+    assert notes(again.hook_that_only_looks) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (again.straight_through_by_a_function, "step function"),
+        (again.reversed_on_purpose, "negative multiple"),
+    ],
+)
+def test_a_backward_that_is_meant_to_differ_is_noted(program, words) -> None:
+    (note,) = notes(program)
+    assert note.kind == "custom-backward-differs"
+    assert words in note.why
+
+
+@pytest.mark.parametrize(
+    ("program", "function"), [(again.wrong_power, again.Cube), (again.forgotten_factor, again.Scaled)]
+)
+def test_a_custom_backward_that_disagrees_is_told_with_both_numbers_and_its_line(program, function) -> None:
+    (finding,) = explain(program).findings
+    assert (finding.kind, finding.level) == ("custom-backward-differs", "warning")
+    first = function.backward.__code__.co_firstlineno
+    assert finding.lines[0].line.line - first in (0, 1)  # below its decorator
+    assert finding.lines[1].line.text.startswith("return")
+
+
+def test_a_function_that_is_not_the_same_twice_is_not_compared() -> None:
+    class Noisy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, value):
+            return value * torch.rand(())
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient
+
+    assert explain(lambda: Noisy.apply(torch.ones(3, requires_grad=True)).sum()).findings == ()
+
+
+def test_parameters_that_would_stop_a_reducer_are_noted() -> None:
+    (note,) = notes(steps.one_head_at_a_time)
+    assert note.kind == "would-stop-reducer"
+    assert set(note.about) == {"second.weight", "second.bias"}
+
+
+def test_a_reducer_that_stopped_is_explained_with_the_parameters() -> None:
+    if not torch.distributed.is_available():
+        pytest.skip("torch was built without distributed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=0, world_size=1)
+    try:
+        net = DistributedDataParallel(steps.WithAnotherHead())
+
+        def program() -> None:
+            for _ in range(2):
+                net(steps.x).mean().backward()
+
+        finding = explain(program).findings[0]
+    finally:
+        torch.distributed.destroy_process_group()
+    assert finding.kind == "reducer-stopped"
+    assert "second.weight" in " ".join(finding.about)
+    assert "Expected to have finished reduction" in finding.message
+
+
+def test_what_a_sum_keeps_is_counted() -> None:
+    def program() -> None:
+        net, total = nn.Linear(2, 1), 0.0
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            net(steps.x).pow(2).mean().backward()
+            optimizer.step()
+            total = total + net(steps.x).exp().mean()
+
+    (finding,) = [item for item in explain(program).findings if item.kind == "graph-kept"]
+    # exp saved its result: 3 numbers of 4 bytes; linear its input, which the program holds
+    assert "One iteration keeps 4 nodes, and 36 bytes" in finding.why
+    (freed,) = explain(trained.total_of_losses).findings
+    assert "and 0 bytes" in freed.why
+
+
+def test_infinities_that_reach_nothing_are_noted() -> None:
+    (note,) = notes(numbers.scores_with_an_additive_mask)
+    assert note.kind == "inf-forward"
+
+
+def test_methods_that_were_replaced_are_back() -> None:
+    methods = nn.Module.train, torch.amp.GradScaler.step, torch.autograd.Function.__dict__["apply"]
+    explain(steps.scaled_as_it_should)
+    assert (nn.Module.train, torch.amp.GradScaler.step, torch.autograd.Function.__dict__["apply"]) == methods
+    assert "set_" not in torch.Tensor.__dict__
+    assert not torch.nn.modules.module._global_forward_hooks
