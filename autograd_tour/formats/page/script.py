@@ -62,7 +62,7 @@ def _plain(text: str) -> str:
     No text of a module goes over several lines. What follows a template or a slash stays as it is.
     """
     lines = filter(None, map(str.strip, _COMMENT.sub("", text).split("\n")))
-    return "".join(f"{_dense(line)}\n" for line in lines)
+    return "".join(_dense(line) + ("" if line[-1] in "{;,(" and "//" not in line else "\n") for line in lines)
 
 
 def _dense(line: str) -> str:
@@ -76,7 +76,7 @@ def _dense(line: str) -> str:
 def dense_style(text: str) -> str:
     """A style sheet without comments, newlines and spaces that say nothing."""
     text = re.sub(r"/\*.*?\*/|\n\s*", "", text, flags=re.DOTALL)
-    return re.sub(r" *([{};,]) *|: (?=[^{}]*\})", lambda match: match[1] or ":", text)
+    return re.sub(r" *([{};,]) *|: (?=[^{}]*\})", lambda match: match[1] or ":", text).replace(";}", "}")
 
 
 def json_text(data: Any) -> str:
