@@ -98,10 +98,7 @@ def added(
     if len(written) > MOST_PARTS:
         written = [*written[: MOST_PARTS - 1], f"… {len(written)} parts"]
     brought = " + ".join(_bracketed(text) if n else text for n, text in enumerate(written))
-    if len(written) > 1:
-        brought = f"({brought})"
-    else:
-        brought = _bracketed(brought)
+    brought = f"({brought})" if len(written) > 1 else _bracketed(brought)
     total = tensor([rounded(result[0])]) if brief and vector else content(after, digits=digits)
     if closed:
         totals = [text for _, text in columns if text is not None]
