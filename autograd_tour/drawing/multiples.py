@@ -18,11 +18,11 @@ from autograd_tour.text import number
 __all__ = ["Walk", "multiples"]
 
 SIZE: Final = (1280.0, 720.0)
-"""A slide: in a column of 736 px its text still has 11 px."""
-TEXT: Final = 19.5
+"""A slide: in a page of 736 px its text still has 11 px."""
+TEXT: Final = 21.0
 MARGIN: Final = 24.0
 TOP: Final = 66.0
-HEAD: Final = 27.0
+HEAD: Final = 28.0
 NUMBERS: Final = 31.0
 GAP: Final = 22.0
 COLUMNS: Final = 5
@@ -139,7 +139,7 @@ def _numbers(seen: Window, area: Area) -> Iterator[str]:
         x, half = seen.x(tick), text_width(number(tick), TEXT) / 2
         yield line(x, area.bottom, x, area.bottom + 5, LIGHT.muted)
         if area.left <= x - half and x + half <= area.right:
-            yield label(x, area.bottom + 22, number(tick), LIGHT.muted, size=TEXT, anchor="middle")
+            yield label(x, area.bottom + 23, number(tick), LIGHT.muted, size=TEXT, anchor="middle")
     for tick in nice_ticks(seen.y.low, seen.y.high, 3):
         y = seen.y(tick)
         yield line(area.left, y, area.left + 5, y, LIGHT.muted)
@@ -152,5 +152,5 @@ def _notes(notes: Sequence[str], area: Area) -> Iterator[str]:
     for note in notes:
         for text in wrapped(note, area.width, TEXT):
             yield label(area.left, y, text, LIGHT.ink, size=TEXT)
-            y += 24
+            y += 26
         y += 8

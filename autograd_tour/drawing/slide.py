@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from autograd_tour.drawing.axes import label, n
-from autograd_tour.drawing.metrics import fit, wrapped
+from autograd_tour.drawing.metrics import fit, text_width, wrapped
 from autograd_tour.drawing.shapes import texts
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT
@@ -19,6 +19,8 @@ SIZE: Final = (1280.0, 720.0)
 MARGIN: Final = 56.0
 WIDTH: Final = SIZE[0] - 2 * MARGIN
 TOP: Final = 112.0
+HEADINGS: Final = (34.0, 30.0, 26.0, 22.0)
+"""Sizes of a heading: the largest in which it has room, px."""
 BOTTOM: Final = SIZE[1] - 34.0
 BETWEEN: Final = 18.0
 INSET: Final = 14.0
@@ -164,15 +166,16 @@ def _height(block: Block, lines: Sequence[_Line]) -> float:
 
 
 def _drawn(heading: str, page: Sequence[tuple[Block, list[_Line]]], seed: str) -> str:
-    body = [label(MARGIN, 72, fit(heading, WIDTH, 34, True), LIGHT.ink, size=34, bold=True)]
+    size = next((size for size in HEADINGS if text_width(heading, size, True) <= WIDTH), HEADINGS[-1])
+    body = [label(MARGIN, 72, fit(heading, WIDTH, size, True), LIGHT.ink, size=size, bold=True)]
     body.append(f'<rect x="{n(MARGIN)}" y="88" width="{n(WIDTH)}" height="2" fill="{LIGHT.backward}"/>\n')
     top = TOP
     for block, lines in page:
         body += _block(block, lines, top)
         top += _height(block, lines) + BETWEEN
-    said = " ".join(line.text for _, lines in page for line in lines)
-    prefix = prefix_for(f"{seed} {heading} {said}")
-    return frame("".join(body), *SIZE, title=heading, desc=said, prefix=prefix, theme="light")
+    words = " ".join(line.text for _, lines in page for line in lines)
+    prefix = prefix_for(f"{seed} {heading} {words}")
+    return frame("".join(body), *SIZE, title=heading, desc=words, prefix=prefix, theme="light")
 
 
 def _block(block: Block, lines: Sequence[_Line], top: float) -> Iterator[str]:

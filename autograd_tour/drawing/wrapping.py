@@ -105,6 +105,8 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
             links[i][link.id] = link
             continue
         leaving, entering = f"{early}-to-{j}", f"{early}-from-{i}"
+        if any(entering in row for k, row in enumerate(cards) if k != j):
+            entering += f"-in-{j}"  # it enters several rows
         cards[i].setdefault(leaving, _mark(leaving, by_id[early], f"to row {j + 1}"))
         cards[j].setdefault(entering, _mark(entering, by_id[early], f"from row {i + 1}"))
         links[j][link.id] = _onto(link, entering, into=False)

@@ -132,10 +132,10 @@ def _leaves(run: Run, moments: Sequence[Moment | None], most: int) -> list[int]:
 
 def _summary(run: Run, *, keeps: bool) -> str:
     calls = f"{run.backward_calls} backward call{'s' if run.backward_calls != 1 else ''}"
-    told = "what is added to .grad, emptied or changed"
+    on_grad = "what is added to .grad, emptied or changed"
     if keeps:
-        return f"{calls}, line by line: {told}, which values a step changes, and what the optimizer keeps"
-    return f"{calls}, line by line: {told}, and which values a step changes"
+        return f"{calls}, line by line: {on_grad}, which values a step changes, and what the optimizer keeps"
+    return f"{calls}, line by line: {on_grad}, and which values a step changes"
 
 
 def _notes(run: Run, selection: Selection, leaves: int, untold: int) -> Iterator[str]:

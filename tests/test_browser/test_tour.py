@@ -291,7 +291,7 @@ def test_an_error_shows_torchs_message_both_lines_and_the_fix(visit, tour):
     error = page.locator("section.error")
     expect(error.locator(".message")).to_contain_text("is not a leaf Tensor")
     expect(error.locator(".line.marked")).to_have_count(2)
-    expect(error.locator(".mark")).to_have_text(["↑ the cause", "↑ here torch complains"])
+    expect(error.locator(".mark")).to_have_text(["↑ the cause: computed here", "↑ here torch complains: read here"])
     expect(error).to_contain_text("The fix")
     lines = error.locator("pre.code").first.locator(".line")
     assert lines.count() == len(stop.errors[0].code.lines)
@@ -302,8 +302,10 @@ def test_an_error_shows_torchs_message_both_lines_and_the_fix(visit, tour):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(visit, tour, width, scheme):
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    for page_name in ("index", "review"):
-        assert axe(visit(page_name, **options)) == []
+    for page_name in ("index", "review", "lecturer"):
+        page = visit(page_name, **options)
+        assert axe(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     stop = tour.stops[2]
     page = visit(name(stop), **options)
     assert axe(page) == []

@@ -160,6 +160,8 @@ def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view)
     assert 1 < len(scenes) <= 4
     for card in scene.cards:
         assert [card.id in {item.id for item in row.cards} for row in scenes].index(True) == rows[card.id]
+    every = [card.id for row in scenes for card in row.cards]
+    assert len(every) == len(set(every))
     links = [{link.id: link for link in row.links} for row in scenes]
     for link in scene.links:
         early, late = (link.dst, link.src) if link.reverse else (link.src, link.dst)
@@ -170,14 +172,17 @@ def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view)
         if i == j:
             assert {drawn.src, drawn.dst} == {link.src, link.dst}
             continue
-        joined = (late, f"{early}-from-{i}") if link.reverse else (f"{early}-from-{i}", late)
+        mark = f"{early}-from-{i}"
+        if mark not in {card.id for card in scenes[j].cards}:
+            mark += f"-in-{j}"
+        joined = (late, mark) if link.reverse else (mark, late)
         assert (drawn.src, drawn.dst) == joined
         there = links[i][f"{early}-to-{j}-{link.flow}"]
         joined = (f"{early}-to-{j}", early) if link.reverse else (early, f"{early}-to-{j}")
         assert (there.src, there.dst) == joined
         marks = {card.id: card for row in scenes for card in row.cards}
         assert marks[f"{early}-to-{j}"].rows[-1].left[0].text == f"to row {j + 1}"
-        assert marks[f"{early}-from-{i}"].rows[-1].left[0].text == f"from row {i + 1}"
+        assert marks[mark].rows[-1].left[0].text == f"from row {i + 1}"
 
 
 def test_more_rows_are_narrower(scene):

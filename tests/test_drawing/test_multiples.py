@@ -53,7 +53,7 @@ def test_text_can_be_read_on_a_slide_and_in_a_column_and_stands_apart(count):
     texts = list(boxes(svg))
     for text, size, left, top, right, bottom in texts:
         assert size >= 18, text
-        assert size * 736 / 1280 >= 11, text
+        assert size * 679 / 1280 >= 11, text  # what a page of 736 px leaves for it
         assert left >= 0, text
         assert top >= 0, text
         assert right <= 1280, text

@@ -341,3 +341,20 @@ def test_figures_are_told_by_label_and_an_unknown_one_is_an_error():
     assert figures["x.grad"] == 7.0
     with pytest.raises(KeyError):
         figures.every("nothing")
+
+
+def test_optimizers_that_cannot_train_w_and_b_have_problems_of_their_own():
+    (stop,) = [stop for stop in STOPS if stop.name == "optimizers"]
+    figures = dict(figure for snippet in stop.more for figure in listing(snippet)[1])
+    assert figures["evaluations in one step"] == figures["it counts them too"] > 1
+    first, last = figures["the first and the last loss"]
+    assert last < 2.93 < first
+    assert figures["the last loss"] < 0.05 < figures["the first loss"]
+    stretches = figures["of the step, in lr"]
+    gradient = figures["singular values of the gradient"]
+    assert max(stretches) / min(stretches) < 2 < max(gradient) / min(gradient)
+    assert figures["SparseAdam, used [1], moved"] == [1]
+    assert figures["Adam, used [1], moved"] == [1, 3]
+    code = "\n".join(line for snippet in stop.more for line in body(snippet.code))
+    elsewhere = {name for name in ("LBFGS", "Muon", "SparseAdam") if f"torch.optim.{name}" in code}
+    assert elsewhere == {"LBFGS", "Muon", "SparseAdam"}

@@ -38,14 +38,14 @@ def part_files(tour: Tour) -> dict[str, bytes]:
     Raises:
         UsageError: the package typst is not installed.
     """
-    made = {}
+    documents = {}
     for number, name in PARTS.items():
         stops = [stop for stop in tour.stops if stop.part == number]
         if stops:
             title = f"Part {number}: {name}"
-            made[f"handout-{number}.pdf"] = _typeset(title, TURN, stops, answered=False)
-            made[f"answers-{number}.pdf"] = _typeset(f"{title}, the answers", "", stops, sheets=False)
-    return made
+            documents[f"handout-{number}.pdf"] = _typeset(title, TURN, stops, answered=False)
+            documents[f"answers-{number}.pdf"] = _typeset(f"{title}, the answers", "", stops, sheets=False)
+    return documents
 
 
 def _typeset(
@@ -53,7 +53,7 @@ def _typeset(
 ) -> bytes:
     """The ``sheets`` of the stops, and behind them the answers if it is to be ``answered``."""
     check_pdf()
-    told = [
+    sheets_data = [
         {
             "title": _pieces(heading_of(stop)),
             "blocks": [item for block in blocks(stop) if block.kind != "sure" for item in _items(block)]
@@ -64,7 +64,7 @@ def _typeset(
         for stop in stops
     ]
     data = {
-        "stops": told,
+        "stops": sheets_data,
         "title": title,
         "about": about,
         "sheets": sheets,
@@ -72,7 +72,7 @@ def _typeset(
         "sans": SANS_FAMILY,
         "mono": MONO_FAMILY,
     }
-    return typeset(DOCUMENT, title, data, [title, json.dumps(told, ensure_ascii=False)])
+    return typeset(DOCUMENT, title, data, [title, json.dumps(sheets_data, ensure_ascii=False)])
 
 
 def _answer(number: int, question: Question) -> dict[str, Any]:

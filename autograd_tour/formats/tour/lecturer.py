@@ -14,7 +14,7 @@ __all__ = ["Betrayal", "betrayals", "signs"]
 
 
 class Betrayal(Struct, frozen=True):
-    """A wrong answer that says that somebody still believes it: where it is given, and what it assumes."""
+    """A foreseen wrong answer that points to a stop: where it is given, and what it assumes."""
 
     where: str
     prompt: str

@@ -61,13 +61,13 @@ def _map(tour: Tour, theme: ThemeName) -> str:
     return _page("index", "map", {}, theme, parts=_parts(tour, _listed), count=len(tour.stops))
 
 
-def _parts(tour: Tour, told: Callable[[StopContent], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parts that have a stop here, with what is ``told`` of each."""
+def _parts(tour: Tour, entry: Callable[[StopContent], dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts that have a stop here, with an ``entry`` for each of them."""
     return [
         {
             "number": number,
             "name": _part(number),
-            "stops": [told(stop) for stop in tour.stops if stop.part == number],
+            "stops": [entry(stop) for stop in tour.stops if stop.part == number],
         }
         for number in PARTS
         if any(stop.part == number for stop in tour.stops)
@@ -75,7 +75,7 @@ def _parts(tour: Tour, told: Callable[[StopContent], dict[str, Any]]) -> list[di
 
 
 def _lecturer(tour: Tour, theme: ThemeName) -> str:
-    def told(stop: StopContent) -> dict[str, Any]:
+    def entry(stop: StopContent) -> dict[str, Any]:
         return _listed(stop) | {
             "misconception": stop.misconception,
             "transfer": stop.teaching.transfer.prompt,
@@ -83,7 +83,7 @@ def _lecturer(tour: Tour, theme: ThemeName) -> str:
             "betrayals": tuple(betrayals(tour, stop)),
         }
 
-    return _page("lecturer", "lecturer", {}, theme, parts=_parts(tour, told))
+    return _page("lecturer", "lecturer", {}, theme, parts=_parts(tour, entry))
 
 
 def _part(number: int) -> str:

@@ -37,23 +37,23 @@ def slide_files(tour: Tour) -> dict[str, str | bytes]:
         UsageError: the package typst is not installed.
     """
     check_pdf()
-    made: dict[str, str | bytes] = {}
+    documents: dict[str, str | bytes] = {}
     for number, name in PARTS.items():
         stops = [stop for stop in tour.stops if stop.part == number]
         if not stops:
             continue
         title = f"Part {number}: {name}"
         deck = [*_opening(title, stops), *(slide for stop in stops for slide in _of_stop(stop))]
-        made[f"slides-{number}.html"] = _page(title, deck)
-        made[f"slides-{number}.pdf"] = pdf([page for slide in deck for page in slide.pages], title)
-    return made
+        documents[f"slides-{number}.html"] = _page(title, deck)
+        documents[f"slides-{number}.pdf"] = pdf([page for slide in deck for page in slide.pages], title)
+    return documents
 
 
 def _page(title: str, deck: list[Slide]) -> str:
     template = WEB.joinpath("slides.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    shown = [{"svg": Markup(slide.svg), "notes": slide.notes} for slide in deck]  # noqa: S704 (of our own making)
-    return environment.from_string(template).render(title=title, slides=shown)
+    sections = [{"svg": Markup(slide.svg), "notes": slide.notes} for slide in deck]  # noqa: S704 (of our own making)
+    return environment.from_string(template).render(title=title, slides=sections)
 
 
 # ---- what stands on them ------------------------------------------------------------------------------
@@ -65,30 +65,34 @@ def _opening(title: str, stops: list[StopContent]) -> Iterator[Slide]:
 
 
 def _of_stop(stop: StopContent) -> Iterator[Slide]:
-    teaching, told = stop.teaching, partial(_told, stop.number)
-    yield from told(heading_of(stop), _aims(stop), notes=(f"Removes: {stop.misconception}.", *signs(stop)))
+    teaching, slides_of = stop.teaching, partial(_told, stop.number)
+    yield from slides_of(
+        heading_of(stop), _aims(stop), notes=(f"Removes: {stop.misconception}.", *signs(stop))
+    )
     for number, question in enumerate(teaching.predict, start=1):
         head = f"Predict, {number} of {len(teaching.predict)}" if len(teaching.predict) > 1 else "Predict"
-        yield from told(head, [_code(stop.hook), *_asked(question)])
-    yield from told("What happens", [_code(stop.hook), *_printed(stop.hook)])
+        yield from slides_of(head, [_code(stop.hook), *_asked(question)])
+    yield from slides_of("What happens", [_code(stop.hook), *_printed(stop.hook)])
     for number, question in enumerate(teaching.predict, start=1):
-        yield from told(f"Prediction {number}: the answer", list(_answered(question)))
+        yield from slides_of(f"Prediction {number}: the answer", list(_answered(question)))
     for pages in stop.slides:
         yield Slide(pages[0], pages[1:])
     for error in stop.errors:
-        yield from told(_plain(error.code.title), list(_complaint(error)))
-        yield from told("The fix", [_code(error.fixed), *_printed(error.fixed)])
-    yield from told("Explain it yourself", [Block("text", (_plain(teaching.explain),))])
-    said = [Block("text", (_plain(paragraph),)) for paragraph in teaching.explanation]
-    yield from told("The rule", [Block("sentence", (_plain(teaching.rule),)), *said])
+        yield from slides_of(_plain(error.code.title), list(_complaint(error)))
+        yield from slides_of("The fix", [_code(error.fixed), *_printed(error.fixed)])
+    yield from slides_of("Explain it yourself", [Block("text", (_plain(teaching.explain),))])
+    paragraphs = [Block("text", (_plain(paragraph),)) for paragraph in teaching.explanation]
+    yield from slides_of("The rule", [Block("sentence", (_plain(teaching.rule),)), *paragraphs])
     for listing in stop.more:
         note = [Block("text", (_plain(listing.note),))] if listing.note else []
-        yield from told(_plain(listing.title), [_code(listing), *_printed(listing), *note])
-    yield from told("In code not seen before", [_code(stop.transfer), *_asked(teaching.transfer)])
-    yield from told("In code not seen before: the answer", list(_answered(teaching.transfer, stop.transfer)))
+        yield from slides_of(_plain(listing.title), [_code(listing), *_printed(listing), *note])
+    yield from slides_of("In code not seen before", [_code(stop.transfer), *_asked(teaching.transfer)])
+    yield from slides_of(
+        "In code not seen before: the answer", list(_answered(teaching.transfer, stop.transfer))
+    )
     for item in stop.recall:
-        yield from told(f"Do you remember? Stop {item.stop}", list(_asked(item.question)))
-        yield from told(f"Stop {item.stop}: the answer", list(_answered(item.question)))
+        yield from slides_of(f"Do you remember? Stop {item.stop}", list(_asked(item.question)))
+        yield from slides_of(f"Stop {item.stop}: the answer", list(_answered(item.question)))
 
 
 def _told(stop: int, heading: str, blocks: list[Block], notes: tuple[str, ...] = ()) -> Iterator[Slide]:

@@ -15,7 +15,7 @@ from autograd_tour.drawing.room import ROOMS, Room
 from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
-from autograd_tour.formats.base import ACCUMULATION
+from autograd_tour.formats.base import ACCUMULATION, RUN, Settings, chosen_views
 from autograd_tour.formats.page.pictures import piece, timed
 from autograd_tour.formats.tour.content import Illustration
 from autograd_tour.lessons.tour.base import Chart, Code, Figures, Panels, Picture, Surface
@@ -30,6 +30,8 @@ from autograd_tour.views.picture import Film
 __all__ = ["charted", "compared", "for_slides", "illustrated", "seen_from_above"]
 
 SLIDE = ROOMS["16:9"]
+RUN_SLIDE = replace(SLIDE, least=20.0)
+"""What is said of a column of a run is smaller than most of its text, and is to have 18 px too."""
 THEMES: tuple[ThemeName, ThemeName] = ("auto", "light")
 """Of a picture that stands by itself, and of one in a page, which has colours of its own."""
 CALLS = 8
@@ -42,9 +44,11 @@ def for_slides(picture: Picture | Chart | Surface | Panels, code: Code, figures:
     Of a film these are its frames as fragments of one, and one after the other.
     """
     if isinstance(picture, Picture):
-        shown = picture_of(_trace(picture, code), picture.view, look_for(mark=picture.mark))
-        svg = draw(shown, theme="light", room=SLIDE)
-        return (svg, *(frames(shown, theme="light", room=SLIDE) if isinstance(shown, Film) else (svg,)))
+        room = RUN_SLIDE if picture.view == RUN else SLIDE
+        settings = Settings(views=(picture.view,), room=room, look=look_for(mark=picture.mark))
+        ((_, drawn),) = chosen_views(_trace(picture, code), settings)
+        svg = draw(drawn, theme="light", room=room)
+        return (svg, *(frames(drawn, theme="light", room=room) if isinstance(drawn, Film) else (svg,)))
     if isinstance(picture, Panels):
         svg = _panels(picture, figures, "light", prefix_for(picture.title))
     elif isinstance(picture, Surface):
