@@ -247,7 +247,9 @@ def _mean(node: Apply, parts: list[Piece]) -> Piece:
 def _along(node: Apply) -> str:
     """Which dimensions a function is about, where its rule is to say so."""
     dims = next((value for key, value in node.options if key == "along"), ())
-    return f" along dim{'s' if len(dims) > 1 else ''} {', '.join(map(str, dims))}" if dims else ""
+    if not isinstance(dims, tuple) or not dims:
+        return ""
+    return f" along dim{'s' if len(dims) > 1 else ''} {', '.join(map(str, dims))}"
 
 
 def _attention(node: Apply, parts: list[Piece]) -> Piece:

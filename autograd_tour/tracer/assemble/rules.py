@@ -166,8 +166,8 @@ class _Views:
     def _constant(self, i: int, number: int) -> Seen:
         """A batch that torch flattened for a product of matrices is a view of what the program calls it."""
         name, facts = self.titles.constants[number].name, self.material.constant(number).facts
-        flattened = self.material.skeleton.names[i] in _OF_MATRICES and facts is not None
-        if name and flattened and facts.shape is not None and len(facts.shape) != 2:
+        of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
+        if name and of_matrices and facts.shape is not None and len(facts.shape) != 2:
             name = f"view({name})"
         return _seen(name, facts)
 
