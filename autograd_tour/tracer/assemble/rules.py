@@ -167,7 +167,7 @@ class _Views:
         """A batch that torch flattened for a product of matrices is a view of what the program calls it."""
         name, facts = self.titles.constants[number].name, self.material.constant(number).facts
         of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
-        if name and of_matrices and facts.shape is not None and len(facts.shape) != 2:
+        if name and of_matrices and len(facts.shape) != 2:
             name = f"view({name})"
         return _seen(name, facts)
 
