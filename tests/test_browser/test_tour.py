@@ -291,7 +291,9 @@ def test_an_error_shows_torchs_message_both_lines_and_the_fix(visit, tour):
     error = page.locator("section.error")
     expect(error.locator(".message")).to_contain_text("is not a leaf Tensor")
     expect(error.locator(".line.marked")).to_have_count(2)
-    expect(error.locator(".mark")).to_have_text(["↑ the cause: computed here", "↑ here torch complains: read here"])
+    expect(error.locator(".mark")).to_have_text(
+        ["↑ the cause: computed here", "↑ here torch complains: read here"]
+    )
     expect(error).to_contain_text("The fix")
     lines = error.locator("pre.code").first.locator(".line")
     assert lines.count() == len(stop.errors[0].code.lines)
