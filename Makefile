@@ -25,7 +25,7 @@ BENCH ?= .venv-bench
 BENCH_READY := $(BENCH)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help render tour test test-all lint types check bench bench-page bench-hosts screenshots slides formulas outputs-check wheel clean distclean
+.PHONY: help render tour test test-all lint types check bench bench-page bench-hosts screenshots slides formulas outputs-check docs docs-check others install-check wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,7 @@ lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's Java
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory docs-check
 	$(VENV)/bin/oxlint --deny-warnings -D correctness -D suspicious -D perf autograd_tour/formats/page/web autograd_tour/formats/tour/web
 
 types: $(DEV_READY) ## Check types
@@ -77,8 +78,23 @@ outputs-check: render ## Render, and fail if a picture or report in outputs/ cha
 	@new=$$(git ls-files --others --exclude-standard -- outputs); \
 	if [ -n "$$new" ]; then echo "not committed: $$new" >&2; exit 1; fi
 
-wheel: $(DEV_READY) ## Build the wheel into dist/
-	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+docs: $(DEV_READY) ## Build the manual in build/docs/html
+	$(VENV)/bin/python -m docs.gallery
+	$(VENV)/bin/python -m sphinx -q -W --keep-going -d build/docs/doctrees docs build/docs/html
+	$(VENV)/bin/python docs/links.py build/docs/html
+
+docs-check: $(DEV_READY) ## Fail if docs/commands.md is not what --help says
+	@$(VENV)/bin/python -m cogapp -I . --check docs/commands.md \
+		|| { echo "make it anew: $(VENV)/bin/python -m cogapp -I . -r docs/commands.md" >&2; exit 1; }
+
+others: $(BENCH_READY) ## Draw one program with other tools, and write docs/peers.md
+	$(BENCH)/bin/python -m benchmarks.others
+
+install-check: $(DEV_READY) ## Install the wheel for every Python here, and write docs/install.md
+	$(VENV)/bin/python -m benchmarks.install
+
+wheel: $(DEV_READY) ## Build the wheel and the sdist into dist/
+	$(VENV)/bin/python -m hatchling build -d dist
 
 clean: ## Remove what tools left behind
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -113,5 +129,5 @@ $(BENCH_READY): pyproject.toml constraints.txt benchmarks/requirements.txt bench
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	@$(BENCH_INSTALL) -e . -r benchmarks/requirements.txt
 	@$(BENCH_INSTALL) -r benchmarks/optional.txt \
-		|| echo "torchlens cannot be installed: its row will be skipped" >&2
+		|| echo "some peers cannot be installed: their rows will say so" >&2
 	@touch $@

@@ -41,7 +41,7 @@ autodoc_default_options = {"members": True, "undoc-members": False}
 napoleon_use_rtype = False
 
 
-def _outside(app, docname, source):
+def _outside(_, __, source):
     """Links to what stands beside docs/, which on a page of the repository lead there, stay in the manual."""
     source[0] = source[0].replace("](../CONTRIBUTING.md", "](contributing.md")
 

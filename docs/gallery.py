@@ -1,6 +1,6 @@
 """The gallery of operators: `python -m docs.gallery` writes a page for each family into docs/operators.
 
-Values, rules and gradients are read off records of torch's own samples; what stands at kinks is computed here.
+Values, rules and gradients are read off records of torch's own samples; what stands at kinks is computed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NEAR, NEARER = 1e-4, 1e-8
 
 
 class AtKink(NamedTuple):
-    """What is computed at a kink: the value, the slopes on both sides of ``x[0]``, the gradient that is sent."""
+    """What is computed at a kink: the value, the slopes on both sides of ``x[0]``, what backward sends."""
 
     value: float
     left: float
@@ -68,7 +68,7 @@ def at_kink(kink: Kink) -> AtKink:
 
 
 def _value(kink: Kink, x: Tensor) -> Tensor:
-    value: Tensor = eval(kink.code, {"torch": torch, "F": F, "x": x})
+    value: Tensor = eval(kink.code, {"torch": torch, "F": F, "x": x})  # noqa: S307 - code of the list beside it
     return value.sum()
 
 
@@ -168,7 +168,9 @@ def _plain(text: str) -> str:
 def _index(pages: list[str]) -> str:
     head = (Path(__file__).parent / "gallery_head.txt").read_text(encoding="utf-8").rstrip()
     count = len(operators())
-    return "\n".join([head.replace("{count}", str(count)), "", "```{toctree}", ":maxdepth: 2", "", *pages, "```", ""])
+    return "\n".join(
+        [head.replace("{count}", str(count)), "", "```{toctree}", ":maxdepth: 2", "", *pages, "```", ""]
+    )
 
 
 def main(folder: Path = FOLDER, cache: Cache | None = None) -> None:
@@ -183,7 +185,9 @@ def main(folder: Path = FOLDER, cache: Cache | None = None) -> None:
         records[name] = outcome
     pages = {}
     for title, names in FAMILIES.items():
-        pages[title.lower().replace(",", "").replace(" ", "-")] = _page(title, names.split(), samples, records)
+        pages[title.lower().replace(",", "").replace(" ", "-")] = _page(
+            title, names.split(), samples, records
+        )
     texts = {"index": _index(list(pages)), **pages}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

@@ -7,7 +7,8 @@ from typing import NamedTuple
 __all__ = ["FAMILIES", "KINKS", "Kink"]
 
 FAMILIES = {
-    "Arithmetic": "add sub mul div pow reciprocal neg square sqrt rsqrt addcmul lerp maximum minimum clamp where",
+    "Arithmetic": "add sub mul div pow reciprocal neg square sqrt rsqrt addcmul lerp maximum minimum clamp "
+    "where",
     "Functions": "exp expm1 log log1p sin cos tan atan atan2 sinh tanh abs sign round erf lgamma logit xlogy",
     "Activations": "sigmoid nn.functional.relu nn.functional.leaky_relu nn.functional.elu nn.functional.gelu "
     "nn.functional.silu nn.functional.softplus nn.functional.hardtanh nn.functional.hardswish "
@@ -16,8 +17,8 @@ FAMILIES = {
     "linalg.vector_norm dist sort topk kthvalue",
     "Products and matrices": "mm mv bmm addmm dot outer nn.functional.linear nn.functional.conv1d linalg.det "
     "linalg.inv linalg.solve trace",
-    "Shapes and indices": "reshape transpose expand cat stack flip roll tril diagonal gather index_select take "
-    "scatter_add masked_fill",
+    "Shapes and indices": "reshape transpose expand cat stack flip roll tril diagonal gather index_select "
+    "take scatter_add masked_fill",
     "Losses, rows and windows": "nn.functional.mse_loss nn.functional.l1_loss nn.functional.smooth_l1_loss "
     "nn.functional.huber_loss nn.functional.binary_cross_entropy "
     "nn.functional.binary_cross_entropy_with_logits nn.functional.cross_entropy nn.functional.nll_loss "
@@ -73,9 +74,7 @@ KINKS = {
     "dist": (Kink("torch.dist(x, torch.zeros_like(x))", (0.0, 0.0)),),
     "nn.functional.l1_loss": (Kink("F.l1_loss(x, torch.ones_like(x))", (1.0,)),),
     "nn.functional.max_pool1d": (Kink("F.max_pool1d(x[None], 2)[0, 0]", (2.0, 2.0)),),
-    "nn.functional.binary_cross_entropy": (
-        Kink("F.binary_cross_entropy(x, torch.ones_like(x))", (0.0,)),
-    ),
+    "nn.functional.binary_cross_entropy": (Kink("F.binary_cross_entropy(x, torch.ones_like(x))", (0.0,)),),
     "masked_fill": (Kink("(x.log()).masked_fill(x == 0, 0.0)", (0.0,)),),
 }
 """By operator. Values, slopes on both sides and what backward sends are computed, never written here."""

@@ -81,11 +81,13 @@ def _corner(*extents: int) -> Callable[[list[Tensor]], list[Tensor]]:
     def crop(tensors: list[Tensor]) -> list[Tensor]:
         cropped = []
         for item in tensors:
-            sizes = (*(1,) * (item.dim() - len(extents)), *extents[len(extents) - min(item.dim(), len(extents)) :])
-            for dim, size in enumerate(sizes):
-                item = item.narrow(dim, 0, min(size, item.shape[dim]))
+            sizes = (
+                *(1,) * (item.dim() - len(extents)),
+                *extents[len(extents) - min(item.dim(), len(extents)) :],
+            )
+            part = item[tuple(slice(size) for size in sizes)]
             # An index that points beyond what is left is folded into it.
-            cropped.append(item.remainder(max(sizes, default=1)) if item.dtype == torch.int64 else item)
+            cropped.append(part.remainder(max(sizes, default=1)) if part.dtype == torch.int64 else part)
         return cropped
 
     return crop
@@ -118,13 +120,15 @@ def _written(name: str, given: Any, crop: Callable[..., list[Tensor]], digits: i
     tensors = [item.detach() for item in crop(list(_tensors(whole)))]
     tensors = [item.round(decimals=digits) if item.is_floating_point() else item for item in tensors]
     values = _mapped(whole, {id(old): new for old, new in zip(_tensors(whole), tensors, strict=True)})
-    if not 2 <= tensors[0].numel() or any(not 0 < item.numel() <= MOST for item in tensors):
+    if tensors[0].numel() < 2 or any(not 0 < item.numel() <= MOST for item in tensors):
         return None
     leaves = [item for item in tensors if item.is_floating_point()]
     if len(leaves) > len(LETTERS) or len(tensors) - len(leaves) > 1:
         return None
     names = {id(item): letter for item, letter in zip(leaves, LETTERS, strict=False)}
-    names |= {id(item): "mask" if item.dtype == torch.bool else "index" for item in tensors if id(item) not in names}
+    names |= {
+        id(item): "mask" if item.dtype == torch.bool else "index" for item in tensors if id(item) not in names
+    }
     lines = [f"{names[id(item)]} = {_literal(item)}" for item in tensors]
     line = _call(name, [_text(value, names) for value in values], list(given.kwargs))
     others = {names[id(item)]: item for item in tensors if not item.is_floating_point()}
@@ -144,7 +148,7 @@ def _call(name: str, texts: list[str], keys: list[str]) -> str:
 def _function(line: str, letters: list[str], others: dict[str, Tensor]) -> Callable[..., Any]:
     def function(*leaves: Tensor) -> Any:
         names = dict(zip(letters, leaves, strict=True))
-        return eval(line, {"torch": torch, "F": F, **others, **names})  # noqa: S307
+        return eval(line, {"torch": torch, "F": F, **others, **names})  # noqa: S307 - written above
 
     return function
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Keep", "ceiling_option", "finite", "in_a_room", "named", "timeout_option"]
+__all__ = ["Keep", "ceiling_option", "finite", "in_a_room", "named", "set_option", "timeout_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -80,6 +80,18 @@ def timeout_option(what: str) -> Callable[[Command], Command]:
         callback=finite,
         help=f"Time limit for {what}.",
     )
+
+
+def set_option(command: Command) -> Command:
+    """``--set``: other numbers for the tensors of a program."""
+    return click.option(
+        "--set",
+        "given",
+        metavar="NAME=NUMBERS",
+        multiple=True,
+        help="Other numbers for a tensor of the program, by name: --set w=2, --set 'w=1, 0.5'; torch runs "
+        "anew. May be repeated.",
+    )(command)
 
 
 def ceiling_option(kept: str) -> Callable[[Command], Command]:

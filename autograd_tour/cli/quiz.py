@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
-from autograd_tour.cli.options import timeout_option
+from autograd_tour.cli.options import set_option, timeout_option
 from autograd_tour.errors import ProgramError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ CEILING = 256.0
         ("autograd-tour quiz training", "about zeroing and steps"),
         ("autograd-tour quiz net.py:loss", "about your own program"),
         ("autograd-tour quiz trace.json --questions 3", "three, about a saved trace"),
+        ("autograd-tour quiz thermometer --set w=2", "with another w"),
         ("autograd-tour quiz net.py:loss --json", "all of it as JSON, nothing is asked"),
         ("autograd-tour render net.py:loss -f quiz", "as sheets to print, and as JSON"),
     ),
@@ -41,6 +42,7 @@ CEILING = 256.0
 @click.option(
     "--questions", "most", metavar="N", type=click.IntRange(1, 1000), default=None, help="Ask N at most."
 )
+@set_option
 @timeout_option("a program, and for making the questions (default: 600)")
 @click.option(
     "-f",
@@ -52,7 +54,12 @@ CEILING = 256.0
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the questions with their answers as JSON.")
 def command(
-    target: str, most: int | None, timeout: float | None, formats: tuple[str, ...], as_json: bool
+    target: str,
+    most: int | None,
+    given: tuple[str, ...],
+    timeout: float | None,
+    formats: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Ask about a program: predict a number, then see what autograd did.
 
@@ -80,7 +87,7 @@ def command(
     from autograd_tour.questions import ask, listing
 
     try:
-        record = find(target, settings, seconds, ledger=True)
+        record = find(target, settings, seconds, ledger=True, given=given)
     except ProgramError as failure:
         questions = _about_failure(target, seconds, failure)
     else:

@@ -18,6 +18,7 @@ from autograd_tour.cli.options import (
     in_a_room,
     named,
     output_option,
+    set_option,
     theme_option,
     timeout_option,
 )
@@ -51,6 +52,7 @@ DEFAULT_FOLDER = "outputs"
         ("autograd-tour render net.py:loss --open 'lstm_cell[2]'", "one folded card opened, in a frame"),
         ("autograd-tour render net.py:loss --show value,grad --mark fc1", "few rows, one card marked"),
         ("autograd-tour render net.py:loss --view memory", "what backward keeps in memory, by line"),
+        ("autograd-tour render --set w=2", "the thermometer with another w"),
         ("autograd-tour render --all", "every built-in"),
     ),
 )
@@ -65,6 +67,7 @@ DEFAULT_FOLDER = "outputs"
     help="graph, chain, accumulation, run, outline, torchviz, …; may be repeated. Default: the first four, "
     "run only of a program that trains.",
 )
+@set_option
 @theme_option("auto follows the reader's browser; PDF, PNG and frames are then light.")
 @in_a_room
 @of_a_look
@@ -141,6 +144,7 @@ def command(
     min_text: float | None,
     font_size: float | None,
     opened: tuple[str, ...],
+    given: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Draw what autograd did with a program: pictures, a report and the whole trace as JSON.
@@ -182,7 +186,7 @@ def command(
     pictures: list[tuple[str, PictureSize]] = []
     for target in targets or (DEFAULT_TARGET,):
         with fits() as results, picture_sizes() as sizes:
-            drawn.append(draw(target, settings, seconds))
+            drawn.append(draw(target, settings, seconds, given))
         pictures += [(drawn[-1].name, size) for size in sizes]
         say_fits(drawn[-1].name, results, quiet=quiet)
     files = _together(drawn)

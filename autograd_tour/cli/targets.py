@@ -98,37 +98,46 @@ def chosen_stops(words: Sequence[str]) -> tuple[Stop, ...]:
     return chosen(words)
 
 
-def draw(target: str, settings: Settings, seconds: float) -> Drawn:
+def draw(target: str, settings: Settings, seconds: float, given: Sequence[str] = ()) -> Drawn:
     """Trace and draw ``target``; nothing is written. A program may run for ``seconds``.
+
+    ``given`` are other numbers for its tensors: ``w=2``.
 
     Raises:
         TourError: there is no such target, it failed, or it could not be drawn.
     """
     with doing(target):
         if not _is_record(target):
-            lesson = _builtin(target)
+            lesson = _with_given(_builtin(target), given)
             with stdout_to_stderr(), limited(seconds, f"drawing {target}"):
                 return Drawn(target, target, dict(lesson.files(settings)))
         from autograd_tour.findings import strip
         from autograd_tour.formats.produce import files_of_trace
 
-        record = _record(target, settings, seconds)
+        record = _record(target, settings, seconds, given=given)
         with limited(seconds, f"drawing {record.name}"):
             files = files_of_trace(record.name, record.trace, settings)
         return Drawn(target, record.name, dict(files), record.notes, strip(record.trace))
 
 
-def find(target: str, settings: Settings, seconds: float, *, ledger: bool = False) -> TargetRecord:
+def find(
+    target: str, settings: Settings, seconds: float, *, ledger: bool = False, given: Sequence[str] = ()
+) -> TargetRecord:
     """The trace of ``target``, with its ``ledger`` if that is asked for; nothing is drawn.
+
+    ``given`` are other numbers for its tensors: ``w=2``.
 
     Raises:
         TourError: there is no such target, it failed, or it is no single program.
     """
     if _is_record(target):
         with doing(target):
-            return _record(target, settings, seconds, ledger=ledger)
-    lesson = _program_lesson(target)
+            return _record(target, settings, seconds, ledger=ledger, given=given)
+    lesson = _with_given(_program_lesson(target), given)
+    from autograd_tour.lessons.base import ProgramLesson
     from autograd_tour.lessons.produce import traced
+
+    assert isinstance(lesson, ProgramLesson)
 
     keep_less = "Keep less of each tensor: --keep 16"
     with doing(target), stdout_to_stderr(), limited(seconds, f"tracing {target}", keep_less):
@@ -203,10 +212,28 @@ def _is_record(target: str) -> bool:
     return target == "-" or ":" in target or target.lower().endswith(".json")
 
 
-def _record(target: str, settings: Settings, seconds: float, *, ledger: bool = True) -> TargetRecord:
+def _record(
+    target: str, settings: Settings, seconds: float, *, ledger: bool = True, given: Sequence[str] = ()
+) -> TargetRecord:
     if ":" in target:
-        return _of_program(target, settings, seconds, ledger=ledger)
+        return _of_program(target, settings, seconds, ledger=ledger, given=given)
+    if given:
+        raise UsageError(f"--set needs a program to run, and {target} is a saved trace", "Name file.py:name")
     return _saved(target, seconds)
+
+
+def _with_given(lesson: Lesson, given: Sequence[str]) -> Lesson:
+    """A built-in program with other numbers for its tensors."""
+    if not given:
+        return lesson
+    from autograd_tour.lessons.base import ProgramLesson
+    from autograd_tour.tracer.load.given import Given, read_values
+
+    if not isinstance(lesson, ProgramLesson):
+        raise UsageError(
+            f"{lesson.name} is no single program, so --set has nothing to set", "Name one that is"
+        )
+    return ProgramLesson(lesson.name, lesson.summary, Given(read_values(given)).around(lesson.program))
 
 
 def _saved(target: str, seconds: float) -> TargetRecord:
@@ -253,15 +280,19 @@ def _program_lesson(target: str) -> ProgramLesson:
     return lesson
 
 
-def _of_program(target: str, settings: Settings, seconds: float, *, ledger: bool) -> TargetRecord:
+def _of_program(
+    target: str, settings: Settings, seconds: float, *, ledger: bool, given: Sequence[str] = ()
+) -> TargetRecord:
     _load_tracer()
     from autograd_tour.lessons.produce import traced
+    from autograd_tour.tracer.load.given import Given, read_values
     from autograd_tour.tracer.load.target import resolve
 
+    numbers = Given(read_values(given))
     with guarded(seconds):
-        with doing("loading"):
+        with doing("loading"), numbers.making():
             named_program = resolve(target)
-        trace = traced(named_program.program, settings, ledger=ledger)
+        trace = traced(numbers.around(named_program.program), settings, ledger=ledger)
     return TargetRecord(named_program.name, trace, tuple(named_program.notes))
 
 

@@ -20,9 +20,9 @@ def schema_text() -> str:
     It holds types, words and required fields. What must hold between fields, such as that an edge names
     nodes which are there, is in :func:`autograd_tour.record.validate.validate`.
     """
-    definitions: dict[str, Any] = msgspec.json.schema(TraceFile, ref_template="#/$defs/{name}")
-    for definition in definitions["$defs"].values():
+    form: dict[str, Any] = msgspec.json.schema(TraceFile, ref_template="#/$defs/{name}")
+    for definition in form["$defs"].values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
-    schema = {"$schema": DIALECT, "title": f"A trace of autograd-tour, schema {SCHEMA}", **definitions}
+    schema = {"$schema": DIALECT, "title": f"A trace of autograd-tour, schema {SCHEMA}", **form}
     return msgspec.json.format(msgspec.json.encode(schema), indent=1).decode() + "\n"

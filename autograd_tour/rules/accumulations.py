@@ -11,7 +11,7 @@ from autograd_tour.rules.definition import Definition, G, X, by_slot, define
 from autograd_tour.rules.elementwise import ZERO, exp, over
 from autograd_tour.rules.node import NodeView
 from autograd_tour.rules.normalisation import mean
-from autograd_tour.rules.structure import places, spread
+from autograd_tour.rules.structure import places, some_of, spread
 
 __all__ = ["ACCUMULATIONS"]
 
@@ -39,9 +39,10 @@ def _logcumsumexp(node: NodeView, _: int) -> Expression | None:
 
 def _prod(node: NodeView, _: int) -> Expression | None:
     dims = places(node)
-    return (
-        None if dims is None else spread(node, G, dims) * apply("product_of_others", node.input(0), dims=dims)
-    )
+    if dims is None:
+        return None
+    others = apply("product_of_others", node.input(0), dims=dims, along=some_of(node, dims))
+    return spread(node, G, dims) * others
 
 
 def _with_mean(root: bool) -> Any:

@@ -18,16 +18,14 @@ from autograd_tour.rules.node import NodeView
 __all__ = ["FORWARD", "FORWARD_WORDS", "forward"]
 
 FORWARD_WORDS: Mapping[str, int] = {
-    **dict.fromkeys(
-        ("expm1", "ln1p", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "ceil"), 1
-    ),
+    **dict.fromkeys(("expm1", "ln1p", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "ceil"), 1),
     **dict.fromkeys(("atan2", "maximum", "minimum"), 2),
     **dict.fromkeys(("amax", "amin", "prod", "cumsum", "tiled", "variance"), 1),
     "element_at": 2,
     "stacked": -1,
     "concatenated": -1,
 }
-"""Words of forward expressions that no gradient rule needs, and how many arguments each takes; -1: any number."""
+"""Words of forward expressions that no gradient rule needs, and how many arguments each takes; -1: any."""
 
 _ALPHA, _BETA = attribute("alpha", 1.0), attribute("beta", 1.0)
 _LN2, _LN10 = Constant(math.log(2)), Constant(math.log(10))

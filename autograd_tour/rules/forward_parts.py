@@ -1,4 +1,4 @@
-"""What nodes compute that reduce, move, pick or normalise elements; see :mod:`autograd_tour.rules.forward`."""
+"""What nodes compute that reduce, move, pick or normalise elements; see :mod:`.forward`."""
 
 from __future__ import annotations
 
@@ -52,10 +52,7 @@ def _mean(node: NodeView, _: int) -> Expression | None:
 
 
 def _whole(word: str) -> Any:
-    def write(node: NodeView, _: int) -> Expression:
-        return apply(word, A)
-
-    return write
+    return lambda *_: apply(word, A)
 
 
 def reshaped(node: NodeView, _: int) -> Expression | None:
@@ -86,10 +83,10 @@ def _dim(node: NodeView, name: str = "dim", *, extra: int = 0) -> int | None:
 
 
 def _swapped(node: NodeView, _: int) -> Expression | None:
-    dims = _dim(node, "dim0"), _dim(node, "dim1")
-    if dims[0] is None or dims[1] is None:
+    first, second = _dim(node, "dim0"), _dim(node, "dim1")
+    if first is None or second is None:
         return None
-    return A if dims[0] == dims[1] else apply("swap_dims", A, dims=dims)
+    return A if first == second else apply("swap_dims", A, dims=(first, second))
 
 
 def _turned(node: NodeView, _: int) -> Expression | None:
@@ -107,9 +104,11 @@ def _flipped(node: NodeView, _: int) -> Expression | None:
     return None if dims is None or not shape else apply("flip", A, dims=tuple(d % len(shape) for d in dims))
 
 
-def _element(node: NodeView, output: int) -> Expression | None:
+def _element(node: NodeView, _: int) -> Expression | None:
     dim, index = _dim(node), node.integer("index")
-    return None if dim is None or index is None else apply("slice", A, dim=dim, index=index, inside=str(index))
+    return (
+        None if dim is None or index is None else apply("slice", A, dim=dim, index=index, inside=str(index))
+    )
 
 
 def _unbound(node: NodeView, output: int) -> Expression | None:
@@ -165,7 +164,7 @@ def _picked(index: str, kind: str) -> Any:
     def write(node: NodeView, _: int) -> Expression | None:
         if node.output_shape is None:
             return None
-        dim = None if kind == "lists" or kind == "flat" else _dim(node)
+        dim = None if kind in {"lists", "flat"} else _dim(node)
         taken = apply("element_at", A, node.kept(index), dim=dim, kind=kind)
         return taken if kind == "lists" else _into_output(node, taken)
 

@@ -212,7 +212,7 @@ LINALG: Mapping[str, Definition] = {
     "LinalgLstsqBackward0": _words(
         "through the pseudo-inverse and the residual", "through the transposed pseudo-inverse"
     ),
-    "LinalgPinvBackward0": _words("−Yᵀ @ {g} @ Yᵀ and what lies outside the range of A"),
+    "LinalgPinvBackward0": _words("−yᵀ @ {g} @ yᵀ, y the result, and what is outside the range of the input"),
     "CholeskySolveBackward0": _words(
         "solved as on the way forward", "both triangles, from the solution and the solved {g}"
     ),

@@ -10,7 +10,7 @@ from autograd_tour.record.rule import Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.definition import B, C, G, X, by_slot, define
 from autograd_tour.rules.elementwise import exp, over
 from autograd_tour.rules.node import NodeView, Shape
-from autograd_tour.rules.structure import places, spread
+from autograd_tour.rules.structure import places, some_of, spread
 
 __all__ = ["NORMALISATION", "U", "let"]
 
@@ -27,13 +27,14 @@ def mean(x: Expression, **options: Any) -> Expression:
     return apply("mean", x, **options)
 
 
-# ---- normalisations: x̂ = (x − mean)/std, then scaled and shifted ---------------------------------
+# ---- normalisations: x̂ = (x − mean)/√(var + ε), then scaled and shifted ---------------------------------
 
 
 def _normalisation(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:
     """The whole rule, mean and spread being functions of the input too: nothing is left out.
 
-    With u = g·w it is (u − mean(u) − x̂·mean(u·x̂))/std; see Ioffe and Szegedy, arXiv:1502.03167, section 3.
+    With u = g·w it is (u − mean(u) − x̂·mean(u·x̂))/√(var + ε);
+    see Ioffe and Szegedy, arXiv:1502.03167, section 3.
     """
 
     def rule(node: NodeView, slot: int) -> Expression | None:
@@ -141,7 +142,7 @@ def _deviations(node: NodeView) -> tuple[Expression, float] | None:
         return None
     left = math.prod(shape[dim] for dim in dims) - (1 if correction is None else correction)
     x = node.input(0)
-    return x - mean(x, dims=dims, groups=0), left
+    return x - mean(x, dims=dims, groups=0, along=some_of(node, dims)), left
 
 
 def _var(node: NodeView, _: int) -> Expression | None:

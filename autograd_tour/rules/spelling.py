@@ -236,7 +236,20 @@ def _normalised(_: Apply, parts: list[Piece]) -> Piece:
 
 
 def _deviation(node: Apply, _: list[Piece]) -> Piece:
-    return Piece("std" if node.option("centred") else "rms")
+    """What torch divides by: ε keeps it away from 0."""
+    return Piece(f"√({'var' if node.option('centred') else 'mean square'} + ε)", Level.POWER)
+
+
+def _mean(node: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"mean({parts[0].text}{_along(node)})")
+
+
+def _along(node: Apply) -> str:
+    """Which dimensions a function is about, where its rule is to say so."""
+    dims = next((value for key, value in node.options if key == "along"), ())
+    if not isinstance(dims, tuple) or not dims:
+        return ""
+    return f" along dim{'s' if len(dims) > 1 else ''} {', '.join(map(str, dims))}"
 
 
 def _attention(node: Apply, parts: list[Piece]) -> Piece:
@@ -251,8 +264,8 @@ def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
     return Piece(f"({_divide(_, parts).text}; 0 at 0)")
 
 
-def _product_of_others(_: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"(the product of the others in {parts[0].text})")
+def _product_of_others(node: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"(the product of the others in {parts[0].text}{_along(node)})")
 
 
 def _convolution(node: Apply, parts: list[Piece]) -> Piece:
@@ -287,6 +300,7 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,
+    "mean": _mean,
     "attention": _attention,
     "over_norm": _over_norm,
     "product_of_others": _product_of_others,

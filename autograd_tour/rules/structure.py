@@ -28,6 +28,11 @@ def places(node: NodeView, name: str = "dim") -> Shape | None:
     return tuple(sorted({dim % rank for dim in given})) if rank else ()
 
 
+def some_of(node: NodeView, dims: Shape) -> Shape:
+    """``dims``, if they are not all that the input has: what a rule then has to say."""
+    return dims if len(dims) < len(node.shape(0) or ()) else ()
+
+
 def spread(node: NodeView, what: Expression, dims: Shape) -> Expression:
     """``what``, which a reduction over ``dims`` made, over the elements that it was made of."""
     shape = node.shape(0)

@@ -168,12 +168,11 @@ def _let(_: Setter, node: Apply, parts: Parts) -> Part:
 
 def _normalised(_: Setter, node: Apply, parts: Parts) -> Part:
     """``x̂`` written out: the mean and the deviation are those of the row."""
-    deviation = Word("std" if node.option("centred") else "rms", "function")
     above = parts[0].box
     if node.option("centred"):
         mean = Row((Word("mean", "function"), operator("("), above, operator(")")))
         above = Row((above, operator("−"), mean))
-    return Part(Fraction(above, _applied(deviation, parts[0].box)), Level.PRODUCT)
+    return Part(Fraction(above, _spread(node, parts[0].box)), Level.PRODUCT)
 
 
 def _applied(name: Word, given: Box) -> Box:
@@ -181,7 +180,16 @@ def _applied(name: Word, given: Box) -> Box:
 
 
 def _deviation(_: Setter, node: Apply, parts: Parts) -> Part:
-    return Part(_applied(Word("std" if node.option("centred") else "rms", "function"), parts[0].box))
+    return Part(_spread(node, parts[0].box))
+
+
+def _spread(node: Apply, given: Box) -> Box:
+    """``√(var(x) + ε)``, or of the mean square where the mean is not taken off."""
+    if node.option("centred"):
+        inside = _applied(Word("var", "function"), given)
+    else:
+        inside = _applied(Word("mean", "function"), Power(given, Word("2", "number")))
+    return Root(Row((inside, operator("+"), Word("ε"))))
 
 
 def _attention(_: Setter, node: Apply, parts: Parts) -> Part:

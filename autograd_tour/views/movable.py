@@ -29,8 +29,8 @@ MOST_ELEMENTS = 20_000
 
 _REAL = ("float64", "float32")
 
-LONGEST_NAME = 16
-"""Characters of a name before its numbers."""
+LONGEST_NAME, LONGEST_TITLE = 16, 60
+"""Characters of a name before its numbers, and of a title in a sentence."""
 
 Tree = float | str | list[Any]
 
@@ -42,7 +42,8 @@ class _ElsewhereError(Exception):
 class Source(Struct, frozen=True, omit_defaults=True):
     """A leaf or a constant with all its ``values``; a ``free`` one has real numbers, which can be others.
 
-    ``before`` are those of its ``.grad`` before backward, ``None`` if it had none; a constant has no ``grad``.
+    ``before`` are those of its ``.grad`` before backward, ``None`` if it had none; a constant has no
+    ``grad``.
     """
 
     id: str
@@ -85,10 +86,11 @@ class Work(Struct, frozen=True):
     saved: Mapping[str, Any]
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
+    title: str = ""
 
 
 class Check(Struct, frozen=True, array_like=True):
-    """What was recorded of a result (``value``) or of what arrives there (``grad``), as far as it is known."""
+    """What was recorded of a result (``value``) or of what arrives there (``grad``), as far as known."""
 
     of: str
     id: str
@@ -98,22 +100,26 @@ class Check(Struct, frozen=True, array_like=True):
 
 
 class Movable(Struct, frozen=True):
-    """A graph that can be worked out anew: its nodes in the order of forward, ``order`` is that of backward."""
+    """A graph that can be worked out anew: its nodes in the order of forward, ``order`` is that of backward.
+
+    ``aside``: the program computed something else besides, as ``item()`` and ``if w > 0`` do, which stays.
+    """
 
     tensors: tuple[Source, ...]
     nodes: tuple[Work, ...]
     outputs: tuple[tuple[str, int], ...]
     order: tuple[str, ...]
     checks: tuple[Check, ...]
+    aside: bool = False
 
 
 def movable(graph: Graph) -> Movable | None:
     """The graph as it can be worked out anew; ``None`` if an operation, a tensor or a backward is in the way.
 
-    That is a node without a rule for either direction, a tensor that is not recorded as a whole, what the
-    program computed aside, a hook, a result of more than one element, or too many elements.
+    That is a node without a rule for either direction, a tensor that is not recorded as a whole, one that was
+    cut off by something else than ``detach``, a hook, a result of several elements, or too many elements.
     """
-    if len(graph.passes) != 1 or not graph.outputs or graph.meta.aside:
+    if len(graph.passes) != 1 or not graph.outputs:
         return None
     if any(node.kind in ("group", "output", "saved") for node in graph.nodes):
         return None
@@ -138,14 +144,49 @@ def _plan(graph: Graph) -> Movable:
         facts = _facts(nodes[graph.card_of(node_id)], slot)
         _require(facts.numel == 1 and nodes[node_id].kind == "operation")
     operations = [node for node in graph.nodes if node.kind == "operation"]
+    detached = [node for node in graph.nodes if _is_detached(node)]
+    works = [_work(graph, node, feeds.get(node.id, []), leaving.get(node.id, [])) for node in operations]
+    works += [_detached(graph, node) for node in detached]
     ran = {step.node for _, step in graph.numbered_steps()}
     return Movable(
-        tuple(_source(graph, node) for node in graph.nodes if node.kind in ("leaf", "constant")),
-        tuple(_work(graph, node, feeds.get(node.id, []), leaving.get(node.id, [])) for node in operations),
+        tuple(
+            _source(graph, node)
+            for node in graph.nodes
+            if node.kind in ("leaf", "constant") and node not in detached
+        ),
+        tuple(_in_order(works)),
         graph.outputs,
         tuple(step.node for _, step in graph.numbered_steps() if nodes[step.node].kind == "operation"),
         tuple(check for node in operations if node.id in ran for check in _checks(graph, node)),
+        graph.meta.aside,
     )
+
+
+def _is_detached(node: Node) -> bool:
+    return node.cut is not None and node.cut.function == "detach" and bool(node.cut.of)
+
+
+def _detached(graph: Graph, node: Node) -> Work:
+    """A constant that is the result of another node, without its history."""
+    assert node.cut is not None
+    facts, origin = _facts(node, 0), _facts(graph.node(node.cut.of), 0)
+    _require(facts.shape == origin.shape and facts.dtype in _REAL)
+    return Work(node.id, ((node.cut.of, 0),), ("x0",), (), {}, ("",), (facts.dtype,))
+
+
+def _in_order(works: list[Work]) -> Iterator[Work]:
+    """What is needed before what needs it: a cut does not count in the order of the graph."""
+    waiting = {work.id: work for work in works}
+    pending = list(reversed(works))
+    while pending:
+        work = pending[-1]
+        before = [waiting[item[0]] for item in work.inputs if item is not None and item[0] in waiting]
+        if work.id in waiting and before:
+            pending += before
+            continue
+        pending.pop()
+        if waiting.pop(work.id, None) is not None:
+            yield work
 
 
 def _require(holds: bool) -> None:
@@ -170,16 +211,14 @@ def _whole(facts: TensorFacts | None) -> TensorFacts:
 
 def _source(graph: Graph, node: Node) -> Source:
     facts = _whole(node.value)
+    about = node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first
     if node.kind == "constant":
         _require(node.cut is None)
-        return Source(node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, facts.dtype in _REAL)
-    accumulator = graph.accumulator_of(node.id)
-    _, step = graph.step(accumulator)
+        return Source(*about, free=facts.dtype in _REAL)
+    _, step = graph.step(graph.accumulator_of(node.id))
     before = _whole(step.before).first if step is not None and step.before is not None else None
     _require(facts.dtype in _REAL)
-    return Source(
-        node.id, graph.title(node.id), node.kind, facts.dtype, facts.shape, facts.first, True, step is not None, before
-    )
+    return Source(*about, free=True, grad=step is not None, before=before)
 
 
 def _work(graph: Graph, node: Node, feeds: list[Edge], leaving: list[Edge]) -> Work:
@@ -202,7 +241,8 @@ def _work(graph: Graph, node: Node, feeds: list[Edge], leaving: list[Edge]) -> W
     names = tuple(one_line(output_name(node, output), LONGEST_NAME) for output in range(len(node.values)))
     dtypes = tuple(facts.dtype for facts in node.values if facts is not None)
     saved = {name: _kept(graph, node, name) for name in sorted(used)}
-    return Work(node.id, tuple(inputs), tuple(results), back, saved, names, dtypes)
+    title = one_line(graph.title(node.id), LONGEST_TITLE)
+    return Work(node.id, tuple(inputs), tuple(results), back, saved, names, dtypes, title)
 
 
 def _view(node: Node, facts: list[TensorFacts | None]) -> NodeView:
@@ -221,7 +261,9 @@ def _view(node: Node, facts: list[TensorFacts | None]) -> NodeView:
         Operand(f"x{slot}", item.shape, item.dtype) if item is not None else Operand(number=wrapped)
         for slot, item in enumerate(facts)
     )
-    outputs = tuple(Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item)
+    outputs = tuple(
+        Operand(f"y{slot}", item.shape, item.dtype) for slot, item in enumerate(node.values) if item
+    )
     return NodeView(
         node.grad_fn, operands, outputs, attributes, {item.name.partition("[")[0]: "" for item in node.saved}
     )
@@ -248,24 +290,16 @@ def _tree(item: Expression, node: Node, inputs: list[tuple[str, int] | None]) ->
             _require(0 <= item.slot < len(inputs) and inputs[item.slot] is not None)
         return f"{ {'gradient': 'g', 'input': 'x', 'result': 'y'}[item.role] }{item.slot}"
     assert isinstance(item, Apply)
-    _require(item.function in WORDS)
     options = {name: value for name, value in item.options if name not in _TOLD and value is not None}
-    return [item.function, *(_tree(part, node, inputs) for part in item.arguments), *([options] if options else [])]
+    return [
+        item.function,
+        *(_tree(part, node, inputs) for part in item.arguments),
+        *([options] if options else []),
+    ]
 
 
 _TOLD = frozenset(("inside", "where", "told", "count", "name"))
 """Options that say something to a reader alone."""
-
-WORDS = frozenset(
-    "add sub mul div neg pow exp expm1 ln ln1p sqrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
-    "atanh sigmoid erf normal_cdf normal_density gelu_tanh_derivative sign abs floor ceil truncated clamp maximum "
-    "minimum over_norm is_nan less less_equal greater greater_equal equal both either not where "
-    "greater_ties_half less_ties_half matmul outer transpose sum mean prod amax amin variance softmax logsumexp "
-    "cumsum cumulative_from_end sum_to expand reshape permute swap_dims cast flip upper lower tiled copies_summed "
-    "slice slice_gradient element_gradient stacked concatenated stack_all cat_all element_at added_at rows_added "
-    "shared_by_equals at_target placed_at_target product_of_others".split()
-)
-"""Functions that a page evaluates."""
 
 
 def _saved_names(trees: Any) -> Iterator[str]:
@@ -281,7 +315,9 @@ def _kept(graph: Graph, node: Node, name: str) -> Any:
     single = next((item for item in node.saved if item.name == name), None)
     if single is not None:
         return _kept_one(graph, single)
-    parts = {int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")}
+    parts = {
+        int(item.name[len(name) + 1 : -1]): item for item in node.saved if item.name.startswith(f"{name}[")
+    }
     _require(bool(parts))
     return [_kept_one(graph, parts[k]) if k in parts else None for k in range(max(parts) + 1)]
 

@@ -14,7 +14,7 @@ __all__ = ["line_row", "names_in", "output_name", "saved_name", "title_run"]
 SHORT_NAME = 10
 """A name of so many characters is not shortened inside a rule."""
 
-_STATISTICS = {"1": "mean", "2": "1/std"}
+_STATISTICS = {"1": "mean", "2": "1/√(var + ε)"}
 _OUTPUTS = {
     "NativeBatchNormBackward0": _STATISTICS,
     "CudnnBatchNormBackward0": _STATISTICS,

@@ -138,7 +138,8 @@ class DifferentiableProgram:
         generator = torch.Generator().manual_seed(seed)
         other.steps, other.before = self.steps, self.leaves
         other.leaves = [
-            leaf + torch.randn(leaf.shape, dtype=torch.float64, generator=generator) / 2 for leaf in self.leaves
+            leaf + torch.randn(leaf.shape, dtype=torch.float64, generator=generator) / 2
+            for leaf in self.leaves
         ]
         return other
 

@@ -365,3 +365,20 @@ def test_without_javascript_answers_are_folded_away(visit, tour):
     assert stop.teaching.predict[0].right in page.inner_text("body")
     page.locator("summary", has_text="What happens").click()
     assert "x.grad tensor(7.)" in page.inner_text("body")
+
+
+def test_a_stop_lets_its_numbers_be_changed(visit, tour):
+    stop = next(stop for stop in tour.stops if any(picture.plan for picture in stop.pictures))
+    page = visit(name(stop))
+    page.evaluate(
+        "for (const step of document.querySelectorAll('.step')) { step.hidden = false; step.open = true; }"
+    )
+    figure = page.locator("figure:has(#moved)")
+    before = figure.locator("svg").text_content()
+    page.locator("#move-elements input[type=text]").first.fill("0.75")
+    page.keyboard.press("Enter")
+    assert "Computed here" in page.inner_text("#moved")
+    assert figure.locator("svg").text_content() != before
+    page.click("#moved-reset")
+    assert page.is_hidden("#moved")
+    assert figure.locator("svg").text_content() == before

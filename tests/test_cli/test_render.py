@@ -234,7 +234,7 @@ def test_debug_shows_the_traceback_as_well(run: Run) -> None:
 def test_an_error_of_ours_is_one_line_that_asks_for_a_report(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(target: str, settings: object, seconds: float) -> None:
+    def broken(target: str, settings: object, seconds: float, given: object) -> None:
         raise ZeroDivisionError("one\ntwo")
 
     monkeypatch.setattr(targets, "draw", broken)

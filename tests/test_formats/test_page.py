@@ -103,7 +103,7 @@ def test_without_script_the_picture_shows_the_end_and_the_text_twin_is_there(the
     hidden = [a for tag, a in elements.found if "data-script" in a]
     assert len(hidden) >= 3
     assert all("hidden" in attributes for attributes in hidden)
-    assert "[data-t]{visibility:hidden;}" in thermometer_page
+    assert "[data-t]{visibility:hidden}" in thermometer_page
     assert "4517.3" in "".join(elements.texts["pre"])
     assert "grad_fn tree" in "".join(elements.texts["pre"])
     assert "svg" in elements.texts

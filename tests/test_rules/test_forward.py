@@ -67,7 +67,9 @@ def test_what_a_node_computes_is_its_result(kind):
                 value.double(), result.double(), *close, equal_nan=True
             )
             if not same:
-                wrong.append((expression, [str(x)[:80] for x in node.inputs], str(value)[:120], str(result)[:120]))
+                wrong.append(
+                    (expression, [str(x)[:80] for x in node.inputs], str(value)[:120], str(result)[:120])
+                )
     assert not wrong, wrong[0]
     assert compared, "no sample reaches it"
 

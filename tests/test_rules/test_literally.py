@@ -227,7 +227,7 @@ def test_a_constant_weight_or_shift_stands_where_it_was_given() -> None:
         )
         return sum(item.sum() for item in (*y, *z))  # type: ignore[return-value]
 
-    where = ", x̂ = (x − mean(x))/std"
+    where = ", x̂ = (x − mean(x))/√(var + ε)"
     notes = ["x̂·k", "x̂ + k", "x̂·w + b", "x̂ + b"]
     assert fused_notes(loss) == [f"{note}{where}" for note in notes] + ["b + b(x − b)"]
 
@@ -393,3 +393,28 @@ def test_a_transposed_matrix_with_a_name_of_its_own_keeps_it() -> None:
         return (x @ turned).sum()
 
     assert "@ turnedᵀ" in [short(edge.rule) for edge in tour.trace(loss).select("gradient") if edge.rule]
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("× 2(x − mean(x along dim 1))/2", lambda x: x.var(1)),
+        ("× 2(x − mean(x))/5", lambda x: x.var()),
+        ("× (the product of the others in x along dim 1)", lambda x: x.prod(1)),
+        ("× (the product of the others in x)", lambda x: x.prod()),
+        ("(g − mean(g) − x̂·mean(g·x̂))/√(var + ε)", lambda x: F.layer_norm(x, (3,))),
+    ],
+)
+def test_what_is_about_rows_says_so_and_what_keeps_from_zero_is_there(text: str, program: Any) -> None:
+    x = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0]], requires_grad=True)
+    rules = [edge.rule for edge in tour.trace(lambda: program(x).sum()).select("gradient") if edge.rule]
+    assert text in [short(rule) for rule in rules]
+
+
+def test_a_batch_that_was_flattened_for_a_product_is_a_view_of_it() -> None:
+    x, w = torch.ones(2, 3, 4), torch.ones(4, 5, requires_grad=True)
+    programs = {"view(x)ᵀ @": lambda: x @ w, "xᵀ @": lambda: x[0] @ w, "view(r)ᵀ @": lambda: r @ w}
+    r = x[0, 0]
+    for text, program in programs.items():
+        graph = tour.trace(lambda program=program: program().sum())
+        assert text.replace("xᵀ @", "x[0]ᵀ @") in [short(e.rule) for e in graph.select("gradient") if e.rule]

@@ -115,7 +115,7 @@ def test_a_normalisation_tells_all_of_its_rule() -> None:
         return F.layer_norm(x, (3,), torch.ones(3)).pow(2).sum()
 
     texts = {short(edge.rule) for edge in tour.trace(loss).select("gradient")}
-    assert any("mean(u·x̂)" in text and "mean(u)" in text and "/std" in text for text in texts)
+    assert any("mean(u·x̂)" in text and "mean(u)" in text and "/√(var + ε)" in text for text in texts)
 
 
 def test_the_probability_of_a_dropout_is_no_factor_of_its_product() -> None:

@@ -105,7 +105,7 @@ def _sum(x: Tensor, *, dims: tuple[int, ...] | None = None, keepdim: bool = Fals
     return x.sum(dims, keepdim=keepdim) if dims else x
 
 
-def _mean(x: Any, *, dims: tuple[int, ...] | None = None, groups: int = 0) -> Tensor:
+def _mean(x: Any, *, dims: tuple[int, ...] | None = None, groups: int = 0, along: Any = ()) -> Tensor:
     x = tensor(x)
     if dims is None:
         return x.mean()

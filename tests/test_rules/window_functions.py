@@ -190,7 +190,7 @@ def _at_target(x: Tensor, target: Tensor, *, ignored: int | None) -> Tensor:
     return picked
 
 
-def _product_of_others(x: Tensor, *, dims: Shape | None = None) -> Tensor:
+def _product_of_others(x: Tensor, *, dims: Shape | None = None, along: Shape = ()) -> Tensor:
     """All elements if no ``dims`` are given; of those, torch takes one."""
     if dims is not None and len(dims) < x.dim():
         (dim,) = dims

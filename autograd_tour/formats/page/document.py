@@ -64,7 +64,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         EngineError: the layout failed.
         UsageError: nothing is called as ``settings.look`` marks.
     """
-    look, ledger = settings.look, trace.ledger
+    look, ledger, plan = settings.look, trace.ledger, movable(trace.graph)
     for marked in look.mark:
         called(trace.graph, marked)
     graph = without(trace.graph, look.joined) if look.joined else trace.graph
@@ -72,12 +72,14 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
     drawn = pictures(outer_view, settings)
     first = next(drawn)
     others, packed = _packed(drawn)
-    script = bundled(WEB)
-    style = dense_style(WEB.joinpath("page.css").read_text(encoding="utf-8")) + colours(":is(#stage, .next)")
+    parts = {"run": trace.run, "moving": plan}
+    script = bundled(WEB, without={name for name, data in parts.items() if data is None})
+    sheets = ("page", "moving") if plan is not None else ("page",)
+    style = "".join(dense_style(WEB.joinpath(f"{name}.css").read_text(encoding="utf-8")) for name in sheets)
+    style += colours(":is(#stage, .next)")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(WEB.joinpath("page.html").read_text(encoding="utf-8"))
     questions = ask(replace(trace, graph=outer_view.graph))
-    plan = movable(trace.graph)
     book = _seen(ledger, outer_view.graph) if ledger is not None else None
     twin = report(outer_view.graph, book, trace.run, title=name)
     if len(twin) > LONGEST_TWIN:

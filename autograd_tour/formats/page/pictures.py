@@ -25,7 +25,7 @@ from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
-__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures", "timed"]
+__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures", "piece", "timed"]
 
 MOST = 60
 """Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""
@@ -154,11 +154,12 @@ def _picture(
         in_card = members.get(frame.node, (frame.node,))
         first = min((ran[item] for item in in_card if item in ran), default=0)
         engine.append(max(engine[-1], first))  # a card may run later than its first node
-    captions = tuple(tuple(tuple(map(_piece, line)) for line in caption) for caption in scene.captions)
+    captions = tuple(tuple(tuple(map(piece, line)) for line in caption) for caption in scene.captions)
     return Picture(picture.key, picture.title, svg, prefix, captions, tuple(engine), cards)
 
 
-def _piece(run: Run) -> tuple[str, int, str]:
+def piece(run: Run) -> tuple[str, int, str]:
+    """A run of a caption: role, 1 if bold, text."""
     return run.role, int(run.bold), run.text.strip()
 
 

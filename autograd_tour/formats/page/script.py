@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Collection
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -18,16 +19,25 @@ _SPACED = re.compile(r" *([=?:<>&|,;(){}\[\]]+) *|(?<=[\w)\]]) ([-+*%]) (?=[\w(\
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
-def bundled(folder: Traversable, start: str = "main", shared: Traversable | None = None) -> str:
+def bundled(
+    folder: Traversable,
+    start: str = "main",
+    shared: Traversable | None = None,
+    without: Collection[str] = (),
+) -> str:
     """``start`` and every module it imports, each once and after those that it imports itself.
 
     A module becomes a function that gives back what it exports, so each keeps its own scope. Modules
-    import names in braces, from files beside them or in ``shared``, and not each other in a circle.
+    import names in braces, from files beside them or in ``shared``, and not each other in a circle. One
+    ``without`` which a page can do exports nothing, and imports nothing.
     """
     written: dict[str, str] = {}
 
     def add(name: str) -> None:
         if name in written:
+            return
+        if name in without:
+            written[name] = f"const ${name} = {{}};\n"
             return
         file = folder.joinpath(f"{name}.js")
         if shared is not None and not file.is_file():
@@ -49,24 +59,24 @@ def bundled(folder: Traversable, start: str = "main", shared: Traversable | None
 def _plain(text: str) -> str:
     """A module without comments, blank lines and indentation, and without spaces that say nothing.
 
-    No text of a module goes over several lines. A line with a template or a slash stays as it is written.
+    No text of a module goes over several lines. What follows a template or a slash stays as it is.
     """
     lines = filter(None, map(str.strip, _COMMENT.sub("", text).split("\n")))
-    return "".join(f"{line if '`' in line or '/' in line else _dense(line)}\n" for line in lines)
+    return "".join(_dense(line) + ("" if line[-1] in "{;,(" and "//" not in line else "\n") for line in lines)
 
 
 def _dense(line: str) -> str:
-    """``line`` without spaces around signs; what stands between quotes stays."""
-    parts = line.split('"')
-    return '"'.join(
-        part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts)
-    )
+    """``line`` without spaces around signs; between quotes, and from a template or slash on, all stays."""
+    end = min((where for sign in "`/" if (where := line.find(sign)) >= 0), default=len(line))
+    parts, rest = line[:end].split('"'), line[end:]
+    dense = (part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts))
+    return '"'.join(dense) + rest
 
 
 def dense_style(text: str) -> str:
     """A style sheet without comments, newlines and spaces that say nothing."""
     text = re.sub(r"/\*.*?\*/|\n\s*", "", text, flags=re.DOTALL)
-    return re.sub(r" *([{};,]) *|: (?=[^{}]*\})", lambda match: match[1] or ":", text)
+    return re.sub(r" *([{};,]) *|: (?=[^{}]*\})", lambda match: match[1] or ":", text).replace(";}", "}")
 
 
 def json_text(data: Any) -> str:

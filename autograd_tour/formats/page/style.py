@@ -17,18 +17,16 @@ def colours(stage: str) -> str:
     def of_page(palette: Palette, line: str) -> str:
         return "".join(f"--{role}:{getattr(palette, role)};" for role in roles) + f"--line:{line};"
 
-    def of_pictures(scope: str) -> str:
-        return "".join(
-            f'{scope} {stage} [{attribute}="{getattr(LIGHT, role)}"]{{{attribute}:{getattr(DARK, role)}}}'
-            for role in roles
-            for attribute in ("fill", "stroke")
-        )
-
+    pictures = "".join(
+        f'{stage} [{attribute}="{getattr(LIGHT, role)}"]{{{attribute}:var(--{role})}}'
+        for role in roles
+        for attribute in ("fill", "stroke")
+    )
     light, dark = of_page(LIGHT, lines["light"]), of_page(DARK, lines["dark"])
     chosen, automatic = ":root[data-theme=dark]", ":root[data-theme=auto]"
     return (
         f":root{{color-scheme:light;{light}}}\n"
-        f"@media screen{{{chosen}{{color-scheme:dark;{dark}}}{of_pictures(chosen)}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{{automatic}{{color-scheme:dark;{dark}}}"
-        f"{of_pictures(automatic)}}}\n"
+        f"@media screen{{{chosen}{{color-scheme:dark;{dark}}}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{{automatic}{{color-scheme:dark;{dark}}}}}\n"
+        f"{pictures}\n"
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from autograd_tour.formats.page.pictures import Caption
 from autograd_tour.questions import Question
+from autograd_tour.views.movable import Movable
 
 __all__ = [
     "PARTS",
@@ -64,14 +66,18 @@ class CaughtError(Struct, frozen=True):
 class Illustration(Struct, frozen=True):
     """A picture: ``svg`` stands by itself; ``stage`` stands in a page, with groups for its frames.
 
-    ``captions`` has the lines of each frame, nothing for a picture that does not move.
+    ``captions`` has the lines of each frame, as pieces (role, 1 if bold, text), nothing for a picture that
+    does not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers
+    follow from when a reader changes some, ``None`` where they cannot be worked out anew.
     """
 
     title: str
     summary: str
     svg: str
     stage: str
-    captions: tuple[tuple[str, ...], ...] = ()
+    captions: tuple[Caption, ...] = ()
+    runs: tuple[str, ...] = ()
+    plan: Movable | None = None
 
 
 class Teaching(Struct, frozen=True):

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from autograd_tour.drawing.theme import ThemeName
-from autograd_tour.formats.page.script import bundled, digest, json_text
+from autograd_tour.formats.page.script import bundled, dense_style, digest, json_text
 from autograd_tour.formats.page.style import colours
 from autograd_tour.formats.tour.content import PARTS, Recall, StopContent, Tour, slug
 from autograd_tour.formats.tour.given import given_for
@@ -105,18 +105,23 @@ def _stop_page(tour: Tour, position: int, theme: ThemeName) -> str:
     predict = [_Asked(f"predict-{q.id}", stop.number, q) for q in stop.teaching.predict]
     transfer = _Asked(f"transfer-{stop.teaching.transfer.id}", stop.number, stop.teaching.transfer)
     recall = [_recalled(item) for item in stop.recall]
+    moving = next((number for number, item in enumerate(stop.pictures) if item.plan is not None), None)
     asked = [*predict, transfer, *recall]
     data = {
         "name": stop.name,
         "questions": {item.key: item.question for item in asked},
         "captions": [picture.captions for picture in stop.pictures],
+        "runs": [picture.runs for picture in stop.pictures],
+        "move": None if moving is None else stop.pictures[moving].plan,
+        "moving": moving,
     }
     return _page(
         "stop",
-        "stop",
+        "still" if moving is None else "moved",
         data,
         theme,
         stop=stop,
+        moving=moving,
         teaching=stop.teaching,
         part=_part(stop.part),
         count=len(tour.titles),
@@ -177,7 +182,8 @@ def _script(name: str) -> str:
 
 @cache
 def _style() -> str:
-    return WEB.joinpath("tour.css").read_text(encoding="utf-8") + colours(".stage")
+    sheets = WEB.joinpath("tour.css"), SCRIPTS.joinpath("moving.css")
+    return "".join(dense_style(sheet.read_text(encoding="utf-8")) for sheet in sheets) + colours(".stage")
 
 
 @cache

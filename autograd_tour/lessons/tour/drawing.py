@@ -16,7 +16,7 @@ from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.formats.base import ACCUMULATION, RUN, Settings, chosen_views
-from autograd_tour.formats.page.pictures import timed
+from autograd_tour.formats.page.pictures import piece, timed
 from autograd_tour.formats.tour.content import Illustration
 from autograd_tour.lessons.tour.base import Chart, Code, Figures, Panels, Picture, Surface
 from autograd_tour.lessons.tour.running import Printer
@@ -24,6 +24,7 @@ from autograd_tour.record.run_ledger import ledger_of
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.look import look_for
+from autograd_tour.views.movable import Movable, movable
 from autograd_tour.views.picture import Film
 
 __all__ = ["charted", "compared", "for_slides", "illustrated", "seen_from_above"]
@@ -63,10 +64,11 @@ def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
     Raises:
         ProgramError: the code cannot be recorded.
     """
-    shown_scene = picture_of(_trace(picture, code), picture.view, look_for(mark=picture.mark))
+    trace = _trace(picture, code)
+    shown_scene = picture_of(trace, picture.view, look_for(mark=picture.mark))
     prefix = prefix_for(f"{number} {picture.view} {picture.title}")
     if isinstance(shown_scene, Film):
-        return _film(shown_scene, picture.title, prefix)
+        return _film(shown_scene, picture.title, prefix, movable(trace.graph))
     svg = draw(shown_scene, prefix=prefix)
     return Illustration(
         picture.title,
@@ -96,19 +98,22 @@ def _trace(picture: Picture, code: Code) -> Trace:
     return Trace(run.graphs[0])
 
 
-def _film(film: Film, title: str, prefix: str) -> Illustration:
+def _film(film: Film, title: str, prefix: str, plan: Movable | None) -> Illustration:
     scene = film.scene
     arranged = arrange(replace(scene, notes=()), "auto")
     still = replace(arranged.scene, captions=())
     captions = tuple(
-        tuple("".join(run.text for run in line) for line in caption) for caption in arranged.scene.captions
+        tuple(tuple(map(piece, line)) for line in caption) for caption in arranged.scene.captions
     )
+    running = {card.runs_at: card.id for card in scene.cards if card.runs_at}
     return Illustration(
         title,
         scene.desc,
         draw_scene(still, arranged.layout, prefix=prefix),
         draw_scene(still, arranged.layout, theme="light", prefix=prefix, moment=timed),
         captions,
+        tuple(running.get(frame, "") for frame in range(len(captions))),
+        plan,
     )
 
 

@@ -55,6 +55,9 @@ def local_rules(
 _TURNING = frozenset({"TBackward0", "TransposeBackward0", "TransposeBackward1", "PermuteBackward0"})
 """Nodes that may transpose a matrix."""
 
+_OF_MATRICES = frozenset({"MmBackward0", "AddmmBackward0"})
+"""Nodes whose operands are matrices; torch makes them of products with more or fewer dimensions."""
+
 _OF_TORCH = {
     "BackwardHookFunctionBackward": Words("× 1, or what a backward hook of the module returns"),
     "CheckpointFunctionBackward": Words("a backward of its own through what it runs again"),
@@ -143,7 +146,7 @@ class _Views:
             case Input():
                 return self._edge(i, slot)
             case Constant(number):
-                return _seen(self.titles.constants[number].name, self.material.constant(number).facts)
+                return self._constant(i, number)
             case Number(value):
                 return Seen(number=float(value)) if isinstance(value, int | float) else Seen()
         call = self.material.calls[i]
@@ -159,6 +162,14 @@ class _Views:
         arguments = self.readings[i].arguments
         wrapped = attributes.get(arguments[slot]) if slot < len(arguments) else None
         return Seen(number=float(wrapped)) if isinstance(wrapped, int | float) else Seen()
+
+    def _constant(self, i: int, number: int) -> Seen:
+        """A batch that torch flattened for a product of matrices is a view of what the program calls it."""
+        name, facts = self.titles.constants[number].name, self.material.constant(number).facts
+        of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
+        if name and of_matrices and len(facts.shape) != 2:
+            name = f"view({name})"
+        return _seen(name, facts)
 
     def _edge(self, i: int, slot: int) -> Seen:
         j, k = self.material.skeleton.next[i][slot]

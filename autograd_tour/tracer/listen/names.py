@@ -33,7 +33,15 @@ MANY = 64
 """Most items of a collection, or attributes of an object, that are searched."""
 
 # Frames that hand the result of what they call straight on to their own caller.
-_TRANSPARENT = {"_call_impl", "_wrapped_call_impl", "handle_torch_function", "inner", "wrapped", "fn"}
+_TRANSPARENT = {
+    "__torch_function__",
+    "_call_impl",
+    "_wrapped_call_impl",
+    "fn",
+    "handle_torch_function",
+    "inner",
+    "wrapped",
+}
 
 
 @lru_cache(maxsize=1024)

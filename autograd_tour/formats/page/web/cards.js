@@ -32,6 +32,7 @@ function told(fact, texts, retelling) {
   const [id, what, slot] = fact.split(".");
   const first = texts.map((item) => item.text);
   const fill = (...now) => first.map((_, place) => now[place] ?? "");
+  if (what === "note" && !retelling.nodes.has(id)) return fill(); // a folded card tells sums of what was recorded
   if (what === "saved" || what === "note" || !texts.length) return null;
   if (what === "value") {
     const item = retelling.brief(fact);

@@ -6,6 +6,9 @@ import { evaluate } from "./words.js";
 /** How much float32 may differ from 64 bits, and 64 bits from themselves, relative to the largest element. */
 const SLACK = { float32: 1e-4, float64: 1e-9 };
 
+/** What sums to less than this may be what is left of larger numbers. */
+const NOTHING = 1e-3;
+
 export class Machine {
   /** @param {object} plan what of the record is needed: see `views/movable.py` */
   constructor(plan) {
@@ -137,9 +140,9 @@ function numbers(values) {
 }
 
 function close(computed, recorded, slack) {
-  const size = Math.max(1e-30, ...recorded.map(Math.abs).filter(Number.isFinite));
+  const size = Math.max(...computed.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
   return recorded.every((value, place) => {
     const other = computed[place];
-    return Object.is(value, other) || value === other || Math.abs(value - other) <= slack * Math.max(size, Math.abs(other));
+    return Object.is(value, other) || value === other || Math.abs(value - other) <= slack * Math.max(size, NOTHING);
   });
 }

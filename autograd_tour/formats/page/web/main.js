@@ -24,10 +24,17 @@ const stage = byId("stage");
 const pictures = new Pictures(data, stage);
 const code = new Code(data.source);
 const zoom = new Zoom(stage);
-const quiz = new Quiz(data.questions, () => pictures.ready.get("").element, () => show("", 0));
+const quiz = new Quiz(
+  data.questions,
+  () => pictures.ready.get("").element,
+  () => {
+    moving?.back(); // it asks for what was recorded
+    return show("", 0);
+  },
+);
 const presenter = new Presenter(zoom, () => render());
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
-const moving = data.move ? new Moving(data.move, data.picture.cards, () => render()) : null;
+const moving = data.move ? new Moving(data.move, () => render()) : null;
 let picture;
 let marked = "";
 let linking = 0;
@@ -307,7 +314,7 @@ async function start() {
   actions.theme = startTheme();
   startKeys(actions);
   startLedger(data.ledger);
-  startRun(data.run);
+  if (data.run) startRun(data.run);
   startSearch(data.index);
   for (const name of ["back", "forward", "first", "last", "play"]) {
     byId(name).addEventListener("click", actions[name]);

@@ -14,10 +14,9 @@ const CALM = 120;
 const WORDS = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
 
 export class Moving {
-  /** @param {object} plan of the page's data @param {object} titles of cards @param {() => void} changed */
-  constructor(plan, titles, changed) {
+  /** @param {object} plan of the page's data @param {() => void} changed called when other numbers are there */
+  constructor(plan, changed) {
     this.machine = new Machine(plan);
-    this.titles = titles;
     this.changed = changed;
     this.retelling = null;
     this.told = new WeakMap();
@@ -73,7 +72,7 @@ export class Moving {
   }
 
   #start() {
-    byId("move").hidden = false;
+    furnish(this.machine.plan.aside);
     const select = byId("move-tensor");
     for (const { id, name, kind } of this.free) select.append(make("option", { value: id }, `${name} (${kind})`));
     select.addEventListener("change", () => this.#choose(select.value));
@@ -160,11 +159,17 @@ export class Moving {
     this.#plot();
   }
 
-  #reset() {
+  /** Back to what was recorded. */
+  back() {
+    if (!this.retelling) return;
     this.machine.reset();
     this.#compute();
     this.#fields();
     this.#plot();
+  }
+
+  #reset() {
+    this.back();
     byId("move-tensor").focus();
   }
 
@@ -181,7 +186,7 @@ export class Moving {
   }
 
   #title(id) {
-    return this.titles[id]?.title ?? this.machine.plan.tensors.find((item) => item.id === id)?.name ?? id;
+    return this.machine.byId.get(id)?.node.title ?? this.machine.plan.tensors.find((item) => item.id === id).name;
   }
 
   #say(text) {
@@ -237,6 +242,32 @@ export class Moving {
     const step = Math.max(Math.abs(now), 1) * 1e-6;
     return (this.machine.lossAt(id, this.place, now + step) - this.machine.lossAt(id, this.place, now - step)) / (2 * step);
   }
+}
+
+function resetting(id) {
+  return make("button", { id, type: "button" }, "Back to what was recorded");
+}
+
+/** What the panel and the line below the picture consist of. */
+function furnish(aside) {
+  byId("moved").replaceChildren(make("b", {}, "Computed here"), " for other numbers than those that were recorded, in 64-bit floats. ", resetting("moved-reset"));
+  const rest = aside ? " So does what it computes aside from the graph, as item() and if do." : "";
+  const about = `Other numbers for a leaf or a constant: forward, gradients and mailboxes follow. What the program computes before the graph begins stays as it was recorded.${rest}`;
+  const all = make("input", { id: "move-all", type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": "move-shape" });
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const look = { id: "move-plot", viewBox: "0 0 360 220", role: "img", "aria-label": "The result over this number", hidden: "" };
+  for (const [name, value] of Object.entries(look)) svg.setAttribute(name, value);
+  const key = [["was", "○", "recorded"], ["is", "●", "now"], ["tangent", "—", "tangent"], ["secant", "╌", "secant"]];
+  const legend = key.flatMap(([name, sign, text]) => [make("b", { class: name }, sign), ` ${text} `]);
+  byId("move").replaceChildren(
+    make("h2", { id: "move-title" }, "Change it and see"),
+    make("p", { class: "muted" }, about),
+    make("div", { class: "controls" }, make("label", {}, "Tensor ", make("select", { id: "move-tensor" })), make("label", { class: "wide" }, "its numbers ", all), make("span", { id: "move-shape", class: "muted" }), resetting("move-reset")),
+    make("p", { id: "move-said", role: "status" }),
+    make("div", { class: "moves" }, make("div", { id: "move-elements" }), make("figure", {}, svg, make("figcaption", { class: "muted" }, ...legend))),
+  );
+  byId("move").hidden = false;
+  byId("move-reset").disabled = true;
 }
 
 /** A number that was typed; `null` if it is none. */

@@ -40,10 +40,10 @@ export class Quiz {
   stops(target, last, go) {
     if (!this.on) return false;
     const open = this.questions.filter((question) => !this.answered.has(question.id));
-    const next = open.find(({ frame = 0 }) => (frame > 0 && frame <= last ? frame <= target : target > last));
-    if (next) this.#ask(next, go);
+    const question = open.find(({ frame = 0 }) => (frame > 0 && frame <= last ? frame <= target : target > last));
+    if (question) this.#ask(question, go);
     else if (target > last) this.#score();
-    return Boolean(next) || target > last;
+    return Boolean(question) || target > last;
   }
 
   /** The step of the engine whose numbers answer the next question; `engine` has those of the frames. */

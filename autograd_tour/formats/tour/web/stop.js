@@ -60,11 +60,6 @@ byId("again").addEventListener("click", () => {
   store(data.name, null);
   location.reload();
 });
-for (const figure of document.querySelectorAll("figure[data-picture]")) {
-  const captions = data.captions[figure.dataset.picture];
-  if (captions.length) startPlayer(figure, captions);
-}
-update();
 
 const theme = startTheme();
 const actions = {
@@ -82,4 +77,14 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   action();
 });
-document.documentElement.dataset.ready = "";
+
+/** Start the pictures, of which some have a player of their own: their place in the page -> what starts it. */
+export function startStop(players = new Map()) {
+  for (const figure of document.querySelectorAll("figure[data-picture]")) {
+    const captions = data.captions[figure.dataset.picture];
+    const start = players.get(figure.dataset.picture) ?? startPlayer;
+    if (captions.length) start(figure, captions);
+  }
+  update();
+  document.documentElement.dataset.ready = "";
+}

@@ -1,0 +1,5 @@
+// A stop whose numbers stay as they were recorded.
+
+import { startStop } from "./stop.js";
+
+startStop();
