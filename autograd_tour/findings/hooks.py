@@ -16,20 +16,20 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for number, graph in enumerate(subject.graphs):
         hooked = dict.fromkeys(edge.dst for edge in graph.select("gradient") if "hooked" in edge.marks)
         for node in hooked:
-            made = graph.line(node)
-            if (made, graph.title(node)) in reported:
+            origin = graph.line(node)
+            if (origin, graph.title(node)) in reported:
                 continue
-            reported.add((made, graph.title(node)))
+            reported.add((origin, graph.title(node)))
             yield Finding(
                 "hook-changes-gradient",
                 "note",
                 f"a hook changed the gradient of {graph.result_name(node)} on its way",
                 lines_of(
-                    ("registered here", _registered(subject, graph, node, made)), ("of the tensor here", made)
+                    ("registered here", _registered(subject, graph, node, origin)),
+                    ("of the tensor here", origin),
                 ),
                 "What comes before this tensor gets what the hook returned, which is no derivative of "
-                "the loss any "
-                "more. That may be meant, as where gradients are clipped or turned.",
+                "the loss any more. That may be meant, as where gradients are clipped or turned.",
                 "handle = h.register_hook(hook)\n...\nhandle.remove()          # when it is no longer wanted",
                 graph.card_of(node),
                 number,
@@ -37,9 +37,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _registered(subject: Subject, graph: Graph, node: str, made: SourceLine | None) -> SourceLine | None:
+def _registered(subject: Subject, graph: Graph, node: str, origin: SourceLine | None) -> SourceLine | None:
     """The line that put a hook on this tensor, if only one can be meant."""
-    wanted = None if graph.leaf_of(node) else made
+    wanted = None if graph.leaf_of(node) else origin
     lines = [hook.registered_at for hook in subject.evidence.hooks if _is_same(hook.made_at, wanted)]
     return lines[0] if len(lines) == 1 else None
 

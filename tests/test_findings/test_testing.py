@@ -97,7 +97,8 @@ def test_what_is_no_program_is_a_clear_error() -> None:
 
 
 def _python(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # Where the package is installed, pytest would load its plugin by itself, and -p a second time.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         [sys.executable, *words],
         cwd=cwd,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from autograd_tour.drawing.dot import readable_dot
-from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.graph import Edge, Graph, SourceLine
+from autograd_tour.record.memory import Block, Keeper, Memory
 from autograd_tour.record.node import Node
-from autograd_tour.views import registry
+from autograd_tour.record.trace import Trace
+from autograd_tour.views import picture_of, registry
 from autograd_tour.views.fold import fold
+from autograd_tour.views.picture import Listing
 from tests.pictures import scene_of
 
 NODES = (
@@ -22,7 +25,13 @@ EDGES = (
 )
 
 
-@pytest.mark.parametrize("name", sorted(set(registry()) - {"accumulation", "diff", "run"}))
+OF_MORE_THAN_A_GRAPH = {"accumulation", "diff", "run"}
+"""Views that show what a graph alone has not."""
+OF_LINES = {"memory"}
+"""Views of lines and modules, which have no cards: folding changes nothing in them."""
+
+
+@pytest.mark.parametrize("name", sorted(set(registry()) - OF_MORE_THAN_A_GRAPH - OF_LINES))
 def test_every_card_of_a_folded_graph_is_in_every_view(name: str) -> None:
     folded = fold(Graph(NODES, EDGES, outputs=(("n89", 0),)))
     cards = {node.id for node in folded.nodes if node.kind == "group"}
@@ -31,6 +40,17 @@ def test_every_card_of_a_folded_graph_is_in_every_view(name: str) -> None:
     assert cards <= {card.id for card in scene.cards}
     assert {link.src for link in scene.links} <= {card.id for card in scene.cards}
     assert all(f"  {card} [" in readable_dot(scene) for card in cards)
+
+
+@pytest.mark.parametrize("name", sorted(OF_LINES))
+def test_a_view_of_lines_says_the_same_of_a_folded_graph(name: str) -> None:
+    line = SourceLine("program.py", 3, "h = h.exp()")
+    memory = Memory((Block(4_000, (Keeper(where=0),)), Block(8_000, (Keeper(where=0),))))
+    graph = Graph(NODES, EDGES, outputs=(("n89", 0),), source=(line,), memory=memory)
+    listing = picture_of(Trace(graph), name)
+    assert isinstance(listing, Listing)
+    assert line.text in [row.text for row in listing.parts[0].rows]
+    assert picture_of(Trace(fold(graph)), name) == listing
 
 
 def test_the_description_counts_what_is_folded_and_names_the_cards() -> None:

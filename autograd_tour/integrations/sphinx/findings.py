@@ -44,10 +44,10 @@ def findings_nodes(
     for number, finding in enumerate(findings, 1):
         title = nodes.paragraph("", "", nodes.strong("", f"{number}. {finding.level}: {finding.seen}"))
         title += [nodes.Text(" "), nodes.literal(finding.kind, finding.kind)]
-        one = nodes.container("", title, classes=["autograd-finding", finding.level])
-        one += list(_body(finding))
-        one += drawn(finding)
-        box += one
+        entry = nodes.container("", title, classes=["autograd-finding", finding.level])
+        entry += list(_body(finding))
+        entry += drawn(finding)
+        box += entry
     return [box]
 
 
