@@ -112,7 +112,8 @@ def _deed(printer: Printer, node: Expression) -> str:
     text = writer(printer, node) if writer is not None else ""
     if not text and node.function in PHRASES:
         names = {f"a{i}": printer.piece(item).text for i, item in enumerate(node.arguments)}
-        names |= {"g": _letter(printer, node), "walk": _walk(node)}
+        names["g"] = _letter(printer, node)
+        names["walk"] = _walk(node).format_map(names)
         text = _after(printer, node, PHRASES[node.function].format_map(_options(node) | names))
     return text or printer.piece(node).text
 
@@ -137,9 +138,11 @@ def _options(node: Apply) -> dict[str, Any]:
 
 def _walk(node: Apply) -> str:
     """How a convolution goes over its input, where it is no plain one: ``, stride 2, 4 groups``."""
+    # Towards the weight g is the kernel: a step over the input is a gap in it, and a gap a step.
+    turned = {"stride": "{g} dilated by", "dilation": "in steps of"} if node.function == "conv_weight" else {}
     steps = [(name, set(node.option(name) or (1,))) for name in ("stride", "dilation") if _has(node, name)]
     parts = [
-        f"{name} {max(sizes) if len(sizes) == 1 else shape_text(node.option(name))}"
+        f"{turned.get(name, name)} {max(sizes) if len(sizes) == 1 else shape_text(node.option(name))}"
         for name, sizes in steps
         if sizes != {1}
     ]
@@ -165,7 +168,7 @@ def _multiplied(printer: Printer, node: Apply) -> str:
     if is_gradient(left):
         return f"× {_factor(printer, right)}"
     if isinstance(left, Apply) and left.function in ("matmul", "outer"):
-        return f"{_deed(printer, left)} × {_factor(printer, right)}"
+        return f"{_deed(printer, left)}, × {_factor(printer, right)}"
     return ""
 
 

@@ -352,7 +352,8 @@ def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
     ("text", "program"),
     [
         ("transposed conv with w, stride 2, 2 groups", lambda x, w: F.conv1d(x, w, stride=2, padding=1, groups=2)),
-        ("correlate with x, dilation 2, 2 groups", lambda x, w: F.conv1d(x, w, dilation=2, groups=2)),
+        ("correlate with x, in steps of 2, 2 groups", lambda x, w: F.conv1d(x, w, dilation=2, groups=2)),
+        ("correlate with x, g dilated by 3, 2 groups", lambda x, w: F.conv1d(x, w, stride=3, groups=2)),
         ("conv with w, stride 3", lambda x, w: F.conv_transpose1d(x[:, :4], w, stride=3)),
     ],
 )  # fmt: skip
@@ -418,3 +419,18 @@ def test_a_batch_that_was_flattened_for_a_product_is_a_view_of_it() -> None:
     for text, program in programs.items():
         graph = tour.trace(lambda program=program: program().sum())
         assert text.replace("xᵀ @", "x[0]ᵀ @") in [short(e.rule) for e in graph.select("gradient") if e.rule]
+
+
+def test_the_gradient_of_a_strided_weight_is_a_correlation_with_a_dilated_gradient() -> None:
+    x, w = torch.arange(9.0).reshape(1, 1, 9), torch.ones(1, 1, 3, requires_grad=True)
+    g = torch.tensor([[[1.0, 10.0, 100.0]]])
+    (sent,) = torch.autograd.grad(F.conv1d(x, w, stride=3), w, g)
+    assert torch.equal(sent, F.conv1d(x, g, dilation=3))
+    (sent,) = torch.autograd.grad(F.conv1d(x, w, dilation=3), w, g)
+    assert torch.equal(sent, F.conv1d(x, g, stride=3))
+
+
+def test_a_factor_behind_a_product_of_matrices_is_a_deed_of_its_own() -> None:
+    a, b = torch.ones(2, 3), torch.ones(3, 2, requires_grad=True)
+    edges = tour.trace(lambda: torch.addmm(torch.ones(2, 2), a, b, alpha=2).sum()).select("gradient")
+    assert "aᵀ @, × 2" in [short(edge.rule) for edge in edges if edge.rule]
