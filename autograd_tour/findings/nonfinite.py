@@ -18,8 +18,10 @@ _FIXES = (
     ("Log", "y = torch.log(x.clamp(min=1e-12))"),
     ("Div", "y = a / (b + 1e-12)"),
     ("Pow", "y = (x + 1e-12) ** 0.5"),
+    ("Softmax", "mask[mask.all(-1)] = False     # no row may be masked as a whole"),
     ("Exp", "y = torch.exp(x - x.max())     # or torch.logsumexp"),
 )
+_CHECKED = "assert torch.isfinite(x).all()"
 _MASKS = frozenset({"WhereBackward0", "MaskedFillBackward0", "MaskedFillBackward1"})
 _HALF = frozenset({"float16", "bfloat16"})
 
@@ -32,7 +34,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         first = next(_forward(graph, number, odd), None) or next(_backward(graph, number, odd), None)
         if first is not None and (key := (first.kind, first.lines)) not in reported:
             reported.add(key)
-            yield _harmless(first) if _is_absorbed(graph, odd) else first
+            yield _harmless(first) if _is_absorbed(graph, odd) else _weighed(first, odd)
 
 
 def _is_absorbed(graph: Graph, odd: NonFinites) -> bool:
@@ -44,6 +46,13 @@ def _is_absorbed(graph: Graph, odd: NonFinites) -> bool:
 def _harmless(finding: Finding) -> Finding:
     why = f"{finding.why} None reaches the loss or a gradient: as a mask before softmax, they may be meant."
     return replace(finding, level="note", why=why)
+
+
+def _weighed(finding: Finding, odd: NonFinites) -> Finding:
+    """An error where backward makes NaN of it: the next step puts that into a parameter."""
+    if finding.level == "error" or not any(mark.nan for mark in odd.received.values()):
+        return finding
+    return replace(finding, level="error", why=f"{finding.why} Backward makes NaN of it.")
 
 
 def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
@@ -64,7 +73,7 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
                 what,
                 lines_of(("used here", _use_of(graph, node_id))),
                 why,
-                "assert torch.isfinite(x).all()",
+                _CHECKED,
                 node_id,
                 number,
             )
@@ -72,10 +81,13 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
         facts = node.values[slot]
         half = facts is not None and facts.dtype in _HALF and not mark.nan
         kind = "overflow-in-half-precision" if half else "nan-forward" if mark.nan else "inf-forward"
-        why = (
-            f"{graph.title(node_id)} is the first that has any; nothing it was computed from has. "
-            f"{_amount(passing)} after it only {'passes' if passing == 1 else 'pass'} them on."
-        )
+        given, title = _nonfinite_input(graph, node_id, odd), graph.title(node_id)
+        if given is None:
+            why = f"{graph.title(node_id)} is the first that has any; nothing it was computed from has."
+        else:
+            why = f"{given} already holds numbers that are not finite; {title} is computed from them."
+        if passing:
+            why += f" {_amount(passing)} after it only {'passes' if passing == 1 else 'pass'} them on."
         if half:
             why += (
                 f" The largest number of {facts.dtype if facts else ''} is "
@@ -89,7 +101,7 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             what,
             lines_of(("made here", graph.line(node_id))),
             why,
-            _fix(node.grad_fn, half=half),
+            _fix(node.grad_fn, half=half) if given is None or "Softmax" in node.grad_fn else _CHECKED,
             node_id,
             number,
         )
@@ -121,13 +133,26 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             lines = (*lines, *lines_of(("masked here", graph.line(mask))))
             yield Finding("nan-beside-where", "error", what, lines, why, fix, node_id, number)
             continue
-        why = (
-            f"All its values are finite, but its slope is not: {graph.title(node_id)} multiplies the "
-            f"gradient that comes "
-            "in by the slope at its input, and that is infinite or undefined there." + rest
-        )
+        given, title = _nonfinite_input(graph, node_id, odd), graph.title(node_id)
+        if given is not None:
+            why = f"{given} holds numbers that are not finite, and the slope of {title} is made of them."
+        elif any(source == node_id for source, _ in odd.values):
+            why = f"{graph.title(node_id)} has values that are not finite itself, and so has its slope."
+        else:
+            why = (
+                f"All its values are finite, but its slope is not: {graph.title(node_id)} multiplies the "
+                "gradient that comes in by the slope at its input, and that is infinite or undefined there."
+            )
         kind = "nan-backward" if mark.nan else "inf-backward"
-        yield Finding(kind, "error", what, lines, why, _fix(node.grad_fn), node_id, number)
+        fix = _fix(node.grad_fn) if given is None else _CHECKED
+        yield Finding(kind, "error", what, lines, why + rest, fix, node_id, number)
+
+
+def _nonfinite_input(graph: Graph, node_id: str, odd: NonFinites) -> str | None:
+    """What goes into a node and is not finite already, as it is called; ``None`` if all of it is finite."""
+    carriers = {node for node, _ in odd.values}
+    sources = (edge.src for edge in graph.select("forward") if edge.dst == node_id)
+    return next((graph.title(source) for source in sources if source in carriers), None)
 
 
 def _use_of(graph: Graph, node_id: str) -> SourceLine | None:

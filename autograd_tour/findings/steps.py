@@ -22,7 +22,9 @@ LEAST_USUAL = 10
 LAYERS = 5
 VANISHED = 1e-6
 """As in a record: the gradient per element of the first weight by that of the last, of so many at least."""
-LOOK_CLOSER = "\nautograd-tour explain   # follows a few steps of the program and names the line"
+LOOK_CLOSER = (
+    "\nautograd-tour explain FILE.py:FUNCTION   # follows a few steps of the program and names the line"
+)
 
 
 class StepFindings:
@@ -135,8 +137,8 @@ class StepFindings:
                 "warning",
                 f"the gradient of {self._names(new)} is 0 in every element, {patience} steps in a row",
                 lines_of(("the step", step.line)),
-                "A gradient arrives, but something on its way multiplies it by 0: a ReLU that is below 0 for "
-                "all data, a mask, a weight of 0.",
+                "A gradient arrives, and it is 0: something multiplies it by 0 (a ReLU that is below 0 for "
+                "all data, a mask, a weight of 0), or what the samples bring cancels.",
                 LOOK_CLOSER.strip(),
                 about=self._about(new),
             )

@@ -154,7 +154,7 @@ def checkpoint_text(row: ModuleMemory) -> str:
     cost = "its forward again"
     if row.multiply_adds and row.share is not None:
         least = "at least " if row.uncounted else ""
-        share = number(100 * row.share, 2)
+        share = number(100 * row.share, 2 if row.share < 0.995 else 3)
         cost = f"{least}{_count(row.multiply_adds)} multiply-adds again, {share} % of the forward's"
     return f"checkpointing {it} saves {in_bytes(row.saves)} and costs {cost}"
 

@@ -67,7 +67,7 @@ def test_tensors_of_a_file_inside_and_outside_of_the_function(run, net, target, 
 @pytest.mark.parametrize(
     ("given", "message", "hint"),
     [
-        ("v=1", "the program makes no tensor of that name", "These can be set: "),
+        ("v=1", "no tensor that can be set has that name", "These can be set: "),
         ("w=two", "'two' is no number", "inf, nan"),
         ("w", "gives no tensor a number", "--set w=2"),
         ("x=1,2,3", "3 numbers do not fit, it has shape (2,)", "Give it 2 of them"),

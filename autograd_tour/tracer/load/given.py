@@ -133,7 +133,7 @@ class Given:
                     f"These can be set: {', '.join(names[:MOST_NAMES])}{more}" if names else "There are none"
                 )
                 raise UsageError(
-                    f"--set {name[:60]}: the program makes no tensor of that name",
+                    f"--set {name[:60]}: no tensor that can be set has that name",
                     close_matches(name, names) + can,
                 )
 
