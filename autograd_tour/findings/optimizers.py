@@ -10,6 +10,27 @@ from autograd_tour.record.run import Event
 __all__ = ["findings"]
 
 
+def _is_bare(subject: Subject, event: Event) -> bool:
+    """Whether a backward began at a leaf: a loss that was made of numbers has no operations behind it."""
+    graph = (
+        subject.graphs[event.graph] if event.graph is not None and event.graph < len(subject.graphs) else None
+    )
+    return graph is not None and not any(node.kind in ("operation", "group") for node in graph.nodes)
+
+
+def _of_a_number(subject: Subject, backward: Event, step: Event) -> Finding:
+    return Finding(
+        "requires-grad-set-on-result",
+        "error",
+        "backward began at a leaf: no parameter gets a gradient",
+        lines_of(("backward here", subject.line(backward)), ("stepped here", subject.line(step))),
+        "The tensor that backward was called on requires a gradient, and was computed from nothing that does: "
+        "it was made anew of a number or of data, as by torch.tensor(loss.item(), requires_grad=True). "
+        "It gets a gradient itself, and nothing that the number came from gets any.",
+        "loss.backward()         # on the loss itself, as it was computed; .item() only to print it",
+    )
+
+
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for each line whose steps all came after a backward and changed nothing."""
     run = subject.run
@@ -28,9 +49,15 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 busy.add(event.where)
             elif full:
                 idle.setdefault(event.where, (event, set(full)))
+    bare = next(
+        (event for event in subject.events if event.kind == "backward" and _is_bare(subject, event)), None
+    )
     for where, (event, leaves) in idle.items():
         if where in busy:
             continue
+        if bare is not None:
+            yield _of_a_number(subject, bare, event)
+            return
         names = listed(run.leaves[leaf].name for leaf in sorted(leaves))
         why = (
             f"backward deposited gradients in {names}. None of the parameters that this optimizer holds is "
