@@ -24,7 +24,7 @@ def _of_a_number(subject: Subject, backward: Event, step: Event) -> Finding:
         "error",
         "backward began at a leaf: no parameter gets a gradient",
         lines_of(("backward here", subject.line(backward)), ("stepped here", subject.line(step))),
-        "The tensor that backward was called on requires a gradient, and was computed from nothing that does: "
+        "The tensor that backward was called on requires a gradient, and comes from nothing that does: "
         "it was made anew of a number or of data, as by torch.tensor(loss.item(), requires_grad=True). "
         "It gets a gradient itself, and nothing that the number came from gets any.",
         "loss.backward()         # on the loss itself, as it was computed; .item() only to print it",
