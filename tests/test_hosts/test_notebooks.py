@@ -99,7 +99,8 @@ def test_sphinx_gallery_writes_the_pictures(tmp_path):
     pytest.importorskip("sphinx_gallery")
     conf = (
         "project = 't'\nextensions = ['sphinx_gallery.gen_gallery']\n"
-        "sphinx_gallery_conf = {'examples_dirs': 'examples', 'gallery_dirs': 'gallery'}\n"
+        "sphinx_gallery_conf = {'examples_dirs': 'examples', 'gallery_dirs': 'gallery',\n"
+        "    'image_scrapers': (), 'reset_modules': ()}\n"  # both ask for matplotlib by default
     )
     example = (
         '"""\nA square\n========\n\n"""\n\n'
