@@ -7,7 +7,7 @@ without touching one of them.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
+from autograd_tour.tracer.listen.arguments import arguments, flat, is_leaf, pointer, result_names
 from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
     CallRecord,
@@ -89,13 +90,13 @@ class ForwardRecord:
         stop, function = sequence_nr(), function_name(func)
         if stop == start:
             self.aside = self.aside or takes_aside(
-                getattr(func, "__name__", ""), _flatten((args, kwargs)), _flatten(result)
+                getattr(func, "__name__", ""), flat((args, kwargs)), flat(result)
             )
-            if isinstance(result, Tensor) and (not result.requires_grad or _is_leaf(result)):
+            if isinstance(result, Tensor) and (not result.requires_grad or is_leaf(result)):
                 self._note_birth(frame, stop, result)
                 self._note_cut(function, args, kwargs, result)
             return
-        tensors = [item for item in _flatten(result) if isinstance(item, Tensor)]
+        tensors = [item for item in flat(result) if isinstance(item, Tensor)]
         # The indices that a sort or a maximum gives beside its values.
         self.aside = self.aside or not all(tensor.requires_grad for tensor in tensors)
         (site, user), group = self.sites.of_call(frame), self.modules.current
@@ -116,7 +117,7 @@ class ForwardRecord:
         with torch._C.DisableTorchFunction():
             call.operands = [
                 operand
-                for path, item in _arguments(args, kwargs)
+                for path, item in arguments(args, kwargs)
                 if not any(item is buffer for buffer in updated)
                 and (operand := self._operand(item, path, user))
             ]
@@ -124,7 +125,7 @@ class ForwardRecord:
             call.output_numbers = tuple(
                 tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
             )
-        call.names = _names(assigned_names(frame, self.stop, user), result, len(tensors))
+        call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         for seq in range(start, stop):
@@ -150,7 +151,7 @@ class ForwardRecord:
             return
         self.sites.move_out(run, frame)
         if run.visit == run.number:
-            for item in _flatten(result):
+            for item in flat(result):
                 producer = self.producer(item) if isinstance(item, Tensor) else None
                 if producer is not None and producer[0].site.visit == run.number:
                     producer[0].whole = True
@@ -182,7 +183,7 @@ class ForwardRecord:
     def _operand(self, item: Any, path: Path, user: FrameType | None) -> Operand | None:
         if isinstance(item, Tensor):
             if not item.requires_grad:
-                return Operand("", False, self._constant(item, user), _pointer(item), path=path)
+                return Operand("", False, self._constant(item, user), pointer(item), path=path)
             if item.is_leaf:
                 source = None if is_wrapped(item) else item
                 return Operand(self._leaf(item, user), True, source=source, path=path)
@@ -296,7 +297,7 @@ class ForwardRecord:
             return
         if function.endswith("_like") or function.startswith("new_"):
             return  # only the shape was asked for
-        for item in _flatten((args, kwargs)):
+        for item in flat((args, kwargs)):
             if isinstance(item, Tensor) and item.requires_grad:
                 producer = self.producer(item)
                 leaf = item if item.is_leaf else None
@@ -307,48 +308,3 @@ class ForwardRecord:
                     leaf,
                 )
                 return
-
-
-def _names(assigned: tuple[str, ...], result: Any, count: int) -> tuple[str, ...]:
-    """The names of the tensors in a result; one variable for all of them names each by its place."""
-    if len(assigned) != 1 or isinstance(result, Tensor):
-        return assigned[:count]
-    if not isinstance(result, (list, tuple)) or len(result) != count:
-        return ()
-    fields = getattr(type(result), "__match_args__", ())  # torch's own named tuples have them
-    return tuple(
-        f"{assigned[0]}.{fields[n]}" if n < len(fields) else f"{assigned[0]}[{n}]" for n in range(count)
-    )
-
-
-def _arguments(args: Any, kwargs: Any) -> Iterator[tuple[Path, Any]]:
-    """All arguments, those in lists one by one, with their places."""
-    for key, item in [*enumerate(args), *kwargs.items()]:
-        if isinstance(item, (list, tuple, dict)):
-            for n, part in enumerate(_flatten(item)):
-                yield (key, n), part
-        else:
-            yield (key,), item
-
-
-def _flatten(value: Any, depth: int = 0) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)) and depth < 4:
-        for item in value:
-            yield from _flatten(item, depth + 1)
-    elif isinstance(value, dict) and depth < 4:
-        for item in value.values():
-            yield from _flatten(item, depth + 1)
-    else:
-        yield value
-
-
-def _is_leaf(tensor: Tensor) -> bool:
-    """Whether a tensor is a leaf for sure: of a view this is not asked, torch would make its node anew."""
-    return not tensor._is_view() and tensor.is_leaf
-
-
-def _pointer(tensor: Tensor) -> int:
-    try:
-        return tensor.data_ptr()
-    except RuntimeError:
-        return 0  # sparse, fake, functorch: nothing to point at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import FrameType
@@ -12,24 +12,32 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 from torch.nn.utils import clip_grad
+from torch.optim import Optimizer
 from torch.utils.checkpoint import CheckpointFunction
 
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.watch.saves import Look
 
 __all__ = [
+    "ESCAPING",
+    "SILENT",
     "Call",
     "Escape",
     "Root",
     "Stepped",
     "clips",
-    "flat",
+    "empties_gradients",
     "in_checkpoint",
     "is_computed",
-    "is_leaf",
     "is_ours",
     "set_replaced",
+    "stepped",
 ]
+
+ESCAPING = frozenset({"item", "tolist", "numpy", "float", "int", "array", "index", "complex"})
+"""Functions that give what is no tensor any more."""
+SILENT = frozenset({"requires_grad", "is_leaf", "grad_fn", "shape", "dtype", "device", "layout", "grad"})
+"""Attributes whose reading tells nothing of the program."""
 
 
 class Escape(NamedTuple):
@@ -80,16 +88,17 @@ class Call(NamedTuple):
         return [item for item, version in pairs if version >= 0 and item._version != version]
 
 
-def flat(value: Any, depth: int = 0) -> Iterator[Any]:
-    """The items of a nest, one by one."""
-    if isinstance(value, list | tuple) and depth < 4:
-        for item in value:
-            yield from flat(item, depth + 1)
-    elif isinstance(value, dict) and depth < 4:
-        for item in value.values():
-            yield from flat(item, depth + 1)
-    else:
-        yield value
+def empties_gradients(name: str, args: Any, leaves: Iterable[Tensor]) -> bool:
+    """Whether a call is ``zero_grad`` of an optimizer, or zeroes the ``.grad`` of one of the leaves."""
+    if name == "_record_function_enter_new":
+        return bool(args) and str(args[0]).startswith("Optimizer.zero_grad#")
+    return name == "zero_" and any(leaf.grad is args[0] for leaf in leaves if leaf.is_leaf)
+
+
+def stepped(optimizer: Optimizer, spot: int) -> Stepped:
+    """What is noted of an optimizer that steps at ``spot``."""
+    parameters = [item for group in optimizer.param_groups for item in group["params"]]
+    return Stepped(type(optimizer).__name__, spot, parameters)
 
 
 def clips(frame: FrameType | None) -> bool:
@@ -111,11 +120,6 @@ def in_checkpoint(frame: FrameType | None) -> bool:
 
 
 _CHECKPOINT = CheckpointFunction.forward.__code__
-
-
-def is_leaf(tensor: Tensor) -> bool:
-    """Whether it is a leaf for sure: of a view this is not asked, torch would make its node anew."""
-    return not tensor._is_view() and tensor.is_leaf
 
 
 def is_computed(tensor: Tensor) -> bool:

@@ -14,7 +14,10 @@ from torch import Tensor
 from autograd_tour.tracer.assemble.saved import read_saved
 from autograd_tour.tracer.assemble.walk import root_of, walk
 
-__all__ = ["Array", "Look", "Mutation", "SavedConflict", "Span", "kept_behind", "look", "span_of"]
+__all__ = ["LARGEST", "Array", "Look", "Mutation", "SavedConflict", "Span", "kept_behind", "look", "span_of"]
+
+LARGEST = 1_000_000
+"""Elements of an array that are compared."""
 
 _UPDATED = ("running_mean", "running_var")
 """Saved by a normalisation that does not use them in backward when it updates them."""

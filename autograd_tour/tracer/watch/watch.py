@@ -14,57 +14,43 @@ from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.overrides import TorchFunctionMode
 
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall
 from autograd_tour.tracer.follow.changes import spot_of
 from autograd_tour.tracer.follow.entries import backward_replaced
+from autograd_tour.tracer.listen.arguments import flat, is_leaf
 from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.watch.batches import Windows
 from autograd_tour.tracer.watch.customs import Customs
 from autograd_tour.tracer.watch.heard import (
+    ESCAPING,
+    SILENT,
     Call,
     Escape,
     Root,
     Stepped,
     clips,
-    flat,
+    empties_gradients,
     in_checkpoint,
     is_computed,
-    is_leaf,
     is_ours,
     set_replaced,
+    stepped,
 )
+from autograd_tour.tracer.watch.hearing import HearingMode
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
 from autograd_tour.tracer.watch.recomputed import Checkpoints, checkpoint_around
-from autograd_tour.tracer.watch.saves import Array, Look, Mutation, kept_behind, look, span_of
+from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, kept_behind, look, span_of
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 
 __all__ = ["Watch"]
 
-ESCAPING = frozenset({"item", "tolist", "numpy", "float", "int", "array", "index", "complex"})
-"""Functions that give what is no tensor any more."""
-SILENT = frozenset({"requires_grad", "is_leaf", "grad_fn", "shape", "dtype", "device", "layout", "grad"})
 LOOKS = 12
 """Backward calls before which saved tensors are looked at."""
-LARGEST = 1_000_000
-"""Elements of an array that are compared."""
-
-
-class _Mode(TorchFunctionMode):
-    def __init__(self, watch: Watch) -> None:
-        super().__init__()
-        self.watch = watch
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if is_dynamo_compiling():
-            return func(*args, **kwargs)
-        return self.watch.hear(func, args, kwargs, sys._getframe(1))
 
 
 class Watch:
@@ -108,7 +94,7 @@ class Watch:
                 stack.enter_context(self.scalers.listening())
                 stack.enter_context(set_replaced(self._set_storage))
                 stack.enter_context(self.customs.listening())
-                stack.enter_context(_Mode(self))
+                stack.enter_context(HearingMode(self.hear))
                 yield
         finally:
             handle.remove()
@@ -143,9 +129,7 @@ class Watch:
             self._off = self._spot(frame)
         elif name in DROPOUTS:
             self.modes.dropped(args, kwargs, frame)
-        elif (
-            name == "_record_function_enter_new" and args and str(args[0]).startswith("Optimizer.zero_grad#")
-        ) or (name == "zero_" and any(leaf.grad is args[0] for leaf in self.leaves.values() if leaf.is_leaf)):
+        elif empties_gradients(name, args, self.leaves.values()):
             self.windows.empty()
         elif name in CLIPPING and self.scalers.waiting and clips(frame):
             self.scalers.clipped(frame)
@@ -313,7 +297,7 @@ class Watch:
         """A checkpoint computes again, in a backward, where torch has put our mode aside."""
         before, self._busy = self._busy, True
         try:
-            with _Mode(self):
+            with HearingMode(self.hear):
                 yield
         finally:
             self._busy = before
@@ -358,10 +342,8 @@ class Watch:
         self.scalers.optimizer_steps(sys._getframe(1))
         if id(optimizer) in self.optimizers:
             return
-        parameters = [item for group in optimizer.param_groups for item in group["params"]]
         with torch._C.DisableTorchFunction():
-            spot = self._spot(sys._getframe(1))
-        self.optimizers[id(optimizer)] = Stepped(type(optimizer).__name__, spot, parameters)
+            self.optimizers[id(optimizer)] = stepped(optimizer, self._spot(sys._getframe(1)))
 
 
-never_compiled(_Mode.__torch_function__, Watch._before_step, Watch.hear)
+never_compiled(Watch._before_step, Watch.hear)
