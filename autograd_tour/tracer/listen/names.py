@@ -59,9 +59,10 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
         if nxt.opname == "RETURN_VALUE":
             sinks[item.offset] = None
             continue
-        after, count = here + 1, 1
+        after, count, apart = here + 1, 1, False
         if nxt.opname in ("UNPACK_SEQUENCE", "UNPACK_EX"):
-            after, count = here + 2, int(nxt.arg or 0)
+            # Of `first, *rest` only what stands before the star has one tensor each.
+            after, count, apart = here + 2, int(nxt.arg or 0) & 0xFF, True
         while len(names) < count and after < len(instructions):
             stored = instructions[after]
             if not stored.opname.startswith("STORE_") or stored.opname in ("STORE_SUBSCR", "STORE_SLICE"):
@@ -71,8 +72,9 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
             parts = list(value) if isinstance(value, tuple) else [value]
             names.extend(map(str, parts[:1] if stored.opname == "STORE_FAST_LOAD_FAST" else parts))
             after += 1
+        names = names[:count]
         if names:
-            alone = nxt.opname == "UNPACK_SEQUENCE" and len(names) == 1  # `(a,) = …` is not `a = …`
+            alone = apart and len(names) == 1  # `(a,) = …` and `a, *_ = …` are not `a = …`
             sinks[item.offset] = (*names, "") if alone else tuple(names)
     return [item.offset for item in instructions], sinks
 
