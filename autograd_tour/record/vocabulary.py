@@ -123,6 +123,7 @@ SIGNATURES: Mapping[str, int] = {
     "sum_but": 1,
     "beside": 1,
     "attention": 2,
+    "masked_attention": 3,
     "heads_repeated": 1,
     "heads_summed": 1,
     "over_norm": 2,

@@ -61,6 +61,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [v(0.0, 0, 0, 2) ** v(2.0, 0, -1, 0), (lambda x: x**x)(v(0.0, 2, 0.5)), 0.0 ** v(0.0, 2, -1), 2.0 ** v(0.0, 2)],
     lambda: [v(0.0, 0, 2) ** 0.5, v(0.0, 2) ** 0, torch.atan2(v(0.0, 0, -1), v(0.0, -2, 0)), torch.pow(c(2) * 0, c(2)), torch.pow(c(2) * 0, v(0.0, 2)), torch.pow(0.0, torch.tensor([1 + 0j, 0], dtype=torch.complex128, requires_grad=True))],
     lambda: [torch.xlogy(2.0, r(3, positive=True)), torch.xlogy(r(3), 2.0), torch.xlogy(v(0.0, 1), 0.0), torch.xlogy(v(0.0, 1), -1.0), torch.xlogy(v(0.0, 1), v(-1.0, 2))],
+    lambda: [torch.xlogy(x, x) for x in (v(0.5, 2.0), v(0.0, -1.0, -torch.inf))] + [x**x for x in (v(0.0, 2.0, 0.5),)],
     lambda: [torch.special.xlog1py(2.0, r(3, positive=True)), torch.special.xlog1py(v(0.0, 0), v(-1.0, 2))],
     lambda: [torch.fmod(r(5), r(5)), torch.fmod(r(5), 0.7), torch.remainder(r(5), r(5)), torch.remainder(r(5), 0.7)],
     lambda: [torch.addcmul(r(2, 3), r(3), r(2, 3), value=-0.5), torch.addcdiv(r(2, 3), r(3), r(2, 3), value=3)],
@@ -137,7 +138,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.batch_norm(r(5, 3), None, None, r(3), r(3), True, eps=0.1), F.batch_norm(r(5, 3, 2), r(3).detach(), r(3, positive=True).detach(), r(3), r(3), False), F.batch_norm(r(5, 3), None, None, training=True)],
     lambda: [F.instance_norm(r(2, 3, 4)), ops._native_batch_norm_legit.no_stats(r(5, 3), r(3), r(3), True, 0.1, 0.2)[0], F.batch_norm(r(5, 3), r(3).detach(), r(3, positive=True).detach(), None, None, False)],
     lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8)), F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 4, 8), r(2, 3, 4, 8), is_causal=True, scale=0.3)],
-    lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.randn(4, 5).double())],
+    lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.randn(4, 5).double()), F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.ones(4, 5, dtype=torch.bool).tril())],
     lambda: [F.scaled_dot_product_attention(r(2, 4, 3, 8), r(2, n, 5, 8), r(2, n, 5, 8), enable_gqa=True) for n in (1, 2)],
     # losses
     lambda: [f(r(2, 3), r(2, 3), reduction=how) for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss) for how in ("none", "mean", "sum")],

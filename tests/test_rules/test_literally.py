@@ -434,3 +434,51 @@ def test_a_factor_behind_a_product_of_matrices_is_a_deed_of_its_own() -> None:
     a, b = torch.ones(2, 3), torch.ones(3, 2, requires_grad=True)
     edges = tour.trace(lambda: torch.addmm(torch.ones(2, 2), a, b, alpha=2).sum()).select("gradient")
     assert "aᵀ @, × 2" in [short(edge.rule) for edge in edges if edge.rule]
+
+
+def rules_of(program: Any, *grad_fns: str) -> list[str]:
+    """The rules of the nodes of these kinds, of all if there are none."""
+    graph = tour.trace(program)
+    return [
+        short(edge.rule)
+        for edge in graph.select("gradient")
+        if edge.rule and (not grad_fns or graph.node(edge.src).grad_fn in grad_fns)
+    ]
+
+
+def test_x_times_its_own_logarithm_says_no_more_than_that() -> None:
+    t, x = torch.tensor([0.2, 0.8], requires_grad=True), torch.tensor([-1.0, -0.5])
+    texts = rules_of(lambda: F.kl_div(x, t.softmax(0), reduction="sum"), "XlogyBackward0")
+    assert texts == [
+        "× (0 if t.softmax(0) = 0 else ln(t.softmax(0)))",
+        "× (1 if 0 < abs(t.softmax(0)) < ∞ else NaN)",
+    ]
+    assert rules_of(lambda: (t**t).sum(), "PowBackward1")[1] == "× (0 if t = 0 else t^t·ln(t))"
+
+
+def test_two_tensors_that_one_expression_made_are_two() -> None:
+    t = torch.tensor([0.2, 0.8], requires_grad=True)
+    texts = rules_of(lambda: torch.xlogy(F.dropout(t), F.dropout(t)).sum(), "XlogyBackward0")
+    assert texts == ["× (0 if F.dropout(t) = 0 and F.dropout(t) ≤ 0 else ln(F.dropout(t)))", "× F.dropout(t)/F.dropout(t)"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "options"),
+    [
+        ("q @ kᵀ·0.5 + m", {"attn_mask": torch.zeros(3, 3)}),
+        ("q @ kᵀ·0.5 masked by m", {"attn_mask": torch.ones(3, 3, dtype=torch.bool)}),
+        ("q @ kᵀ·0.5 causally masked", {"is_causal": True}),
+        ("q @ kᵀ·0.5", {}),
+    ],
+)
+def test_attention_says_whether_its_mask_is_added(scores: str, options: Any) -> None:
+    q, k, v = (torch.ones(1, 2, 3, 4, requires_grad=name == "q") for name in "qkv")
+    m = options.pop("attn_mask", None)
+    if m is None:
+        graph = tour.trace(lambda: F.scaled_dot_product_attention(q, k, v, **options).sum())
+    else:
+        graph = tour.trace(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=m).sum())
+    (node,) = (node for node in graph.nodes if node.fused is not None)
+    assert short(node.fused) == f"softmax({scores}) @ v"
+    (edge,) = (edge for edge in graph.select("gradient") if edge.src == node.id)
+    assert short(edge.rule) == f"0.5(P·(u − Σ P·u) @ k), u = g @ vᵀ, P = softmax({scores})"

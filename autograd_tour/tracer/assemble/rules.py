@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Apply, Rule, Words
 from autograd_tour.rules import table
@@ -118,7 +120,8 @@ class _Views:
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
         name, unused = self.material.skeleton.names[i], self._unused(i, len(outputs))
-        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused)
+        beside = tuple([self._constant(i, number) for number, slot in self.operands[i].constants if slot < 0])
+        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused, beside)
 
     def _unused(self, i: int, count: int) -> frozenset[int]:
         """The results of node ``i`` that no node was made of; none of the node that backward begins with."""
@@ -169,7 +172,7 @@ class _Views:
         of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
         if name and of_matrices and len(facts.shape) != 2:
             name = f"view({name})"
-        return _seen(name, facts)
+        return replace(_seen(name, facts), origin=(-1, number))
 
     def _edge(self, i: int, slot: int) -> Seen:
         j, k = self.material.skeleton.next[i][slot]
@@ -178,7 +181,7 @@ class _Views:
             inner = self.titles.nodes[j].operands[0]
             if inner:
                 return _seen(inner, facts, transposed=True)
-        return _seen(name, facts)
+        return replace(_seen(name, facts), origin=(j, k))
 
     def _turns_matrices(self, j: int) -> bool:
         """Whether node ``j`` transposes a matrix, or each matrix of a batch."""
