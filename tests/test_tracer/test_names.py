@@ -53,7 +53,7 @@ def test_parameters_by_their_path_and_of_two_models_with_their_variable():
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
     x = torch.ones(1, 2)
     graph = tour.trace(lambda: net(x).sum())
-    assert set(leaves(graph)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert set(leaves(graph)) == {"net.0.weight", "net.0.bias", "net.1.weight", "net.1.bias"}
     left, right = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
     graph = tour.trace(lambda: (left(x) + right(x)).sum())
     assert set(leaves(graph)) == {"left.weight", "left.bias", "right.weight", "right.bias"}

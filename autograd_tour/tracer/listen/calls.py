@@ -101,13 +101,15 @@ class CallRecord:
     for one without a gradient. ``method``: it was called as a method of its first argument. ``given``
     counts the positional arguments. ``whole``: its result is that of the expression at its site, of which
     it may be an inner part. ``run`` is the call of the program's own function that made it.
-    ``second_order``: it ran a backward, and its nodes are what that made.
+    ``second_order``: it ran a backward, and its nodes are what that made. ``in_python``: the function is
+    written in Python, and what it calls itself is not heard.
     """
 
     __slots__ = (
         "function",
         "given",
         "group",
+        "in_python",
         "method",
         "names",
         "operands",
@@ -138,6 +140,7 @@ class CallRecord:
         self.operands: list[Operand] = []
         self.run: FunctionRun | None = None
         self.second_order = False
+        self.in_python = False
 
     @property
     def made_one_node(self) -> bool:
