@@ -46,7 +46,8 @@ class Operand(Struct, frozen=True):
 
     ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
     operators. ``number`` is the value of an operand that is a Python number. ``origin`` tells tensors apart,
-    whatever they are called: that of one tensor is always the same, ``None`` where it is not known.
+    whatever they are called: that of one tensor is always the same, ``None`` where it is not known. ``nan``: an
+    element is NaN.
     """
 
     name: str = ""
@@ -56,6 +57,7 @@ class Operand(Struct, frozen=True):
     compound: bool = False
     number: float | None = None
     origin: tuple[int, int] | None = None
+    nan: bool = False
 
     @property
     def numel(self) -> int | None:
@@ -86,6 +88,11 @@ class NodeView(Struct, frozen=True):
     def operand(self, slot: int) -> Operand:
         """Input ``slot``; one of which nothing is known if there is none."""
         return self.inputs[slot] if 0 <= slot < len(self.inputs) else Operand()
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether a NaN is known to be in an operand or a result."""
+        return any(operand.nan for operand in (*self.inputs, *self.outputs))
 
     def is_twice(self, a: int, b: int) -> bool:
         """Whether inputs ``a`` and ``b`` are sure to be one tensor."""

@@ -322,6 +322,7 @@ WRITERS: Mapping[str, Writer] = {
     "heads_repeated": _called("repeat_interleave", "count"),
     "heads_summed": _followed(", Σ over groups of {count} heads"),
     "at_target": _called("picked", "ignored", "; 0 at "),
+    "beside_nan": _followed("; {told}"),
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),
     "exp_block": _exp_block,

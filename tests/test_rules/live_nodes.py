@@ -195,7 +195,8 @@ def _operand(name: str, value: Any) -> Operand:
     if not isinstance(value, Tensor):
         number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         return Operand("" if value is None else name, number=number)
-    return Operand(name, tuple(value.shape), _dtype(value.dtype))
+    nan = value.layout is torch.strided and value.is_floating_point() and bool(value.isnan().any())
+    return Operand(name, tuple(value.shape), _dtype(value.dtype), nan=nan)
 
 
 def _dtype(dtype: torch.dtype) -> str:

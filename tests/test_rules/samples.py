@@ -49,6 +49,7 @@ def twice(program: Callable[..., Tensor], *leaves: Tensor) -> tuple[Tensor | Non
 
 KINKS = (-4.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 4.0)
 TIES = (1.0, 2.0, 2.0, 0.5, 2.0)
+ODD = (1.0, 2.0, float("nan"), 0.5, 2.0)
 
 PROGRAMS: tuple[Callable[[], Any], ...] = (
     # arithmetic with numbers, in place and with what is broadcast
@@ -110,6 +111,13 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [torch.dist(r(2, 3), r(3), p) for p in (2, 1, 3, float("inf"))],
     lambda: [f(v(*TIES)) for f in (torch.max, torch.min, torch.median, torch.nanmedian, torch.amax, torch.amin)],
     lambda: [f(r(3, 4), 1)[0] for f in (torch.max, torch.min, torch.median, torch.nanmedian, torch.sort, torch.mode, torch.cummax, torch.cummin)],
+    # beside a NaN
+    lambda: [f(v(*ODD)) for f in (torch.max, torch.min, torch.median, torch.amax, torch.amin, torch.prod, torch.norm)],
+    lambda: [f(x, 1) for x in (torch.stack([v(*ODD), v(*TIES)]),) for f in (torch.amax, torch.amin, torch.prod, torch.cumprod)],
+    lambda: [torch.linalg.vector_norm(torch.stack([v(*ODD), v(*TIES)]), p, 1) for p in (1, 2, 3, torch.inf)],
+    lambda: [torch.linalg.det(torch.stack([v(1.0, 2.0), v(torch.nan, 3.0)])), torch.dist(v(*ODD), v(*TIES)), F.layer_norm(torch.stack([v(*ODD), v(*TIES)]), (5,))],
+    lambda: [torch.cdist(torch.stack([v(*ODD), v(*TIES)]), r(3, 5), p) for p in (1.0, 2.0)],
+    lambda: [*torch.aminmax(torch.stack([v(*ODD), v(*TIES)]), dim=1), torch.linalg.solve_triangular(torch.stack([v(2.0, torch.nan), v(0.0, 3.0)]), r(2, 1), upper=True)],
     lambda: [torch.amax(r(3, 4), (0, 1)), torch.amin(r(3, 4), 1, keepdim=True), *torch.aminmax(v(*TIES)), *torch.aminmax(r(3, 4), dim=1)],
     lambda: [torch.kthvalue(r(3, 4), 2, 1, keepdim=True)[0], torch.topk(r(3, 4), 2, 0)[0], torch.sort(r(4), stable=True, descending=True)[0], torch.logcumsumexp(r(2, 3), 1)],
     lambda: [torch.logsumexp(r(2, 3), 1), torch.logsumexp(c(2, 3), (0, 1)), torch.softmax(r(2, 3), 0), torch.log_softmax(r(2, 3), -1), torch.softmax(r(), 0), torch.log_softmax(r(), 0)],

@@ -171,6 +171,18 @@ def _over_norm(x: Tensor, norm: Tensor) -> Tensor:
     return torch.where(norm == 0, torch.zeros_like(x), x / norm)
 
 
+def _beside_nan(
+    form: Any, x: Tensor, *, dims: tuple[int, ...] | None, sent: float, whole: bool, told: str
+) -> Tensor:
+    assert told
+    if dims is None or not x.dim():
+        return tensor(form)
+    beside = x.isnan().sum(dims, keepdim=True) > 0
+    if whole:
+        beside &= (x == 0).sum(dims, keepdim=True) == 0
+    return torch.where(beside, sent, form)
+
+
 def _swapped(x: Any) -> Tensor:
     x = tensor(x)
     return x.swapdims(-1, -2) if x.dim() > 1 else x
@@ -232,6 +244,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "beside": _beside,
     **dict.fromkeys(("attention", "masked_attention"), _attention),
     "over_norm": _over_norm,
+    "beside_nan": _beside_nan,
     "heads_repeated": lambda x, *, count: x.repeat_interleave(count, -3),
     "heads_summed": lambda x, *, count: x.unflatten(-3, (-1, count)).sum(-3),
     # shapes

@@ -227,7 +227,6 @@ ASIDE: dict[str, Callable[[Tensor], Any]] = {
     "indices": lambda w: torch.stack((w, torch.tensor(1.0))).sort(descending=True).indices[0] + 1,
     "parameter": torch.nn.Parameter, "computed": lambda w: torch.nn.Parameter(w * 2),
     "unsqueezed": lambda w: torch.nn.Parameter(w[None]).sum(),
-    "subclass": lambda w: torch.Tensor._make_subclass(torch.Tensor, w, False),
     "copied into": lambda w: torch.zeros((), requires_grad=True).data.copy_(w),
     "a leaf copied into": lambda w: _copied(torch.zeros((), requires_grad=True), w),
     "gumbel": lambda w: torch.nn.functional.gumbel_softmax(torch.stack((w, 1 - w)), hard=True)[0],

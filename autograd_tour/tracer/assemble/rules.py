@@ -199,7 +199,9 @@ class _Views:
 
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
     shape = facts.shape if facts is not None and facts.layout != "nested" else None
-    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
+    nan = facts is not None and facts.stats is not None and bool(facts.stats.nan)
+    dtype = facts.dtype if facts is not None else ""
+    return Seen(name, shape, dtype, transposed, is_compound(name), nan=nan)
 
 
 def _number(tensor: Any) -> float | None:

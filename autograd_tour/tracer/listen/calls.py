@@ -13,7 +13,7 @@ from autograd_tour.tracer.references import TensorRef
 if TYPE_CHECKING:
     from autograd_tour.tracer.listen.scopes import FunctionRun
 
-__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
+__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name", "in_python"]
 
 Path = tuple[int | str, ...]
 """Which argument of a call: its position or keyword, and the position in it if it is a list."""
@@ -49,6 +49,11 @@ def differentiates(func: Any) -> bool:
     """Whether ``func`` runs a backward: the nodes that it makes belong to a double backward."""
     func = getattr(func, "__wrapped__", func)  # while a program is followed, others stand for them
     return any(func is function for function in _DIFFERENTIATING)
+
+
+def in_python(func: Any) -> bool:
+    """Whether ``func`` is a function of torch in Python; methods of a tensor only turn their arguments."""
+    return hasattr(func, "__code__") and getattr(func, "__module__", "") != "torch._tensor"
 
 
 class Operand:

@@ -25,6 +25,7 @@ from autograd_tour.tracer.listen.calls import (
     Site,
     differentiates,
     function_name,
+    in_python,
 )
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
@@ -112,7 +113,7 @@ class ForwardRecord:
         call = CallRecord(function, start, stop, site, group)
         call.run = run
         call.method, call.given = "Tensor" in getattr(func, "__qualname__", ""), len(args)
-        call.second_order, call.in_python = differentiates(func), hasattr(func, "__code__")
+        call.second_order, call.in_python = differentiates(func), in_python(func)
         updated = updated_buffers(func, args, kwargs)
         for buffer in updated:
             self._constant_of.pop(id(buffer), None)  # what was measured before holds no more
