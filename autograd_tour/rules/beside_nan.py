@@ -19,13 +19,13 @@ __all__ = ["beside_nan"]
 
 
 class _Beside(NamedTuple):
-    """``told`` says what is sent. Elements that share ``dims`` with a NaN get ``sent``, ``None``: what the
-    formula gives. With ``whole`` a 0 among them undoes that.
+    """``told`` says what is sent. Elements that share ``dims`` with a NaN get ``sent``; without any
+    it is what the formula gives. With ``whole`` a 0 among them undoes that.
     """
 
     told: str
     dims: Shape | None = None
-    sent: float | None = None
+    sent: str = ""
     whole: bool = False
 
 
@@ -47,12 +47,12 @@ def beside_nan(node: NodeView, slot: int, form: Rule) -> Rule:
 
 
 def _reduced(node: NodeView, _: int) -> _Beside:
-    return _Beside("NaN to all that were compared with a NaN", places(node), float("nan"))
+    return _Beside("NaN to all that were compared with a NaN", places(node), "nan")
 
 
 def _multiplied(node: NodeView, _: int) -> _Beside:
     dims = (node.integer("dim") or 0,) if node.grad_fn == "CumprodBackward0" else places(node)
-    return _Beside("NaN to all that were multiplied with a NaN, if none is 0", dims, float("nan"), whole=True)
+    return _Beside("NaN to all that were multiplied with a NaN, if none is 0", dims, "nan", whole=True)
 
 
 def _chosen(node: NodeView, _: int) -> _Beside:
@@ -66,7 +66,7 @@ def _norm(node: NodeView, _: int) -> _Beside | None:
     if order == 1:
         return _Beside("0 to a NaN")
     if order == float("inf"):
-        return _Beside("0 to all that were compared with a NaN", places(node), 0.0)
+        return _Beside("0 to all that were compared with a NaN", places(node), "0")
     return None if order == 0 else _Beside("NaN to all that were reduced with a NaN")
 
 
@@ -78,7 +78,7 @@ def _pairs(node: NodeView, _: int) -> _Beside:
 
 
 def _matrix(node: NodeView, _: int) -> _Beside:
-    return _Beside("NaN to all of a matrix that has one", (-2, -1), float("nan"))
+    return _Beside("NaN to all of a matrix that has one", (-2, -1), "nan")
 
 
 def _row(_: NodeView, slot: int) -> _Beside | None:

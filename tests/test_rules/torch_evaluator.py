@@ -172,7 +172,7 @@ def _over_norm(x: Tensor, norm: Tensor) -> Tensor:
 
 
 def _beside_nan(
-    form: Any, x: Tensor, *, dims: tuple[int, ...] | None, sent: float, whole: bool, told: str
+    form: Any, x: Tensor, *, dims: tuple[int, ...] | None, sent: str, whole: bool, told: str
 ) -> Tensor:
     assert told
     if dims is None or not x.dim():
@@ -180,7 +180,7 @@ def _beside_nan(
     beside = x.isnan().sum(dims, keepdim=True) > 0
     if whole:
         beside &= (x == 0).sum(dims, keepdim=True) == 0
-    return torch.where(beside, sent, form)
+    return torch.where(beside, float(sent), form)
 
 
 def _swapped(x: Any) -> Tensor:

@@ -67,6 +67,15 @@ _OF_TORCH = {
 """Functions that torch itself has written in Python."""
 
 
+_WRITING = frozenset({"setitem", "copy", "fill", "zero"})
+"""Functions that put something in the place of what was there."""
+
+_WRITTEN = (
+    Words("0 where it was overwritten, × 1 elsewhere"),
+    Words("its part where it was written, Σ where it was repeated"),
+)
+
+
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
@@ -75,6 +84,9 @@ def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     if words is not None:
         inputs = material.skeleton.next[i]
         return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
+    call = material.calls[i]
+    if node.grad_fn == "CopySlices" and call is not None and call.function in _WRITING:
+        return LocalRules(_WRITTEN[: len(material.skeleton.next[i])], ((),) * len(material.skeleton.next[i]))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
     )

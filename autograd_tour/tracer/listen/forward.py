@@ -18,6 +18,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 from autograd_tour.tracer.listen.arguments import arguments, flat, is_leaf, pointer, result_names
 from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
+    BASE_OF,
     CallRecord,
     Constant,
     Operand,
@@ -26,6 +27,7 @@ from autograd_tour.tracer.listen.calls import (
     differentiates,
     function_name,
     in_python,
+    writes,
 )
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
@@ -129,6 +131,7 @@ class ForwardRecord:
                 tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
             )
             self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
+        call.base = self._base(func, args, user)
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)
@@ -215,6 +218,16 @@ class ForwardRecord:
             name = "" if self.modules.owns(leaf) else self._look_up(leaf, user)
             self.leaf_names[id(leaf)] = name
         return name
+
+    def _base(self, func: Any, args: Any, user: FrameType | None) -> str:
+        """The name of what a call wrote into a part of: that of a view's base, which gets the node."""
+        written = args[0] if args and writes(func) else None
+        if not isinstance(written, Tensor):
+            return ""
+        name, base = self._look_up(written, user), written._base if written._is_view() else None
+        if base is None:
+            return name
+        return self._look_up(base, user) or (f"{BASE_OF}{name}" if name else "")
 
     def _note_memory(self, tensor: Tensor) -> None:
         """A tensor with the numbers of another one was computed from it, unheard: ``nn.Parameter(w * 2)``."""
