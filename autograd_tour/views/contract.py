@@ -37,7 +37,7 @@ class Title:
     :class:`~autograd_tour.views.units.Units` calls them, ``layer`` says what kind of layer, ``results`` are
     nodes inside whose first output is told on its border although nothing uses it outside.
     ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
-    the function called; a module's has no function.
+    the function called; a module's has no function. ``whole``: it is all of a call of a torch function.
     """
 
     op: str
@@ -47,6 +47,7 @@ class Title:
     units: tuple[str, ...] = ()
     layer: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass
@@ -228,6 +229,8 @@ class _Contraction:
         card = self.card(edge.src)
         if card is None:
             return edge.rule
+        if len(card.outs) == 1 and card.title.whole:
+            return edge.whole
         if len(card.outs) != 1 or not card.title.units:
             return None
         return rule_through(edge, {node.id for node in card.members}, self.into)

@@ -132,6 +132,8 @@ class ForwardRecord:
             )
             self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
         call.base = self._base(func, args, user)
+        if function == "einsum" and args and isinstance(args[0], str):
+            call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)
