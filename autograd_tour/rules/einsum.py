@@ -1,7 +1,7 @@
 """The rule of a whole ``torch.einsum``, which torch makes of a dozen permutes, views and products.
 
-What a factor gets is an einsum too, with the result's indices in the place of its own: of ``ij,jk->ik`` the first
-gets ``ik,jk->ij`` of the gradient and the second.
+What a factor gets is an einsum too, with the result's indices in the place of its own: of ``ij,jk->ik`` the
+first gets ``ik,jk->ij`` of the gradient and the second.
 """
 
 from __future__ import annotations

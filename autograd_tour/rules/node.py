@@ -46,8 +46,8 @@ class Operand(Struct, frozen=True):
 
     ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
     operators. ``number`` is the value of an operand that is a Python number. ``origin`` tells tensors apart,
-    whatever they are called: that of one tensor is always the same, ``None`` where it is not known. ``nan``: an
-    element is NaN.
+    whatever they are called: that of one tensor is always the same, ``None`` where it is not known. ``nan``:
+    an element is NaN.
     """
 
     name: str = ""

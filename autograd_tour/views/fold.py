@@ -62,8 +62,8 @@ def fold(
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
     ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are
-    in no row; see :func:`autograd_tour.views.opening.with_open`. What an einsum is made of is one card at any size,
-    but not without ``calls``.
+    in no row; see :func:`autograd_tour.views.opening.with_open`. What an einsum is made of is one card at
+    any size, but not without ``calls``.
     """
     graph = composites(graph, homes) if calls else graph
     if depth is None and visible(graph) <= limit:

@@ -1,4 +1,4 @@
-"""What a call of several factors was given, as its rules see it: those of an einsum, of which torch makes many nodes."""
+"""What a call of several factors was given, as its rules see it: an einsum, of which torch makes many nodes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Factors:
     taken: frozenset[str]
 
     def rules(self, i: int) -> tuple[Rule | None, ...]:
-        """The rules of the whole einsum that made node ``i`` and others, for the factors that came in there."""
+        """The rules of the whole einsum that made node ``i`` and others, for the factors that came in."""
         call = self.material.calls[i]
         if call is None or not call.equation or call.stop - call.start < 2:
             return ()

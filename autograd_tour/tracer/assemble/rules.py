@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Apply, Rule, Words
 from autograd_tour.rules import table
-from autograd_tour.rules.node import LETTERS, NodeView, is_compound
+from autograd_tour.rules.node import LETTERS, NodeView
 from autograd_tour.rules.node import Operand as Seen
 from autograd_tour.tracer.assemble.factors import Factors, seen
 from autograd_tour.tracer.assemble.kept import Kept
@@ -30,7 +29,7 @@ __all__ = ["LocalRules", "local_rules"]
 class LocalRules(NamedTuple):
     """The rule of each slot and the marks of its gradient edge; ``fused``: what the node computes in all.
 
-    ``whole``: the rule of the whole call that made the node, for slots at which something from outside came in.
+    ``whole``: the rule of the whole call that made the node, for slots where something from outside came in.
     """
 
     rules: tuple[Rule | None, ...] = ()

@@ -69,7 +69,7 @@ class ForwardRecord:
         self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._memories: dict[int, int] = {}
-        """Where the numbers of leaves and of results with a gradient lie -> id of the leaf, -1 for a result."""
+        """Where the numbers of leaves and of results with a gradient lie -> id of a leaf, -1 for a result."""
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
