@@ -1,4 +1,4 @@
-"""What a call of several factors was given, as its rules see it: an einsum, of which torch makes many nodes."""
+"""What a call of several factors was given, as rules see it: an einsum, of which torch makes many nodes."""
 
 from __future__ import annotations
 

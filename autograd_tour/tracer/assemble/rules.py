@@ -138,8 +138,9 @@ class _Views:
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
         name, unused = self.material.skeleton.names[i], self._unused(i, len(outputs))
+        arguments = self.readings[i].arguments
         beside = tuple([self._constant(i, number) for number, slot in self.operands[i].constants if slot < 0])
-        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused, beside)
+        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused, beside, arguments)
 
     def _unused(self, i: int, count: int) -> frozenset[int]:
         """The results of node ``i`` that no node was made of; none of the node that backward begins with."""
