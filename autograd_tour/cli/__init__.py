@@ -50,7 +50,7 @@ def _leave(code: int) -> None:
     others = [thread for thread in threading.enumerate() if not thread.daemon] != [threading.main_thread()]
     # Python itself may remember a Ctrl-C that came in an exec(), and then leaves with another code than ours.
     if others or code == INTERRUPTED:
-        from autograd_tour.cli.guard import end_with
+        from autograd_tour.cli.stderr import end_with
 
         end_with(code)
     raise SystemExit(code)

@@ -48,8 +48,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def _end() -> None:
-    from autograd_tour.cli.common import say
-    from autograd_tour.cli.guard import end_with
+    from autograd_tour.cli.stderr import end_with, say  # click is imported where Ctrl-C is minded
 
     say(Terminated.word)
     end_with(TERMINATED)

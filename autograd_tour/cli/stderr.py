@@ -1,0 +1,58 @@
+"""What is said to people, on stderr, and the last word of a process that ends at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+__all__ = ["end_with", "printable", "report_error", "say"]
+
+_LONGEST = 500
+
+
+def report_error(message: str, hint: str = "") -> None:
+    """``error: message`` and ``hint: …`` on stderr, a line each."""
+    say(f"{_marked('error:', 'red')} {printable(message)}")
+    if hint:
+        say(f"{_marked('hint:', 'cyan')} {printable(hint)}")
+
+
+def say(message: str) -> None:
+    """A message for people, on stderr; what cannot be written there changes no exit code."""
+    with suppress(OSError, ValueError):
+        click.echo(message, err=True, color=_color())
+
+
+def end_with(code: int) -> None:
+    """End the process at once, threads or not; what was said is said."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, without control characters, and cut where nobody reads on.
+
+    Names and messages come from programs: they must not clear a terminal or fill a screen.
+    """
+    line = "".join(mark if mark.isprintable() else _escaped(mark) for mark in text)
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST - 120]} … {line[-100:]}"
+    return line
+
+
+def _escaped(mark: str) -> str:
+    return " " if mark in "\n\r\t" else mark.encode("unicode_escape").decode("ascii")
+
+
+def _marked(word: str, color: str) -> str:
+    return click.style(word, fg=color, bold=True)
+
+
+def _color() -> bool | None:
+    """No colour if the user asks for none (https://no-color.org); else click looks for a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
