@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from autograd_tour.cli.signals import GRACE
-from autograd_tour.cli.stderr import end_with, report_error
+from autograd_tour.cli.signals import GRACE, end_with
+from autograd_tour.cli.stderr import report_error
 from autograd_tour.errors import EngineError, ProgramError, StopRequest, TourError
 
 __all__ = ["PROGRAM_SECONDS", "end_with", "guarded", "limited", "stdout_to_stderr"]

@@ -1,14 +1,13 @@
-"""What is said to people, on stderr, and the last word of a process that ends at once."""
+"""What is said to people, on stderr."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 
 import click
 
-__all__ = ["end_with", "printable", "report_error", "say"]
+__all__ = ["printable", "report_error", "say"]
 
 _LONGEST = 500
 
@@ -24,14 +23,6 @@ def say(message: str) -> None:
     """A message for people, on stderr; what cannot be written there changes no exit code."""
     with suppress(OSError, ValueError):
         click.echo(message, err=True, color=_color())
-
-
-def end_with(code: int) -> None:
-    """End the process at once, threads or not; what was said is said."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-    os._exit(code)
 
 
 def printable(text: str) -> str:
