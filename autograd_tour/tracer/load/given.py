@@ -10,11 +10,11 @@ from functools import update_wrapper
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from autograd_tour.errors import UsageError
-from autograd_tour.tracer.listen.names import assigned_names, namespaces_of
+from autograd_tour.tracer.listen.names import assigned_names, is_numbered, namespaces_of
 from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.load.program import close_matches
 
@@ -123,6 +123,10 @@ class Given:
             for name, value in space.items():
                 if isinstance(value, Tensor) and value.is_leaf:
                     self.put(name, value)
+                elif issubclass(type(value), nn.Module):
+                    for path, parameter in value.named_parameters():
+                        if is_numbered(path):  # this is how pictures call it
+                            self.put(f"{name}.{path}", parameter)
 
     def _check(self) -> None:
         for name in self.values:
