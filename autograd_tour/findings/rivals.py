@@ -18,7 +18,7 @@ _FIX = (
 
 
 class _Mingled(NamedTuple):
-    """The backward of the other loss, its own step, the backward that added to it, and the step that used both."""
+    """The backward of the other loss, its step, the backward that added to it, the step that used both."""
 
     other: Event
     other_step: Event
@@ -27,7 +27,7 @@ class _Mingled(NamedTuple):
 
 
 class _Sources(NamedTuple):
-    """What a node is computed from: the names of leaves, and whether data that needs no gradient is among it."""
+    """What a node is computed from: the names of leaves, and whether there is data without a gradient."""
 
     leaves: frozenset[str] = frozenset()
     data: bool = False
@@ -142,9 +142,9 @@ def _finding(subject: Subject, mingled: _Mingled) -> Finding:
             ("both used here", subject.line(step)),
         ),
         f"On its way to {beyond} the gradient of the other loss passes through what is computed with these "
-        "parameters, and backward deposits a gradient in them as well. Nothing emptied it before the backward "
-        "of their own loss, which adds to .grad: so their step also followed the loss that they are to work "
-        "against, or that is none of theirs.",
+        "parameters, and backward deposits a gradient in them as well. Nothing emptied it before the "
+        "backward of their own loss, which adds to .grad: so their step followed both losses. In a GAN each "
+        "of the two works against the other.",
         _FIX,
         about=tuple(names),
     )
