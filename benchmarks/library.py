@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -24,8 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from autograd_tour.errors import StopRequest
-from benchmarks.library_models import LIBRARIES, Candidate, candidates
-from benchmarks.library_page import PAGE, Verdict, page
+from benchmarks.library_models import LARGEST, LIBRARIES, Candidate, TooLargeError, candidates
+from benchmarks.library_page import PAGE, Remark, Verdict, page
 from benchmarks.table import write_page
 
 __all__ = ["LIBRARIES", "Candidate", "TimeUp", "Verdict", "candidates", "judged", "limited", "trained"]
@@ -81,22 +82,28 @@ def judged(candidate: Candidate, seconds: float = SECONDS) -> Verdict:
             verdict = verdict._replace(parameters=size)
             trained(model, loss_of)  # what fails alone says nothing about explain
     except TimeUp:
-        return verdict._replace(skipped="too slow: its plain steps took too long")
+        return verdict._replace(skip="slow", reason="its plain steps took too long")
+    except TooLargeError as error:
+        return verdict._replace(skip="large", reason=str(error))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-        return verdict._replace(skipped=reason)
+        return verdict._replace(skip="not built", reason=_brief(error))
     try:
         with limited(seconds):
             findings = explain(trained, model, loss_of, keep=4, ceiling=64).findings
     except TimeUp:
-        return verdict._replace(skipped="too slow: explain took too long")
+        return verdict._replace(skip="slow", reason="explain took too long")
     except Exception as error:
-        return verdict._replace(alarms=(f"explain raised {type(error).__name__}: {error}"[:300],))
+        return verdict._replace(alarms=(Remark("explain failed", _brief(error)),))
+    remarks = [(item.level == "note", Remark(item.kind, item.brief)) for item in findings]
     return verdict._replace(
-        alarms=tuple(f"{item.kind}: {item.brief}" for item in findings if item.level != "note"),
-        notes=tuple(f"{item.kind}: {item.brief}" for item in findings if item.level == "note"),
+        alarms=tuple(remark for is_note, remark in remarks if not is_note),
+        notes=tuple(remark for is_note, remark in remarks if is_note),
         seconds=round(time.process_time() - started, 1),
     )
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:120]
 
 
 def _kept(lines: Path) -> dict[tuple[str, str], Verdict]:
@@ -105,8 +112,11 @@ def _kept(lines: Path) -> dict[tuple[str, str], Verdict]:
     if lines.exists():
         for line in lines.read_text(encoding="utf-8").splitlines():
             try:
-                verdict = Verdict(**json.loads(line))
-            except (ValueError, TypeError):
+                fields = json.loads(line)
+                for level in ("alarms", "notes"):
+                    fields[level] = tuple(Remark(*item) for item in fields[level])
+                verdict = Verdict(**fields)
+            except (ValueError, TypeError, KeyError):
                 continue
             verdicts[verdict.library, verdict.name] = verdict
     return verdicts
@@ -119,7 +129,7 @@ def _judged_now(chosen: Iterable[Candidate], lines: Path, most: int, enough: int
         if most and done >= most:
             return
         verdict = judged(candidate)
-        done += not verdict.skipped
+        done += not verdict.skip
         with lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps(verdict._asdict()) + "\n")
         yield verdict
@@ -149,19 +159,21 @@ def main(arguments: list[str] | None = None) -> int:
     for library in options.libraries or LIBRARIES:
         chosen = [item for item in candidates(library) if re.search(options.only, item.name)]
         new = [item for item in chosen if (library, item.name) not in kept]
-        enough = sum(not verdict.skipped for key, verdict in kept.items() if key[0] == library)
+        enough = sum(not verdict.skip for key, verdict in kept.items() if key[0] == library)
         for verdict in _judged_now(new, options.lines, options.most, enough):
             kept[library, verdict.name] = verdict
-            for text in verdict.alarms:
-                print(f"{library} {verdict.name}: {text}", flush=True)
+            for remark in verdict.alarms:
+                print(f"{library} {verdict.name}: {remark.kind}: {remark.brief}", flush=True)
         own = [verdict for verdict in kept.values() if verdict.library == library]
-        skipped = sum(bool(verdict.skipped) for verdict in own)
+        skipped = sum(bool(verdict.skip) for verdict in own)
         print(f"{library}: {len(own) - skipped} models trained, {skipped} skipped", flush=True)
     alarms = sum(bool(verdict.alarms) for verdict in kept.values())
-    trained_models = sum(not verdict.skipped for verdict in kept.values())
+    trained_models = sum(not verdict.skip for verdict in kept.values())
     print(f"{trained_models} models trained, {alarms} with a false alarm")
     if options.page is not None:
-        write_page(options.page, page(list(kept.values())))
+        today = datetime.now(tz=UTC).date().isoformat()
+        every = sorted(kept.values(), key=lambda verdict: [*LIBRARIES].index(verdict.library))
+        write_page(options.page, page(every, date=today, largest=LARGEST, seconds=SECONDS))
     return 1 if alarms else 0
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LIBRARIES", "Candidate", "candidates"]
+__all__ = ["LARGEST", "LIBRARIES", "Candidate", "TooLargeError", "candidates"]
 
 LARGEST = 30_000_000
 """Parameters of a model that is tried."""
@@ -51,7 +51,7 @@ def _torchvision() -> Iterator[Candidate]:
 
         def make(name: str = name) -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
             settings = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-            _check_size(lambda: models.get_model(name, weights=None, num_classes=4, **settings))
+            _check(next(iter(models.get_model_weights(name))).meta["num_params"])
             model = models.get_model(name, weights=None, num_classes=4, **settings)
             size = 299 if "inception" in name else 224 if name.startswith(("vit", "maxvit")) else 64
             return model, _image_loss(size)
@@ -120,16 +120,19 @@ def _image_loss(size: int) -> Callable[[nn.Module], Tensor]:
     return loss
 
 
-class _TooLargeError(Exception):
-    pass
+class TooLargeError(Exception):
+    """A model has more parameters than :data:`LARGEST`."""
 
 
 def _check_size(build: Callable[[], Any]) -> None:
     """Build a model without memory, to know its size first."""
     with torch.device("meta"):
-        size = sum(parameter.numel() for parameter in build().parameters())
+        _check(sum(parameter.numel() for parameter in build().parameters()))
+
+
+def _check(size: int) -> None:
     if size > LARGEST:
-        raise _TooLargeError(f"{size:,} parameters")
+        raise TooLargeError(f"{size:,} parameters")
 
 
 # ---- transformers ------------------------------------------------------------------------------------
@@ -177,6 +180,8 @@ def _transformers() -> Iterator[Candidate]:
                 for key, value in _TINY.items():
                     if type(getattr(config, key, None)) is int:
                         setattr(config, key, value)
+                if getattr(config, "pad_token_id", 0) is None:
+                    config.pad_token_id = 0
                 config.use_cache = False  # some caches ask for layers that a tiny model has not
                 model_class = getattr(transformers, name)
                 _check_size(lambda: model_class(config))
@@ -187,6 +192,8 @@ def _transformers() -> Iterator[Candidate]:
 
 def _text_loss(task: str, config: Any) -> Callable[[nn.Module], Tensor]:
     words = torch.randint(3, 90, (2, 12))
+    if type(getattr(config, "eos_token_id", None)) is int:
+        words[:, -1] = config.eos_token_id  # some classify by what they make of it
     if task == "image":
         given = {
             "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32),
