@@ -97,7 +97,8 @@ class Conflict(Struct, frozen=True, omit_defaults=True):
 
 class FreedNode(Struct, frozen=True, omit_defaults=True):
     """A node that a second backward came to. ``carried``: the loss was computed after the first
-    backward, from a result of before it; ``again``: it is the same loss.
+    backward, from a result of before it; ``again``: it is the same loss; ``returned``: the second
+    backward is that of what the program returned, which it does not call itself.
     """
 
     grad_fn: str
@@ -106,6 +107,7 @@ class FreedNode(Struct, frozen=True, omit_defaults=True):
     backward_at: SourceLine | None = None
     carried: bool = False
     again: bool = False
+    returned: bool = False
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):

@@ -67,6 +67,47 @@ def test_both_lines_of_an_error_are_told_with_torchs_words_and_a_fix(folder: Pat
     assert "What to write instead:" in done.stdout
 
 
+SCRIPT = """
+import torch
+
+w = torch.tensor(0.5, requires_grad=True)
+loss = (w * 2 - 1) ** 2
+loss.backward()
+
+def train():
+    loss = (w * 2 - 1) ** 2
+    loss.backward()
+
+def asked():
+    square = w * w
+    torch.autograd.grad(square, w)
+    return square * 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "fix"),
+    [
+        ("loss", [], "explain FILE.py:train"),
+        ("asked", ["computed here", "freed by this backward"], "retain_graph=True"),
+    ],
+)
+def test_a_loss_that_was_differentiated_is_told_as_render_tells_it(tmp_path, name, roles, fix) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (finding,) = json.loads(answer("explain", f"script.py:{name}", "--json", cwd=tmp_path).stdout)["findings"]
+    assert finding["kind"] == "second-backward-of-result"
+    assert [item["role"] for item in finding.get("lines", ())] == roles
+    assert fix in finding["fix"]
+    rendered = answer("render", f"script.py:{name}", "-f", "txt", cwd=tmp_path)
+    assert f"error: {finding['seen']}" in rendered.stderr
+
+
+def test_what_calls_backward_itself_is_explained_as_it_is(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = answer("explain", "script.py:train", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0][:11]) == (0, "No finding:"), done.stdout
+
+
 def test_json_has_all_of_it(folder: Path) -> None:
     done = answer("explain", "net.py:in_place", "--json", cwd=folder)
     (finding,) = json.loads(done.stdout)["findings"]

@@ -236,6 +236,7 @@ class _Gathering:
             self.line(failed.spot),
             before is not None and failed.computed > before,
             earlier is not None and earlier.origin == failed.origin,
+            failed.spot < 0,
         )
 
     # ---- optimizers, reads, sums -----------------------------------------------------------
