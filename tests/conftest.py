@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from autograd_tour.lessons.training import Study
+    from autograd_tour.lessons.training_study import Study
 
 # Beside each other, test processes with a thread for every core would only get in each other's way.
 # torch reads this when it is imported; what a test starts inherits it.
@@ -63,6 +63,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def whole_study() -> Study:
     """What the training lesson computes, a quarter of a minute long: once for all tests, which are slow ones."""
-    from autograd_tour.lessons.training import study
+    from autograd_tour.lessons.training_study import study
 
     return study()

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say
+from autograd_tour.cli.common import TourCommand, answer, check_stdout
 from autograd_tour.cli.options import ceiling_option, timeout_option
 from autograd_tour.cli.results import to_folder, to_stdout
+from autograd_tour.cli.stderr import printable, say
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
