@@ -18,6 +18,7 @@ from autograd_tour.views.kept import (
     by_line,
     by_module,
     checkpoint_text,
+    kept_most,
     paths_text,
     remarks,
     summary,
@@ -41,22 +42,23 @@ class MemoryView(View):
     summary = "what is kept in memory for backward, by line of the program and by module"
 
     def picture(self, trace: Trace) -> Listing:
-        """The lines and modules that keep most.
+        """The lines and modules that keep most; of a run in the graph that keeps most.
 
         Raises:
             UsageError: the trace says nothing of memory.
         """
-        memory = trace.graph.memory
+        graph, which = kept_most(trace)
+        memory = graph.memory
         if memory is None:
             raise UsageError(
                 "this trace does not say what is kept in memory",
                 "Trace a function with at most 20,000 nodes, not a tensor that exists, and keep elements",
             )
-        listing = _listing(trace.graph, memory, *MOST)
-        return replace(listing, less=tuple(_listing(trace.graph, memory, *most) for most in LESS))
+        listing = _listing(graph, memory, which, *MOST)
+        return replace(listing, less=tuple(_listing(graph, memory, which, *most) for most in LESS))
 
 
-def _listing(graph: Graph, memory: Memory, lines: int, modules: int) -> Listing:
+def _listing(graph: Graph, memory: Memory, which: str, lines: int, modules: int) -> Listing:
     rows, groups = by_line(graph), by_module(graph)
     first = f"{summary(memory)}."
     return Listing(
@@ -73,8 +75,8 @@ def _listing(graph: Graph, memory: Memory, lines: int, modules: int) -> Listing:
             ),
         ),
         "What is kept for backward",
-        first[:1].upper() + first[1:],
-        " ".join([first, *(f"{row.text}, {row.where}: {row.amount}." for row in map(_line, rows[:lines]))]),
+        f"{first[:1].upper()}{first[1:]} {which}".rstrip(),
+        " ".join([first, which, *(f"{row.text}, {row.where}: {row.amount}." for row in map(_line, rows[:lines]))]),
         tuple(_notes(memory, rows[lines:], groups[modules:])),
     )
 

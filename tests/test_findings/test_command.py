@@ -11,6 +11,7 @@ import torch
 
 import autograd_tour as tour
 from autograd_tour.formats import explanation
+from autograd_tour.views import kept
 from tests.commands import answer, fresh_answer
 
 PROGRAM = """
@@ -259,4 +260,4 @@ def test_memory_stands_at_the_end_where_it_is_a_megabyte_or_more() -> None:
     assert "return lambda: (w * 2).exp().sum()" in lines[start + 1]
     assert "## Memory" in explanation.markdown("net", (), large)
     assert 'alt="What each line keeps"' in explanation.document("net", (), large)
-    assert explanation.largest((*small, *large)) == large[0]
+    assert kept.largest((*small, *large)) == large[0]
