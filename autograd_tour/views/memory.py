@@ -60,7 +60,7 @@ class MemoryView(View):
 
 def _listing(graph: Graph, memory: Memory, which: str, lines: int, modules: int) -> Listing:
     rows, groups = by_line(graph), by_module(graph)
-    first = f"{summary(memory)}."
+    first = f"{summary(memory)}. {which}".rstrip()
     return Listing(
         (
             ListingPart(
@@ -75,8 +75,8 @@ def _listing(graph: Graph, memory: Memory, which: str, lines: int, modules: int)
             ),
         ),
         "What is kept for backward",
-        f"{first[:1].upper()}{first[1:]} {which}".rstrip(),
-        " ".join([first, which, *(f"{row.text}, {row.where}: {row.amount}." for row in map(_line, rows[:lines]))]),
+        first[:1].upper() + first[1:],
+        " ".join([first, *(f"{row.text}, {row.where}: {row.amount}." for row in map(_line, rows[:lines]))]),
         tuple(_notes(memory, rows[lines:], groups[modules:])),
     )
 
