@@ -125,8 +125,7 @@ def command(
 
 def _memory(explanation: Explained) -> dict[str, object]:
     """What the graph that keeps most keeps until its backward."""
-    from autograd_tour.formats.explanation import largest
-    from autograd_tour.views.kept import by_line, by_module
+    from autograd_tour.views.kept import by_line, by_module, largest
 
     graph = largest(explanation.graphs)
     kept = graph.memory.bytes_of("graph") if graph.memory is not None else 0

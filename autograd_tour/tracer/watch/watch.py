@@ -44,6 +44,7 @@ from autograd_tour.tracer.watch.hearing import HearingMode
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
 from autograd_tour.tracer.watch.recomputed import Checkpoints
+from autograd_tour.tracer.watch.replaced import Replacements
 from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, kept_behind, look, span_of
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 
@@ -79,6 +80,7 @@ class Watch:
         self.scalers = Scalers(self._spot, self._numbers)
         self.checkpoints = Checkpoints(self._computing_again)
         self.customs = Customs(self._spot)
+        self.replacements = Replacements(self._spot)
         self._off = -1
         self._busy = False
         self._thread = threading.get_ident()
@@ -95,6 +97,7 @@ class Watch:
                 stack.enter_context(set_replaced(self._set_storage))
                 stack.enter_context(self.customs.listening())
                 stack.enter_context(self.checkpoints.reentrants.listening())
+                stack.enter_context(self.replacements.listening())
                 stack.enter_context(HearingMode(self.hear))
                 yield
         finally:
@@ -180,7 +183,9 @@ class Watch:
         else:
             self._weigh(call.given, self._spot(frame))
             for item in results or changed:
-                self.origins.add(item, self._origin(function, parents, item, live, call.start, frame))
+                origin = self._origin(function, parents, item, live, call.start, frame)
+                origin.writes = any(item is other for other in changed)
+                self.origins.add(item, origin)
 
     def _weigh(self, given: list[Tensor], spot: int) -> None:
         """What a line keeps that adds to a sum from before the last backward: of the terms that are new."""

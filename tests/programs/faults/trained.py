@@ -57,8 +57,8 @@ def optimizer_of_another_model():
 
 def layer_replaced_after_the_optimizer_was_made():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    optimizer = torch.optim.SGD(net[1:].parameters(), lr=0.01)
-    net[1] = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net[1:].parameters(), lr=0.01)  # <- optimizer made here
+    net[1] = nn.Linear(2, 1)  # <- replaced here
     for _ in range(2):
         optimizer.zero_grad()
         ((net(x) - y) ** 2).mean().backward()
