@@ -14,18 +14,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["SERVER", "answer", "forked", "fresh_answer", "script_answer"]
+__all__ = ["PRELOADED", "SERVER", "answer", "forked", "fresh_answer", "script_answer"]
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(
-    [
-        "torch",
-        "autograd_tour.cli.targets",
-        "autograd_tour.lessons.produce",
-        "autograd_tour.views.diff",
-        "autograd_tour.hosts.running",
-    ]
-)
+PRELOADED = [
+    "torch",
+    "autograd_tour.cli.targets",
+    "autograd_tour.lessons.produce",
+    "autograd_tour.views.diff",
+    "autograd_tour.hosts.running",
+]
+SERVER.set_forkserver_preload(PRELOADED)
 
 
 def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
