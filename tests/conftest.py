@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import shutil
+import subprocess
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,22 @@ def _nothing_else_in_sight(request: pytest.FixtureRequest) -> None:
     programs = getattr(request.module, "loops", None)
     if isinstance(programs, ModuleType):
         importlib.reload(programs)
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Code of documents runs in processes that need not load torch first."""
+    from tests.workers import forked_in_place
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autograd_tour.hosts.process.subprocess", forked_in_place())
+        yield
+
+
+@pytest.fixture
+def fresh_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """... but in this test they do load it, as they do for a reader."""
+    monkeypatch.setattr("autograd_tour.hosts.process.subprocess", subprocess)
 
 
 FLAGS = [
