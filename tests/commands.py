@@ -7,14 +7,17 @@ environment, or leaves running starts a fresh one.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-__all__ = ["PRELOADED", "SERVER", "answer", "forked", "fresh_answer", "script_answer"]
+__all__ = ["PRELOADED", "SERVER", "answer", "forked", "fresh_answer", "script_answer", "signalled_answer"]
 
 SERVER = get_context("forkserver")
 PRELOADED = [
@@ -58,14 +61,40 @@ def forked(
 ) -> subprocess.CompletedProcess[str]:
     """Exit code, stdout and stderr of ``work(words)`` in a process where torch is loaded by then."""
     with TemporaryDirectory() as folder:
-        streams = [os.path.join(folder, name) for name in ("out", "err")]
-        process = SERVER.Process(target=_child, args=(work, words, str(cwd), *streams))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(words, timeout)
-        out, err = (Path(stream).read_text(encoding="utf-8") for stream in streams)
+        process, *streams = _started(work, words, cwd, Path(folder))
+        return _ended(process, words, streams, timeout)
+
+
+def signalled_answer(
+    *words: str, cwd: Path, number: int, file: str, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """The same of ``autograd-tour WORDS``, to which a signal is sent once it has made ``file``."""
+    with TemporaryDirectory() as folder:
+        process, *streams = _started(_interruptible, words, cwd, Path(folder))
+        end = time.monotonic() + timeout
+        while not (cwd / file).exists() and time.monotonic() < end and process.exitcode is None:
+            time.sleep(0.05)
+        os.kill(process.pid, number)
+        return _ended(process, words, streams, timeout)
+
+
+def _started(
+    work: Callable[[tuple[str, ...]], None], words: tuple[str, ...], cwd: Path, folder: Path
+) -> tuple[Any, Path, Path]:
+    out, err = folder / "out", folder / "err"
+    process = SERVER.Process(target=_child, args=(work, words, str(cwd), str(out), str(err)))
+    process.start()
+    return process, out, err
+
+
+def _ended(
+    process: Any, words: tuple[str, ...], streams: list[Path], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    process.join(timeout)
+    if process.exitcode is None:
+        process.kill()
+        raise subprocess.TimeoutExpired(words, timeout)
+    out, err = (stream.read_text(encoding="utf-8") for stream in streams)
     return subprocess.CompletedProcess(words, process.exitcode, out, err)
 
 
@@ -88,6 +117,12 @@ def _command(words: tuple[str, ...]) -> None:
     from autograd_tour.cli import main
 
     main()
+
+
+def _interruptible(words: tuple[str, ...]) -> None:
+    # Where the tests run in the background of a shell, Ctrl-C is ignored by all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _command(words)
 
 
 def _script(words: tuple[str, ...]) -> None:
