@@ -12,12 +12,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from select import select
 from tempfile import TemporaryDirectory
 from typing import Any
 
-__all__ = ["PRELOADED", "SERVER", "answer", "forked", "fresh_answer", "script_answer", "signalled_answer"]
+__all__ = [
+    "PRELOADED",
+    "SERVER",
+    "answer",
+    "forked",
+    "fresh_answer",
+    "script_answer",
+    "signalled_answer",
+    "terminal_answer",
+]
 
 SERVER = get_context("forkserver")
 PRELOADED = [
@@ -78,10 +89,32 @@ def signalled_answer(
         return _ended(process, words, streams, timeout)
 
 
+def terminal_answer(
+    *words: str, cwd: Path, environment: dict[str, str], timeout: float = 120
+) -> tuple[int, str, str]:
+    """Exit code and stdout of ``autograd-tour WORDS`` with stderr on a terminal, and what the terminal got."""
+    received = b""
+    master, slave = os.openpty()
+    with TemporaryDirectory() as folder, open(master, "rb", buffering=0) as terminal:
+        work = partial(_command_in, environment)
+        process, out, _ = _started(work, words, cwd, Path(folder), err=Path(os.ttyname(slave)))
+        end = time.monotonic() + timeout
+        while (process.exitcode is None and time.monotonic() < end) or select([terminal], [], [], 0)[0]:
+            if select([terminal], [], [], 0.05)[0]:
+                received += terminal.read(4096)
+        os.close(slave)
+        done = _ended(process, words, [out], 1)
+    return done.returncode, done.stdout, received.decode()
+
+
 def _started(
-    work: Callable[[tuple[str, ...]], None], words: tuple[str, ...], cwd: Path, folder: Path
+    work: Callable[[tuple[str, ...]], None],
+    words: tuple[str, ...],
+    cwd: Path,
+    folder: Path,
+    err: Path | None = None,
 ) -> tuple[Any, Path, Path]:
-    out, err = folder / "out", folder / "err"
+    out, err = folder / "out", err or folder / "err"
     process = SERVER.Process(target=_child, args=(work, words, str(cwd), str(out), str(err)))
     process.start()
     return process, out, err
@@ -94,8 +127,8 @@ def _ended(
     if process.exitcode is None:
         process.kill()
         raise subprocess.TimeoutExpired(words, timeout)
-    out, err = (stream.read_text(encoding="utf-8") for stream in streams)
-    return subprocess.CompletedProcess(words, process.exitcode, out, err)
+    texts = [stream.read_text(encoding="utf-8") for stream in streams]
+    return subprocess.CompletedProcess(words, process.exitcode, *texts)
 
 
 def _child(
@@ -117,6 +150,12 @@ def _command(words: tuple[str, ...]) -> None:
     from autograd_tour.cli import main
 
     main()
+
+
+def _command_in(environment: dict[str, str], words: tuple[str, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    _command(words)
 
 
 def _interruptible(words: tuple[str, ...]) -> None:
