@@ -122,7 +122,7 @@ class Follower:
         ]
         try:
             with (
-                backward_replaced(self._backward),
+                backward_replaced(self._backward, self._is_deaf),
                 zeroing_replaced(self._before_zeroing),
                 swap_replaced(self._swapping),
             ):
@@ -159,15 +159,15 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
+    def _is_deaf(self) -> bool:
+        """Whether a backward that runs now is part of one that is heard, of our own, or another thread's.
+
+        A method of a tensor calls a function, and a node may run a backward of its own.
+        """
+        return self._busy or OURS.running or threading.get_ident() != self._thread
+
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
-        if (
-            self._busy  # a method of a tensor calls a function, and a node may run a backward of its own
-            or OURS.running
-            or threading.get_ident() != self._thread
-            or is_compiling()
-            or torch._C._are_functorch_transforms_active()
-            or not backward.sound
-        ):
+        if is_compiling() or torch._C._are_functorch_transforms_active() or not backward.sound:
             return backward.call()
         self._busy = True
         try:
