@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 VISIBLE = """(item) => item.getClientRects().length > 0 && getComputedStyle(item).visibility === 'visible'"""
-TEXTS = f"() => [...document.querySelectorAll('#stage text')].filter({VISIBLE}).map((item) => item.textContent)"
+TEXTS = (
+    f"() => [...document.querySelectorAll('#stage text')].filter({VISIBLE}).map((item) => item.textContent)"
+)
 SEEN = f"(selector) => [...document.querySelectorAll(`#stage ${{selector}}`)].some({VISIBLE})"
 
 

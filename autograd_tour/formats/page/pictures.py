@@ -27,7 +27,17 @@ from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
-__all__ = ["JOINED_KEY", "MOST", "Caption", "Picture", "joined_picture", "outermost", "pictures", "piece", "timed"]
+__all__ = [
+    "JOINED_KEY",
+    "MOST",
+    "Caption",
+    "Picture",
+    "joined_picture",
+    "outermost",
+    "pictures",
+    "piece",
+    "timed",
+]
 
 MOST = 60
 """Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""

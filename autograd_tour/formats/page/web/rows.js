@@ -6,6 +6,10 @@ const PARTS = ["value", "shape", "grad", "rule", "line", "saved"];
 const ONLY = { forward: ["grad", "rule", "back"], backward: ["value", "tensor", "ahead", "constants", "cuts"] };
 const COMPACT = ["line", "saved", "note"];
 
+function group(name, ...labels) {
+  return make("fieldset", {}, make("legend", {}, name), ...labels);
+}
+
 export class Rows {
   /** @param {HTMLElement} stage where a picture is shown @param {() => void} changed is called after a choice
    *  @param {boolean} joined whether there is a picture without transposes, which is one of its own */
@@ -19,7 +23,6 @@ export class Rows {
     };
     this.only = make("select", {}, ...["both", ...Object.keys(ONLY)].map((name) => make("option", {}, name)));
     const body = byId("rows-body");
-    const group = (name, ...labels) => make("fieldset", {}, make("legend", {}, name), ...labels);
     body.append(
       group("Show", ...PARTS.map((part) => box(part, true))),
       group("Hide", box("constants", false), ...(joined ? [box("transposes", false)] : [])),
