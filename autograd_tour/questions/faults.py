@@ -116,15 +116,15 @@ _FAULTS: Mapping[str, _Fault] = {
     "rounding": _STOPPED,
     "clamped": _STOPPED,
     "grad-none-beside": _Fault(
-        "A leaf that the program uses gets no gradient: what is computed from it leads to no loss. Which line "
-        "is the last on its way?",
+        "A leaf that the program uses gets no gradient: what is computed from it leads to no loss. Which "
+        "line is the last on its way?",
         "last used here",
         "the line whose result goes no further",
         18,
     ),
     "zero-grad-missing": _Fault(
-        "No error is raised, and yet a step uses more than the gradient of its own iteration. Which line adds "
-        "to what nobody emptied?",
+        "No error is raised, and yet a step uses more than the gradient of its own iteration. Which line "
+        "adds to what nobody emptied?",
         "adds to the old .grad here",
         "the backward that finds the .grad of an iteration before",
         6,
