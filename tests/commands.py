@@ -14,24 +14,29 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["answer", "fresh_answer", "script_answer"]
+__all__ = ["PRELOADED", "SERVER", "answer", "forked", "fresh_answer", "script_answer"]
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["torch", "autograd_tour.cli.targets", "autograd_tour.lessons.produce", "autograd_tour.views.diff"]
-)
+PRELOADED = [
+    "torch",
+    "autograd_tour.cli.targets",
+    "autograd_tour.lessons.produce",
+    "autograd_tour.views.diff",
+    "autograd_tour.hosts.running",
+]
+SERVER.set_forkserver_preload(PRELOADED)
 
 
 def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Exit code, stdout and stderr of ``autograd-tour WORDS`` in the folder ``cwd``; stdin is empty."""
-    return _forked(_command, words, cwd, timeout)
+    return forked(_command, words, cwd, timeout)
 
 
 def script_answer(
     code: str, *words: str, cwd: Path, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """The same of ``python -c CODE WORDS`` where torch is loaded by then, and much of the package."""
-    return _forked(_script, (code, *words), cwd, timeout)
+    return forked(_script, (code, *words), cwd, timeout)
 
 
 def fresh_answer(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,9 +53,10 @@ def fresh_answer(*words: str, cwd: Path, **environment: str) -> subprocess.Compl
     )
 
 
-def _forked(
+def forked(
     work: Callable[[tuple[str, ...]], None], words: tuple[str, ...], cwd: Path, timeout: float
 ) -> subprocess.CompletedProcess[str]:
+    """Exit code, stdout and stderr of ``work(words)`` in a process where torch is loaded by then."""
     with TemporaryDirectory() as folder:
         streams = [os.path.join(folder, name) for name in ("out", "err")]
         process = SERVER.Process(target=_child, args=(work, words, str(cwd), *streams))

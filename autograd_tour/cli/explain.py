@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say
+from autograd_tour.cli.common import TourCommand, answer, check_stdout
 from autograd_tour.cli.options import ceiling_option, timeout_option
 from autograd_tour.cli.results import to_folder, to_stdout
+from autograd_tour.cli.stderr import printable, say
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def command(
 
 def _memory(explanation: Explained) -> dict[str, object]:
     """What the graph that keeps most keeps until its backward."""
-    from autograd_tour.formats.explanation import largest
-    from autograd_tour.views.kept import by_line, by_module
+    from autograd_tour.views.kept import by_line, by_module, largest
 
     graph = largest(explanation.graphs)
     kept = graph.memory.bytes_of("graph") if graph.memory is not None else 0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, answer, check_stdout, printable, say, writing_stdout
+from autograd_tour.cli.common import TourCommand, answer, check_stdout, writing_stdout
 from autograd_tour.cli.options import set_option, timeout_option
+from autograd_tour.cli.stderr import printable, say
 from autograd_tour.errors import ProgramError, TourError, UsageError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from autograd_tour.formats.save import svg
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
-from autograd_tour.views.kept import brief
+from autograd_tour.views.kept import brief, largest
 
-__all__ = ["document", "fragment", "largest", "markdown", "picture", "sections", "terminal"]
+__all__ = ["document", "fragment", "markdown", "picture", "sections", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
 WIDTH = 100
@@ -52,19 +52,11 @@ def terminal(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> Itera
         yield f"   {DRAWN}"
 
 
-def largest(graphs: Sequence[Graph]) -> Graph:
-    """The graph that keeps most until its backward."""
-    return max(graphs, key=_kept, default=Graph())
-
-
-def _kept(graph: Graph) -> int:
-    return graph.memory.bytes_of("graph") if graph.memory is not None else 0
-
-
 def _memory_lines(graphs: Sequence[Graph]) -> tuple[str, ...]:
     """What there is to say of memory, nothing where it is little."""
     graph = largest(graphs)
-    return brief(graph) if _kept(graph) >= WORTH_TELLING else ()
+    kept = graph.memory.bytes_of("graph") if graph.memory is not None else 0
+    return brief(graph) if kept >= WORTH_TELLING else ()
 
 
 def markdown(name: str, findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:

@@ -123,9 +123,12 @@ SIGNATURES: Mapping[str, int] = {
     "sum_but": 1,
     "beside": 1,
     "attention": 2,
+    "masked_attention": 3,
     "heads_repeated": 1,
     "heads_summed": 1,
     "over_norm": 2,
+    # `told`: what is sent beside a NaN
+    "beside_nan": 2,
     # halves of a row; complex numbers and their parts
     "half": 1,
     "joined": 2,
@@ -199,6 +202,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "zeros_behind": ("size",),
     **dict.fromkeys(("heads_repeated", "heads_summed"), ("count",)),
     "let": ("name",),
+    "beside_nan": ("told",),
 }
 """The options without which a function cannot be written."""
 

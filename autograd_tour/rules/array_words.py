@@ -85,6 +85,10 @@ def _triangle(name: str) -> Callable[[Apply, Parts], Piece]:
     return write
 
 
+def _beside_nan(node: Apply, parts: Parts) -> Piece:
+    return Piece(f"{parts[0].text}; {node.option('told')}", Level.CHOICE)
+
+
 def _finite(_: Apply, parts: Parts) -> Piece:
     return Piece(f"{bracket(parts[0], Level.RELATION)} finite", Level.RELATION)
 
@@ -113,6 +117,7 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "at_target": _at_target,
     "upper": _triangle("triu"),
     "lower": _triangle("tril"),
+    "beside_nan": _beside_nan,
     "finite": _finite,
     "is_nan": _is_nan,
     "imaginary_unit": _constant("1j"),

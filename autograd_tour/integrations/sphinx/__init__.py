@@ -25,7 +25,7 @@ STYLE = "autograd-tour.css"
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx. What runs and draws is loaded where a page is read or written, and not before."""
-    from autograd_tour.integrations.sphinx import state
+    from autograd_tour.integrations.sphinx import freshness, state
     from autograd_tour.integrations.sphinx.directive import AutogradDirective
     from autograd_tour.integrations.sphinx.findings import ExplainDirective
     from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue, nothing
@@ -49,7 +49,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(PicturesTransform)
     app.connect("builder-inited", _add_style)
     app.connect("config-inited", _check_config)
-    app.connect("env-get-outdated", state.outdated)
+    app.connect("env-get-outdated", freshness.outdated)
     app.connect("env-before-read-docs", state.begin)
     app.connect("env-purge-doc", state.purge)
     app.connect("env-merge-info", state.merge)

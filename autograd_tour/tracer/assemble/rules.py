@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Apply, Rule, Words
 from autograd_tour.rules import table
@@ -65,6 +67,15 @@ _OF_TORCH = {
 """Functions that torch itself has written in Python."""
 
 
+_WRITING = frozenset({"setitem", "copy", "fill", "zero"})
+"""Functions that put something in the place of what was there."""
+
+_WRITTEN = (
+    Words("0 where it was overwritten, × 1 elsewhere"),
+    Words("its part where it was written, Σ where it was repeated"),
+)
+
+
 def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
@@ -73,6 +84,9 @@ def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
     if words is not None:
         inputs = material.skeleton.next[i]
         return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
+    call = material.calls[i]
+    if node.grad_fn == "CopySlices" and call is not None and call.function in _WRITING:
+        return LocalRules(_WRITTEN[: len(material.skeleton.next[i])], ((),) * len(material.skeleton.next[i]))
     rules = tuple(
         [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
     )
@@ -118,7 +132,8 @@ class _Views:
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
         name, unused = self.material.skeleton.names[i], self._unused(i, len(outputs))
-        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused)
+        beside = tuple([self._constant(i, number) for number, slot in self.operands[i].constants if slot < 0])
+        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused, beside)
 
     def _unused(self, i: int, count: int) -> frozenset[int]:
         """The results of node ``i`` that no node was made of; none of the node that backward begins with."""
@@ -169,7 +184,7 @@ class _Views:
         of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
         if name and of_matrices and len(facts.shape) != 2:
             name = f"view({name})"
-        return _seen(name, facts)
+        return replace(_seen(name, facts), origin=(-1, number))
 
     def _edge(self, i: int, slot: int) -> Seen:
         j, k = self.material.skeleton.next[i][slot]
@@ -178,7 +193,7 @@ class _Views:
             inner = self.titles.nodes[j].operands[0]
             if inner:
                 return _seen(inner, facts, transposed=True)
-        return _seen(name, facts)
+        return replace(_seen(name, facts), origin=(j, k))
 
     def _turns_matrices(self, j: int) -> bool:
         """Whether node ``j`` transposes a matrix, or each matrix of a batch."""
@@ -196,7 +211,9 @@ class _Views:
 
 def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
     shape = facts.shape if facts is not None and facts.layout != "nested" else None
-    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
+    nan = facts is not None and facts.stats is not None and bool(facts.stats.nan)
+    dtype = facts.dtype if facts is not None else ""
+    return Seen(name, shape, dtype, transposed, is_compound(name), nan=nan)
 
 
 def _number(tensor: Any) -> float | None:
