@@ -71,7 +71,8 @@ def operations_in(node: Node) -> int:
 class Homes:
     """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards.
 
-    ``outs`` and ``ins`` have for each slot of a card the tensor of the first graph that crosses its border there.
+    ``outs`` and ``ins`` have for each slot of a card the tensor of the first graph that crosses its border
+    there.
     """
 
     card: dict[str, str] = field(default_factory=dict)
