@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")
 
 from autograd_tour.integrations.sphinx.latex import declare_signs
+from autograd_tour.integrations.sphinx.state import failed
 
 SITE = {
     "conf.py": """
@@ -225,6 +227,59 @@ def test_the_view_of_steps_is_its_frames(site, tmp_path):
     result = build(folder, "html", "-W", "-D", "autograd_run=never")
     assert result.returncode == 0, result.stderr
     assert (folder / "_html/index.html").read_text().count("Step ") == 3
+
+
+def test_a_disk_that_is_full_hides_no_warning(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    failed(SimpleNamespace(doctreedir=tmp_path), "index")
+    assert not list(tmp_path.rglob("*.txt"))
+
+
+TRANSLATED = {
+    "conf.py": "project = 't'\nextensions = ['autograd_tour.integrations.sphinx']\nlanguage = 'de'\n"
+    "locale_dirs = ['locale']\n",
+    "index.rst": """
+Title
+=====
+
+.. autograd::
+   :caption: A caption.
+   :code-caption: Code.
+   :include-source:
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+The first is :autograd:`w.grad`.
+
+.. autograd::
+
+   w = torch.tensor(4.0, requires_grad=True)
+   w * w
+""",
+    "locale/de/LC_MESSAGES/index.po": "".join(
+        f'msgid "{there}"\nmsgstr "{here}"\n\n'
+        for there, here in (
+            ("", "Content-Type: text/plain; charset=UTF-8\\n"),
+            ("A caption.", "Eine Unterschrift."),
+            ("Code.", "Programm."),
+            ("The first is :autograd:`w.grad`.", "Das erste ist :autograd:`w.grad`."),
+        )
+    ),
+}
+
+
+def test_a_translated_role_is_of_the_block_before_it_and_captions_are_translated(tmp_path):
+    folder = write(tmp_path, TRANSLATED)
+    result = build(folder, "text", "-W")
+    assert result.returncode == 0, result.stderr
+    text = (folder / "_text/index.txt").read_text()
+    assert 'Das erste ist "6"' in text
+    assert "Eine Unterschrift." in text
+    assert "Programm." in text
 
 
 def test_pdflatex_is_told_the_signs_of_numbers_before_the_author_speaks():
