@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LARGEST", "LIBRARIES", "Candidate", "TooLargeError", "candidates"]
+__all__ = ["LARGEST", "LIBRARIES", "Candidate", "TooLargeError", "candidates", "torchvision_ready"]
 
 LARGEST = 30_000_000
 """Parameters of a model that is tried."""
@@ -28,7 +28,7 @@ _OPERATORS: list[torch.library.Library] = []
 """Held as long as the process runs: an operator goes with the object that defined it."""
 
 
-def _torchvision_ready() -> None:
+def torchvision_ready() -> None:
     """Let torchvision be imported where its operators are of another build: these models need none."""
     with suppress(ImportError):
         try:
@@ -224,7 +224,7 @@ LIBRARIES: dict[str, Callable[[], Iterator[Candidate]]] = {
 
 def candidates(library: str) -> list[Candidate]:
     """All models of a library that may be built; none where it is not installed."""
-    _torchvision_ready()
+    torchvision_ready()
     try:
         return list({item.name: item for item in LIBRARIES[library]()}.values())
     except ImportError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import browser, jobs, table
+from benchmarks.configured import CONFIGURED
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command
 from benchmarks.rows import ROWS, Bench, Result, measure
 
@@ -58,7 +59,13 @@ def test_a_row_without_its_peer_is_skipped_and_says_so():
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("help", 0.25, "yes"), ("help", 0.26, "no"), ("memory", 150.5, "no"), ("million", 12.0, "yes")],
+    [
+        ("help", 0.25, "yes"),
+        ("help", 0.26, "no"),
+        ("memory", 150.5, "no"),
+        ("million", 2.5, "yes"),
+        ("step-gpt2", 1.41, "no"),
+    ],
 )
 def test_the_limit_decides(key, value, said):
     assert table.rows_of_text([Result(ROW[key], 1.0, 1.0, value)])[0][-1] == said
@@ -108,15 +115,20 @@ def test_a_figure_of_the_page_stands_beside_its_limit(value, limit, said):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in (*jobs.JOBS, *jobs.TOGETHER) if name != "torchlens_run"])
+@pytest.mark.parametrize(
+    "name", [name for name in (*jobs.JOBS, *jobs.TOGETHER, *jobs.FEW) if name != "torchlens_run"]
+)
 def test_every_job_runs_on_tiny_sizes(name, tmp_path):
     pytest.importorskip("torchviz")
+    key = name.removeprefix("recorded_")
+    if key in CONFIGURED:
+        pytest.importorskip(CONFIGURED[key].package)
     for job in ["prepare", name] if "_picture" in name else [name]:
         command = [sys.executable, "-m", "benchmarks.jobs", job, str(tmp_path), "--tiny"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 1 + (name in jobs.TOGETHER)
+    assert len(found) == 1 + (name in jobs.TOGETHER or name in jobs.FEW)
     assert all(one["cpu"] >= 0 for one in found)
 
 

@@ -69,7 +69,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         called(trace.graph, marked)
     graph = without(trace.graph, look.joined) if look.joined else trace.graph
     outer_view = outermost(graph, settings)
-    drawn = pictures(outer_view, settings)
+    drawn = pictures(outer_view, settings, moves=plan is not None)
     first = next(drawn)
     others, packed = _packed(drawn)
     parts = {"run": trace.run, "moving": plan}

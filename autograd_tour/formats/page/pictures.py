@@ -16,6 +16,7 @@ from autograd_tour.formats.page.details import CardDetails, Details
 from autograd_tour.formats.page.names import CardName, card_names
 from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.border import sums
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
 from autograd_tour.views.look import dressed_scene, marks_in_sight
@@ -42,7 +43,8 @@ class Picture(Struct, frozen=True, omit_defaults=True):
     """One picture with its frames. ``key`` is the way to it: the cards opened, joined by slashes.
 
     ``svg`` has elements that only some frames show: ``data-f`` is the first of them and ``data-t`` the
-    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program.
+    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program. ``sums`` has what
+    the facts of folded cards are the sum of, where numbers can be changed.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Picture(Struct, frozen=True, omit_defaults=True):
     captions: tuple[Caption, ...]
     engine: tuple[int, ...]
     cards: dict[str, CardDetails]
+    sums: dict[str, tuple[str, ...]] = {}
 
 
 def outermost(graph: Graph, settings: Settings) -> Opened:
@@ -64,8 +67,10 @@ def outermost(graph: Graph, settings: Settings) -> Opened:
         return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
-def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
+def pictures(first: Opened, settings: Settings, *, moves: bool = False) -> Iterator[Picture]:
     """The first picture, then those with cards of it opened, outermost first, :data:`MOST` at most.
+
+    ``moves``: their numbers can be changed.
 
     Raises:
         EngineError: the layout failed.
@@ -91,7 +96,7 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
             doors[card] = all_doors.get(members, "")
         with doing(f"picture {promised - len(waiting)} of {promised}"):
             drawn = _picture(picture, doors, names, ran, settings)
-        yield drawn
+        yield replace(drawn, sums=sums(picture.view)) if moves else drawn
 
 
 @dataclass(frozen=True)

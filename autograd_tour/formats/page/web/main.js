@@ -143,6 +143,7 @@ async function show(key, step, card = "") {
   const unpacked = await pictures.get(key);
   if (opening !== key) return; // something else was asked for meanwhile
   picture = pictures.show(unpacked);
+  if (moving) moving.machine.sums = picture.sums;
   state.key = key;
   if (step === undefined) {
     // The same moment of the whole program, in the steps of this picture.

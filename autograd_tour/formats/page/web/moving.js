@@ -10,6 +10,10 @@ import { Retelling } from "./retelling.js";
 const MOST_SLIDERS = 12;
 const POINTS = 60;
 const CALM = 120;
+/** So many times too wide a curve is worked out anew. */
+const WIDE = 10;
+/** Beyond it a slider has no length. */
+const FARTHEST = 8e307;
 /** What can be typed: Python's words too. */
 const WORDS = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
 
@@ -41,16 +45,22 @@ export class Moving {
     if (!this.retelling || lines.length < 2) return lines;
     const mailbox = this.retelling.mailbox(id);
     const backs = this.retelling.nodes.get(id)?.back;
-    if (!mailbox && !backs) return lines.slice(0, 1); // a folded card: open it for its numbers
+    if (!mailbox && !backs) return this.#folded(lines, id);
     return lines.map((line, place) => {
-      const kept = line.filter(([role, bold]) => role !== "backward" || (!bold && !mailbox));
       if (place === 0) return line;
-      if (mailbox) return [...kept, ["backward", 0, mailbox.sum[0]], ["backward", 1, mailbox.sum[1]]];
+      if (mailbox) return told(line, 0, mailbox.sum);
       const back = backs[place - 1];
       if (!back) return line;
       const worked = this.retelling.worked(id, back.slot);
-      return [...kept, ["backward", 1, worked ?? this.retelling.text(`${id}.sent.${back.slot}`, 4)]];
+      return worked ? told(line, 1, [worked], !this.retelling.element(id, back.slot)) : told(line, 1, [this.retelling.text(`${id}.sent.${back.slot}`, 4)]);
     });
+  }
+
+  /** Of a folded card what it sends; its notes tell sums of what was recorded. */
+  #folded([head, ...lines], id) {
+    const sends = this.retelling.sends(id);
+    const sent = lines.filter((line) => line.some(([role]) => role === "backward"));
+    return [head, ...sent.map((line, place) => told(line, 1, [this.retelling.text(sends[place], 4)]))];
   }
 
   /** Tell the cards of a picture, which may be another one than before. */
@@ -178,6 +188,7 @@ export class Moving {
     const odd = this.retelling?.odd();
     this.#say(odd ? `Not finite any more: the ${odd.what} of ${this.#title(odd.id)} has ${odd.value}.` : "");
     byId("moved").hidden = !this.retelling;
+    for (const item of document.querySelectorAll(".recorded")) item.hidden = !this.retelling;
     byId("move-reset").disabled = !this.retelling;
     document.documentElement.classList.toggle("moved", Boolean(this.retelling));
     this.changed();
@@ -204,10 +215,16 @@ export class Moving {
     }, CALM);
   }
 
+  /** How far the curve goes: to the number, if the result has a place there. */
+  get #bound() {
+    const now = this.#data[this.place];
+    const inSight = Number.isFinite(now) && Number.isFinite(this.machine.lossAt(this.chosen.id, this.place, now));
+    return Math.max(range(Number(this.chosen.values[this.place])), inSight ? Math.abs(now) : 0);
+  }
+
   #curve() {
     const was = Number(this.chosen.values[this.place]);
-    const now = this.#data[this.place];
-    const bound = Math.max(range(was), Number.isFinite(now) ? Math.abs(now) : 0);
+    const bound = this.#bound;
     const lossAt = (x) => this.machine.lossAt(this.chosen.id, this.place, x);
     const points = Array.from({ length: POINTS + 1 }, (_, step) => {
       const x = bound * ((2 * step) / POINTS - 1);
@@ -219,7 +236,8 @@ export class Moving {
   #point() {
     if (!this.curve) return;
     const now = this.#data[this.place];
-    if (this.curve.place !== this.place || Math.abs(now) > this.curve.bound) {
+    const bound = this.#bound;
+    if (this.curve.place !== this.place || bound > this.curve.bound || bound < this.curve.bound / WIDE) {
       this.#plot();
       return;
     }
@@ -242,6 +260,13 @@ export class Moving {
     const step = Math.max(Math.abs(now), 1) * 1e-6;
     return (this.machine.lossAt(id, this.place, now + step) - this.machine.lossAt(id, this.place, now - step)) / (2 * step);
   }
+}
+
+/** A line of a caption with other texts from its first number on, a bold one if `bold`; `whole`: what follows stays. */
+function told(line, bold, texts, whole = false) {
+  const at = line.findIndex((piece) => piece[0] === "backward" && piece[1] >= bold);
+  const rest = whole ? line.slice(at + 1) : [];
+  return [...line.slice(0, at), ...texts.map((text, place) => ["backward", Number(place === texts.length - 1), text]), ...rest];
 }
 
 function resetting(id) {
@@ -287,7 +312,7 @@ function plain(value) {
 function range(value) {
   const size = Math.max(Number.isFinite(value) ? 2 * Math.abs(value) : 1, 0.5);
   const power = 10 ** Math.floor(Math.log10(size));
-  return [1, 2, 5, 10].map((times) => times * power).find((bound) => bound >= size);
+  return Math.min([1, 2, 5, 10].map((times) => times * power).find((bound) => bound >= size), FARTHEST);
 }
 
 function subscript(shape, place) {

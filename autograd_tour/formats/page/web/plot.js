@@ -34,9 +34,9 @@ export function plot(svg, { name, loss, curve, was, is, slope }) {
 
 function scale(values, start, end) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = high - low || Math.abs(high) || 1;
-  const place = (value) => start + ((value - low) / room) * (end - start);
-  return Object.assign(place, { low, high: low + room });
+  const half = high / 2 - low / 2 || Math.abs(high / 2) || 0.5; // the whole of the largest floats is infinite
+  const place = (value) => start + ((value / 2 - low / 2) / half) * (end - start);
+  return Object.assign(place, { low, high: low + half + half });
 }
 
 /** A line through a point, over the whole width, cut off where it leaves the picture. */
