@@ -14,7 +14,7 @@ __all__ = ["findings"]
 FAINT = 1e-6
 """Of what came in, so much or less goes out where a function is saturated."""
 LITTLE = 1e-3
-"""Of what came in, so much or less arrives at the leaves before it where nothing else brings them a gradient."""
+"""Of what came in, so much or less arrives at the leaves before it where no other way leads to them."""
 _ELSEWHERE = " The leaves before it get a gradient by other ways, so this may be a matter of this batch."
 
 
