@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ __all__ = [
     "thermometer_loss",
     "train_by_hand",
     "train_network",
+    "walked",
 ]
 
 SEED = 0
@@ -117,6 +119,29 @@ def chain(length: int) -> Tensor:
     return result
 
 
+def walked(result: Tensor) -> int:
+    """The number of nodes behind ``result``, walked with a stack and a set, and nothing else.
+
+    The nodes are let go root first: in any other order Python would free a long chain by recursion, and die.
+    """
+    seen: set[object] = set()
+    order: list[object] = []
+    stack: list[Any] = [result.grad_fn]
+    del result
+    while stack:
+        fn = stack.pop()
+        if fn not in seen:
+            seen.add(fn)
+            order.append(fn)
+            stack.extend(child for child, _ in fn.next_functions if child is not None)
+    count = len(seen)
+    del seen, fn
+    order.reverse()
+    while order:
+        order.pop()
+    return count
+
+
 def thermometer_loss() -> tuple[Tensor, dict[str, Tensor]]:
     """The mean squared error of a line through eleven readings, and its two parameters."""
     t_c = torch.tensor([0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0])
@@ -144,6 +169,6 @@ def train_network(steps: int) -> Tensor:
 def train_by_hand(epochs: int) -> None:
     """Fit a line to the thermometer's readings in the loop of the lesson about training."""
     from autograd_tour.lessons.thermometer import t_c, t_un
-    from autograd_tour.lessons.training import training_loop
+    from autograd_tour.lessons.training_study import training_loop
 
     training_loop(epochs, 1e-2, torch.tensor([1.0, 0.0], requires_grad=True), t_un, t_c)

@@ -33,6 +33,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     ``seen`` is what happened, in numbers; ``lines`` the guilty ones, the one to change first; ``why`` is a
     paragraph, ``fix`` is code. ``node`` is the card to mark in ``Subject.graphs[graph]``, ``""`` for none.
     ``message`` is torch's own text where there is one, ``about`` has the names of the leaves concerned.
+    ``depth`` has the layers, from the first to the last, with the gradient of each per element.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     graph: int = 0
     message: str = ""
     about: tuple[str, ...] = ()
+    depth: tuple[tuple[str, float], ...] = ()
 
     @property
     def brief(self) -> str:

@@ -65,11 +65,11 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One call of a function of the program, in which nodes were made.
+    """One call of a function of the program, in which nodes were made; or of a module called more than once.
 
     ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of
     the call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was
-    called, ``""`` for none.
+    called, ``""`` for none; without a ``function`` it is the module that was called.
     """
 
     function: str

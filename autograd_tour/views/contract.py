@@ -69,10 +69,27 @@ def operations_in(node: Node) -> int:
 
 @dataclass
 class Homes:
-    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards."""
+    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards.
+
+    ``outs`` and ``ins`` have for each slot of a card the tensor of the first graph that crosses its border
+    there.
+    """
 
     card: dict[str, str] = field(default_factory=dict)
     titles: dict[str, Title] = field(default_factory=dict)
+    outs: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    ins: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def bordered(self, cards: Iterable[_Card]) -> None:
+        """New cards have borders, made of tensors of nodes and of cards of before."""
+        before = dict(self.outs)
+
+        def first(tensor: Tensor) -> Tensor:
+            return before[tensor[0]][tensor[1]] if tensor[0] in before else tensor
+
+        for card in cards:
+            self.outs[card.id] = tuple(map(first, card.outs))
+            self.ins[card.id] = tuple(map(first, card.ins))
 
     def moved(self, places: Mapping[str, str], titles: Mapping[str, Title]) -> None:
         """Nodes, and cards of before, went into other cards."""
@@ -92,13 +109,15 @@ def contract(
     result are in topological order, unless the parts make a loop. ``homes`` is told who went where.
     """
     contraction = _Contraction(graph, parts, titles)
+    result = contraction.result()
     if homes is not None:
         cards = contraction.cards
+        homes.bordered(cards.values())
         homes.moved(
             {node: cards[part].id for node, part in contraction.part_of.items()},
             {card.id: titles[part] for part, card in cards.items()},
         )
-    return contraction.result()
+    return result
 
 
 class _Contraction:

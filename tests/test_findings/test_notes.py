@@ -6,7 +6,7 @@ import socket
 
 import pytest
 import torch
-from programs.faults import again, numbers, steps, trained
+from programs.faults import again, in_practice, numbers, steps, trained
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,6 +25,15 @@ def test_a_hook_that_changes_a_gradient_is_noted_with_its_line() -> None:
     assert [item.role for item in note.lines] == ["registered here", "of the tensor here"]
     assert "register_hook" in note.lines[0].line.text
     assert notes(again.hook_that_only_looks) == []
+
+
+@pytest.mark.parametrize("program", in_practice.COPIES, ids=lambda program: program.__name__)
+def test_a_copy_that_follows_a_model_is_told_as_one(program) -> None:
+    (note,) = notes(program)
+    assert note.kind == "grad-none-copy"
+    assert [item.role for item in note.lines] == ["written here"]
+    assert "not meant to train" in note.why
+    assert "requires_grad_(False)" in note.fix
 
 
 @pytest.mark.parametrize(
@@ -120,3 +129,9 @@ def test_methods_that_were_replaced_are_back() -> None:
     assert (nn.Module.train, torch.amp.GradScaler.step, torch.autograd.Function.__dict__["apply"]) == methods
     assert "set_" not in torch.Tensor.__dict__
     assert not torch.nn.modules.module._global_forward_hooks
+
+
+def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() -> None:
+    (note,) = notes(numbers.hard_attention_beside_another_way)
+    assert note.kind == "saturated"
+    assert "by other ways" in note.why

@@ -55,8 +55,13 @@ def local_rules(
         return []
     views = _Views(material, readings, values, operands, kept, titles)
     factors = Factors(material, values, titles, views.taken)
+    by_text: dict[str, LocalRules] = {}
     return [
-        _NONE if material.is_leaf(i) else _rules(material, views.node(i), i)._replace(whole=factors.rules(i))
+        _NONE
+        if material.is_leaf(i)
+        else (_own_words(material, i) or _alike(material, views.node(i), i, by_text))._replace(
+            whole=factors.rules(i)
+        )
         for i in range(len(material))
     ]
 
@@ -83,20 +88,35 @@ _WRITTEN = (
 )
 
 
-def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
+def _own_words(material: Material, i: int) -> LocalRules | None:
+    """The rules, in words, of what is written in Python or writes into a part; ``None`` for another node."""
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
     # What the program wrote itself is told by its own line.
-    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(node.grad_fn)
-    if words is not None:
-        inputs = material.skeleton.next[i]
-        return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
-    call = material.calls[i]
-    if node.grad_fn == "CopySlices" and call is not None and call.function in _WRITING:
-        return LocalRules(_WRITTEN[: len(material.skeleton.next[i])], ((),) * len(material.skeleton.next[i]))
-    rules = tuple(
-        [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
-    )
+    inputs, call = material.skeleton.next[i], material.calls[i]
+    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(material.skeleton.names[i])
+    if words is None:
+        writes = call is not None and call.function in _WRITING
+        if not writes or material.skeleton.names[i] != "CopySlices":
+            return None
+        return LocalRules(_WRITTEN[: len(inputs)], ((),) * len(inputs))
+    return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
+
+
+def _alike(material: Material, node: NodeView, i: int, by_text: dict[str, LocalRules]) -> LocalRules:
+    """The rules of a node of torch's own. Layers of one kind have nodes alike: they are worked out once.
+
+    A node is told by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0.
+    """
+    present = [j >= 0 for j, _ in material.skeleton.next[i]]
+    key = f"{node} {present}"
+    if key not in by_text:
+        by_text[key] = _rules(node, present)
+    return by_text[key]
+
+
+def _rules(node: NodeView, present: Sequence[bool]) -> LocalRules:
+    rules = tuple([table.rule(node, slot) if there else None for slot, there in enumerate(present)])
     return LocalRules(rules, tuple([table.marks(node, rule) for rule in rules]), table.fused(node))
 
 
