@@ -281,8 +281,11 @@ class ForwardRecord:
         site, user = self.sites.of_call(frame)
         run = self.runs.of(frame)
         if id(tensor) not in self.leaves:  # what lay there before is gone
-            self._memories.pop(pointer(tensor), None)
-            self._memories |= {pointer(tensor): id(tensor)} if tensor.requires_grad else {}
+            with torch._C.DisableTorchFunction():
+                address = pointer(tensor)
+            self._memories.pop(address, None)
+            if tensor.requires_grad:
+                self._memories[address] = id(tensor)
         self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
