@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-
 from autograd_tour.record.evidence import (
     Conflict,
     CutPoint,
