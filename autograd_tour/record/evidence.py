@@ -234,7 +234,7 @@ class CustomBackward(Struct, frozen=True, omit_defaults=True):
     ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step
     function;
     ``reversed``: the backward is a negative multiple of the derivative. ``backward_at`` is the line of its
-    ``def backward``. ``arguments`` are those of its forward by name, ``inputs`` the ones that need a gradient.
+    ``def backward``. ``arguments`` are those of its forward by name, ``inputs`` those that need a gradient.
     """
 
     function: str

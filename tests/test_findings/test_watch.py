@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import pytest
 import torch
@@ -223,3 +224,20 @@ def test_words_are_those_of_whoever_said_them(program, seen, speaker) -> None:
     assert finding.speaker == speaker
     text = "\n".join(terminal([finding]))
     assert [word for word in ("torch says", "the program says") if word in text] == [speaker][: bool(speaker)]
+
+
+def _warns() -> torch.Tensor:
+    h = torch.ones(2, requires_grad=True) * 2
+    h.sum().backward(retain_graph=True)
+    assert h.grad is None
+    return h.sum()
+
+
+@pytest.mark.parametrize("run", [explain, tour.follow], ids=["explain", "follow"])
+def test_torch_warns_at_the_line_of_the_program(run) -> None:
+    shown = warnings.showwarning
+    with pytest.warns(UserWarning, match="not a leaf Tensor is being accessed") as caught:
+        run(_warns)
+    line = _warns.__code__.co_firstlineno + 3
+    assert {(item.filename, item.lineno) for item in caught} == {(__file__, line)}
+    assert warnings.showwarning is shown
