@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 import warnings
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -299,3 +303,70 @@ def test_odd_numbers_have_marks_of_their_own_and_nothing_is_no_picture() -> None
     svg = heat_map(Norms(("a", "b", "c"), (1,), ((float("nan"), 0.0, None),), 1))
     assert 'fill="#a30000"' in svg
     assert "Nothing to draw" in heat_map(Norms(("a",), (), ()))
+
+
+def hooks_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[int]:
+    accumulating = [len(p._post_accumulate_grad_hooks or ()) for p in model.parameters()]
+    stepping = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
+    return [*accumulating, *map(len, stepping)]
+
+
+@pytest.mark.parametrize("moment", ["backward", "before the step", "after the step"])
+def test_an_interrupt_in_the_middle_leaves_parameters_and_hooks_as_they_are_without_it(moment) -> None:
+    def interrupted(watched: bool) -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        watch = tour.watch(model, optimizer) if watched else nullcontext()
+        with pytest.raises(KeyboardInterrupt), watch:
+            train(model, optimizer, 3)
+            if moment == "backward":
+                model[0].weight.register_hook(_interrupt)
+            elif moment == "before the step":
+                optimizer.register_step_pre_hook(_interrupt)
+            else:
+                optimizer.register_step_post_hook(_interrupt)
+            train(model, optimizer, 3)
+        return model, optimizer
+
+    (watched, optimizer), (plain, alone) = interrupted(True), interrupted(False)
+    for one, other in zip(watched.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, other)
+        assert (one.grad is None) == (other.grad is None)
+        assert one.grad is None or torch.equal(one.grad, other.grad)
+    assert hooks_of(watched, optimizer) == hooks_of(plain, alone)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+INTERRUPTED = """
+import os
+import signal
+
+import torch
+import autograd_tour as tour
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+try:
+    with tour.watch(model, optimizer) as w:
+        for step in range(10):
+            optimizer.zero_grad()
+            model(torch.ones(3, 2)).mean().backward()
+            if step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+            optimizer.step()
+finally:
+    hooks = [p._post_accumulate_grad_hooks or {} for p in model.parameters()]
+    print(w.norms.total, sum(map(len, hooks)), len(optimizer._optimizer_step_post_hooks))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+def test_a_script_that_is_interrupted_ends_as_ever(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(INTERRUPTED)
+    command = f"{shlex.quote(sys.executable)} script.py; echo $?"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["4", "0", "0", "130"]
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from autograd_tour.tracer.listen.frames import is_ours, user_frame
@@ -40,8 +40,8 @@ def warnings_placed(stop: CodeType) -> Iterator[None]:
 
 def _program_line(filename: str, stop: CodeType) -> tuple[str, int] | None:
     """File and line of the program that called what is in ``filename``."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename != filename:
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     user = user_frame(frame, stop)
     return (user.f_code.co_filename, user.f_lineno) if user is not None else None
