@@ -154,7 +154,7 @@ class _Contraction:
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The place of each node in the order of the graph."""
-        return {node.id: place for place, node in enumerate(self.graph.nodes)}
+        return {node.id: position for position, node in enumerate(self.graph.nodes)}
 
     @cached_property
     def units(self) -> Units:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,7 +136,10 @@ class _Views:
         """Letters of rules that something in the program is called by."""
         named = {name for names in self.values.names for name in names}
         titles = (*self.titles.nodes, *self.titles.constants.values())
-        return LETTERS & (named | {title.name for title in titles})
+        heads = (
+            re.split(r"[.\[]", name, maxsplit=1)[0] for name in {*named, *(item.name for item in titles)}
+        )
+        return LETTERS & set(heads)  # `g.weight` is of a `g`
 
     def node(self, i: int) -> NodeView:
         """Node ``i``."""

@@ -131,7 +131,8 @@ class ForwardRecord:
                 tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
             )
             self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
-        call.base = self._base(func, args, user)
+        call.writes = writes(func)
+        call.base = self._base(args, user) if call.writes else ""
         if function == "einsum" and args and isinstance(args[0], str):
             call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
@@ -221,9 +222,9 @@ class ForwardRecord:
             self.leaf_names[id(leaf)] = name
         return name
 
-    def _base(self, func: Any, args: Any, user: FrameType | None) -> str:
+    def _base(self, args: Any, user: FrameType | None) -> str:
         """The name of what a call wrote into a part of: that of a view's base, which gets the node."""
-        written = args[0] if args and writes(func) else None
+        written = args[0] if args else None
         if not isinstance(written, Tensor):
             return ""
         name, base = self._look_up(written, user), written._base if written._is_view() else None
@@ -233,10 +234,10 @@ class ForwardRecord:
 
     def _note_memory(self, tensor: Tensor) -> None:
         """A tensor with the numbers of another one was computed from it, unheard: ``nn.Parameter(w * 2)``."""
-        place = pointer(tensor)
-        self.aside = self.aside or (place != 0 and self._memories.get(place, id(tensor)) != id(tensor))
+        address = pointer(tensor)
+        self.aside = self.aside or (address != 0 and self._memories.get(address, id(tensor)) != id(tensor))
         if tensor.requires_grad:
-            self._memories[place] = id(tensor)
+            self._memories[address] = id(tensor)
 
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
         """The call of a custom Function that made ``tensor``, which no mode hears.
@@ -280,8 +281,11 @@ class ForwardRecord:
         site, user = self.sites.of_call(frame)
         run = self.runs.of(frame)
         if id(tensor) not in self.leaves:  # what lay there before is gone
-            self._memories.pop(pointer(tensor), None)
-            self._memories |= {pointer(tensor): id(tensor)} if tensor.requires_grad else {}
+            with torch._C.DisableTorchFunction():
+                address = pointer(tensor)
+            self._memories.pop(address, None)
+            if tensor.requires_grad:
+                self._memories[address] = id(tensor)
         self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
