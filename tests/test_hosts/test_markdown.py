@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -37,6 +38,12 @@ def test_a_fence_is_a_figure_on_one_line(convert):
     assert "data:image/svg+xml;base64," in html
     assert 'class="highlight"' in html
     assert "<p>After.</p>" in html
+
+
+def test_frames_of_a_fence_are_a_picture_each(convert):
+    for option in ("format='frames'", "view='steps'"):
+        html = convert(f"```autograd {option} alt='A square'\n{SQUARE}\n```\n")
+        assert re.findall(r'alt="([^"]*)"', html) == ["A square", "Step 1 of the same", "Step 2 of the same"]
 
 
 def test_fences_of_one_page_share_a_context(convert, fresh_workers):
