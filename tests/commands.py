@@ -49,9 +49,12 @@ PRELOADED = [
 SERVER.set_forkserver_preload(PRELOADED)
 
 
-def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def answer(
+    *words: str, cwd: Path, timeout: float = 120, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Exit code, stdout and stderr of ``autograd-tour WORDS`` in the folder ``cwd``; stdin is empty."""
-    return forked(_command, words, cwd, timeout)
+    work = _command if environment is None else partial(_command_in, environment)
+    return forked(work, words, cwd, timeout)
 
 
 def script_answer(
