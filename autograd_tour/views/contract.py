@@ -150,8 +150,9 @@ class _Contraction:
                 if self.card(node_id) is card:
                     card.outs.setdefault((node_id, 0), len(card.outs))
         nodes: dict[str, Node] = {}
+        card_of = self.homes.get
         for node in self.graph.nodes:
-            card = self.card(node.id)
+            card = card_of(node.id)
             if card is None:
                 nodes[node.id] = self._kept(node)
             elif card.id not in nodes:
@@ -169,8 +170,9 @@ class _Contraction:
 
     def _forward(self) -> list[Edge]:
         edges: dict[tuple[str, str, tuple[int, int]], Edge] = {}
+        card_of = self.homes.get
         for edge in self.graph.select("forward"):
-            a, b = self.card(edge.src), self.card(edge.dst)
+            a, b = card_of(edge.src), card_of(edge.dst)
             if a is not None and a is b:
                 continue
             tensor = (edge.src, edge.slot[0])
@@ -186,8 +188,9 @@ class _Contraction:
 
     def _gradient(self) -> list[Edge]:
         crossing: dict[tuple[str, str, tuple[int, int]], list[Edge]] = {}
+        card_of = self.homes.get
         for edge in self.graph.select("gradient"):
-            a, b = self.card(edge.src), self.card(edge.dst)
+            a, b = card_of(edge.src), card_of(edge.dst)
             if a is not None and a is b:
                 continue
             tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])
