@@ -81,7 +81,7 @@ def _bert(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
 def _resnet(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
     import torch
 
-    from benchmarks.library import torchvision_ready
+    from benchmarks.library_models import torchvision_ready
 
     torchvision_ready()
     from torchvision.models import resnet18, resnet50  # type: ignore[import-not-found, unused-ignore]

@@ -169,6 +169,6 @@ def train_network(steps: int) -> Tensor:
 def train_by_hand(epochs: int) -> None:
     """Fit a line to the thermometer's readings in the loop of the lesson about training."""
     from autograd_tour.lessons.thermometer import t_c, t_un
-    from autograd_tour.lessons.training import training_loop
+    from autograd_tour.lessons.training_study import training_loop
 
     training_loop(epochs, 1e-2, torch.tensor([1.0, 0.0], requires_grad=True), t_un, t_c)

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-from autograd_tour.cli.signals import INTERRUPTED, Terminated, heed_sigterm
+from autograd_tour.cli.signals import INTERRUPTED, Terminated, end_with, heed_sigterm
 
 __all__ = ["main"]
 
@@ -50,8 +50,6 @@ def _leave(code: int) -> None:
     others = [thread for thread in threading.enumerate() if not thread.daemon] != [threading.main_thread()]
     # Python itself may remember a Ctrl-C that came in an exec(), and then leaves with another code than ours.
     if others or code == INTERRUPTED:
-        from autograd_tour.cli.guard import end_with
-
         end_with(code)
     raise SystemExit(code)
 

@@ -13,6 +13,7 @@ import click
 
 from autograd_tour.cli.signals import Interrupted, Terminated
 from autograd_tour.cli.status import status_line
+from autograd_tour.cli.stderr import printable, report_error, say
 from autograd_tour.errors import TourError, UsageError, message_of, suggestion
 
 __all__ = [
@@ -21,13 +22,9 @@ __all__ = [
     "answer",
     "check_stdout",
     "give_up_stdout",
-    "printable",
-    "report_error",
-    "say",
     "writing_stdout",
 ]
 
-_LONGEST = 500
 _DEBUG = "autograd_tour.debug"
 _ELSEWHERE = "Send it to a file or a pipe that can be written; with -q render and diff print nothing"
 
@@ -163,19 +160,6 @@ class TourGroup(_ExamplesFirst, click.Group):
         raise error
 
 
-def report_error(message: str, hint: str = "") -> None:
-    """``error: message`` and ``hint: …`` on stderr, a line each."""
-    say(f"{_marked('error:', 'red')} {printable(message)}")
-    if hint:
-        say(f"{_marked('hint:', 'cyan')} {printable(hint)}")
-
-
-def say(message: str) -> None:
-    """A message for people, on stderr; what cannot be written there changes no exit code."""
-    with suppress(OSError, ValueError):
-        click.echo(message, err=True, color=_color())
-
-
 def answer(text: str | bytes) -> None:
     """A line of what was asked for, on stdout.
 
@@ -219,30 +203,6 @@ def give_up_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, without control characters, and cut where nobody reads on.
-
-    Names and messages come from programs: they must not clear a terminal or fill a screen.
-    """
-    line = "".join(mark if mark.isprintable() else _escaped(mark) for mark in text)
-    if len(line) > _LONGEST:
-        line = f"{line[: _LONGEST - 120]} … {line[-100:]}"
-    return line
-
-
-def _escaped(mark: str) -> str:
-    return " " if mark in "\n\r\t" else mark.encode("unicode_escape").decode("ascii")
-
-
-def _marked(word: str, color: str) -> str:
-    return click.style(word, fg=color, bold=True)
-
-
-def _color() -> bool | None:
-    """No colour if the user asks for none (https://no-color.org); else click looks for a terminal."""
-    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def _note_debug(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from autograd_tour.cli.common import printable, say
+from autograd_tour.cli.stderr import printable, say
 
 if TYPE_CHECKING:
     from autograd_tour.drawing.room import Fit

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from autograd_tour.cli.signals import GRACE
+from autograd_tour.cli.signals import GRACE, end_with
+from autograd_tour.cli.stderr import report_error
 from autograd_tour.errors import EngineError, ProgramError, StopRequest, TourError
 
 __all__ = ["PROGRAM_SECONDS", "end_with", "guarded", "limited", "stdout_to_stderr"]
@@ -131,8 +132,6 @@ def _watch(seconds: float, done: threading.Event, thread: int, late: Late) -> No
     alarms = hasattr(signal, "setitimer")
     if done.wait(seconds + (GRACE if alarms else 0.0)):
         return
-    from autograd_tour.cli.common import report_error
-
     error = late(_user_line(sys._current_frames().get(thread)))
     report_error(error.message, error.hint)
     end_with(error.exit_code)
@@ -175,11 +174,3 @@ def _second_stdout() -> int | None:
     except (OSError, ValueError, AttributeError):
         return None
     return saved
-
-
-def end_with(code: int) -> None:
-    """End the process at once, threads or not; what was said is said."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-    os._exit(code)

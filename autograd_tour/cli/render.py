@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autograd_tour.cli.common import TourCommand, check_stdout, say
+from autograd_tour.cli.common import TourCommand, check_stdout
 from autograd_tour.cli.fitting import say_fits
 from autograd_tour.cli.looks import LOOK, of_a_look
 from autograd_tour.cli.options import (
@@ -23,6 +23,7 @@ from autograd_tour.cli.options import (
     timeout_option,
 )
 from autograd_tour.cli.results import to_folder, to_stdout
+from autograd_tour.cli.stderr import say
 from autograd_tour.errors import UsageError
 from autograd_tour.progress import doing
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograd_tour.cli.common import answer, check_stdout, give_up_stdout, say, writing_stdout
+from autograd_tour.cli.common import answer, check_stdout, give_up_stdout, writing_stdout
+from autograd_tour.cli.stderr import say
 from autograd_tour.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import ClassVar
 
 from autograd_tour.errors import StopRequest
 
-__all__ = ["GRACE", "INTERRUPTED", "Interrupted", "Terminated", "heed_sigterm"]
+__all__ = ["GRACE", "INTERRUPTED", "Interrupted", "Terminated", "end_with", "heed_sigterm"]
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -48,8 +51,15 @@ def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def _end() -> None:
-    from autograd_tour.cli.common import say
-    from autograd_tour.cli.guard import end_with
+    from autograd_tour.cli.stderr import say  # it imports click, which takes time
 
     say(Terminated.word)
     end_with(TERMINATED)
+
+
+def end_with(code: int) -> None:
+    """End the process at once, threads or not; what was said is said."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

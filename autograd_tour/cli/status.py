@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from autograd_tour.cli.stderr import printable
 from autograd_tour.progress import heard_by
 
 __all__ = ["status_line"]
@@ -65,8 +66,6 @@ class _Line:
 
     def show(self, tasks: Sequence[str]) -> None:
         """The line says ``tasks``, or is gone if there are none."""
-        from autograd_tour.cli.common import printable
-
         self.erase()
         room = shutil.get_terminal_size().columns - 1
         text = printable(": ".join(tasks)).encode("ascii", "replace").decode()  # a mark for each cell

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograd_tour.cli.common import TourCommand, check_stdout, say
+from autograd_tour.cli.common import TourCommand, check_stdout
 from autograd_tour.cli.options import formats_option, output_option, theme_option, timeout_option
 from autograd_tour.cli.results import to_folder, to_stdout
+from autograd_tour.cli.stderr import say
 from autograd_tour.progress import doing
 
 if TYPE_CHECKING:

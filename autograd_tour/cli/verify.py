@@ -6,8 +6,9 @@ import json
 
 import click
 
-from autograd_tour.cli.common import TourCommand, printable, say
+from autograd_tour.cli.common import TourCommand
 from autograd_tour.cli.options import ceiling_option, timeout_option
+from autograd_tour.cli.stderr import printable, say
 
 __all__ = ["DIFFERS", "command"]
 

@@ -11,7 +11,7 @@ from autograd_tour.text import number
 
 if TYPE_CHECKING:
     from autograd_tour.lessons.optimizers import Outcome
-    from autograd_tour.lessons.training import Moment, Study
+    from autograd_tour.lessons.training_study import Moment, Study
 
 __all__ = ["report"]
 

@@ -21,7 +21,7 @@ COMMANDS = sorted(cli_room._COMMANDS)
 
 def test_every_file_of_a_command_is_known() -> None:
     shared = {"__init__", "common", "fitting", "group", "guard", "looks", "options", "results", "signals"}
-    shared |= {"status", "targets", "trace_files"}
+    shared |= {"status", "stderr", "targets", "trace_files"}
     files = {path.stem for path in Path(cli_room.__file__).parent.glob("*.py")} - shared
     assert files == set(COMMANDS)
 

@@ -24,8 +24,9 @@ from autograd_tour.lessons.thermometer import (
     thermometer,
     thermometer_params,
 )
-from autograd_tour.lessons.training import EPOCHS, loss_picture, sgd_step, study, training_loop
+from autograd_tour.lessons.training import loss_picture
 from autograd_tour.lessons.training_report import report
+from autograd_tour.lessons.training_study import EPOCHS, sgd_step, study, training_loop
 from tests.paper import texts
 
 NEAR = 1e-5

@@ -13,7 +13,8 @@ from autograd_tour.hosts.batch import run
 from autograd_tour.hosts.cache import Cache
 from autograd_tour.hosts.outcome import Failure, Outcome
 from autograd_tour.hosts.wish import Wish
-from autograd_tour.integrations.sphinx.state import BLOCKS, KEYS, OUTCOMES, STAMPS, failed, stamp_of, table
+from autograd_tour.integrations.sphinx.stamps import stamp_of
+from autograd_tour.integrations.sphinx.state import BLOCKS, KEYS, OUTCOMES, STAMPS, failed, table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -1,4 +1,4 @@
-"""What a build knows of its blocks, and whether anything of it has changed. Loads nothing that runs or draws.
+"""What a build knows of its blocks. Loads nothing that runs or draws.
 
 All of it is kept with the environment as plain data, so that a build in which nothing changed reads it and
 looks at the times of files, and that is all.
@@ -6,17 +6,16 @@ looks at the times of files, and that is all.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx.util import logging
 
 from autograd_tour.errors import UsageError
+from autograd_tour.integrations.sphinx import stamps
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -26,18 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCKS",
+    "HINT",
     "KEYS",
     "OUTCOMES",
     "STAMPS",
     "add",
     "begin",
     "failed",
+    "failures",
     "merge",
     "number_of",
-    "outdated",
     "purge",
     "shows_nothing",
-    "stamp_of",
     "table",
 ]
 
@@ -50,9 +49,9 @@ BLOCKS = "autograd_tour_blocks"
 OUTCOMES = "autograd_tour_outcomes"
 KEYS = "autograd_tour_keys"
 """By document: the records that it stands on."""
+HINT = "A role stands behind its block"
 STAMPS = "autograd_tour_stamps"
 """By document: size and time of the files of its records, and what made them."""
-_OURS = Path(__file__).parents[2]
 
 
 def table(owner: object, name: str) -> dict[str, Any]:
@@ -81,19 +80,16 @@ def add(env: BuildEnvironment, wish: Wish, name: str) -> int:
 
 
 def number_of(env: BuildEnvironment, docname: str, name: str) -> int:
-    """The number of the block of that name, or of the nearest one before if ``name`` is empty.
+    """The number of the block of that name.
 
     Raises:
         UsageError: there is none.
     """
     blocks: list[tuple[str, bytes]] = table(env, BLOCKS).get(docname, [])
-    if not name and blocks:
-        return len(blocks) - 1
-    numbers = [number for number, (other, _) in enumerate(blocks) if name and other == name]
-    if not numbers:
-        text = f"no autograd block before is called {name}" if name else "no autograd block stands before"
-        raise UsageError(text, "A role stands behind its block")
-    return numbers[0]
+    for number, (other, _) in enumerate(blocks):
+        if name and other == name:
+            return number
+    raise UsageError(f"no autograd block before is called {name}", HINT)
 
 
 def shows_nothing(app: Sphinx) -> bool:
@@ -101,73 +97,11 @@ def shows_nothing(app: Sphinx) -> bool:
     return app.builder.name in _WITHOUT_CODE
 
 
-def outdated(
-    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
-) -> Sequence[str]:
-    """Documents whose blocks failed last time, or have no fresh records: they are read again."""
-    if shows_nothing(app):
-        return []
-    broken = {path.read_text(encoding="utf-8") for path in _failures(env).glob("*.txt")} & set(env.all_docs)
-    stamps = table(env, STAMPS)
-    doubtful = [name for name in table(env, KEYS) if name not in changed and not _is_same(stamps.get(name))]
-    if doubtful:
-        from autograd_tour.integrations.sphinx.builds import has_records
-
-        broken |= {name for name in doubtful if not has_records(app, name)}
-    return sorted(broken - removed - added)
-
-
-def stamp_of(files: Iterable[Path]) -> dict[str, Any]:
-    """What tells that files, and all that records depend on, are as they were, without reading them."""
-    return {"made by": _made_by(), "files": {str(path): _times(path) for path in files}}
-
-
-def _is_same(stamp: dict[str, Any] | None) -> bool:
-    if stamp is None:
-        return False
-    return bool(stamp["made by"] == _made_by()) and all(
-        times == _times(path) for path, times in stamp["files"].items()
-    )
-
-
-_made_by_now: list[tuple[object, ...]] = []
-
-
-def _made_by() -> tuple[object, ...]:
-    """Versions, and size and time of each file of ours: a checkout changes without a new version."""
-    if not _made_by_now:
-        try:
-            torch = metadata.version("torch")
-        except metadata.PackageNotFoundError:
-            torch = ""
-        own = hashlib.sha256(repr(sorted(_own_files(_OURS))).encode()).hexdigest()
-        _made_by_now.append((torch, sys.version_info[:2], own))
-    return _made_by_now[0]
-
-
-def _own_files(folder: Path | str) -> Iterator[tuple[str, int, int]]:
-    for entry in os.scandir(folder):
-        if entry.is_dir():
-            yield from () if entry.name == "__pycache__" else _own_files(entry.path)
-        else:
-            status = entry.stat()
-            yield entry.path, status.st_size, status.st_mtime_ns
-
-
-def _times(path: Path | str) -> tuple[int, int] | None:
-    """Size and time of a file, ``None`` if it is not there."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
 def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Forget what a build before has left in memory."""
     del env, docnames
     table(app, OUTCOMES).clear()
-    _made_by_now.clear()
+    stamps.forget()
 
 
 def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -181,8 +115,14 @@ def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 def failed(env: BuildEnvironment, docname: str) -> None:
     """Note that something of a document went wrong: as a file, since pages are written in other processes."""
     path = _failure_of(env, docname)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(docname, encoding="utf-8")
+    with contextlib.suppress(OSError):  # where nothing can be written, what went wrong is still to be said
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(docname, encoding="utf-8")
+
+
+def failures(env: BuildEnvironment) -> set[str]:
+    """The documents of which something went wrong last time."""
+    return {path.read_text(encoding="utf-8") for path in _failures(env).glob("*.txt")}
 
 
 def _failures(env: BuildEnvironment) -> Path:

@@ -13,7 +13,7 @@ from autograd_tour.formats.tour.content import Teaching
 from autograd_tour.lessons.optimizers import train_with
 from autograd_tour.lessons.thermometer import t_c, t_un
 from autograd_tour.lessons.tour.base import Chart, Figures, Picture, Print, Snippet, Stop, choose, predict
-from autograd_tour.lessons.training import training_loop
+from autograd_tour.lessons.training_study import training_loop
 from autograd_tour.text import number
 
 __all__ = ["hook", "stop"]
