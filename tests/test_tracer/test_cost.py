@@ -61,12 +61,33 @@ def test_a_strided_tensor_is_not_asked_for_the_parts_of_a_sparse_one(monkeypatch
 
 def test_layers_alike_share_their_rules(monkeypatch):
     worked_out = counted(monkeypatch, rules, "_rules")
-    net = nn.Sequential(*[nn.Tanh() for _ in range(6)])
     x = torch.ones(3, requires_grad=True)
-    graph = trace(lambda: net(x).sum())
+
+    def program():
+        h = x
+        for _ in range(6):
+            h = torch.tanh(h)
+        return h.sum()
+
+    graph = trace(program)
     tanh = [edge.rule for edge in graph.select("gradient") if graph.node(edge.src).grad_fn == "TanhBackward0"]
     assert len(tanh) == 6
-    assert len(worked_out) < 7
+    assert len(worked_out) == 3  # of tanh(x), of the five of tanh(h), and of the sum
+
+
+def test_a_square_and_a_product_of_two_that_are_called_alike_are_told_apart(monkeypatch):
+    worked_out = counted(monkeypatch, rules, "_rules")
+    x = torch.ones(3, requires_grad=True)
+
+    def program():
+        h = torch.tanh(x)
+        earlier = h
+        h = torch.tanh(h)  # of the same name
+        return (h * h).sum() + (earlier * h).sum()
+
+    trace(program)
+    same = {tuple(item.origin == node.inputs[0].origin for item in node.inputs) for node, _ in worked_out}
+    assert {(True, True), (True, False)} <= same
 
 
 def test_rules_that_differ_in_the_sign_of_a_zero_alone_are_told_apart():
