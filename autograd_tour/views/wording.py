@@ -46,7 +46,9 @@ def elements(facts: TensorFacts, digits: int = 4, *, counted: bool = False) -> s
     if total <= WRITTEN_OUT and len(facts.first) == total:
         return ", ".join(short(value, digits) for value in facts.first)
     last = facts.last if facts.last is not None else facts.first[-1]
-    if facts.stats is not None and facts.stats.min is not None and facts.stats.min == facts.stats.max:
+    # A NaN makes least and greatest NaN, whatever the others are.
+    stats = facts.stats if facts.stats is not None and facts.stats.nan in (None, 0, total) else None
+    if stats is not None and stats.min is not None and stats.min == stats.max:
         return f"{'all' if counted else f'{total} ×'} {short(last, digits)}"
     return ", ".join(short(value, digits) for value in facts.first[:2]) + f" … {short(last, digits)}"
 

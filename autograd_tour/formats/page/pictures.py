@@ -58,8 +58,8 @@ class Picture(Struct, frozen=True, omit_defaults=True):
     """One picture with its frames. ``key`` is the way to it: the cards opened, joined by slashes.
 
     ``svg`` has elements that only some frames show: ``data-f`` is the first of them and ``data-t`` the
-    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program. ``sums`` has what
-    the facts of folded cards are the sum of, where numbers can be changed.
+    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program. ``sums``
+    has what the facts of folded cards are the sum of, where numbers can be changed.
     """
 
     key: str
