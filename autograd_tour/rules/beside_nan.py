@@ -96,8 +96,7 @@ _TELLING: Mapping[str, Callable[[NodeView, int], _Beside | None]] = {
         (f"{name}Backward{number}" for name in ("Max", "Min", "Median") for number in (0, 1)), _chosen
     ),
     **dict.fromkeys(
-        ("LinalgVectorNormBackward0", "DistBackward0", *(f"NormBackward{number}" for number in range(4))),
-        _norm,
+        ("LinalgVectorNormBackward0", "DistBackward0", *(f"NormBackward{number}" for number in range(4))), _norm
     ),
     **dict.fromkeys(("CdistBackward0", "EuclideanDistBackward0"), _pairs),
     "LinalgDetBackward0": _matrix,

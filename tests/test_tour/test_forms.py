@@ -216,8 +216,7 @@ def test_no_page_of_a_stop_is_too_large(whole):
 def test_on_paper_text_has_9_pt_and_a_picture_too_wide_for_that_a_page_of_its_own(few):
     import ctypes
 
-    import pypdfium2.raw as raw
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument, raw
 
     upright, turned = [], []
     for page in PdfDocument(tour_files(few, ("pdf",), "auto")["tour.pdf"]):

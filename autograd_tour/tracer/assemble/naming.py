@@ -147,6 +147,4 @@ def _titled(expression: Expression) -> SourceTitle:
     title = expression.title()
     brief = expression.title(BRIEF_LIMIT) if len(title) > BRIEF_LIMIT else ""
     written = isinstance(expression.tree, ast.Assign)
-    return SourceTitle(
-        title, expression.name(), brief, expression.full(), written, expression.statement, expression.root
-    )
+    return SourceTitle(title, expression.name(), brief, expression.full(), written, expression.statement, expression.root)

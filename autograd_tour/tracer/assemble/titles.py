@@ -126,9 +126,7 @@ def _is_put_back(material: Material, i: int, j: int) -> bool:
     call, value = material.calls[i], material.skeleton.next[i][-1][0]
     if call is None or call.function != "setitem" or min(j, value) < 0:
         return False
-    return (
-        material.skeleton.names[value] == "AsStridedBackward0" and material.calls[value] is material.calls[j]
-    )
+    return material.skeleton.names[value] == "AsStridedBackward0" and material.calls[value] is material.calls[j]
 
 
 def _constant(material: Material, reader: SourceNames, titles: Titles, number: int) -> Title:

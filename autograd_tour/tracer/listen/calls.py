@@ -13,18 +13,7 @@ from autograd_tour.tracer.references import TensorRef
 if TYPE_CHECKING:
     from autograd_tour.tracer.listen.scopes import FunctionRun
 
-__all__ = [
-    "BASE_OF",
-    "CallRecord",
-    "Constant",
-    "Operand",
-    "Path",
-    "Site",
-    "differentiates",
-    "function_name",
-    "in_python",
-    "writes",
-]
+__all__ = ["BASE_OF", "CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name", "in_python", "writes"]
 
 BASE_OF = "base of "
 """In front of the name of a view: what is meant is all of the tensor that it is a part of."""
