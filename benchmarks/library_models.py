@@ -182,6 +182,8 @@ def _transformers() -> Iterator[Candidate]:
                         setattr(config, key, value)
                 if getattr(config, "pad_token_id", 0) is None:
                     config.pad_token_id = 0
+                if task == "sequence":
+                    config.decoder_start_token_id = 1
                 config.use_cache = False  # some caches ask for layers that a tiny model has not
                 model_class = getattr(transformers, name)
                 _check_size(lambda: model_class(config))

@@ -12,7 +12,7 @@ from programs.faults import trained
 from torch import nn
 
 from benchmarks import library
-from benchmarks.library_page import Remark, Verdict, page
+from benchmarks.library_page import PAGE, Remark, Verdict, page
 
 MOST = 5
 """Models of each library; ``python -m benchmarks.library`` runs all."""
@@ -122,3 +122,11 @@ def test_the_page_has_counts_notes_and_reasons() -> None:
     assert "- odd: `TypeError: 'x'`" in text
     assert "more than 30 million parameters" in " ".join(text.split())
     assert "more than 10 s of CPU time" in " ".join(text.split())
+
+
+def test_the_committed_page_has_two_hundred_models_and_no_false_alarm() -> None:
+    (row,) = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| together")]
+    models, alarms = [int(cell) for cell in row.strip("| ").split(" | ")[1:3]]
+    assert models >= 200
+    assert alarms == 0
+    assert "more than two hundred healthy models" in (PAGE.parent / "explain.md").read_text(encoding="utf-8")

@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from autograd_tour.tracer.watch.reentrant import Reentrant, Reentrants, weighted
+from autograd_tour.tracer.watch.reentrant import LARGEST, Reentrant, Reentrants, weighted
 
 __all__ = ["Checkpoints", "Computed", "Difference"]
 
 MOST = 20_000
 """Calls that are noted."""
-LARGEST = 1_000_000
-"""Elements of a result of which the sum is noted."""
 _UNINITIALISED = "empty"
 _TOLERANCE = 1e-4
 

@@ -15,30 +15,37 @@ from torch.utils.checkpoint import CheckpointFunction
 
 from autograd_tour.tracer.compiled import never_compiled
 
-__all__ = ["Reentrant", "Reentrants", "weighted"]
+__all__ = ["LARGEST", "Reentrant", "Reentrants", "weighted"]
 
+LARGEST = 1_000_000
+"""Elements of a result that are summed up."""
 _TOLERANCE = 1e-3
 """Of the sum of magnitudes: without gradients torch may take a faster way, which rounds otherwise."""
 
 
 class _Result(NamedTuple):
-    """Of a tensor that the function gave: shape, weighted sum of the elements, that of their magnitudes."""
+    """Of a tensor that the function gave: shape, weighted sum of the elements, that of their magnitudes.
+
+    ``needs`` a gradient: backward goes on from it. In the first run none does.
+    """
 
     shape: tuple[int, ...]
     total: float
     size: float
+    needs: bool
 
 
 class Reentrant:
     """One reentrant checkpoint, and what its function gave each time that it ran to its end."""
 
     def __init__(self) -> None:
-        self.results: list[list[_Result]] = []
+        self.results: list[list[_Result] | None] = []
 
     def differs(self) -> bool:
-        """Whether a later run gave something else than the first."""
-        first, *later = self.results or [[]]
-        return any(not _alike(first, other) for other in later)
+        """Whether a later run gave something else than the first, as far as results could be summed up."""
+        first, *later = self.results or [None]
+        pairs = [(first, other) for other in later if first is not None and other is not None]
+        return any(not _alike(*pair) for pair in pairs)
 
 
 class Reentrants:
@@ -94,12 +101,18 @@ def weighted(tensor: Tensor) -> Tensor:
     return values * torch.linspace(1, 2, values.numel(), dtype=values.dtype)
 
 
-def _results(result: Any) -> list[_Result]:
-    tensors = [
-        item for item in tree_flatten(result)[0] if isinstance(item, Tensor) and item.is_floating_point()
-    ]
-    pairs = [(tuple(item.shape), weighted(item.cpu())) for item in tensors]
-    return [_Result(shape, float(item.sum()), float(item.abs().sum())) for shape, item in pairs]
+def _results(result: Any) -> list[_Result] | None:
+    """What the function gave; ``None`` if a tensor among it has no sum, as a sparse one."""
+    tensors = [item for item in tree_flatten(result)[0] if isinstance(item, Tensor)]
+    try:
+        return [_summed(item) for item in tensors if item.is_floating_point()]
+    except (RuntimeError, NotImplementedError):
+        return None
+
+
+def _summed(tensor: Tensor) -> _Result:
+    values = weighted(tensor.detach().reshape(-1)[:LARGEST].cpu())
+    return _Result(tuple(tensor.shape), float(values.sum()), float(values.abs().sum()), tensor.requires_grad)
 
 
 def _alike(first: list[_Result], again: list[_Result]) -> bool:
@@ -109,4 +122,4 @@ def _alike(first: list[_Result], again: list[_Result]) -> bool:
 def _near(first: _Result, again: _Result) -> bool:
     """What is not finite is judged elsewhere: such a sum says nothing."""
     apart = abs(first.total - again.total) > _TOLERANCE * max(first.size, again.size)
-    return first.shape == again.shape and not apart
+    return not again.needs or (first.shape == again.shape and not apart)

@@ -361,6 +361,26 @@ def reentrant_within_another_in_a_training():
         optimizer.step()
 
 
+def reentrant_that_gives_a_sparse_tensor():
+    w = torch.ones(3, requires_grad=True)
+    noise = iter((1.0, 2.0))
+
+    def block(value):
+        unused = next(noise)
+        return (value.exp(), torch.eye(3).mul(unused).to_sparse())
+
+    return checkpoint(block, w, use_reentrant=True)[0].sum()
+
+
+def reentrant_with_random_numbers_beside_the_result():
+    w = torch.ones(3, requires_grad=True)
+
+    def block(value):
+        return value.exp(), torch.rand(3)
+
+    return checkpoint(block, w, use_reentrant=True, preserve_rng_state=False)[0].sum()
+
+
 def right_power():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     return RightCube.apply(w).sum()
@@ -469,6 +489,8 @@ NEAR_MISSES = [
     reentrant_with_a_counter,
     reentrant_that_takes_a_shorter_way_without_gradients,
     reentrant_within_another_in_a_training,
+    reentrant_that_gives_a_sparse_tensor,
+    reentrant_with_random_numbers_beside_the_result,
     right_power,
     straight_through_by_a_function,
     reversed_on_purpose,
