@@ -89,8 +89,8 @@ def set_option(command: Command) -> Command:
         "given",
         metavar="NAME=NUMBERS",
         multiple=True,
-        help="Other numbers for a tensor of the program, by name: --set w=2, --set 'w=1, 0.5'; torch runs "
-        "anew. May be repeated.",
+        help="Other numbers for a tensor of the program, by name: --set w=2, --set 'fc.bias=1, 0.5'; torch "
+        "runs anew. May be repeated.",
     )(command)
 
 

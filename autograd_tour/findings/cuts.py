@@ -26,9 +26,10 @@ _WHY: Mapping[CutKind, str] = {
     "data": ".data gives the same numbers without their history, as detach() does. Backward stops there: "
     "what "
     "came before gets no gradient.",
-    "value": "{function}() gives a Python number. It has no history, and a tensor made from it begins a "
-    "new one: "
-    "backward cannot know how the number was computed.",
+    "written": "Numbers were written through .data, behind autograd's back: the tensor has them without "
+    "their history. Backward stops there: what they were computed from gets no gradient.",
+    "value": "{function}() gives Python numbers. They have no history, and a tensor made from them begins a "
+    "new one: backward cannot know how they were computed.",
     "numpy": "{function}() gives an array of NumPy, which autograd does not see. A tensor made from it has "
     "no history: "
     "backward cannot know how its numbers were computed.",
@@ -43,6 +44,7 @@ _FIX: Mapping[CutKind, str] = {
     "checkpoint": "y = checkpoint(block, x, use_reentrant=False)",
     "detach": "y = model(x)            # without .detach(); detach only what you log or keep",
     "data": "y = x                   # without .data",
+    "written": "buffer[:] = y           # without .data: autograd records that y was written",
     "value": "loss = out.mean()       # stay a tensor; .item() only for printing",
     "numpy": "y = torch.sin(x)        # the torch function of the same name, instead of NumPy's",
     "integer": "p = logits.softmax(-1)  # a smooth function of the logits, such as F.cross_entropy(logits, "
@@ -56,9 +58,12 @@ def why_of(cut: CutPoint) -> str:
     return _WHY[cut.kind].format(function=cut.function)
 
 
+_LISTED = "y = torch.stack([f(row) for row in x])   # rows of the tensor itself; .tolist() only for printing"
+
+
 def fix_of(cut: CutPoint) -> str:
     """What to write instead."""
-    return _FIX[cut.kind]
+    return _LISTED if cut.function == "tolist" else _FIX[cut.kind]
 
 
 def lines_of_cut(cut: CutPoint) -> tuple[MarkedLine, ...]:

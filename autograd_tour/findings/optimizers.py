@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.findings.base import Finding, Subject, lines_of, listed
+from autograd_tour.findings.base import Finding, MarkedLine, Subject, lines_of, listed
 from autograd_tour.record.run import Event
 
 __all__ = ["findings"]
@@ -29,6 +29,17 @@ def _of_a_number(subject: Subject, backward: Event, step: Event) -> Finding:
         "It gets a gradient itself, and nothing that the number came from gets any.",
         "loss.backward()         # on the loss itself, as it was computed; .item() only to print it",
     )
+
+
+def _of_replacement(subject: Subject, step: Event) -> tuple[MarkedLine, ...]:
+    """Where the parameters that this optimizer holds were replaced, and where it was made."""
+    leaves = subject.evidence.leaves
+    replaced = [
+        leaf for leaf in leaves if leaf.reason == "replaced" and f"{leaf.optimizer}.step" == step.call
+    ]
+    pairs = (("replaced here", leaf.last) for leaf in replaced)
+    made = (("optimizer made here", leaf.made) for leaf in replaced[:1])
+    return tuple(dict.fromkeys(lines_of(*pairs, *made)))
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -70,7 +81,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "optimizer-of-other-parameters",
             "error",
             f"{event.call or 'the step'} changed nothing: none of its parameters has a gradient",
-            lines_of(("stepped here", subject.line(event))),
+            (*lines_of(("stepped here", subject.line(event))), *_of_replacement(subject, event)),
             why,
             "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # after the model is complete",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.evidence import FreedNode
 
 __all__ = ["findings"]
 
@@ -13,6 +14,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """One for the backward that failed."""
     freed, failure = subject.evidence.freed, subject.evidence.failure
     if freed is None or failure is None:
+        return
+    if freed.returned:
+        yield _of_returned(subject, freed, failure.message)
         return
     node, graph = subject.node_at(freed.made_at, freed.grad_fn)
     lines = lines_of(
@@ -60,3 +64,36 @@ def findings(subject: Subject) -> Iterator[Finding]:
         graph,
         failure.text,
     )
+
+
+def _of_returned(subject: Subject, freed: FreedNode, message: str) -> Finding:
+    """Of what is left of a loss whose backward the program has called before it handed it over."""
+    node, graph = subject.node_at(freed.made_at, freed.grad_fn)
+    why, fix = (_BEFORE, _STEP) if freed.freed_at is None else (_INSIDE, _RETAINED)
+    return Finding(
+        "second-backward-of-result",
+        "error",
+        "the program differentiated its loss itself, which freed the graph of what it returned",
+        lines_of(("computed here", freed.made_at), ("freed by this backward", freed.freed_at)),
+        f"A backward frees what its nodes saved, and of {freed.grad_fn} nothing is left. {why}",
+        fix,
+        node,
+        graph,
+        message,
+    )
+
+
+_BEFORE = (
+    "That is most likely no fault of the program: the loss was named after its backward had run, as "
+    "where a whole script runs when its file is loaded. Name a function that runs the step, with its "
+    "backward: it is followed as it is."
+)
+_STEP = (
+    "def train():            # and then: autograd-tour explain FILE.py:train\n"
+    "    loss = loss_fn(model(x), y)\n"
+    "    loss.backward()"
+)
+_INSIDE = "What the program returned is computed from it, so it has no gradient any more."
+_RETAINED = (
+    "grad, = torch.autograd.grad(loss, w, retain_graph=True)   # or create_graph=True, to differentiate grad"
+)

@@ -32,15 +32,17 @@ __all__ = [
 ]
 
 CutKind = Literal[
-    "no_grad", "inference", "checkpoint", "detach", "data", "value", "numpy", "integer", "function"
+    "no_grad", "inference", "checkpoint", "detach", "data", "written", "value", "numpy", "integer", "function"
 ]
 """How a result lost its gradient. ``checkpoint``: in a reentrant one none of whose inputs needs one;
-``value``: it left torch as a Python number (``item``, ``float``); ``numpy``: as an array; ``integer``: it has
-integers or truth values; ``function``: in another way."""
+``written``: it was written into memory through ``.data``; ``value``: it left torch as a Python number
+(``item``, ``float``); ``numpy``: as an array; ``integer``: it has integers or truth values; ``function``: in
+another way."""
 
-Reason = Literal["cut", "unused", "beside", "frozen"]
-"""Why a leaf has no gradient: what was computed from it was cut off before the loss; nothing used it; what
-used it does not lead to the loss; it does not require one."""
+Reason = Literal["cut", "left", "unused", "beside", "copy", "replaced", "frozen"]
+"""Why a leaf has no gradient: what was computed from it was cut off before the loss; it left torch, and what
+became of it is not known; nothing used it; what used it does not lead to the loss; it is a copy into which
+other leaves are written; its model has another one in its place; it does not require one."""
 
 
 Mode = Literal["graph-in-evaluation", "evaluation-in-training", "training-in-evaluation", "dropout-always"]
@@ -64,8 +66,9 @@ class CutPoint(Struct, frozen=True, omit_defaults=True):
 class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
-    ``last`` is the last line that used it, or a result of it. ``optimizer`` is the class of the one that
-    holds it, ``""`` if none does. ``package`` is the installed one whose module does without it, ``""`` if
+    ``last`` is the last line that used it, or a result of it, wrote to it or replaced it. ``optimizer`` is
+    the class of the one that holds it, ``""`` if none does, and ``made`` the line that made that one, of one
+    that was replaced. ``package`` is the installed one whose module does without it, ``""`` if
     the
     program's own does, or none.
     """
@@ -76,6 +79,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     last: SourceLine | None = None
     optimizer: str = ""
     package: str = ""
+    made: SourceLine | None = None
 
 
 class Conflict(Struct, frozen=True, omit_defaults=True):
@@ -97,7 +101,8 @@ class Conflict(Struct, frozen=True, omit_defaults=True):
 
 class FreedNode(Struct, frozen=True, omit_defaults=True):
     """A node that a second backward came to. ``carried``: the loss was computed after the first
-    backward, from a result of before it; ``again``: it is the same loss.
+    backward, from a result of before it; ``again``: it is the same loss; ``returned``: the second
+    backward is that of what the program returned, which it does not call itself.
     """
 
     grad_fn: str
@@ -106,18 +111,21 @@ class FreedNode(Struct, frozen=True, omit_defaults=True):
     backward_at: SourceLine | None = None
     carried: bool = False
     again: bool = False
+    returned: bool = False
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
     """The error that ended the program: its type, torch's own text, the line of the program, and when.
 
     ``type`` is ``""`` where the program itself ended well: then ``text`` says why no backward followed.
+    ``own``: the program raised it itself, or a package other than torch.
     """
 
     type: str
     text: str
     line: SourceLine | None = None
     during: Literal["forward", "backward", "step"] = "forward"
+    own: bool = False
 
     @property
     def message(self) -> str:
@@ -202,7 +210,8 @@ class Recomputation(Struct, frozen=True, omit_defaults=True):
 
     ``first`` and ``again`` are the functions called, ``""`` if there was none any more; ``shapes`` and
     ``values``
-    say whether their results differed in shape or type, or in numbers alone.
+    say whether their results differed in shape or type, or in numbers alone. ``reentrant``: of a
+    checkpoint in which torch compares nothing.
     """
 
     first: str
@@ -211,6 +220,7 @@ class Recomputation(Struct, frozen=True, omit_defaults=True):
     again_at: SourceLine | None = None
     shapes: tuple[str, str] = ("", "")
     values: bool = False
+    reentrant: bool = False
 
 
 class HookEvidence(Struct, frozen=True, omit_defaults=True):
@@ -226,7 +236,7 @@ class CustomBackward(Struct, frozen=True, omit_defaults=True):
     ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step
     function;
     ``reversed``: the backward is a negative multiple of the derivative. ``backward_at`` is the line of its
-    ``def backward``.
+    ``def backward``. ``arguments`` are those of its forward by name, ``inputs`` those that need a gradient.
     """
 
     function: str
@@ -236,6 +246,8 @@ class CustomBackward(Struct, frozen=True, omit_defaults=True):
     numeric: float = 0.0
     flat: bool = False
     reversed: bool = False
+    arguments: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.memory import Block, Memory
+from autograd_tour.record.trace import Trace
 from autograd_tour.text import number
 from autograd_tour.views.totals import in_bytes
 
@@ -20,6 +21,8 @@ __all__ = [
     "by_line",
     "by_module",
     "checkpoint_text",
+    "kept_most",
+    "largest",
     "paths_text",
     "remarks",
     "summary",
@@ -57,6 +60,32 @@ class ModuleMemory(Struct, frozen=True):
     multiply_adds: int
     share: float | None
     uncounted: bool = False
+
+
+def largest(graphs: Iterable[Graph]) -> Graph:
+    """The graph that keeps most until its backward; of equals the first."""
+    return max(graphs, key=_kept, default=Graph())
+
+
+def _kept(graph: Graph) -> int:
+    return graph.memory.bytes_of("graph") if graph.memory is not None else 0
+
+
+def kept_most(trace: Trace) -> tuple[Graph, str]:
+    """The graph of a program that keeps most, and a sentence on which it is if a run has several."""
+    run = trace.run
+    if run is None or len(run.graphs) < 2:
+        return trace.graph, ""
+    graph = largest(run.graphs)
+    place = run.graphs.index(graph)
+    event = next(item for item in run.events if item.kind == "backward" and item.graph == place)
+    line = run.line(event)
+    at = f" at {line.position}" if line is not None else ""
+    return (
+        graph if place else trace.graph,
+        f"Of {len(run.graphs)} graphs with a backward this one keeps most: that of call "
+        f"{event.backward_call}{at}.",
+    )
 
 
 def by_line(graph: Graph) -> list[LineMemory]:

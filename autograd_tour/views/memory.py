@@ -18,6 +18,7 @@ from autograd_tour.views.kept import (
     by_line,
     by_module,
     checkpoint_text,
+    kept_most,
     paths_text,
     remarks,
     summary,
@@ -41,24 +42,25 @@ class MemoryView(View):
     summary = "what is kept in memory for backward, by line of the program and by module"
 
     def picture(self, trace: Trace) -> Listing:
-        """The lines and modules that keep most.
+        """The lines and modules that keep most; of a run in the graph that keeps most.
 
         Raises:
             UsageError: the trace says nothing of memory.
         """
-        memory = trace.graph.memory
+        graph, which = kept_most(trace)
+        memory = graph.memory
         if memory is None:
             raise UsageError(
                 "this trace does not say what is kept in memory",
                 "Trace a function with at most 20,000 nodes, not a tensor that exists, and keep elements",
             )
-        listing = _listing(trace.graph, memory, *MOST)
-        return replace(listing, less=tuple(_listing(trace.graph, memory, *most) for most in LESS))
+        listing = _listing(graph, memory, which, *MOST)
+        return replace(listing, less=tuple(_listing(graph, memory, which, *most) for most in LESS))
 
 
-def _listing(graph: Graph, memory: Memory, lines: int, modules: int) -> Listing:
+def _listing(graph: Graph, memory: Memory, which: str, lines: int, modules: int) -> Listing:
     rows, groups = by_line(graph), by_module(graph)
-    first = f"{summary(memory)}."
+    first = f"{summary(memory)}. {which}".rstrip()
     return Listing(
         (
             ListingPart(

@@ -22,6 +22,48 @@ def loss():
 
 def of_net():
     return net(x).sum()
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = torch.nn.Linear(2, 2)
+        self.out = torch.nn.Linear(2, 1)
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.out(self.hidden(x)) * self.scale
+
+
+def inside():
+    model = Model()
+    for layer in (model.hidden, model.out):
+        torch.nn.init.xavier_uniform_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    return model(x).sum()
+
+
+other = Model()  # is not used by inside()
+layers = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+
+
+def of_layers():
+    return layers(x).sum()
+
+
+class Trainer:
+    def __init__(self):
+        self.net = Model()
+
+    def step(self):
+        return self.net(x).sum() + layers(x).sum()
+
+
+trainer = Trainer()
+
+
+def of_both():
+    return trainer.step()
 """
 
 
@@ -58,6 +100,15 @@ def test_a_leaf_made_inside_a_built_in_program(run):
         ("loss", "x=3, 4", "float32  6, 8"),  # what is computed from it when the file is loaded, too
         ("loss", "b=[1, 1]", "= 2.125."),
         ("of_net", "weight=1,1", "(1, 2)  float32  1, 1"),
+        ("of_net", "net.weight=1,1", "(1, 2)  float32  1, 1"),
+        ("inside", "out.bias=7.5", "(1)     float32  7.5"),
+        ("inside", "model.out.bias=7.5", "(1)     float32  7.5"),
+        ("inside", "scale=7.5", "(1)     float32  7.5"),
+        ("inside", "out.weight=7.5,1", "(1, 2)  float32  7.5, 1"),  # after it was initialised
+        ("of_layers", "layers.1.bias=7.5", "(1)     float32  7.5"),
+        ("of_layers", "1.bias=7.5", "(1)     float32  7.5"),
+        ("of_both", "net.out.bias=7.5", "(1)     float32  7.5"),
+        ("of_both", "out.bias=7.5", "(1)     float32  7.5"),
     ],
 )
 def test_tensors_of_a_file_inside_and_outside_of_the_function(run, net, target, given, expected):
@@ -70,7 +121,9 @@ def test_tensors_of_a_file_inside_and_outside_of_the_function(run, net, target, 
         ("v=1", "no tensor that can be set has that name", "These can be set: "),
         ("w=two", "'two' is no number", "inf, nan"),
         ("w", "gives no tensor a number", "--set w=2"),
-        ("x=1,2,3", "3 numbers do not fit, it has shape (2,)", "Give it 2 of them"),
+        ("x=1,2,3", "3 numbers do not fit, it has shape (2,)", "Give it 2 numbers"),
+        ("x=1", "1 number does not fit, it has shape (2,)", "Give it 2 numbers"),
+        ("w=1,2", "2 numbers do not fit, it has one number", "Give it one number"),
     ],
 )
 def test_what_cannot_be_set_is_said_in_one_line_and_nothing_is_written(
@@ -81,6 +134,27 @@ def test_what_cannot_be_set_is_said_in_one_line_and_nothing_is_written(
     assert message in result.stderr.splitlines()[0]
     assert hint in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "candidates"),
+    [
+        ("inside", ["model.hidden.bias", "model.out.bias"]),
+        ("of_both", ["trainer.net.hidden.bias", "trainer.net.out.bias"]),
+    ],
+)
+def test_a_short_name_of_several_parameters_lists_them(run, net, target, candidates):
+    result = run("render", f"{net}:{target}", "--set", "bias=1", "-f", "txt", "-o", "-")
+    assert result.returncode == 2
+    message, hint = result.stderr.splitlines()
+    assert message.endswith("--set bias: 2 parameters are called so")
+    assert hint.endswith(f"Write which: {', '.join(candidates)}")
+
+
+def test_two_numbers_for_one_name_are_refused(run, net):
+    result = run("render", f"{net}:loss", "--set", "w=2", "--set", "w=3", "-f", "txt", "-o", "-")
+    assert result.returncode == 2
+    assert "--set gives w numbers twice" in result.stderr.splitlines()[0]
 
 
 def test_a_saved_trace_has_no_program_to_run(run, net, tmp_path):

@@ -11,6 +11,7 @@ import torch
 
 import autograd_tour as tour
 from autograd_tour.formats import explanation
+from autograd_tour.views import kept
 from tests.commands import answer, fresh_answer
 
 PROGRAM = """
@@ -65,6 +66,47 @@ def test_both_lines_of_an_error_are_told_with_torchs_words_and_a_fix(folder: Pat
     assert "saved here            net.py:12: h = torch.sigmoid(w)" in done.stdout
     assert "torch says: one of the variables needed for gradient computation" in done.stdout
     assert "What to write instead:" in done.stdout
+
+
+SCRIPT = """
+import torch
+
+w = torch.tensor(0.5, requires_grad=True)
+loss = (w * 2 - 1) ** 2
+loss.backward()
+
+def train():
+    loss = (w * 2 - 1) ** 2
+    loss.backward()
+
+def asked():
+    square = w * w
+    torch.autograd.grad(square, w)
+    return square * 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "fix"),
+    [
+        ("loss", [], "explain FILE.py:train"),
+        ("asked", ["computed here", "freed by this backward"], "retain_graph=True"),
+    ],
+)
+def test_a_loss_that_was_differentiated_is_told_as_render_tells_it(tmp_path, name, roles, fix) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (finding,) = json.loads(answer("explain", f"script.py:{name}", "--json", cwd=tmp_path).stdout)["findings"]
+    assert finding["kind"] == "second-backward-of-result"
+    assert [item["role"] for item in finding.get("lines", ())] == roles
+    assert fix in finding["fix"]
+    rendered = answer("render", f"script.py:{name}", "-f", "txt", cwd=tmp_path)
+    assert f"error: {finding['seen']}" in rendered.stderr
+
+
+def test_what_calls_backward_itself_is_explained_as_it_is(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = answer("explain", "script.py:train", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0][:11]) == (0, "No finding:"), done.stdout
 
 
 def test_json_has_all_of_it(folder: Path) -> None:
@@ -218,4 +260,4 @@ def test_memory_stands_at_the_end_where_it_is_a_megabyte_or_more() -> None:
     assert "return lambda: (w * 2).exp().sum()" in lines[start + 1]
     assert "## Memory" in explanation.markdown("net", (), large)
     assert 'alt="What each line keeps"' in explanation.document("net", (), large)
-    assert explanation.largest((*small, *large)) == large[0]
+    assert kept.largest((*small, *large)) == large[0]

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from programs import basics, hooks, loops, models, operators, training
-from programs.faults import again, changed, cut_off, numbers, steps, trained
+from programs.faults import again, changed, cut_off, in_practice, numbers, steps, trained
 
 from autograd_tour import explain
 from autograd_tour.lessons import thermometer
 
-FILES = (cut_off, changed, numbers, trained, steps, again)
+FILES = (cut_off, changed, numbers, trained, steps, again, in_practice)
 FAULTS = [(program, kind) for file in FILES for program, kind in file.FAULTS.items()]
 NEAR_MISSES = [program for file in FILES for program in file.NEAR_MISSES]
 
@@ -77,3 +78,35 @@ def test_what_happens_along_the_depth_is_told_with_norms(program, kind, last) ->
     assert finding.kind == kind
     assert "0.weight" in finding.why
     assert last in finding.why
+
+
+@pytest.mark.parametrize(
+    ("program", "fix"),
+    [
+        (in_practice.through_a_list, "torch.stack"),
+        (in_practice.through_an_array, "torch function of the same name"),
+        (in_practice.written_row_by_row, "without .data"),
+        (in_practice.a_number_as_a_factor, "stay a tensor"),
+    ],
+)
+def test_what_left_torch_is_to_stay_a_tensor(program, fix) -> None:
+    (finding,) = explain(program).findings
+    assert fix in finding.fix
+
+
+def test_a_layer_that_was_replaced_is_called_by_its_name() -> None:
+    (finding,) = explain(in_practice.layer_replaced).findings
+    assert finding.about == ("fc.weight", "fc.bias")
+
+
+def test_a_parameter_that_no_model_in_sight_has_is_called_by_its_place_in_the_optimizer() -> None:
+    net, stranger = torch.nn.Linear(2, 1), torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD([*net.parameters(), stranger.weight], lr=0.1)
+    del stranger
+
+    def train() -> None:
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    (finding,) = explain(train).findings
+    assert finding.about == ("parameter 3 of SGD (1 × 3)",)

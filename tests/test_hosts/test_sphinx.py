@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.sites import build, contents, write
+from tests.sites import build, contents, fresh_build, write
 
 pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")
@@ -111,7 +111,7 @@ The slope is {autograd}`cube: v.grad`.
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("site"), SITE)
-    result = build(folder, "html", "-W", "--keep-going")
+    result = fresh_build(folder, "html", "-W", "--keep-going")
     assert result.returncode == 0, result.stderr
     return folder
 

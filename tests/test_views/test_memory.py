@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
 import autograd_tour as tour
 from autograd_tour.drawing import draw
@@ -79,3 +80,21 @@ def test_the_most_important_of_it_is_three_lines(graph) -> None:
     assert whole.startswith("until backward autograd alone keeps 909 kB in 212 storages")
     assert line.startswith("most at gpt.py:36")
     assert saving.startswith("TransformerBlock blocks.0 … blocks.11: checkpointing each saves 70.4 kB")
+
+
+def test_of_a_run_with_several_graphs_the_one_that_keeps_most_is_drawn_and_named() -> None:
+    small, large = torch.ones(3, requires_grad=True), torch.ones(5000, requires_grad=True)
+
+    def train() -> None:
+        for _ in range(2):
+            small.exp().sum().backward()
+            large.exp().sum().backward()
+
+    run = tour.follow(train)
+    listing = picture_of(Trace(run.graphs[0], None, run), "memory")
+    assert [row.text for row in listing.parts[0].rows] == ["large.exp().sum().backward()"]
+    line = train.__code__.co_firstlineno + 3
+    expected = f"Of 2 graphs with a backward this one keeps most: that of call 2 at test_memory.py:{line}."
+    assert listing.summary.endswith(expected)
+    alone = tour.follow(lambda: small.exp().sum().backward())
+    assert "graphs" not in picture_of(Trace(alone.graphs[0], None, alone), "memory").summary

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from inspect import unwrap
-
-from msgspec.structs import replace
-from torch import Tensor
-from torch.nn import ModuleDict, ModuleList
 
 from autograd_tour.record.evidence import (
     Conflict,
-    CutKind,
     CutPoint,
     Evidence,
     Failure,
     FreedNode,
     KeptGraph,
-    LeafEvidence,
     NonLeafRead,
     OptimizerEvidence,
 )
 from autograd_tour.record.graph import SourceLine
-from autograd_tour.tracer.listen.frames import home
 from autograd_tour.tracer.watch.heard import Escape, Root
-from autograd_tour.tracer.watch.origins import Origin
+from autograd_tour.tracer.watch.missing import MissingGradients
+from autograd_tour.tracer.watch.places import ARRAYS
 from autograd_tour.tracer.watch.trained import Trained
 from autograd_tour.tracer.watch.watch import Watch
 
 __all__ = ["gathered"]
-
-MOST_LEAVES = 40
-"""Leaves without a gradient that are told."""
-
-_ARRAYS = frozenset({"numpy", "array"})
-_DEREFERENCING = frozenset({"detach", "detach_"})
 
 
 def gathered(
@@ -49,16 +36,13 @@ def gathered(
 
 class _Gathering:
     def __init__(self, watch: Watch, names: Mapping[int, str], deposited: Set[str]) -> None:
-        self.deposited = deposited
         self.watch = watch
         self.names = names
+        self.missing = MissingGradients(watch, names, deposited)
+        self.places = self.missing.places
+        self.line = self.places.line
         self.items = watch.origins.items
-        self.behind = watch.origins.ancestors(root.origin for root in watch.roots if root.origin >= 0)
-
-    def line(self, spot: int) -> SourceLine | None:
-        spots = self.watch.record.sites.spots
-        number = spots.line(spot)
-        return None if number is None else spots.lines[number]
+        self.behind = self.missing.behind
 
     def evidence(self, failure: Failure | None) -> Evidence:
         loss = self._gradless()
@@ -75,7 +59,7 @@ class _Gathering:
             cuts,
             frozen,
             switched,
-            () if loss is not None else tuple(self._leaves()),
+            () if loss is not None else tuple(self.missing.leaves()),
             tuple(self._conflicts(failed)),
             self._freed(failed),
             tuple(self._optimizers()),
@@ -112,19 +96,13 @@ class _Gathering:
             return self._points(cuts), 0
         escapes = self._escapes(behind)
         if escapes:
-            return tuple(dict.fromkeys(self._point_of_escape(item) for item in escapes)), 0
+            return tuple(dict.fromkeys(self.places.point_of_escape(item) for item in escapes)), 0
         frozen = sum(not parameter.requires_grad for _, parameter in self.watch.record.modules.parameters())
         return (), frozen
 
     def _points(self, cuts: Iterable[int]) -> tuple[CutPoint, ...]:
         """The cuts, those of one line and kind once."""
-        return tuple(dict.fromkeys(self._point(self.items[number]) for number in cuts))
-
-    def _point(self, origin: Origin) -> CutPoint:
-        kind, off = _kind(origin), self.line(origin.off)
-        if kind == "checkpoint" and off is not None:  # it is called there, whatever it runs
-            return CutPoint(kind, origin.function, off)
-        return CutPoint(kind, origin.function, self.line(origin.spot), off)
+        return tuple(dict.fromkeys(self.places.point(self.items[number]) for number in cuts))
 
     def _escapes(self, behind: Iterable[int]) -> list[Escape]:
         """Values that left torch before a tensor was made from none: the last of them that may be in it."""
@@ -134,68 +112,9 @@ class _Gathering:
         before = [
             item
             for item in self.watch.escapes
-            if item.moment <= (unheard if item.function in _ARRAYS else computed)
+            if item.moment <= (unheard if item.function in ARRAYS else computed)
         ]
         return before[-1:]
-
-    def _point_of_escape(self, escape: Escape) -> CutPoint:
-        kind: CutKind = "numpy" if escape.function in _ARRAYS else "value"
-        return CutPoint(kind, escape.function, self.line(escape.spot))
-
-    # ---- leaves ----------------------------------------------------------------------------
-
-    def _leaves(self) -> Iterator[LeafEvidence]:
-        if not self.watch.roots or self.watch.failed is not None:
-            return
-        holders = {
-            id(parameter): stepped.name
-            for stepped in self.watch.optimizers.values()
-            for parameter in stepped.parameters
-        }
-        roots = self.watch.record.modules.roots.values()
-        wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in root.parameters()}
-        for stepped in self.watch.optimizers.values():
-            wanted |= {id(parameter): parameter for parameter in stepped.parameters}
-        wanted |= self.watch.leaves
-        missing = [leaf for key, leaf in wanted.items() if key not in self.watch.reached]
-        for leaf in missing[:MOST_LEAVES]:
-            name = self.names.get(id(leaf), "")
-            evidence = self._leaf(leaf, name, holders.get(id(leaf), ""))
-            if evidence is not None:
-                yield replace(evidence, package=self._package(leaf))
-
-    def _package(self, leaf: Tensor) -> str:
-        """The package of the innermost module around ``leaf`` of which other parameters got a gradient."""
-        for _, outermost in self.watch.record.modules.roots.values():
-            path = next((path for path, item in outermost.named_parameters() if item is leaf), "")
-            while path:
-                path = path.rpartition(".")[0]
-                module = outermost.get_submodule(path)
-                if isinstance(module, ModuleList | ModuleDict):
-                    continue  # whoever calls its parts decides
-                if any(id(item) in self.watch.reached for item in module.parameters()):
-                    code = getattr(unwrap(type(module).forward), "__code__", None)
-                    return home(code.co_filename) if code is not None else ""
-        return ""
-
-    def _leaf(self, leaf: Tensor, name: str, holder: str) -> LeafEvidence | None:
-        if not leaf.requires_grad:
-            return LeafEvidence(name, "frozen", optimizer=holder) if holder else None
-        if leaf.grad is not None or name in self.deposited:
-            return None  # inside a checkpoint, for instance
-        if not self.watch.origins.known(leaf):
-            return LeafEvidence(name, "unused", optimizer=holder)
-        if not name and not holder:
-            return None  # torch's own, or one that the program has dropped
-        number = self.watch.origins.number(leaf)
-        line = self.watch.origins.descendants(number)
-        last = self.line(self.items[max(line)].spot)
-        if len(line) == 1:
-            return LeafEvidence(name, "unused", optimizer=holder)
-        cuts = list(self.watch.origins.cuts(line & self.behind))
-        if cuts:
-            return LeafEvidence(name, "cut", self._point(self.items[cuts[0]]), last, holder)
-        return LeafEvidence(name, "beside", None, last, holder)
 
     # ---- saved, changed, freed -------------------------------------------------------------
 
@@ -236,6 +155,7 @@ class _Gathering:
             self.line(failed.spot),
             before is not None and failed.computed > before,
             earlier is not None and earlier.origin == failed.origin,
+            failed.spot < 0,
         )
 
     # ---- optimizers, reads, sums -----------------------------------------------------------
@@ -281,17 +201,3 @@ class _Gathering:
         for spot, moments in calls.items():
             if (line := self.line(spot)) is not None:
                 yield KeptGraph(line, len(moments), *self.watch.kept.get(spot, (None, None)))
-
-
-def _kind(origin: Origin) -> CutKind:
-    if origin.inference:
-        return "inference"
-    if origin.checkpointed:
-        return "checkpoint"
-    if origin.function in _DEREFERENCING:
-        return "detach"
-    if origin.function == "data":
-        return "data"
-    if not origin.grads:
-        return "no_grad"
-    return "function" if origin.floating else "integer"

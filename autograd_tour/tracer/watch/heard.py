@@ -63,11 +63,12 @@ class Root(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """An optimizer at its first step."""
+    """An optimizer at its first step; ``optimizer`` is its ``id``."""
 
     name: str
     spot: int
     parameters: list[Tensor]
+    optimizer: int
 
 
 class Call(NamedTuple):
@@ -98,7 +99,7 @@ def empties_gradients(name: str, args: Any, leaves: Iterable[Tensor]) -> bool:
 def stepped(optimizer: Optimizer, spot: int) -> Stepped:
     """What is noted of an optimizer that steps at ``spot``."""
     parameters = [item for group in optimizer.param_groups for item in group["params"]]
-    return Stepped(type(optimizer).__name__, spot, parameters)
+    return Stepped(type(optimizer).__name__, spot, parameters, id(optimizer))
 
 
 def clips(frame: FrameType | None) -> bool:

@@ -23,6 +23,7 @@ class Origin:
     or was computed from one that does. ``grads``: gradients were on; ``off`` is the place that turned
     them off.
     ``start`` and ``stop`` number the nodes it made, ``backwards`` counts the backward calls before it.
+    ``writes``: the tensor was changed in place.
     """
 
     function: str
@@ -38,6 +39,7 @@ class Origin:
     start: int = 0
     stop: int = 0
     backwards: int = 0
+    writes: bool = False
 
 
 class Origins:

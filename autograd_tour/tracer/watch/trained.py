@@ -19,8 +19,9 @@ from autograd_tour.record.evidence import (
 )
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.watch.batches import Reduced
-from autograd_tour.tracer.watch.customs import UnsteadyError, disagreement, line_of_backward
+from autograd_tour.tracer.watch.customs import UnsteadyError, arguments_of, disagreement, line_of_backward
 from autograd_tour.tracer.watch.modes import ModuleCall
+from autograd_tour.tracer.watch.places import Places
 from autograd_tour.tracer.watch.recomputed import Computed
 from autograd_tour.tracer.watch.watch import Watch
 
@@ -36,12 +37,7 @@ class Trained:
         self.watch = watch
         self.names = names
         self.items = watch.origins.items
-
-    def line(self, spot: int) -> SourceLine | None:
-        """The line of a spot, ``None`` for none."""
-        spots = self.watch.record.sites.spots
-        number = spots.line(spot)
-        return None if number is None else spots.lines[number]
+        self.line = Places(watch).line
 
     @cached_property
     def behind(self) -> set[int]:
@@ -165,6 +161,7 @@ class Trained:
             self._line_of(again),
             (first.shape if first else "", again.shape if again else ""),
             difference.values,
+            difference.reentrant,
         )
 
     def _line_of(self, call: Computed | None) -> SourceLine | None:
@@ -191,6 +188,7 @@ class Trained:
                     self.line(applied.spot),
                     line_of_backward(applied.function),
                     *apart,
+                    *arguments_of(applied),
                 )
 
 

@@ -43,7 +43,8 @@ from autograd_tour.tracer.watch.heard import (
 from autograd_tour.tracer.watch.hearing import HearingMode
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
-from autograd_tour.tracer.watch.recomputed import Checkpoints, checkpoint_around
+from autograd_tour.tracer.watch.recomputed import Checkpoints
+from autograd_tour.tracer.watch.replaced import Replacements
 from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, kept_behind, look, span_of
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 
@@ -79,6 +80,7 @@ class Watch:
         self.scalers = Scalers(self._spot, self._numbers)
         self.checkpoints = Checkpoints(self._computing_again)
         self.customs = Customs(self._spot)
+        self.replacements = Replacements(self._spot)
         self._off = -1
         self._busy = False
         self._thread = threading.get_ident()
@@ -94,6 +96,8 @@ class Watch:
                 stack.enter_context(self.scalers.listening())
                 stack.enter_context(set_replaced(self._set_storage))
                 stack.enter_context(self.customs.listening())
+                stack.enter_context(self.checkpoints.reentrants.listening())
+                stack.enter_context(self.replacements.listening())
                 stack.enter_context(HearingMode(self.hear))
                 yield
         finally:
@@ -120,7 +124,7 @@ class Watch:
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             self._note(Call(func, name, given, parents, before, start, args, frame), result)
-            self._checkpointed(func, result, frame)
+            self._checkpointed(self.checkpoints.around(), func, result, frame)
         return result
 
     def _heed(self, name: str, args: Any, kwargs: Any, frame: FrameType) -> None:
@@ -136,20 +140,21 @@ class Watch:
 
     def _inside_backward(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """A call that is no part of the program's own forward: maybe a checkpoint computes again."""
-        around = checkpoint_around() if self._busy else None
+        around = [item for item in self.checkpoints.around() if item[1]] if self._busy else []
         result: Any = ()
         try:
             result = func(*args, **kwargs)
         finally:  # a checkpoint ends its second run inside of a call
-            if around is not None and around[1]:
+            if around:
                 with torch._C.DisableTorchFunction():
-                    self._checkpointed(func, result, frame)
+                    self._checkpointed(around, func, result, frame)
         return result
 
-    def _checkpointed(self, func: Any, result: Any, frame: FrameType) -> None:
-        around = checkpoint_around()
-        if around is not None and getattr(func, "__name__", "") not in ("__get__", "__set__"):
-            self.checkpoints.note(around, function_name(func), self._spot(frame), list(flat(result)))
+    def _checkpointed(self, around: list[tuple[Any, bool]], func: Any, result: Any, frame: FrameType) -> None:
+        if around and getattr(func, "__name__", "") not in ("__get__", "__set__"):
+            spot, results = self._spot(frame), list(flat(result))
+            for item in around:
+                self.checkpoints.note(item, function_name(func), spot, results)
 
     def _note(self, call: Call, result: Any) -> None:
         function, frame, parents = function_name(call.func), call.frame, call.parents
@@ -178,7 +183,9 @@ class Watch:
         else:
             self._weigh(call.given, self._spot(frame))
             for item in results or changed:
-                self.origins.add(item, self._origin(function, parents, item, live, call.start, frame))
+                origin = self._origin(function, parents, item, live, call.start, frame)
+                origin.writes = any(item is other for other in changed)
+                self.origins.add(item, origin)
 
     def _weigh(self, given: list[Tensor], spot: int) -> None:
         """What a line keeps that adds to a sum from before the last backward: of the terms that are new."""
