@@ -219,6 +219,21 @@ def test_a_picture_that_cannot_be_written_is_a_warning_and_the_page_stands(site,
     assert "cannot write in" in (folder / "_html/index.html").read_text()
 
 
+def test_a_process_may_build_twice(site, tmp_path):
+    shutil.copytree(site, tmp_path / "site")
+    build_it = "Sphinx('.', '.', '_html', '_trees', 'html', status=None).build()\n"
+    result = subprocess.run(
+        [sys.executable, "-c", f"from sphinx.application import Sphinx\n{build_it}{build_it}"],
+        cwd=tmp_path / "site",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "autograd" not in result.stderr
+
+
 def test_the_view_of_steps_is_its_frames(site, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(site, folder)
