@@ -176,6 +176,15 @@ def deep_and_healthy():
     return nn.Sequential(*layers)(torch.ones(3, 4)).mean()
 
 
+def token_read_through_scaled_branches():
+    torch.manual_seed(0)
+    token, start, head = torch.ones(1, 4, requires_grad=True), nn.Linear(4, 4), nn.Linear(4, 1)
+    h = torch.cat([token, start(torch.ones(3, 4))])
+    for block in [nn.Linear(4, 4) for _ in range(6)]:
+        h = h + 1e-7 * block(h.mean(0, keepdim=True))
+    return head(h[1:]).mean()
+
+
 def scores_with_an_additive_mask():
     scores = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     least = torch.finfo(torch.float32).min
@@ -220,4 +229,5 @@ NEAR_MISSES = [
     hard_attention_beside_another_way,
     half_in_range,
     deep_and_healthy,
+    token_read_through_scaled_branches,
 ]
