@@ -24,6 +24,16 @@ class Configured(NamedTuple):
     make: Callable[[bool], tuple[Any, Callable[[Any], Tensor]]]
 
 
+def _transformers() -> Any:
+    """The library; it loads torchvision where that is installed, of whatever build."""
+    from benchmarks.library import torchvision_ready
+
+    torchvision_ready()
+    import transformers  # type: ignore[import-not-found, unused-ignore]
+
+    return transformers
+
+
 def _tokens(vocabulary: int, tiny: bool) -> Callable[[Any], Tensor]:
     """The loss of one batch of tokens, each of which is predicted."""
     import torch
@@ -39,17 +49,15 @@ def _tokens(vocabulary: int, tiny: bool) -> Callable[[Any], Tensor]:
 
 
 def _gpt2(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
-    from transformers import GPT2Config, GPT2LMHeadModel  # type: ignore[import-not-found, unused-ignore]
-
+    library = _transformers()
     small: dict[str, int] = {"n_layer": 1, "n_embd": 16, "n_head": 2, "vocab_size": 50} if tiny else {}
-    config = GPT2Config(**small)
-    return GPT2LMHeadModel(config), _tokens(config.vocab_size, tiny)
+    config = library.GPT2Config(**small)
+    return library.GPT2LMHeadModel(config), _tokens(config.vocab_size, tiny)
 
 
 def _llama(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
+    library = _transformers()
+    config = library.LlamaConfig(
         vocab_size=50 if tiny else 32_000,
         hidden_size=16 if tiny else 768,
         intermediate_size=32 if tiny else 2_048,
@@ -57,18 +65,17 @@ def _llama(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
         num_attention_heads=2 if tiny else 12,
         tie_word_embeddings=True,
     )
-    return LlamaForCausalLM(config), _tokens(config.vocab_size, tiny)
+    return library.LlamaForCausalLM(config), _tokens(config.vocab_size, tiny)
 
 
 def _bert(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:
-    from transformers import BertConfig, BertForMaskedLM
-
+    library = _transformers()
     small: dict[str, int] = {
         "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32,
         "vocab_size": 50,
     }  # fmt: skip
-    config = BertConfig(**(small if tiny else {}))
-    return BertForMaskedLM(config), _tokens(config.vocab_size, tiny)
+    config = library.BertConfig(**(small if tiny else {}))
+    return library.BertForMaskedLM(config), _tokens(config.vocab_size, tiny)
 
 
 def _resnet(tiny: bool) -> tuple[Any, Callable[[Any], Tensor]]:

@@ -25,6 +25,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With ``--dist loadfile`` files that take long are not the last ones."""
+    from tests.scheduling import FilesAndParts
+
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # the tests of each process are in order
+    return FilesAndParts(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.scheduling import long_ones_first
+
+        long_ones_first(items)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_else_in_sight(request: pytest.FixtureRequest) -> None:
     """The tracer looks through all live objects: not through the libraries, the tests that wait, and what other

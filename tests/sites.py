@@ -11,7 +11,13 @@ from tests.commands import PRELOADED, SERVER, forked
 from tests.workers import forked_in_place
 
 SERVER.set_forkserver_preload(
-    [*PRELOADED, "sphinx.application", "sphinx.cmd.build", "sphinx.builders.html", "myst_parser.sphinx_ext.main"]
+    [
+        *PRELOADED,
+        "sphinx.application",
+        "sphinx.cmd.build",
+        "sphinx.builders.html",
+        "myst_parser.sphinx_ext.main",
+    ]
 )
 
 

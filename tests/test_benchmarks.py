@@ -114,6 +114,24 @@ def test_a_figure_of_the_page_stands_beside_its_limit(value, limit, said):
     assert browser._cell(value, limit, "ms") == said
 
 
+@pytest.mark.parametrize(
+    ("size", "step", "verdict"), [(150_000, 16.0, "yes"), (150_001, 1.0, "no"), (1000, 16.1, "no")]
+)
+def test_a_page_is_within_all_of_its_limits_or_not(size, step, verdict):
+    row, within = browser._row(browser.LIMITS[0], 7, size, 100.0, step)
+    assert row.endswith(f"| {verdict} |")
+    assert within == (verdict == "yes")
+
+
+def test_the_network_that_is_moved_has_two_hundred_nodes_and_can_be():
+    from autograd_tour import trace
+    from autograd_tour.views.movable import movable
+
+    graph = trace(browser._deep)
+    assert 200 <= len(graph.nodes) <= 210
+    assert movable(graph) is not None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in (*jobs.JOBS, *jobs.TOGETHER, *jobs.FEW) if name != "torchlens_run"]

@@ -48,7 +48,7 @@ class _Forked:
         for stream in streams:
             stream.close()
         self.pid = self._process.pid
-        self.stdin, self.stdout = open(to_jobs, "wb"), open(from_answers, "rb")
+        self.stdin, self.stdout = os.fdopen(to_jobs, "wb"), os.fdopen(from_answers, "rb")
 
     @property
     def returncode(self) -> int | None:

@@ -118,11 +118,17 @@ def findings(subject: Subject) -> Iterator[Finding]:
         yield Finding("error", "error", failure.text, (), why)
         return
     text = failure.text.splitlines()[0] if failure.text else ""
+    raised = (
+        f"the program left with {text}"
+        if failure.type == "SystemExit"
+        else f"the program raised {failure.type} in {failure.during}" + (f": {text[:200]}" if text else "")
+    )
     yield Finding(
         "error",
         "error",
-        f"the program raised {failure.type} in {failure.during}" + (f": {text[:200]}" if text else ""),
+        raised,
         lines,
         "It ended there, so nothing is known of what would have come after it.",
         message=failure.text,
+        own=failure.own,
     )

@@ -32,4 +32,5 @@ def findings(subject: Subject) -> Iterator[Finding]:
 def _amount(kept: KeptGraph) -> str:
     if kept.nodes is None or kept.bytes is None:
         return ""
-    return f" One iteration keeps {kept.nodes:,} nodes, and {kept.bytes:,} bytes of tensors that they saved."
+    nodes = "node" if kept.nodes == 1 else "nodes"
+    return f" One iteration keeps {kept.nodes:,} {nodes}, and {kept.bytes:,} bytes of saved tensors."

@@ -58,8 +58,8 @@ def _finding(subject: Subject, leaves: list[LeafEvidence], *, trained: bool) -> 
     if first.reason == "copy":
         why = (
             "What is computed from other parameters is written into it at the line shown, without gradients, "
-            "and no loss asks for a gradient of it. So it is a copy that follows them, such as an average (EMA) "
-            "or a target network, and not meant to train."
+            "and no loss asks for a gradient of it. So it is a copy that follows them, such as an average "
+            "(EMA) or a target network, and not meant to train."
         )
         fix = "ema = copy.deepcopy(model).requires_grad_(False)   # says so, and records nothing when it runs"
         return Finding("grad-none-copy", "note", seen, lines_of(("written here", first.last)), why, fix)

@@ -24,10 +24,10 @@ def _weights(node: NodeView) -> Expression:
     if scale is None and query:
         scale = 1 / math.sqrt(query[-1])
     mask, added = _mask(node)
-    query, key, causal = node.input(0), _each_head(node, 1), bool(node.flag("is_causal"))
+    given, causal = (node.input(0), _each_head(node, 1)), bool(node.flag("is_causal"))
     if mask is None:
-        return apply("attention", query, key, scale=scale, causal=causal)
-    return apply("masked_attention", query, key, mask, scale=scale, causal=causal, added=added)
+        return apply("attention", *given, scale=scale, causal=causal)
+    return apply("masked_attention", *given, mask, scale=scale, causal=causal, added=added)
 
 
 def _mask(node: NodeView) -> tuple[Symbol | None, bool]:

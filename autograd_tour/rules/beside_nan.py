@@ -1,7 +1,7 @@
 """What torch sends beside a NaN, for operations that look at several elements: their rules say it there.
 
-A formula that holds for numbers need not hold beside a NaN: a product divides by the element instead of leaving
-it out, and no element equals a maximum that is NaN.
+A formula that holds for numbers need not hold beside a NaN: a product divides by the element instead of
+leaving it out, and no element equals a maximum that is NaN.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _pairs(node: NodeView, _: int) -> _Beside:
     return _Beside("NaN to both rows of a pair with a NaN")
 
 
-def _matrix(node: NodeView, _: int) -> _Beside:
+def _matrix(_node: NodeView, _: int) -> _Beside:
     return _Beside("NaN to all of a matrix that has one", (-2, -1), "nan")
 
 
@@ -96,7 +96,8 @@ _TELLING: Mapping[str, Callable[[NodeView, int], _Beside | None]] = {
         (f"{name}Backward{number}" for name in ("Max", "Min", "Median") for number in (0, 1)), _chosen
     ),
     **dict.fromkeys(
-        ("LinalgVectorNormBackward0", "DistBackward0", *(f"NormBackward{number}" for number in range(4))), _norm
+        ("LinalgVectorNormBackward0", "DistBackward0", *(f"NormBackward{number}" for number in range(4))),
+        _norm,
     ),
     **dict.fromkeys(("CdistBackward0", "EuclideanDistBackward0"), _pairs),
     "LinalgDetBackward0": _matrix,

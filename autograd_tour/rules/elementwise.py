@@ -123,7 +123,9 @@ def _xlogy(node: NodeView, slot: int) -> Expression:
     if not slot:
         return G * zero_where(none, ln(A))
     size = apply("abs", A)
-    return G * apply("where", apply("both", apply("less", 0, size), apply("less", size, math.inf)), 1, math.nan)
+    return G * apply(
+        "where", apply("both", apply("less", 0, size), apply("less", size, math.inf)), 1, math.nan
+    )
 
 
 def _acosh(node: NodeView, _: int) -> Expression:

@@ -125,7 +125,7 @@ class Expression:
 
     @property
     def target(self) -> str:
-        """What a statement writes into a part of: ``self.out`` of ``self.out[0] = x``; ``""`` for another one."""
+        """What a statement writes into a part of: ``self.out`` of ``self.out[0] = x``, else ``""``."""
         target = self.tree.targets[0] if isinstance(self.tree, ast.Assign) else None
         if not isinstance(target, ast.Subscript) or _long(target.value):
             return ""

@@ -222,6 +222,12 @@ def _solved(setter: Setter, node: Apply, _: Parts) -> Part:
     return Part(Row((called.box, text(words))), Level.CHOICE) if words else called
 
 
+def _einsum(_: Setter, node: Apply, parts: Parts) -> Part:
+    given: list[Box] = [box for part in parts for box in (text(", "), part.box)]
+    equation = text(f'"{node.option("equation")}"')
+    return Part(Row((Word("einsum", "function"), operator("("), equation, *given, operator(")"))))
+
+
 def _called(name: str, last: str, lead: str = ", ") -> Writer:
     """A call whose last argument is an option, if it is one that counts."""
 
@@ -322,6 +328,7 @@ WRITERS: Mapping[str, Writer] = {
     "heads_repeated": _called("repeat_interleave", "count"),
     "heads_summed": _followed(", Σ over groups of {count} heads"),
     "at_target": _called("picked", "ignored", "; 0 at "),
+    "einsum": _einsum,
     "beside_nan": _followed("; {told}"),
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),

@@ -65,11 +65,9 @@ class Recorder:
         if again is not None:
             return again
         facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
-        if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
+        if gradient and facts.stats is not None and _is_ordinary(tensor) and facts.numel > PYTHON_LIMIT:
             with torch._C.DisableTorchFunction():
-                plain_memory = tensor.layout is torch.strided and not tensor._is_zerotensor()
-                if plain_memory and not tensor.is_inference():
-                    self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
+                self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
         return facts
 
     def _again(self, gradient: Tensor) -> TensorFacts | None:

@@ -116,7 +116,10 @@ def record_of(
             memory=memory,
             outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
             meta=_meta(
-                request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks()), record, examined
+                request.recorder.keep,
+                (*_remarks(material, heard), *request.recorder.remarks()),
+                record,
+                examined,
             ),
         )
     finally:

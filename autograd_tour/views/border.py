@@ -11,9 +11,9 @@ __all__ = ["sums"]
 
 
 def sums(view: Opened) -> dict[str, tuple[str, ...]]:
-    """Each fact of a folded card (``f0.value.0``, ``f0.grad.0``, ``f0.sent.1``) -> those that it is the sum of.
+    """Each fact of a folded card (``f0.value.0``, ``f0.grad.0``, ``f0.sent.1``) -> what it is the sum of.
 
-    They are facts of the whole graph. What a card sends comes in the order in which its frame tells it.
+    Those are facts of the whole graph. What a card sends comes in the order in which its frame tells it.
     """
     whole = view.whole
     into: dict[tuple[str, int], list[Edge]] = {}

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
@@ -189,7 +190,7 @@ class Artist:
             if facts is not None:
                 rows += self._tensor(node, k, "forward", name=output_name(node, k))
         if rows and len(node.values) > OUTPUT_ROWS:
-            rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
+            rows.append(Row((Run(f"… {amount(len(node.values) - OUTPUT_ROWS, 'more output')}", "forward"),)))
         return rows
 
     def _tensor(
@@ -202,7 +203,8 @@ class Artist:
         if self.look.only == "backward":
             return []
         if value:
-            return [Row(tensor_runs(facts, role, name=name, shape=shape, odd=odd), height=height, fact=fact)]
+            runs = tensor_runs(facts, role, name=name, shape=shape, odd=odd, apart=self.look.apart)
+            return [Row(runs, height=height, fact=fact, detail="tensor")]
         if not shape or facts is None:
             return []
         extents = shape_text(facts.shape) or "scalar"
@@ -248,7 +250,7 @@ class Artist:
         text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
         visible = text and (self.look.shows("rule") or formula)
         runs: tuple[Run, ...] = (
-            (Run(text, "backward", room=room, names=names_in(edge.rule)),) if visible else ()
+            (Run(text, "backward", room=room, names=names_in(edge.rule), detail="rule"),) if visible else ()
         )
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
@@ -267,7 +269,8 @@ class Artist:
         if len(parts) < 2 or part is None or not part.facts.first:
             return ()
         text = rounded(part.facts.first[0])
-        return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+        sum_text = f" = {text}{'' if part.facts.numel == 1 else ' …'}"
+        return (Run(sum_text, "backward", bold=True, detail="gradient"),)
 
 
 def holds_constants(node: Node) -> bool:

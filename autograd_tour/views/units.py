@@ -88,7 +88,7 @@ class Units:
         return (self.types.get(module, "") or "block") if module or scope is None else scope.function
 
     def name(self, unit: str) -> str:
-        """What a reader opens it by: ``encoder.layers.3``, ``lstm_cell[2]``, a call of ``block`` ``block[2]``."""
+        """What a reader opens it by: ``encoder.layers.3``, ``lstm_cell[2]``, its call ``block[2]``."""
         scope = self.scope(unit)
         if scope is None:
             return unit

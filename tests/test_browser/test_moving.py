@@ -180,7 +180,9 @@ def test_folded_cards_say_what_is_computed_inside_them(visit):
     page.keyboard.press("End")
     recorded = facts(page)
     put(page, "0.90000000001")  # as good as recorded: all that follows must say the same
-    numbers = {fact: text for fact, text in recorded.items() if fact.split(".")[1] in ("value", "grad", "sent")}
+    numbers = {
+        fact: text for fact, text in recorded.items() if fact.split(".")[1] in ("value", "grad", "sent")
+    }
     assert {"f0.value.0", "f0.grad.0"} <= numbers.keys()
     assert {fact: facts(page)[fact] for fact in numbers} == numbers
     page.click("#moved-reset")

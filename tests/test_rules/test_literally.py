@@ -520,3 +520,11 @@ def test_a_rule_that_looks_at_many_says_what_is_sent_beside_a_nan(name: str) -> 
     finite = torch.tensor(numbers).nan_to_num(7.0).requires_grad_()
     texts = [short(edge.rule) for edge in tour.trace(lambda: function(finite).sum()).select("gradient")]
     assert not any("NaN" in text for text in texts)
+
+
+def test_an_operand_that_nobody_named_is_called_as_torch_calls_it() -> None:
+    q, k, v = (torch.ones(1, 2, 3, 4, requires_grad=name == "q") for name in "qkv")
+    m = torch.zeros(3, 3, requires_grad=True)
+    texts = rules_of(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=m).sum(), "BmmBackward0")
+    assert "@ (mat2 of bmm)ᵀ" in texts
+    assert not any("input" in text for text in texts)

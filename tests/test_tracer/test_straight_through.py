@@ -24,7 +24,10 @@ def notes(estimator: Estimator) -> list[str]:
         return (y * torch.tensor([1.0, 3.0])).sum()
 
     return [
-        note for node in tour.trace(loss).nodes for note in node.notes if note.startswith(("val", "grad", "str"))
+        note
+        for node in tour.trace(loss).nodes
+        for note in node.notes
+        if note.startswith(("val", "grad", "str"))
     ]
 
 

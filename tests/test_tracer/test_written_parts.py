@@ -19,7 +19,9 @@ def written(program: Program) -> list[tuple[str, str]]:
     """Titles of what wrote into a part, each with the name of all of it."""
     w, x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True), torch.tensor(2.0, requires_grad=True)
     graph = tour.trace(lambda: program(w, x).sum())
-    return [(node.op, node.expr) for node in graph.nodes if node.grad_fn in ("CopySlices", "IndexPutBackward0")]
+    return [
+        (node.op, node.expr) for node in graph.nodes if node.grad_fn in ("CopySlices", "IndexPutBackward0")
+    ]
 
 
 def twice(w: Tensor, x: Tensor) -> Tensor:

@@ -65,20 +65,26 @@ def _plain(text: str) -> str:
     No text of a module goes over several lines, and every statement ends with a semicolon or a brace.
     """
     lines = [_dense(line) for line in map(str.strip, _COMMENT.sub("", text).split("\n")) if line]
-    ends = ["" if _goes_on(line, after) else "\n" for line, after in zip(lines, [*lines[1:], "}"])]
-    return "".join(line + end for line, end in zip(lines, ends))
+    following = [*lines[1:], "}"]
+    return "".join(line + _between(line, after) for line, after in zip(lines, following, strict=True))
 
 
-def _goes_on(line: str, after: str) -> bool:
-    return line[-1] in "{;,([}" or after[0] in ")}].?:"
+def _between(line: str, after: str) -> str:
+    return "" if line[-1] in "{;,([}" or after[0] in ")}].?:" else "\n"
 
 
 def _dense(line: str) -> str:
-    """``line`` without spaces around signs, and with the shorter ``let``; texts, and what follows a slash or nested templates, stay."""
+    """``line`` without spaces around signs, and with the shorter ``let``.
+
+    Texts stay as they are, and so does what follows a slash or nested templates.
+    """
     stops = [line.find("/"), line.find("`") if _NESTED.search(line) else -1]
     end = min((where for where in stops if where >= 0), default=len(line))
     parts = _TEXT.split(line[:end])
-    dense = (part if number % 2 else _SPACED.sub(r"\1\2", _CONST.sub("let", part)) for number, part in enumerate(parts))
+    dense = (
+        part if number % 2 else _SPACED.sub(r"\1\2", _CONST.sub("let", part))
+        for number, part in enumerate(parts)
+    )
     return "".join(dense) + line[end:]
 
 

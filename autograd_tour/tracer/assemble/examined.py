@@ -42,7 +42,7 @@ class Examined:
     def opaque(self) -> bool:
         """Whether a function of torch, written in Python, gave a node a tensor that nobody saw it make.
 
-        It may have computed that from one with a gradient, and cut it off: ``gumbel_softmax(hard=True)`` does.
+        It may have computed that from one with a gradient, and cut it off: so does a hard ``gumbel_softmax``.
         """
         for i, operands in enumerate(self.operands):
             call = self.material.calls[i] if self.material.calls else None

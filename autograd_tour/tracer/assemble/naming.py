@@ -22,8 +22,8 @@ class SourceTitle(NamedTuple):
     """``op`` is the title, ``brief`` the same where room is short, ``name`` how rules refer to the result.
 
     ``expression`` is all of the source it was read from, on one line. ``written``: that writes into a
-    tensor, which is the result. ``statement``: how it stands there if ``op`` is what it computes. ``root`` is the variable that what
-    is called, or indexed, begins with.
+    tensor, which is the result. ``statement``: how it stands there if ``op`` is what it computes. ``root``
+    is the variable that what is called, or indexed, begins with.
     """
 
     op: str
@@ -147,4 +147,6 @@ def _titled(expression: Expression) -> SourceTitle:
     title = expression.title()
     brief = expression.title(BRIEF_LIMIT) if len(title) > BRIEF_LIMIT else ""
     written = isinstance(expression.tree, ast.Assign)
-    return SourceTitle(title, expression.name(), brief, expression.full(), written, expression.statement, expression.root)
+    return SourceTitle(
+        title, expression.name(), brief, expression.full(), written, expression.statement, expression.root
+    )

@@ -114,7 +114,9 @@ class _Sums:
             yield names.get(id(item), "")
         elif isinstance(item, CallRecord):
             yield item.names[key[2]] if key[2] < len(item.names) else ""
-            made = record.sites.spots.expression(item.site.spot) if record is not None and item.whole else None
+            made = (
+                record.sites.spots.expression(item.site.spot) if record is not None and item.whole else None
+            )
             yield made.name() if made is not None and len(item.outputs) == 1 else ""
         else:
             constant = self.material.constant(item)

@@ -37,7 +37,7 @@ class Title(NamedTuple):
 class Titles(NamedTuple):
     """The titles of all nodes, and of the constants by number.
 
-    ``written``: what nodes wrote into a part of, as it is called, and how often it was changed under that name.
+    ``written``: what nodes wrote into a part of, as it is called, and how often it changed under that name.
     """
 
     nodes: list[Title]
@@ -122,11 +122,13 @@ def _is_written_to(material: Material, i: int) -> bool:
 
 
 def _is_put_back(material: Material, i: int, j: int) -> bool:
-    """Whether node ``i`` wrote a view to where it is: one that the same call made anew that made the base ``j``."""
+    """Whether node ``i`` wrote a view to where it is: the call that made the base ``j`` made that anew."""
     call, value = material.calls[i], material.skeleton.next[i][-1][0]
     if call is None or call.function != "setitem" or min(j, value) < 0:
         return False
-    return material.skeleton.names[value] == "AsStridedBackward0" and material.calls[value] is material.calls[j]
+    return (
+        material.skeleton.names[value] == "AsStridedBackward0" and material.calls[value] is material.calls[j]
+    )
 
 
 def _constant(material: Material, reader: SourceNames, titles: Titles, number: int) -> Title:

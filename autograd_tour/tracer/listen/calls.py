@@ -13,7 +13,18 @@ from autograd_tour.tracer.references import TensorRef
 if TYPE_CHECKING:
     from autograd_tour.tracer.listen.scopes import FunctionRun
 
-__all__ = ["BASE_OF", "CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name", "in_python", "writes"]
+__all__ = [
+    "BASE_OF",
+    "CallRecord",
+    "Constant",
+    "Operand",
+    "Path",
+    "Site",
+    "differentiates",
+    "function_name",
+    "in_python",
+    "writes",
+]
 
 BASE_OF = "base of "
 """In front of the name of a view: what is meant is all of the tensor that it is a part of."""
@@ -119,11 +130,12 @@ class CallRecord:
     it may be an inner part. ``run`` is the call of the program's own function that made it.
     ``second_order``: it ran a backward, and its nodes are what that made. ``in_python``: the function is
     written in Python, and what it calls itself is not heard. ``base`` is the name of the tensor that it wrote
-    into a part of, ``""`` if it did not or that has none.
+    into a part of, ``""`` if it did not or that has none. ``equation`` is that of an einsum.
     """
 
     __slots__ = (
         "base",
+        "equation",
         "function",
         "given",
         "group",
@@ -160,6 +172,7 @@ class CallRecord:
         self.second_order = False
         self.in_python = False
         self.base = ""
+        self.equation = ""
 
     @property
     def made_one_node(self) -> bool:

@@ -69,7 +69,7 @@ class ForwardRecord:
         self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._memories: dict[int, int] = {}
-        """Where the numbers of leaves and of results with a gradient lie -> id of the leaf, -1 for a result."""
+        """Where the numbers of leaves and of results with a gradient lie -> id of a leaf, -1 for a result."""
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -132,6 +132,8 @@ class ForwardRecord:
             )
             self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
         call.base = self._base(func, args, user)
+        if function == "einsum" and args and isinstance(args[0], str):
+            call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)

@@ -211,10 +211,11 @@ class ModuleRecord:
                 several = key in models and len(models) > 1
                 alone = name if name and taken[name] == 1 else f"{name or type(root).__name__} {number}"
                 self._prefixes[key] = alone if several else ""
-        root, path = module_key
-        prefix = self._prefixes[root]
+        key, path = module_key
+        prefix = self._prefixes[key]
         if not prefix and is_numbered(path):
-            prefix = self.roots[root][0] or type(self.roots[root][1]).__name__
+            name, root = self.roots[key]
+            prefix = name or type(root).__name__
         return f"{prefix}.{path}".strip(".")
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:

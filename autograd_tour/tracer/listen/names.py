@@ -180,8 +180,8 @@ def parameter_names(
 ) -> dict[int, str]:
     """Id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
 
-    With one such module the path is that of ``named_parameters``; with several, or where it would begin with a
-    number (``0.weight``), it starts with the variable that holds the module.
+    With one such module the path is that of ``named_parameters``; with several, or where it would begin with
+    a number (``0.weight``), it starts with the variable that holds the module.
     """
     modules = {id(module): (name, module) for name, module in extra}
     for space in spaces:

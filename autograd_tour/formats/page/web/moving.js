@@ -25,6 +25,7 @@ export class Moving {
     this.retelling = null;
     this.told = new WeakMap();
     this.place = 0;
+    this.beside = null; // what else can be changed: {moved, reset}
     this.free = plan.tensors.filter((item) => item.free);
     this.here = this.machine.agrees();
     if (this.here) this.#start();
@@ -145,7 +146,7 @@ export class Moving {
       this.#say(`${this.chosen.name} has ${size} ${size === 1 ? "number" : "numbers"}${shape}; ${parts.length} do not fit. Nothing was changed.`);
     } else {
       parts.forEach((part, place) => this.machine.set(this.chosen.id, place, read(part)));
-      this.#compute();
+      this.compute();
       this.#plot();
     }
     this.#fields();
@@ -160,7 +161,7 @@ export class Moving {
     slider.setAttribute("aria-valuetext", number(value));
     field.value = plain(value);
     byId("move-all").value = [...this.#data].map(plain).join(", ");
-    this.#compute();
+    this.compute();
   }
 
   #at(place) {
@@ -171,9 +172,10 @@ export class Moving {
 
   /** Back to what was recorded. */
   back() {
-    if (!this.retelling) return;
+    if (byId("moved").hidden) return;
     this.machine.reset();
-    this.#compute();
+    this.beside?.reset();
+    this.compute();
     this.#fields();
     this.#plot();
   }
@@ -183,14 +185,15 @@ export class Moving {
     byId("move-tensor").focus();
   }
 
-  #compute() {
+  /** All that follows from the numbers as they are now. */
+  compute() {
     this.retelling = this.machine.moved ? new Retelling(this.machine, this.machine.run()) : null;
     const odd = this.retelling?.odd();
     this.#say(odd ? `Not finite any more: the ${odd.what} of ${this.#title(odd.id)} has ${odd.value}.` : "");
-    byId("moved").hidden = !this.retelling;
-    for (const item of document.querySelectorAll(".recorded")) item.hidden = !this.retelling;
-    byId("move-reset").disabled = !this.retelling;
-    document.documentElement.classList.toggle("moved", Boolean(this.retelling));
+    const moved = Boolean(this.retelling || this.beside?.moved);
+    for (const item of document.querySelectorAll(".recorded, #moved")) item.hidden = !moved;
+    byId("move-reset").disabled = !moved;
+    document.documentElement.classList.toggle("moved", moved);
     this.changed();
     tell("moved", this.retelling);
     this.#point();
@@ -280,7 +283,7 @@ function furnish(aside) {
   const about = `Other numbers for a leaf or a constant: forward, gradients and mailboxes follow. What the program computes before the graph begins stays as it was recorded.${rest}`;
   const all = make("input", { id: "move-all", type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": "move-shape" });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const look = { id: "move-plot", viewBox: "0 0 360 220", role: "img", "aria-label": "The result over this number", hidden: "" };
+  const look = { id: "move-plot", class: "plot", viewBox: "0 0 360 220", role: "img", "aria-label": "The result over this number", hidden: "" };
   for (const [name, value] of Object.entries(look)) svg.setAttribute(name, value);
   const key = [["was", "○", "recorded"], ["is", "●", "now"], ["tangent", "—", "tangent"], ["secant", "╌", "secant"]];
   const legend = key.flatMap(([name, sign, text]) => [make("b", { class: name }, sign), ` ${text} `]);
@@ -296,14 +299,14 @@ function furnish(aside) {
 }
 
 /** A number that was typed; `null` if it is none. */
-function read(text) {
+export function read(text) {
   const typed = text.trim().toLowerCase().replaceAll("−", "-").replace("infinity", "inf");
   if (typed in WORDS) return WORDS[typed];
   return typed !== "" && Number.isFinite(Number(typed)) ? Number(typed) : null;
 }
 
 /** A number as it can be typed again: all of it, but what float32 adds behind its own digits. */
-function plain(value) {
+export function plain(value) {
   if (!Number.isFinite(value)) return number(value).replace("−", "-");
   return String(Math.fround(value) === value ? Number(value.toPrecision(7)) : value);
 }

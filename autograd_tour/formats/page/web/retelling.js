@@ -1,7 +1,7 @@
 // What was computed here, in the words in which the page tells what was recorded.
 
-import { bracketed, closing, content, number, rounded, tensorText } from "./digits.js";
-import { each, tensor } from "./tensors.js";
+import { bracketed, closing, content, number, rounded, summed, tensorText } from "./digits.js";
+import { each } from "./tensors.js";
 
 export class Retelling {
   /** @param {object} machine the graph @param {object} computed what it came to: see `Machine.run` */
@@ -79,7 +79,7 @@ export class Retelling {
     const source = this.sources.get(id);
     const contribution = this.computed.received.get(id)?.[0];
     if (!source?.grad || !contribution) return null;
-    const before = this.#before(source);
+    const before = this.machine.before(id);
     const after = before ? each((a, b) => a + b, before, contribution) : contribution;
     return { before: content(before), contribution: content(contribution), after: content(after), sum: this.#sum(id, before, after) };
   }
@@ -89,19 +89,13 @@ export class Retelling {
     const source = [...this.sources.values()].find((item) => item.grad && item.name === name);
     const [part] = this.computed.received.get(source?.id) ?? [];
     if (!part || policy === "program") return null;
-    let held = this.#before(source);
+    let held = this.machine.before(source.id);
     return Array.from({ length: count }, (_, call) => {
       if (call && policy !== "keep") held = policy === "none" ? null : each(() => 0, part);
       const before = held;
       held = before ? each((a, b) => a + b, before, part) : part;
-      if (part.data.length > 1) return [before, part, held].map(content);
-      const { texts, result } = closing([before, part].filter(Boolean).map(({ data }) => data[0]), held.data[0]);
-      return [before ? texts[0] : "None", texts.at(-1), result];
+      return summed(before, part, held);
     });
-  }
-
-  #before(source) {
-    return source.before ? tensor(source.shape, Float64Array.from(source.before, Number)) : null;
   }
 
   /** How a gradient's sign reads on the card of a leaf of one element: "falls" or "rises". */
