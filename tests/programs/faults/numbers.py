@@ -100,6 +100,11 @@ def vanishing():
     return nn.Sequential(*layers)(torch.ones(3, 4)).mean()
 
 
+def clamped_at_both_ends():
+    w = torch.cat([torch.full((300,), 5.0), torch.full((200,), -7.0)]).requires_grad_()
+    return (3 * w.clamp(-1, 4)).sum()  # <- stopped here
+
+
 FAULTS = {
     nan_in_the_data: "nonfinite-input",
     overflow: "inf-forward",
@@ -112,6 +117,7 @@ FAULTS = {
     dead_relu: "dead-relu",
     rounded: "rounding",
     clamped: "clamped",
+    clamped_at_both_ends: "clamped",
     saturated: "saturated",
 }
 """``vanishing`` has a test of its own: its lines are those that use the layers."""
@@ -155,6 +161,18 @@ def clamped_in_part():
 def sigmoid_in_its_middle():
     w = torch.tensor([0.5, -0.5], requires_grad=True)
     return torch.sigmoid(w).sum()
+
+
+def relu_of_which_one_dead_element_is_read():
+    w = torch.tensor([-1.0, 2.0], requires_grad=True)
+    return torch.relu(w)[0] * 3
+
+
+def clamped_and_mostly_dropped():
+    w = torch.linspace(-3, 3, 400).requires_grad_()
+    kept = torch.zeros(400)
+    kept[0] = 1000.0  # as a dropout that keeps one element
+    return (w.clamp(-1, 1) * kept).sum()
 
 
 def hard_attention_beside_another_way():
@@ -226,6 +244,8 @@ NEAR_MISSES = [
     relu_without_a_gradient_to_pass,
     clamped_in_part,
     sigmoid_in_its_middle,
+    relu_of_which_one_dead_element_is_read,
+    clamped_and_mostly_dropped,
     hard_attention_beside_another_way,
     half_in_range,
     deep_and_healthy,
