@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -29,6 +32,7 @@ FLAGS = [
     "--disable-background-networking",
 ]
 STEPS = 1000
+DRAGS = 60
 
 _WATCH = """new MutationObserver((_, watch) => {
     if (!document.documentElement?.dataset.ready) return;
@@ -43,6 +47,17 @@ _STEP = """(count) => {
         document.body.getBoundingClientRect(); // the layout belongs to the step
     }
     return (performance.now() - begun) / count;
+}"""
+_DRAG = """(count) => {
+    const slider = document.querySelector("#move-elements input[type=range]");
+    const times = Array.from({ length: count }, (_, turn) => {
+        slider.value = String(0.5 + turn / count / 10);
+        const begun = performance.now();
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        document.body.getBoundingClientRect(); // the layout belongs to it
+        return performance.now() - begun;
+    });
+    return times.sort((a, b) => a - b)[Math.floor(count / 2)];
 }"""
 
 
@@ -91,6 +106,92 @@ def _measure(browser: Any, file: Path) -> tuple[float, float, int]:
     return (*found, steps)
 
 
+def _deep() -> Any:
+    """A chain of small layers that share a parameter: some two hundred nodes."""
+    import torch
+
+    x = torch.tensor([0.1, 0.2])
+    w = torch.tensor(0.9, requires_grad=True)
+    for _ in range(67):
+        x = torch.tanh(x * w + 0.1)
+    return x.sum()
+
+
+def _row(limit: Limit, steps: int, sizes: float, ready: float, step: float) -> tuple[str, bool]:
+    """A row of the table of pages, and whether its limits hold."""
+    within = (
+        (limit.bytes is None or sizes <= limit.bytes)
+        and (limit.ready is None or ready <= limit.ready)
+        and (limit.step is None or step <= limit.step)
+    )
+    cells = (
+        limit.name,
+        str(steps),
+        _cell(sizes / 1000, limit.bytes and limit.bytes / 1000, "kB"),
+        _cell(ready, limit.ready, "ms"),
+        _cell(step, limit.step, "ms"),
+        "–" if limit.step is None else _verdict(within),
+    )
+    return f"| {' | '.join(cells)} |", within
+
+
+def _verdict(within: bool) -> str:
+    return "yes" if within else "no"
+
+
+def _of_pages(browser: Any, folder: Path, rounds: int) -> Iterator[tuple[str, bool]]:
+    """A row for each page."""
+    for number, (limit, text) in enumerate(zip(LIMITS, _pages(), strict=True)):
+        file = folder / f"{number}.html"
+        file.write_text(text, encoding="utf-8")
+        opened = [_measure(browser, file) for _ in range(rounds)]
+        ready, step = (median(one[column] for one in opened) for column in (0, 1))
+        yield _row(limit, opened[0][2], file.stat().st_size, ready, step)
+
+
+def _of_moving(browser: Any, folder: Path, rounds: int) -> Iterator[tuple[str, bool]]:
+    """How long a page takes from a slider that moves to the last number and its layout."""
+    from autograd_tour import accumulate, trace
+    from autograd_tour.formats import Settings
+    from autograd_tour.formats.page.document import page
+    from autograd_tour.lessons.thermometer import thermometer
+
+    programs = (("the thermometer", thermometer, 16.0), ("a network of 200 nodes", _deep, 50.0))
+    for name, program, limit in programs:
+        graph = trace(program)
+        file = folder / f"moving-{len(graph.nodes)}.html"
+        file.write_text(page(name, Trace(graph, accumulate(program)), Settings()), encoding="utf-8")
+        times = []
+        for _ in range(rounds):
+            view = browser.new_page(viewport={"width": 1280, "height": 900})
+            view.goto(file.as_uri())
+            view.wait_for_selector("html[data-ready]", state="attached")
+            view.click("#last")
+            times.append(view.evaluate(_DRAG, DRAGS))
+            view.close()
+        took = median(times)
+        yield (
+            f"| {name} | {len(graph.nodes)} | {_cell(took, limit, 'ms')} | {_verdict(took <= limit)} |",
+            took <= limit,
+        )
+
+
+def _of_tour(folder: Path) -> Iterator[tuple[str, bool]]:
+    """The largest stop, and how long the whole tour takes to be made, and when nothing has changed."""
+    command = [sys.executable, "-m", "autograd_tour", "tour", "-q", "-o", str(folder / "tour")]
+    for name, limit in (("the tour as a site, at first", 60.0), ("the same again, unchanged", 3.0)):
+        begun = time.perf_counter()
+        subprocess.run(command, check=True)
+        took = time.perf_counter() - begun
+        yield f"| {name} | {_cell(took, limit, 's')} | {_verdict(took <= limit)} |", took <= limit
+    largest = max((folder / "tour").glob("[0-9]*.html"), key=lambda file: file.stat().st_size)
+    size = largest.stat().st_size / 1000
+    yield (
+        f"| its largest stop, {largest.stem} | {_cell(size, 250.0, 'kB')} | {_verdict(size <= 250)} |",
+        size <= 250,
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure every page. 0 if every limit holds, 1 if one does not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.browser", description=__doc__)
@@ -102,36 +203,27 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     from playwright.sync_api import sync_playwright
 
-    lines, fine = [], True
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    tables: list[list[str]] = []
+    fine = True
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for number, (limit, text) in enumerate(zip(LIMITS, _pages(), strict=True)):
-            file = Path(folder) / f"{number}.html"
-            file.write_text(text, encoding="utf-8")
-            opened = [_measure(browser, file) for _ in range(rounds)]
-            size = file.stat().st_size
-            ready, step = (median(one[column] for one in opened) for column in (0, 1))
-            within = (
-                (limit.bytes is None or size <= limit.bytes)
-                and (limit.ready is None or ready <= limit.ready)
-                and (limit.step is None or step <= limit.step)
-            )
-            fine &= within
-            verdict = "–" if limit.step is None else "yes" if within else "no"
-            cells = (
-                limit.name,
-                str(opened[0][2]),
-                _cell(size / 1000, limit.bytes and limit.bytes / 1000, "kB"),
-                _cell(ready, limit.ready, "ms"),
-                _cell(step, limit.step, "ms"),
-                verdict,
-            )
-            lines.append("| " + " | ".join(cells) + " |")
-            print(lines[-1], flush=True)
+        for rows in (
+            _of_pages(browser, folder, rounds),
+            _of_moving(browser, folder, rounds),
+            _of_tour(folder),
+        ):
+            tables.append([])
+            for row, within in rows:
+                fine &= within
+                tables[-1].append(row)
+                print(row, flush=True)
         made = browser.version
         browser.close()
     machine = ", ".join(f"{name} {value}" for name, value in [*versions()[:5], ("chromium", made)])
-    write_page(PAGE, _TEXT.format(rounds=rounds, steps=STEPS, rows="\n".join(lines), machine=machine))
+    pages, moving, tour = ("\n".join(rows) for rows in tables)
+    numbers = {"rounds": rounds, "steps": STEPS, "drags": DRAGS}
+    write_page(PAGE, _TEXT.format(**numbers, rows=pages, moving=moving, tour=tour, machine=machine))
     return 0 if fine else 1
 
 
@@ -149,6 +241,24 @@ without painting.
 | page of | steps | size | ready after | a step | ok? |
 |---|--:|--:|--:|--:|---|
 {rows}
+
+## When a number is moved
+
+On a page whose numbers can be changed a slider is dragged over {drags} values, at the end of backward.
+The median counts, from the event to the last number that follows, with the layout after it.
+
+| page of | nodes | a move | ok? |
+|---|--:|--:|---|
+{moving}
+
+## The tour
+
+`autograd-tour tour` into an empty folder, and once more into the same: each is one run of the command, on
+the clock.
+
+| what | measured | ok? |
+|---|--:|---|
+{tour}
 
 Measured on: {machine}.
 """

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from benchmarks.library import limited
+from benchmarks.library import TimeUp, limited
 from benchmarks.peers import has, versions
 
 __all__ = ["TOOLS", "Answer", "Program", "main", "page", "programs"]
@@ -110,8 +110,6 @@ def _raised(program: Program, run: Callable[[], None]) -> Answer:
         warnings.simplefilter("always")
         try:
             run()
-        except TimeoutError:
-            raise
         except Exception:
             text = traceback.format_exc() + "".join(str(item.message) for item in heard)
             return Answer(True, _names(text, program))
@@ -202,7 +200,7 @@ def _asked(ask: Callable[[Program], Answer], program: Program) -> Answer:
     try:
         with limited(SECONDS):
             return ask(program)
-    except TimeoutError:
+    except TimeUp:
         return Answer()
 
 

@@ -15,11 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["JOBS", "Scale", "main"]
+from benchmarks.configured import CONFIGURED
+
+__all__ = ["FEW", "JOBS", "TOGETHER", "Scale", "main"]
 
 Work = Callable[[], Any]
 
@@ -128,6 +131,18 @@ def long_chain(scale: Scale, folder: Path) -> tuple[Work, int]:
     return work, 1
 
 
+def walked_chain(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
+    """What nobody can do without: the same chain is made and walked with a stack and a set, and forgotten."""
+    import torch  # noqa: F401
+
+    from benchmarks.models import chain, walked
+
+    def work() -> None:
+        walked(chain(scale.long_chain))
+
+    return work, 1
+
+
 # ---- recording ----------------------------------------------------------------------------
 
 
@@ -201,6 +216,25 @@ def recorded_step(scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG0
         model.zero_grad()
 
     return lambda: trace(gpt_loss, model, tokens), plain
+
+
+def recorded_gpt(scale: Scale, folder: Path) -> tuple[Work, ...]:
+    """The large transformer with everything recorded; the same alone."""
+    return recorded_run(scale, folder)[0], plain_run(scale, folder)[0]
+
+
+def recorded_model(key: str, scale: Scale, folder: Path) -> tuple[Work, ...]:  # noqa: ARG001
+    """A model built from its configuration with everything recorded; the same alone. One plain run first."""
+    from autograd_tour import trace
+
+    model, loss = CONFIGURED[key].make(scale == TINY)
+
+    def plain() -> None:
+        loss(model).backward()  # type: ignore[no-untyped-call]
+        model.zero_grad()
+
+    plain()
+    return lambda: trace(loss, model), plain
 
 
 def explained_run(scale: Scale, folder: Path) -> tuple[Work, int]:  # noqa: ARG001
@@ -335,6 +369,7 @@ JOBS: dict[str, Callable[[Scale, Path], tuple[Work, int]]] = {
         dot_of_chain,
         torchviz_dot_of_chain,
         long_chain,
+        walked_chain,
         plain_run,
         recorded_run,
         explained_run,
@@ -356,6 +391,12 @@ TOGETHER: dict[str, Callable[[Scale, Path], tuple[Work, ...]]] = {
 }
 """Jobs of a second at most: ours and the peer's in one process, in turn, many times over."""
 
+FEW: dict[str, Callable[[Scale, Path], tuple[Work, ...]]] = {
+    "recorded_gpt": recorded_gpt,
+    **{f"recorded_{key}": partial(recorded_model, key) for key in CONFIGURED},
+}
+"""Longer ones, in turn as well, but not as often."""
+
 
 def _cpu() -> float:
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -366,8 +407,9 @@ def main(arguments: list[str]) -> None:
     """Run one job and print its cost, or two of them."""
     name, folder, *options = arguments
     scale = TINY if "--tiny" in options else Scale()
-    if name in TOGETHER:
-        works, repeats = TOGETHER[name](scale, Path(folder)), scale.repeats
+    if name in TOGETHER or name in FEW:
+        works = (TOGETHER | FEW)[name](scale, Path(folder))
+        repeats = scale.repeats if name in TOGETHER else min(scale.repeats, 5)
     else:
         work, repeats = JOBS[name](scale, Path(folder))
         works = (work,)

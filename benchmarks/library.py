@@ -1,250 +1,60 @@
 """``python -m benchmarks.library``: models of torchvision, timm and transformers, trained as they should be.
 
-Each is built from its configuration, tiny and without weights, and ``explain`` follows its training. A
-finding that is
-no note is a false alarm. What cannot be built here is counted, with the reason.
+``explain`` follows three healthy steps of each; a finding that is no note is a false alarm. What cannot be
+built here is counted, with the reason. Verdicts are kept as lines of JSON, so that a run can be ended and
+taken up again, and the page ``docs/library.md`` is made of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LIBRARIES", "Candidate", "Verdict", "candidates", "judged", "limited", "trained"]
+from autograd_tour.errors import StopRequest
+from benchmarks.library_models import LARGEST, LIBRARIES, Candidate, TooLargeError, candidates
+from benchmarks.library_page import PAGE, Remark, Verdict, page
+from benchmarks.table import write_page
 
-LARGEST = 12_000_000
-"""Parameters of a model that is tried."""
+__all__ = ["LIBRARIES", "Candidate", "TimeUp", "Verdict", "candidates", "judged", "limited", "trained"]
+
 STEPS = 3
+SECONDS = 40
+"""Of CPU time for a model, a quarter of it for the plain steps."""
+LINES = Path("library.jsonl")
 
 
-class Candidate(NamedTuple):
-    """A model that may be built: its name, and what makes it with the function of its loss."""
-
-    library: str
-    name: str
-    make: Callable[[], tuple[nn.Module, Callable[[nn.Module], Tensor]]]
+class TimeUp(StopRequest):
+    """A model or a tool took longer than it may."""
 
 
-class Verdict(NamedTuple):
-    """What came of one model: findings that are no notes, or why it was not trained."""
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """What runs inside and takes more CPU time ends with :class:`TimeUp`, however busy the machine is."""
 
-    library: str
-    name: str
-    findings: tuple[str, ...] = ()
-    skipped: str = ""
-    parameters: int = 0
-    seconds: float = 0.0
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TimeUp("took too long")
 
-
-_OPERATORS: list[torch.library.Library] = []
-"""Held as long as the process runs: an operator goes with the object that defined it."""
-
-
-def _torchvision_ready() -> None:
-    """Let torchvision be imported where its operators are of another build: these models need none."""
-    with suppress(ImportError):
-        try:
-            import torchvision  # noqa: F401
-        except RuntimeError:
-            _OPERATORS.append(torch.library.Library("torchvision", "DEF"))
-            for name in ("nms", "qnms"):
-                _OPERATORS[0].define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-                del sys.modules[name]
-
-
-# ---- torchvision and timm ----------------------------------------------------------------------------
-
-
-def _torchvision() -> Iterator[Candidate]:
-    from torchvision import models
-
-    for name in models.list_models(module=models):
-
-        def make(name: str = name) -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
-            settings = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-            _check_size(lambda: models.get_model(name, weights=None, num_classes=4, **settings))
-            model = models.get_model(name, weights=None, num_classes=4, **settings)
-            size = 299 if "inception" in name else 224 if name.startswith(("vit", "maxvit")) else 64
-            return model, _image_loss(size)
-
-        yield Candidate("torchvision", name, make)
-
-
-def _timm() -> Iterator[Candidate]:
-    import timm
-
-    for name in _one_of_each_kind(timm.list_models()):
-
-        def make(name: str = name) -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
-            _check_size(lambda: timm.create_model(name, pretrained=False, num_classes=4))
-            try:
-                model = timm.create_model(name, pretrained=False, num_classes=4, img_size=64)
-                size = 64
-            except (TypeError, AssertionError, ValueError, RuntimeError):
-                model = timm.create_model(name, pretrained=False, num_classes=4)
-                fixed = model.default_cfg.get("fixed_input_size")
-                size = model.default_cfg["input_size"][-1] if fixed else 64
-            return model, _image_loss(size)
-
-        yield Candidate("timm", name, make)
-
-
-def _one_of_each_kind(names: list[str]) -> list[str]:
-    """The smallest two of each family, as their names tell."""
-    words = (
-        "test_",
-        "atto",
-        "femto",
-        "pico",
-        "nano",
-        "xxs",
-        "tiny",
-        "_ti",
-        "mini",
-        "xs",
-        "small",
-        "_s",
-        "b0",
-        "18",
-    )
-    families: dict[str, list[str]] = {}
-    for name in names:
-        families.setdefault(name.split("_")[0].rstrip("0123456789"), []).append(name)
-
-    def size(name: str) -> tuple[int, int]:
-        return next((n for n, word in enumerate(words) if word in name), len(words)), len(name)
-
-    return [name for several in families.values() for name in sorted(several, key=size)[:2]] + [
-        name for name in names if name.startswith("test_")
-    ]
-
-
-def _image_loss(size: int) -> Callable[[nn.Module], Tensor]:
-    images, kinds = torch.randn(2, 3, size, size), torch.tensor([1, 3])
-
-    def loss(model: nn.Module) -> Tensor:
-        result = model(images)
-        outputs = list(result) if isinstance(result, tuple) else [result]
-        outputs = [item for item in outputs if isinstance(item, Tensor) and item.shape == (2, 4)]
-        return torch.stack([nn.functional.cross_entropy(item, kinds) for item in outputs]).sum()
-
-    return loss
-
-
-class _TooLargeError(Exception):
-    pass
-
-
-def _check_size(build: Callable[[], Any]) -> None:
-    """Build a model without memory, to know its size first."""
-    with torch.device("meta"):
-        size = sum(parameter.numel() for parameter in build().parameters())
-    if size > LARGEST:
-        raise _TooLargeError(f"{size:,} parameters")
-
-
-# ---- transformers ------------------------------------------------------------------------------------
-
-_TINY = {
-    "hidden_size": 32, "d_model": 32, "n_embd": 32, "dim": 32,
-    "embedding_size": 32, "emb_dim": 32, "embed_dim": 32,
-    "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2,
-    "encoder_layers": 2, "decoder_layers": 2,
-    "num_decoder_layers": 2, "num_attention_heads": 4, "n_head": 4, "n_heads": 4, "num_heads": 4,
-    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "num_key_value_heads": 4,
-    "intermediate_size": 48, "d_ff": 48, "ffn_dim": 48,
-    "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "n_inner": 48,
-    "vocab_size": 101, "max_position_embeddings": 64, "n_positions": 64, "n_ctx": 64, "type_vocab_size": 3,
-    "image_size": 32, "patch_size": 8, "head_dim": 8, "d_kv": 8, "hidden_dim": 48, "num_labels": 4,
-    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
-    "n_group": 1, "topk_group": 1,
-    "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24, "q_lora_rank": 16, "kv_lora_rank": 16,
-    "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8, "lru_width": 32, "state_size": 8,
-    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1,
-}  # fmt: skip
-
-
-def _transformers() -> Iterator[Candidate]:
-    from transformers import AutoConfig
-    from transformers.models.auto import modeling_auto as auto
-
-    tables = (
-        ("causal", auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
-        ("masked", auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES),
-        ("sequence", auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES),
-        ("classes", auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
-        ("image", auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
-    )
-    for task, table in tables:
-        for kind, classes in table.items():
-            name = classes if isinstance(classes, str) else classes[0]
-
-            def make(
-                kind: str = kind, name: str = name, task: str = task
-            ) -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
-                import transformers
-
-                config = AutoConfig.for_model(kind)
-                for key, value in _TINY.items():
-                    if type(getattr(config, key, None)) is int:
-                        setattr(config, key, value)
-                model_class = getattr(transformers, name)
-                _check_size(lambda: model_class(config))
-                return model_class(config), _text_loss(task, config)
-
-            yield Candidate("transformers", f"{name}", make)
-
-
-def _text_loss(task: str, config: Any) -> Callable[[nn.Module], Tensor]:
-    words = torch.randint(3, 90, (2, 12))
-    if task == "image":
-        given = {
-            "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32),
-            "labels": torch.tensor([1, 3]),
-        }
-    elif task == "classes":
-        given = {"input_ids": words, "labels": torch.tensor([1, 3])}
-    else:
-        given = {"input_ids": words, "labels": words}
-
-    def loss(model: nn.Module) -> Tensor:
-        value = model(**given).loss
-        if not isinstance(value, Tensor):
-            raise TypeError("the model gave no loss")
-        return value
-
-    return loss
-
-
-# ---- training and judging ------------------------------------------------------------------------------
-
-LIBRARIES: dict[str, Callable[[], Iterator[Candidate]]] = {
-    "torchvision": _torchvision,
-    "timm": _timm,
-    "transformers": _transformers,
-}
-
-
-def candidates(library: str) -> list[Candidate]:
-    """All models of a library that may be built; none where it is not installed."""
-    _torchvision_ready()
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        return list({item.name: item for item in LIBRARIES[library]()}.values())
-    except ImportError:
-        return []
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def trained(model: nn.Module, loss_of: Callable[[nn.Module], Tensor]) -> None:
@@ -258,83 +68,112 @@ def trained(model: nn.Module, loss_of: Callable[[nn.Module], Tensor]) -> None:
         optimizer.step()
 
 
-def judged(candidate: Candidate, seconds: int = 60) -> Verdict:
+def judged(candidate: Candidate, seconds: float = SECONDS) -> Verdict:
     """Build, train and explain one model."""
     from autograd_tour import explain
 
-    started = time.monotonic()
+    started = time.process_time()
     torch.manual_seed(0)
-    library, name = candidate.library, candidate.name
+    verdict = Verdict(candidate.library, candidate.name)
     try:
-        with limited(seconds):
+        with limited(seconds / 4):
             model, loss_of = candidate.make()
             size = sum(parameter.numel() for parameter in model.parameters())
+            verdict = verdict._replace(parameters=size)
             trained(model, loss_of)  # what fails alone says nothing about explain
-            trained_alone = time.monotonic() - started
-            if trained_alone > seconds / 4:
-                return Verdict(library, name, skipped="too slow", parameters=size)
+    except TimeUp:
+        return verdict._replace(skip="slow", reason="its plain steps took too long")
+    except TooLargeError as error:
+        return verdict._replace(skip="large", reason=str(error))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-        return Verdict(library, name, skipped=reason)
+        return verdict._replace(skip="not built", reason=_brief(error))
     try:
         with limited(seconds):
             findings = explain(trained, model, loss_of, keep=4, ceiling=64).findings
-    except TimeoutError:
-        return Verdict(library, name, skipped="explain took too long", parameters=size)
+    except TimeUp:
+        return verdict._replace(skip="slow", reason="explain took too long")
     except Exception as error:
-        return Verdict(
-            library, name, (f"explain raised {type(error).__name__}: {error}"[:300],), parameters=size
-        )
-    told = tuple(f"{item.kind}: {item.brief}" for item in findings if item.level != "note")
-    if any("TimeoutError" in text for text in told):
-        return Verdict(library, name, skipped="explain took too long", parameters=size)
-    return Verdict(library, name, told, parameters=size, seconds=round(time.monotonic() - started, 1))
+        return verdict._replace(alarms=(Remark("explain failed", _brief(error)),))
+    remarks = [(item.level == "note", Remark(item.kind, item.brief)) for item in findings]
+    return verdict._replace(
+        alarms=tuple(remark for is_note, remark in remarks if not is_note),
+        notes=tuple(remark for is_note, remark in remarks if is_note),
+        seconds=round(time.process_time() - started, 1),
+    )
 
 
-@contextmanager
-def limited(seconds: int) -> Iterator[None]:
-    """What runs inside and takes longer ends with a ``TimeoutError``."""
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:120]
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError("took too long")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+def _kept(lines: Path) -> dict[tuple[str, str], Verdict]:
+    """The verdicts of an earlier run, the last of each model; a line that was cut off is none."""
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    if lines.exists():
+        for line in lines.read_text(encoding="utf-8").splitlines():
+            try:
+                fields = json.loads(line)
+                for level in ("alarms", "notes"):
+                    fields[level] = tuple(Remark(*item) for item in fields[level])
+                verdict = Verdict(**fields)
+            except (ValueError, TypeError, KeyError):
+                continue
+            verdicts[verdict.library, verdict.name] = verdict
+    return verdicts
+
+
+def _judged_now(chosen: Iterable[Candidate], lines: Path, most: int, enough: int) -> Iterator[Verdict]:
+    """Judge one after another, and add a line for each, until so many are trained."""
+    done = enough
+    for candidate in chosen:
+        if most and done >= most:
+            return
+        verdict = judged(candidate)
+        done += not verdict.skip
+        with lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(verdict._asdict()) + "\n")
+        yield verdict
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.library", description=__doc__)
+    parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"default: {', '.join(LIBRARIES)}")
+    parser.add_argument("--only", default="", help="models whose name this expression finds something in")
+    parser.add_argument("--most", type=int, default=0, help="so many of each library")
+    parser.add_argument(
+        "--lines", type=Path, default=LINES, help="verdicts, a line of JSON each; those in it stay"
+    )
+    parser.add_argument("--again", action="store_true", help="judge again those with an alarm")
+    parser.add_argument("--page", type=Path, nargs="?", const=PAGE, help=f"write the page (docs/{PAGE.name})")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Judge the models asked for; 0 if there is no false alarm."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.library", description=__doc__)
-    parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"default: {', '.join(LIBRARIES)}")
-    parser.add_argument("--only", default="", help="models whose name has this in it")
-    parser.add_argument("--most", type=int, default=0, help="so many of each library")
-    parser.add_argument("--lines", type=Path, help="a file to which each verdict is added as a line of JSON")
-    options = parser.parse_args(arguments)
+    options = _options(arguments)
     warnings.simplefilter("ignore")
-    trained_models = alarms = 0
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    kept = _kept(options.lines)
+    if options.again:
+        kept = {key: verdict for key, verdict in kept.items() if not verdict.alarms}
     for library in options.libraries or LIBRARIES:
-        chosen = [item for item in candidates(library) if options.only in item.name]
-        done = skipped = 0
-        for candidate in chosen:
-            if options.most and done >= options.most:
-                break
-            verdict = judged(candidate)
-            done, skipped = done + (not verdict.skipped), skipped + bool(verdict.skipped)
-            alarms += bool(verdict.findings)
-            for text in verdict.findings:
-                print(f"{library} {verdict.name}: {text}")
-            if options.lines is not None:
-                with options.lines.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(verdict._asdict()) + "\n")
-            sys.stdout.flush()
-        print(f"{library}: {done} models trained, {skipped} skipped (too large, or not to be built so)")
-        trained_models += done
+        chosen = [item for item in candidates(library) if re.search(options.only, item.name)]
+        new = [item for item in chosen if (library, item.name) not in kept]
+        enough = sum(not verdict.skip for key, verdict in kept.items() if key[0] == library)
+        for verdict in _judged_now(new, options.lines, options.most, enough):
+            kept[library, verdict.name] = verdict
+            for remark in verdict.alarms:
+                print(f"{library} {verdict.name}: {remark.kind}: {remark.brief}", flush=True)
+        own = [verdict for verdict in kept.values() if verdict.library == library]
+        skipped = sum(bool(verdict.skip) for verdict in own)
+        print(f"{library}: {len(own) - skipped} models trained, {skipped} skipped", flush=True)
+    alarms = sum(bool(verdict.alarms) for verdict in kept.values())
+    trained_models = sum(not verdict.skip for verdict in kept.values())
     print(f"{trained_models} models trained, {alarms} with a false alarm")
+    if options.page is not None:
+        today = datetime.now(tz=UTC).date().isoformat()
+        every = sorted(kept.values(), key=lambda verdict: [*LIBRARIES].index(verdict.library))
+        write_page(options.page, page(every, date=today, largest=LARGEST, seconds=SECONDS))
     return 1 if alarms else 0
 
 

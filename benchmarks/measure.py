@@ -61,6 +61,8 @@ def run_job(words: Sequence[str], folder: Path, timeout: float = TIMEOUT) -> lis
 def _run(command: Sequence[str], folder: Path, timeout: float) -> tuple[Cost, str]:
     # One thread: threads that wait for work burn CPU time that is no work.
     surroundings = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    # What is installed has its bytecode: nobody waits for it again and again.
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
     root = str(Path(__file__).resolve().parent.parent)
     surroundings["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

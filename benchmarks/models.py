@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ __all__ = [
     "thermometer_loss",
     "train_by_hand",
     "train_network",
+    "walked",
 ]
 
 SEED = 0
@@ -115,6 +117,29 @@ def chain(length: int) -> Tensor:
     for _ in range(length):
         result = result + 1.0
     return result
+
+
+def walked(result: Tensor) -> int:
+    """The number of nodes behind ``result``, walked with a stack and a set, and nothing else.
+
+    The nodes are let go root first: in any other order Python would free a long chain by recursion, and die.
+    """
+    seen: set[object] = set()
+    order: list[object] = []
+    stack: list[Any] = [result.grad_fn]
+    del result
+    while stack:
+        fn = stack.pop()
+        if fn not in seen:
+            seen.add(fn)
+            order.append(fn)
+            stack.extend(child for child, _ in fn.next_functions if child is not None)
+    count = len(seen)
+    del seen, fn
+    order.reverse()
+    while order:
+        order.pop()
+    return count
 
 
 def thermometer_loss() -> tuple[Tensor, dict[str, Tensor]]:

@@ -36,7 +36,10 @@ def versions() -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.machine()}"),
         ("Python", platform.python_version()),
     ]
-    packages = ("torch", "autograd-tour", "torchviz", "torchlens", "pytest-torch", "graphviz-pure")
+    packages = (
+        "torch", "autograd-tour", "torchviz", "torchlens", "pytest-torch", "graphviz-pure", "transformers",
+        "torchvision",
+    )  # fmt: skip
     found += [(name, importlib.metadata.version(name) if has(name) else "not installed") for name in packages]
     system = shutil.which("dot")
     if system:

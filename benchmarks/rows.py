@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
+from benchmarks.configured import CONFIGURED
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command, run_job
 from benchmarks.peers import has
 
@@ -53,8 +54,8 @@ class Bench:
 class Row:
     """One comparison.
 
-    ``unit``: the ``ratio`` of CPU seconds; ``MB`` more at the peak than the peer; or, without a
-    peer, elapsed seconds (``s``) and ``peak`` memory in MB. ``needs`` is a package without which
+    ``unit``: the ``ratio`` of CPU seconds; ``MB`` more at the peak than the peer; or what is not held
+    against the peer, elapsed seconds (``s``) and ``peak`` memory in MB. ``needs`` is a package without which
     the row is skipped.
     """
 
@@ -114,6 +115,7 @@ _IMPORT = python("-c", "import torch")
 _THERMOMETER = ("render", "thermometer", "-q", "-o")
 _SAVED = ("render", "made/thermometer.json", "-q", "-o", "saved")
 _LONG = job("long_chain")
+_WALKED = job("walked_chain")
 
 ROWS: tuple[Row, ...] = (
     Row(
@@ -129,7 +131,7 @@ ROWS: tuple[Row, ...] = (
         "saved",
         "`autograd-tour render saved.json`",
         "`import torch`",
-        0.25,
+        0.15,
         python(*_OURS, *_SAVED),
         _IMPORT,
         check=without_torch(*_SAVED),
@@ -147,7 +149,7 @@ ROWS: tuple[Row, ...] = (
         "structure",
         "structure of the transformer, to DOT",
         "torchviz `make_dot(…).source`",
-        1.0,
+        0.6,
         job("dot_of_gpt"),
         needs="torchviz",
     ),
@@ -156,8 +158,7 @@ ROWS: tuple[Row, ...] = (
         "everything recorded on it",
         "plain forward + backward",
         1.25,
-        job("recorded_run"),
-        job("plain_run"),
+        job("recorded_gpt"),
     ),
     Row(
         "memory",
@@ -169,11 +170,13 @@ ROWS: tuple[Row, ...] = (
         unit="MB",
     ),
     Row(
-        "step",
-        "everything recorded of a transformer of 6 layers 512 wide, 128 tokens",
-        "plain forward + backward",
-        1.5,
-        job("recorded_step"),
+        "torchlens",
+        "the same, in a fresh process",
+        "torchlens: trace with gradients + `log_backward`",
+        0.15,
+        job("first_recorded_run"),
+        job("torchlens_run"),
+        needs="torchlens",
     ),
     Row(
         "explain",
@@ -191,6 +194,24 @@ ROWS: tuple[Row, ...] = (
         job("watched_steps"),
     ),
     Row(
+        "step",
+        "everything recorded of a transformer of 6 layers 512 wide, 128 tokens",
+        "plain forward + backward",
+        1.5,
+        job("recorded_step"),
+    ),
+    *(
+        Row(
+            f"step-{key}",
+            f"everything recorded of {model.name}",
+            "plain forward + backward",
+            1.4,
+            job(f"recorded_{key}"),
+            needs=model.package,
+        )
+        for key, model in CONFIGURED.items()
+    ),
+    Row(
         "followed-steps",
         "followed: 784-128-10 in batches of 64, 1,000 steps with SGD",
         "the loop alone",
@@ -205,17 +226,8 @@ ROWS: tuple[Row, ...] = (
         job("followed_epochs"),
     ),
     Row(
-        "torchlens",
-        "the same, in a fresh process",
-        "torchlens: trace with gradients + `log_backward`",
-        0.15,
-        job("first_recorded_run"),
-        job("torchlens_run"),
-        needs="torchlens",
-    ),
-    Row(
         "folded",
-        "default picture of it (folded)",
+        "default picture of the transformer (folded)",
         "torchviz's DOT through `dot -Tsvg`",
         0.25,
         job("folded_picture"),
@@ -253,15 +265,28 @@ ROWS: tuple[Row, ...] = (
         "chain",
         "chain of 100,000 nodes, to DOT",
         "torchviz, recursion limit lifted, 2 GB stack",
-        0.5,
+        0.4,
         job("dot_of_chain"),
         job("torchviz_dot_of_chain"),
         needs="torchviz",
     ),
     Row(
-        "million", "chain of 1,000,000 nodes: made, traced, folded, drawn, freed", "–", 60.0, _LONG, unit="s"
+        "million",
+        "chain of 1,000,000 nodes: made, traced, folded, drawn, freed",
+        "made, and walked with a stack and a set",
+        2.5,
+        _LONG,
+        _WALKED,
     ),
-    Row("million-memory", "the same: memory at the peak", "–", 1500.0, _LONG, unit="peak"),
+    Row(
+        "million-memory",
+        "the same: memory at the peak",
+        "–",
+        1200.0,
+        _LONG,
+        _WALKED,
+        unit="peak",
+    ),
 )
 
 

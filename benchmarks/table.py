@@ -32,14 +32,16 @@ backward nodes, of which 196 are accumulators.
   `make_dot(loss, params).source`. Neither lays anything out.
 - *Recording*: one plain forward and backward come first on either side. torchlens is asked for the
   gradients too (`save_grads="all"`), which is what its `draw_backward` draws.
+- *Known models*: built from their configuration by `transformers` and `torchvision`, with random weights.
+  Both sides run in one process, in turn, as for all that is recorded but the memory and the fresh process.
 - *Followed*: `tour.follow(train)` beside `train()`. The small transformer has a vocabulary of 20,000 and is
   otherwise like the large one. Both sides run in one process, in turn.
 - *Explained, watched*: `tour.explain(loss)` and a step inside `tour.watch(model, optimizer)`, which asks for
   the norm of every gradient. Neither runs anything a second time, or under a dispatch mode.
 - *Pictures*: a finished trace goes in, an SVG comes out: folding, cards, layout and drawing, with the
   layout engine's own process counted. The peer is Graphviz alone, on DOT that is already made.
-- *The long chain*: its seconds are elapsed ones, with the making of the chain; its memory is that of the
-  whole process, torch included. The chain is freed when it has been traced, before it is folded.
+- *The long chain*: the making of the chain is in both sides, and its freeing. The memory is that of the whole
+  process, torch included. The chain is freed when it has been traced, before it is folded.
 """
 
 

@@ -7,31 +7,50 @@ environment, or leaves running starts a fresh one.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from select import select
 from tempfile import TemporaryDirectory
+from typing import Any
 
-__all__ = ["answer", "fresh_answer", "script_answer"]
+__all__ = [
+    "PRELOADED",
+    "SERVER",
+    "answer",
+    "forked",
+    "fresh_answer",
+    "script_answer",
+    "signalled_answer",
+    "terminal_answer",
+]
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["torch", "autograd_tour.cli.targets", "autograd_tour.lessons.produce", "autograd_tour.views.diff"]
-)
+PRELOADED = [
+    "torch",
+    "autograd_tour.cli.targets",
+    "autograd_tour.lessons.produce",
+    "autograd_tour.views.diff",
+    "autograd_tour.hosts.running",
+]
+SERVER.set_forkserver_preload(PRELOADED)
 
 
 def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Exit code, stdout and stderr of ``autograd-tour WORDS`` in the folder ``cwd``; stdin is empty."""
-    return _forked(_command, words, cwd, timeout)
+    return forked(_command, words, cwd, timeout)
 
 
 def script_answer(
     code: str, *words: str, cwd: Path, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """The same of ``python -c CODE WORDS`` where torch is loaded by then, and much of the package."""
-    return _forked(_script, (code, *words), cwd, timeout)
+    return forked(_script, (code, *words), cwd, timeout)
 
 
 def fresh_answer(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,19 +67,68 @@ def fresh_answer(*words: str, cwd: Path, **environment: str) -> subprocess.Compl
     )
 
 
-def _forked(
+def forked(
     work: Callable[[tuple[str, ...]], None], words: tuple[str, ...], cwd: Path, timeout: float
 ) -> subprocess.CompletedProcess[str]:
+    """Exit code, stdout and stderr of ``work(words)`` in a process where torch is loaded by then."""
     with TemporaryDirectory() as folder:
-        streams = [os.path.join(folder, name) for name in ("out", "err")]
-        process = SERVER.Process(target=_child, args=(work, words, str(cwd), *streams))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(words, timeout)
-        out, err = (Path(stream).read_text(encoding="utf-8") for stream in streams)
-    return subprocess.CompletedProcess(words, process.exitcode, out, err)
+        process, *streams = _started(work, words, cwd, Path(folder))
+        return _ended(process, words, streams, timeout)
+
+
+def signalled_answer(
+    *words: str, cwd: Path, number: int, file: str, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """The same of ``autograd-tour WORDS``, to which a signal is sent once it has made ``file``."""
+    with TemporaryDirectory() as folder:
+        process, *streams = _started(_interruptible, words, cwd, Path(folder))
+        end = time.monotonic() + timeout
+        while not (cwd / file).exists() and time.monotonic() < end and process.exitcode is None:
+            time.sleep(0.05)
+        os.kill(process.pid, number)
+        return _ended(process, words, streams, timeout)
+
+
+def terminal_answer(
+    *words: str, cwd: Path, environment: dict[str, str], timeout: float = 120
+) -> tuple[int, str, str]:
+    """Exit code and stdout of ``autograd-tour WORDS`` with stderr on a terminal, and what the terminal got."""
+    received = b""
+    master, slave = os.openpty()
+    with TemporaryDirectory() as folder, open(master, "rb", buffering=0) as terminal:
+        work = partial(_command_in, environment)
+        process, out, _ = _started(work, words, cwd, Path(folder), err=Path(os.ttyname(slave)))
+        end = time.monotonic() + timeout
+        while (process.exitcode is None and time.monotonic() < end) or select([terminal], [], [], 0)[0]:
+            if select([terminal], [], [], 0.05)[0]:
+                received += terminal.read(4096)
+        os.close(slave)
+        done = _ended(process, words, [out], 1)
+    return done.returncode, done.stdout, received.decode()
+
+
+def _started(
+    work: Callable[[tuple[str, ...]], None],
+    words: tuple[str, ...],
+    cwd: Path,
+    folder: Path,
+    err: Path | None = None,
+) -> tuple[Any, Path, Path]:
+    out, err = folder / "out", err or folder / "err"
+    process = SERVER.Process(target=_child, args=(work, words, str(cwd), str(out), str(err)))
+    process.start()
+    return process, out, err
+
+
+def _ended(
+    process: Any, words: tuple[str, ...], streams: list[Path], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    process.join(timeout)
+    if process.exitcode is None:
+        process.kill()
+        raise subprocess.TimeoutExpired(words, timeout)
+    texts = [stream.read_text(encoding="utf-8") for stream in streams]
+    return subprocess.CompletedProcess(words, process.exitcode, *texts)
 
 
 def _child(
@@ -82,6 +150,18 @@ def _command(words: tuple[str, ...]) -> None:
     from autograd_tour.cli import main
 
     main()
+
+
+def _command_in(environment: dict[str, str], words: tuple[str, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    _command(words)
+
+
+def _interruptible(words: tuple[str, ...]) -> None:
+    # Where the tests run in the background of a shell, Ctrl-C is ignored by all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _command(words)
 
 
 def _script(words: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import shutil
+import subprocess
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With ``--dist loadfile`` files that take long are not the last ones."""
+    from tests.scheduling import FilesAndParts
+
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # the tests of each process are in order
+    return FilesAndParts(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.scheduling import long_ones_first
+
+        long_ones_first(items)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_else_in_sight(request: pytest.FixtureRequest) -> None:
     """The tracer looks through all live objects: not through the libraries, the tests that wait, and what other
@@ -36,6 +54,22 @@ def _nothing_else_in_sight(request: pytest.FixtureRequest) -> None:
     programs = getattr(request.module, "loops", None)
     if isinstance(programs, ModuleType):
         importlib.reload(programs)
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Code of documents runs in processes that need not load torch first."""
+    from tests.workers import forked_in_place
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autograd_tour.hosts.process.subprocess", forked_in_place())
+        yield
+
+
+@pytest.fixture
+def fresh_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """... but in this test they do load it, as they do for a reader."""
+    monkeypatch.setattr("autograd_tour.hosts.process.subprocess", subprocess)
 
 
 FLAGS = [

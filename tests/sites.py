@@ -7,6 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.commands import PRELOADED, SERVER, forked
+from tests.workers import forked_in_place
+
+SERVER.set_forkserver_preload(
+    [
+        *PRELOADED,
+        "sphinx.application",
+        "sphinx.cmd.build",
+        "sphinx.builders.html",
+        "myst_parser.sphinx_ext.main",
+    ]
+)
+
 
 def write(folder: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
@@ -17,9 +30,19 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def build(folder: Path, builder: str = "html", *options: str, path: str = "") -> subprocess.CompletedProcess:
+    """Build as ``sphinx-build`` does, in a process that has loaded Sphinx and torch by then."""
+    if path:
+        return fresh_build(folder, builder, *options, path=path)
+    return forked(_sphinx, _words(builder, options), folder, 600)
+
+
+def fresh_build(
+    folder: Path, builder: str = "html", *options: str, path: str = ""
+) -> subprocess.CompletedProcess:
+    """The same in a process that has loaded nothing, and finds modules in ``path`` first."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, *sys.path)))}
     return subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-d", "_trees", *options, ".", f"_{builder}"],
+        [sys.executable, "-m", "sphinx", *_words(builder, options)],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -27,6 +50,19 @@ def build(folder: Path, builder: str = "html", *options: str, path: str = "") ->
         timeout=600,
         check=False,
     )
+
+
+def _words(builder: str, options: tuple[str, ...]) -> tuple[str, ...]:
+    return ("-q", "-b", builder, "-d", "_trees", *options, ".", f"_{builder}")
+
+
+def _sphinx(words: tuple[str, ...]) -> None:
+    from sphinx.cmd.build import main
+
+    from autograd_tour.hosts import process
+
+    process.subprocess = forked_in_place(of_this_process=True)
+    sys.exit(main(words))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -12,11 +12,18 @@ from pathlib import Path
 import pytest
 
 import autograd_tour
+from tests.scheduling import LONG
 
 ROOT = Path(autograd_tour.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 NO_NOUNS = {"found", "place", "known", "made", "shown", "said", "told", "one"}
 """Words that say what was done with a value, or nothing, where a name is to say what the value is."""
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """What stands in each file of the package, by its name."""
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in FILES}
 
 
 def test_importing_the_package_loads_no_torch() -> None:
@@ -49,24 +56,25 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         _ = autograd_tour.nonsense
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_has_a_docstring_and_says_what_is_public(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree)
-    if path.name not in {"__main__.py", "__init__.py"}:
-        names = {
-            target.id
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        assert "__all__" in names
+def _assigned(tree: ast.Module) -> set[str]:
+    """The names that stand at the top of a file."""
+    assigned = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in assigned if isinstance(target, ast.Name)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_one_room(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+def test_every_file_has_a_docstring(trees: dict[str, ast.Module]) -> None:
+    assert len(trees) > 100
+    assert [name for name, tree in trees.items() if not ast.get_docstring(tree)] == []
+
+
+def test_every_file_says_what_is_public(trees: dict[str, ast.Module]) -> None:
+    rooms = {name: tree for name, tree in trees.items() if not name.endswith(("__main__.py", "__init__.py"))}
+    assert [name for name, tree in rooms.items() if "__all__" not in _assigned(tree)] == []
+
+
+def test_a_file_is_one_room(trees: dict[str, ast.Module]) -> None:
+    lengths = {name: len((ROOT / name).read_text().splitlines()) for name in trees}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def _bound(tree: ast.AST) -> set[str]:
@@ -99,9 +107,14 @@ lambda r: r
     assert _bound(ast.parse(program)) == set("abcdeghijklmnopqr")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_name_is_a_noun_that_says_what_it_holds(path: Path) -> None:
-    assert not _bound(ast.parse(path.read_text())) & NO_NOUNS
+def test_a_name_is_a_noun_that_says_what_it_holds(trees: dict[str, ast.Module]) -> None:
+    vague = {name: _bound(tree) & NO_NOUNS for name, tree in trees.items()}
+    assert {name: names for name, names in vague.items() if names} == {}
+
+
+def test_tests_that_take_long_are_called_by_their_names() -> None:
+    tests = Path(__file__).parent
+    assert [name for name in LONG if not (tests / name).exists()] == []
 
 
 def test_every_module_can_be_imported_and_keeps_its_promises() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import browser, jobs, table
+from benchmarks.configured import CONFIGURED
 from benchmarks.measure import BenchmarkError, Cost, alternate, middle, run_command
 from benchmarks.rows import ROWS, Bench, Result, measure
 
@@ -58,7 +59,13 @@ def test_a_row_without_its_peer_is_skipped_and_says_so():
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("help", 0.25, "yes"), ("help", 0.26, "no"), ("memory", 150.5, "no"), ("million", 12.0, "yes")],
+    [
+        ("help", 0.25, "yes"),
+        ("help", 0.26, "no"),
+        ("memory", 150.5, "no"),
+        ("million", 2.5, "yes"),
+        ("step-gpt2", 1.41, "no"),
+    ],
 )
 def test_the_limit_decides(key, value, said):
     assert table.rows_of_text([Result(ROW[key], 1.0, 1.0, value)])[0][-1] == said
@@ -107,16 +114,39 @@ def test_a_figure_of_the_page_stands_beside_its_limit(value, limit, said):
     assert browser._cell(value, limit, "ms") == said
 
 
+@pytest.mark.parametrize(
+    ("size", "step", "verdict"), [(150_000, 16.0, "yes"), (150_001, 1.0, "no"), (1000, 16.1, "no")]
+)
+def test_a_page_is_within_all_of_its_limits_or_not(size, step, verdict):
+    row, within = browser._row(browser.LIMITS[0], 7, size, 100.0, step)
+    assert row.endswith(f"| {verdict} |")
+    assert within == (verdict == "yes")
+
+
+def test_the_network_that_is_moved_has_two_hundred_nodes_and_can_be():
+    from autograd_tour import trace
+    from autograd_tour.views.movable import movable
+
+    graph = trace(browser._deep)
+    assert 200 <= len(graph.nodes) <= 210
+    assert movable(graph) is not None
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in (*jobs.JOBS, *jobs.TOGETHER) if name != "torchlens_run"])
+@pytest.mark.parametrize(
+    "name", [name for name in (*jobs.JOBS, *jobs.TOGETHER, *jobs.FEW) if name != "torchlens_run"]
+)
 def test_every_job_runs_on_tiny_sizes(name, tmp_path):
     pytest.importorskip("torchviz")
+    key = name.removeprefix("recorded_")
+    if key in CONFIGURED:
+        pytest.importorskip(CONFIGURED[key].package)
     for job in ["prepare", name] if "_picture" in name else [name]:
         command = [sys.executable, "-m", "benchmarks.jobs", job, str(tmp_path), "--tiny"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 1 + (name in jobs.TOGETHER)
+    assert len(found) == 1 + (name in jobs.TOGETHER or name in jobs.FEW)
     assert all(one["cpu"] >= 0 for one in found)
 
 

@@ -87,21 +87,60 @@ def changed(tmp_path_factory):
 EACH = """
 import json, sys
 from pathlib import Path
-from tests.commands import answer
+from tests.commands import answer, script_answer
 
 if __name__ == "__main__":
-    answers = [answer(*words, cwd=Path.cwd()) for words in json.loads(sys.argv[1])]
+    *commands, script = json.loads(sys.argv[1])
+    answers = [answer(*words, cwd=Path.cwd()) for words in commands] + [script_answer(script, cwd=Path.cwd())]
     print(json.dumps([[item.returncode, item.stdout, item.stderr] for item in answers]))
 """
+RULE = """
+import torch, autograd_tour as tour
+from autograd_tour.questions import ask
+from autograd_tour.record.trace import Trace
+from autograd_tour.rules.wording import short
+from autograd_tour.views.steps import frames
+
+def program():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    return torch.special.xlog1py(x, 1.5).sum()
+
+graph = tour.trace(program)
+for frame in frames(graph):
+    for sent in frame.sent:
+        if "Xlog1Py" in graph.node(frame.node).grad_fn:
+            print(short(sent.edge.rule), "|", sent.worked.text)
+(question,) = (question for question in ask(Trace(graph)) if "Xlog1Py" in question.right)
+print(*(wrong.answer for wrong in question.wrong))
+"""
+THEIRS = ["render", "theirs", "-f", "json"]
 
 
 @pytest.fixture(scope="module")
-def answers(changed):
-    """Exit code, stdout and stderr of each command of the recipes, run in the copy, by its words."""
+def answers(changed, their_package):
+    """Exit code, stdout and stderr of each command, and of the script RULE, run in the copy, by its words."""
+    asked = [*(words for words, _ in COMMANDS), THEIRS, RULE]
     (changed / "each.py").write_text(EACH)
-    done = run(changed, "each", json.dumps([words for words, _ in COMMANDS]))
+    done = run(changed, "each", json.dumps(asked))
     assert done.returncode == 0, done.stderr
-    return dict(zip([tuple(words) for words, _ in COMMANDS], json.loads(done.stdout), strict=True))
+    return dict(zip([" ".join(words) for words in asked[:-1]] + [RULE], json.loads(done.stdout), strict=True))
+
+
+@pytest.fixture(scope="module")
+def their_package(changed):
+    """Another package beside the copy, with a lesson that its entry point declares."""
+    (declared,) = (body for language, _, body in BLOCKS if language == "toml")
+    ((group, entries),) = tomllib.loads(declared)["project"]["entry-points"].items()
+    site = changed / "site"
+    (site / "my_package").mkdir(parents=True)
+    (lesson,) = (body for head, body in CODE if head == "autograd_tour/lessons/newton.py")
+    # The copy has a lesson of that name by now, and ours win.
+    (site / "my_package/newton.py").write_text(lesson.replace('"newton", "', '"theirs", "'))
+    metadata = site / "my_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n")
+    lines = "".join(f"{name} = {thing}\n" for name, thing in entries.items())
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{lines}")
 
 
 def test_there_are_six_recipes():
@@ -119,7 +158,7 @@ def test_there_are_six_recipes():
 
 @pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
 def test_a_command_writes_what_stands_below_it(changed, answers, arguments, written):
-    code, out, err = answers[tuple(arguments)]
+    code, out, err = answers[" ".join(arguments)]
     assert code == 0, err
     assert out.split() == written
     for name in written:
@@ -157,52 +196,18 @@ def test_the_stop_lacks_nothing(changed):
     assert "7 passed" in done.stdout
 
 
-RULE = """
-import torch, autograd_tour as tour
-from autograd_tour.questions import ask
-from autograd_tour.record.trace import Trace
-from autograd_tour.rules.wording import short
-from autograd_tour.views.steps import frames
-
-def program():
-    x = torch.tensor([1.0, 2.0], requires_grad=True)
-    return torch.special.xlog1py(x, 1.5).sum()
-
-graph = tour.trace(program)
-for frame in frames(graph):
-    for sent in frame.sent:
-        if "Xlog1Py" in graph.node(frame.node).grad_fn:
-            print(short(sent.edge.rule), "|", sent.worked.text)
-(question,) = (question for question in ask(Trace(graph)) if "Xlog1Py" in question.right)
-print(*(wrong.answer for wrong in question.wrong))
-"""
-
-
-def test_the_rule_is_written_worked_out_and_asked_about(changed):
-    (changed / "rule.py").write_text(RULE)
-    done = run(changed, "rule")
-    assert done.returncode == 0, done.stderr
-    arrow, worked, wrong = re.split(r" \| |\n", done.stdout.strip())
+def test_the_rule_is_written_worked_out_and_asked_about(answers):
+    code, out, err = answers[RULE]
+    assert code == 0, err
+    arrow, worked, wrong = re.split(r" \| |\n", out.strip())
     assert f"`{arrow}`" in TEXT
     assert f"`{worked}`" in TEXT
     assert "1" in wrong.split(), "handed on as it came in"
 
 
-def test_a_lesson_of_another_package_is_found_through_its_entry_point(changed):
-    (declared,) = (body for language, _, body in BLOCKS if language == "toml")
-    ((group, entries),) = tomllib.loads(declared)["project"]["entry-points"].items()
-    site = changed / "site"
-    (site / "my_package").mkdir(parents=True)
-    (lesson,) = (body for head, body in CODE if head == "autograd_tour/lessons/newton.py")
-    # The copy has a lesson of that name by now, and ours win.
-    (site / "my_package/newton.py").write_text(lesson.replace('"newton", "', '"theirs", "'))
-    metadata = site / "my_package-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n")
-    lines = "".join(f"{name} = {thing}\n" for name, thing in entries.items())
-    (metadata / "entry_points.txt").write_text(f"[{group}]\n{lines}")
-    done = run(changed, "autograd_tour", "render", "theirs", "-f", "json")
-    assert done.stdout.split() == ["outputs/theirs.json"], done.stderr
+def test_a_lesson_of_another_package_is_found_through_its_entry_point(answers):
+    _, out, err = answers[" ".join(THEIRS)]
+    assert out.split() == ["outputs/theirs.json"], err
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def _about(explanation: Explained, name: str) -> tuple[Finding, ...]:
 def _files(
     explanation: Explained, findings: tuple[Finding, ...], formats: tuple[str, ...]
 ) -> dict[str, str | bytes]:
-    from autograd_tour.formats.explanation import document, markdown, picture
+    from autograd_tour.formats.explanation import depth_picture, document, markdown, picture
 
     stem = f"{explanation.name}-explain"
     files: dict[str, str | bytes] = {}
@@ -152,10 +152,11 @@ def _files(
         elif form == "html":
             files[f"{stem}.html"] = document(explanation.name, findings, explanation.graphs)
         else:
-            drawn = [(item.kind, picture(item, explanation.graphs)) for item in findings]
-            files |= {
-                f"{stem}-{n}-{kind}.svg": content for n, (kind, content) in enumerate(drawn, 1) if content
-            }
+            for n, item in enumerate(findings, 1):
+                drawn = {"": picture(item, explanation.graphs), "-depth": depth_picture(item)}
+                files |= {
+                    f"{stem}-{n}-{item.kind}{what}.svg": content for what, content in drawn.items() if content
+                }
     if not files:
         raise UsageError(
             "there is no finding with a node to mark, so there is no picture",

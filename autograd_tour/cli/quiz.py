@@ -12,11 +12,12 @@ import click
 from autograd_tour.cli.common import TourCommand, answer, check_stdout, writing_stdout
 from autograd_tour.cli.options import set_option, timeout_option
 from autograd_tour.cli.stderr import printable, say
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import ProgramError, TourError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autograd_tour.cli.targets import TargetRecord
     from autograd_tour.questions import Judgement, Question
 
 __all__ = ["ask_question", "command", "look_again"]
@@ -95,7 +96,9 @@ def command(
         for note in record.notes:
             say(f"note: {note}")
         with limited(seconds, f"asking about {record.name}", "Ask about a smaller program"):
-            questions = ask(simplified(record.trace, settings).trace)
+            questions = ask(
+                simplified(record.trace, settings).trace, _about_faults(target, seconds, record, given)
+            )
     questions = questions[:most]
     if as_json:
         answer(json.dumps(listing(questions), indent=2, ensure_ascii=False))
@@ -120,6 +123,27 @@ def _about_failure(target: str, seconds: float, failure: ProgramError) -> tuple[
         raise failure
     say(f"note: {failure.message}")
     return questions
+
+
+def _about_faults(
+    target: str, seconds: float, record: TargetRecord, given: tuple[str, ...]
+) -> tuple[Question, ...] | None:
+    """What a program that raises nothing does wrong in silence, heard in one run more.
+
+    ``None`` where a run cannot tell more than the record: of a saved trace, and with other numbers.
+    """
+    from autograd_tour.cli.targets import explained
+    from autograd_tour.questions import breaking, effects
+
+    if given or ":" not in target:
+        return None
+    try:
+        explanation = explained(target, seconds, CEILING)
+    except TourError:
+        return None
+    trace, every = record.trace, explanation.findings
+    sources = [*trace.graph.source, *(trace.run.source if trace.run is not None else ())]
+    return (*effects(every), *breaking(every, explanation.graphs, sources))
 
 
 def _ask_all(questions: Sequence[Question]) -> None:

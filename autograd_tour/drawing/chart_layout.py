@@ -21,7 +21,7 @@ NARROWEST: Final = 640.0
 """What stands below the title needs so much where nothing is short, px."""
 NARROW: Final = 240.0
 """The same where room is short: the names of policies, px."""
-MOST_CALLS, FEW_CALLS = 6, 4
+MOST_CALLS, FEW_CALLS, FEWEST_CALLS = 6, 4, 3
 GAIN: Final = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
 ODD: Final = 24.0
@@ -54,7 +54,7 @@ class Style:
 
 
 ROOMY: Final = Style(28.0, 44.0, 64.0, 6.0, 24.0, 42.0, (20.0, 26.0, 26.0, 26.0, 32.0))
-TIGHT: Final = Style(16.0, 14.0, 44.0, 2.5, 18.0, 28.0, (15.0, 19.0, 21.0, 24.0, 15.0))
+TIGHT: Final = Style(16.0, 13.0, 44.0, 2.5, 18.0, 28.0, (15.0, 19.0, 21.0, 24.0, 15.0))
 PLOTS: Final = (110.0, 84.0, 61.0)
 BETWEEN: Final = 8.0  # above the name of a policy that is below another one
 
@@ -102,7 +102,8 @@ class Layout:
         self.own = policies == ("program",)
         self.bar_calls = _bar_calls(calls, details.calls)
         self.slot = min(108.0, max(style.slot, 4 + 2 * style.inset + max(self._widths())))
-        self.names = ("no longer there" if self.own else "thrown away", ".grad before", ".grad after")
+        grad = "" if details.calls == FEWEST_CALLS else ".grad "  # a block is called w.grad
+        self.names = ("no longer there" if self.own else "thrown away", f"{grad}before", f"{grad}after")
         self.gutter = 96.0 if not self.tight else self._gutter()
         groups: list[tuple[int, ...]] = [(i,) for i in range(len(policies))]
         if together:
@@ -182,7 +183,8 @@ class Layout:
     def _subtitle(self) -> list[str]:
         """What stands below the title, a line each."""
         chart, inner = self.chart, self.width - 2 * self.style.margin
-        texts = (below(chart), *([chart.unchanged] if chart.unchanged else ()))
+        what = below(chart, brief=self.details.calls == FEWEST_CALLS)
+        texts = (what, *([chart.unchanged] if chart.unchanged else ()))
         return [line for text in texts for line in wrapped(text, inner, 13, 3 if self.tight else 1)]
 
     def _notes(self) -> Iterator[str]:
@@ -201,8 +203,12 @@ class Layout:
     @property
     def left_out(self) -> tuple[str, ...]:
         """What had no room."""
-        gone = () if self.details.gone else (f"what is {self.names[0]}",)
-        return gone if self.details.whose else (*gone, "which call brought which part")
+        gone = [] if self.details.gone else [f"what is {self.names[0]}"]
+        gone += [] if self.details.whose else ["which call brought which part"]
+        if len(self.bar_calls) == FEWEST_CALLS < self.chart.ledger.calls:
+            first, last = FEWEST_CALLS, self.chart.ledger.calls - 1
+            gone.append(f"call {first}" if first == last else f"calls {first} to {last}")
+        return tuple(gone)
 
     # ---- one block ------------------------------------------------------------------------------
 
@@ -235,13 +241,14 @@ class Layout:
                     yield text_width(bar.before or "", 12)
 
 
-def below(chart: Chart) -> str:
-    """What the calls were, and what is shown of each."""
+def below(chart: Chart, *, brief: bool = False) -> str:
+    """What the calls were, and what is shown of each unless it is to be ``brief``."""
     count = chart.ledger.calls
     calls = f"{count} backward call{'s' if count != 1 else ''}"
     own = chart.ledger.policies == ("program",)
     before = "made by the program itself" if own else "a fresh forward before each"
-    return f"{calls}, {before}: what is in .grad before and after, and what each call brought"
+    about = "" if brief else ": what is in .grad before and after, and what each call brought"
+    return f"{calls}, {before}{about}"
 
 
 def fitting(chart: Chart, room: Room | None) -> Layout:
@@ -271,6 +278,7 @@ def _stages(chart: Chart) -> Iterator[Details]:
         lambda details: replace(details, gone=False),
         lambda details: replace(details, whose=False),
         lambda details: replace(details, calls=FEW_CALLS),
+        lambda details: replace(details, calls=FEWEST_CALLS),
     ]
     for step in steps:
         details = step(details)
@@ -292,6 +300,8 @@ def _bar_calls(calls: int, most: int) -> tuple[int | None, ...]:
     """The calls that have a bar; ``None`` stands for those in the middle of many."""
     if calls <= most:
         return tuple(range(1, calls + 1))
+    if most == FEWEST_CALLS:
+        return (1, 2, calls)
     return (1, 2, 3, None, calls - 1, calls) if most >= MOST_CALLS else (1, 2, None, calls)
 
 

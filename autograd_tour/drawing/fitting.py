@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, ROUNDING, Room
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import size_of
-from autograd_tour.drawing.wrapping import GAP, row_scenes, rows_of, stacked
+from autograd_tour.drawing.wrapping import GAP, least_size, row_scenes, rows_of, stacked
 from autograd_tour.views.picture import Direction, Scene
 
 __all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "cleared", "fitting"]
@@ -143,8 +143,9 @@ class _Attempts:
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
-    """The ways to draw ``scenes`` that may do, in the order in which they are wanted."""
+    """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then the other rows."""
     widest: tuple[float, int, Scene, Measured] | None = None
+    short: list[tuple[float, _Rows]] = []
     for number, whole in enumerate(scenes):
         if len(whole.cards) > MOST:
             continue
@@ -153,14 +154,24 @@ def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
             across = measured(replace(ready, direction="LR"))
             most = _most_text(across, room)
             if most * HOPE >= room.least:
-                yield from _of_stage(number, ready, across, turn, room)
+                yield from _of_stage(number, ready, across, turn, room, short)
             elif widest is None or most > GAIN * widest[0]:
                 widest = most, number, ready, across
     if widest is not None:  # nothing can be read; of what cannot this comes nearest
-        yield from _of_stage(*widest[1:], turn, room)
+        yield from _of_stage(*widest[1:], turn, room, short)
+    best = 0.0
+    for most, rows in sorted(short, key=lambda pair: -pair[0]):
+        if most <= best:
+            return
+        way = rows.way(room)
+        best = max(best, way.text)
+        yield way
 
 
-def _of_stage(number: int, ready: Scene, across: Measured, turn: Turn, room: Room) -> Iterator[_Way]:
+def _of_stage(
+    number: int, ready: Scene, across: Measured, turn: Turn, room: Room, short: list[tuple[float, _Rows]]
+) -> Iterator[_Way]:
+    """The ways to draw one scene; rows whose text is too small for sure are not made, and go to ``short``."""
     directions: tuple[Direction, ...] = ("LR", "TB") if turn == "auto" else (turn,)
     if turn == "auto" and ready.direction == "TB":
         directions = ("TB", "LR")
@@ -171,21 +182,46 @@ def _of_stage(number: int, ready: Scene, across: Measured, turn: Turn, room: Roo
             yield _Way(number, cards.scene, (cards.scene,), spacing, text)
     if "LR" not in directions:
         return
-    seen = {1}
     wraps = []
-    by_card = {card.id: size for card, size in zip(ready.cards, across.sizes, strict=True)}
-    for count in range(2, MOST_ROWS + 1):
-        rows = rows_of(across, count, TIGHT)
-        if max(rows.values(), default=0) + 1 in seen:
-            continue
-        seen.add(max(rows.values()) + 1)
-        scenes = row_scenes(across.scene, rows)
-        sizes = [estimated(measured(scene, by_card), TIGHT) for scene in scenes]
-        size = max(width for width, _ in sizes), sum(height for _, height in sizes) + GAP * (len(sizes) - 1)
-        wraps.append(_Way(number, across.scene, scenes, TIGHT, _text(across.scene, size, room)))
-        if len(wraps) > 1 and wraps[-1].text < wraps[-2].text:
-            break
+    for rows in _Rows.of(number, across):
+        most = rows.most_text(room)
+        if most * HOPE >= room.least:
+            wraps.append(rows.way(room))
+        else:
+            short.append((most, rows))
     yield from sorted(wraps, key=lambda way: -way.text)[:2]
+
+
+class _Rows(Struct, frozen=True):
+    """Scene ``number`` in rows that have not been made yet: which card would stand in which."""
+
+    number: int
+    across: Measured
+    rows: dict[str, int]
+
+    @classmethod
+    def of(cls, number: int, across: Measured) -> Iterator[Self]:
+        """Two rows, three, and so on, each number once."""
+        seen = {1}
+        for count in range(2, MOST_ROWS + 1):
+            rows = rows_of(across, count, TIGHT)
+            several = max(rows.values(), default=0) + 1
+            if several not in seen:
+                seen.add(several)
+                yield cls(number, across, rows)
+
+    def most_text(self, room: Room) -> float:
+        """No text can be larger than this, px: it is that without lines, labels and marks."""
+        return _text(self.across.scene, least_size(self.across, self.rows, TIGHT), room)
+
+    def way(self, room: Room) -> _Way:
+        """The rows, with marks where they go on, and how large their text is by estimate."""
+        across = self.across
+        sizes = {card.id: size for card, size in zip(across.scene.cards, across.sizes, strict=True)}
+        scenes = row_scenes(across.scene, self.rows)
+        taken = [estimated(measured(scene, sizes), TIGHT) for scene in scenes]
+        size = max(width for width, _ in taken), sum(height for _, height in taken) + GAP * (len(taken) - 1)
+        return _Way(self.number, across.scene, scenes, TIGHT, _text(across.scene, size, room))
 
 
 def _text(scene: Scene, size: Point, room: Room) -> float:

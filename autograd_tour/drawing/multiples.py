@@ -26,7 +26,7 @@ HEAD: Final = 28.0
 NUMBERS: Final = 31.0
 GAP: Final = 22.0
 COLUMNS: Final = 5
-APART: Final = 1.2
+APART: Final = 2.0
 """Points of a path that are nearer to each other are one, px."""
 
 
@@ -62,7 +62,9 @@ def multiples(
     body = [label(MARGIN, 42, fit(title, SIZE[0] - 2 * MARGIN, 26, True), LIGHT.ink, size=26, bold=True)]
     clips = []
     first = _window(window, areas[0], "")
-    rings = "".join(drawn([*item.ring, item.ring[0]], first, LIGHT.muted, "", 0.7) for item in heights)
+    rings = "".join(
+        drawn(_apart([*item.ring, item.ring[0]], first), first, LIGHT.muted, "", 0.7) for item in heights
+    )
     for index, (walk, area) in enumerate(zip(walks, areas, strict=False)):
         seen = _window(window, area, f"{prefix}-window-{index}")
         clips.append(_clip(seen, area))

@@ -37,6 +37,9 @@ LINE = 28.0
 """Size of what stands above a picture, and the height of a line of it, px."""
 SAYING = 26.0
 """Height of a line of what a frame says, px."""
+PARTS = {"code": "line", "saved": "saved", "sign": "note of-grad", "remark": "note", "tensor": "tensor"}
+PARTS |= {"gradient": "grad", "value": "value", "shape": "shape", "rule": "rule"}
+"""What a reader calls what a row or a text tells; of a page, where it can be hidden, the class ``of-…``."""
 TOOLTIP = 200
 """Most characters of what a reader sees when pointing at a card or a link."""
 
@@ -59,6 +62,7 @@ class Painter:
         self.prefix = prefix
         self.moment = moment
         self.hatched = False
+        self.cuts: set[str] = set()
 
     def during(self, drawn: str, first: int, last: int | None = None) -> str:
         """What is to be seen in the frames from ``first`` to ``last``, or to the end."""
@@ -109,6 +113,8 @@ class Painter:
     def picture(self, scene: Scene, layout: Layout) -> Iterator[str]:
         """Everything but the lines below it."""
         yield f'<g transform="translate({n(MARGIN)} {n(MARGIN)})">\n'
+        if callable(self.moment):  # a page can hide other constants
+            self.cuts = {card.id for card in scene.cards if any(row.mark == "cut" for row in card.rows)}
         for frame in scene.frames:
             yield self.frame(frame, scene, layout)
         # Links first, cards over them, labels last: an arrow never crosses a text.
@@ -147,6 +153,20 @@ class Painter:
         """Texts as a page can find them again: by what they tell."""
         return f'<g data-fact="{escape(fact)}">{drawn}</g>' if fact and callable(self.moment) else drawn
 
+    def part(self, drawn: str, detail: str) -> str:
+        """What a page can hide, as a group of its own."""
+        return f'<g class="of-{PARTS[detail]}">{drawn}</g>' if detail and callable(self.moment) else drawn
+
+    def texts(self, runs: tuple[Run, ...], x: float, middle: float, drop: float = 0.0) -> str:
+        """Pieces of text one after the other; those that a page can hide alone are groups of their own."""
+        if not callable(self.moment) or not any(run.detail for run in runs):
+            return texts(runs, x, middle, drop)
+        drawn = ""
+        for run in runs:
+            drawn += self.part(texts((run,), x, middle, drop), run.detail)
+            x += run_width(run)
+        return drawn
+
     # ---- links ----------------------------------------------------------------------------
 
     def link(self, link: Link, course: Course) -> str:
@@ -169,7 +189,8 @@ class Painter:
             waits = self.during(line(LIGHT.muted, "1"), 0, link.since - 1)
             drawn = waits + self.during(line(colour, "4"), link.since, link.since) + drawn
         ident = escape_once(f"{self.prefix}-{link.id}")
-        return f'<g id="{ident}" class="edge {link.flow}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
+        kind = f"{link.flow}{' cut' * (link.src in self.cuts)}"
+        return f'<g id="{ident}" class="edge {kind}"><title>{_tooltip(link.title)}</title>{drawn}</g>\n'
 
     def label(self, link: Link, centre: Point) -> str:
         """What stands on a link."""
@@ -186,7 +207,7 @@ class Painter:
                 else self.disc(link.label.step, x + BADGE, y)
             )
             x += tag_width(link.label) + 4
-        return f"{drawn}{self.named(texts(link.label.runs, x, y + 4.2), link.label.fact)}</g>\n"
+        return f"{drawn}{self.named(self.texts(link.label.runs, x, y + 4.2), link.label.fact)}</g>\n"
 
     def disc(self, number: int, x: float, y: float) -> str:
         """The number of a step."""
@@ -202,7 +223,8 @@ class Painter:
         left, top = centre[0] - width / 2, centre[1] - height / 2
         radius = 0.0 if card.shape in ("constant", "box") else RADIUS
         ident = escape_once(f"{self.prefix}-{card.id}")
-        drawn = [f'<g id="{ident}" class="node {card.shape}"><title>{_tooltip(card.title)}</title>']
+        kind = f"{card.shape}{' cut' * (card.id in self.cuts)}"
+        drawn = [f'<g id="{ident}" class="node {kind}"><title>{_tooltip(card.title)}</title>']
         if card.shape == "group":  # a pile: more of the same lies under the card
             for shift in (6.0, 3.0):
                 sheet = band(left + shift, top + shift, width, height, radius, radius)
@@ -273,11 +295,11 @@ class Painter:
         if row.mark == "cut":
             drawn += scissors(x + 6, middle)
             x += 16
-        drawn += self.named(texts(row.left, x, middle, 0.35), row.fact)
+        drawn += self.named(self.texts(row.left, x, middle, 0.35), row.fact)
         if row.right:
             x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
-        return drawn
+        return self.part(drawn, row.detail)
 
 
 def _notes(scene: Scene) -> Iterator[str]:

@@ -13,7 +13,13 @@ from autograd_tour.drawing.sizes import ARROW, run_width
 from autograd_tour.drawing.theme import LIGHT, MONO
 from autograd_tour.views.picture import Run
 
-__all__ = ["arrow", "band", "n", "scissors", "text_element", "texts"]
+__all__ = ["BLANKS", "GLYPHS", "arrow", "band", "n", "scissors", "text_element", "texts"]
+
+
+BLANKS = ' xml:space="preserve"'
+"""Every text has this attribute, which CSS can stand for: its blanks are part of it."""
+GLYPHS = ' lengthAdjust="spacingAndGlyphs"'
+"""So has every text of two characters and more: it is as wide as it says, in any font."""
 
 
 def text_element(run: Run, x: float, y: float) -> str:
@@ -49,11 +55,11 @@ def _unplaced(run: Run) -> tuple[float, float, str]:
         width = run_width(Run(text, run.role, run.bold, run.size, run.mono))
     weight = ' font-weight="bold"' if run.bold else ""
     family = f' font-family="{MONO}"' if run.mono else ""
-    length = f' textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"' if len(text) > 1 else ""
+    length = f' textLength="{n(width)}"{GLYPHS}' if len(text) > 1 else ""
     colour = getattr(LIGHT, run.role)
     element = (
-        f' font-size="{run.size:g}"{weight}{family}{length} '
-        f'xml:space="preserve" fill="{colour}">{escape_once(text)}</text>'
+        f' font-size="{run.size:g}"{weight}{family}{length}'
+        f'{BLANKS} fill="{colour}">{escape_once(text)}</text>'
     )
     return lead, whole, element
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -12,7 +12,7 @@ from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import fit
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 
-__all__ = ["GAP", "row_scenes", "rows_of", "stacked"]
+__all__ = ["GAP", "least_size", "row_scenes", "rows_of", "stacked"]
 
 GAP = 18.0
 """Between two rows, px."""
@@ -38,6 +38,24 @@ def rows_of(cards: Measured, count: int, spacing: Spacing) -> dict[str, int]:
             low = middle
     ids = [card.id for card in cards.scene.cards]
     return _with_inputs(cards, {ids[i]: breaks[rank] for i, rank in enumerate(cards.ranks)})
+
+
+def least_size(cards: Measured, rows: Mapping[str, int], spacing: Spacing) -> Point:
+    """Width and height that ``rows`` take at least, px: each rank of a row stands beside the one before it.
+
+    Constants are not counted, since they may stand beside a card.
+    """
+    stacks: dict[tuple[int, int], Point] = {}
+    for card, size, rank in zip(cards.scene.cards, cards.sizes, cards.ranks, strict=True):
+        if card.shape != "constant":
+            width, height = stacks.get((rows[card.id], rank), (0.0, -spacing.beside))
+            stacks[rows[card.id], rank] = max(width, size[0]), height + size[1] + spacing.beside
+    widths: dict[int, float] = {}
+    heights: dict[int, float] = {}
+    for (row, _), (width, height) in stacks.items():
+        widths[row] = widths.get(row, -spacing.between) + width + spacing.between
+        heights[row] = max(heights.get(row, 0.0), height)
+    return max(widths.values(), default=0.0), sum(heights.values()) + GAP * max(len(heights) - 1, 0)
 
 
 def _ends_of_ranks(cards: Measured, spacing: Spacing) -> list[float]:

@@ -34,6 +34,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     paragraph, ``fix`` is code. ``node`` is the card to mark in ``Subject.graphs[graph]``, ``""`` for none.
     ``message`` is torch's own text where there is one, or that of the error which the program raised itself:
     ``own``. ``about`` has the names of the leaves concerned.
+    ``depth`` has the layers, from the first to the last, with the gradient of each per element.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     graph: int = 0
     message: str = ""
     about: tuple[str, ...] = ()
+    depth: tuple[tuple[str, float], ...] = ()
     own: bool = False
 
     @property

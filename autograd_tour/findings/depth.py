@@ -54,6 +54,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             fix,
             leaf,
             number,
+            depth=tuple((graph.title(layer), size) for layer, size in layers),
         )
         return
 

@@ -109,7 +109,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     evidence, failure = subject.evidence, subject.evidence.failure
     if failure is None or evidence.gradless or evidence.freed is not None or evidence.scaler:
         return
-    if recomputed.is_about(failure.text) or reducer.is_about(failure.text):
+    if recomputed.is_noticed(evidence) or reducer.is_about(failure.text):
         return
     if any(not conflict.silent for conflict in evidence.conflicts):
         return

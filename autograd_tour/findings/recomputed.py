@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
-from autograd_tour.record.evidence import Recomputation
+from autograd_tour.record.evidence import Evidence, Recomputation
 
-__all__ = ["findings", "is_about"]
+__all__ = ["findings", "is_noticed"]
 
 _FIX = "# make the checkpointed function depend on its arguments alone: pass what may change as an argument"
 _RANDOM = "y = checkpoint(block, x, use_reentrant=False)   # without preserve_rng_state=False"
@@ -16,17 +16,29 @@ _PHRASES = (
     "have different metadata",
     "trying to save more tensors during recomputation",
 )
+_OTHER_SHAPE = "Mismatch in shape: grad_output"
+_COMPARED = (
+    "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises no error."
+)
+_NOT_COMPARED = (
+    "A reentrant checkpoint compares nothing: backward goes through the operations of the second run, with "
+    "the gradient that belongs to the result of the first."
+)
 
 
-def is_about(text: str) -> bool:
-    """Whether an error of torch with this text is about a recomputation that differs."""
-    return any(phrase in text for phrase in _PHRASES)
+def is_noticed(evidence: Evidence) -> bool:
+    """Whether the error that ended the program is torch's about a recomputation that differs."""
+    failure, difference = evidence.failure, evidence.recomputed
+    if failure is None:
+        return False
+    reentrant = difference is not None and difference.reentrant and _OTHER_SHAPE in failure.text
+    return reentrant or any(phrase in failure.text for phrase in _PHRASES)
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for the first operation that differs, with torch's error if it noticed."""
     failure, difference = subject.evidence.failure, subject.evidence.recomputed
-    noticed = failure is not None and is_about(failure.text)
+    noticed = is_noticed(subject.evidence)
     if difference is None and not noticed:
         return
     lines = (
@@ -54,9 +66,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         "error",
         "a checkpointed function gave something else when it was computed again: the gradient is wrong",
         lines,
-        start
-        + "Torch compares how many tensors were saved, their shapes and types. Those agree, so it raises "
-        "no error.",
+        start + (_NOT_COMPARED if difference is not None and difference.reentrant else _COMPARED),
         fix,
         node,
         graph,

@@ -27,8 +27,8 @@ LOOK_CLOSER = (
 )
 
 _CUT_OFF = (
-    "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the model that is not "
-    "used.",
+    "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the model that is "
+    "not used.",
     LOOK_CLOSER.strip(),
 )
 _NOT_ITS_OWN = (
@@ -36,7 +36,7 @@ _NOT_ITS_OWN = (
     "optimizer was made, or the optimizer is of another model.",
     "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # after the model is complete",
 )
-"""Why there is no gradient, and what to write, of a parameter of the model and of one that it does not have."""
+"""Why a gradient is missing, and what to write: of a parameter of the model, and of any other."""
 
 
 class StepFindings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from autograd_tour.findings.base import Finding, Subject, is_zero, lines_of, norm
+from autograd_tour.findings.base import Finding, Level, Subject, is_zero, lines_of, norm
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph, Step
 
@@ -13,6 +13,9 @@ __all__ = ["findings"]
 
 FAINT = 1e-6
 """Of what came in, so much or less goes out where a function is saturated."""
+LITTLE = 1e-3
+"""Of what came in, so much or less arrives at the leaves before it where no other way leads to them."""
+_ELSEWHERE = " The leaves before it get a gradient by other ways, so this may be a matter of this batch."
 
 
 class Stop(NamedTuple):
@@ -119,7 +122,9 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
     if went > FAINT * came or not _is_flat(node.value, softmax=node.grad_fn == "SoftmaxBackward0"):
         return None
     seen = f"{title} receives a gradient of norm {came:.3g} and sends one of norm {went:.3g}"
-    return Finding(_SATURATED.kind, "warning", seen, lines, _SATURATED.why, _SATURATED.fix, node.id, number)
+    level: Level = "warning" if _starved(graph, node.id, LITTLE * came) else "note"
+    why = _SATURATED.why + ("" if level == "warning" else _ELSEWHERE)
+    return Finding(_SATURATED.kind, level, seen, lines, why, _SATURATED.fix, node.id, number)
 
 
 def _alone(graph: Graph, number: int, step: Step) -> Finding | None:
@@ -155,8 +160,8 @@ def _is_hidden(graph: Graph, node_id: str) -> bool:
     )
 
 
-def _starved(graph: Graph, node_id: str) -> bool:
-    """Whether there are leaves before a node, and all of them get nothing but zeros."""
+def _starved(graph: Graph, node_id: str, most: float = 0.0) -> bool:
+    """Whether there are leaves before a node, and none of them gets a gradient of a norm above ``most``."""
     steps = {step.node: step for _, step in graph.numbered_steps()}
     targets: dict[str, list[str]] = {}
     for edge in graph.select("gradient"):
@@ -167,7 +172,8 @@ def _starved(graph: Graph, node_id: str) -> bool:
         if graph.leaf_of(node):
             leaves += 1
             step = steps.get(node)
-            if step is None or not step.received or not is_zero(step.received[0]):
+            size = norm(step.received[0]) if step is not None and step.received else None
+            if size is None or size > most:
                 return False
             continue
         new = [target for target in targets.get(node, ()) if target not in reached]

@@ -20,7 +20,7 @@ from autograd_tour.views import picture_of
 from autograd_tour.views import registry as views
 from autograd_tour.views.base import View
 from autograd_tour.views.focus import called, focus
-from autograd_tour.views.fold import fold
+from autograd_tour.views.fold import composites, fold
 from autograd_tour.views.joined import without
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.opening import framed, with_open
@@ -162,7 +162,11 @@ def _seen_by(view: View, trace: Trace, simple: Simplified, settings: Settings) -
     if settings.focus is not None:
         return simple._replace(trace=view.condensed(simple.trace))
     condensed = view.condensed(trace)
-    return simple if condensed is trace else simplified(condensed, settings)
+    if condensed is not trace:
+        return simplified(condensed, settings)
+    if view.of_edges and settings.fold and not settings.open and composites(trace.graph) is not trace.graph:
+        return Simplified(replace(trace, graph=fold(trace.graph, settings.depth, calls=False)))
+    return simple
 
 
 class Simplified(NamedTuple):

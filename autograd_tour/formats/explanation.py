@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from textwrap import wrap
 
+from autograd_tour.drawing.depth import depth_chart
 from autograd_tour.findings import Finding
 from autograd_tour.formats.save import svg
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
+from autograd_tour.views.depth import bars
+from autograd_tour.views.fold import fold
 from autograd_tour.views.kept import brief, largest
+from autograd_tour.views.look import Look, marks_in_sight
 
-__all__ = ["document", "fragment", "markdown", "picture", "sections", "terminal"]
+__all__ = ["depth_picture", "document", "fragment", "markdown", "picture", "sections", "terminal"]
 
 NOTHING = "No finding: nothing that is looked for is wrong with the gradients of this run."
 WIDTH = 100
@@ -42,6 +46,8 @@ def terminal(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> Itera
         if finding.speaker:
             yield f"   {finding.speaker}: {one_line(finding.message, 300)}"
         yield from wrap(finding.why, WIDTH, initial_indent="   ", subsequent_indent="   ")
+        if finding.depth:
+            yield from (f"   {row}" for row in bars(finding.depth))
         if finding.fix:
             yield f"   {FIXES}"
             yield from (f"     {line}" for line in finding.fix.splitlines())
@@ -79,6 +85,8 @@ def sections(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
         if speaker := finding.speaker:
             parts += [f"{speaker.capitalize()}:", "", *_fenced(finding.message, ""), ""]
         parts += [_plain(finding.why), ""]
+        if finding.depth:
+            parts += [*_fenced("\n".join(bars(finding.depth)), "text"), ""]
         if finding.fix:
             parts += [FIXES, "", *_fenced(finding.fix), ""]
     if lines := _memory_lines(graphs):
@@ -91,8 +99,28 @@ def picture(finding: Finding, graphs: Sequence[Graph]) -> str:
     if not finding.node or finding.graph >= len(graphs):
         return ""
     graph = graphs[finding.graph]
-    card = graph.card_of(finding.node)
-    return svg(Trace(graph), mark=(card,), caption=one_line(finding.seen, 160))
+    return svg(Trace(graph), mark=_mark(graph, finding.node), caption=one_line(finding.seen, 160))
+
+
+def _mark(graph: Graph, node: str) -> tuple[str, ...]:
+    """What calls the card of ``node``, or the folded card that it is in; nothing if that has no name."""
+    card = graph.card_of(node)
+    names = dict.fromkeys((card, graph.node(card).name, graph.node(card).group))
+    folded = fold(graph)
+    return next(
+        (mark for name in names if name and (mark := marks_in_sight(folded, Look(mark=(name,))).mark)), ()
+    )
+
+
+def depth_picture(finding: Finding) -> str:
+    """The gradients of its layers as SVG; ``""`` for a finding that is not about depth."""
+    return depth_chart(finding.depth) if finding.depth else ""
+
+
+def _image(svg_text: str, words: str) -> str:
+    """``svg_text`` in a document, called ``words`` for those who cannot see it; ``""`` for none."""
+    data = base64.b64encode(svg_text.encode()).decode()
+    return f'<img alt="{words}" src="data:image/svg+xml;base64,{data}">' if svg_text else ""
 
 
 def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) -> str:
@@ -100,10 +128,7 @@ def document(name: str, findings: Sequence[Finding], graphs: Sequence[Graph]) ->
     title = f"{escape(name)}: what is wrong with its gradients"
 
     def drawn(finding: Finding) -> str:
-        svg_text = picture(finding, graphs)
-        data = base64.b64encode(svg_text.encode()).decode()
-        source = f"data:image/svg+xml;base64,{data}"
-        return f'<img alt="The graph, with the guilty node marked" src="{source}">' if svg_text else ""
+        return _image(picture(finding, graphs), "The graph, with the guilty node marked")
 
     body = [f"<h1>{title}</h1>", fragment(findings, drawn), *_memory(graphs)]
     return _PAGE.format(title=title, body="\n".join(body))
@@ -123,6 +148,8 @@ def fragment(findings: Sequence[Finding], drawn: Callable[[Finding], str]) -> st
         if finding.speaker:
             body.append(f"<p>{finding.speaker}</p><pre>{escape(finding.message)}</pre>")
         body.append(f"<p>{escape(finding.why)}</p>")
+        if finding.depth:
+            body.append(_image(depth_picture(finding), "The gradient of each layer, over the depth"))
         if finding.fix:
             body.append(f"<p>{FIXES}</p><pre>{escape(finding.fix)}</pre>")
         body += filter(None, [drawn(finding)])
@@ -145,10 +172,9 @@ _STYLE = """
 def _memory(graphs: Sequence[Graph]) -> list[str]:
     if not (lines := _memory_lines(graphs)):
         return []
-    drawn = base64.b64encode(svg(Trace(largest(graphs)), view="memory").encode()).decode()
-    source = f"data:image/svg+xml;base64,{drawn}"
     words = [f"<p>{escape(line)}</p>" for line in lines]
-    return [f"<h2>{MEMORY}</h2>", *words, f'<img alt="What each line keeps" src="{source}">']
+    drawn = svg(Trace(largest(graphs)), view="memory")
+    return [f"<h2>{MEMORY}</h2>", *words, _image(drawn, "What each line keeps")]
 
 
 _PAGE = """<!DOCTYPE html>

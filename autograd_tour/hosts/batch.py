@@ -46,20 +46,15 @@ def run(
                 outcomes.append(_saved(snippet))
                 continue
             earlier = earlier_blocks(snippets, number)
-            key = snippet_key(snippet, earlier)
-            record = None if mode == "always" else cache.record(key, whatever=mode == "never")
-            if record is not None:
-                outcomes.append(record)
-                continue
-            error = cache.error(key, whatever=mode == "never") if snippet.expects_error else None
-            if error is not None and mode != "always":
-                outcomes.append(replace(error, file=snippet.file, line=snippet.line))
+            kept = None if mode == "always" else _kept(cache, snippet, earlier, whatever=mode == "never")
+            if kept is not None:
+                outcomes.append(kept)
                 continue
             before = failed.get((snippet.file, snippet.context)) if snippet.context else None
             if before is not None:
                 outcomes.append(_after(snippet, before))
                 continue
-            outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier, key)
+            outcome = _missing(snippet) if mode == "never" else _traced(process, cache, snippet, earlier)
             if isinstance(outcome, Failure) and outcome.kind in {"program", "timeout"}:
                 failed[snippet.file, snippet.context] = outcome
             outcomes.append(outcome)
@@ -78,11 +73,23 @@ def earlier_blocks(snippets: Sequence[Snippet], number: int) -> tuple[Snippet, .
     )
 
 
-def _traced(
-    worker: Worker, cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], key: str
-) -> Outcome:
+def _kept(cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], *, whatever: bool) -> Outcome | None:
+    """What there is of a snippet. Files beside a document are those of its folder alone."""
+    for place in (cache.place_of(snippet.folder), ""):
+        key = snippet_key(snippet, earlier, place)
+        record = cache.record(key, whatever=whatever)
+        if record is not None:
+            return record
+        error = cache.error(key, whatever=whatever) if snippet.expects_error else None
+        if error is not None:
+            return replace(error, file=snippet.file, line=snippet.line)
+    return None
+
+
+def _traced(worker: Worker, cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...]) -> Outcome:
     answer = worker.answer(Job(snippet, earlier, tuple(sys.path)))
     failure = answer.failure
+    key = snippet_key(snippet, earlier, cache.place_of(snippet.folder) if answer.files else "")
     if failure is None:
         content = msgspec.json.format(answer.content.encode(), indent=-1)
         record = Record(key, content, answer.remarks, snippet.explains)

@@ -105,6 +105,10 @@ class Cache:
         error = replace(error, file="", line=0, key="")
         self._keep(key, StoredRecord(versions(), error=error, files=self._digests(files)))
 
+    def place_of(self, folder: str) -> str:
+        """What tells a folder of documents from others, wherever all of them are moved together."""
+        return "" if self._records is None else _relative(folder or ".", self._records)
+
     def files_of(self, key: str) -> tuple[Path, ...]:
         """The file of a record, and those whose change makes it stale."""
         if self._records is None:
@@ -117,10 +121,7 @@ class Cache:
         """Digests by the path from the folder of the records."""
         if self._records is None:
             return {}
-        return {
-            Path(os.path.relpath(file, self._records)).as_posix(): digest_of_file(Path(file))
-            for file in files
-        }
+        return {_relative(file, self._records): digest_of_file(Path(file)) for file in files}
 
     def _keep(self, key: str, stored: StoredRecord) -> None:
         if self._records is not None:
@@ -171,3 +172,7 @@ class Cache:
             if not self._silent:
                 self._silent = True
                 self._complain(f"cannot keep what was made in {path.parent}: {error.strerror or error}")
+
+
+def _relative(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

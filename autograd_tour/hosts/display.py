@@ -12,7 +12,7 @@ from autograd_tour.formats.base import ACCUMULATION, RUN, Settings
 from autograd_tour.formats.explanation import fragment
 from autograd_tour.formats.produce import files_of_trace
 from autograd_tour.hosts.cache import Cache
-from autograd_tour.hosts.drawn import Picture, draw, draw_finding
+from autograd_tour.hosts.drawn import STEPS, Picture, draw, draw_finding, draw_steps
 from autograd_tour.hosts.outcome import Record
 from autograd_tour.hosts.wish import Drawing
 from autograd_tour.record.display import Displayed
@@ -55,12 +55,15 @@ def image(
     alt: str = "",
     cache: Cache | None = None,
 ) -> str:
-    """One view of a record as an ``<img>`` that holds its picture, on one line.
+    """One view of a record as an ``<img>`` that holds its picture, on one line; of steps one for each.
 
     Raises:
         UsageError: no such view, or the record has not what it shows.
         EngineError: the layout failed.
     """
+    if view == STEPS:
+        first, *others = draw_steps(record, "svg", settings or Drawing(), cache=cache)
+        return f"{_STYLE}{_tag(first, alt)}{''.join(map(_tag, others))}"
     picture = draw(record, "svg", view, settings=settings, cache=cache)
     return f"{_STYLE}{_tag(picture, alt)}"
 

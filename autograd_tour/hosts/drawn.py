@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from autograd_tour.findings.explanation import Explanation
     from autograd_tour.formats.base import Settings
 
-__all__ = ["MEDIA_TYPES", "Files", "Picture", "draw", "draw_finding", "files"]
+__all__ = ["MEDIA_TYPES", "STEPS", "Files", "Picture", "draw", "draw_finding", "draw_steps", "files"]
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 STEM = "autograd"
+STEPS = "steps"
+"""The view that is many pictures, one after the other."""
 
 
 class Picture(Struct, frozen=True):
@@ -34,6 +36,12 @@ class Picture(Struct, frozen=True):
     width: float
     height: float
     alt: str
+
+
+class Steps(Struct, frozen=True):
+    """One picture for each step."""
+
+    pictures: tuple[Picture, ...]
 
 
 class Files(Struct, frozen=True):
@@ -92,6 +100,28 @@ def files(
     return kept.files
 
 
+def draw_steps(
+    record: Record,
+    format: str,  # noqa: A002  as for draw()
+    settings: Settings | Drawing,
+    *,
+    cache: Cache | None = None,
+) -> tuple[Picture, ...]:
+    """A picture of each step of backward, in their order; all follow the reader's theme if they can.
+
+    Raises:
+        UsageError: no step was recorded, or there are more than anybody pages through.
+        EngineError: the layout failed.
+    """
+    key = picture_key(record.digest, format, STEPS, settings)
+    kept = cache.picture(key, Steps) if cache is not None else None
+    if kept is None:
+        kept = Steps(_steps(record, format, settings))
+        if cache is not None:
+            cache.keep_picture(key, kept)
+    return kept.pictures
+
+
 def draw_finding(
     explanation: Explanation,
     finding: Finding,
@@ -115,6 +145,33 @@ def draw_finding(
     return structs.replace(picture, alt=f"{picture.alt} Marked: {graph.node(finding.node).grad_fn}.")
 
 
+def _steps(record: Record, kind: str, settings: Settings | Drawing) -> tuple[Picture, ...]:
+    from autograd_tour.formats.base import chosen_views
+    from autograd_tour.formats.frames import frames_of
+    from autograd_tour.views.picture import Film
+
+    settings = replace(_settings(settings), formats=(kind,), views=(STEPS,))
+    ((_, film),) = chosen_views(record.trace, settings)
+    if not isinstance(film, Film):  # two graphs in one picture have no steps
+        return (_drawn(record, kind, "graph", settings),)
+    frames = [svg.encode() for svg in frames_of(film, settings)]
+    contents = frames
+    if kind != "svg":
+        written = _written(record, kind, settings)
+        names = sorted(name for name in written if name.removesuffix(f".{kind}")[-1].isdigit())
+        contents = [written[name] for name in names or written]
+    sizes = [_size(svg) for svg in frames]
+    alts = (record.description, *(f"Step {number} of the same" for number in range(1, len(contents))))
+    return tuple(
+        Picture(data, MEDIA_TYPES[kind], *size, alt)
+        for data, size, alt in zip(contents, sizes, alts, strict=True)
+    )
+
+
+def _settings(settings: Settings | Drawing) -> Settings:
+    return settings.settings() if isinstance(settings, Drawing) else settings
+
+
 def _drawn(record: Record, kind: str, view: str, settings: Settings | Drawing) -> Picture:
     written = _written(record, kind, settings, (view,))
     svg = written if kind == "svg" else _written(record, "svg", settings, (view,))
@@ -128,8 +185,7 @@ def _written(
 ) -> dict[str, bytes]:
     from autograd_tour.formats.produce import files_of_trace
 
-    if isinstance(settings, Drawing):
-        settings = settings.settings()
+    settings = _settings(settings)
     settings = replace(settings, formats=(kind,), views=settings.views if views is None else views)
     contents = files_of_trace(STEM, record.trace, settings)
     return {name: text.encode() if isinstance(text, str) else text for name, text in contents.items()}

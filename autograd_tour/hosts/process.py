@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from types import TracebackType
-from typing import IO, BinaryIO
+from typing import IO
 
 from msgspec.structs import replace
 
@@ -32,6 +32,7 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self._heard = 0  # so many bytes of them are of snippets before
         self._answers: queue.Queue[Answer | Ready | None] = queue.Queue()
         self._broken: Failure | None = None
 
@@ -52,6 +53,8 @@ class Worker:
             return Answer(failure=replace(self._broken, file=snippet.file, line=snippet.line))
         assert self._process is not None
         assert self._process.stdin is not None
+        assert self._errors is not None
+        self._heard = os.fstat(self._errors.fileno()).st_size
         try:
             send(self._process.stdin, job)  # type: ignore[arg-type]
             answer = self._answers.get(timeout=snippet.timeout)
@@ -74,6 +77,7 @@ class Worker:
         """Start the process; why that cannot be done."""
         self.end()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  as long as the process runs
+        self._heard = 0
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(item for item in sys.path if item)
         self._process = subprocess.Popen(
@@ -85,9 +89,8 @@ class Worker:
             start_new_session=True,
         )
         self._answers = queue.Queue()
-        assert self._process.stdout is not None
-        reader = threading.Thread(target=_read, args=(self._process.stdout, self._answers), daemon=True)
-        reader.start()
+        for listen in (_read, _await):
+            threading.Thread(target=listen, args=(self._process, self._answers), daemon=True).start()
         try:
             answer = self._answers.get(timeout=START)
         except queue.Empty:
@@ -131,21 +134,27 @@ class Worker:
         return _status(code), words
 
     def _last_words(self) -> str:
-        """The last line that the process wrote to stderr."""
+        """The last line that the process wrote to stderr since it was last asked."""
         if self._errors is None:
             return ""
         with self._errors as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - 4000, 0))
+            file.seek(max(file.seek(0, os.SEEK_END) - 4000, self._heard))
             lines = file.read().decode(errors="replace").strip().splitlines()
         self._errors = None
         return lines[-1].strip()[:300] if lines else ""
 
 
-def _read(pipe: BinaryIO | IO[bytes], answers: queue.Queue[Answer | Ready | None]) -> None:
+def _read(process: subprocess.Popen[bytes], answers: queue.Queue[Answer | Ready | None]) -> None:
     """Hand on what comes; at its end ``None``."""
     with contextlib.suppress(OSError, ValueError):
-        while (message := receive(pipe, Ready | Answer)) is not None:  # type: ignore[arg-type]
+        while (message := receive(process.stdout, Ready | Answer)) is not None:  # type: ignore[arg-type]
             answers.put(message)
+    answers.put(None)
+
+
+def _await(process: subprocess.Popen[bytes], answers: queue.Queue[Answer | Ready | None]) -> None:
+    """Hand on that the process ended: what its code forked off may hold the pipe open."""
+    process.wait()
     answers.put(None)
 
 

@@ -34,6 +34,7 @@ from pymdownx.superfences import SuperFencesException
 from autograd_tour.errors import TourError
 from autograd_tour.hosts import Cache, Failure, Mode, Record, files, run
 from autograd_tour.hosts.display import explained, image
+from autograd_tour.hosts.drawn import STEPS
 from autograd_tour.hosts.options import COLUMN, OPTIONS, PRELUDE, read_options
 from autograd_tour.hosts.process import Worker
 from autograd_tour.hosts.wish import Defaults, Wish, wish_for
@@ -119,7 +120,7 @@ def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], stor
         (page,) = files(outcome, "html", wish.drawing, cache=store).values()
         srcdoc = html.escape(page.decode(), quote=True)
         return f'<iframe srcdoc="{srcdoc}" style="width:100%;height:640px;border:0"></iframe>'
-    view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
+    view = {"ledger": "accumulation", "frames": STEPS}.get(wish.format, wish.view)
     picture = image(outcome, view, wish.drawing, alt=values.get("alt", ""), cache=store)
     caption = values.get("caption")
     note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""

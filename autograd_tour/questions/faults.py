@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from autograd_tour.findings import Finding, findings
 from autograd_tour.findings import Subject as Findings
 from autograd_tour.questions.base import Question, Subject, Wrong, mixed
+from autograd_tour.questions.silent import effects
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.text import one_line
 
@@ -76,6 +77,16 @@ _STOPPED = _Fault(
     "the operation that is flat where its inputs are",
     19,
 )
+_LATE = _Fault(
+    "No error is raised, and yet the step uses gradients as large as they come. Which line clips at the "
+    "wrong moment?",
+    "clipped here",
+    "the line that clips where there is nothing to clip, or nobody to use it",
+    14,
+)
+_MODE = _Fault(
+    "", "evaluation mode set here", "the line that switches the mode: it stays until another does", 7
+)
 _FAULTS: Mapping[str, _Fault] = {
     "in-place": _IN_PLACE,
     "in-place-step": _IN_PLACE,
@@ -104,6 +115,41 @@ _FAULTS: Mapping[str, _Fault] = {
     "dead-relu": _STOPPED,
     "rounding": _STOPPED,
     "clamped": _STOPPED,
+    "grad-none-beside": _Fault(
+        "A leaf that the program uses gets no gradient: what is computed from it leads to no loss. Which "
+        "line is the last on its way?",
+        "last used here",
+        "the line whose result goes no further",
+        18,
+    ),
+    "zero-grad-missing": _Fault(
+        "No error is raised, and yet a step uses more than the gradient of its own iteration. Which line "
+        "adds to what nobody emptied?",
+        "adds to the old .grad here",
+        "the backward that finds the .grad of an iteration before",
+        6,
+    ),
+    "clipped-after-step": _LATE,
+    "clipped-before-backward": _LATE,
+    "evaluation-mode-in-training": _MODE._replace(
+        prompt="A module is in evaluation mode in a step that trains it. Which line puts it there?"
+    ),
+    "training-mode-in-evaluation": _MODE._replace(
+        prompt="A module is in training mode where it is evaluated. Which line puts it there?",
+        role="training mode set here",
+    ),
+    "graph-in-evaluation": _Fault(
+        "A module is evaluated, and a graph is recorded that no backward uses. Which line records it?",
+        "recorded here",
+        "the line that calls the module while autograd records",
+        7,
+    ),
+    "unequal-micro-batches": _Fault(
+        "Micro-batches of unequal size count the same in .grad. Which line makes a mean of each?",
+        "averaged here",
+        "the line that divides by the size of one micro-batch",
+        15,
+    ),
     "zero-grad-before-step": _Fault(
         "The step changes nothing: .grad is empty when it comes. Which line empties it?",
         "emptied here",
@@ -120,11 +166,12 @@ _FAULTS: Mapping[str, _Fault] = {
 
 
 def questions(subject: Subject) -> Iterator[Question]:
-    """The worst fault that the record shows."""
+    """What the worst faults do that the record shows, and which line causes the worst."""
     run = subject.run
     graphs = (subject.graph,) if run is None else run.graphs
     sources = [*subject.graph.source, *(run.source if run is not None else ())]
-    for question in breaking(findings(Findings(graphs, run)), graphs, sources):
+    every = findings(Findings(graphs, run))
+    for question in (*effects(every), *breaking(every, graphs, sources)):
         ran = {frame.node: frame.number for frame in subject.frames}
         here = question.node in subject.nodes and graphs[0] == subject.graph
         yield _at(question, question.node if here else "", ran.get(question.node, 0) if here else 0)

@@ -213,7 +213,8 @@ class Recomputation(Struct, frozen=True, omit_defaults=True):
 
     ``first`` and ``again`` are the functions called, ``""`` if there was none any more; ``shapes`` and
     ``values``
-    say whether their results differed in shape or type, or in numbers alone.
+    say whether their results differed in shape or type, or in numbers alone. ``reentrant``: of a
+    checkpoint in which torch compares nothing.
     """
 
     first: str
@@ -222,6 +223,7 @@ class Recomputation(Struct, frozen=True, omit_defaults=True):
     again_at: SourceLine | None = None
     shapes: tuple[str, str] = ("", "")
     values: bool = False
+    reentrant: bool = False
 
 
 class HookEvidence(Struct, frozen=True, omit_defaults=True):

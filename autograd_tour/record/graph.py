@@ -65,11 +65,11 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One call of a function of the program, in which nodes were made.
+    """One call of a function of the program, in which nodes were made; or of a module called more than once.
 
     ``number`` counts, from 0, the calls of that function in ``outer``, the position in ``Graph.scopes`` of
     the call around it, ``None`` for the program itself. ``group`` is the module in whose forward it was
-    called, ``""`` for none.
+    called, ``""`` for none; without a ``function`` it is the module that was called.
     """
 
     function: str
@@ -85,7 +85,9 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     differentiable, such as an index). gradient: (position in ``src``'s ``next_functions``, which
     output of ``dst`` the gradient belongs to). ``rule`` is the vector-Jacobian product, ``None`` where
     no friendly form is known. ``marks``: ``broadcast`` (summed to the smaller shape), ``routed`` (sent
-    to some elements only), ``hooked`` (a tensor hook changed the value on its way), ``cut``.
+    to some elements only), ``hooked`` (a tensor hook changed the value on its way), ``cut``. ``whole`` is
+    that product for all of the call of a torch function that made ``src``, where it is known of one that made
+    several nodes: from what the call returned to ``dst``.
     """
 
     src: str
@@ -95,6 +97,7 @@ class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     rule: Rule | None = None
     marks: tuple[str, ...] = ()
     state: State = ""
+    whole: Rule | None = None
 
 
 class Step(Struct, frozen=True, gc=False, omit_defaults=True):

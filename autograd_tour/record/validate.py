@@ -127,8 +127,9 @@ def _check_edges(graph: Graph, places: dict[str, int], received: dict[str, int])
         if b is None:
             raise _missing(edge.dst, f"edges[{i}].dst")
         src, dst = nodes[a], nodes[b]
-        if edge.rule is not None and (wrong := fault(edge.rule)):
-            raise GraphError(wrong, f"edges[{i}].rule")
+        for field in ("rule", "whole"):
+            if wrong := fault(getattr(edge, field)):
+                raise GraphError(wrong, f"edges[{i}].{field}")
         if edge.slot[0] < 0 or edge.slot[1] < (-1 if edge.kind == "forward" else 0):
             raise GraphError("no such slot", f"edges[{i}].slot")
         if (edge.kind, src.kind, dst.kind) not in _ENDS:

@@ -69,6 +69,7 @@ SIGNATURES: Mapping[str, int] = {
     "matmul": 2,
     "outer": 2,
     "transpose": 1,
+    "einsum": 2,
     # reductions: `dims` (none: all), `keepdim`
     "sum": 1,
     "mean": 1,
@@ -123,9 +124,12 @@ SIGNATURES: Mapping[str, int] = {
     "sum_but": 1,
     "beside": 1,
     "attention": 2,
+    "masked_attention": 3,
     "heads_repeated": 1,
     "heads_summed": 1,
     "over_norm": 2,
+    # `told`: what is sent beside a NaN
+    "beside_nan": 2,
     # halves of a row; complex numbers and their parts
     "half": 1,
     "joined": 2,
@@ -199,6 +203,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "zeros_behind": ("size",),
     **dict.fromkeys(("heads_repeated", "heads_summed"), ("count",)),
     "let": ("name",),
+    "einsum": ("equation",),
+    "beside_nan": ("told",),
 }
 """The options without which a function cannot be written."""
 
@@ -237,6 +243,6 @@ def fault(rule: Rule | None) -> str:
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("shape", "dims"), tuple),
-    **dict.fromkeys(("inside", "where", "told", "dtype", "name"), str),
+    **dict.fromkeys(("inside", "where", "told", "dtype", "name", "equation"), str),
     **dict.fromkeys(("dim", "count", "size"), (int, float)),
 }

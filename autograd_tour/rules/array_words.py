@@ -85,6 +85,14 @@ def _triangle(name: str) -> Callable[[Apply, Parts], Piece]:
     return write
 
 
+def _einsum(node: Apply, parts: Parts) -> Piece:
+    return Piece(f'einsum("{node.option("equation")}", {", ".join(part.text for part in parts)})')
+
+
+def _beside_nan(node: Apply, parts: Parts) -> Piece:
+    return Piece(f"{parts[0].text}; {node.option('told')}", Level.CHOICE)
+
+
 def _finite(_: Apply, parts: Parts) -> Piece:
     return Piece(f"{bracket(parts[0], Level.RELATION)} finite", Level.RELATION)
 
@@ -113,6 +121,8 @@ ARRAY_WRITERS: Mapping[str, Callable[[Apply, Parts], Piece]] = {
     "at_target": _at_target,
     "upper": _triangle("triu"),
     "lower": _triangle("tril"),
+    "beside_nan": _beside_nan,
+    "einsum": _einsum,
     "finite": _finite,
     "is_nan": _is_nan,
     "imaginary_unit": _constant("1j"),

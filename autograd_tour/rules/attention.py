@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from autograd_tour.record.rule import Expression, Symbol, apply
 from autograd_tour.rules.definition import Definition, G, by_slot
-from autograd_tour.rules.node import NodeView
+from autograd_tour.rules.node import NodeView, Operand
 from autograd_tour.rules.normalisation import U, let
 from autograd_tour.rules.products import transpose
 
@@ -23,14 +23,23 @@ def _weights(node: NodeView) -> Expression:
     scale = node.number("scale")
     if scale is None and query:
         scale = 1 / math.sqrt(query[-1])
-    return apply(
-        "attention",
-        node.input(0),
-        _each_head(node, 1),
-        scale=scale,
-        causal=bool(node.flag("is_causal")),
-        masked="attn_mask" in node.saved or "attn_bias" in node.saved,
-    )
+    mask, added = _mask(node)
+    given, causal = (node.input(0), _each_head(node, 1)), bool(node.flag("is_causal"))
+    if mask is None:
+        return apply("attention", *given, scale=scale, causal=causal)
+    return apply("masked_attention", *given, mask, scale=scale, causal=causal, added=added)
+
+
+def _mask(node: NodeView) -> tuple[Symbol | None, bool]:
+    """The mask, and whether its numbers are added to the scores; one of truth values says what counts.
+
+    torch turns truth values into 0 and −inf before the node: so what the program gave decides.
+    """
+    kept = next((name for name in ("attn_mask", "attn_bias") if name in node.saved), "")
+    if not kept:
+        return None, False
+    given = node.beside[0] if len(node.beside) == 1 else Operand()
+    return Symbol("saved", 0, kept, given.name or "the mask", compound=given.compound), given.dtype != "bool"
 
 
 def _heads(node: NodeView, slot: int) -> int:

@@ -78,6 +78,8 @@ def _flat(node: NodeView, base: Expression, exponent: Expression) -> Expression 
     if isinstance(base, Constant) and float(base.value) != 0:
         return None
     given = node.operand(len(node.inputs) - 1)
+    if node.is_twice(0, 1) and not isinstance(exponent, Constant) and "complex" not in given.dtype:
+        return apply("equal", base, 0)  # where both are 0, the exponent is not negative
     on_axis = apply("equal", apply("imag", exponent), 0) if "complex" in given.dtype else None
     part = exponent if on_axis is None else apply("real", exponent)
     conditions = [None if isinstance(base, Constant) else apply("equal", base, 0), on_axis]
@@ -111,6 +113,19 @@ def _times_logarithm(node: NodeView, _: int) -> Expression | None:
     if number is None:
         return None
     return G * (ln(number) if number > 0 else zero_where(apply("equal", X, 0), ln(number)))
+
+
+def _xlogy(node: NodeView, slot: int) -> Expression:
+    """``ln(b)`` and ``a/b``; of ``x·ln(x)``, as in ``kl_div``, ``a/b`` is 1 wherever it is a number."""
+    none = apply("equal", A, 0)
+    if not node.is_twice(0, 1):
+        return G * (A / B if slot else zero_where(apply("both", none, apply("less_equal", B, 0)), ln(B)))
+    if not slot:
+        return G * zero_where(none, ln(A))
+    size = apply("abs", A)
+    return G * apply(
+        "where", apply("both", apply("less", 0, size), apply("less", size, math.inf)), 1, math.nan
+    )
 
 
 def _acosh(node: NodeView, _: int) -> Expression:
@@ -171,11 +186,7 @@ ELEMENTWISE: Mapping[str, Definition] = {
     ),
     "HypotBackward0": _pointwise(G * (A / Y), G * (B / Y), holomorphic=False),
     "Atan2Backward0": _pointwise(G * over(B, A**2 + B**2), G * over(-A, A**2 + B**2), holomorphic=False),
-    "XlogyBackward0": _pointwise(
-        G * apply("where", apply("both", apply("equal", A, 0), apply("less_equal", B, 0)), 0, ln(B)),
-        G * (A / B),
-        holomorphic=False,
-    ),
+    "XlogyBackward0": _pointwise(_xlogy, _xlogy, holomorphic=False),
     "XlogyBackward1": _pointwise(G * (attribute("self") / X), holomorphic=False),
     "XlogyBackward2": _pointwise(_times_logarithm, holomorphic=False),
     "FmodBackward0": _SAME,

@@ -10,6 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from autograd_tour.record.rule import Constant, Expression, Option, Symbol
+from autograd_tour.text import friendly_name
 
 __all__ = ["CHANGED", "LETTERS", "NodeView", "Operand", "Shape", "is_compound"]
 
@@ -45,7 +46,9 @@ class Operand(Struct, frozen=True):
     """An input or a result: how the program calls it, its shape and dtype.
 
     ``transposed``: it is the transpose of what ``name`` says. ``compound``: the name is an expression with
-    operators. ``number`` is the value of an operand that is a Python number.
+    operators. ``number`` is the value of an operand that is a Python number. ``origin`` tells tensors apart,
+    whatever they are called: that of one tensor is always the same, ``None`` where it is not known. ``nan``:
+    an element is NaN.
     """
 
     name: str = ""
@@ -54,6 +57,8 @@ class Operand(Struct, frozen=True):
     transposed: bool = False
     compound: bool = False
     number: float | None = None
+    origin: tuple[int, int] | None = None
+    nan: bool = False
 
     @property
     def numel(self) -> int | None:
@@ -68,7 +73,8 @@ class NodeView(Struct, frozen=True):
     ``attributes`` are the plain values the node keeps. ``saved`` has the tensors that it keeps, by torch's
     name, with the program's name for each, ``""`` if it has none. ``taken`` are names that something in the
     program has, so that no rule may use them for something else. ``unused`` are results that nothing was made
-    of, so that no gradient comes back from them.
+    of, so that no gradient comes back from them. ``beside`` are tensors that the call was given and that
+    ``next_functions`` has no place for: a mask, indices. ``arguments`` is what torch calls the inputs.
     """
 
     grad_fn: str
@@ -78,19 +84,39 @@ class NodeView(Struct, frozen=True):
     saved: Mapping[str, str] = {}
     taken: frozenset[str] = frozenset()
     unused: frozenset[int] = frozenset()
+    beside: tuple[Operand, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def operand(self, slot: int) -> Operand:
         """Input ``slot``; one of which nothing is known if there is none."""
         return self.inputs[slot] if 0 <= slot < len(self.inputs) else Operand()
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether a NaN is known to be in an operand or a result."""
+        return any(operand.nan for operand in (*self.inputs, *self.outputs))
+
+    def is_twice(self, a: int, b: int) -> bool:
+        """Whether inputs ``a`` and ``b`` are sure to be one tensor."""
+        origin = self.operand(a).origin
+        return origin is not None and origin == self.operand(b).origin
 
     def input(self, slot: int) -> Expression:
         """The symbol of an input, or its value if it is a Python number."""
         given = self.operand(slot)
         if given.number is not None:
             return Constant(given.number)
-        name = given.name or ("input" if len(self.inputs) < 2 else f"input {slot + 1}")
+        name = given.name or self._unnamed(slot)
         compound = given.compound or (not given.name and len(self.inputs) > 1)
         return Symbol("input", slot, name, transposed=given.transposed, compound=compound)
+
+    def _unnamed(self, slot: int) -> str:
+        """What an input is that the program has no name for: torch's name, and of which operation."""
+        if len(self.inputs) < 2:
+            return "input"
+        if slot < len(self.arguments) and self.arguments[slot]:
+            return f"{self.arguments[slot]} of {friendly_name(self.grad_fn)}"
+        return f"input {slot + 1}"
 
     def result(self, slot: int = 0, otherwise: str = "result") -> Symbol:
         """The symbol of a result; ``otherwise`` says what it is where it has no name in the program."""

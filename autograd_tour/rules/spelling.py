@@ -253,11 +253,15 @@ def _along(node: Apply) -> str:
 
 
 def _attention(node: Apply, parts: list[Piece]) -> Piece:
-    query, key = (bracket(part, Level.ATOM) for part in parts)
+    query, key = (bracket(part, Level.ATOM) for part in parts[:2])
     scale = node.option("scale")
     scaled = f"{query} @ {key}ᵀ" + (f"·{numeral(scale)}" if scale not in (None, 1) else "")
-    mask = " masked" if node.option("causal") or node.option("masked") else ""
-    return Piece(f"softmax({scaled}{mask})")
+    if node.option("causal"):
+        scaled = f"{scaled} causally masked"
+    if node.function == "masked_attention":
+        added, mask = node.option("added"), parts[2]
+        scaled += f" + {bracket(mask, Level.PRODUCT)}" if added else f" masked by {bracket(mask, Level.ATOM)}"
+    return Piece(f"softmax({scaled})")
 
 
 def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
@@ -301,7 +305,7 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "normalised": _normalised,
     "deviation": _deviation,
     "mean": _mean,
-    "attention": _attention,
+    **dict.fromkeys(("attention", "masked_attention"), _attention),
     "over_norm": _over_norm,
     "product_of_others": _product_of_others,
     **dict.fromkeys(("expand", "beside", "reshape"), _unwritten),

@@ -10,6 +10,7 @@ from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol,
 from autograd_tour.rules.accumulations import ACCUMULATIONS
 from autograd_tour.rules.activations import ACTIVATIONS
 from autograd_tour.rules.attention import ATTENTION
+from autograd_tour.rules.beside_nan import beside_nan
 from autograd_tour.rules.definition import Definition, bind
 from autograd_tour.rules.double_backward import DOUBLE_BACKWARD
 from autograd_tour.rules.elementwise import ELEMENTWISE
@@ -73,7 +74,7 @@ def rules(node: NodeView, slot: int) -> tuple[Rule, ...]:
     if _is_complex(node):
         turned = (_conjugated(form, kind, node, slot) for form in forms)
         forms = tuple(form for form in turned if form is not None)
-    return tuple(_with_sum(form, kind, node, slot) for form in forms)
+    return tuple(beside_nan(node, slot, _with_sum(form, kind, node, slot)) for form in forms)
 
 
 def rule(node: NodeView, slot: int) -> Rule | None:

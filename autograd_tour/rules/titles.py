@@ -54,9 +54,11 @@ class _Part(NamedTuple):
 class Expression:
     """Source text on one line, and how it is made shorter. Make one with :func:`expression`."""
 
-    def __init__(self, text: str, tree: ast.expr | ast.stmt | None) -> None:
+    def __init__(self, text: str, tree: ast.expr | ast.stmt | None, statement: str = "") -> None:
         self.text = text
         self.tree = tree
+        self.statement = statement
+        """``a *= 2``, of which the text is ``a * 2``; ``""`` for what was no such statement."""
         self._raw = text.encode()
         self._titles: dict[tuple[int, bool], str] = {}
 
@@ -101,9 +103,8 @@ class Expression:
 
         ``""`` for a statement, which has no value, unless it writes into a tensor: that is the result.
         """
-        target = self.tree.targets[0] if isinstance(self.tree, ast.Assign) else None
-        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-            return target.value.id
+        if self.target:
+            return self.target
         if not isinstance(self.tree, ast.expr) or isinstance(self.tree, ast.Starred):
             return ""
         return self.title(BRIEF_LIMIT, spaced=True)
@@ -121,6 +122,25 @@ class Expression:
         if node is None or isinstance(node, ast.Starred):
             return None
         return Expression(self._text(node), _parsed(self._text(node)))
+
+    @property
+    def target(self) -> str:
+        """What a statement writes into a part of: ``self.out`` of ``self.out[0] = x``, else ``""``."""
+        target = self.tree.targets[0] if isinstance(self.tree, ast.Assign) else None
+        if not isinstance(target, ast.Subscript) or _long(target.value):
+            return ""
+        return self._text(target.value)
+
+    @property
+    def root(self) -> str:
+        """The variable, or its attribute, at the beginning of what is called or indexed: ``self.out``."""
+        node: ast.AST | None = self.tree.left if isinstance(self.tree, ast.BinOp) else self.tree
+        while isinstance(node, ast.Call | ast.Subscript):
+            method = node.func if isinstance(node, ast.Call) else None
+            if method is not None and not isinstance(method, ast.Attribute):
+                return ""
+            node = method.value if isinstance(method, ast.Attribute) else node.value  # type: ignore[union-attr]
+        return self._text(node) if isinstance(node, ast.Name | ast.Attribute) and not _long(node) else ""
 
     @property
     def function(self) -> str:
@@ -249,7 +269,10 @@ def expression(source: str) -> Expression | None:
         value = _segment(text, tree.value)
         value = value if not isinstance(tree.value, ast.BinOp | ast.IfExp | ast.Compare) else f"({value})"
         sign = re.search(r"([-+*/@%&|^<>]+)=", _between(text, tree.target, tree.value))
-        return expression(f"{_segment(text, tree.target)} {sign[1]} {value}") if sign is not None else None
+        if sign is None:
+            return None
+        whole = f"{_segment(text, tree.target)} {sign[1]} {value}"
+        return Expression(whole, _parsed(whole), one_line(text, TITLE_LIMIT))
     if isinstance(tree, ast.expr | ast.Assign):
         return Expression(text, tree)
     return Expression(text, None) if text.startswith(("for ", "*")) else None

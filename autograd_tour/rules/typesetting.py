@@ -193,14 +193,19 @@ def _spread(node: Apply, given: Box) -> Box:
 
 
 def _attention(_: Setter, node: Apply, parts: Parts) -> Part:
-    """The weights: a softmax of scaled products, masked if the node was told so."""
-    query, key = (_within(part, Level.ATOM) for part in parts)
+    """The weights: a softmax of scaled products, with a mask if the node was given one."""
+    query, key = (_within(part, Level.ATOM) for part in parts[:2])
     scores: tuple[Box, ...] = (query, operator("·"), Power(key, Word("T")))
     scale = node.option("scale")
     if scale not in (None, 1):
         scores = (Word(numeral(scale), "number"), operator("·"), *scores)
-    masked = (text(", masked"),) if node.option("causal") or node.option("masked") else ()
-    return Part(_applied(Word("softmax", "function"), Row((*scores, *masked))))
+    if node.option("causal"):
+        scores = (*scores, text(" causally masked"))
+    if node.function == "masked_attention":
+        mask = parts[2]
+        sign = operator("+") if node.option("added") else text(" masked by ")
+        scores = (*scores, sign, _within(mask, Level.PRODUCT if node.option("added") else Level.ATOM))
+    return Part(_applied(Word("softmax", "function"), Row(scores)))
 
 
 def _clamped(setter: Setter, node: Apply, parts: Parts) -> Part:
@@ -215,6 +220,12 @@ def _solved(setter: Setter, node: Apply, _: Parts) -> Part:
     words = ", 1 on the diagonal" if node.option("unit") else ""
     words += "" if node.option("left") else ", from the right"
     return Part(Row((called.box, text(words))), Level.CHOICE) if words else called
+
+
+def _einsum(_: Setter, node: Apply, parts: Parts) -> Part:
+    given: list[Box] = [box for part in parts for box in (text(", "), part.box)]
+    equation = text(f'"{node.option("equation")}"')
+    return Part(Row((Word("einsum", "function"), operator("("), equation, *given, operator(")"))))
 
 
 def _called(name: str, last: str, lead: str = ", ") -> Writer:
@@ -307,7 +318,7 @@ WRITERS: Mapping[str, Writer] = {
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,
-    "attention": _attention,
+    **dict.fromkeys(("attention", "masked_attention"), _attention),
     "over_norm": _over_norm,
     "clamp": _clamped,
     "solve": _solved,
@@ -317,6 +328,8 @@ WRITERS: Mapping[str, Writer] = {
     "heads_repeated": _called("repeat_interleave", "count"),
     "heads_summed": _followed(", Σ over groups of {count} heads"),
     "at_target": _called("picked", "ignored", "; 0 at "),
+    "einsum": _einsum,
+    "beside_nan": _followed("; {told}"),
     "zeros_behind": _followed(" and zeros up to {size}"),
     "inner_doubled": _followed(" with inner frequencies doubled"),
     "exp_block": _exp_block,

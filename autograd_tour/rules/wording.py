@@ -210,6 +210,11 @@ def _expanded(printer: Printer, node: Apply) -> str:
     return f"broadcast to {shape_text(node.option('shape'))}" if inner == "× 1" else inner
 
 
+def _beside_nan(printer: Printer, node: Expression) -> str:
+    assert isinstance(node, Apply)
+    return f"{_deed(printer, node.arguments[0])}; {node.option('told')}"
+
+
 def _reshaped(printer: Printer, node: Apply) -> str:
     return _after(printer, node, f"reshape to {shape_text(node.option('shape'))}")
 
@@ -275,4 +280,5 @@ _WRITERS: dict[str, Callable[[Printer, Apply], str]] = {
     "upper": _triangle("upper"),
     "lower": _triangle("lower"),
     "real": _real_part,
+    "beside_nan": _beside_nan,
 }

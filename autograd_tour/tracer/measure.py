@@ -65,11 +65,9 @@ class Recorder:
         if again is not None:
             return again
         facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
-        if gradient and facts.stats is not None and facts.numel > PYTHON_LIMIT:
+        if gradient and facts.stats is not None and _is_ordinary(tensor) and facts.numel > PYTHON_LIMIT:
             with torch._C.DisableTorchFunction():
-                plain_memory = tensor.layout is torch.strided and not tensor._is_zerotensor()
-                if plain_memory and not tensor.is_inference():
-                    self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
+                self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
         return facts
 
     def _again(self, gradient: Tensor) -> TensorFacts | None:
@@ -130,7 +128,12 @@ class Recorder:
         itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
         if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
             return stats_of_tensor(dense)
-        owner = original._base if original._base is not None else original
+        return self.stats_of_owner(dense, original)
+
+    def stats_of_owner(self, dense: Tensor, original: Tensor) -> Stats:
+        """The same where ``dense`` is a look at the memory of ``original``."""
+        base = original._base
+        owner = original if base is None else base
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
@@ -154,23 +157,36 @@ def measure(
     """
     if keep == 0:
         return _outline(_shape(tensor), tensor.dtype, tensor.device)
-    with torch._C.DisableTorchFunction(), torch.no_grad():
+    with torch._C.DisableTorchFunction():
         try:
             first, last, stats = _values(tensor, keep, recorder)
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
             first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
+        ordinary = _is_ordinary(tensor)
         return TensorFacts(
-            _shape(tensor),
+            tuple(tensor.shape) if ordinary else _shape(tensor),
             bare(tensor.dtype),
             bare(tensor.device),
-            "nested" if tensor.is_nested else bare(tensor.layout),
+            "strided" if ordinary else "nested" if tensor.is_nested else bare(tensor.layout),
             not gradient and tensor.requires_grad,
             not gradient and tensor.is_leaf,
-            0 if gradient or tensor.is_inference() else tensor._version,
+            0 if gradient or (not ordinary and tensor.is_inference()) else tensor._version,
             first,
             last,
             stats,
         )
+
+
+_keys: Any = torch._C._dispatch_keys  # type: ignore[attr-defined]
+_ORDINARY: int = _keys(torch.empty(0, device="cpu")).raw_repr()
+
+
+def _is_ordinary(tensor: Tensor) -> bool:
+    """Whether it lies in the CPU's memory, strided, and torch has to do nothing more to read it: one look
+    at what it is instead of ten.
+    """
+    ordinary: bool = _keys(tensor).raw_repr() == _ORDINARY
+    return ordinary
 
 
 def _state(tensor: Tensor) -> _State:
@@ -206,6 +222,8 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
 
 
 def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
+    if _is_ordinary(original) and original.is_contiguous():
+        return _values_in_order(original, keep, recorder)
     tensor = original.detach()
     if tensor.is_nested or tensor.layout != torch.strided:
         if tensor.is_nested or tensor.numel() > FULL_LIMIT:
@@ -223,9 +241,7 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
         read = read.resolve_conj().resolve_neg()
     repeats = total // read.numel()
     tensor = read if repeats == 1 else read.expand(tensor.shape)
-    wanted = total if keep is None else min(keep, total)
-    if recorder is not None:
-        wanted = recorder.allow(wanted, tensor.dtype)
+    wanted = _wanted(total, keep, tensor.dtype, recorder)
     if total <= PYTHON_LIMIT:
         elements = tensor.reshape(-1).tolist()
         return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
@@ -234,6 +250,26 @@ def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Va
     dense = _in_memory_order(read)
     stats = stats_of_tensor(dense) if recorder is None else recorder.stats(dense, original)
     return _written(head), plain(tail), times(stats, repeats)
+
+
+def _values_in_order(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
+    """Those of most tensors of a network, which lie in memory as they are read: one flat look is enough."""
+    flat = original.detach().view(-1)
+    total = flat.numel()
+    if total == 0:
+        return _NOTHING
+    wanted = _wanted(total, keep, flat.dtype, recorder)
+    if total <= PYTHON_LIMIT:
+        elements = flat.tolist()
+        return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
+    stats = stats_of_tensor(flat) if recorder is None else recorder.stats_of_owner(flat, original)
+    return _written(flat[:wanted].tolist()), plain(flat[-1].item()), stats
+
+
+def _wanted(total: int, keep: int | None, dtype: torch.dtype, recorder: Recorder | None) -> int:
+    """How many of ``total`` elements are written down."""
+    wanted = total if keep is None else min(keep, total)
+    return wanted if recorder is None else recorder.allow(wanted, dtype)
 
 
 def _written(elements: list[Any]) -> tuple[Number, ...]:

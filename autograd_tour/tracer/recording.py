@@ -116,7 +116,10 @@ def record_of(
             memory=memory,
             outputs=tuple((built.ids[i], k) for i, k in gradient_edges),
             meta=_meta(
-                request.recorder.keep, (*_remarks(material, heard), *request.recorder.remarks()), record
+                request.recorder.keep,
+                (*_remarks(material, heard), *request.recorder.remarks()),
+                record,
+                examined,
             ),
         )
     finally:
@@ -141,8 +144,10 @@ def _groups(record: ForwardRecord | None) -> tuple[Group, ...]:
     return tuple(Group(path, kind) for path, kind in types.items())
 
 
-def _meta(keep: int | None, notes: tuple[str, ...], record: ForwardRecord | None) -> Meta:
-    aside = record is None or record.aside or record.threads
+def _meta(
+    keep: int | None, notes: tuple[str, ...], record: ForwardRecord | None, examined: Examined | None
+) -> Meta:
+    aside = record is None or record.aside or record.threads or (examined is not None and examined.opaque)
     return Meta(torch.__version__.partition("+")[0], keep, notes, aside=aside)
 
 

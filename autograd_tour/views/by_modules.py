@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, Scope
 from autograd_tour.record.node import Node
 from autograd_tour.views.contract import Title
 from autograd_tour.views.extents import extents, kernel
 from autograd_tour.views.quotient import Pair, on_loops, split_loops
 from autograd_tour.views.units import Home, Units
+from autograd_tour.views.wording import tensor_text
 
 __all__ = ["Modules"]
 
@@ -118,20 +119,45 @@ class Modules:
             if position is not None and unit not in self.apart:
                 numbered.setdefault(position[0], []).append((position[1], unit))
         rows: dict[str, str] = {}
+        follows = self._follows(inside)
         for row in numbered.values():
             row.sort()
             run = [row[0]]
             for item in row[1:]:
-                if item[0] != run[-1][0] + 1 or not self._alike(inside, run[-1][1], item[1]):
+                goes_on = item[0] == run[-1][0] + 1 and (
+                    _is_position(item[1]) or self._repeats(run[-1][1], item[1], follows)
+                )
+                if not goes_on or not self._alike(inside, run[-1][1], item[1]):
                     rows |= self._named(run)
                     run = []
                 run.append(item)
             rows |= self._named(run)
         return rows
 
+    def _follows(self, inside: Mapping[str, list[Node]]) -> set[Pair]:
+        """(unit, another that uses what it made)."""
+        unit_of = {node.id: unit for unit, nodes in inside.items() for node in nodes}
+        return {(unit_of[a], unit_of[b]) for a, b in self.pairs if a in unit_of and b in unit_of}
+
+    def _repeats(self, a: str, b: str, follows: Collection[Pair]) -> bool:
+        """Whether ``layer2`` goes on from ``layer1`` with parameters of the same names and shapes.
+
+        What has a name of its own is no mere turn of a list: a stage with other widths stays a card.
+        """
+        return (a, b) in follows and self._shapes(a) == self._shapes(b)
+
+    def _shapes(self, path: str) -> list[tuple[str, tuple[int, ...]]]:
+        """The parameters below ``path``."""
+        return sorted(
+            (leaf.name.removeprefix(path), leaf.value.shape if leaf.value is not None else ())
+            for group, leaves in self.parameters.items()
+            if group == path or group.startswith(f"{path}.")
+            for leaf, _ in leaves
+        )
+
     def _named(self, run: list[tuple[int, str]]) -> dict[str, str]:
         """The units of ``run`` as a row; two calls of a function may have nothing to do with each other."""
-        if len(run) < (2 if self.units.scope(run[0][1]) is None else FEWEST_CALLS):
+        if len(run) < (2 if self.units.of_module(run[0][1]) else FEWEST_CALLS):
             return {}
         name = f"{run[0][1]} … {run[-1][0]}"
         return {unit: name for _, unit in run}
@@ -149,24 +175,42 @@ class Modules:
     # ---- titles ---------------------------------------------------------------------------
 
     def _title(self, unit: str, nodes: list[Node]) -> Title:
-        title = self.units.title(unit)
-        if self.units.scope(unit) is not None:
+        title, path, scope = self.units.title(unit), self.units.of_module(unit), self.units.scope(unit)
+        if not path:
             return Title(title, units=(unit,))
         operations = [node for node in nodes if node.id not in self.cuts]
         ids = {node.id for node in operations}
-        own = [leaf for leaf, users in self.parameters.get(unit, ()) if users & ids]
+        own = [leaf for leaf, users in self.parameters.get(path, ()) if users & ids]
         layer = kernel(operations, own)
         size = extents(operations, own)
-        return Title(title + size, unit, units=(unit,), layer=(layer,) if layer else ())
+        notes = () if scope is None else (f"call {scope.number + 1} of {self._calls(scope)}",)
+        units = tuple(dict.fromkeys((unit, path)))
+        return Title(title + size, path, notes, units=units, layer=(layer,) if layer else ())
+
+    def _calls(self, scope: Scope) -> int:
+        """How often what ``scope`` is a call of was called there."""
+        return self.units.calls[scope.function, scope.outer, scope.group]
 
     def _row(self, row: str, units: list[str], inside: Mapping[str, list[Node]]) -> Title:
         title = f"{self.units.kind(units[0])} × {len(units)}"
         scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
         if not scopes:
             return Title(title, row, units=tuple(units))
-        whole = len(units) == self.units.calls[scopes[0].function, scopes[0].outer, scopes[0].group]
+        whole, module = len(units) == self._calls(scopes[0]), self.units.of_module(units[0])
+        if module:
+            calls = () if whole else (f"calls {scopes[0].number + 1} to {scopes[1].number + 1}",)
+            notes = (*calls, *self._first(units, inside))
+            return Title(title, module, notes, units=(*units, module))
         notes = () if whole else (f"calls {scopes[0].number} to {scopes[1].number}",)
         return Title(title, notes=notes, units=tuple(units), results=self._carried(units, inside))
+
+    def _first(self, units: list[str], inside: Mapping[str, list[Node]]) -> Iterator[str]:
+        """What the first call of a row gave to those after it; the card tells what the last one gave."""
+        own = {node.id for node in inside[units[0]]}
+        given = {a for a, b in self.pairs if a in own and b not in own}
+        for node in inside[units[0]]:
+            if node.id in given and len(node.values) == 1 and node.value is not None:
+                yield f"from the first call: {tensor_text(node.value)}"
 
     def _carried(self, units: list[str], inside: Mapping[str, list[Node]]) -> tuple[str, ...]:
         """Of the last call in a row what every call hands to the next one: ``h`` and ``c``."""
@@ -231,6 +275,12 @@ def _parameters(graph: Graph, pairs: list[Pair]) -> dict[str, list[tuple[Node, s
         if node.kind == "leaf" and node.group:
             parameters.setdefault(node.group, []).append((node, users.get(node.id, set())))
     return parameters
+
+
+def _is_position(unit: str) -> bool:
+    """Whether a unit is counted by what it is in, as ``h.3`` and the call of a function are."""
+    last = unit.rpartition(".")[2]
+    return last.isdecimal() or unit.startswith("()")
 
 
 def _sign(node: Node) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
-from autograd_tour.rules.titles import expression
+from autograd_tour.views.calls_in import calls_in
 from autograd_tour.views.contract import Title
 from autograd_tour.views.extents import extents
 from autograd_tour.views.fold import as_cards
@@ -27,7 +27,7 @@ def by_calls(graph: Graph) -> Graph:
     class. Only what one expression made is put together; a call that ran again has a card of its own.
     """
     pairs = flow(graph)
-    calls = _calls(graph, pairs)
+    calls = calls_in(graph, pairs)
     members: dict[str, list[Node]] = {}
     for node in graph.nodes:  # by the operation with the result
         if node.id in calls:
@@ -47,40 +47,6 @@ def by_calls(graph: Graph) -> Graph:
     parts = {node.id: last for last, nodes in members.items() if last in titles for node in nodes}
     parts |= {node: last for last, nodes in own.items() for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
-
-
-def _calls(graph: Graph, pairs: list[Pair]) -> dict[str, str]:
-    """Operation -> the operation that made the result of its call, or one of its results."""
-    keys = {
-        node.id: (node.group, node.where, node.expression)
-        for node in graph.nodes
-        if node.kind == "operation" and node.where is not None and node.expression
-    }
-    users: dict[str, list[str]] = {}
-    for maker, user in pairs:
-        if maker in keys and keys[maker] == keys.get(user):
-            users.setdefault(maker, []).append(user)
-    joined: dict[str, str] = {}
-
-    def call_of(node: str) -> str:
-        while joined[node] != node:
-            joined[node] = joined[joined[node]]
-            node = joined[node]
-        return node
-
-    for node in reversed(graph.nodes):
-        if node.id in keys:
-            joined[node.id] = node.id
-            # What has the title of the whole expression is a result: in a loop the next round uses it.
-            calls = {call_of(user) for user in users.get(node.id, ())} if not _is_result(node) else set()
-            named = sorted(calls, key=lambda last: (not _is_result(graph.node(last)), last))
-            joined |= dict.fromkeys([node.id, *named], named[0] if named else node.id)
-    return {node: call_of(node) for node in joined}
-
-
-def _is_result(node: Node) -> bool:
-    whole = expression(node.expression)
-    return whole is not None and whole.title() == node.op
 
 
 def _modules(graph: Graph) -> Iterator[tuple[str, str]]:

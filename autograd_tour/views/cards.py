@@ -203,7 +203,8 @@ class Artist:
         if self.look.only == "backward":
             return []
         if value:
-            return [Row(tensor_runs(facts, role, name=name, shape=shape, odd=odd), height=height, fact=fact)]
+            runs = tensor_runs(facts, role, name=name, shape=shape, odd=odd, apart=self.look.apart)
+            return [Row(runs, height=height, fact=fact, detail="tensor")]
         if not shape or facts is None:
             return []
         extents = shape_text(facts.shape) or "scalar"
@@ -249,7 +250,7 @@ class Artist:
         text, room = (formula, EQUATION_ROOM) if formula else (rule, RULE_ROOM)
         visible = text and (self.look.shows("rule") or formula)
         runs: tuple[Run, ...] = (
-            (Run(text, "backward", room=room, names=names_in(edge.rule)),) if visible else ()
+            (Run(text, "backward", room=room, names=names_in(edge.rule), detail="rule"),) if visible else ()
         )
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
@@ -268,7 +269,8 @@ class Artist:
         if len(parts) < 2 or part is None or not part.facts.first:
             return ()
         text = rounded(part.facts.first[0])
-        return (Run(f" = {text}{'' if part.facts.numel == 1 else ' …'}", "backward", bold=True),)
+        sum_text = f" = {text}{'' if part.facts.numel == 1 else ' …'}"
+        return (Run(sum_text, "backward", bold=True, detail="gradient"),)
 
 
 def holds_constants(node: Node) -> bool:

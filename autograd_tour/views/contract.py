@@ -7,7 +7,7 @@ all edges that cross there, so a card receives and sends just what its members t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from autograd_tour.views.particulars import parameter_notes, shapes_note
 from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.through import rule_through
 from autograd_tour.views.totals import add, remarks, totals
+from autograd_tour.views.units import Units
 
 __all__ = ["Homes", "Title", "contract", "operations_in"]
 
@@ -36,7 +37,7 @@ class Title:
     :class:`~autograd_tour.views.units.Units` calls them, ``layer`` says what kind of layer, ``results`` are
     nodes inside whose first output is told on its border although nothing uses it outside.
     ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
-    the function called; a module's has no function.
+    the function called; a module's has no function. ``whole``: it is all of a call of a torch function.
     """
 
     op: str
@@ -46,6 +47,7 @@ class Title:
     units: tuple[str, ...] = ()
     layer: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass
@@ -67,10 +69,27 @@ def operations_in(node: Node) -> int:
 
 @dataclass
 class Homes:
-    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards."""
+    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards.
+
+    ``outs`` and ``ins`` have for each slot of a card the tensor of the first graph that crosses its border
+    there.
+    """
 
     card: dict[str, str] = field(default_factory=dict)
     titles: dict[str, Title] = field(default_factory=dict)
+    outs: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    ins: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def bordered(self, cards: Iterable[_Card]) -> None:
+        """New cards have borders, made of tensors of nodes and of cards of before."""
+        before = dict(self.outs)
+
+        def first(tensor: Tensor) -> Tensor:
+            return before[tensor[0]][tensor[1]] if tensor[0] in before else tensor
+
+        for card in cards:
+            self.outs[card.id] = tuple(map(first, card.outs))
+            self.ins[card.id] = tuple(map(first, card.ins))
 
     def moved(self, places: Mapping[str, str], titles: Mapping[str, Title]) -> None:
         """Nodes, and cards of before, went into other cards."""
@@ -90,13 +109,15 @@ def contract(
     result are in topological order, unless the parts make a loop. ``homes`` is told who went where.
     """
     contraction = _Contraction(graph, parts, titles)
+    result = contraction.result()
     if homes is not None:
         cards = contraction.cards
+        homes.bordered(cards.values())
         homes.moved(
             {node: cards[part].id for node, part in contraction.part_of.items()},
             {card.id: titles[part] for part, card in cards.items()},
         )
-    return contraction.result()
+    return result
 
 
 class _Contraction:
@@ -129,6 +150,16 @@ class _Contraction:
 
     def card(self, node: str) -> _Card | None:
         return self.homes.get(node)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each node in the order of the graph."""
+        return {node.id: place for place, node in enumerate(self.graph.nodes)}
+
+    @cached_property
+    def units(self) -> Units:
+        """The modules and calls of functions that the graph is made of."""
+        return Units(self.graph)
 
     @cached_property
     def into(self) -> Mapping[str, Sequence[Edge]]:
@@ -217,6 +248,8 @@ class _Contraction:
         card = self.card(edge.src)
         if card is None:
             return edge.rule
+        if len(card.outs) == 1 and card.title.whole:
+            return edge.whole
         if len(card.outs) != 1 or not card.title.units:
             return None
         return rule_through(edge, {node.id for node in card.members}, self.into)
@@ -266,12 +299,14 @@ class _Contraction:
 
     def _particulars(self, card: _Card, values: Sequence[TensorFacts | None]) -> list[str]:
         """What the card of a module or a function says of it."""
-        inputs = [self.nodes[node] for node, _ in card.inputs]
-        leaves_alone = all(node.kind == "leaf" for node in inputs)
+        inputs = [(self.nodes[node], slot) for node, slot in card.inputs]
+        inputs += [(node, 0) for node in card.members if self._is_given(node, card.title.units)]
+        inputs.sort(key=lambda item: self.places[item[0].id])
+        leaves_alone = all(node.kind == "leaf" for node, _ in inputs)
         into = [
             node.values[slot] if slot < len(node.values) else None
-            for node, (_, slot) in zip(inputs, card.inputs, strict=True)
-            if node.kind != "leaf" or leaves_alone  # a parameter that others use too is no input
+            for node, slot in inputs
+            if node.kind != "leaf" or not node.group or leaves_alone  # another's parameter is no input
         ]
         inside = totals(card.members, self._grad, self.hooked)
         leaves = [node for node in card.members if node.kind == "leaf"]
@@ -289,6 +324,12 @@ class _Contraction:
             *each,
             *remarks(operations if operations > 1 else 0, inside, "parameter"),
         ]
+
+    def _is_given(self, node: Node, units: Collection[str]) -> bool:
+        """Whether a constant in the card of ``units`` was made elsewhere: indices, a batch without a name."""
+        if node.kind != "constant" or node.cut is not None:
+            return False
+        return not set(units) & set(self.units.chain((node.group, node.scope)))
 
     def _rule_of_leaf(self, leaf: str) -> Rule | None:
         """What a card does to its gradient until it arrives at a leaf inside it."""

@@ -17,11 +17,12 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
+from autograd_tour.views.calls_in import calls_in
 from autograd_tour.views.contract import Homes, Title, contract, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 from autograd_tour.views.units import Units
 
-__all__ = ["MORE", "SCREEN", "as_cards", "fold", "inputs_alike", "noted", "visible"]
+__all__ = ["MORE", "SCREEN", "as_cards", "composites", "fold", "inputs_alike", "noted", "visible"]
 
 SCREEN = 40
 """So many cards are readable at once."""
@@ -50,6 +51,7 @@ def fold(
     *,
     rows: bool = True,
     runs: bool = True,
+    calls: bool = True,
     homes: Homes | None = None,
     opened: Collection[str] = (),
     apart: Collection[str] = (),
@@ -60,8 +62,10 @@ def fold(
     depth changes nothing. ``meta.folding`` says what was folded. ``rows`` makes equal neighbours one card;
     without ``runs`` what has no module, loop or chain stays in sight, also where that is more than ``limit``;
     ``homes`` is told which node went into which card. The units ``opened`` stay open, and those ``apart`` are
-    in no row; see :func:`autograd_tour.views.opening.with_open`.
+    in no row; see :func:`autograd_tour.views.opening.with_open`. What an einsum is made of is one card at
+    any size, but not without ``calls``.
     """
+    graph = composites(graph, homes) if calls else graph
     if depth is None and visible(graph) <= limit:
         pairs = flow(graph) if _crowded(graph) else []
         return noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
@@ -82,6 +86,25 @@ def fold(
         note = "the program has no modules or functions to fold, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
     return noted(folded)
+
+
+COMPOSITES = frozenset({"einsum"})
+"""Functions of one idea that torch makes many small operations of."""
+
+
+def composites(graph: Graph, homes: Homes | None = None) -> Graph:
+    """``graph`` with each call of :data:`COMPOSITES` that made several operations as one card."""
+    if not any(node.call in COMPOSITES and node.kind == "operation" for node in graph.nodes):
+        return graph
+    pairs = flow(graph)
+    calls = calls_in(graph, pairs, COMPOSITES)
+    sizes = Counter(calls.values())
+    parts = {node: last for node, last in calls.items() if sizes[last] > 1}
+    titles = {
+        last: Title(graph.title(last), graph.node(last).group, call=graph.node(last), whole=True)
+        for last in set(parts.values())
+    }
+    return noted(as_cards(graph, parts, titles, pairs, homes)) if parts else graph
 
 
 def noted(graph: Graph) -> Graph:

@@ -44,11 +44,12 @@ class GradientRows:
         _, step = self._graph.step(node.id)
         if step is None:
             absent = (Run("grad  ", "backward"), Run("not reached", "muted"))
-            return [Row(absent, fill="accumulated_fill", height=22, fact=f"{node.id}.grad.0")]
+            fact = f"{node.id}.grad.0"
+            return [Row(absent, fill="accumulated_fill", height=22, fact=fact, detail="gradient")]
         rows = [self._row(node, k, facts) for k, facts in enumerate(step.received[:MOST])]
         if len(step.received) > MOST:
             more = f"grad  … {len(step.received) - MOST} more"
-            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22))
+            rows.append(Row((Run(more, "backward"),), fill="accumulated_fill", height=22, detail="gradient"))
         if rows:
             rows[0] = numbered(rows[0], self._graph, node, self._timeline)
         return rows
@@ -60,7 +61,8 @@ class GradientRows:
         odd = self._odd.received.get((node.id, slot))
         runs = tensor_runs(facts, "backward", shape=size, odd=odd) if facts else (Run("none", "muted"),)
         lead = self._lead(node, slot)
-        row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=f"{node.id}.grad.{slot}")
+        fact = f"{node.id}.grad.{slot}"
+        row = Row((lead, *runs), fill="accumulated_fill", height=22, fact=fact, detail="gradient")
         return row if self._timeline is None else _timed(row, lead, self._timeline, node, slot)
 
     def _lead(self, node: Node, slot: int) -> Run:

@@ -37,6 +37,7 @@ class Look(Struct, frozen=True):
     """The choices of a reader; see :func:`look_for`. By default all is shown and nothing is added.
 
     ``brief`` is none of them, but of the room: first ``numbers`` of tensors only, or a line for each card.
+    Nor is ``apart``, of the page, which hides texts one by one: names, shapes and numbers stand apart.
     """
 
     show: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Look(Struct, frozen=True):
     caption: str = ""
     mark: tuple[str, ...] = ()
     brief: Literal["", "numbers", "lines"] = ""
+    apart: bool = False
 
     @property
     def chooses_rows(self) -> bool:

@@ -48,12 +48,12 @@ class Mailbox:
             if self.parts.get((accumulator, 0)):
                 absent = "nothing is added"  # a gradient came as far as here: it is returned, or not wanted
             runs = (Run(".grad  ", "backward"), Run(absent, "muted"))
-            return (Row(runs, fill="accumulated_fill", height=24, fact=fact),)
+            return (Row(runs, fill="accumulated_fill", height=24, fact=fact, detail="gradient"),)
         disc = self.graph.number_in_whole(accumulator)
         parts = self.parts.get((accumulator, 0), ())
         total = self._total(step, parts)
         if self.timeline is None:
-            first = Row(total, fill="accumulated_fill", height=24, step=disc, fact=fact)
+            first = Row(total, fill="accumulated_fill", height=24, step=disc, fact=fact, detail="gradient")
             return (first, *self._uses(leaf, parts))
         first = Row(
             total,
@@ -63,6 +63,7 @@ class Mailbox:
             fact=fact,
             since=number,
             earlier=self._waiting(step, self.timeline),
+            detail="gradient",
         )
         return (first, *self._uses(leaf, parts))
 
@@ -102,11 +103,13 @@ class Mailbox:
                 height=20,
                 fact=f"{leaf.id}.uses",
                 since=self.timeline.ran.get(part.edge.src, 0) if self.timeline is not None else 0,
+                detail="gradient",
             )
             for part, name in zip(parts, modules, strict=False)
         ]
         if len(rows) > MOST_PARTS:
-            more = Row((Run(f"   … {len(rows) - MOST_PARTS} more uses", "muted"),), fill="accumulated_fill")
+            uses_left = (Run(f"   … {len(rows) - MOST_PARTS} more uses", "muted"),)
+            more = Row(uses_left, fill="accumulated_fill", detail="gradient")
             return (*rows[:MOST_PARTS], more)
         return tuple(rows)
 

@@ -71,8 +71,7 @@ def _frames(
     for unit in unfolded:
         inside = {card for node, card in card_of.items() if unit in homes[node]}
         inside -= {card for node, card in card_of.items() if unit not in homes[node]} | taken
-        title = units.title(unit)
-        yield Frame(title if units.scope(unit) else f"{unit}  {title}", tuple(sorted(inside)))
+        yield Frame(units.heading(unit), tuple(sorted(inside)))
         taken |= inside
 
 
@@ -81,7 +80,7 @@ def _not_folded(name: str, shut: Opened, units: Units) -> UsageError:
     names: dict[str, None] = {}
     for card, title in shut.homes.titles.items():
         for unit in title.units or ():
-            names.setdefault(units.title(unit) if units.scope(unit) else unit)
+            names.setdefault(units.name(unit))
         if not title.units and card in shut.graph.by_id():
             names.setdefault(title.op)
     hint = suggestion(name, list(names), 0)

@@ -50,6 +50,7 @@ class Run(Struct, frozen=True, gc=False):
     ``around`` stays in sight. With ``part`` that holds for the characters from the first number to before
     the second; the rest stays. Before a text is cut its ``names`` lose their beginnings: the end tells them
     apart. A ``brief`` without a ``room`` stands where a picture has to be smaller, and is never cut.
+    ``detail``: what the text tells that a page can hide alone.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Run(Struct, frozen=True, gc=False):
     keep_end: bool = False
     around: str = ""
     names: tuple[str, ...] = ()
+    detail: Literal["", "value", "shape", "rule", "gradient"] = ""
 
 
 def within(
@@ -83,8 +85,8 @@ class Row(Struct, frozen=True, gc=False):
     on; before it come the texts of ``earlier``, each from its own frame on. ``fact`` names what it tells
     (``n3.grad.0``, ``n1.mailbox``, ``n3.saved``), and its first text is a label; or what it adds to that
     (``n1.uses``, ``n3.note``); or a result (``n3.value.0``). If ``room`` is not 0, the last
-    text on the left gets what the others leave of so many px. ``detail``: what the row tells that a picture
-    can do without where room is short.
+    text on the left gets what the others leave of so many px. ``detail``: what the row tells, where a picture
+    can do without it, for want of room or as a reader chooses.
     """
 
     left: tuple[Run, ...]
@@ -98,7 +100,7 @@ class Row(Struct, frozen=True, gc=False):
     earlier: tuple[tuple[int, tuple[Run, ...]], ...] = ()
     fact: str = ""
     room: float = 0.0
-    detail: Literal["", "code", "saved", "sign", "remark"] = ""
+    detail: Literal["", "code", "saved", "sign", "remark", "tensor", "gradient"] = ""
 
 
 class Card(Struct, frozen=True, gc=False):

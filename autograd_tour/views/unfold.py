@@ -8,7 +8,7 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.views import by_order
 from autograd_tour.views.contract import Homes
 from autograd_tour.views.focus import with_neighbours
-from autograd_tour.views.fold import as_cards, fold, visible
+from autograd_tour.views.fold import as_cards, composites, fold, visible
 from autograd_tour.views.picture import Frame
 from autograd_tour.views.quotient import flow
 
@@ -73,7 +73,10 @@ def opened(before: Opened, card: str) -> Opened | None:
 def _inside(part: Graph) -> Homes | None:
     """How to fold the inside of a card: by turns, as it comes, with equal neighbours apart, or in runs."""
     if visible(part) <= INSIDE:
-        return Homes()
+        homes = Homes()
+        inner = composites(part, homes)
+        alone = sum(node.kind in ("operation", "group") for node in inner.nodes) < 2
+        return Homes() if alone else homes
     homes, pairs = Homes(), flow(part)
     parts, titles = by_order.turns(part, pairs, INSIDE // 2)
     if len(titles) > 1:

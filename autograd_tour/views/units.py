@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -11,6 +12,8 @@ __all__ = ["MOST_LEVELS", "Home", "Units", "paths_around"]
 
 MOST_LEVELS = 64
 """Modules inside each other that are told apart; a picture of each level of more would take minutes."""
+
+_NUMBERED = re.compile(r"(.*?)\.?([0-9]{1,9})", re.DOTALL)
 
 Home = tuple[str, int | None]
 """The module and the scope that a node was made in."""
@@ -33,8 +36,13 @@ class Units:
         self._open = _frames_of_the_program(graph, self.calls)
 
     def scope(self, unit: str) -> Scope | None:
-        """The scope that is a call of a function; ``None`` for a module."""
+        """The scope that is a call of a function, or one of several of a module; ``None`` for a module."""
         return self._scope_of.get(unit)
+
+    def of_module(self, unit: str) -> str:
+        """The path of the module that a unit is, or is a call of; ``""`` for a call of a function."""
+        scope = self.scope(unit)
+        return unit if scope is None else "" if scope.function else scope.group
 
     def chain(self, home: Home) -> list[str]:
         """The units around ``home``, outermost first, at most :data:`MOST_LEVELS`.
@@ -53,6 +61,8 @@ class Units:
         for unit, scope in reversed(scopes):
             while rest and scope.group and (scope.group == rest[0] or scope.group.startswith(f"{rest[0]}.")):
                 chain.append(rest.pop(0))
+            if not scope.function and chain and chain[-1] == scope.group:
+                chain.pop()  # this call of the module stands for it
             chain.append(unit)
         chain += rest
         return chain if len(chain) <= MOST_LEVELS else [*chain[: MOST_LEVELS - 1], chain[-1]]
@@ -65,31 +75,45 @@ class Units:
     def title(self, unit: str) -> str:
         """``Conv2d``, ``lstm_cell[2]``; a function that was called once has no number."""
         scope = self.scope(unit)
-        if scope is None:
-            return self.types.get(unit, "") or unit
+        if scope is None or not scope.function:
+            module = self.of_module(unit)
+            return self.types.get(module, "") or module
         several = self.calls[scope.function, scope.outer, scope.group] > 1
         return f"{scope.function}[{scope.number}]" if several else scope.function
 
     def kind(self, unit: str) -> str:
         """What equal units have in common: the class, or the function."""
+        module = self.of_module(unit)
         scope = self.scope(unit)
-        return (self.types.get(unit, "") or "block") if scope is None else scope.function
+        return (self.types.get(module, "") or "block") if module or scope is None else scope.function
+
+    def name(self, unit: str) -> str:
+        """What a reader opens it by: ``encoder.layers.3``, ``lstm_cell[2]``, its call ``block[2]``."""
+        scope = self.scope(unit)
+        if scope is None:
+            return unit
+        return self.title(unit) if scope.function else f"{scope.group}[{scope.number}]"
+
+    def heading(self, unit: str) -> str:
+        """What stands on a frame around it: ``block[2]  Block``; a function's has its name alone."""
+        return f"{self.name(unit)}  {self.title(unit)}" if self.of_module(unit) else self.title(unit)
 
     def position(self, unit: str) -> tuple[object, int] | None:
-        """What a unit is a numbered part of, and its number: ``h`` and 3 for ``h.3``."""
+        """What a unit is a numbered part of, and its number: ``h`` and 3 for ``h.3`` and ``h3``."""
         scope = self.scope(unit)
         if scope is not None:
             return (scope.function, scope.outer, scope.group), scope.number
-        parent, _, last = unit.rpartition(".")
-        return (parent, int(last)) if last.isdecimal() and last.isascii() else None
+        numbered = _NUMBERED.fullmatch(unit)
+        return (numbered[1], int(numbered[2])) if numbered else None
 
     def called(self, name: str, units: Iterable[str]) -> set[str]:
         """Those of ``units`` that a reader calls ``name``: a path, ``lstm_cell[2]`` or ``lstm_cell``."""
         chosen = set()
         for unit in units:
             scope = self.scope(unit)
-            names = {unit} if scope is None else {scope.function, self.title(unit)}
-            if name in names or (scope is not None and scope.group and name in _within(scope.group, names)):
+            names = {self.name(unit), self.of_module(unit) or (scope.function if scope is not None else unit)}
+            within = scope is not None and scope.function and scope.group
+            if name in names or (within and name in _within(within, names)):
                 chosen.add(unit)
         return chosen
 
@@ -103,7 +127,7 @@ def _frames_of_the_program(graph: Graph, calls: Counter[tuple[str, int | None, s
         while number is not None:
             scope = graph.scopes[number]
             sizes[number] += 1
-            if node.group != scope.group and node.group:
+            if scope.function and node.group != scope.group and node.group:
                 frames.add(number)
             number = scope.outer
     total = sum(node.kind == "operation" for node in graph.nodes)

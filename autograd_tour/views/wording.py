@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
@@ -44,41 +46,66 @@ def elements(facts: TensorFacts, digits: int = 4, *, counted: bool = False) -> s
     if total <= WRITTEN_OUT and len(facts.first) == total:
         return ", ".join(short(value, digits) for value in facts.first)
     last = facts.last if facts.last is not None else facts.first[-1]
-    if facts.stats is not None and facts.stats.min is not None and facts.stats.min == facts.stats.max:
+    # A NaN makes least and greatest NaN, whatever the others are.
+    stats = facts.stats if facts.stats is not None and facts.stats.nan in (None, 0, total) else None
+    if stats is not None and stats.min is not None and stats.min == stats.max:
         return f"{'all' if counted else f'{total} ×'} {short(last, digits)}"
     return ", ".join(short(value, digits) for value in facts.first[:2]) + f" … {short(last, digits)}"
 
 
 def tensor_text(facts: TensorFacts | None, *, shape: bool = True, digits: int = 4) -> str:
     """One tensor on one line: shape, elements, and its type if that is not float32."""
-    if facts is None:
-        return "None"
-    parts = []
-    if facts.layout != "strided":
-        parts.append("coo" if facts.layout == "sparse_coo" else one_line(facts.layout, 24))
-    if shape and facts.shape:
-        parts.append(shape_text(facts.shape))
-    if facts.dtype != "float32" or not facts.first:
-        parts.append(one_line(facts.dtype, 24))
-    parts.append(elements(facts, digits, counted=shape and bool(facts.shape)))
-    return " ".join(part for part in parts if part)
+    return "None" if facts is None else " ".join(filter(None, _halves(facts, shape=shape, digits=digits)))
+
+
+def _halves(facts: TensorFacts, *, shape: bool, digits: int = 4) -> tuple[str, str]:
+    """How a tensor is laid out, with its shape; and its type and elements."""
+    layout = "coo" if facts.layout == "sparse_coo" else one_line(facts.layout, 24)
+    extents = shape_text(facts.shape) if shape else ""
+    dtype = one_line(facts.dtype, 24) if facts.dtype != "float32" or not facts.first else ""
+    numbers = elements(facts, digits, counted=bool(extents))
+    first = (layout if facts.layout != "strided" else "", extents)
+    return " ".join(filter(None, first)), " ".join(filter(None, (dtype, numbers)))
 
 
 def tensor_runs(
-    facts: TensorFacts | None, role: Role, *, name: str = "", shape: bool = True, odd: NonFinite | None = None
+    facts: TensorFacts | None,
+    role: Role,
+    *,
+    name: str = "",
+    shape: bool = True,
+    odd: NonFinite | None = None,
+    apart: bool = False,
 ) -> tuple[Run, ...]:
     """The same as runs of text, and behind it what of it is not finite, in red unless it was given so.
 
-    A long ``name`` is shortened.
+    A long ``name`` is shortened. With ``apart`` name, shape and numbers are texts of their own.
     """
+    if apart and facts is not None:
+        return (*_pieces(facts, role, name, shape=shape), *_alarm(odd))
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
     behind = f"{' =' if scalar else ' '} {text}"
     runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
-    if odd is not None:
-        alarm = Run(f"  {odd.text()}", "error", bold=True)
-        runs.append(Run(f"  {odd.text()}", "muted") if odd.given else alarm)
-    return tuple(runs)
+    return (*runs, *_alarm(odd))
+
+
+def _pieces(facts: TensorFacts, role: Role, name: str, *, shape: bool) -> Iterator[Run]:
+    """Name, shape and numbers of a tensor, each of which can be hidden alone."""
+    extents, numbers = _halves(facts, shape=shape)
+    if name:
+        yield within("", name, " =" if facts.numel == 1 and facts.first else "", role, NAME_ROOM)
+    if extents:
+        yield Run(f"{' ' * bool(name)}{extents}", role, detail="shape")
+    if numbers:
+        yield Run(f"{' ' * bool(name or extents)}{numbers}", role, detail="value")
+
+
+def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:
+    """What is not finite."""
+    if odd is None:
+        return ()
+    return (Run(f"  {odd.text()}", "muted") if odd.given else Run(f"  {odd.text()}", "error", bold=True),)
 
 
 def describe_graph(graph: Graph, limit: int = 12) -> str:

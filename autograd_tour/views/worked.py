@@ -21,7 +21,9 @@ __all__ = ["Operands", "Worked", "element", "on_first_elements", "operand_values
 Operands = Mapping[tuple[str, int | str], TensorFacts]
 """What is known of a node's tensors: ``("input", slot)``, ``("result", slot)``, ``("saved", name)``."""
 
-_SAME_FIRST = frozenset(("expand", "reshape", "beside", "transpose", "swap_dims", "permute", "cast"))
+_SAME_FIRST = frozenset(
+    ("expand", "reshape", "beside", "transpose", "swap_dims", "permute", "cast", "beside_nan")
+)
 """Functions whose first element is the first element of what they are given."""
 
 _CLOSE = 2e-3

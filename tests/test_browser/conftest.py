@@ -56,6 +56,14 @@ def _divides():
     return (a / b) ** 2
 
 
+def _turned():
+    """A layer, whose weight is transposed."""
+    import torch
+
+    w = torch.ones(2, 3, requires_grad=True)
+    return torch.nn.functional.linear(torch.ones(4, 3), w).sum()
+
+
 def _deep():
     """A chain of small layers: more than two hundred nodes."""
     import torch
@@ -88,6 +96,7 @@ def pages(tmp_path_factory):
         "gpt": page_of("gpt", Trace(trace(gpt)), Settings()),
         "structure": page_of("structure", Trace(trace(attached, keep=0)), Settings()),
         "divides": page_of("divides", Trace(trace(_divides)), Settings()),
+        "turned": page_of("turned", Trace(trace(_turned)), Settings()),
         "deep": page_of("deep", Trace(trace(_deep)), Settings()),
         "silent": page_of("silent", Trace(replace(graph, passes=())), Settings()),
     }

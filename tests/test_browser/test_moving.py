@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
@@ -160,3 +162,84 @@ def test_an_own_network_of_two_hundred_nodes_follows(visit):
         x = torch.tanh(x * w + 0.1)
     x.sum().backward()
     assert f"{w.grad.item():.6g}" in page.inner_text("#caption")
+
+
+def facts(page):
+    """What the rows of cards and the labels of arrows say that are seen now: fact -> text."""
+    return dict(
+        page.evaluate(
+            """() => [...document.querySelectorAll('#stage [data-fact]')]
+                .filter((item) => getComputedStyle(item).visibility === 'visible')
+                .map((item) => [item.dataset.fact, [...item.querySelectorAll('text')].map((text) => text.textContent).join(' ')])"""
+        )
+    )
+
+
+def test_folded_cards_say_what_is_computed_inside_them(visit):
+    page = visit("deep")
+    page.keyboard.press("End")
+    recorded = facts(page)
+    put(page, "0.90000000001")  # as good as recorded: all that follows must say the same
+    numbers = {
+        fact: text for fact, text in recorded.items() if fact.split(".")[1] in ("value", "grad", "sent")
+    }
+    assert {"f0.value.0", "f0.grad.0"} <= numbers.keys()
+    assert {fact: facts(page)[fact] for fact in numbers} == numbers
+    page.click("#moved-reset")
+    while "operations folded" not in page.inner_text("#caption"):
+        page.click("#back")
+    caption = page.inner_text("#caption").split("\n")
+    put(page, "0.90000000001")
+    moved = page.inner_text("#caption").split("\n")
+    assert moved[0] == caption[0]
+    assert moved[-1] == caption[-1]
+    put(page, "0.5")
+    w, x = torch.tensor(0.5, dtype=torch.float64, requires_grad=True), torch.tensor([0.1, 0.2]).double()
+    steps = []
+    for _ in range(70):
+        x = torch.tanh(x * w + 0.1)
+        steps.append(x)
+    told = facts(page)
+    assert not any("…" in text for fact, text in told.items() if fact.split(".")[1] in ("value", "grad"))
+    inside = torch.tensor([float(part) for part in told["f0.value.0"].split(") ")[1].split(", ")])
+    assert any(torch.allclose(inside.double(), step, rtol=1e-3) for step in steps)
+
+
+def points(page):
+    return page.get_attribute("#move-plot .curve", "d").count("L")
+
+
+def test_the_curve_stays_where_the_result_has_no_place_and_comes_back(visit):
+    page = visit("thermometer")
+    for value in ("1e308", "-1e308", "1e200", "inf"):
+        put(page, value)
+        assert "Not finite any more" in page.inner_text("#move-said")
+        page.wait_for_selector("#move-plot .curve", state="attached")
+        assert points(page) == 60
+        assert page.locator("#move-plot .is").count() == 0
+        assert "it is inf" in page.get_attribute("#move-plot", "aria-label")
+    for value in ("3", "1e100", "2"):
+        put(page, value)
+        expect(page.locator("#move-plot")).to_have_attribute("aria-label", re.compile(f"at {value} it is"))
+        expect(page.locator("#move-plot")).to_be_visible()
+        assert points(page) == 60
+        assert page.locator("#move-plot .is").count() == 1
+    ends = page.locator("#move-plot text").all_text_contents()[:2]
+    assert ends == ["−2", "2"]
+
+
+def test_what_stays_as_it_was_recorded_says_so(visit):
+    page = visit("thermometer")
+    before = page.inner_text(".summary")
+    assert "As recorded" not in page.inner_text("body")
+    put(page, "2")
+    assert page.inner_text(".summary") == f"As recorded: {before}"
+    assert page.inner_text("#twin summary").startswith("As recorded: ")
+    assert page.locator("#stage svg desc").first.text_content().startswith("As recorded: An autograd graph")
+    page.click("#moved-reset")
+    assert page.inner_text(".summary") == before
+    assert "As recorded" not in page.inner_text("body")
+    assert page.locator("#stage svg desc").first.text_content().startswith("An autograd graph")
+    run = visit("train")
+    put(run, "2")
+    assert run.inner_text("#run-title") == "As recorded: The run, line by line"

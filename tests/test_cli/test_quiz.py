@@ -63,6 +63,28 @@ def test_a_program_that_fails_is_asked_which_line_breaks_it(tmp_path):
     assert "Look again at stop 11 of the tour" in result.output
 
 
+DETACHED = """import torch
+
+def loss():
+    x = torch.tensor([1.0, 2.0])
+    encoder, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+    code = encoder(x).detach()  # the bug
+    return head(code).sum()
+"""
+
+
+def test_a_fault_that_raises_nothing_is_asked_about_too(tmp_path):
+    (tmp_path / "net.py").write_text(DETACHED)
+    questions = json.loads(quiz(f"{tmp_path / 'net.py'}:loss", "--json").stdout)
+    effect, line = (one for one in questions if one["kind"] == "fault")
+    assert effect["prompt"] == "The program raises no error. What is .grad of encoder.weight after backward?"
+    assert effect["answer"] == "None"
+    assert line["answer"] == "code = encoder(x).detach() (line 6)"
+    assert "the bug" not in " ".join(line["choices"])
+    assert {wrong["stop"] for one in (effect, line) for wrong in one["wrong"]} <= {12, 18}
+    assert len({one["id"] for one in questions}) == len(questions)
+
+
 def test_a_failure_of_which_nobody_knows_the_line_is_told_as_ever(tmp_path):
     (tmp_path / "net.py").write_text("def loss():\n    raise ValueError('no')\n")
     result = quiz(f"{tmp_path / 'net.py'}:loss")

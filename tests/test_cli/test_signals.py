@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import signalled_answer
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 
 SIGNALS = pytest.mark.parametrize(
@@ -30,10 +32,10 @@ def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def signalled(program: str, number: int, cwd: Path, command: str = "render") -> tuple[int, str, str]:
+def signalled(program: str, number: int, cwd: Path) -> tuple[int, str, str]:
     """What the command does when a signal comes while the program runs."""
     (cwd / "net.py").write_text(f"import os, time\nimport torch\n{program}")
-    process = start(["-m", "autograd_tour", command, "net.py:loss"], cwd)
+    process = start(["-m", "autograd_tour", "render", "net.py:loss"], cwd)
     end = time.monotonic() + 60
     while not (cwd / "started").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
@@ -53,8 +55,11 @@ def test_a_running_program_is_ended(number: int, code: int, word: str, tmp_path:
 def test_what_follows_a_program_ends_with_it(
     command: str, number: int, code: int, word: str, tmp_path: Path
 ) -> None:
-    program = "def loss():\n    open('started', 'w').close()\n    time.sleep(60)\n"
-    assert signalled(program, number, tmp_path, command) == (code, "", f"{word}\n")
+    (tmp_path / "net.py").write_text(
+        "import time\ndef loss():\n    open('started', 'w').close()\n    time.sleep(60)\n"
+    )
+    done = signalled_answer(command, "net.py:loss", cwd=tmp_path, number=number, file="started")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"{word}\n")
 
 
 @pytest.mark.slow

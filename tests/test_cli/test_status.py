@@ -12,8 +12,9 @@ import pytest
 
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.progress import counted, doing, heard_by
+from tests.commands import terminal_answer
 
-pty = pytest.importorskip("pty", reason="there are no pseudo terminals here")
+pytest.importorskip("pty", reason="there are no pseudo terminals here")
 
 COLUMNS = 80
 
@@ -30,29 +31,9 @@ def saved(tmp_path_factory):
 
 def at_terminal(*words: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
     """The command with stderr on a terminal: its exit code, stdout, and what the terminal got."""
-    master, slave = pty.openpty()
     usual = {name: value for name, value in os.environ.items() if name not in ("CI", "TERM")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "autograd_tour", *words],
-        cwd=cwd,
-        env={**usual, "COLUMNS": str(COLUMNS), "TERM": "xterm", "NO_COLOR": "1", **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=slave,
-    )
-    os.close(slave)
-    received = b""
-    while True:
-        try:
-            piece = os.read(master, 4096)
-        except OSError:  # so Linux says that the other end is closed
-            break
-        if not piece:
-            break
-        received += piece
-    os.close(master)
-    answer = process.communicate(timeout=120)[0]
-    return process.returncode, answer.decode(), received.decode()
+    terminal = {"COLUMNS": str(COLUMNS), "TERM": "xterm", "NO_COLOR": "1"}
+    return terminal_answer(*words, cwd=cwd, environment={**usual, **terminal, **environment})
 
 
 def screen(received: str) -> list[str]:

@@ -135,7 +135,7 @@ def test_texts_neither_overlap_nor_leave_the_picture(name):
         assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1, (a, b)
 
 
-ROOMS = {"slide": {"fit": "16:9"}, "column": {"width": 736}, "phone": {"width": 360}}
+ROOMS = {"slide": {"fit": "16:9"}, "4:3": {"fit": "4:3"}, "column": {"width": 736}, "phone": {"width": 360}}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -186,6 +186,16 @@ def test_policies_stand_below_each_other_in_a_column_and_beside_each_other_on_a_
     assert len({y for _, y in beside}) == 1
     ((_, w), *_), ((_, b), *_) = places(column, "w.grad"), places(column, "b.grad")
     assert w == b
+
+
+def test_four_calls_under_three_policies_can_be_read_on_a_slide_of_4_to_3():
+    with fits() as heard:
+        seen = texts(ledger_chart(LEDGERS["thermometer"], room=room_for("4:3")))
+    (fit,) = heard
+    assert fit.text >= 18
+    assert "18069.2" in seen
+    assert {"call 1", "call 2", "call 4", "b.grad"} <= set(seen)
+    assert any(text.endswith("which call brought which part, call 3") for text in seen)
 
 
 def test_what_has_no_room_is_left_out_in_an_order_and_told():

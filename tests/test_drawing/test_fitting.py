@@ -85,6 +85,24 @@ def test_scenes_that_no_estimate_trusts_cost_one_layout(layouts):
     assert len(layouts) == 1
 
 
+def test_rows_whose_text_is_too_small_for_sure_are_made_only_if_nothing_can_be_read(monkeypatch):
+    made, real = [], fitting.row_scenes
+    monkeypatch.setattr(fitting, "row_scenes", lambda scene, rows: made.append(rows) or real(scene, rows))
+    chains = [chain(30), chain(3)]
+    room = room_for("960x280", min_text=16)
+    assert best_for(chains, room) == 1
+    assert made == []
+    assert best_for(chains[:1], room) == 0
+    assert made
+
+
+def test_what_rows_take_at_least_is_less_than_what_they_are_estimated_to_take():
+    for name in ("cnn", "vae", "attention_by_hand"):
+        across = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), "LR"))
+        for rows in fitting._Rows.of(0, across):
+            assert rows.most_text(room_for("16:9")) >= rows.way(room_for("16:9")).text
+
+
 def test_what_lies_on_something_is_seen():
     arranged = arrange(chain(2))
     assert collisions(arranged) == []

@@ -169,3 +169,9 @@ def test_methods_that_were_replaced_are_back() -> None:
     assert (nn.Module.train, torch.amp.GradScaler.step, torch.autograd.Function.__dict__["apply"]) == methods
     assert "set_" not in torch.Tensor.__dict__
     assert not torch.nn.modules.module._global_forward_hooks
+
+
+def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() -> None:
+    (note,) = notes(numbers.hard_attention_beside_another_way)
+    assert note.kind == "saturated"
+    assert "by other ways" in note.why

@@ -181,7 +181,7 @@ def test_the_script_is_one_module_with_each_of_its_files_once():
     script = bundled(WEB)
     for file in WEB.iterdir():
         if file.name.endswith(".js") and file.name != "main.js":
-            assert script.count(f"const ${file.name.removesuffix('.js')}=") == 1, file.name
+            assert script.count(f"let ${file.name.removesuffix('.js')}=") == 1, file.name
     assert not re.search(r"^(import|export) ", script, re.MULTILINE)
     assert "</script" not in script
 

@@ -65,8 +65,12 @@ def test_a_ledger_goes_along_with_its_graph(graph, ledger, tmp_path):
     [
         ("x.bmp", {}, "'.bmp'"),
         ("x", {}, "ending ''"),
-        ("x.png", {"view": "steps"}, "makes 8 files, and save.. writes one: trace-steps-00.png"),
-        ("x.png", {"view": "animation"}, "makes 8 files"),
+        (
+            "x.png",
+            {"view": "steps", "scale": 0.1},
+            "makes 8 files, and save.. writes one: trace-steps-00.png",
+        ),
+        ("x.png", {"view": "animation", "scale": 0.1}, "makes 8 files"),
         ("x-quiz.json", {}, "makes 3 files, and save.. writes one: trace-quiz.json, trace-question.svg"),
         ("x-answer.svg", {}, "makes 3 files"),
         ("x.svg", {"view": "chian"}, "unknown view 'chian'"),
@@ -96,7 +100,7 @@ def test_a_film_is_one_file_where_a_file_can_hold_it(graph, tmp_path):
 
 def test_what_is_refused_says_what_to_call(graph, tmp_path):
     with pytest.raises(UsageError) as caught:
-        tour.save(graph, tmp_path / "x.png", view="steps")
+        tour.save(graph, tmp_path / "x.png", view="steps", scale=0.1)
     assert "render TARGET -f png --view steps" in caught.value.hint
 
 

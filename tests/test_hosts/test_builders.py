@@ -42,6 +42,16 @@ Title
 
    w = torch.tensor(3.0, requires_grad=True)
    w * w
+
+.. autograd::
+   :name: falls
+
+   w = torch.tensor(3.0, requires_grad=True)
+   -w.exp()
+
+It falls by :autograd:`falls: w.grad`. Other signs: ∂θ → √x ≤ ∞ ⊗ Aᵀ, λ⁻¹ ≈ σ′.
+
+``∂θ → √x``
 """
 SITE = {
     "conf.py": 'project = "t"\nversion = "1"\ncopyright = "2026, t"\nextensions = ["autograd_tour.integrations.sphinx"]\n',
@@ -81,6 +91,7 @@ def test_pdflatex_takes_the_pictures_and_their_text_is_text(site, kind):
     assert not re.findall(r"Overfull \\hbox \((\d{3,})", log)  # as wide as a picture that does not fit
     needed(shutil.which("pdftotext"), "pdftotext")
     text = ran("pdftotext", "t.pdf", "-", folder=folder).stdout
+    assert "It falls by −20.0855" in text
     assert "A square." in text
     assert "inf-backward" in text
     assert ("ExpBackward0" in text) == (kind == "pdf")

@@ -13,6 +13,7 @@ from autograd_tour.hosts import Cache, Record, Snippet, run
 from autograd_tour.hosts.drawn import draw_finding
 from tests.sites import build, write
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
 IN_PLACE = """w = torch.tensor([1.0, 2.0], requires_grad=True)
 y = torch.sigmoid(w)
 y += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ superfences = pytest.importorskip("pymdownx.superfences")
 
 from autograd_tour.integrations.markdown import Fence, validator  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
 
 
@@ -38,7 +40,13 @@ def test_a_fence_is_a_figure_on_one_line(convert):
     assert "<p>After.</p>" in html
 
 
-def test_fences_of_one_page_share_a_context(convert):
+def test_frames_of_a_fence_are_a_picture_each(convert):
+    for option in ("format='frames'", "view='steps'"):
+        html = convert(f"```autograd {option} alt='A square'\n{SQUARE}\n```\n")
+        assert re.findall(r'alt="([^"]*)"', html) == ["A square", "Step 1 of the same", "Step 2 of the same"]
+
+
+def test_fences_of_one_page_share_a_context(convert, fresh_workers):
     first = "```autograd context='d'\nx = torch.ones(2, requires_grad=True)\ny = x.sum()\n```"
     html = convert(f"{first}\n\n```autograd context='d' view='chain'\ny * y\n```\n")
     assert html.count("<figure") == 2

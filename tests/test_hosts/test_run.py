@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,9 +14,13 @@ import pytest
 
 from autograd_tour.errors import UsageError
 from autograd_tour.hosts import Cache, Failure, Record, Snippet, draw, run
+from autograd_tour.hosts.drawn import draw_steps
 from autograd_tour.hosts.keys import snippet_key
 from autograd_tour.hosts.snippet import dedented
+from autograd_tour.hosts.wish import Drawing
 from autograd_tour.record.trace import Trace
+
+pytestmark = pytest.mark.usefixtures("quick_workers")
 
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nw * w"
 
@@ -90,7 +97,7 @@ def test_blocks_of_a_context_share_names_and_random_numbers(outcomes, tmp_path):
     assert isinstance(outcomes["after setup"], Record)
 
 
-def test_what_an_earlier_block_made_has_its_name_and_value(tmp_path):
+def test_what_an_earlier_block_made_has_its_name_and_value(tmp_path, fresh_workers):
     before = Snippet(code="w = torch.ones(2, requires_grad=True)\ny = w.prod()", file="a", context="d")
     after = Snippet(code="y * y", file="a", context="d")
     record = run([before, after])[1]
@@ -170,6 +177,29 @@ def test_a_target_runs_anew_when_a_file_that_it_uses_has_changed(tmp_path):
     assert run([snippet], cache)[0].value("w.grad") == "3"
 
 
+@pytest.mark.parametrize("words", [{"target": "net.py:loss"}, {"code": "from net import loss\nloss()"}])
+def test_a_file_of_the_same_name_in_another_folder_is_another(tmp_path, words):
+    program = "import torch\n\n\ndef loss():\n    return torch.tensor(5.0, requires_grad=True) * {}\n"
+    for name, factor in (("a", 2), ("b", 30)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net.py").write_text(program.format(factor))
+    cache = Cache(tmp_path / "records")
+    snippets = [Snippet(**words, folder=str(tmp_path / name), file=name) for name in ("a", "b")]
+    for mode in ("auto", "auto", "never"):
+        first, second = (draw(outcome).alt for outcome in run(snippets, cache, mode))
+        assert "becomes 2." in first
+        assert "becomes 30." in second
+
+
+def test_a_block_that_needs_no_file_is_kept_wherever_it_stands(tmp_path, monkeypatch):
+    cache = Cache(tmp_path / "records")
+    run([Snippet(code=SQUARE, folder=str(tmp_path), file="a")], cache)
+    monkeypatch.setattr("autograd_tour.hosts.process.Worker.answer", _forbidden)
+    (tmp_path / "moved").mkdir()
+    (outcome,) = run([Snippet(code=SQUARE, folder=str(tmp_path / "moved"), file="b")], cache)
+    assert isinstance(outcome, Record)
+
+
 def test_an_expected_error_is_made_anew_when_a_file_behind_it_has_changed(tmp_path):
     cache = Cache(tmp_path / "records")
     snippet = Snippet(code="import helper", folder=str(tmp_path), file="a", line=5, expects_error=True)
@@ -182,8 +212,9 @@ def test_an_expected_error_is_made_anew_when_a_file_behind_it_has_changed(tmp_pa
     helper = tmp_path / "helper.py"
     helper.write_text("raise ValueError('one')\n")
     assert message() == "ValueError: one"
-    helper.write_text("raise ValueError('two')\n")
-    assert message() == "ValueError: two"
+    # Of another length: Python takes a file of the same second and length for the same.
+    helper.write_text("raise ValueError('another')\n")
+    assert message() == "ValueError: another"
     helper.write_text("(\n")
     assert "SyntaxError" in message()
     helper.write_text("import other\n")
@@ -226,7 +257,7 @@ def test_a_context_keeps_its_imports_while_other_blocks_run(tmp_path):
     assert run(snippets, cache)[-1].value("w.grad") == "30"
 
 
-def test_torch_that_cannot_be_loaded_says_why(tmp_path, monkeypatch):
+def test_torch_that_cannot_be_loaded_says_why(tmp_path, monkeypatch, fresh_workers):
     (tmp_path / "torch.py").write_text("raise RuntimeError('a bad day')\n")
     monkeypatch.syspath_prepend(tmp_path)
     (outcome,) = run([SNIPPETS["expression"]])
@@ -258,6 +289,17 @@ def test_a_value_that_is_not_there_is_an_error(outcomes):
         outcomes["expression"].value("v.grad")
 
 
+def test_each_step_is_a_picture_that_follows_its_reader(outcomes):
+    first, second, last = draw_steps(outcomes["expression"], "svg", Drawing())
+    assert "MulBackward0" in first.alt
+    assert (second.alt, last.alt) == ("Step 1 of the same", "Step 2 of the same")
+    assert b"Step 1" not in first.data and b"Step 1" in second.data and b"Step 2" in last.data
+    assert all(b"prefers-color-scheme" in step.data for step in (first, second, last))
+    assert [step.data[:8] for step in draw_steps(outcomes["expression"], "png", Drawing())] == [
+        b"\x89PNG\r\n\x1a\n"
+    ] * 3
+
+
 @pytest.mark.parametrize(("kind", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF-1.")])
 def test_a_picture_has_a_size_and_a_text(outcomes, kind, start):
     picture = draw(outcomes["expression"], kind)
@@ -277,8 +319,45 @@ def test_a_hang_takes_no_longer_than_its_time():
     assert time.monotonic() - start < 300
 
 
-def test_the_worker_is_gone_when_all_is_done(tmp_path):
+def test_the_worker_is_gone_when_all_is_done(tmp_path, fresh_workers):
     path = Path(tmp_path, "pid")
     run([Snippet(code=f"import os\nopen({str(path)!r}, 'w').write(str(os.getpid()))\n{SQUARE}")])
     with pytest.raises(ProcessLookupError):
         os.kill(int(path.read_text()), 0)
+
+
+def test_a_process_that_ends_is_told_though_a_child_of_it_lives():
+    loud = Snippet(code=f"print('of the block before')\n{SQUARE}")
+    left = Snippet(code="import os, time\nif os.fork() == 0:\n    time.sleep(600)\nos._exit(3)")
+    _, outcome = run([loud, left])
+    assert "exit code 3" in outcome.message
+    assert "before" not in outcome.hint
+
+
+def test_a_build_that_is_killed_leaves_no_worker(tmp_path):
+    path = tmp_path / "pid"
+    code = f"import os\nopen({str(path)!r}, 'w').write(f'{{os.getpid()}}\\n')\nsum(range(10**12))"
+    build = f"from autograd_tour.hosts import Snippet, run\nrun([Snippet(code={code!r}, timeout=1000)])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen([sys.executable, "-c", build], env=environment) as process:
+        _until(lambda: path.exists() and path.read_text().endswith("\n"))
+        process.send_signal(signal.SIGKILL)
+    worker = int(path.read_text())
+    _until(lambda: not _runs(worker))
+
+
+def _until(happened, seconds=300):
+    """Wait for it, in short naps."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def _runs(process):
+    """Whether a process does anything: one that ended may wait for somebody to hear of it."""
+    try:
+        os.kill(process, 0)
+        return b") Z " not in Path(f"/proc/{process}/stat").read_bytes()
+    except (ProcessLookupError, FileNotFoundError):
+        return False

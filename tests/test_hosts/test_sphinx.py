@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from tests.sites import build, contents, write
+from tests.sites import build, contents, fresh_build, write
 
 pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")
+
+from autograd_tour.integrations.sphinx.latex import declare_signs
+from autograd_tour.integrations.sphinx.state import failed
 
 SITE = {
     "conf.py": """
@@ -105,7 +111,7 @@ The slope is {autograd}`cube: v.grad`.
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("site"), SITE)
-    result = build(folder, "html", "-W", "--keep-going")
+    result = fresh_build(folder, "html", "-W", "--keep-going")
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -199,6 +205,92 @@ def test_a_page_is_made_anew_when_a_file_that_its_code_imports_has_changed(tmp_p
     (folder / "helper.py").write_text("k = 30\n")
     assert build(folder, "html", "-W").returncode == 0
     assert (folder / "_html/index.html").read_bytes() != before
+
+
+def test_a_picture_that_cannot_be_written_is_a_warning_and_the_page_stands(site, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    images = folder / "_trees/autograd/images"
+    shutil.rmtree(images)
+    images.write_text("in its place")
+    result = build(folder, "html", "-E")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"index\.rst:\d+: WARNING: cannot write in .*images.* is not a folder", result.stderr)
+    assert "cannot write in" in (folder / "_html/index.html").read_text()
+
+
+def test_the_view_of_steps_is_its_frames(site, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    text = (folder / "index.rst").read_text()
+    (folder / "index.rst").write_text(text.replace(":format: frames", ":view: steps"))
+    result = build(folder, "html", "-W", "-D", "autograd_run=never")
+    assert result.returncode == 0, result.stderr
+    assert (folder / "_html/index.html").read_text().count("Step ") == 3
+
+
+def test_a_disk_that_is_full_hides_no_warning(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    failed(SimpleNamespace(doctreedir=tmp_path), "index")
+    assert not list(tmp_path.rglob("*.txt"))
+
+
+TRANSLATED = {
+    "conf.py": "project = 't'\nextensions = ['autograd_tour.integrations.sphinx']\nlanguage = 'de'\n"
+    "locale_dirs = ['locale']\n",
+    "index.rst": """
+Title
+=====
+
+.. autograd::
+   :caption: A caption.
+   :code-caption: Code.
+   :include-source:
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+The first is :autograd:`w.grad`.
+
+.. autograd::
+
+   w = torch.tensor(4.0, requires_grad=True)
+   w * w
+""",
+    "locale/de/LC_MESSAGES/index.po": "".join(
+        f'msgid "{there}"\nmsgstr "{here}"\n\n'
+        for there, here in (
+            ("", "Content-Type: text/plain; charset=UTF-8\\n"),
+            ("A caption.", "Eine Unterschrift."),
+            ("Code.", "Programm."),
+            ("The first is :autograd:`w.grad`.", "Das erste ist :autograd:`w.grad`."),
+        )
+    ),
+}
+
+
+def test_a_translated_role_is_of_the_block_before_it_and_captions_are_translated(tmp_path):
+    folder = write(tmp_path, TRANSLATED)
+    result = build(folder, "text", "-W")
+    assert result.returncode == 0, result.stderr
+    text = (folder / "_text/index.txt").read_text()
+    assert 'Das erste ist "6"' in text
+    assert "Eine Unterschrift." in text
+    assert "Programm." in text
+
+
+def test_pdflatex_is_told_the_signs_of_numbers_before_the_author_speaks():
+    config = SimpleNamespace(latex_engine="pdflatex", latex_elements={"preamble": "mine", "papersize": "a4"})
+    declare_signs(None, config)
+    assert r"\DeclareUnicodeCharacter{2212}{\ensuremath{-}}" in config.latex_elements["preamble"]
+    assert config.latex_elements["preamble"].endswith("\nmine")
+    assert config.latex_elements["papersize"] == "a4"
+    config = SimpleNamespace(latex_engine="xelatex", latex_elements={})
+    declare_signs(None, config)
+    assert config.latex_elements == {}
 
 
 def test_a_builder_that_shows_no_picture_runs_no_code(tmp_path):

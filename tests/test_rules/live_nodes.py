@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -142,7 +143,10 @@ def _live(fn: Any, listener: Listener) -> LiveNode | None:
         return None
     view = NodeView(
         name,
-        tuple(_operand("abcdefghijklmnop"[slot % 16], value) for slot, value in enumerate(inputs)),
+        tuple(
+            replace(_operand("abcdefghijklmnop"[slot % 16], value), origin=_origin(fn, slot))
+            for slot, value in enumerate(inputs)
+        ),
         tuple(
             Operand(f"y{number}" if len(metadata) > 1 else "y", tuple(item.shape), _dtype(item.dtype))
             for number, item in enumerate(metadata)
@@ -151,6 +155,12 @@ def _live(fn: Any, listener: Listener) -> LiveNode | None:
         dict.fromkeys(saved, ""),
     )
     return LiveNode(view, inputs, results, saved, gradients, sent)
+
+
+def _origin(fn: Any, slot: int) -> tuple[int, int] | None:
+    """The same for slots that the same tensor came in at."""
+    edge = fn.next_functions[slot]
+    return (fn.next_functions.index(edge), edge[1]) if edge[0] is not None else None
 
 
 def hand_made(kind: str, program: Any, leaves: tuple[Tensor, ...], **attributes: Any) -> LiveNode:
@@ -185,7 +195,8 @@ def _operand(name: str, value: Any) -> Operand:
     if not isinstance(value, Tensor):
         number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         return Operand("" if value is None else name, number=number)
-    return Operand(name, tuple(value.shape), _dtype(value.dtype))
+    nan = value.layout is torch.strided and value.is_floating_point() and bool(value.isnan().any())
+    return Operand(name, tuple(value.shape), _dtype(value.dtype), nan=nan)
 
 
 def _dtype(dtype: torch.dtype) -> str:

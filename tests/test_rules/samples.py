@@ -49,6 +49,7 @@ def twice(program: Callable[..., Tensor], *leaves: Tensor) -> tuple[Tensor | Non
 
 KINKS = (-4.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 4.0)
 TIES = (1.0, 2.0, 2.0, 0.5, 2.0)
+ODD = (1.0, 2.0, float("nan"), 0.5, 2.0)
 
 PROGRAMS: tuple[Callable[[], Any], ...] = (
     # arithmetic with numbers, in place and with what is broadcast
@@ -61,6 +62,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [v(0.0, 0, 0, 2) ** v(2.0, 0, -1, 0), (lambda x: x**x)(v(0.0, 2, 0.5)), 0.0 ** v(0.0, 2, -1), 2.0 ** v(0.0, 2)],
     lambda: [v(0.0, 0, 2) ** 0.5, v(0.0, 2) ** 0, torch.atan2(v(0.0, 0, -1), v(0.0, -2, 0)), torch.pow(c(2) * 0, c(2)), torch.pow(c(2) * 0, v(0.0, 2)), torch.pow(0.0, torch.tensor([1 + 0j, 0], dtype=torch.complex128, requires_grad=True))],
     lambda: [torch.xlogy(2.0, r(3, positive=True)), torch.xlogy(r(3), 2.0), torch.xlogy(v(0.0, 1), 0.0), torch.xlogy(v(0.0, 1), -1.0), torch.xlogy(v(0.0, 1), v(-1.0, 2))],
+    lambda: [torch.xlogy(x, x) for x in (v(0.5, 2.0), v(0.0, -1.0, -torch.inf))] + [x**x for x in (v(0.0, 2.0, 0.5),)],
     lambda: [torch.special.xlog1py(2.0, r(3, positive=True)), torch.special.xlog1py(v(0.0, 0), v(-1.0, 2))],
     lambda: [torch.fmod(r(5), r(5)), torch.fmod(r(5), 0.7), torch.remainder(r(5), r(5)), torch.remainder(r(5), 0.7)],
     lambda: [torch.addcmul(r(2, 3), r(3), r(2, 3), value=-0.5), torch.addcdiv(r(2, 3), r(3), r(2, 3), value=3)],
@@ -109,6 +111,13 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [torch.dist(r(2, 3), r(3), p) for p in (2, 1, 3, float("inf"))],
     lambda: [f(v(*TIES)) for f in (torch.max, torch.min, torch.median, torch.nanmedian, torch.amax, torch.amin)],
     lambda: [f(r(3, 4), 1)[0] for f in (torch.max, torch.min, torch.median, torch.nanmedian, torch.sort, torch.mode, torch.cummax, torch.cummin)],
+    # beside a NaN
+    lambda: [f(v(*ODD)) for f in (torch.max, torch.min, torch.median, torch.amax, torch.amin, torch.prod, torch.norm)],
+    lambda: [f(x, 1) for x in (torch.stack([v(*ODD), v(*TIES)]),) for f in (torch.amax, torch.amin, torch.prod, torch.cumprod)],
+    lambda: [torch.linalg.vector_norm(torch.stack([v(*ODD), v(*TIES)]), p, 1) for p in (1, 2, 3, torch.inf)],
+    lambda: [torch.linalg.det(torch.stack([v(1.0, 2.0), v(torch.nan, 3.0)])), torch.dist(v(*ODD), v(*TIES)), F.layer_norm(torch.stack([v(*TIES), v(*ODD)]), (5,))],
+    lambda: [torch.cdist(torch.stack([v(*ODD), v(*TIES)]), r(3, 5), p) for p in (2.0,)],
+    lambda: [*torch.aminmax(torch.stack([v(*ODD), v(*TIES)]), dim=1)],
     lambda: [torch.amax(r(3, 4), (0, 1)), torch.amin(r(3, 4), 1, keepdim=True), *torch.aminmax(v(*TIES)), *torch.aminmax(r(3, 4), dim=1)],
     lambda: [torch.kthvalue(r(3, 4), 2, 1, keepdim=True)[0], torch.topk(r(3, 4), 2, 0)[0], torch.sort(r(4), stable=True, descending=True)[0], torch.logcumsumexp(r(2, 3), 1)],
     lambda: [torch.logsumexp(r(2, 3), 1), torch.logsumexp(c(2, 3), (0, 1)), torch.softmax(r(2, 3), 0), torch.log_softmax(r(2, 3), -1), torch.softmax(r(), 0), torch.log_softmax(r(), 0)],
@@ -137,7 +146,7 @@ PROGRAMS: tuple[Callable[[], Any], ...] = (
     lambda: [F.batch_norm(r(5, 3), None, None, r(3), r(3), True, eps=0.1), F.batch_norm(r(5, 3, 2), r(3).detach(), r(3, positive=True).detach(), r(3), r(3), False), F.batch_norm(r(5, 3), None, None, training=True)],
     lambda: [F.instance_norm(r(2, 3, 4)), ops._native_batch_norm_legit.no_stats(r(5, 3), r(3), r(3), True, 0.1, 0.2)[0], F.batch_norm(r(5, 3), r(3).detach(), r(3, positive=True).detach(), None, None, False)],
     lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8)), F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 4, 8), r(2, 3, 4, 8), is_causal=True, scale=0.3)],
-    lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.randn(4, 5).double())],
+    lambda: [F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.randn(4, 5).double()), F.scaled_dot_product_attention(r(2, 3, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8), attn_mask=torch.ones(4, 5, dtype=torch.bool).tril())],
     lambda: [F.scaled_dot_product_attention(r(2, 4, 3, 8), r(2, n, 5, 8), r(2, n, 5, 8), enable_gqa=True) for n in (1, 2)],
     # losses
     lambda: [f(r(2, 3), r(2, 3), reduction=how) for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss) for how in ("none", "mean", "sum")],

@@ -434,3 +434,97 @@ def test_a_factor_behind_a_product_of_matrices_is_a_deed_of_its_own() -> None:
     a, b = torch.ones(2, 3), torch.ones(3, 2, requires_grad=True)
     edges = tour.trace(lambda: torch.addmm(torch.ones(2, 2), a, b, alpha=2).sum()).select("gradient")
     assert "aᵀ @, × 2" in [short(edge.rule) for edge in edges if edge.rule]
+
+
+def rules_of(program: Any, *grad_fns: str) -> list[str]:
+    """The rules of the nodes of these kinds, of all if there are none."""
+    graph = tour.trace(program)
+    return [
+        short(edge.rule)
+        for edge in graph.select("gradient")
+        if edge.rule and (not grad_fns or graph.node(edge.src).grad_fn in grad_fns)
+    ]
+
+
+def test_x_times_its_own_logarithm_says_no_more_than_that() -> None:
+    t, x = torch.tensor([0.2, 0.8], requires_grad=True), torch.tensor([-1.0, -0.5])
+    texts = rules_of(lambda: F.kl_div(x, t.softmax(0), reduction="sum"), "XlogyBackward0")
+    assert texts == [
+        "× (0 if t.softmax(0) = 0 else ln(t.softmax(0)))",
+        "× (1 if 0 < abs(t.softmax(0)) < ∞ else NaN)",
+    ]
+    assert rules_of(lambda: (t**t).sum(), "PowBackward1")[1] == "× (0 if t = 0 else t^t·ln(t))"
+
+
+def test_two_tensors_that_one_expression_made_are_two() -> None:
+    t = torch.tensor([0.2, 0.8], requires_grad=True)
+    texts = rules_of(lambda: torch.xlogy(F.dropout(t), F.dropout(t)).sum(), "XlogyBackward0")
+    assert texts == ["× (0 if F.dropout(t) = 0 and F.dropout(t) ≤ 0 else ln(F.dropout(t)))", "× F.dropout(t)/F.dropout(t)"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "options"),
+    [
+        ("q @ kᵀ·0.5 + m", {"attn_mask": torch.zeros(3, 3)}),
+        ("q @ kᵀ·0.5 masked by m", {"attn_mask": torch.ones(3, 3, dtype=torch.bool)}),
+        ("q @ kᵀ·0.5 causally masked", {"is_causal": True}),
+        ("q @ kᵀ·0.5", {}),
+    ],
+)
+def test_attention_says_whether_its_mask_is_added(scores: str, options: Any) -> None:
+    q, k, v = (torch.ones(1, 2, 3, 4, requires_grad=name == "q") for name in "qkv")
+    m = options.pop("attn_mask", None)
+    if m is None:
+        graph = tour.trace(lambda: F.scaled_dot_product_attention(q, k, v, **options).sum())
+    else:
+        graph = tour.trace(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=m).sum())
+    (node,) = (node for node in graph.nodes if node.fused is not None)
+    assert short(node.fused) == f"softmax({scores}) @ v"
+    (edge,) = (edge for edge in graph.select("gradient") if edge.src == node.id)
+    assert short(edge.rule) == f"0.5(P·(u − Σ P·u) @ k), u = g @ vᵀ, P = softmax({scores})"
+
+
+NAN = math.nan
+ROWS = ((1.0, NAN, 3.0), (4.0, 5.0, 6.0))
+BESIDE_NAN: dict[str, tuple[str, Any, tuple[Any, ...], list[Any]]] = {
+    "amax": ("NaN to all that were compared with a NaN", lambda x: x.amax(1), (ROWS,), [[NAN] * 3, [0, 0, 1]]),
+    "amin": ("NaN to all that were compared with a NaN", lambda x: x.amin(1), (ROWS,), [[NAN] * 3, [1, 0, 0]]),
+    "aminmax": ("NaN to all that were compared with a NaN", lambda x: sum(x.aminmax(dim=1)), (ROWS,), [[NAN] * 3, [1, 0, 1]]),
+    "max": ("a NaN counts as the maximum", lambda x: x.max(), (ROWS,), [[0, 1, 0], [0, 0, 0]]),
+    "min of rows": ("a NaN counts as the minimum", lambda x: x.min(1).values, (ROWS,), [[0, 1, 0], [1, 0, 0]]),
+    "prod": ("NaN to all that were multiplied with a NaN, if none is 0", lambda x: x.prod(1), (ROWS,), [[NAN] * 3, [30, 24, 20]]),
+    "prod beside a 0": ("NaN to all that were multiplied with a NaN, if none is 0", lambda x: x.prod(), ((0.0, NAN, 3.0),), [NAN, 0, NAN]),
+    "cumprod": ("NaN to all that were multiplied with a NaN, if none is 0", lambda x: x.cumprod(0), ((1.0, 2.0, NAN, 4.0),), [NAN] * 4),
+    "det": ("NaN to all of a matrix that has one", torch.linalg.det, (((2.0, 1.0), (NAN, 3.0)),), [[NAN, NAN], [NAN, NAN]]),
+    "solve": ("a NaN goes on from one equation to the next", lambda a: torch.linalg.solve_triangular(a, torch.ones(2, 1), upper=True), (((2.0, NAN), (0.0, 3.0)),), [[NAN, -1 / 6], [0, NAN]]),
+    "1-norm": ("0 to a NaN", lambda x: torch.linalg.vector_norm(x, 1), (ROWS,), [[1, 0, 1], [1, 1, 1]]),
+    "2-norm": ("NaN to all that were reduced with a NaN", lambda x: x.norm(), (ROWS,), [[NAN] * 3, [NAN] * 3]),
+    "largest": ("0 to all that were compared with a NaN", lambda x: torch.linalg.vector_norm(x, math.inf, 1), (ROWS,), [[0, 0, 0], [0, 0, 1]]),
+    "dist": ("NaN to all that were reduced with a NaN", lambda x: torch.dist(x, torch.zeros(3)), (ROWS,), [[NAN] * 3, [NAN] * 3]),
+    "cdist": ("NaN to both rows of a pair with a NaN", lambda x: torch.cdist(x, torch.zeros(1, 3)), (((NAN, 1.0, 2.0), (0.0, 3.0, 4.0)),), [[NAN] * 3, [0, 0.6, 0.8]]),
+    "cdist by the 1-norm": ("NaN where a difference is NaN", lambda x: torch.cdist(x, torch.zeros(1, 3), 1.0), (ROWS,), [[1, NAN, 1], [1, 1, 1]]),
+    "layer_norm": ("NaN to a whole row that has one", lambda x: F.layer_norm(x, (2,)), (((NAN, 1.0), (3.0, 3.0)),), [[NAN, NAN], [0, 0]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE_NAN)
+def test_a_rule_that_looks_at_many_says_what_is_sent_beside_a_nan(name: str) -> None:
+    told, function, (numbers,), expected = BESIDE_NAN[name]
+    x = torch.tensor(numbers, requires_grad=True)
+    graph = tour.trace(lambda: function(x).sum())
+    (leaf,) = (node for node in graph.nodes if node.kind == "leaf")
+    (text,) = (short(e.rule) for e in graph.select("gradient") if e.dst == graph.accumulator_of(leaf.id))
+    assert text.endswith(f"; {told}")
+    (sent,) = torch.autograd.grad(function(x).sum(), x)
+    assert torch.allclose(sent, torch.tensor(expected).to(sent), equal_nan=True)
+    finite = torch.tensor(numbers).nan_to_num(7.0).requires_grad_()
+    texts = [short(edge.rule) for edge in tour.trace(lambda: function(finite).sum()).select("gradient")]
+    assert not any("NaN" in text for text in texts)
+
+
+def test_an_operand_that_nobody_named_is_called_as_torch_calls_it() -> None:
+    q, k, v = (torch.ones(1, 2, 3, 4, requires_grad=name == "q") for name in "qkv")
+    m = torch.zeros(3, 3, requires_grad=True)
+    texts = rules_of(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=m).sum(), "BmmBackward0")
+    assert "@ (mat2 of bmm)ᵀ" in texts
+    assert not any("input" in text for text in texts)

@@ -39,8 +39,6 @@ class Evaluator:
                 self._names.pop()
         arguments = [self.value(argument) for argument in item.arguments]
         options = dict(item.options)
-        if item.function == "attention":
-            options["mask"] = self._node.saved.get("attn_mask")
         if item.function in ("normalised", "deviation") and options["eps"] is None:
             options["kept"] = self._node.saved["result2"]
         return FUNCTIONS[item.function](*arguments, **options)
@@ -147,14 +145,13 @@ def _beside(x: Tensor, *, dims: tuple[int, ...], rank: int) -> Tensor:
 
 
 def _attention(
-    query: Tensor, key: Tensor, *, scale: float, causal: bool, masked: bool, mask: Tensor | None
+    query: Tensor, key: Tensor, mask: Tensor | None = None, *, scale: float, causal: bool, added: bool = False
 ) -> Tensor:
     scores = scale * torch.einsum("...ik,...jk->...ij", query, key)
     if causal:
         scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), -math.inf)
-    if masked:
-        assert mask is not None
-        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype is torch.bool else scores + mask
+    if mask is not None:  # what the node kept is added, also of truth values: 0 and -inf
+        scores = scores + mask
     weights = torch.exp(scores - scores.amax(-1, keepdim=True))
     return weights / weights.sum(-1, keepdim=True)
 
@@ -172,6 +169,18 @@ def _logsumexp(x: Tensor, *, dims: tuple[int, ...], keepdim: bool = False) -> Te
 
 def _over_norm(x: Tensor, norm: Tensor) -> Tensor:
     return torch.where(norm == 0, torch.zeros_like(x), x / norm)
+
+
+def _beside_nan(
+    form: Any, x: Tensor, *, dims: tuple[int, ...] | None, sent: str, whole: bool, told: str
+) -> Tensor:
+    assert told
+    if dims is None or not x.dim():
+        return tensor(form)
+    beside = x.isnan().sum(dims, keepdim=True) > 0
+    if whole:
+        beside &= (x == 0).sum(dims, keepdim=True) == 0
+    return torch.where(beside, float(sent), form)
 
 
 def _swapped(x: Any) -> Tensor:
@@ -233,8 +242,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "deviation": _deviation,
     "sum_but": _sum_but,
     "beside": _beside,
-    "attention": _attention,
+    **dict.fromkeys(("attention", "masked_attention"), _attention),
     "over_norm": _over_norm,
+    "beside_nan": _beside_nan,
     "heads_repeated": lambda x, *, count: x.repeat_interleave(count, -3),
     "heads_summed": lambda x, *, count: x.unflatten(-3, (-1, count)).sum(-3),
     # shapes

@@ -80,7 +80,7 @@ def test_no_page_asks_for_another_machine(few):
 def test_a_script_is_one_module_with_each_file_once(start):
     script = bundled(WEB, start, shared=SCRIPTS)
     for name in set(re.findall(r"\$([a-z]+);", script)):
-        assert script.count(f"const ${name}=") == 1, name
+        assert script.count(f"let ${name}=") == 1, name
     assert not re.search(r"^(import|export) ", script, re.MULTILINE)
     assert "</script" not in script
 

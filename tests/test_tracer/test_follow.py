@@ -546,7 +546,12 @@ def test_a_layer_that_thaws_in_the_run_is_frozen_again():
     run = tour.follow(train)
     assert [parameter.requires_grad for parameter in net.parameters()] == [False, False, True, True]
     assert [parameter.grad for parameter in net.parameters()] == [None] * 4
-    assert {leaf.name for leaf in run.leaves} == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert {leaf.name for leaf in run.leaves} == {
+        "net.0.weight",
+        "net.0.bias",
+        "net.1.weight",
+        "net.1.bias",
+    }
 
 
 def test_after_a_backward_that_raised_the_program_is_heard_on():

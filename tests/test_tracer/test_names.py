@@ -53,7 +53,7 @@ def test_parameters_by_their_path_and_of_two_models_with_their_variable():
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
     x = torch.ones(1, 2)
     graph = tour.trace(lambda: net(x).sum())
-    assert set(leaves(graph)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert set(leaves(graph)) == {"net.0.weight", "net.0.bias", "net.1.weight", "net.1.bias"}
     left, right = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
     graph = tour.trace(lambda: (left(x) + right(x)).sum())
     assert set(leaves(graph)) == {"left.weight", "left.bias", "right.weight", "right.bias"}
@@ -183,3 +183,20 @@ def test_the_only_part_of_a_result_has_its_own_name():
         return part.sum()
 
     assert "part" in names(tour.trace(program))
+
+
+def test_before_a_star_each_name_has_one_result():
+    def first():
+        x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+        y, *_ = torch.sort(x)
+        return y.sum()
+
+    def last():
+        x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+        *rest, y = torch.unbind(x)
+        return y * rest[0]
+
+    assert "y" in names(tour.trace(first))
+    assert not any(name.startswith("y.") for name in names(tour.trace(first)))
+    last_names = [node.names for node in tour.trace(last).nodes if node.grad_fn == "UnbindBackward0"]
+    assert last_names == [("rest[0]", "", "y")]

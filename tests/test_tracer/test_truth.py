@@ -125,18 +125,18 @@ def test_parameters_inside_a_reentrant_checkpoint_have_their_mailbox(filled):
         parameter.grad = copies[name]
     plain.backward()
     for name, parameter in net.named_parameters():
-        step = mailbox(graph, name)
+        step = mailbox(graph, f"net.{name}")
         assert step.after.first == tuple(parameter.grad.reshape(-1).tolist())
         assert (step.before is None) == (not filled)
-        leaf = named(graph, name)
+        leaf = named(graph, f"net.{name}")
         assert leaf.value.first == tuple(parameter.reshape(-1).tolist())
         assert [e.slot for e in graph.select("forward") if (e.src, e.dst) == (leaf.id, node.id)] == [(0, -1)]
         assert any("backward inside CheckpointFunctionBackward" in note for note in leaf.notes)
-    assert any("adds to .grad of 2.bias, 2.weight" in note for note in node.notes)
+    assert any("adds to .grad of net.2.bias, net.2.weight" in note for note in node.notes)
     assert not any("not reached" in note for note in graph.meta.notes)
     order = [n.id for n in graph.nodes]
     assert all(order.index(e.src) < order.index(e.dst) for e in graph.select("forward"))
-    assert "0.bias" in tour.svg(graph)
+    assert "net.0.bias" in tour.svg(graph)
 
 
 def test_a_leaf_elsewhere_of_a_layout_without_accumulator_is_no_hindrance():
@@ -261,7 +261,7 @@ def test_backward_with_create_graph_makes_such_nodes_too():
 
 def test_parameters_that_the_loss_does_not_reach_are_told():
     graph = check(penalty)
-    assert "not reached by the loss: 2.bias (its .grad stays as it is)" in graph.meta.notes
+    assert "not reached by the loss: net.2.bias (its .grad stays as it is)" in graph.meta.notes
     many = nn.ModuleList(nn.Linear(1, 1) for _ in range(4))
     x = torch.ones(1, 1)
 

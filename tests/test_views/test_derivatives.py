@@ -211,6 +211,12 @@ def test_nothing_is_said_of_a_sign_where_it_is_not_sure(program: Program) -> Non
     assert sentences(program) == []
 
 
+def _copied(other: Tensor, w: Tensor) -> Tensor:
+    with torch.no_grad():
+        other.copy_(w)
+    return other
+
+
 ASIDE: dict[str, Callable[[Tensor], Any]] = {
     "item": lambda w: w.item(), "float": float, "int": int, "complex": lambda w: complex(w).real,
     "exp": lambda w: math.exp(w), "round": lambda w: round(float(w), 3), "format": lambda w: float(f"{w:.4f}"),
@@ -219,6 +225,11 @@ ASIDE: dict[str, Callable[[Tensor], Any]] = {
     "tensor": lambda w: torch.tensor(float(w)), "copied": lambda w: w.new_tensor(w),
     "leaf": lambda w: torch.tensor(w, requires_grad=True), "deep": copy.deepcopy, "copy": copy.copy,
     "indices": lambda w: torch.stack((w, torch.tensor(1.0))).sort(descending=True).indices[0] + 1,
+    "parameter": torch.nn.Parameter, "computed": lambda w: torch.nn.Parameter(w * 2),
+    "unsqueezed": lambda w: torch.nn.Parameter(w[None]).sum(),
+    "copied into": lambda w: torch.zeros((), requires_grad=True).data.copy_(w),
+    "a leaf copied into": lambda w: _copied(torch.zeros((), requires_grad=True), w),
+    "gumbel": lambda w: torch.nn.functional.gumbel_softmax(torch.stack((w, 1 - w)), hard=True)[0],
 }  # fmt: skip
 
 
@@ -238,6 +249,15 @@ def test_a_call_that_gives_the_same_tensor_or_asks_for_a_shape_takes_nothing_asi
         w = leaf(1.0)
         same = w.float().contiguous().to("cpu")
         loss = same * 3 + torch.ones_like(same) + same.new_zeros(())
+        return loss  # noqa: RET504
+
+    assert sentences(program) == ["loss falls if w falls a little"]
+
+
+def test_a_parameter_of_its_own_numbers_has_a_sign() -> None:
+    def program() -> Tensor:
+        w = torch.nn.Parameter(torch.tensor(2.0))
+        loss = w * w
         return loss  # noqa: RET504
 
     assert sentences(program) == ["loss falls if w falls a little"]

@@ -42,14 +42,14 @@ def names(graph: Graph) -> set[str]:
 
 
 def test_a_module_comes_with_its_neighbours(graph: Graph) -> None:
-    part = focus(graph, "1")
-    inside = {node.id for node in graph.nodes if node.group == "1" or node.group.startswith("1.")}
+    part = focus(graph, "net.1")
+    inside = {node.id for node in graph.nodes if node.group == "net.1" or node.group.startswith("net.1.")}
     assert inside < {node.id for node in part.nodes}
-    assert {"1.0.weight", "1.0.bias"} <= names(part)
-    assert "2.0.weight" not in names(part)
+    assert {"net.1.0.weight", "net.1.0.bias"} <= names(part)
+    assert "net.2.0.weight" not in names(part)
 
 
-@pytest.mark.parametrize("name", ["error", "0.0.weight", "PowBackward0", "n0"])
+@pytest.mark.parametrize("name", ["error", "net.0.0.weight", "PowBackward0", "n0"])
 def test_a_tensor_a_parameter_a_grad_fn_or_a_node_can_be_named(graph: Graph, name: str) -> None:
     part = focus(graph, name)
     wanted = {n.id for n in graph.nodes if name in (n.id, n.grad_fn, *n.names) and n.kind != "accumulate"}
@@ -61,8 +61,8 @@ def test_a_tensor_a_parameter_a_grad_fn_or_a_node_can_be_named(graph: Graph, nam
 
 
 def test_a_leaf_keeps_its_grad(graph: Graph) -> None:
-    part = focus(graph, "0.0.weight")
-    (leaf,) = (node.id for node in part.nodes if node.name == "0.0.weight")
+    part = focus(graph, "net.0.0.weight")
+    (leaf,) = (node.id for node in part.nodes if node.name == "net.0.0.weight")
     (accumulator,) = (e.src for e in part.select("gradient") if e.dst == leaf)
     step = next(step for step in part.passes[0].steps if step.node == accumulator)
     assert msgspec.structs.replace(step, number=0) in graph.passes[0].steps

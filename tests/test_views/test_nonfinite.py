@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from autograd_tour import Graph, trace
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.nonfinite import nonfinites
+from autograd_tour.views.wording import elements
 
 
 def masked_root() -> torch.Tensor:
@@ -92,3 +95,12 @@ def test_counts_do_not_read_as_products() -> None:
     for text in texts(trace(logarithm), "error"):
         assert "×" not in text
         assert "✕" not in text
+
+
+def test_a_tensor_with_one_nan_is_not_said_to_be_all_the_same() -> None:
+    x = torch.tensor([1.0, math.nan, 3.0, 5.0, 3.0], requires_grad=True)
+    (leaf,) = (node for node in trace(lambda: x.sum()).nodes if node.kind == "leaf")
+    assert elements(leaf.value) == "1, nan … 3"
+    y = torch.full((5,), math.nan, requires_grad=True)
+    (leaf,) = (node for node in trace(lambda: y.sum()).nodes if node.kind == "leaf")
+    assert elements(leaf.value) == "5 × nan"

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from autograd_tour.findings import strip
 from autograd_tour.formats.base import Settings
-from autograd_tour.formats.page.pictures import Picture, outermost, pictures
+from autograd_tour.formats.page.pictures import Picture, joined_picture, outermost, pictures
 from autograd_tour.formats.page.run import run_data
 from autograd_tour.formats.page.script import bundled, dense_style, digest, json_text
 from autograd_tour.formats.page.style import colours
@@ -69,9 +69,12 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         called(trace.graph, marked)
     graph = without(trace.graph, look.joined) if look.joined else trace.graph
     outer_view = outermost(graph, settings)
-    drawn = pictures(outer_view, settings)
+    drawn = pictures(outer_view, settings, moves=plan is not None)
     first = next(drawn)
     others, packed = _packed(drawn)
+    joined = joined_picture(trace.graph, outer_view, settings)
+    if joined is not None:
+        packed[joined.key] = _compressed(joined)
     parts = {"run": trace.run, "moving": plan}
     script = bundled(WEB, without={name for name, data in parts.items() if data is None})
     sheets = ("page", "moving") if plan is not None else ("page",)
@@ -101,7 +104,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         twin=clean_lines(twin),
         keys=KEYS,
         data=json_text(
-            _data(graph, book, first, others, packed)
+            _data(graph, book, first, others, packed, () if joined is None else (joined,))
             | {
                 "questions": questions,
                 "run": None if trace.run is None else run_data(trace.run),
@@ -131,7 +134,12 @@ def clean_lines(text: str) -> str:
 
 
 def _data(
-    graph: Graph, ledger: Ledger | None, first: Picture, others: Sequence[Picture], packed: dict[str, str]
+    graph: Graph,
+    ledger: Ledger | None,
+    first: Picture,
+    others: Sequence[Picture],
+    packed: dict[str, str],
+    beside: Sequence[Picture],
 ) -> dict[str, Any]:
     source = [
         {"file": one_line(line.file, 200), "line": line.line, "text": one_line(line.text, 400)}
@@ -140,7 +148,7 @@ def _data(
     return {
         "picture": replace(first, svg=""),
         "packed": packed,
-        "titles": {picture.key: one_line(picture.title, 120) for picture in others},
+        "titles": {picture.key: one_line(picture.title, 120) for picture in (*others, *beside)},
         "index": _index([first, *others], graph),
         "source": source,
         "ledger": _ledger(ledger) if ledger is not None and ledger.accounts else None,
@@ -156,13 +164,17 @@ def _packed(others: Iterable[Picture]) -> tuple[list[Picture], dict[str, str]]:
     kept: list[Picture] = []
     room = ROOM
     for picture in others:
-        text = base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
+        text = _compressed(picture)
         room -= len(text)
         if room < 0:
             break
         packed[picture.key] = text
         kept.append(picture)
     return kept, packed
+
+
+def _compressed(picture: Picture) -> str:
+    return base64.b64encode(zlib.compress(msgspec.json.encode(picture), 9)).decode("ascii")
 
 
 def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]:

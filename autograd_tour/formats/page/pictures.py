@@ -10,14 +10,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.drawing import arrange
+from autograd_tour.drawing.shapes import BLANKS, GLYPHS
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page.details import CardDetails, Details
 from autograd_tour.formats.page.names import CardName, card_names
 from autograd_tour.progress import doing
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.border import sums
 from autograd_tour.views.film import film_scene
 from autograd_tour.views.focus import focus
+from autograd_tour.views.joined import JOINED, without
 from autograd_tour.views.look import dressed_scene, marks_in_sight
 from autograd_tour.views.opening import with_frames, with_open
 from autograd_tour.views.outside import stepped_back
@@ -25,7 +28,17 @@ from autograd_tour.views.picture import Run
 from autograd_tour.views.steps import frames
 from autograd_tour.views.unfold import Opened, closed, opened
 
-__all__ = ["MOST", "Caption", "Picture", "outermost", "pictures", "piece", "timed"]
+__all__ = [
+    "JOINED_KEY",
+    "MOST",
+    "Caption",
+    "Picture",
+    "joined_picture",
+    "outermost",
+    "pictures",
+    "piece",
+    "timed",
+]
 
 MOST = 60
 """Pictures of one page, the outermost first: each is laid out in advance, since a page has no engine."""
@@ -33,6 +46,9 @@ LARGE = 20_000
 """In a graph with more nodes than this no card can be opened: finding its inside takes too long."""
 CROWDED = 150
 """A picture with more cards than this is not offered."""
+
+JOINED_KEY = "transposes"
+"""The key of the picture without them: what is joined has places of its own, so it is laid out anew."""
 
 Caption = tuple[tuple[tuple[str, int, str], ...], ...]
 """Lines of pieces: role, 1 if bold, text."""
@@ -42,7 +58,8 @@ class Picture(Struct, frozen=True, omit_defaults=True):
     """One picture with its frames. ``key`` is the way to it: the cards opened, joined by slashes.
 
     ``svg`` has elements that only some frames show: ``data-f`` is the first of them and ``data-t`` the
-    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program.
+    last. ``engine`` has for each frame the step of the engine it stands for, in the whole program. ``sums``
+    has what the facts of folded cards are the sum of, where numbers can be changed.
     """
 
     key: str
@@ -52,6 +69,7 @@ class Picture(Struct, frozen=True, omit_defaults=True):
     captions: tuple[Caption, ...]
     engine: tuple[int, ...]
     cards: dict[str, CardDetails]
+    sums: dict[str, tuple[str, ...]] = {}
 
 
 def outermost(graph: Graph, settings: Settings) -> Opened:
@@ -64,8 +82,10 @@ def outermost(graph: Graph, settings: Settings) -> Opened:
         return closed(graph, fold_it=settings.fold, depth=settings.depth)
 
 
-def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
+def pictures(first: Opened, settings: Settings, *, moves: bool = False) -> Iterator[Picture]:
     """The first picture, then those with cards of it opened, outermost first, :data:`MOST` at most.
+
+    ``moves``: their numbers can be changed.
 
     Raises:
         EngineError: the layout failed.
@@ -91,7 +111,23 @@ def pictures(first: Opened, settings: Settings) -> Iterator[Picture]:
             doors[card] = all_doors.get(members, "")
         with doing(f"picture {promised - len(waiting)} of {promised}"):
             drawn = _picture(picture, doors, names, ran, settings)
-        yield drawn
+        yield replace(drawn, sums=sums(picture.view)) if moves else drawn
+
+
+def joined_picture(graph: Graph, first: Opened, settings: Settings) -> Picture | None:
+    """``graph`` without transposes, if the picture ``first`` shows any; its cards cannot be opened.
+
+    Raises:
+        EngineError: the layout failed.
+    """
+    if JOINED_KEY in settings.look.joined or not any(
+        node.grad_fn in JOINED[JOINED_KEY] for node in first.graph.nodes
+    ):
+        return None
+    joined = without(graph, (*settings.look.joined, JOINED_KEY))
+    picture = next(pictures(outermost(joined, settings), settings))
+    cards = {ident: replace(card, opens="") for ident, card in picture.cards.items()}
+    return replace(picture, key=JOINED_KEY, title="Without transposes", cards=cards)
 
 
 @dataclass(frozen=True)
@@ -125,7 +161,7 @@ def _picture(
     look = marks_in_sight(graph, settings.look)
     if picture.key:  # it has a title of its own
         look = replace(look, title="", caption="")
-    whole_scene = dressed_scene(film_scene(graph, look), graph, look)
+    whole_scene = dressed_scene(film_scene(graph, replace(look, apart=True)), graph, look)
     arranged = arrange(
         with_frames(
             replace(stepped_back(whole_scene, inside) if inside else whole_scene, notes=()),
@@ -139,6 +175,7 @@ def _picture(
     prefix = prefix_for(f"{picture.key} {scene.title} {scene.desc}")
     drawn = replace(scene, captions=())  # the page has its own places for them
     svg = draw_scene(drawn, arranged.layout, theme="light", prefix=prefix, moment=timed)
+    svg = svg.replace(BLANKS, "").replace(GLYPHS, "")  # style and script say it for all texts of the page
     members = _inside(picture.view)
     where = {node.id: node.where for node in picture.view.whole.nodes if node.where is not None}
     details = Details(graph, film_frames)

@@ -14,7 +14,10 @@ import msgspec
 __all__ = ["bundled", "dense_style", "digest", "json_text"]
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z]+)\.js";$', re.MULTILINE)
-_COMMENT = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?:^\s*|(?<=[;{}]) )// [^\n]*", re.MULTILINE | re.DOTALL)
+_CONST = re.compile(r"\bconst\b")
+_TEXT = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')
+_NESTED = re.compile(r"`[^`]*\$\{[^}`]*`")
 _SPACED = re.compile(r" *([=?:<>&|,;(){}\[\]]+) *|(?<=[\w)\]]) ([-+*%]) (?=[\w(\[])")
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
@@ -59,18 +62,30 @@ def bundled(
 def _plain(text: str) -> str:
     """A module without comments, blank lines and indentation, and without spaces that say nothing.
 
-    No text of a module goes over several lines. What follows a template or a slash stays as it is.
+    No text of a module goes over several lines, and every statement ends with a semicolon or a brace.
     """
-    lines = filter(None, map(str.strip, _COMMENT.sub("", text).split("\n")))
-    return "".join(_dense(line) + ("" if line[-1] in "{;,(" and "//" not in line else "\n") for line in lines)
+    lines = [_dense(line) for line in map(str.strip, _COMMENT.sub("", text).split("\n")) if line]
+    following = [*lines[1:], "}"]
+    return "".join(line + _between(line, after) for line, after in zip(lines, following, strict=True))
+
+
+def _between(line: str, after: str) -> str:
+    return "" if line[-1] in "{;,([}" or after[0] in ")}].?:" else "\n"
 
 
 def _dense(line: str) -> str:
-    """``line`` without spaces around signs; between quotes, and from a template or slash on, all stays."""
-    end = min((where for sign in "`/" if (where := line.find(sign)) >= 0), default=len(line))
-    parts, rest = line[:end].split('"'), line[end:]
-    dense = (part if number % 2 else _SPACED.sub(r"\1\2", part) for number, part in enumerate(parts))
-    return '"'.join(dense) + rest
+    """``line`` without spaces around signs, and with the shorter ``let``.
+
+    Texts stay as they are, and so does what follows a slash or nested templates.
+    """
+    stops = [line.find("/"), line.find("`") if _NESTED.search(line) else -1]
+    end = min((where for where in stops if where >= 0), default=len(line))
+    parts = _TEXT.split(line[:end])
+    dense = (
+        part if number % 2 else _SPACED.sub(r"\1\2", _CONST.sub("let", part))
+        for number, part in enumerate(parts)
+    )
+    return "".join(dense) + line[end:]
 
 
 def dense_style(text: str) -> str:

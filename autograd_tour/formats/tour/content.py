@@ -7,6 +7,7 @@ from msgspec import Struct
 from autograd_tour.formats.page.pictures import Caption
 from autograd_tour.questions import Question
 from autograd_tour.views.movable import Movable
+from autograd_tour.views.walk import Walk
 
 __all__ = [
     "PARTS",
@@ -68,7 +69,8 @@ class Illustration(Struct, frozen=True):
 
     ``captions`` has the lines of each frame, as pieces (role, 1 if bold, text), nothing for a picture that
     does not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers
-    follow from when a reader changes some, ``None`` where they cannot be worked out anew.
+    follow from when a reader changes some, ``None`` where they cannot be worked out anew. ``walk`` is the
+    loop that a picture of a run shows, where it can be gone through anew.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Illustration(Struct, frozen=True):
     captions: tuple[Caption, ...] = ()
     runs: tuple[str, ...] = ()
     plan: Movable | None = None
+    walk: Walk | None = None
 
 
 class Teaching(Struct, frozen=True):

@@ -106,6 +106,7 @@ def _stop_page(tour: Tour, position: int, theme: ThemeName) -> str:
     transfer = _Asked(f"transfer-{stop.teaching.transfer.id}", stop.number, stop.teaching.transfer)
     recall = [_recalled(item) for item in stop.recall]
     moving = next((number for number, item in enumerate(stop.pictures) if item.plan is not None), None)
+    loop = None if moving is None else stop.pictures[moving].walk
     asked = [*predict, transfer, *recall]
     data = {
         "name": stop.name,
@@ -113,15 +114,17 @@ def _stop_page(tour: Tour, position: int, theme: ThemeName) -> str:
         "captions": [picture.captions for picture in stop.pictures],
         "runs": [picture.runs for picture in stop.pictures],
         "move": None if moving is None else stop.pictures[moving].plan,
+        "walk": loop,
         "moving": moving,
     }
     return _page(
         "stop",
-        "still" if moving is None else "moved",
+        "still" if moving is None else "moved" if loop is None else "walked",
         data,
         theme,
         stop=stop,
         moving=moving,
+        walks=loop is not None,
         teaching=stop.teaching,
         part=_part(stop.part),
         count=len(tour.titles),

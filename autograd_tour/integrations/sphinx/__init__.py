@@ -28,9 +28,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     from autograd_tour.integrations.sphinx import freshness, state
     from autograd_tour.integrations.sphinx.directive import AutogradDirective
     from autograd_tour.integrations.sphinx.findings import ExplainDirective
+    from autograd_tour.integrations.sphinx.latex import declare_signs
     from autograd_tour.integrations.sphinx.nodes import AutogradBlock, AutogradValue, nothing
     from autograd_tour.integrations.sphinx.quiz import QuizDirective
-    from autograd_tour.integrations.sphinx.role import AutogradRole
+    from autograd_tour.integrations.sphinx.role import AutogradRole, find_nearest
     from autograd_tour.integrations.sphinx.transform import PicturesTransform
 
     app.add_config_value("autograd_run", "auto", "env", frozenset({str}))
@@ -49,10 +50,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(PicturesTransform)
     app.connect("builder-inited", _add_style)
     app.connect("config-inited", _check_config)
+    app.connect("config-inited", declare_signs, priority=900)  # after Sphinx has chosen the engine
     app.connect("env-get-outdated", freshness.outdated)
     app.connect("env-before-read-docs", state.begin)
     app.connect("env-purge-doc", state.purge)
     app.connect("env-merge-info", state.merge)
+    app.connect("doctree-read", find_nearest, priority=100)  # before titles are collected
     app.connect("env-updated", _run_blocks)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
 

@@ -109,6 +109,7 @@ class BlockDirective(SphinxDirective):
             return [code]
         box = nodes.container("", literal_block=True, classes=["literal-block-wrapper"])
         title = nodes.caption(caption, "", *self.parse_inline(caption)[0])
+        self.set_source_info(title)  # or nobody could translate it
         box += [title, code]
         return [box]
 
@@ -161,7 +162,9 @@ class AutogradDirective(BlockDirective):
         if caption:
             result = nodes.figure("", block, classes=self.options.get("figclass", []))
             result["align"] = self.options.get("align", "default")
-            result += nodes.caption(caption, "", *self.parse_inline(caption, lineno=self.lineno)[0])
-            self.set_source_info(result)
+            title = nodes.caption(caption, "", *self.parse_inline(caption, lineno=self.lineno)[0])
+            result += title
+            for node in (result, title):
+                self.set_source_info(node)
         self.add_name(result)
         return [*self.source(), result]

@@ -13,8 +13,8 @@ from docutils import nodes
 from msgspec.structs import replace
 from sphinx.util import logging
 
-from autograd_tour.errors import TourError
-from autograd_tour.hosts.drawn import MEDIA_TYPES, draw, draw_finding, files
+from autograd_tour.errors import TourError, UsageError
+from autograd_tour.hosts.drawn import MEDIA_TYPES, STEPS, draw, draw_finding, draw_steps, files
 from autograd_tour.hosts.outcome import Failure, Record
 from autograd_tour.integrations.sphinx import builds
 from autograd_tour.integrations.sphinx.findings import findings_nodes
@@ -81,12 +81,12 @@ class Pictures:
             (report,) = files(record, "txt", wish.drawing, cache=self.cache).values()
             text = report.decode()
             return [nodes.literal_block(text, text, language="text")]
-        view = {"ledger": "accumulation", "frames": "steps"}.get(wish.format, wish.view)
+        view = {"ledger": "accumulation", "frames": STEPS}.get(wish.format, wish.view)
         kind = self._kind()
         if wish.format == "page" and self.app.builder.format == "html" and self.app.builder.name != "epub":
             (page,) = files(record, "html", wish.drawing, cache=self.cache).values()
             return [self._frame(page, record)]
-        if wish.format == "frames":
+        if view == STEPS:
             return self._frames(node, record, kind)
         picture = draw(record, kind, view, settings=wish.drawing, cache=self.cache)
         return [self._image(node, picture.data, kind, node["alt"] or picture.alt)]
@@ -100,17 +100,14 @@ class Pictures:
 
     def _frames(self, node: AutogradBlock, record: Record, kind: str) -> list[nodes.Node]:
         """A picture for each step of backward."""
-        wish = builds.wish_of(self.app, node["docname"], node["number"])
-        settings = replace(wish.drawing, views=("steps",))
-        written = files(record, kind, settings, cache=self.cache)
-        numbered = sorted(name for name in written if name.removesuffix(f".{kind}")[-1].isdigit())
-        names = numbered or sorted(written)
-        alt = node["alt"] or record.description
-        images = [
-            self._image(node, written[name], kind, alt if number == 1 else f"Step {number} of the same")
-            for number, name in enumerate(names, 1)
-        ]
-        if "revealjs" not in self.app.builder.name:
+        drawing = builds.wish_of(self.app, node["docname"], node["number"]).drawing
+        slide = "revealjs" in self.app.builder.name
+        if slide and drawing.theme == "auto":  # a deck has its own colours, whatever the reader's system has
+            drawing = replace(drawing, theme="light")
+        steps = draw_steps(record, kind, drawing, cache=self.cache)
+        alts = [node["alt"] or steps[0].alt, *(step.alt for step in steps[1:])]
+        images = [self._image(node, step.data, kind, alt) for step, alt in zip(steps, alts, strict=True)]
+        if not slide:
             return list(images)
         for image in images[1:]:  # a slide shows them one above the other, one more with each key
             image["classes"].append("fragment")
@@ -137,20 +134,32 @@ class Pictures:
     def _written(self, data: bytes, kind: str) -> str:
         """Write a picture where builders fetch it from; its path from the source folder."""
         folder = Path(self.app.doctreedir) / "autograd" / "images"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"autograd-{hashlib.sha256(data).hexdigest()[:20]}.{kind}"
-        if not path.exists():
-            path.write_bytes(data)
+        path = _write(folder, f"autograd-{hashlib.sha256(data).hexdigest()[:20]}.{kind}", data)
         return Path(os.path.relpath(path, self.app.srcdir)).as_posix()
 
     def _frame(self, page: bytes, record: Record) -> nodes.raw:
         """The interactive page, within the page."""
-        folder = Path(self.app.outdir) / "_autograd"
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"{hashlib.sha256(page).hexdigest()[:20]}.html"
-        (folder / name).write_bytes(page)
+        _write(Path(self.app.outdir) / "_autograd", name, page)
         up = "../" * self.app.builder.get_target_uri(self.env.docname).count("/")
         title = html.escape(record.description, quote=True)
         attributes = f'class="autograd" height="640" loading="lazy" title="{title}"'
         text = f'<iframe {attributes} src="{up}_autograd/{name}"></iframe>'
         return nodes.raw("", text, format="html")
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    """Write a file whose name tells what is in it, whole or not at all; its path.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    path = folder / name
+    if not path.exists():
+        from autograd_tour.formats.write import write_all
+
+        try:
+            write_all(folder, {name: data})
+        except UsageError as error:
+            raise UsageError(error.message, "Make room there, or build into other folders") from None
+    return path

@@ -6,6 +6,7 @@ looks at the times of files, and that is all.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCKS",
+    "HINT",
     "KEYS",
     "OUTCOMES",
     "STAMPS",
@@ -47,6 +49,7 @@ BLOCKS = "autograd_tour_blocks"
 OUTCOMES = "autograd_tour_outcomes"
 KEYS = "autograd_tour_keys"
 """By document: the records that it stands on."""
+HINT = "A role stands behind its block"
 STAMPS = "autograd_tour_stamps"
 """By document: size and time of the files of its records, and what made them."""
 
@@ -77,19 +80,16 @@ def add(env: BuildEnvironment, wish: Wish, name: str) -> int:
 
 
 def number_of(env: BuildEnvironment, docname: str, name: str) -> int:
-    """The number of the block of that name, or of the nearest one before if ``name`` is empty.
+    """The number of the block of that name.
 
     Raises:
         UsageError: there is none.
     """
     blocks: list[tuple[str, bytes]] = table(env, BLOCKS).get(docname, [])
-    if not name and blocks:
-        return len(blocks) - 1
-    numbers = [number for number, (other, _) in enumerate(blocks) if name and other == name]
-    if not numbers:
-        text = f"no autograd block before is called {name}" if name else "no autograd block stands before"
-        raise UsageError(text, "A role stands behind its block")
-    return numbers[0]
+    for number, (other, _) in enumerate(blocks):
+        if name and other == name:
+            return number
+    raise UsageError(f"no autograd block before is called {name}", HINT)
 
 
 def shows_nothing(app: Sphinx) -> bool:
@@ -115,8 +115,9 @@ def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 def failed(env: BuildEnvironment, docname: str) -> None:
     """Note that something of a document went wrong: as a file, since pages are written in other processes."""
     path = _failure_of(env, docname)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(docname, encoding="utf-8")
+    with contextlib.suppress(OSError):  # where nothing can be written, what went wrong is still to be said
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(docname, encoding="utf-8")
 
 
 def failures(env: BuildEnvironment) -> set[str]:

@@ -26,6 +26,7 @@ from autograd_tour.views import picture_of
 from autograd_tour.views.look import look_for
 from autograd_tour.views.movable import Movable, movable
 from autograd_tour.views.picture import Film
+from autograd_tour.views.walk import walk
 
 __all__ = ["charted", "compared", "for_slides", "illustrated", "seen_from_above"]
 
@@ -70,11 +71,15 @@ def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
     if isinstance(shown_scene, Film):
         return _film(shown_scene, picture.title, prefix, movable(trace.graph))
     svg = draw(shown_scene, prefix=prefix)
+    plan = movable(trace.graph)
+    loop = walk(trace.run, trace.graph) if picture.view == RUN and trace.run is not None and plan else None
     return Illustration(
         picture.title,
         ET.fromstring(svg).findtext("{http://www.w3.org/2000/svg}desc", ""),  # noqa: S314 (of our own making)
         svg,
         draw(shown_scene, theme="light", prefix=prefix),
+        plan=plan if loop else None,
+        walk=loop,
     )
 
 

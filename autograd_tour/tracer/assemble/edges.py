@@ -32,7 +32,10 @@ def make_edges(examined: Examined, ids: Ids, hooked: Set[tuple[int, int]]) -> li
                 rule = rules[i].rules[slot] if rules else None
                 marks = rules[i].marks[slot] if rules else ()
                 marks = (*marks, "hooked") if (j, k) in hooked else marks
-                edges.append(Edge(node_id, ids.nodes[j], "gradient", slots_of(slot, k), rule, marks))
+                whole = rules[i].whole[slot] if rules and rules[i].whole else None
+                edges.append(
+                    Edge(node_id, ids.nodes[j], "gradient", slots_of(slot, k), rule, marks, whole=whole)
+                )
     return edges
 
 

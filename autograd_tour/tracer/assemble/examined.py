@@ -38,6 +38,20 @@ class Examined:
     rules: Sequence[LocalRules]
     memory: Memory | None
 
+    @property
+    def opaque(self) -> bool:
+        """Whether a function of torch, written in Python, gave a node a tensor that nobody saw it make.
+
+        It may have computed that from one with a gradient, and cut it off: so does a hard ``gumbel_softmax``.
+        """
+        for i, operands in enumerate(self.operands):
+            call = self.material.calls[i] if self.material.calls else None
+            if call is not None and call.in_python and not call.made_one_node:
+                inputs = self.material.skeleton.next[i]
+                if any(j < 0 and given is None for (j, _), given in zip(inputs, operands.slots, strict=True)):
+                    return True
+        return False
+
 
 def examine(material: Material, before: Iterable[Tensor] = ()) -> Examined:
     """Run the passes over a graph of which more than the bare structure is wanted.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from autograd_tour.rules.titles import BRIEF_LIMIT, TITLE_LIMIT, WITHIN_LIMIT, Expression, shape_title
-from autograd_tour.tracer.listen.calls import CallRecord, Operand, Site
+from autograd_tour.tracer.listen.calls import BASE_OF, CallRecord, Operand, Site
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import is_library, relative
 
@@ -22,7 +22,8 @@ class SourceTitle(NamedTuple):
     """``op`` is the title, ``brief`` the same where room is short, ``name`` how rules refer to the result.
 
     ``expression`` is all of the source it was read from, on one line. ``written``: that writes into a
-    tensor, which is the result.
+    tensor, which is the result. ``statement``: how it stands there if ``op`` is what it computes. ``root``
+    is the variable that what is called, or indexed, begins with.
     """
 
     op: str
@@ -30,6 +31,8 @@ class SourceTitle(NamedTuple):
     brief: str = ""
     expression: str = ""
     written: bool = False
+    statement: str = ""
+    root: str = ""
 
 
 class SourceNames:
@@ -62,6 +65,10 @@ class SourceNames:
             return source
         op, name = without_source()
         name = name or f"{step}(…)"
+        if on_view and source is not None and call is not None and whole:
+            # What is written is a part; the result is all of what it is a part of.
+            called = f"{BASE_OF}{source.root}" if source.root else name
+            return SourceTitle(source.statement or source.op, called, source.brief, source.expression)
         if call is None or source is None:
             return SourceTitle(op, name)
         if whole:
@@ -140,4 +147,6 @@ def _titled(expression: Expression) -> SourceTitle:
     title = expression.title()
     brief = expression.title(BRIEF_LIMIT) if len(title) > BRIEF_LIMIT else ""
     written = isinstance(expression.tree, ast.Assign)
-    return SourceTitle(title, expression.name(), brief, expression.full(), written)
+    return SourceTitle(
+        title, expression.name(), brief, expression.full(), written, expression.statement, expression.root
+    )

@@ -12,6 +12,7 @@ from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.naming import place_of_backward
+from autograd_tour.tracer.assemble.straight_through import straight_through
 from autograd_tour.tracer.assemble.titles import Title
 
 __all__ = [
@@ -98,7 +99,7 @@ def make_nodes(examined: Examined, ids: Ids) -> list[Node]:
                 scope=material.scope(i),
                 attributes=examined.attributes[i],
                 saved=tuple([_saved(item, ids) for item in examined.kept[i]]),
-                notes=(*notes_of(fn, name), *made_inside),
+                notes=(*notes_of(fn, name), *made_inside, *straight_through(material, i)),
                 fused=examined.rules[i].fused if examined.rules else None,
                 custom=is_custom(fn, name),
                 compiled=is_compiled(name),

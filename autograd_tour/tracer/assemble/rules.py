@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from autograd_tour.record.facts import TensorFacts
+from msgspec.structs import replace
+
 from autograd_tour.record.rule import Apply, Rule, Words
 from autograd_tour.rules import table
-from autograd_tour.rules.node import LETTERS, NodeView, is_compound
+from autograd_tour.rules.node import LETTERS, NodeView
 from autograd_tour.rules.node import Operand as Seen
+from autograd_tour.tracer.assemble.factors import Factors, seen
 from autograd_tour.tracer.assemble.kept import Kept
 from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.naming import place_of_backward
@@ -25,11 +27,15 @@ __all__ = ["LocalRules", "local_rules"]
 
 
 class LocalRules(NamedTuple):
-    """The rule of each slot and the marks of its gradient edge; ``fused``: what the node computes in all."""
+    """The rule of each slot and the marks of its gradient edge; ``fused``: what the node computes in all.
+
+    ``whole``: the rule of the whole call that made the node, for slots where something from outside came in.
+    """
 
     rules: tuple[Rule | None, ...] = ()
     marks: tuple[tuple[str, ...], ...] = ()
     fused: Rule | None = None
+    whole: tuple[Rule | None, ...] = ()
 
 
 _NONE = LocalRules()
@@ -47,8 +53,15 @@ def local_rules(
     if not material.thorough:
         return []
     views = _Views(material, readings, values, operands, kept, titles)
+    factors = Factors(material, values, titles, views.taken)
+    by_text: dict[str, LocalRules] = {}
     return [
-        _NONE if material.is_leaf(i) else _rules(material, views.node(i), i) for i in range(len(material))
+        _NONE
+        if material.is_leaf(i)
+        else (_own_words(material, i) or _alike(material, views.node(i), i, by_text))._replace(
+            whole=factors.rules(i)
+        )
+        for i in range(len(material))
     ]
 
 
@@ -65,17 +78,44 @@ _OF_TORCH = {
 """Functions that torch itself has written in Python."""
 
 
-def _rules(material: Material, node: NodeView, i: int) -> LocalRules:
+_WRITING = frozenset({"setitem", "copy", "fill", "zero"})
+"""Functions that put something in the place of what was there."""
+
+_WRITTEN = (
+    Words("0 where it was overwritten, × 1 elsewhere"),
+    Words("its part where it was written, Σ where it was repeated"),
+)
+
+
+def _own_words(material: Material, i: int) -> LocalRules | None:
+    """The rules, in words, of what is written in Python or writes into a part; ``None`` for another node."""
     function = getattr(material.skeleton.fns[i], "_forward_cls", None)
     location = place_of_backward(function) if function is not None else ""
     # What the program wrote itself is told by its own line.
-    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(node.grad_fn)
-    if words is not None:
-        inputs = material.skeleton.next[i]
-        return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
-    rules = tuple(
-        [table.rule(node, slot) if j >= 0 else None for slot, (j, _) in enumerate(material.skeleton.next[i])]
-    )
+    inputs, call = material.skeleton.next[i], material.calls[i]
+    words = Words(f"your backward(), {location}") if location else _OF_TORCH.get(material.skeleton.names[i])
+    if words is None:
+        writes = call is not None and call.function in _WRITING
+        if not writes or material.skeleton.names[i] != "CopySlices":
+            return None
+        return LocalRules(_WRITTEN[: len(inputs)], ((),) * len(inputs))
+    return LocalRules(tuple([words if j >= 0 else None for j, _ in inputs]), ((),) * len(inputs))
+
+
+def _alike(material: Material, node: NodeView, i: int, by_text: dict[str, LocalRules]) -> LocalRules:
+    """The rules of a node of torch's own. Layers of one kind have nodes alike: they are worked out once.
+
+    A node is told by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0.
+    """
+    present = [j >= 0 for j, _ in material.skeleton.next[i]]
+    key = f"{node} {present}"
+    if key not in by_text:
+        by_text[key] = _rules(node, present)
+    return by_text[key]
+
+
+def _rules(node: NodeView, present: Sequence[bool]) -> LocalRules:
+    rules = tuple([table.rule(node, slot) if there else None for slot, there in enumerate(present)])
     return LocalRules(rules, tuple([table.marks(node, rule) for rule in rules]), table.fused(node))
 
 
@@ -102,7 +142,7 @@ class _Views:
         names = self.values.names[i]
         outputs = tuple(
             [
-                _seen(names[k] if len(names) > 1 else self.titles.nodes[i].name, facts)
+                seen(names[k] if len(names) > 1 else self.titles.nodes[i].name, facts)
                 for k, facts in enumerate(self.values.facts[i])
             ]
         )
@@ -118,7 +158,9 @@ class _Views:
             [self._input(i, slot, attributes) for slot in range(len(self.material.skeleton.next[i]))]
         )
         name, unused = self.material.skeleton.names[i], self._unused(i, len(outputs))
-        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused)
+        arguments = self.readings[i].arguments
+        beside = tuple([self._constant(i, number) for number, slot in self.operands[i].constants if slot < 0])
+        return NodeView(name, inputs, outputs, attributes, saved, self.taken, unused, beside, arguments)
 
     def _unused(self, i: int, count: int) -> frozenset[int]:
         """The results of node ``i`` that no node was made of; none of the node that backward begins with."""
@@ -169,7 +211,7 @@ class _Views:
         of_matrices = self.material.skeleton.names[i] in _OF_MATRICES
         if name and of_matrices and len(facts.shape) != 2:
             name = f"view({name})"
-        return _seen(name, facts)
+        return replace(seen(name, facts), origin=(-1, number))
 
     def _edge(self, i: int, slot: int) -> Seen:
         j, k = self.material.skeleton.next[i][slot]
@@ -177,8 +219,8 @@ class _Views:
         if not self.values.name(j) and self._turns_matrices(j):
             inner = self.titles.nodes[j].operands[0]
             if inner:
-                return _seen(inner, facts, transposed=True)
-        return _seen(name, facts)
+                return seen(inner, facts, transposed=True)
+        return replace(seen(name, facts), origin=(j, k))
 
     def _turns_matrices(self, j: int) -> bool:
         """Whether node ``j`` transposes a matrix, or each matrix of a batch."""
@@ -192,11 +234,6 @@ class _Views:
         return rule.function == "transpose" or (
             rule.function == "swap_dims" and rule.option("dims") == (rank - 2, rank - 1)
         )
-
-
-def _seen(name: str, facts: TensorFacts | None, *, transposed: bool = False) -> Seen:
-    shape = facts.shape if facts is not None and facts.layout != "nested" else None
-    return Seen(name, shape, facts.dtype if facts is not None else "", transposed, is_compound(name))
 
 
 def _number(tensor: Any) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from autograd_tour.tracer.assemble.saved import RAW, SavedTensorView
@@ -24,20 +25,28 @@ class Storage(NamedTuple):
 
 def storages_of(tensor: Tensor) -> Iterator[Storage]:
     """The storages of ``tensor``: of a sparse or nested one those of its parts."""
-    parts: Sequence[Any] = ()
-    for names in (("_indices", "_values"), ("crow_indices", "col_indices", "values"),
-                  ("ccol_indices", "row_indices", "values")):  # fmt: skip
-        try:
-            parts = [getattr(tensor, name)() for name in names]
-        except (RuntimeError, NotImplementedError, AttributeError):
-            continue
-        break
-    for part in parts or (tensor,):
+    for part in _parts(tensor) or (tensor,):
         try:
             storage = part.untyped_storage()
             yield Storage(storage._cdata, storage.nbytes())
         except (RuntimeError, NotImplementedError):  # memory of a library's own
             yield Storage(-id(tensor), tensor.numel() * tensor.element_size())
+
+
+def _parts(tensor: Tensor) -> Sequence[Any]:
+    """The tensors that a sparse or nested one consists of.
+
+    Of another this is not asked: torch refuses with an error that takes longer than all else here.
+    """
+    if tensor.layout is torch.strided and not tensor.is_nested:
+        return ()
+    for names in (("_indices", "_values"), ("crow_indices", "col_indices", "values"),
+                  ("ccol_indices", "row_indices", "values")):  # fmt: skip
+        try:
+            return [getattr(tensor, name)() for name in names]
+        except (RuntimeError, NotImplementedError, AttributeError):
+            continue
+    return ()
 
 
 def raw_tensor(fn: Any, view: SavedTensorView) -> Tensor | None:

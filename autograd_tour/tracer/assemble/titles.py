@@ -15,7 +15,7 @@ from autograd_tour.tracer.assemble.naming import SourceNames, SourceTitle
 from autograd_tour.tracer.assemble.operands import Constant, Input, Number, Operand, Operands
 from autograd_tour.tracer.assemble.readings import Reading
 from autograd_tour.tracer.assemble.values import Values
-from autograd_tour.tracer.listen.calls import Site
+from autograd_tour.tracer.listen.calls import BASE_OF, Site
 
 __all__ = ["Title", "Titles", "title_nodes"]
 
@@ -35,10 +35,14 @@ class Title(NamedTuple):
 
 
 class Titles(NamedTuple):
-    """The titles of all nodes, and of the constants by number."""
+    """The titles of all nodes, and of the constants by number.
+
+    ``written``: what nodes wrote into a part of, as it is called, and how often it changed under that name.
+    """
 
     nodes: list[Title]
     constants: dict[int, Title]
+    written: dict[int, tuple[str, int]]
 
 
 def title_nodes(
@@ -46,7 +50,7 @@ def title_nodes(
 ) -> Titles:
     """A title for every node. A leaf is called by its name."""
     reader = SourceNames(material.record)
-    titles = Titles([], {})
+    titles = Titles([], {}, {})
     for i, (fn, name) in enumerate(zip(material.skeleton.fns, material.skeleton.names, strict=True)):
         if name == "AccumulateGrad":
             titles.nodes.append(_leaf(material, reader, values.name(i), fn.variable))
@@ -60,8 +64,11 @@ def title_nodes(
             slots if given is None else tuple([_text(material, values, titles, i, item) for item in given])
         )
         title = _operation(material, reader, readings[i], i, texts, returned=i in values.returned)
-        called = values.name(i) or title.name
-        named = title._replace(name=called + _changes_of_result(material, values, i))
+        if name == "CopySlices" or _is_written_to(material, i):
+            named = _of_base(material, titles, i, title)
+        else:
+            called = values.name(i) or title.name
+            named = title._replace(name=called + _changes_of_result(material, values, i))
         titles.nodes.append(named._replace(operands=slots) if material.thorough else named)
     return titles
 
@@ -88,6 +95,40 @@ def _changes_of_result(material: Material, values: Values, i: int) -> str:
     before = values.of(j, k)
     same = before is not None and before.version < facts[0].version and values.name(i) == values.name(j)
     return _changed(facts[0].version) if same and values.name(i) else ""
+
+
+def _of_base(material: Material, titles: Titles, i: int, title: Title) -> Title:
+    """The title of node ``i``, which wrote into a part of a tensor, and what that tensor is called after it.
+
+    ``title`` is what the source says. A name that the tensor had before tells nobody that it was changed.
+    """
+    call, (j, _) = material.calls[i], material.skeleton.next[i][0]
+    before, count = titles.written.get(j, (titles.nodes[j].name if j >= 0 else "", 0))
+    base = call.base if call is not None else ""
+    name = base or (before if before and title.name == f"{BASE_OF}{before}" else title.name)
+    count = count + 1 if name == before else 0
+    titles.written[i] = name, count
+    if _is_put_back(material, i, j):
+        # `a[0] *= 2` changes a[0], which is then put where it is.
+        target = title.op.partition(" = ")[0]
+        title = title._replace(op=f"{target} = {target}", brief="")
+    return title._replace(name=name + _changed(count))
+
+
+def _is_written_to(material: Material, i: int) -> bool:
+    """Whether node ``i`` is a tensor after ``x[index] = value``."""
+    call = material.calls[i]
+    return call is not None and call.function == "setitem" and material.makes_result(i)
+
+
+def _is_put_back(material: Material, i: int, j: int) -> bool:
+    """Whether node ``i`` wrote a view to where it is: the call that made the base ``j`` made that anew."""
+    call, value = material.calls[i], material.skeleton.next[i][-1][0]
+    if call is None or call.function != "setitem" or min(j, value) < 0:
+        return False
+    return (
+        material.skeleton.names[value] == "AsStridedBackward0" and material.calls[value] is material.calls[j]
+    )
 
 
 def _constant(material: Material, reader: SourceNames, titles: Titles, number: int) -> Title:

@@ -88,9 +88,9 @@ def record_backward(
         listener.arrivals.add(destination, recorder.measure(begun, gradient=True))
     handles = []
     try:
-        for i, fn in enumerate(skeleton.fns):
-            handles += [fn.register_prehook(listener.enter(i)), fn.register_hook(listener.leave(i))]
         custom = any(hasattr(fn, "_forward_cls") for fn in skeleton.fns)
+        for i, fn in enumerate(skeleton.fns):
+            handles += listener.listen(i, fn, nested=custom)
         watching: AbstractContextManager[list[Tensor]] = (
             grads_restored(listener.leaves.values(), beyond=custom, live=live)
             if own is None

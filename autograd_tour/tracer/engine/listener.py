@@ -53,16 +53,21 @@ class Listener:
         self.inner: list[Inner] = []
         self._running: dict[int, list[tuple[int, Facts, TensorFacts | None]]] = {}
 
+    def listen(self, i: int, fn: Any, *, nested: bool) -> list[Any]:
+        """The handles of the hooks of node ``i``, which is ``fn``.
+
+        A node of torch's own never writes to what it received, and only a ``nested`` backward runs inside
+        another node. Without one, all can be heard when it is done, in one call from the engine for two.
+        """
+        if nested or i in self.leaves:
+            return [fn.register_prehook(self.enter(i)), fn.register_hook(self.leave(i))]
+        return [fn.register_hook(self.passed(i))]
+
     def enter(self, i: int) -> Callable[[Gradients], None]:
         """The prehook of node ``i``."""
 
         def hook(received: Gradients) -> None:
-            facts = tuple(map(self._facts, received))
-            # Inside another node a second backward runs (reentrant checkpoints): its gradients came
-            # along edges of another graph.
-            if not self._running:
-                for k, item in enumerate(facts):
-                    self.arrivals.compare((i, k), item)
+            facts = self._received(i, received)
             leaf = self.leaves.get(i)
             before = None if leaf is None else self._facts(leaf.grad)
             self._running.setdefault(i, []).append((len(self.steps), facts, before))
@@ -80,17 +85,38 @@ class Listener:
             if i in self.leaves:
                 after = self._after(self.leaves[i], received, facts, before)
                 self.steps[index] = NodeRun(i, facts, (), before, after)
-                return
-            # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
-            left = tuple(
-                self._facts(item) if to[0] >= 0 else None for item, to in zip(sent, self.next[i], strict=True)
-            )
-            for item, to in zip(left, self.next[i], strict=True):
-                if item is not None:
-                    self.arrivals.add(to, item)
-            self.steps[index] = NodeRun(i, facts, left)
+            else:
+                self.steps[index] = NodeRun(i, facts, self._sent(i, sent))
 
         return hook
+
+    def passed(self, i: int) -> Callable[[Gradients, Gradients], None]:
+        """The only hook of a node inside which nothing runs: it is done."""
+
+        def hook(sent: Gradients, received: Gradients) -> None:
+            facts = self._received(i, received)
+            self.steps.append(NodeRun(i, facts, self._sent(i, sent)))
+
+        return hook
+
+    def _received(self, i: int, received: Gradients) -> Facts:
+        facts = tuple(map(self._facts, received))
+        # Inside another node a second backward runs (reentrant checkpoints): its gradients came
+        # along edges of another graph.
+        if not self._running:
+            for k, item in enumerate(facts):
+                self.arrivals.compare((i, k), item)
+        return facts
+
+    def _sent(self, i: int, sent: Gradients) -> Facts:
+        # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
+        left = tuple(
+            [self._facts(item) if to[0] >= 0 else None for item, to in zip(sent, self.next[i], strict=True)]
+        )
+        for item, to in zip(left, self.next[i], strict=True):
+            if item is not None:
+                self.arrivals.add(to, item)
+        return left
 
     def take_inner(self, leaf: Tensor) -> int:
         """The number under which a leaf beyond the graph goes from now on, -1 if no node of ours runs."""

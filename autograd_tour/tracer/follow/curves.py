@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -95,31 +94,29 @@ def _known(value: float) -> Number | None:
 
 
 def _number(loss: Tensor | None) -> float:
-    if loss is None or loss.is_complex() or loss.is_meta:
+    if loss is None or loss.is_meta:
         return _UNKNOWN
-    return float(loss.item())
+    value = loss.item()
+    return _UNKNOWN if isinstance(value, complex) else float(value)
 
 
 def _norms(grads: Sequence[Tensor | None]) -> list[float]:
     """The norm of each gradient, :data:`_UNKNOWN` where there is none or it cannot be had."""
     # All are computed before one is read: to read waits for the device.
-    norms = [_norm(grad) if _is_usual(grad) else None for grad in grads]
-    return [_UNKNOWN if norm is None else norm if isinstance(norm, float) else norm.item() for norm in norms]
+    norms = [_UNKNOWN if grad is None else _norm(grad) for grad in grads]
+    return [norm if isinstance(norm, float) else norm.item() for norm in norms]
 
 
 def _norm(grad: Tensor) -> Tensor | float:
     """Of a few numbers in plain Python, which takes a third of a call of torch."""
-    if grad.numel() == 1:
-        return abs(float(grad.item()))
-    if grad.numel() <= FEW and grad.dim() == 1 and grad.is_cpu:
-        norm = math.hypot(*grad.tolist())
+    if grad.layout is not torch.strided or not grad.is_floating_point():
+        return _UNKNOWN
+    if grad.is_cpu and grad.numel() <= FEW and grad.dim() <= 1:
+        values = grad.tolist()
+        if isinstance(values, float):
+            return abs(values)
+        norm = math.hypot(*values)
         if norm < math.inf:  # hypot calls Inf what has a NaN beside it
             return norm
-    norm_of_many: Tensor = torch.linalg.vector_norm(grad)
+    norm_of_many: Tensor | float = _UNKNOWN if grad.is_meta else torch.linalg.vector_norm(grad)
     return norm_of_many
-
-
-def _is_usual(grad: Tensor | None) -> TypeGuard[Tensor]:
-    if grad is None:
-        return False
-    return grad.layout is torch.strided and grad.is_floating_point() and not grad.is_meta

@@ -28,13 +28,20 @@ Hearing = Callable[[BackwardCall, FrameType], Any]
 """Runs a backward call, made in a frame: what it returns."""
 
 
+def _never() -> bool:
+    return False
+
+
 @contextmanager
-def backward_replaced(hearing: Hearing) -> Iterator[None]:
-    """``hearing`` gets each call of ``Tensor.backward``, ``torch.autograd.backward`` and ``grad`` inside."""
+def backward_replaced(hearing: Hearing, deaf: Callable[[], bool] = _never) -> Iterator[None]:
+    """``hearing`` gets each call of ``Tensor.backward``, ``torch.autograd.backward`` and ``grad`` inside.
+
+    While it is ``deaf`` it gets none: a method of a tensor calls a function, which it knows of.
+    """
     method, function, grad = Tensor.backward, torch.autograd.backward, torch.autograd.grad
-    Tensor.backward = _of_tensor(method, hearing)  # type: ignore[method-assign]
-    torch.autograd.backward = _of_tensors(function, hearing)
-    torch.autograd.grad = _returning(grad, hearing)
+    Tensor.backward = _of_tensor(method, hearing, deaf)  # type: ignore[method-assign]
+    torch.autograd.backward = _of_tensors(function, hearing, deaf)
+    torch.autograd.grad = _returning(grad, hearing, deaf)
     try:
         yield
     finally:
@@ -84,7 +91,7 @@ def swap_replaced(
         torch.utils.swap_tensors = function
 
 
-def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+def _of_tensor(method: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]) -> Callable[..., Any]:
     @wraps(method)
     def backward(
         self: Tensor,
@@ -93,7 +100,7 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., An
         create_graph: bool = False,
         inputs: Any = None,
     ) -> Any:
-        if is_dynamo_compiling():
+        if is_dynamo_compiling() or deaf():
             return method(self, gradient, retain_graph, create_graph, inputs)
         inputs = _kept(inputs)
 
@@ -108,7 +115,9 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing) -> Callable[..., An
     return backward
 
 
-def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+def _of_tensors(
+    function: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]
+) -> Callable[..., Any]:
     @wraps(function)
     def backward(
         tensors: Any,
@@ -118,7 +127,7 @@ def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[...,
         grad_variables: Any = None,
         inputs: Any = None,
     ) -> Any:
-        if is_dynamo_compiling():
+        if is_dynamo_compiling() or deaf():
             return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
         tensors, grad_tensors, inputs = _kept(tensors), _kept(grad_tensors), _kept(inputs)
 
@@ -133,7 +142,9 @@ def _of_tensors(function: Callable[..., Any], hearing: Hearing) -> Callable[...,
     return backward
 
 
-def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., Any]:
+def _returning(
+    function: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]
+) -> Callable[..., Any]:
     @wraps(function)
     def grad(
         outputs: Any,
@@ -144,7 +155,7 @@ def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., 
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        if is_dynamo_compiling():
+        if is_dynamo_compiling() or deaf():
             return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
         outputs, inputs, grad_outputs = _kept(outputs), _kept(inputs), _kept(grad_outputs)
 
@@ -161,4 +172,6 @@ def _returning(function: Callable[..., Any], hearing: Hearing) -> Callable[..., 
 
 def _kept(value: Any) -> Any:
     """What can be gone through twice: a generator of parameters is empty after the first time."""
-    return tuple(value) if isinstance(value, Iterable) and not hasattr(value, "__len__") else value
+    if value is None or hasattr(value, "__len__"):
+        return value
+    return tuple(value) if isinstance(value, Iterable) else value

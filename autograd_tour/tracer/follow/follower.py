@@ -122,7 +122,7 @@ class Follower:
         ]
         try:
             with (
-                backward_replaced(self._backward),
+                backward_replaced(self._backward, self._is_deaf),
                 zeroing_replaced(self._before_zeroing),
                 swap_replaced(self._swapping),
             ):
@@ -159,22 +159,50 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
+    def _is_deaf(self) -> bool:
+        """Whether a backward that runs now is part of one that is heard, of our own, or another thread's.
+
+        A method of a tensor calls a function, and a node may run a backward of its own.
+        """
+        return self._busy or OURS.running or threading.get_ident() != self._thread
+
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
-        if (
-            self._busy  # a method of a tensor calls a function, and a node may run a backward of its own
-            or OURS.running
-            or threading.get_ident() != self._thread
-            or is_compiling()
-            or torch._C._are_functorch_transforms_active()
-            or not backward.sound
-        ):
+        if is_compiling() or torch._C._are_functorch_transforms_active():
+            return backward.call()
+        brief = self._is_brief(backward)  # what torch refuses raises there, and is not counted
+        if not brief and not backward.sound:
             return backward.call()
         self._busy = True
         try:
-            self._followed(backward, frame)
+            if brief:
+                self._counted(backward, frame)
+            else:
+                self._followed(backward, frame)
         finally:
             self._busy = False
         return backward.result
+
+    def _is_brief(self, backward: BackwardCall) -> bool:
+        """Whether nothing is heard now, and nothing will be before the next call: most of a long training."""
+        number = self.log.backward_calls + 1
+        return (
+            self._deposited
+            and backward.inputs is None
+            and not (self._in_full(number) or self._in_full(number + 1))
+            and not self.listening.active
+        )
+
+    def _counted(self, backward: BackwardCall, frame: FrameType) -> None:
+        """Only the loss and the norms of ``.grad`` are noted."""
+        backward.run()
+        self.log.backward_calls += 1
+        self._note_course(backward, frame)
+
+    def _note_course(self, backward: BackwardCall, frame: FrameType) -> None:
+        with torch._C.DisableTorchFunction():
+            spot, returned = self.record.sites.number(frame), backward.inputs is not None
+            number = self.log.backward_calls
+            self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         self.log.backward_calls += 1
@@ -198,13 +226,11 @@ class Follower:
         self._deposited |= backward.inputs is None and not backward.creates_graph
         if not backward.retains_graph and not self.certain:
             self._spent.update(map(_number_of, backward.outputs))
-        with torch._C.DisableTorchFunction():
-            if paused:  # the nodes that it made are parts of what is computed from its result
-                given = {"gradient": backward.gradients, "inputs": backward.inputs or ()}
+        if paused:  # the nodes that it made are parts of what is computed from its result
+            given = {"gradient": backward.gradients, "inputs": backward.inputs or ()}
+            with torch._C.DisableTorchFunction():
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
-            spot = self.record.sites.number(frame)
-            returned = backward.inputs is not None
-            self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
+        self._note_course(backward, frame)
         # What follows up to the next backward belongs to this one or to the next.
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:

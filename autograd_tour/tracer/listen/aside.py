@@ -38,7 +38,7 @@ def takes_aside(function: str, given: Iterable[Any], returned: Iterable[Any]) ->
 
     ``function`` is its name in Python: ``__float__`` gives a number, ``float`` a tensor. A number may be one
     of a tensor that was cut off before. ``zeros_like`` asks its first argument only for a shape. A copy may
-    need a gradient of its own.
+    need a gradient of its own, and what is changed in place depends on all the others.
     """
     if function in _READING:
         return True
@@ -48,6 +48,6 @@ def takes_aside(function: str, given: Iterable[Any], returned: Iterable[Any]) ->
         for number, item in enumerate(given)
         if isinstance(item, Tensor) and item.requires_grad and not (shape_only and number == 0)
     ]
-    return bool(sources) and any(
-        isinstance(item, Tensor) and not any(item is source for source in sources) for item in returned
+    return any(
+        isinstance(item, Tensor) and any(item is not source for source in sources) for item in returned
     )

@@ -13,7 +13,21 @@ from autograd_tour.tracer.references import TensorRef
 if TYPE_CHECKING:
     from autograd_tour.tracer.listen.scopes import FunctionRun
 
-__all__ = ["CallRecord", "Constant", "Operand", "Path", "Site", "differentiates", "function_name"]
+__all__ = [
+    "BASE_OF",
+    "CallRecord",
+    "Constant",
+    "Operand",
+    "Path",
+    "Site",
+    "differentiates",
+    "function_name",
+    "in_python",
+    "writes",
+]
+
+BASE_OF = "base of "
+"""In front of the name of a view: what is meant is all of the tensor that it is a part of."""
 
 Path = tuple[int | str, ...]
 """Which argument of a call: its position or keyword, and the position in it if it is a list."""
@@ -49,6 +63,19 @@ def differentiates(func: Any) -> bool:
     """Whether ``func`` runs a backward: the nodes that it makes belong to a double backward."""
     func = getattr(func, "__wrapped__", func)  # while a program is followed, others stand for them
     return any(func is function for function in _DIFFERENTIATING)
+
+
+def in_python(func: Any) -> bool:
+    """Whether ``func`` is a function of torch in Python; methods of a tensor only turn their arguments."""
+    return hasattr(func, "__code__") and getattr(func, "__module__", "") != "torch._tensor"
+
+
+def writes(func: Any) -> bool:
+    """Whether ``func`` changes its first argument in place."""
+    name: str = getattr(func, "__name__", "")
+    if name.startswith("__"):
+        return name == "__setitem__" or name.startswith("__i")
+    return name.endswith("_")
 
 
 class Operand:
@@ -101,13 +128,18 @@ class CallRecord:
     for one without a gradient. ``method``: it was called as a method of its first argument. ``given``
     counts the positional arguments. ``whole``: its result is that of the expression at its site, of which
     it may be an inner part. ``run`` is the call of the program's own function that made it.
-    ``second_order``: it ran a backward, and its nodes are what that made.
+    ``second_order``: it ran a backward, and its nodes are what that made. ``in_python``: the function is
+    written in Python, and what it calls itself is not heard. ``base`` is the name of the tensor that it wrote
+    into a part of, ``""`` if it did not or that has none. ``equation`` is that of an einsum.
     """
 
     __slots__ = (
+        "base",
+        "equation",
         "function",
         "given",
         "group",
+        "in_python",
         "method",
         "names",
         "operands",
@@ -138,6 +170,9 @@ class CallRecord:
         self.operands: list[Operand] = []
         self.run: FunctionRun | None = None
         self.second_order = False
+        self.in_python = False
+        self.base = ""
+        self.equation = ""
 
     @property
     def made_one_node(self) -> bool:

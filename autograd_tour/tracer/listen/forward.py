@@ -18,6 +18,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 from autograd_tour.tracer.listen.arguments import arguments, flat, is_leaf, pointer, result_names
 from autograd_tour.tracer.listen.aside import takes_aside
 from autograd_tour.tracer.listen.calls import (
+    BASE_OF,
     CallRecord,
     Constant,
     Operand,
@@ -25,6 +26,8 @@ from autograd_tour.tracer.listen.calls import (
     Site,
     differentiates,
     function_name,
+    in_python,
+    writes,
 )
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
@@ -65,6 +68,8 @@ class ForwardRecord:
         self._plain: dict[tuple[str, Site, tuple[int, str] | None, FunctionRun], CallRecord] = {}
         self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+        self._memories: dict[int, int] = {}
+        """Where the numbers of leaves and of results with a gradient lie -> id of a leaf, -1 for a result."""
 
     def maker(self, seq: int) -> CallRecord | None:
         """The call that made node number ``seq``, the innermost if calls nest."""
@@ -110,7 +115,7 @@ class ForwardRecord:
         call = CallRecord(function, start, stop, site, group)
         call.run = run
         call.method, call.given = "Tensor" in getattr(func, "__qualname__", ""), len(args)
-        call.second_order = differentiates(func)
+        call.second_order, call.in_python = differentiates(func), in_python(func)
         updated = updated_buffers(func, args, kwargs)
         for buffer in updated:
             self._constant_of.pop(id(buffer), None)  # what was measured before holds no more
@@ -125,6 +130,10 @@ class ForwardRecord:
             call.output_numbers = tuple(
                 tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
             )
+            self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
+        call.base = self._base(func, args, user)
+        if function == "einsum" and args and isinstance(args[0], str):
+            call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)
@@ -202,6 +211,7 @@ class ForwardRecord:
 
     def _leaf(self, leaf: Tensor, user: FrameType | None) -> str:
         if id(leaf) not in self.leaves:
+            self._note_memory(leaf)
             self.leaves[id(leaf)] = leaf
             self.modules.notice(leaf, user)
         name = self.leaf_names.get(id(leaf))
@@ -210,6 +220,23 @@ class ForwardRecord:
             name = "" if self.modules.owns(leaf) else self._look_up(leaf, user)
             self.leaf_names[id(leaf)] = name
         return name
+
+    def _base(self, func: Any, args: Any, user: FrameType | None) -> str:
+        """The name of what a call wrote into a part of: that of a view's base, which gets the node."""
+        written = args[0] if args and writes(func) else None
+        if not isinstance(written, Tensor):
+            return ""
+        name, base = self._look_up(written, user), written._base if written._is_view() else None
+        if base is None:
+            return name
+        return self._look_up(base, user) or (f"{BASE_OF}{name}" if name else "")
+
+    def _note_memory(self, tensor: Tensor) -> None:
+        """A tensor with the numbers of another one was computed from it, unheard: ``nn.Parameter(w * 2)``."""
+        place = pointer(tensor)
+        self.aside = self.aside or (place != 0 and self._memories.get(place, id(tensor)) != id(tensor))
+        if tensor.requires_grad:
+            self._memories[place] = id(tensor)
 
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
         """The call of a custom Function that made ``tensor``, which no mode hears.
@@ -252,6 +279,9 @@ class ForwardRecord:
         """
         site, user = self.sites.of_call(frame)
         run = self.runs.of(frame)
+        if id(tensor) not in self.leaves:  # what lay there before is gone
+            self._memories.pop(pointer(tensor), None)
+            self._memories |= {pointer(tensor): id(tensor)} if tensor.requires_grad else {}
         self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
@@ -267,6 +297,7 @@ class ForwardRecord:
             facts = self.constants[number].facts
             if tensor.is_inference() or facts.version == tensor._version:
                 return number
+        self._note_memory(tensor)
         constant = Constant(
             tensor, self.recorder.measure(tensor), self._look_up(tensor, user), self.birth(tensor)
         )

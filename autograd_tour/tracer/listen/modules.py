@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 from types import CodeType, FrameType
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch.fx import GraphModule
 
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.frames import home, is_library, user_frame, user_frames
-from autograd_tour.tracer.listen.names import find_name, modules_held, plain_path
+from autograd_tour.tracer.listen.names import find_name, is_numbered, modules_held, plain_path
 
 __all__ = ["ModuleKey", "ModuleRecord", "ModuleRun"]
 
@@ -147,6 +147,18 @@ class ModuleRecord:
         if id(leaf) in self._held:
             self._add_root(*self._held[id(leaf)])
 
+    def name_roots(self, spaces: Iterable[Mapping[str, object]]) -> None:
+        """Those of which no name is known are called as the variable that holds them in ``spaces``."""
+        nameless = [key for key, (name, _) in self.roots.items() if not name]
+        for space in spaces if nameless else ():
+            for variable, value in list(space.items()):
+                if id(value) in nameless and not self.roots[id(value)][0]:
+                    self._add_name(variable, id(value))
+
+    def _add_name(self, name: str, root: int) -> None:
+        self.roots[root] = (name, self.roots[root][1])
+        self._prefixes.clear()
+
     def expect(self, frames: Iterable[FrameType]) -> None:
         """The models that variables of ``frames`` hold have names of their own from now on.
 
@@ -184,8 +196,9 @@ class ModuleRecord:
     def path(self, module_key: ModuleKey | None) -> str:
         """The path of a module for the reader, ``""`` for what belongs to the program itself.
 
-        Several models in one program are told apart by the variables that hold them. A module without
-        parameters, such as a loss, is not a model.
+        Several models in one program are told apart by the variables that hold them, and parts of one that
+        are only numbered stand behind its name too. A module without parameters, such as a loss, is not a
+        model.
         """
         if module_key is None:
             return ""
@@ -198,7 +211,12 @@ class ModuleRecord:
                 several = key in models and len(models) > 1
                 alone = name if name and taken[name] == 1 else f"{name or type(root).__name__} {number}"
                 self._prefixes[key] = alone if several else ""
-        return f"{self._prefixes[module_key[0]]}.{module_key[1]}".strip(".")
+        key, path = module_key
+        prefix = self._prefixes[key]
+        if not prefix and is_numbered(path):
+            name, root = self.roots[key]
+            prefix = name or type(root).__name__
+        return f"{prefix}.{path}".strip(".")
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """(path, parameter) of every parameter that belongs to a module that ran."""

@@ -23,6 +23,7 @@ __all__ = [
     "assigned_names",
     "find_name",
     "first_name",
+    "is_numbered",
     "modules_held",
     "namespaces_of",
     "parameter_names",
@@ -59,9 +60,10 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
         if nxt.opname == "RETURN_VALUE":
             sinks[item.offset] = None
             continue
-        after, count = here + 1, 1
+        after, count, apart = here + 1, 1, False
         if nxt.opname in ("UNPACK_SEQUENCE", "UNPACK_EX"):
-            after, count = here + 2, int(nxt.arg or 0)
+            # Of `first, *rest` only what stands before the star has one tensor each.
+            after, count, apart = here + 2, int(nxt.arg or 0) & 0xFF, True
         while len(names) < count and after < len(instructions):
             stored = instructions[after]
             if not stored.opname.startswith("STORE_") or stored.opname in ("STORE_SUBSCR", "STORE_SLICE"):
@@ -71,8 +73,9 @@ def _sinks(code: CodeType) -> tuple[list[int], dict[int, tuple[str, ...] | None]
             parts = list(value) if isinstance(value, tuple) else [value]
             names.extend(map(str, parts[:1] if stored.opname == "STORE_FAST_LOAD_FAST" else parts))
             after += 1
+        names = names[:count]
         if names:
-            alone = nxt.opname == "UNPACK_SEQUENCE" and len(names) == 1  # `(a,) = …` is not `a = …`
+            alone = apart and len(names) == 1  # `(a,) = …` and `a, *_ = …` are not `a = …`
             sinks[item.offset] = (*names, "") if alone else tuple(names)
     return [item.offset for item in instructions], sinks
 
@@ -177,8 +180,8 @@ def parameter_names(
 ) -> dict[int, str]:
     """Id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
 
-    With one such module the path is that of ``named_parameters``; with several it starts with the
-    variable that holds the module.
+    With one such module the path is that of ``named_parameters``; with several, or where it would begin with
+    a number (``0.weight``), it starts with the variable that holds the module.
     """
     modules = {id(module): (name, module) for name, module in extra}
     for space in spaces:
@@ -186,18 +189,28 @@ def parameter_names(
             if isinstance_safe(value, nn.Module) and (id(value) not in modules or not modules[id(value)][0]):
                 modules[id(value)] = (name, value)
     inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
-    owned: list[tuple[str, dict[int, str]]] = []
+    owned: list[tuple[str, nn.Module, dict[int, str]]] = []
     for key, (name, root) in modules.items():
         tensors = [
             (plain_path(path), tensor) for path, tensor in (*root.named_parameters(), *root.named_buffers())
         ]
         if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
-            owned.append((name, {id(tensor): path for path, tensor in reversed(tensors)}))
+            owned.append((name, root, {id(tensor): path for path, tensor in reversed(tensors)}))
     full_paths: dict[int, str] = {}
-    for name, paths in owned:
+    for name, root, paths in owned:
         prefix = f"{name}." if name and len(owned) > 1 else ""
-        full_paths |= {key: prefix + path for key, path in paths.items() if key not in full_paths}
+        numbered = prefix or f"{name or type(root).__name__}."
+        full_paths |= {
+            key: (numbered if is_numbered(path) else prefix) + path
+            for key, path in paths.items()
+            if key not in full_paths
+        }
     return full_paths
+
+
+def is_numbered(path: str) -> bool:
+    """Whether a path begins with a number, as in a ``Sequential``: ``x @ 0.weight`` would be misread."""
+    return path.partition(".")[0].isdecimal()
 
 
 def plain_path(path: str) -> str:

@@ -169,6 +169,8 @@ class LeafNames(Mapping[int, str]):
         given = {id(tensor): name for name, tensor in (names or {}).items()}
         arguments = arguments_by_name(program, args) if callable(program) and record is not None else {}
         spaces = namespaces_of(program) if record is not None else []
+        if record is not None:
+            record.modules.name_roots([arguments, *spaces, *caller])
         extra = list(record.modules.roots.values()) if record is not None else []
         if isinstance(program, nn.Module):
             extra.insert(0, ("", program))

@@ -1,4 +1,4 @@
-"""Which call of which function of the program runs: ``lstm_cell`` for the third time.
+"""Which call of which function, or of which module, runs: ``lstm_cell`` for the third time.
 
 A frame may get the place of one that is gone, so its ``id`` does not tell two calls apart. Each frame of the
 program that is met gets a mark, in ``f_trace``, which Python looks at only while it is traced, and which goes
@@ -11,13 +11,16 @@ from types import CodeType, FrameType
 
 from autograd_tour.record.graph import Scope
 from autograd_tour.tracer.listen.frames import home, is_library
-from autograd_tour.tracer.listen.modules import ModuleKey, ModuleRecord
+from autograd_tour.tracer.listen.modules import ModuleKey, ModuleRecord, ModuleRun
 
 __all__ = ["FunctionRun", "FunctionRuns"]
 
 
 class FunctionRun:
-    """A call of a function of the program, ``number`` counts those of it in ``outer`` and one module."""
+    """A call of a function of the program, ``number`` counts those of it in ``outer`` and one module.
+
+    Without a ``function`` it is a call of that module.
+    """
 
     __slots__ = ("counts", "function", "module_key", "number", "outer", "record")
 
@@ -34,7 +37,7 @@ class FunctionRun:
         self.number = number
         self.outer = outer
         self.module_key = module_key
-        self.counts: dict[tuple[CodeType, ModuleKey | None], int] = {}
+        self.counts: dict[tuple[CodeType | None, ModuleKey | None], int] = {}
 
     def __call__(self, *_: object) -> None:
         """Nothing: a debugger that starts meanwhile may take the mark for a function of its own."""
@@ -49,15 +52,20 @@ class FunctionRuns:
         self.scopes: list[Scope] = []
         self._program = FunctionRun(self, "", 0, None, None)
         self._numbers: dict[FunctionRun, int] = {}
+        self._of_modules: dict[int, FunctionRun] = {}
         self._home: str | None = None
 
     def of(self, frame: FrameType | None) -> FunctionRun:
         """The call that runs in ``frame``; the program itself, which is none, has no name."""
-        unmarked: list[tuple[FrameType, ModuleKey | None]] = []
+        unmarked: list[tuple[FrameType | ModuleRun, ModuleKey | None]] = []
         module = self.modules.run
         run = self._program
         while frame is not None and frame.f_code is not self.stop:
             if module is not None and frame is module.frame:
+                if module.number in self._of_modules:
+                    run = self._of_modules[module.number]
+                    break
+                unmarked.append((module, module.module_key))
                 module = module.outer
             mark = frame.f_trace
             if isinstance(mark, FunctionRun) and mark.record is self:
@@ -66,12 +74,23 @@ class FunctionRuns:
             if mark is None and not is_library(frame.f_code.co_filename):
                 unmarked.append((frame, module.module_key if module is not None else None))
             frame = frame.f_back
-        if unmarked and self._home is None:  # the outermost is the program's own
-            self._home = home(unmarked[-1][0].f_code.co_filename)
         for inner, module_key in reversed(unmarked):
+            if isinstance(inner, ModuleRun):
+                run = self._of_modules[inner.number] = self._call_of_module(run, inner)
+                continue
+            self._home = self._home or home(inner.f_code.co_filename)  # the outermost is the program's own
             run = self._within(run, inner, module_key)
             inner.f_trace = run
         return run
+
+    def _call_of_module(self, run: FunctionRun, module: ModuleRun) -> FunctionRun:
+        """The call of ``module`` in ``run``; the outermost module is the program to its reader."""
+        key = module.module_key
+        if not key[1]:
+            return run
+        number = run.counts.get((None, key), 0)
+        run.counts[None, key] = number + 1
+        return FunctionRun(self, "", number, run, key)
 
     def _within(self, run: FunctionRun, frame: FrameType, module_key: ModuleKey | None) -> FunctionRun:
         """What runs in ``frame``, which ``run`` called, maybe through code that is not the program's."""
@@ -90,9 +109,14 @@ class FunctionRuns:
         return FunctionRun(self, name, number, run, module_key)
 
     def number(self, run: FunctionRun | None) -> int | None:
-        """The position of ``run`` in ``scopes``, ``None`` for the program itself."""
+        """The position of ``run`` in ``scopes``, ``None`` for the program itself.
+
+        That a module was called says its path; only of one called again its calls are told apart.
+        """
         if run is None or run.outer is None:
             return None
+        if not run.function and run.outer.counts[None, run.module_key] == 1:
+            return self.number(run.outer)
         if run not in self._numbers:
             outer = self.number(run.outer)
             self._numbers[run] = len(self.scopes)

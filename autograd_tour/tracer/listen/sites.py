@@ -33,6 +33,8 @@ class Sites:
         self.modules = modules
         self.spots = Spots()
         self._home: str | None = None
+        self._helpful: set[CodeType] = set()
+        """Code of the program whose own line helps, whoever called it: a loop asks again and again."""
 
     def helpful(self, frame: FrameType | None) -> FrameType | None:
         """The frame whose line helps the reader, at or above ``frame``."""
@@ -58,7 +60,12 @@ class Sites:
 
     def number(self, frame: FrameType) -> int:
         """The number of the place of the program where ``frame`` was called, -1 for none."""
-        return self.spots.number(self.helpful(user_frame(frame, self.stop)))
+        if self.modules.run is None and frame.f_code in self._helpful:
+            return self.spots.number(frame)
+        user = self.helpful(user_frame(frame, self.stop))
+        if user is frame and self.modules.run is None:
+            self._helpful.add(frame.f_code)
+        return self.spots.number(user)
 
     def of_use(self, user: FrameType | None) -> Site:
         """The place where a tensor is used, for one of which nothing tells where it was made."""

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from autograd_tour.errors import UsageError
 from autograd_tour.tracer.listen.arguments import flat
 from autograd_tour.tracer.listen.frames import user_frame
-from autograd_tour.tracer.listen.names import assigned_names, isinstance_safe, namespaces_of
+from autograd_tour.tracer.listen.names import assigned_names, is_numbered, isinstance_safe, namespaces_of
 from autograd_tour.tracer.load.models import Models, NamedParameter, named_in
 from autograd_tour.tracer.load.program import close_matches
 
@@ -136,7 +136,8 @@ class Given:
 
     def _fill_models(self, parameters: Iterable[NamedParameter]) -> None:
         every = [item for item in parameters if not item.tensor.is_complex()]
-        self.names |= dict.fromkeys(item.path for item in every)
+        # Pictures call them so, too: `0.weight` would be misread.
+        self.names |= dict.fromkeys(item.full if is_numbered(item.path) else item.path for item in every)
         for name, owners in self._owners.items():
             ranks = [(rank, item) for item in every if (rank := item.rank(name)) is not None]
             nearest = min([*owners.values(), *(rank for rank, _ in ranks)], default=0)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Checkpoints", "Computed", "Difference", "checkpoint_around"]
+from autograd_tour.tracer.watch.reentrant import LARGEST, Reentrant, Reentrants, weighted
+
+__all__ = ["Checkpoints", "Computed", "Difference"]
 
 MOST = 20_000
 """Calls that are noted."""
-LARGEST = 1_000_000
-"""Elements of a result of which the sum is noted."""
 _UNINITIALISED = "empty"
 _TOLERANCE = 1e-4
 
@@ -36,20 +36,59 @@ class Difference(NamedTuple):
     first: Computed | None
     again: Computed | None
     values: bool
+    reentrant: bool = False
+
+
+class _Runs:
+    """The calls of the first run of a checkpoint's function, and of each later one."""
+
+    def __init__(self, checkpoint: Any) -> None:
+        self.first: list[Computed] = []
+        self.again: list[list[Computed]] = []
+        self.reentrant = checkpoint if isinstance(checkpoint, Reentrant) else None
+
+    def begin_again(self) -> None:
+        """It is run once more."""
+        self.again.append([])
+
+    def note(self, calls: list[Computed], *, again: bool) -> None:
+        """Calls were made, in the first run or in the last that has begun."""
+        if not again:
+            self.first += calls
+            return
+        if self.reentrant is not None and len(self.again) < len(self.reentrant.results):
+            self.begin_again()
+        if self.again:
+            self.again[-1] += calls
+
+    def compared(self) -> list[list[Computed]]:
+        """The later runs that are held against the first.
+
+        A reentrant checkpoint whose function gave the same may have come to it by another way: torch takes
+        a shorter one where gradients are off. One within another is first heard when it is run again.
+        """
+        if self.reentrant is not None and not (self.first and self.reentrant.differs()):
+            return []
+        return [run for run in self.again if run]
 
 
 class Checkpoints:
     """The calls inside every checkpoint, in the first run and when it is run again."""
 
     def __init__(self, listening: Callable[[], AbstractContextManager[None]]) -> None:
-        self.first: list[list[Computed]] = []
-        self.again: list[list[list[Computed]]] = []
+        self.reentrants = Reentrants(listening)
         self._listening = listening
-        self._by_frame: dict[int, tuple[Any, int]] = {}
+        self._runs: list[_Runs] = []
+        self._by_frame: dict[int, tuple[Any, _Runs]] = {}
         self._count = 0
 
+    def around(self) -> list[tuple[Any, bool]]:
+        """Checkpoints that run now, each an object of torch's or a :class:`Reentrant`, and whether again."""
+        packing = _packing()
+        return [*([packing] if packing is not None else []), *self.reentrants.running[-1:]]
+
     def note(self, around: tuple[Any, bool], function: str, spot: int, results: list[Any]) -> None:
-        """A call was made inside of a checkpoint; ``around`` is what :func:`checkpoint_around` gave.
+        """A call was made inside of a checkpoint; ``around`` is one of those that :meth:`around` gave.
 
         Without ``results`` it was ended by torch, since all that is to be saved again had been.
         """
@@ -57,22 +96,20 @@ class Checkpoints:
         self._count += 1
         if self._count > MOST:
             return
-        reference, number = self._by_frame.get(id(frame), (None, -1))
-        if reference is None or reference() is not frame:
-            number = len(self.first)
-            self._by_frame[id(frame)] = (weakref.ref(frame), number)
-            self.first.append([])
-            self.again.append([])
-            self._listen(frame, number)
         tensors = [item for item in results if isinstance(item, Tensor)]
         calls = [Computed(function, spot, _shape(item), _total(item, function)) for item in tensors]
-        calls = calls if results else [Computed(function, spot, "", None)]
-        if not again:
-            self.first[number] += calls
-        elif self.again[number]:
-            self.again[number][-1] += calls
+        self._of(frame).note(calls if results else [Computed(function, spot, "", None)], again=again)
 
-    def _listen(self, frame: Any, number: int) -> None:
+    def _of(self, frame: Any) -> _Runs:
+        reference, runs = self._by_frame.get(id(frame), (None, None))
+        if runs is None or reference is None or reference() is not frame:
+            runs = _Runs(frame)
+            self._by_frame[id(frame)] = (weakref.ref(frame), runs)
+            self._runs.append(runs)
+            self._listen(frame, runs)
+        return runs
+
+    def _listen(self, frame: Any, runs: _Runs) -> None:
         """When it is run again, it is run while we listen; that may be several times."""
         function = getattr(frame, "recompute_fn", None)
         if function is None:
@@ -80,7 +117,7 @@ class Checkpoints:
 
         @wraps(function)
         def again(*args: Any) -> Any:
-            self.again[number].append([])
+            runs.begin_again()
             with self._listening():
                 return function(*args)
 
@@ -90,28 +127,35 @@ class Checkpoints:
         """The first difference of the first checkpoint that has one.
 
         A run that ends early does so on purpose, when it has all that it is to save, unless torch ``failed``.
+        A reentrant one runs to its end.
         """
-        pairs = [
-            (first, run) for first, runs in zip(self.first, self.again, strict=True) for run in runs if run
-        ]
-        for first, again in pairs:
-            for call, other in zip(first, again, strict=False):
-                if call.function != other.function or (other.shape and call.shape != other.shape):
-                    return Difference(call, other, False)
-                if _differ(call.total, other.total):
-                    return Difference(call, other, True)
-            if failed and len(first) != len(again):
-                position = min(len(first), len(again))
-                return Difference(next(_at(first, position), None), next(_at(again, position), None), False)
+        for runs in self._runs:
+            whole = failed if runs.reentrant is None else self._count <= MOST
+            for again in runs.compared():
+                difference = _difference(runs.first, again, whole=whole)
+                if difference is not None:
+                    return difference._replace(reentrant=runs.reentrant is not None)
         return None
+
+
+def _difference(first: list[Computed], again: list[Computed], *, whole: bool) -> Difference | None:
+    for call, other in zip(first, again, strict=False):
+        if call.function != other.function or (other.shape and call.shape != other.shape):
+            return Difference(call, other, False)
+        if _differ(call.total, other.total):
+            return Difference(call, other, True)
+    if whole and len(first) != len(again):
+        position = min(len(first), len(again))
+        return Difference(next(_at(first, position), None), next(_at(again, position), None), False)
+    return None
 
 
 def _at(calls: list[Computed], position: int) -> Iterator[Computed]:
     yield from calls[position : position + 1]
 
 
-def checkpoint_around() -> tuple[Any, bool] | None:
-    """The checkpoint that runs now, as an object of torch's, and whether it runs again; else ``None``.
+def _packing() -> tuple[Any, bool] | None:
+    """The checkpoint that runs now and is not reentrant, and whether it runs again; else ``None``.
 
     Torch puts hooks for saved tensors around it, which hold that object.
     """
@@ -136,9 +180,7 @@ def _total(tensor: Tensor, function: str) -> float | None:
     if _UNINITIALISED in function or tensor.numel() > LARGEST or not tensor.is_floating_point():
         return None
     try:
-        # A weight that differs from element to element: a shuffled result has the same plain sum.
-        values = tensor.detach().double().flatten()
-        return float((values * torch.linspace(1, 2, values.numel(), dtype=values.dtype)).sum())
+        return float(weighted(tensor).sum())
     except (RuntimeError, NotImplementedError):
         return None
 

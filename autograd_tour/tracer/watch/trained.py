@@ -161,6 +161,7 @@ class Trained:
             self._line_of(again),
             (first.shape if first else "", again.shape if again else ""),
             difference.values,
+            difference.reentrant,
         )
 
     def _line_of(self, call: Computed | None) -> SourceLine | None:

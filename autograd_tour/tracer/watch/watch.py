@@ -43,7 +43,7 @@ from autograd_tour.tracer.watch.heard import (
 from autograd_tour.tracer.watch.hearing import HearingMode
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
-from autograd_tour.tracer.watch.recomputed import Checkpoints, checkpoint_around
+from autograd_tour.tracer.watch.recomputed import Checkpoints
 from autograd_tour.tracer.watch.replaced import Replacements
 from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, kept_behind, look, span_of
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
@@ -99,6 +99,7 @@ class Watch:
                 stack.enter_context(self.scalers.listening())
                 stack.enter_context(set_replaced(self._set_storage))
                 stack.enter_context(self.customs.listening())
+                stack.enter_context(self.checkpoints.reentrants.listening())
                 stack.enter_context(self.replacements.listening())
                 stack.enter_context(HearingMode(self.hear))
                 yield
@@ -126,7 +127,7 @@ class Watch:
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             self._note(Call(func, name, given, parents, before, start, args, frame), result)
-            self._checkpointed(func, result, frame)
+            self._checkpointed(self.checkpoints.around(), func, result, frame)
         return result
 
     def _heed(self, name: str, args: Any, kwargs: Any, frame: FrameType) -> None:
@@ -142,20 +143,21 @@ class Watch:
 
     def _inside_backward(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """A call that is no part of the program's own forward: maybe a checkpoint computes again."""
-        around = checkpoint_around() if self._busy else None
+        around = [item for item in self.checkpoints.around() if item[1]] if self._busy else []
         result: Any = ()
         try:
             result = func(*args, **kwargs)
         finally:  # a checkpoint ends its second run inside of a call
-            if around is not None and around[1]:
+            if around:
                 with torch._C.DisableTorchFunction():
-                    self._checkpointed(func, result, frame)
+                    self._checkpointed(around, func, result, frame)
         return result
 
-    def _checkpointed(self, func: Any, result: Any, frame: FrameType) -> None:
-        around = checkpoint_around()
-        if around is not None and getattr(func, "__name__", "") not in ("__get__", "__set__"):
-            self.checkpoints.note(around, function_name(func), self._spot(frame), list(flat(result)))
+    def _checkpointed(self, around: list[tuple[Any, bool]], func: Any, result: Any, frame: FrameType) -> None:
+        if around and getattr(func, "__name__", "") not in ("__get__", "__set__"):
+            spot, results = self._spot(frame), list(flat(result))
+            for item in around:
+                self.checkpoints.note(item, function_name(func), spot, results)
 
     def _note(self, call: Call, result: Any) -> None:
         function, frame, parents = function_name(call.func), call.frame, call.parents

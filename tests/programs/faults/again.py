@@ -63,6 +63,51 @@ def recomputed_with_other_random_numbers():
     return checkpoint(block, w, use_reentrant=False, preserve_rng_state=False).sum()
 
 
+def reentrant_with_other_random_numbers():
+    w = torch.ones(3, requires_grad=True)
+
+    def block(value):
+        noise = torch.rand(3)  # <- computed here first  # <- the second time here
+        return (value * noise).exp()
+
+    return checkpoint(block, w, use_reentrant=True, preserve_rng_state=False).sum()
+
+
+def reentrant_with_another_operation():
+    calls = []
+    w = torch.ones(3, requires_grad=True)
+
+    def block(value):
+        calls.append(1)
+        if len(calls) == 1:
+            return torch.exp(value) * 2  # <- computed here first
+        return torch.sigmoid(value) * 2  # <- the second time here
+
+    checkpoint(block, w, use_reentrant=True).sum().backward()
+
+
+def reentrant_of_a_weight_that_was_changed():
+    torch.manual_seed(0)
+    net = nn.Linear(2, 1)
+    start = torch.ones(1, 2, requires_grad=True)
+    loss = checkpoint(net, start, use_reentrant=True).sum()  # <- computed here first
+    with torch.no_grad():
+        net.weight.mul_(2.0)
+    loss.backward()  # <- the second time here
+
+
+def reentrant_with_another_shape():
+    calls = []
+    w = torch.ones(4, requires_grad=True)
+
+    def block(value):
+        calls.append(1)
+        return value[len(calls) - 1 :].exp()  # <- computed here first  # <- the second time here
+
+    loss = checkpoint(block, w, use_reentrant=True).sum()
+    loss.backward()  # <- raised here
+
+
 # ---- custom Functions ----------------------------------------------------------------------------------
 
 
@@ -203,6 +248,10 @@ FAULTS = {
     recomputed_with_another_shape: "checkpoint-differs",
     recomputed_with_another_operation: "checkpoint-differs-in-silence",
     recomputed_with_other_random_numbers: "checkpoint-differs-in-silence",
+    reentrant_with_other_random_numbers: "checkpoint-differs-in-silence",
+    reentrant_with_another_operation: "checkpoint-differs-in-silence",
+    reentrant_of_a_weight_that_was_changed: "checkpoint-differs-in-silence",
+    reentrant_with_another_shape: "checkpoint-differs",
     absolute_value_at_zero: "at-a-kink",
     norm_of_zeros: "at-a-kink",
     everything_masked: "masked",
@@ -265,6 +314,71 @@ def checkpoint_in_a_training():
         optimizer.zero_grad()
         checkpoint(net, x, use_reentrant=False).mean().backward()
         optimizer.step()
+
+
+def reentrant_with_dropout():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+    return checkpoint(net, x.clone().requires_grad_(), use_reentrant=True).mean()
+
+
+def reentrant_with_a_counter():
+    calls = []
+    w = torch.ones(3, requires_grad=True)
+
+    def block(value):
+        calls.append(value.sum().item() + len(calls))
+        return value.exp().sin()
+
+    return checkpoint(block, w, use_reentrant=True).sum()
+
+
+def reentrant_that_takes_a_shorter_way_without_gradients():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    values = torch.randn(1, 3, 8, requires_grad=True)
+
+    def block(value):
+        return layer(value) if torch.is_grad_enabled() else layer(value) + 0
+
+    return checkpoint(block, values, use_reentrant=True).square().sum()
+
+
+def reentrant_within_another_in_a_training():
+    torch.manual_seed(0)
+    first, net = (
+        nn.Linear(2, 2),
+        nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)),
+    )
+    optimizer = torch.optim.SGD([*first.parameters(), *net.parameters()], lr=0.1)
+
+    def outer(value):
+        return checkpoint(net, value * 2, use_reentrant=True) + checkpoint(net, value, use_reentrant=False)
+
+    for _ in range(3):
+        optimizer.zero_grad()
+        checkpoint(outer, first(x), use_reentrant=True).mean().backward()
+        optimizer.step()
+
+
+def reentrant_that_gives_a_sparse_tensor():
+    w = torch.ones(3, requires_grad=True)
+    noise = iter((1.0, 2.0))
+
+    def block(value):
+        unused = next(noise)
+        return (value.exp(), torch.eye(3).mul(unused).to_sparse())
+
+    return checkpoint(block, w, use_reentrant=True)[0].sum()
+
+
+def reentrant_with_random_numbers_beside_the_result():
+    w = torch.ones(3, requires_grad=True)
+
+    def block(value):
+        return value.exp(), torch.rand(3)
+
+    return checkpoint(block, w, use_reentrant=True, preserve_rng_state=False)[0].sum()
 
 
 def right_power():
@@ -371,6 +485,12 @@ NEAR_MISSES = [
     checkpoint_with_a_counter,
     checkpoint_with_uninitialised_memory,
     checkpoint_in_a_training,
+    reentrant_with_dropout,
+    reentrant_with_a_counter,
+    reentrant_that_takes_a_shorter_way_without_gradients,
+    reentrant_within_another_in_a_training,
+    reentrant_that_gives_a_sparse_tensor,
+    reentrant_with_random_numbers_beside_the_result,
     right_power,
     straight_through_by_a_function,
     reversed_on_purpose,

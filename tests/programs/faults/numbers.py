@@ -157,6 +157,12 @@ def sigmoid_in_its_middle():
     return torch.sigmoid(w).sum()
 
 
+def hard_attention_beside_another_way():
+    w = torch.tensor([[60.0, -20.0], [5.0, 90.0]], requires_grad=True)
+    attention = w.softmax(1)
+    return (attention * torch.tensor([1.0, 2.0])).sum() + w.sin().sum()
+
+
 def half_in_range():
     w = torch.tensor([100.0, 2.0], dtype=torch.float16, requires_grad=True)
     return (w * w).sum()
@@ -211,6 +217,7 @@ NEAR_MISSES = [
     relu_without_a_gradient_to_pass,
     clamped_in_part,
     sigmoid_in_its_middle,
+    hard_attention_beside_another_way,
     half_in_range,
     deep_and_healthy,
 ]

@@ -14,6 +14,11 @@ def _model() -> tuple[nn.Linear, torch.optim.Optimizer]:
     return net, torch.optim.SGD(net.parameters(), lr=0.01)
 
 
+def _players() -> tuple[nn.Linear, nn.Linear, torch.optim.Optimizer, torch.optim.Optimizer]:
+    player, judge = _model()[0], nn.Linear(1, 1)
+    return player, judge, *(torch.optim.SGD(net.parameters(), lr=0.01) for net in (player, judge))
+
+
 def never_zeroed():
     net, optimizer = _model()
     for _ in range(3):
@@ -96,6 +101,32 @@ def total_of_losses():
         total += loss  # <- kept here
 
 
+def judge_emptied_before_the_players_loss():
+    player, judge, for_player, for_judge = _players()
+    for _ in range(2):
+        for_judge.zero_grad()  # <- emptied too early here
+        for_player.zero_grad()
+        drawn = player(x)
+        loss = -judge(drawn).mean()
+        loss.backward()  # <- the other loss deposits here
+        for_player.step()
+        loss = (judge(drawn.detach()) - judge(y)).mean()
+        loss.backward()  # <- adds to it here
+        for_judge.step()  # <- both used here
+
+
+def judge_emptied_after_its_own_step():
+    player, judge, for_player, for_judge = _players()
+    for _ in range(3):
+        judge(y).mean().backward()
+        (-judge(player(x).detach()).mean()).backward()  # <- adds to it here
+        for_judge.step()  # <- both used here
+        for_judge.zero_grad()  # <- emptied too early here
+        for_player.zero_grad()
+        judge(player(x)).mean().backward()  # <- the other loss deposits here
+        for_player.step()
+
+
 def loss_of_many():
     net, _ = _model()
     loss = (net(x) - y) ** 2
@@ -123,6 +154,8 @@ FAULTS = {
     clipped_before_backward: "clipped-before-backward",
     clipped_after_step: "clipped-after-step",
     total_of_losses: "graph-kept",
+    judge_emptied_before_the_players_loss: "gradient-of-another-loss",
+    judge_emptied_after_its_own_step: "gradient-of-another-loss",
     loss_of_many: "loss-not-scalar",
     integer_parameter: "integer-requires-grad",
     unrelated_input: "input-not-used",
@@ -164,9 +197,7 @@ def accumulated_on_purpose():
 
 
 def two_players():
-    player, judge = _model()[0], nn.Linear(1, 1)
-    for_player = torch.optim.SGD(player.parameters(), lr=0.01)
-    for_judge = torch.optim.SGD(judge.parameters(), lr=0.01)
+    player, judge, for_player, for_judge = _players()
     for _ in range(2):
         for_judge.zero_grad()
         (judge(player(x).detach()) - judge(y)).mean().backward()
@@ -174,6 +205,69 @@ def two_players():
         for_player.zero_grad()
         judge(player(x)).mean().backward()
         for_player.step()
+
+
+def player_first_and_judge_emptied_in_time():
+    player, judge, for_player, for_judge = _players()
+    for _ in range(2):
+        for_player.zero_grad()
+        drawn = player(x)
+        (-judge(drawn)).mean().backward()
+        for_player.step()
+        for_judge.zero_grad()
+        (judge(drawn.detach()) - judge(y)).mean().backward()
+        for_judge.step()
+
+
+def judge_frozen_for_the_players_loss():
+    player, judge, for_player, for_judge = _players()
+    for _ in range(2):
+        for_judge.zero_grad()
+        for_player.zero_grad()
+        judge.requires_grad_(False)
+        drawn = player(x)
+        (-judge(drawn)).mean().backward()
+        for_player.step()
+        judge.requires_grad_(True)
+        (judge(drawn.detach()) - judge(y)).mean().backward()
+        for_judge.step()
+
+
+def both_losses_before_both_steps():
+    player, judge, for_player, for_judge = _players()
+    for _ in range(2):
+        for_judge.zero_grad()
+        for_player.zero_grad()
+        drawn = player(x)
+        judge(drawn).mean().backward()
+        (judge(drawn.detach()) - judge(y)).mean().backward()
+        for_player.step()
+        for_judge.step()
+
+
+def one_of_two_steps_more_rarely():
+    first, second, for_first, for_second = _players()
+    for step in range(4):
+        for_first.zero_grad()
+        second(first(x)).mean().backward()
+        for_first.step()
+        if step % 2:
+            for_second.step()
+            for_second.zero_grad()
+
+
+def head_with_an_optimizer_of_its_own():
+    torch.manual_seed(0)
+    trunk, head, other = nn.Linear(2, 2), nn.Linear(2, 1), nn.Linear(2, 1)
+    for_trunk = torch.optim.SGD([*trunk.parameters(), *other.parameters()], lr=0.01)
+    for_head = torch.optim.SGD(head.parameters(), lr=0.01)
+    for _ in range(2):
+        for_trunk.zero_grad()
+        for_head.zero_grad()
+        head(trunk(x)).mean().backward()
+        for_head.step()
+        ((other(trunk(x)) - y) ** 2).mean().backward()
+        for_trunk.step()
 
 
 def losses_added_and_followed():
@@ -205,6 +299,11 @@ NEAR_MISSES = [
     zeroed_after_step,
     accumulated_on_purpose,
     two_players,
+    player_first_and_judge_emptied_in_time,
+    judge_frozen_for_the_players_loss,
+    both_losses_before_both_steps,
+    one_of_two_steps_more_rarely,
+    head_with_an_optimizer_of_its_own,
     losses_added_and_followed,
     closure,
 ]

@@ -7,6 +7,8 @@ const PADDING = 8;
 /** Tells the numbers of one picture by a retelling, or as they were recorded if there is none. */
 export class Cards {
   constructor(svg) {
+    this.about = svg.querySelector("desc");
+    this.recorded = this.about?.textContent;
     this.facts = [...svg.querySelectorAll("[data-fact]")].map((group) => ({
       fact: group.dataset.fact,
       end: edge(group),
@@ -20,6 +22,7 @@ export class Cards {
   }
 
   tell(retelling) {
+    if (this.about) this.about.textContent = `${retelling ? "As recorded: " : ""}${this.recorded}`;
     for (const { fact, texts, end } of this.facts) {
       const now = retelling ? told(fact, texts, retelling) : null;
       texts.forEach((item, place) => write(item, retelling && now ? now[place] : item.text, end));
@@ -29,7 +32,7 @@ export class Cards {
 
 /** The texts of a row or a label, one for each that stands there; `null` leaves them as they are. */
 function told(fact, texts, retelling) {
-  const [id, what, slot] = fact.split(".");
+  const [id, what] = fact.split(".");
   const first = texts.map((item) => item.text);
   const fill = (...now) => first.map((_, place) => now[place] ?? "");
   if (what === "note" && !retelling.nodes.has(id)) return fill(); // a folded card tells sums of what was recorded
@@ -43,7 +46,7 @@ function told(fact, texts, retelling) {
     return fill(first[0], item ? elements(item) : "…");
   }
   if (what === "sent") {
-    const sent = retelling.computed.sent.get(`${id}.${slot}`);
+    const sent = retelling.brief(fact);
     const sum = sent ? `= ${rounded(sent.data[0])}${sent.data.length > 1 ? " …" : ""}` : "…";
     return texts.map((item) => (item.bold ? sum : item.text));
   }

@@ -68,3 +68,10 @@ export function closing(terms, total, digits = 6) {
 export function bracketed(text) {
   return text.startsWith("−") ? `(${text})` : text;
 }
+
+/** A row of a ledger: what was there, what came, and what there is now. */
+export function summed(before, part, after) {
+  if (part.data.length > 1) return [before, part, after].map(content);
+  const { texts, result } = closing([before, part].filter(Boolean).map(({ data }) => data[0]), after.data[0]);
+  return [before ? texts[0] : "None", texts.at(-1), result];
+}

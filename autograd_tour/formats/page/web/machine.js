@@ -4,7 +4,7 @@ import { each, expand, scalar, tensor, zeros } from "./tensors.js";
 import { evaluate } from "./words.js";
 
 /** How much float32 may differ from 64 bits, and 64 bits from themselves, relative to the largest element. */
-const SLACK = { float32: 1e-4, float64: 1e-9 };
+export const SLACK = { float32: 1e-4, float64: 1e-9 };
 
 /** What sums to less than this may be what is left of larger numbers. */
 const NOTHING = 1e-3;
@@ -31,6 +31,12 @@ export class Machine {
     this.now.set(id, tensor(shape, data.with(place, value)));
   }
 
+  /** `.grad` of a leaf before backward; `null` if there was none. */
+  before(id) {
+    const { before, shape } = this.plan.tensors.find((item) => item.id === id);
+    return before ? tensor(shape, numbers(before)) : null;
+  }
+
   /** All numbers as they were recorded. */
   reset() {
     this.now = new Map(this.given);
@@ -53,9 +59,9 @@ export class Machine {
     return this.forward(new Map([[id, tensor(shape, data.with(place, value))]])).get(node)[slot].data[0];
   }
 
-  /** Everything: `values` of nodes, `received` gradients, those `sent` ([`id.slot`]), `after` of each leaf. */
-  run() {
-    const values = this.forward();
+  /** Everything: `values` of nodes, `received` gradients, those `sent` ([`id.slot`]), and their `parts` where they meet. */
+  run(instead) {
+    const values = this.forward(instead);
     const received = new Map();
     const sent = new Map();
     const parts = new Map();
@@ -135,11 +141,12 @@ function kept(saved) {
 }
 
 /** Numbers of the record: what JSON cannot hold is text. */
-function numbers(values) {
+export function numbers(values) {
   return Float64Array.from(values, (value) => (typeof value === "string" ? Number(value.replace("inf", "Infinity")) : Number(value)));
 }
 
-function close(computed, recorded, slack) {
+/** Whether numbers come to what was recorded, but for what their type cannot hold. */
+export function close(computed, recorded, slack) {
   const size = Math.max(...computed.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
   return recorded.every((value, place) => {
     const other = computed[place];

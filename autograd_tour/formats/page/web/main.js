@@ -7,6 +7,7 @@ import { startLedger } from "./ledger.js";
 import { Moving } from "./moving.js";
 import { startRun } from "./run.js";
 import { readLink, writeLink } from "./links.js";
+import { Rows } from "./rows.js";
 import { kindOf, showPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Presenter } from "./presenter.js";
@@ -33,6 +34,7 @@ const quiz = new Quiz(
   },
 );
 const presenter = new Presenter(zoom, () => render());
+const rows = new Rows(stage, () => link(), pictures.has("transposes"));
 const state = { key: "", step: 0, card: "", line: null, timer: 0 };
 const moving = data.move ? new Moving(data.move, () => render()) : null;
 let picture;
@@ -75,7 +77,8 @@ function reach() {
 function link() {
   const mode = presenter.on ? "present" : quiz.on ? "predict" : "";
   try {
-    history.replaceState(null, "", writeLink({ step: state.step, open: state.key, node: state.card, mode }));
+    const words = { step: state.step, open: state.key, node: state.card, mode, ...rows.words() };
+    history.replaceState(null, "", writeLink(words));
   } catch {
     // a page in a sandbox has no address of its own
   }
@@ -143,6 +146,7 @@ async function show(key, step, card = "") {
   const unpacked = await pictures.get(key);
   if (opening !== key) return; // something else was asked for meanwhile
   picture = pictures.show(unpacked);
+  if (moving) moving.machine.sums = picture.sums;
   state.key = key;
   if (step === undefined) {
     // The same moment of the whole program, in the steps of this picture.
@@ -178,6 +182,7 @@ function prepare() {
   if (svg.dataset.ready) return;
   svg.dataset.ready = "yes";
   svg.setAttribute("role", "group");
+  for (const text of svg.querySelectorAll("[textLength]")) text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   for (const [id, card] of Object.entries(picture.cards)) {
     if (!pictures.has(card.opens ?? "")) card.opens = ""; // there was no room for its picture
     const element = pictures.element(id);
@@ -302,6 +307,7 @@ const actions = {
 
 async function follow() {
   const wanted = readLink(location.hash);
+  rows.choose(wanted);
   await show(pictures.has(wanted.open) ? wanted.open : "", wanted.step ?? 0, wanted.node);
   present(wanted.mode === "present");
   if (wanted.mode === "predict" && !quiz.on) {

@@ -10,6 +10,10 @@ import { Retelling } from "./retelling.js";
 const MOST_SLIDERS = 12;
 const POINTS = 60;
 const CALM = 120;
+/** So many times too wide a curve is worked out anew. */
+const WIDE = 10;
+/** Beyond it a slider has no length. */
+const FARTHEST = 8e307;
 /** What can be typed: Python's words too. */
 const WORDS = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
 
@@ -21,6 +25,7 @@ export class Moving {
     this.retelling = null;
     this.told = new WeakMap();
     this.place = 0;
+    this.beside = null; // what else can be changed: {moved, reset}
     this.free = plan.tensors.filter((item) => item.free);
     this.here = this.machine.agrees();
     if (this.here) this.#start();
@@ -41,16 +46,22 @@ export class Moving {
     if (!this.retelling || lines.length < 2) return lines;
     const mailbox = this.retelling.mailbox(id);
     const backs = this.retelling.nodes.get(id)?.back;
-    if (!mailbox && !backs) return lines.slice(0, 1); // a folded card: open it for its numbers
+    if (!mailbox && !backs) return this.#folded(lines, id);
     return lines.map((line, place) => {
-      const kept = line.filter(([role, bold]) => role !== "backward" || (!bold && !mailbox));
       if (place === 0) return line;
-      if (mailbox) return [...kept, ["backward", 0, mailbox.sum[0]], ["backward", 1, mailbox.sum[1]]];
+      if (mailbox) return told(line, 0, mailbox.sum);
       const back = backs[place - 1];
       if (!back) return line;
       const worked = this.retelling.worked(id, back.slot);
-      return [...kept, ["backward", 1, worked ?? this.retelling.text(`${id}.sent.${back.slot}`, 4)]];
+      return worked ? told(line, 1, [worked], !this.retelling.element(id, back.slot)) : told(line, 1, [this.retelling.text(`${id}.sent.${back.slot}`, 4)]);
     });
+  }
+
+  /** Of a folded card what it sends; its notes tell sums of what was recorded. */
+  #folded([head, ...lines], id) {
+    const sends = this.retelling.sends(id);
+    const sent = lines.filter((line) => line.some(([role]) => role === "backward"));
+    return [head, ...sent.map((line, place) => told(line, 1, [this.retelling.text(sends[place], 4)]))];
   }
 
   /** Tell the cards of a picture, which may be another one than before. */
@@ -135,7 +146,7 @@ export class Moving {
       this.#say(`${this.chosen.name} has ${size} ${size === 1 ? "number" : "numbers"}${shape}; ${parts.length} do not fit. Nothing was changed.`);
     } else {
       parts.forEach((part, place) => this.machine.set(this.chosen.id, place, read(part)));
-      this.#compute();
+      this.compute();
       this.#plot();
     }
     this.#fields();
@@ -150,7 +161,7 @@ export class Moving {
     slider.setAttribute("aria-valuetext", number(value));
     field.value = plain(value);
     byId("move-all").value = [...this.#data].map(plain).join(", ");
-    this.#compute();
+    this.compute();
   }
 
   #at(place) {
@@ -161,9 +172,10 @@ export class Moving {
 
   /** Back to what was recorded. */
   back() {
-    if (!this.retelling) return;
+    if (byId("moved").hidden) return;
     this.machine.reset();
-    this.#compute();
+    this.beside?.reset();
+    this.compute();
     this.#fields();
     this.#plot();
   }
@@ -173,13 +185,15 @@ export class Moving {
     byId("move-tensor").focus();
   }
 
-  #compute() {
+  /** All that follows from the numbers as they are now. */
+  compute() {
     this.retelling = this.machine.moved ? new Retelling(this.machine, this.machine.run()) : null;
     const odd = this.retelling?.odd();
     this.#say(odd ? `Not finite any more: the ${odd.what} of ${this.#title(odd.id)} has ${odd.value}.` : "");
-    byId("moved").hidden = !this.retelling;
-    byId("move-reset").disabled = !this.retelling;
-    document.documentElement.classList.toggle("moved", Boolean(this.retelling));
+    const moved = Boolean(this.retelling || this.beside?.moved);
+    for (const item of document.querySelectorAll(".recorded, #moved")) item.hidden = !moved;
+    byId("move-reset").disabled = !moved;
+    document.documentElement.classList.toggle("moved", moved);
     this.changed();
     tell("moved", this.retelling);
     this.#point();
@@ -204,10 +218,16 @@ export class Moving {
     }, CALM);
   }
 
+  /** How far the curve goes: to the number, if the result has a place there. */
+  get #bound() {
+    const now = this.#data[this.place];
+    const inSight = Number.isFinite(now) && Number.isFinite(this.machine.lossAt(this.chosen.id, this.place, now));
+    return Math.max(range(Number(this.chosen.values[this.place])), inSight ? Math.abs(now) : 0);
+  }
+
   #curve() {
     const was = Number(this.chosen.values[this.place]);
-    const now = this.#data[this.place];
-    const bound = Math.max(range(was), Number.isFinite(now) ? Math.abs(now) : 0);
+    const bound = this.#bound;
     const lossAt = (x) => this.machine.lossAt(this.chosen.id, this.place, x);
     const points = Array.from({ length: POINTS + 1 }, (_, step) => {
       const x = bound * ((2 * step) / POINTS - 1);
@@ -219,7 +239,8 @@ export class Moving {
   #point() {
     if (!this.curve) return;
     const now = this.#data[this.place];
-    if (this.curve.place !== this.place || Math.abs(now) > this.curve.bound) {
+    const bound = this.#bound;
+    if (this.curve.place !== this.place || bound > this.curve.bound || bound < this.curve.bound / WIDE) {
       this.#plot();
       return;
     }
@@ -244,6 +265,13 @@ export class Moving {
   }
 }
 
+/** A line of a caption with other texts from its first number on, a bold one if `bold`; `whole`: what follows stays. */
+function told(line, bold, texts, whole = false) {
+  const at = line.findIndex((piece) => piece[0] === "backward" && piece[1] >= bold);
+  const rest = whole ? line.slice(at + 1) : [];
+  return [...line.slice(0, at), ...texts.map((text, place) => ["backward", Number(place === texts.length - 1), text]), ...rest];
+}
+
 function resetting(id) {
   return make("button", { id, type: "button" }, "Back to what was recorded");
 }
@@ -255,7 +283,7 @@ function furnish(aside) {
   const about = `Other numbers for a leaf or a constant: forward, gradients and mailboxes follow. What the program computes before the graph begins stays as it was recorded.${rest}`;
   const all = make("input", { id: "move-all", type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": "move-shape" });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const look = { id: "move-plot", viewBox: "0 0 360 220", role: "img", "aria-label": "The result over this number", hidden: "" };
+  const look = { id: "move-plot", class: "plot", viewBox: "0 0 360 220", role: "img", "aria-label": "The result over this number", hidden: "" };
   for (const [name, value] of Object.entries(look)) svg.setAttribute(name, value);
   const key = [["was", "○", "recorded"], ["is", "●", "now"], ["tangent", "—", "tangent"], ["secant", "╌", "secant"]];
   const legend = key.flatMap(([name, sign, text]) => [make("b", { class: name }, sign), ` ${text} `]);
@@ -271,14 +299,14 @@ function furnish(aside) {
 }
 
 /** A number that was typed; `null` if it is none. */
-function read(text) {
+export function read(text) {
   const typed = text.trim().toLowerCase().replaceAll("−", "-").replace("infinity", "inf");
   if (typed in WORDS) return WORDS[typed];
   return typed !== "" && Number.isFinite(Number(typed)) ? Number(typed) : null;
 }
 
 /** A number as it can be typed again: all of it, but what float32 adds behind its own digits. */
-function plain(value) {
+export function plain(value) {
   if (!Number.isFinite(value)) return number(value).replace("−", "-");
   return String(Math.fround(value) === value ? Number(value.toPrecision(7)) : value);
 }
@@ -287,7 +315,7 @@ function plain(value) {
 function range(value) {
   const size = Math.max(Number.isFinite(value) ? 2 * Math.abs(value) : 1, 0.5);
   const power = 10 ** Math.floor(Math.log10(size));
-  return [1, 2, 5, 10].map((times) => times * power).find((bound) => bound >= size);
+  return Math.min([1, 2, 5, 10].map((times) => times * power).find((bound) => bound >= size), FARTHEST);
 }
 
 function subscript(shape, place) {

@@ -32,11 +32,12 @@ export function plot(svg, { name, loss, curve, was, is, slope }) {
   svg.setAttribute("aria-label", told.join("; "));
 }
 
-function scale(values, start, end) {
+/** From numbers to px: a function that knows the least and the greatest. */
+export function scale(values, start, end) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = high - low || Math.abs(high) || 1;
-  const place = (value) => start + ((value - low) / room) * (end - start);
-  return Object.assign(place, { low, high: low + room });
+  const half = high / 2 - low / 2 || Math.abs(high / 2) || 0.5; // the whole of the largest floats is infinite
+  const place = (value) => start + ((value / 2 - low / 2) / half) * (end - start);
+  return Object.assign(place, { low, high: low + half + half });
 }
 
 /** A line through a point, over the whole width, cut off where it leaves the picture. */
@@ -64,13 +65,15 @@ function broken(curve, at) {
     .join("");
 }
 
-function add(svg, tag, attributes) {
+/** A new element of a picture. */
+export function add(svg, tag, attributes) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   svg.append(element);
   return element;
 }
 
-function text(svg, words, x, y, anchor) {
+/** Words in a picture. */
+export function text(svg, words, x, y, anchor) {
   add(svg, "text", { x, y, "text-anchor": anchor }).textContent = words;
 }

@@ -1,7 +1,7 @@
 // What was computed here, in the words in which the page tells what was recorded.
 
-import { bracketed, closing, content, number, rounded, tensorText } from "./digits.js";
-import { each, tensor } from "./tensors.js";
+import { bracketed, closing, content, number, rounded, summed, tensorText } from "./digits.js";
+import { each } from "./tensors.js";
 
 export class Retelling {
   /** @param {object} machine the graph @param {object} computed what it came to: see `Machine.run` */
@@ -16,30 +16,47 @@ export class Retelling {
   /** The text of a fact such as `n3.value.0`; `null` if it is not among what was computed. */
   text(fact, digits = 6) {
     const [id, what, slot = 0] = fact.split(".");
-    if (what === "value") return this.#tensor(this.computed.values.get(id)?.[slot], this.#dtype(id, slot), digits);
-    if (what === "grad") return this.#tensor(this.computed.received.get(id)?.[slot], this.#dtype(id, slot), digits);
-    if (what === "sent") return this.#tensor(this.computed.sent.get(`${id}.${slot}`), this.#dtype(id, 0), digits);
+    const item = this.brief(fact);
+    if (item) return tensorText(item, this.#dtype(...this.#inner(fact)), digits);
     if (what === "worked") return this.worked(id, Number(slot));
     const mailbox = this.mailbox(id);
     if (what === "before" || what === "contribution" || what === "after") return mailbox && mailbox[what];
     return null;
   }
 
-  /** The numbers alone, as a card has them. */
+  /** The tensor of a value, a gradient or one sent; of a folded card it is a sum of those of its nodes. */
   brief(fact) {
+    const sum = this.machine.sums?.[fact];
+    if (sum) return sum.map((part) => this.brief(part)).reduce((a, b) => a && b && each((x, y) => x + y, a, b));
     const [id, what, slot] = fact.split(".");
-    const found = what === "value" ? this.computed.values : this.computed.received;
-    return found.get(id)?.[slot] ?? null;
+    if (what === "sent") return this.computed.sent.get(`${id}.${slot}`) ?? null;
+    return { value: this.computed.values, grad: this.computed.received }[what]?.get(id)?.[slot] ?? null;
+  }
+
+  /** The places of what the folded card `id` sends, in order. */
+  sends(id) {
+    return Object.keys(this.machine.sums ?? {}).filter((fact) => fact.startsWith(`${id}.sent.`));
+  }
+
+  /** Node and place of what is told, or of the first of those that are added. */
+  #inner(fact) {
+    const [id, what, slot] = (this.machine.sums?.[fact]?.[0] ?? fact).split(".");
+    return [id, what === "sent" ? 0 : slot];
   }
 
   /** The name that stands before a result on its card, and its shape. */
   lead(fact) {
-    const [id, , slot] = fact.split(".");
-    const { shape } = this.computed.values.get(id)[slot];
+    const [id, slot] = this.#inner(fact);
+    const { shape } = this.brief(fact);
     const name = this.nodes.get(id)?.names[slot] ?? "";
     const dtype = this.#dtype(id, slot);
     const parts = [shape.length ? `(${shape.join(", ")})` : "", dtype === "float32" ? "" : dtype].filter(Boolean);
     return [name ? `${name}${shape.length || dtype !== "float32" ? " " : " ="}` : "", ...parts].filter(Boolean).join(" ");
+  }
+
+  /** The place of the element whose arithmetic is told: of the first that is not finite, if there is one. */
+  element(id, slot) {
+    return Math.max(this.computed.sent.get(`${id}.${slot}`).data.findIndex((value) => !Number.isFinite(value)), 0);
   }
 
   /** The arithmetic of one element that a node sends; `null` where one element cannot tell it. */
@@ -51,8 +68,7 @@ export class Retelling {
     const incoming = this.computed.received.get(id)[0];
     const many = back.summed ? incoming.data.length : sent.data.length;
     const result = sent.data;
-    const odd = result.findIndex((value) => !Number.isFinite(value));
-    const place = back.summed ? 0 : Math.max(odd, 0);
+    const place = back.summed ? 0 : this.element(id, slot);
     const line = back.line.map((part, turn) => (turn % 2 ? this.#written(node, part, place, many, back.line[turn - 1]) : part)).join("");
     const terms = back.summed ? ` + … (${Math.round(many / result.length)} terms)` : "";
     return `${line.trim()}${terms} = ${result.length === 1 ? number(result[0]) : rounded(result[place])}`;
@@ -63,7 +79,7 @@ export class Retelling {
     const source = this.sources.get(id);
     const contribution = this.computed.received.get(id)?.[0];
     if (!source?.grad || !contribution) return null;
-    const before = this.#before(source);
+    const before = this.machine.before(id);
     const after = before ? each((a, b) => a + b, before, contribution) : contribution;
     return { before: content(before), contribution: content(contribution), after: content(after), sum: this.#sum(id, before, after) };
   }
@@ -73,19 +89,13 @@ export class Retelling {
     const source = [...this.sources.values()].find((item) => item.grad && item.name === name);
     const [part] = this.computed.received.get(source?.id) ?? [];
     if (!part || policy === "program") return null;
-    let held = this.#before(source);
+    let held = this.machine.before(source.id);
     return Array.from({ length: count }, (_, call) => {
       if (call && policy !== "keep") held = policy === "none" ? null : each(() => 0, part);
       const before = held;
       held = before ? each((a, b) => a + b, before, part) : part;
-      if (part.data.length > 1) return [before, part, held].map(content);
-      const { texts, result } = closing([before, part].filter(Boolean).map(({ data }) => data[0]), held.data[0]);
-      return [before ? texts[0] : "None", texts.at(-1), result];
+      return summed(before, part, held);
     });
-  }
-
-  #before(source) {
-    return source.before ? tensor(source.shape, Float64Array.from(source.before, Number)) : null;
   }
 
   /** How a gradient's sign reads on the card of a leaf of one element: "falls" or "rises". */
@@ -122,10 +132,6 @@ export class Retelling {
     const several = written.map((text, place) => (place || before ? bracketed(text) : text)).join(" + ");
     const sign = columns.every((item) => item.sign === "=") ? "=" : "≈";
     return [`${start} + ${written.length > 1 ? `(${several})` : several} ${sign}`, size > 2 ? content(after) : wrap(columns.map(({ result }) => result))];
-  }
-
-  #tensor(item, dtype, digits) {
-    return item ? tensorText(item, dtype, digits) : null;
   }
 
   #dtype(id, slot) {
