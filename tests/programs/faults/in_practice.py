@@ -117,7 +117,6 @@ def optimizer_of_the_wrong_player():
         judge.zero_grad()
         judge(player(x).detach()).mean().backward()
         for_judge.step()  # <- and here
-        judge.zero_grad()
         player.zero_grad()
         judge(player(x)).mean().backward()
         for_player.step()  # <- stepped here
