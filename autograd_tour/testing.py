@@ -22,7 +22,7 @@ __all__ = ["assert_gradients_flow"]
 
 NOT_OF_FLOW = ("graph-kept",)
 """Findings of the level warning that say nothing of gradients."""
-MEANT = ("grad-none-frozen",)
+MEANT = ("grad-none-frozen", "grad-none-copy")
 MOST_NAMES = 8
 
 
@@ -71,8 +71,8 @@ def _fault(finding: Finding, ignored: tuple[str, ...]) -> str:
     lines += [f"    {item.role}: {item.line.position}: {item.line.text}" for item in finding.lines]
     if not finding.lines and missing:
         lines.append("    no line of the program uses it on the way to the loss")
-    if finding.message:
-        lines.append(f"    torch says: {' '.join(finding.message.split())[:300]}")
+    if finding.speaker:
+        lines.append(f"    {finding.speaker}: {' '.join(finding.message.split())[:300]}")
     return "\n".join([*lines, f"    why: {_first_sentence(finding.why)}"])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from autograd_tour.errors import UsageError
 from autograd_tour.findings import Finding
 from autograd_tour.findings.steps import StepFindings
+from autograd_tour.record.display import amount
 from autograd_tour.record.steps import Norms, WatchedStep
 from autograd_tour.tracer.step_hooks import StepHooks
 
@@ -128,4 +129,4 @@ class Watching:
     def __repr__(self) -> str:
         whole = [norm for norm in (self._rows[-1] if self._rows else ()) if norm >= 0]
         size = f", norm of all gradients {math.hypot(*whole):.3g}" if whole else ""
-        return f"<watched {self._total} steps: {len(self.findings)} findings{size}>"
+        return f"<watched {amount(self._total, 'step')}: {amount(len(self.findings), 'finding')}{size}>"

@@ -32,7 +32,8 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
     ``seen`` is what happened, in numbers; ``lines`` the guilty ones, the one to change first; ``why`` is a
     paragraph, ``fix`` is code. ``node`` is the card to mark in ``Subject.graphs[graph]``, ``""`` for none.
-    ``message`` is torch's own text where there is one, ``about`` has the names of the leaves concerned.
+    ``message`` is torch's own text where there is one, or that of the error which the program raised itself:
+    ``own``. ``about`` has the names of the leaves concerned.
     ``depth`` has the layers, from the first to the last, with the gradient of each per element.
     """
 
@@ -47,6 +48,14 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     message: str = ""
     about: tuple[str, ...] = ()
     depth: tuple[tuple[str, float], ...] = ()
+    own: bool = False
+
+    @property
+    def speaker(self) -> str:
+        """Whose words ``message`` is: ``torch says``, ``the program says``; ``""`` if ``seen`` has them."""
+        if not self.message or (self.own and self.message in self.seen):
+            return ""
+        return "the program says" if self.own else "torch says"
 
     @property
     def brief(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Level, Subject, lines_of
+from autograd_tour.record.evidence import CustomBackward
 
 __all__ = ["findings"]
 
@@ -31,8 +32,17 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "Its forward was run in float64 with its first arguments moved a little along a random "
             "direction, and its "
             f"backward was asked for the derivative along the same direction.{meant}",
-            f"torch.autograd.gradcheck({item.function}.apply, x.double().requires_grad_())   # after a "
-            "change",
+            _check(item),
             node,
             graph,
         )
+
+
+def _check(item: CustomBackward) -> str:
+    """Torch's own check, with an input for each argument of this Function."""
+    arguments = item.arguments or ("x",)
+    doubled = [f"{name} = {name}.detach().double().requires_grad_()" for name in item.inputs or arguments]
+    given = ", ".join(arguments) + ("," if len(arguments) == 1 else "")
+    return "\n".join(
+        [*doubled, f"torch.autograd.gradcheck({item.function}.apply, ({given}))   # after a change"]
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
 from autograd_tour.findings.cuts import fix_of, lines_of_cut, why_of
+from autograd_tour.record.display import amount
 
 __all__ = ["findings"]
 
@@ -38,7 +39,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     start = _SET if switched is not None else ""
     if evidence.cuts:
         cut, rest = evidence.cuts[0], len(evidence.cuts) - 1
-        also = f" {rest} more such {'line' if rest == 1 else 'lines'} lie on the way." if rest else ""
+        also = f" {rest} more such {'line lies' if rest == 1 else 'lines lie'} on the way." if rest else ""
         lines = (*lines_of_cut(cut), *shift, *lines_of(*end))
         node, graph = subject.node_at(cut.line)
         yield Finding(
@@ -46,7 +47,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         )
         return
     frozen = (
-        f"{evidence.frozen} parameters of its modules are frozen (requires_grad=False). "
+        f"Frozen (requires_grad=False): {amount(evidence.frozen, 'parameter')} of its modules. "
         if evidence.frozen
         else ""
     )

@@ -12,6 +12,9 @@ __all__ = ["findings"]
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for each such line."""
+    freed = subject.evidence.freed
+    if freed is not None and freed.carried:
+        return  # what is carried over is told as that
     for kept in subject.evidence.kept:
         why = (
             "The sum is a tensor with a history: it holds every loss that was added, and each of these "
@@ -32,4 +35,5 @@ def findings(subject: Subject) -> Iterator[Finding]:
 def _amount(kept: KeptGraph) -> str:
     if kept.nodes is None or kept.bytes is None:
         return ""
-    return f" One iteration keeps {kept.nodes:,} nodes, and {kept.bytes:,} bytes of tensors that they saved."
+    nodes = "node" if kept.nodes == 1 else "nodes"
+    return f" One iteration keeps {kept.nodes:,} {nodes}, and {kept.bytes:,} bytes of saved tensors."

@@ -62,7 +62,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "would-stop-reducer",
                 "note",
-                f"{names} would stop a reducer of distributed training: a backward brings them no gradient",
+                f"{names} would stop a reducer of distributed training: a backward brings no gradient there",
                 lines,
                 why + "Without it this may well be meant.",
                 _FIX,

@@ -43,8 +43,8 @@ def terminal(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> Itera
         width = max((len(item.role) for item in finding.lines), default=0)
         for item in finding.lines:
             yield f"   {item.role:<{width}}  {item.line.position}: {item.line.text}"
-        if finding.message:
-            yield f"   torch says: {one_line(finding.message, 300)}"
+        if finding.speaker:
+            yield f"   {finding.speaker}: {one_line(finding.message, 300)}"
         yield from wrap(finding.why, WIDTH, initial_indent="   ", subsequent_indent="   ")
         if finding.depth:
             yield from (f"   {row}" for row in bars(finding.depth))
@@ -82,8 +82,8 @@ def sections(findings: Sequence[Finding], graphs: Sequence[Graph] = ()) -> str:
                 *_fenced(item.line.text),
                 "",
             ]
-        if finding.message:
-            parts += ["Torch says:", "", *_fenced(finding.message, ""), ""]
+        if speaker := finding.speaker:
+            parts += [f"{speaker.capitalize()}:", "", *_fenced(finding.message, ""), ""]
         parts += [_plain(finding.why), ""]
         if finding.depth:
             parts += [*_fenced("\n".join(bars(finding.depth)), "text"), ""]
@@ -145,8 +145,8 @@ def fragment(findings: Sequence[Finding], drawn: Callable[[Finding], str]) -> st
         for item in finding.lines:
             body.append(f"<p>{escape(item.role)}, <b>{escape(item.line.position)}</b></p>")
             body.append(f"<pre>{escape(item.line.text)}</pre>")
-        if finding.message:
-            body.append(f"<p>torch says</p><pre>{escape(finding.message)}</pre>")
+        if finding.speaker:
+            body.append(f"<p>{finding.speaker}</p><pre>{escape(finding.message)}</pre>")
         body.append(f"<p>{escape(finding.why)}</p>")
         if finding.depth:
             body.append(_image(depth_picture(finding), "The gradient of each layer, over the depth"))

@@ -35,8 +35,9 @@ CutKind = Literal[
     "no_grad", "inference", "checkpoint", "detach", "data", "written", "value", "numpy", "integer", "function"
 ]
 """How a result lost its gradient. ``checkpoint``: in a reentrant one none of whose inputs needs one;
-``written``: it was written into memory through ``.data``; ``value``: it left torch as a Python number (``item``, ``float``); ``numpy``: as an array; ``integer``: it has
-integers or truth values; ``function``: in another way."""
+``written``: it was written into memory through ``.data``; ``value``: it left torch as a Python number
+(``item``, ``float``); ``numpy``: as an array; ``integer``: it has integers or truth values; ``function``: in
+another way."""
 
 Reason = Literal["cut", "left", "unused", "beside", "copy", "replaced", "frozen"]
 """Why a leaf has no gradient: what was computed from it was cut off before the loss; it left torch, and what
@@ -65,9 +66,9 @@ class CutPoint(Struct, frozen=True, omit_defaults=True):
 class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
-    ``last`` is the last line that used it, or a result of it, wrote to it or replaced it. ``optimizer`` is the
-    class of the one that holds it, ``""`` if none does, and ``made`` the line that made that one, of one that
-    was replaced. ``package`` is the installed one whose module does without it, ``""`` if
+    ``last`` is the last line that used it, or a result of it, wrote to it or replaced it. ``optimizer`` is
+    the class of the one that holds it, ``""`` if none does, and ``made`` the line that made that one, of one
+    that was replaced. ``package`` is the installed one whose module does without it, ``""`` if
     the
     program's own does, or none.
     """
@@ -117,12 +118,14 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     """The error that ended the program: its type, torch's own text, the line of the program, and when.
 
     ``type`` is ``""`` where the program itself ended well: then ``text`` says why no backward followed.
+    ``own``: the program raised it itself, or a package other than torch.
     """
 
     type: str
     text: str
     line: SourceLine | None = None
     during: Literal["forward", "backward", "step"] = "forward"
+    own: bool = False
 
     @property
     def message(self) -> str:
@@ -133,7 +136,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     """An optimizer that made a step: how many parameters it holds, how many of them ever got a gradient.
 
-    ``elsewhere`` counts leaves that got gradients and are in no optimizer.
+    ``elsewhere`` counts leaves that got gradients and are in no optimizer. ``shared`` counts parameters that
+    another one holds too, with which it takes turns, and ``other`` is the line of that one's step.
     """
 
     name: str
@@ -141,6 +145,8 @@ class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     parameters: int = 0
     reached: int = 0
     elsewhere: int = 0
+    shared: int = 0
+    other: SourceLine | None = None
 
 
 class NonLeafRead(Struct, frozen=True, omit_defaults=True):
@@ -233,7 +239,7 @@ class CustomBackward(Struct, frozen=True, omit_defaults=True):
     ``analytic`` and ``numeric`` are one derivative along a direction. ``flat``: the forward is a step
     function;
     ``reversed``: the backward is a negative multiple of the derivative. ``backward_at`` is the line of its
-    ``def backward``.
+    ``def backward``. ``arguments`` are those of its forward by name, ``inputs`` those that need a gradient.
     """
 
     function: str
@@ -243,6 +249,8 @@ class CustomBackward(Struct, frozen=True, omit_defaults=True):
     numeric: float = 0.0
     flat: bool = False
     reversed: bool = False
+    arguments: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):

@@ -153,8 +153,10 @@ class Differences(Struct, frozen=True, tag="differences", omit_defaults=True):
     ``elements`` of ``total`` were moved one at a time, those of ``leaves`` leaves. ``worst`` is the furthest
     apart for its tolerance, ``mismatches`` counts those beyond it. ``kinks`` are left out of both.
     ``unheard`` leaves could not be moved, ``infinite`` elements have no finite derivative on either side.
-    ``precision`` says why it is not float64. ``distance`` is how far the recorded gradients are from those
-    computed here, relative to the largest of all; ``None`` if they cannot be paired.
+    Of ``edges`` elements the loss is not finite a step away, so nothing can be said of them. ``precision``
+    says why it is not float64. ``distance`` is how far the recorded gradients are from those computed here,
+    relative to the largest of all; ``None`` if they cannot be paired. ``lopsided`` elements, which are not in
+    it, are finite in the record and not here, or the other way round.
     """
 
     dtype: str
@@ -170,6 +172,8 @@ class Differences(Struct, frozen=True, tag="differences", omit_defaults=True):
     suspects: tuple[Suspect, ...] = ()
     distance: float | None = None
     precision: str = ""
+    edges: int = 0
+    lopsided: int = 0
 
 
 class Deviation(Struct, frozen=True, omit_defaults=True):

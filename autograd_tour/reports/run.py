@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import OF_GRAD, Curve, Event, LeafChange, ReturnedGradient, Run, RunLeaf
 from autograd_tour.reports.tables import heading, table
@@ -28,7 +29,7 @@ def run_report(run: Run) -> str:
     tensor that an optimizer keeps of it.
     """
     lines = list(_events(run))
-    more = [f"  … and {len(lines) - LINES} more lines"] if len(lines) > LINES else []
+    more = [f"  … and {amount(len(lines) - LINES, 'more line')}"] if len(lines) > LINES else []
     parts = [heading("The run, event by event") + "\n".join([*lines[:LINES], *more])]
     parts.append(heading("The leaves, before the run and after it") + _leaves(run.leaves))
     parts += [_losses(run, curve) for curve in run.curves]
@@ -116,12 +117,12 @@ def _losses(run: Run, curve: Curve) -> str:
         for i in points
         for values in [(curve.losses[i], *(course[i] for course in norms))]
     ]
-    left_out = f", {len(rows)} of {curve.of} calls" if len(rows) < curve.of else ""
+    left_out = f", {len(rows)} of {amount(curve.of, 'call')}" if len(rows) < curve.of else ""
     norms_of = "what each returned" if curve.returned else ".grad after each"
     title = f"Losses of the backward calls{at}, and norms of {norms_of}{left_out}"
     text = heading(title) + table(["call", "loss", *names[:MOST_NORMS]], rows, right=[0])
     more = len(names) - MOST_NORMS
-    return text + (f"\n  … and the norms of {more} more leaves" if more > 0 else "")
+    return text + (f"\n  … and the norms of {amount(more, 'more leaf', 'more leaves')}" if more > 0 else "")
 
 
 def _norm(leaf: str, curve: Curve) -> str:

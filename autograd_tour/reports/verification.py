@@ -120,10 +120,15 @@ def _differences(result: Differences) -> Iterator[str]:
         yield f"{len(result.kinks) - NAMED} more at kinks"
     if result.infinite:
         yield f"{_count(result.infinite, 'derivative')} infinite or NaN on both sides"
+    if result.edges:
+        yield f"{_count(result.edges, 'derivative')} not compared: a step away the loss is not finite"
     if result.unheard:
         yield f"{_count(result.unheard, 'leaf')} cannot be moved"
     if result.precision:
         yield f"float64 failed ({result.precision})"
+    if result.lopsided:
+        elements = _count(result.lopsided, "element")
+        yield f"{elements} of gradients finite on one side only, in the record or in {result.dtype}"
     if result.distance is not None:
         yield f"recorded gradients are {_apart(result.distance)}"
 

@@ -17,7 +17,8 @@ from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
-from autograd_tour.tracer.listen.frames import deepest_own, relative
+from autograd_tour.tracer.listen.failures import exit_text
+from autograd_tour.tracer.listen.frames import deepest_own, is_library, relative
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, tensors_in
 from autograd_tour.tracer.measure import Recorder
@@ -157,7 +158,10 @@ def failure_of(error: ProgramError, *, in_backward: bool) -> Failure:
     during: Literal["forward", "backward", "step"] = (
         "step" if stepping and not in_backward else "backward" if in_backward else "forward"
     )
-    return Failure(type(cause).__name__, message_of(cause).strip()[:2_000], line, during)
+    text = exit_text(cause) if isinstance(cause, SystemExit) else message_of(cause).strip()[:2_000]
+    # What torch raised has come through its code, or through what hears its functions.
+    own = bool(stack) and not is_library(stack[-1].filename)
+    return Failure(type(cause).__name__, text, line, during, own)
 
 
 def _names(request: Request, watch: Watch) -> Mapping[int, str]:

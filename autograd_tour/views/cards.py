@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
@@ -189,7 +190,7 @@ class Artist:
             if facts is not None:
                 rows += self._tensor(node, k, "forward", name=output_name(node, k))
         if rows and len(node.values) > OUTPUT_ROWS:
-            rows.append(Row((Run(f"… {len(node.values) - OUTPUT_ROWS} more outputs", "forward"),)))
+            rows.append(Row((Run(f"… {amount(len(node.values) - OUTPUT_ROWS, 'more output')}", "forward"),)))
         return rows
 
     def _tensor(

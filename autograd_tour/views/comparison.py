@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from autograd_tour.errors import UsageError
+from autograd_tour.record.display import amount
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Change, Node, State
 from autograd_tour.record.trace import Trace
@@ -172,9 +173,9 @@ def _describe(graph: Graph) -> str:
         return "Two empty graphs."
     counts = Counter(node.state for node in cards)
     if counts["same"] == len(cards):
-        return f"Two runs with the same {len(cards)} nodes and the same numbers."
+        return f"Two runs with the same {amount(len(cards), 'node')} and the same numbers."
     parts = [f"{counts[state]} {state}" for state in ("added", "gone", "changed", "same") if counts[state]]
-    sentences = [f"Two runs as one graph. Of its {len(cards)} nodes {', '.join(parts)}."]
+    sentences = [f"Two runs as one graph. Of its {amount(len(cards), 'node')} {', '.join(parts)}."]
     for node in [node for node in cards if node.state in ("added", "gone")][:8]:
         word = "New" if node.state == "added" else "Gone"
         sentences.append(f"{word}: {node.kind} {_short_title(node)}.")

@@ -76,7 +76,8 @@ def film_scene(graph: Graph, look: Look = ALL) -> Scene:
 def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -> tuple[Line, ...]:
     if not frame.node:
         whole = graph.steps_in_whole
-        follow = f"{count} of {whole} steps are shown" if count < whole else f"{count} steps follow"
+        rest = "1 step follows" if count == 1 else f"{count} steps follow"
+        follow = f"{count} of {whole} steps are shown" if count < whole else rest
         summary = follow if count else "No backward was recorded"
         return ((_bold(f"Before backward · {summary}"),),)
     node = graph.node(frame.node)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
@@ -113,7 +114,8 @@ def _scene(graph: Graph) -> Scene:
         if edge.kind != "gradient"
     ]
     count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
-    desc = f"The backward graph as torchviz draws it: {count} backward nodes and {len(links)} arrows."
+    nodes, arrows = amount(count, "backward node"), amount(len(links), "arrow")
+    desc = f"The backward graph as torchviz draws it: {nodes} and {arrows}."
     return Scene(tuple(cards), tuple(links), "Backward graph", desc, notes=graph.meta.remarks)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from programs.faults import again, in_practice, numbers, steps, trained
 from torch import nn
+from torch.autograd.gradcheck import GradcheckError
 from torch.nn.parallel import DistributedDataParallel
 
 from autograd_tour import explain
@@ -58,6 +59,45 @@ def test_a_custom_backward_that_disagrees_is_told_with_both_numbers_and_its_line
     first = function.backward.__code__.co_firstlineno
     assert finding.lines[0].line.line - first in (0, 1)  # below its decorator
     assert finding.lines[1].line.text.startswith("return")
+
+
+class Weighted(torch.autograd.Function):
+    """A sum of two inputs with a number, whose backward forgets the number."""
+
+    @staticmethod
+    def forward(ctx, left, right, factor):
+        return left + factor * right
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, gradient, None
+
+
+class Together(torch.autograd.Function):
+    """The same of any arguments, with a context of its own."""
+
+    @staticmethod
+    def forward(*terms):
+        return 2 * sum(terms)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.count = len(inputs)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return (gradient,) * ctx.count
+
+
+@pytest.mark.parametrize("kind", [Weighted, Together, again.Cube])
+def test_the_check_that_is_advised_can_be_run_as_it_stands(kind) -> None:
+    tensors = [torch.tensor([0.5, 1.5], requires_grad=True) for _ in range(1 if kind is again.Cube else 2)]
+    given = {"left": tensors[0], "right": tensors[-1], "factor": 3.0, "x1": tensors[0], "x2": tensors[-1]}
+    arguments = (*tensors, 3.0) if kind is Weighted else tensors
+    (finding,) = explain(lambda: kind.apply(*arguments).sum()).findings
+    space = {"torch": torch, kind.__name__: kind, **given, "x": tensors[0], "value": tensors[0]}
+    with pytest.raises(GradcheckError, match="Jacobian mismatch"):
+        exec(finding.fix, space)
 
 
 def test_a_function_that_is_not_the_same_twice_is_not_compared() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from autograd_tour import watching
 from autograd_tour.drawing.heat import heat_map
 from autograd_tour.errors import UsageError
 from autograd_tour.record.steps import Norms
+from tests.commands import answer
 
 x = torch.linspace(-1, 1, 64).reshape(16, 4)
 y = x.sum(1, keepdim=True).sin()
@@ -171,6 +175,18 @@ def test_an_optimizer_of_another_model_and_a_step_without_backward() -> None:
     assert kinds(w)[:2] == ["optimizer-of-other-parameters", "step-without-gradient"]
 
 
+def test_one_scaled_branch_is_no_vanishing() -> None:
+    parts = nn.ModuleList([nn.Linear(4, 4) for _ in range(7)])
+    optimizer = torch.optim.SGD(parts.parameters(), lr=0.0)
+    with tour.watch(parts, optimizer) as w:
+        h = 1e-8 * parts[0](torch.ones(3, 4)) + torch.ones(3, 4)
+        for layer in parts[1:]:
+            h = h + layer(h)
+        h.mean().backward()
+        optimizer.step()
+    assert kinds(w) == []
+
+
 def test_vanishing_over_depth_and_a_spike_over_steps() -> None:
     deep = network(8)
     with torch.no_grad():
@@ -299,3 +315,98 @@ def test_odd_numbers_have_marks_of_their_own_and_nothing_is_no_picture() -> None
     svg = heat_map(Norms(("a", "b", "c"), (1,), ((float("nan"), 0.0, None),), 1))
     assert 'fill="#a30000"' in svg
     assert "Nothing to draw" in heat_map(Norms(("a",), (), ()))
+
+
+def test_a_parameter_that_the_model_does_not_have_any_more_is_told_as_that() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[4] = nn.Linear(4, 1)
+    with pytest.warns(watching.GradientWarning), tour.watch(model, optimizer) as w:
+        train(model, optimizer, 4)
+    (finding,) = [item for item in w.findings if item.kind == "grad-none"]
+    assert finding.about == ("optimizer.param_groups[0].params[4]", "optimizer.param_groups[0].params[5]")
+    assert "a layer was replaced after the optimizer was made" in finding.why
+    assert "after the model is complete" in finding.fix
+
+
+@pytest.mark.parametrize("moment", ["backward", "before the step", "after the step"])
+def test_an_interrupt_in_the_middle_leaves_parameters_and_hooks_as_they_are_without_it(moment) -> None:
+    def interrupted(watched: bool) -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        watch = tour.watch(model, optimizer) if watched else nullcontext()
+        with pytest.raises(KeyboardInterrupt), watch:
+            train(model, optimizer, 3)
+            if moment == "backward":
+                model[0].weight.register_hook(_interrupt)
+            elif moment == "before the step":
+                optimizer.register_step_pre_hook(_interrupt)
+            else:
+                optimizer.register_step_post_hook(_interrupt)
+            train(model, optimizer, 3)
+        return model, optimizer
+
+    (watched, optimizer), (plain, alone) = interrupted(True), interrupted(False)
+    for one, other in zip(watched.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, other)
+        assert (one.grad is None) == (other.grad is None)
+        assert one.grad is None or torch.equal(one.grad, other.grad)
+    assert hooks_of(watched, optimizer) == hooks_of(plain, alone)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+INTERRUPTED = """
+import os
+import signal
+import sys
+from contextlib import nullcontext
+
+import torch
+import autograd_tour as tour
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+def train(watched=True):
+    try:
+        with tour.watch(model, optimizer) if watched else nullcontext():
+            for step in range(10):
+                optimizer.zero_grad()
+                model(torch.ones(3, 2)).mean().backward()
+                if step == 4:
+                    os.kill(os.getpid(), signal.SIGINT)
+                optimizer.step()
+    finally:
+        hooks = [p._post_accumulate_grad_hooks or {} for p in model.parameters()]
+        print(step, sum(map(len, hooks)), len(optimizer._optimizer_step_post_hooks), file=sys.stderr)
+
+if __name__ == "__main__":
+    train("plain" not in sys.argv)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+def test_a_script_that_is_interrupted_ends_as_it_does_without_being_watched(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(INTERRUPTED)
+    watched, plain = (
+        subprocess.run(
+            [sys.executable, "script.py", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        for words in ((), ("plain",))
+    )
+    assert watched.stderr.splitlines()[0] == plain.stderr.splitlines()[0] == "4 0 0"
+    assert watched.stderr.endswith("KeyboardInterrupt\n")
+    assert watched.returncode == plain.returncode != 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+def test_a_watched_loop_that_is_interrupted_while_it_is_explained_ends_with_130(tmp_path) -> None:
+    (tmp_path / "script.py").write_text(INTERRUPTED)
+    done = answer("explain", "script.py:train", "-f", "md", cwd=tmp_path)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[0] == "4 0 0"
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 import pytest
 import torch
 from programs import basics, loops, models
@@ -10,6 +13,7 @@ from programs.faults import changed, cut_off, numbers, trained
 import autograd_tour as tour
 from autograd_tour import explain
 from autograd_tour.errors import UsageError
+from autograd_tour.formats.explanation import terminal
 from autograd_tour.record import codec
 from autograd_tour.tracer.explained import observe
 
@@ -186,3 +190,54 @@ def test_a_custom_function_that_is_not_the_same_twice_is_said_and_no_finding_is_
     explanation = explain(lambda: Noisy.apply(w).sum())
     assert [finding.kind for finding in explanation.findings] == []
     assert any("Noisy gives other results when it runs again" in note for note in explanation.notes)
+
+
+def _raised() -> None:
+    raise ValueError("boom")
+
+
+def _raised_in_lines() -> None:
+    raise ValueError("boom\nand more")
+
+
+def _raised_in_a_hook() -> None:
+    h = torch.ones(2, requires_grad=True) * 2
+    h.register_hook(lambda gradient: _raised())
+    h.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("program", "seen", "speaker"),
+    [
+        (_raised, "the program raised ValueError in forward: boom", ""),
+        (_raised_in_lines, "the program raised ValueError in forward: boom", "the program says"),
+        (_raised_in_a_hook, "the program raised ValueError in backward: boom", ""),
+        (lambda: sys.exit(3), "the program left with exit(3)", ""),
+        (lambda: {}["batch"], "the program raised KeyError in forward: 'batch'", ""),
+        (lambda: torch.ones(2) @ torch.ones(3), "the program raised RuntimeError in forward: ", "torch says"),
+        (lambda: torch.nn.Linear(2, 1)(torch.ones(3)), "the program raised RuntimeError", "torch says"),
+    ],
+)
+def test_words_are_those_of_whoever_said_them(program, seen, speaker) -> None:
+    (finding,) = explain(program).findings
+    assert finding.seen.startswith(seen)
+    assert finding.speaker == speaker
+    text = "\n".join(terminal([finding]))
+    assert [word for word in ("torch says", "the program says") if word in text] == [speaker][: bool(speaker)]
+
+
+def _warns() -> torch.Tensor:
+    h = torch.ones(2, requires_grad=True) * 2
+    h.sum().backward(retain_graph=True)
+    assert h.grad is None
+    return h.sum()
+
+
+@pytest.mark.parametrize("run", [explain, tour.follow], ids=["explain", "follow"])
+def test_torch_warns_at_the_line_of_the_program(run) -> None:
+    shown = warnings.showwarning
+    with pytest.warns(UserWarning, match="not a leaf Tensor is being accessed") as caught:
+        run(_warns)
+    line = _warns.__code__.co_firstlineno + 3
+    assert {(item.filename, item.lineno) for item in caught} == {(__file__, line)}
+    assert warnings.showwarning is shown

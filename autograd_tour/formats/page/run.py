@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import OF_GRAD, Event, LeafChange, ReturnedGradient, Run
 from autograd_tour.text import one_line
@@ -34,9 +35,9 @@ def run_data(run: Run) -> dict[str, Any]:
     order = {where: number for number, where in enumerate(lines)}
     notes = [*run.notes]
     if len(run.events) > MOST_EVENTS:
-        notes.append(f"{len(run.events) - MOST_EVENTS} more events are in the report")
+        notes.append(f"in the report: {amount(len(run.events) - MOST_EVENTS, 'more event')}")
     if len(run.leaves) > MOST_LEAVES:
-        notes.append(f"{len(run.leaves) - MOST_LEAVES} more leaves are in the report")
+        notes.append(f"in the report: {amount(len(run.leaves) - MOST_LEAVES, 'more leaf', 'more leaves')}")
     return {
         "source": [
             {

@@ -55,8 +55,8 @@ def _body(finding: Finding) -> Iterator[nodes.Node]:
     for item in finding.lines:
         yield nodes.paragraph("", f"{item.role.capitalize()}, {item.line.position}:")
         yield _code(item.line.text, "python")
-    if finding.message:
-        yield nodes.paragraph("", "Torch says:")
+    if finding.speaker:
+        yield nodes.paragraph("", f"{finding.speaker.capitalize()}:")
         yield _code(finding.message, "text")
     yield nodes.paragraph("", finding.why)
     if finding.fix:

@@ -106,10 +106,14 @@ def _own_words(material: Material, i: int) -> LocalRules | None:
 def _alike(material: Material, node: NodeView, i: int, by_text: dict[str, LocalRules]) -> LocalRules:
     """The rules of a node of torch's own. Layers of one kind have nodes alike: they are worked out once.
 
-    A node is told by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0.
+    A node is known by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0. Which tensors its inputs
+    are does not matter, only which of them are the same.
     """
     present = [j >= 0 for j, _ in material.skeleton.next[i]]
-    key = f"{node} {present}"
+    origins = [item.origin for item in node.inputs]
+    same = [-1 if origin is None else origins.index(origin) for origin in origins]
+    inputs = tuple([replace(item, origin=None) for item in node.inputs])
+    key = f"{replace(node, inputs=inputs)} {same} {present}"
     if key not in by_text:
         by_text[key] = _rules(node, present)
     return by_text[key]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from autograd_tour.errors import ProgramError, StopRequest, UsageError, message_of
+from autograd_tour.record.display import amount
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Step
 from autograd_tour.tracer.altered import Altered, contents_restored
@@ -215,7 +216,7 @@ def start_gradients(outputs: Sequence[Tensor], gradient: Any) -> tuple[list[Tens
         given = list(gradient) if isinstance(gradient, (list, tuple)) else [gradient]
         if len(given) != len(outputs):
             raise UsageError(
-                f"gradient= has {len(given)} tensors for {len(outputs)} outputs",
+                f"gradient= has {amount(len(given), 'tensor')} for {amount(len(outputs), 'output')}",
                 "Give a list with one tensor for each tensor of the result that needs a gradient",
             )
         for output, item in zip(outputs, given, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from torch import Tensor
 
+from autograd_tour.record.display import amount
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Event, LeafChange, Run, RunLeaf
 from autograd_tour.tracer.assemble.nodes import listed
@@ -42,9 +43,10 @@ def _notes(follower: Follower) -> Iterator[str]:
             "of all others only the loss and the norms of .grad were noted"
         )
     if follower.log.left_out:
-        yield f"{follower.log.left_out} events after the first {MOST_EVENTS} were left out"
+        yield f"not told after the first {MOST_EVENTS} events: {amount(follower.log.left_out, 'event')}"
     if follower.tracks.left_out:
-        yield f"{len(follower.tracks.left_out)} leaves after the first {MOST_LEAVES} were not followed"
+        rest = amount(len(follower.tracks.left_out), "leaf", "leaves")
+        yield f"not followed after the first {MOST_LEAVES} leaves: {rest}"
     yield from follower.request.recorder.remarks("the record of the run")
 
 

@@ -66,7 +66,9 @@ class ForwardRecord:
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None, FunctionRun], CallRecord] = {}
-        self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
+        self._born: dict[
+            int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun | None]
+        ] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._memories: dict[int, int] = {}
         """Where the numbers of leaves and of results with a gradient lie -> id of a leaf, -1 for a result."""
@@ -98,7 +100,8 @@ class ForwardRecord:
                 getattr(func, "__name__", ""), flat((args, kwargs)), flat(result)
             )
             if isinstance(result, Tensor) and (not result.requires_grad or is_leaf(result)):
-                self._note_birth(frame, stop, result)
+                given = any(item is result for item in flat((args, kwargs)))
+                self._note_birth(frame, stop, result, given=given)
                 self._note_cut(function, args, kwargs, result)
             return
         tensors = [item for item in flat(result) if isinstance(item, Tensor)]
@@ -272,7 +275,7 @@ class ForwardRecord:
         self.calls.append(call)
         return call
 
-    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor) -> None:
+    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor, *, given: bool) -> None:
         """A tensor was made without a node: where. The next node will get the number ``number``.
 
         In the ``forward`` of a custom Function this tells where it was called. Such a Function takes its
@@ -286,7 +289,13 @@ class ForwardRecord:
             self._memories.pop(address, None)
             if tensor.requires_grad:
                 self._memories[address] = id(tensor)
-        self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
+        known = self._born.get(id(tensor))
+        home: tuple[tuple[int, str] | None, FunctionRun | None] = (self.modules.current, run)
+        if known is not None and known[0]() is tensor:
+            home = known[2:]
+        elif given:  # `x.to(...)` may give back what the program was given
+            home = (None, None)
+        self._born[id(tensor)] = (TensorRef(tensor), site, *home)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
@@ -311,9 +320,8 @@ class ForwardRecord:
         owner = tensor if base is None or base.requires_grad else base
         maker = self._born.get(id(owner))
         constant.given = maker is None or maker[0]() is not owner
-        born = self._born.get(id(tensor))
-        if born is not None and born[0]() is tensor:
-            constant.group, constant.run = born[2:]
+        if maker is not None and maker[0]() is owner:  # a view belongs where what it looks at was made
+            constant.group, constant.run = maker[2:]
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             constant.cut_from = cut[1:]

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from types import CodeType, FrameType
 
-__all__ = ["deepest_own", "home", "is_library", "program_frame", "relative", "user_frame", "user_frames"]
+__all__ = [
+    "deepest_own",
+    "home",
+    "is_library",
+    "is_ours",
+    "program_frame",
+    "relative",
+    "user_frame",
+    "user_frames",
+]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _LESSONS = os.path.join(_OURS, "lessons") + os.sep
@@ -35,6 +44,11 @@ def is_library(filename: str) -> bool:
     if filename.startswith(_LESSONS):
         return False
     return filename.startswith((_torch(), _OURS, "<frozen", _GENERATED))
+
+
+def is_ours(filename: str) -> bool:
+    """Code of this package that is no lesson."""
+    return filename.startswith(_OURS) and not filename.startswith(_LESSONS)
 
 
 @lru_cache(maxsize=4096)

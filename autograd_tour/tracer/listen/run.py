@@ -20,6 +20,7 @@ from autograd_tour.tracer.listen.names import (
     namespaces_of,
     parameter_names,
 )
+from autograd_tour.tracer.listen.warned import warnings_placed
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.surroundings import Buffers
 
@@ -55,7 +56,7 @@ def run_program(program: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         ProgramError: the program raised; the message has the line where.
     """
     try:
-        with recursion_limit_kept():
+        with recursion_limit_kept(), warnings_placed(run_program.__code__):
             return program(*args)
     except (TourError, KeyboardInterrupt, StopRequest):
         raise  # whoever loaded the program has told where it failed

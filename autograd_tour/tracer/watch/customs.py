@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sys
 import threading
@@ -24,6 +25,7 @@ __all__ = [
     "Customs",
     "Disagreement",
     "UnsteadyError",
+    "arguments_of",
     "disagreement",
     "line_of_backward",
 ]
@@ -116,6 +118,23 @@ def line_of_backward(function: Any) -> SourceLine | None:
     texts = ((n, linecache.getline(code.co_filename, n).strip()) for n in lines)
     number, text = next((pair for pair in texts if pair[1].startswith("def ")), (code.co_firstlineno, ""))
     return SourceLine(relative(code.co_filename), number, text, "backward")
+
+
+def arguments_of(applied: Applied) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the arguments in a call of a Function, and of those that need a gradient."""
+    function = applied.function
+    try:
+        names = list(inspect.signature(function.forward).parameters)
+    except (TypeError, ValueError):
+        return (), ()
+    if function.setup_context is torch.autograd.Function.setup_context:
+        names = names[1:]  # its ctx
+    given = applied.args
+    if len(names) < len(given) or applied.kwargs:  # taken as *args
+        names = [f"x{n}" for n in range(1, len(given) + 1)]
+    pairs = list(zip(names, given, strict=False))
+    needing = (name for name, item in pairs if isinstance(item, Tensor) and item.requires_grad)
+    return tuple(name for name, _ in pairs), tuple(needing)
 
 
 def disagreement(applied: Applied) -> Disagreement | None:

@@ -120,9 +120,8 @@ class MissingGradients:
         while (origin := self.items[own]).writes and origin.parents:
             writes.append(origin)
             own = origin.parents[0]
-        for later in sorted(trail, reverse=True):
-            if self.items[later].writes and number in self._written_through(later):
-                writes.append(self.items[later])
+        through = (n for n in sorted(trail, reverse=True) if number in self._written_through(n))
+        writes += [self.items[n] for n in through if self.items[n].writes]
         live = (origin for origin in writes if sum(self.items[n].live for n in origin.parents) > 1)
         return next(live, None)
 

@@ -19,7 +19,7 @@ from autograd_tour.record.evidence import (
 )
 from autograd_tour.record.graph import SourceLine
 from autograd_tour.tracer.watch.batches import Reduced
-from autograd_tour.tracer.watch.customs import UnsteadyError, disagreement, line_of_backward
+from autograd_tour.tracer.watch.customs import UnsteadyError, arguments_of, disagreement, line_of_backward
 from autograd_tour.tracer.watch.modes import ModuleCall
 from autograd_tour.tracer.watch.places import Places
 from autograd_tour.tracer.watch.recomputed import Computed
@@ -188,6 +188,7 @@ class Trained:
                     self.line(applied.spot),
                     line_of_backward(applied.function),
                     *apart,
+                    *arguments_of(applied),
                 )
 
 
