@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from autograd_tour.findings.base import Finding, lines_of, listed
+from autograd_tour.findings.depth import changes_along
 from autograd_tour.record.steps import WatchedParameter, WatchedStep
 
 __all__ = ["StepFindings"]
@@ -25,6 +26,18 @@ VANISHED = 1e-6
 LOOK_CLOSER = (
     "\nautograd-tour explain FILE.py:FUNCTION   # follows a few steps of the program and names the line"
 )
+
+_CUT_OFF = (
+    "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the model that is "
+    "not used.",
+    LOOK_CLOSER.strip(),
+)
+_NOT_ITS_OWN = (
+    "The optimizer holds it, and the model that is watched does not have it: a layer was replaced after the "
+    "optimizer was made, or the optimizer is of another model.",
+    "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # after the model is complete",
+)
+"""Why a gradient is missing, and what to write: of a parameter of the model, and of any other."""
 
 
 class StepFindings:
@@ -145,18 +158,22 @@ class StepFindings:
 
     def _told_missing(self, step: WatchedStep, patience: int) -> Iterator[Finding]:
         missing = [i for i, count in enumerate(self._missing) if count >= patience]
-        if new := self._first("grad-none", missing):
-            steps = "step 1" if patience == 1 else f"the last {patience} steps"
-            yield Finding(
-                "grad-none",
-                "warning",
-                f".grad of {self._names(new)} is None in {steps}",
-                lines_of(("the step", step.line)),
-                "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the "
-                "model that is not used.",
-                LOOK_CLOSER.strip(),
-                about=self._about(new),
-            )
+        new = self._first("grad-none", missing)
+        for parameters, (why, fix) in (
+            ([i for i in new if self._parameters[i].owned], _CUT_OFF),
+            ([i for i in new if not self._parameters[i].owned], _NOT_ITS_OWN),
+        ):
+            if parameters:
+                steps = "step 1" if patience == 1 else f"the last {patience} steps"
+                yield Finding(
+                    "grad-none",
+                    "warning",
+                    f".grad of {self._names(parameters)} is None in {steps}",
+                    lines_of(("the step", step.line)),
+                    why,
+                    fix,
+                    about=self._about(parameters),
+                )
 
     def _by_depth(self, step: WatchedStep) -> Iterator[Finding]:
         layers = [
@@ -167,7 +184,9 @@ class StepFindings:
         if len(layers) < LAYERS:
             return
         (first, least), (last, most) = layers[0], layers[-1]
-        if VANISHED < least / most < 1 / VANISHED or not self._first("by-depth"):
+        if VANISHED < least / most < 1 / VANISHED or not changes_along([size for _, size in layers]):
+            return
+        if not self._first("by-depth"):
             return
         vanished = least < most
         yield Finding(

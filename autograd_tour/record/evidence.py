@@ -136,7 +136,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     """An optimizer that made a step: how many parameters it holds, how many of them ever got a gradient.
 
-    ``elsewhere`` counts leaves that got gradients and are in no optimizer.
+    ``elsewhere`` counts leaves that got gradients and are in no optimizer. ``shared`` counts parameters that
+    another one holds too, with which it takes turns, and ``other`` is the line of that one's step.
     """
 
     name: str
@@ -144,6 +145,8 @@ class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     parameters: int = 0
     reached: int = 0
     elsewhere: int = 0
+    shared: int = 0
+    other: SourceLine | None = None
 
 
 class NonLeafRead(Struct, frozen=True, omit_defaults=True):

@@ -175,6 +175,18 @@ def test_an_optimizer_of_another_model_and_a_step_without_backward() -> None:
     assert kinds(w)[:2] == ["optimizer-of-other-parameters", "step-without-gradient"]
 
 
+def test_one_scaled_branch_is_no_vanishing() -> None:
+    parts = nn.ModuleList([nn.Linear(4, 4) for _ in range(7)])
+    optimizer = torch.optim.SGD(parts.parameters(), lr=0.0)
+    with tour.watch(parts, optimizer) as w:
+        h = 1e-8 * parts[0](torch.ones(3, 4)) + torch.ones(3, 4)
+        for layer in parts[1:]:
+            h = h + layer(h)
+        h.mean().backward()
+        optimizer.step()
+    assert kinds(w) == []
+
+
 def test_vanishing_over_depth_and_a_spike_over_steps() -> None:
     deep = network(8)
     with torch.no_grad():
@@ -303,6 +315,18 @@ def test_odd_numbers_have_marks_of_their_own_and_nothing_is_no_picture() -> None
     svg = heat_map(Norms(("a", "b", "c"), (1,), ((float("nan"), 0.0, None),), 1))
     assert 'fill="#a30000"' in svg
     assert "Nothing to draw" in heat_map(Norms(("a",), (), ()))
+
+
+def test_a_parameter_that_the_model_does_not_have_any_more_is_told_as_that() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[4] = nn.Linear(4, 1)
+    with pytest.warns(watching.GradientWarning), tour.watch(model, optimizer) as w:
+        train(model, optimizer, 4)
+    (finding,) = [item for item in w.findings if item.kind == "grad-none"]
+    assert finding.about == ("optimizer.param_groups[0].params[4]", "optimizer.param_groups[0].params[5]")
+    assert "a layer was replaced after the optimizer was made" in finding.why
+    assert "after the model is complete" in finding.fix
 
 
 @pytest.mark.parametrize("moment", ["backward", "before the step", "after the step"])
