@@ -46,7 +46,7 @@ def versions(explains: bool = False) -> Versions:
 def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = (), folder: str = "") -> str:
     """The same as long as the code, what runs before it, and how it is traced are the same.
 
-    Where the code stands does not matter, unless its ``folder`` is given, as for code that uses files beside it.
+    Where the code stands does not matter, unless its ``folder`` is given: for code that uses files beside it.
     """
     essence = [_essence(item) for item in (*earlier, snippet)]
     return digest(msgspec.json.encode([*essence, folder] if folder else essence))
