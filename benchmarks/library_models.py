@@ -147,7 +147,7 @@ _TINY = {
     "intermediate_size": 48, "d_ff": 48, "ffn_dim": 48,
     "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "n_inner": 48,
     "vocab_size": 101, "max_position_embeddings": 64, "n_positions": 64, "n_ctx": 64, "type_vocab_size": 3,
-    "image_size": 32, "patch_size": 8, "head_dim": 8, "d_kv": 8, "hidden_dim": 48, "num_labels": 4,
+    "image_size": 64, "patch_size": 8, "head_dim": 8, "d_kv": 8, "hidden_dim": 48, "num_labels": 4,
     "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
     "n_group": 1, "topk_group": 1,
     "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24, "q_lora_rank": 16, "kv_lora_rank": 16,
@@ -198,7 +198,7 @@ def _text_loss(task: str, config: Any) -> Callable[[nn.Module], Tensor]:
         words[:, -1] = config.eos_token_id  # some classify by what they make of it
     if task == "image":
         given = {
-            "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 32, 32),
+            "pixel_values": torch.randn(2, getattr(config, "num_channels", 3), 64, 64),
             "labels": torch.tensor([1, 3]),
         }
     elif task == "classes":

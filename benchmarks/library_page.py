@@ -101,10 +101,10 @@ def _counts(own: dict[str, list[Verdict]]) -> Iterator[str]:
 
 
 def _alarms(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    found = [(verdict, remark) for verdict in verdicts for remark in verdict.alarms]
-    if found:
+    pairs = [(verdict, remark) for verdict in verdicts for remark in verdict.alarms]
+    if pairs:
         yield "\n## False alarms\n"
-        for verdict, remark in found:
+        for verdict, remark in pairs:
             yield f"- {verdict.name}: {remark.brief} (`{remark.kind}`)"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from statistics import median
 
 from autograd_tour.findings.base import Finding, Subject, lines_of, norm
 from autograd_tour.record.graph import Graph
 
-__all__ = ["findings"]
+__all__ = ["changes_along", "findings"]
 
 LAYERS = 5
 """Weights that a network has at least to be judged by its depth."""
 VANISHED = 1e-6
 EXPLODED = 1e6
 """The gradient of the first layer's weight by that of the last, per element."""
+GRADUAL = 10.0
+"""How many times a third of the layers has that of the third before it, at least, and as a median."""
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -24,6 +27,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
             continue
         first, last = layers[0][1], layers[-1][1]
         if not first or not last or VANISHED < first / last < EXPLODED:
+            continue
+        if not changes_along([size for _, size in layers]):
             continue
         vanished = first < last
         chosen = layers if len(layers) <= 6 else [*layers[:3], *layers[-3:]]
@@ -57,6 +62,17 @@ def findings(subject: Subject) -> Iterator[Finding]:
             depth=tuple((graph.title(layer), size) for layer, size in layers),
         )
         return
+
+
+def changes_along(sizes: Sequence[float]) -> bool:
+    """Whether they shrink or grow from third to third, and not in one place only.
+
+    A token that is read through branches scaled by 1e-5 gets little, however deep the network is.
+    """
+    part = len(sizes) // 3
+    first, middle, last = (median(items) for items in (sizes[:part], sizes[part:-part], sizes[-part:]))
+    low, high = sorted((first, last))
+    return low * GRADUAL < middle < high / GRADUAL
 
 
 def _layers(graph: Graph) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from autograd_tour.findings.base import Finding, lines_of, listed
+from autograd_tour.findings.depth import changes_along
 from autograd_tour.record.steps import WatchedParameter, WatchedStep
 
 __all__ = ["StepFindings"]
@@ -183,7 +184,9 @@ class StepFindings:
         if len(layers) < LAYERS:
             return
         (first, least), (last, most) = layers[0], layers[-1]
-        if VANISHED < least / most < 1 / VANISHED or not self._first("by-depth"):
+        if VANISHED < least / most < 1 / VANISHED or not changes_along([size for _, size in layers]):
+            return
+        if not self._first("by-depth"):
             return
         vanished = least < most
         yield Finding(

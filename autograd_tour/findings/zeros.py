@@ -15,6 +15,8 @@ FAINT = 1e-6
 """Of what came in, so much or less goes out where a function is saturated."""
 LITTLE = 1e-3
 """Of what came in, so much or less arrives at the leaves before it where no other way leads to them."""
+ROUNDING = 1e-6
+"""Of the square of the greatest magnitude."""
 _ELSEWHERE = " The leaves before it get a gradient by other ways, so this may be a matter of this batch."
 
 
@@ -114,7 +116,9 @@ def _of_step(graph: Graph, number: int, step: Step) -> Finding | None:
     title = graph.title(node.id)
     lines = lines_of(("stopped here", graph.line(node.id)))
     if stop is not None:
-        if not is_zero(step.sent[0]) or (stop is _CLAMP and not _starved(graph, node.id)):
+        if not is_zero(step.sent[0]) or not _is_beyond(stop, node.value):
+            return None
+        if stop is _CLAMP and not _starved(graph, node.id):
             return None
         count = step.sent[0].numel if step.sent[0] is not None else 0
         seen = f"{title} sends 0 for {_all_of(count)}, and receives a gradient of norm {came:.3g}"
@@ -180,6 +184,29 @@ def _starved(graph: Graph, node_id: str, most: float = 0.0) -> bool:
         reached.update(new)
         pending += new
     return leaves > 0
+
+
+def _is_beyond(stop: Stop, value: TensorFacts | None) -> bool:
+    """Whether no element was where the function follows its input: else few received a gradient at all."""
+    if stop is _RELU:
+        return is_zero(value)
+    return stop is not _CLAMP or (value is not None and _is_at_its_ends(value))
+
+
+def _is_at_its_ends(value: TensorFacts) -> bool:
+    """Whether every element is the least or the greatest: then (x - least)(greatest - x) is 0 on average."""
+    stats = value.stats
+    if stats is None:
+        ends = (min(value.first), max(value.first)) if value.first else ()
+        return bool(ends) and all(item in ends for item in value.first)
+    numbers = [
+        item for item in (stats.min, stats.max, stats.mean, stats.norm) if isinstance(item, int | float)
+    ]
+    if len(numbers) != 4 or not value.numel:
+        return False
+    least, greatest, mean, size = numbers
+    inside = (least + greatest) * mean - least * greatest - size**2 / value.numel
+    return inside <= ROUNDING * max(least**2, greatest**2)
 
 
 def _is_flat(value: TensorFacts | None, *, softmax: bool) -> bool:

@@ -175,6 +175,18 @@ def test_an_optimizer_of_another_model_and_a_step_without_backward() -> None:
     assert kinds(w)[:2] == ["optimizer-of-other-parameters", "step-without-gradient"]
 
 
+def test_one_scaled_branch_is_no_vanishing() -> None:
+    parts = nn.ModuleList([nn.Linear(4, 4) for _ in range(7)])
+    optimizer = torch.optim.SGD(parts.parameters(), lr=0.0)
+    with tour.watch(parts, optimizer) as w:
+        h = 1e-8 * parts[0](torch.ones(3, 4)) + torch.ones(3, 4)
+        for layer in parts[1:]:
+            h = h + layer(h)
+        h.mean().backward()
+        optimizer.step()
+    assert kinds(w) == []
+
+
 def test_vanishing_over_depth_and_a_spike_over_steps() -> None:
     deep = network(8)
     with torch.no_grad():

@@ -100,6 +100,11 @@ def vanishing():
     return nn.Sequential(*layers)(torch.ones(3, 4)).mean()
 
 
+def clamped_at_both_ends():
+    w = torch.cat([torch.full((300,), 5.0), torch.full((200,), -7.0)]).requires_grad_()
+    return (3 * w.clamp(-1, 4)).sum()  # <- stopped here
+
+
 FAULTS = {
     nan_in_the_data: "nonfinite-input",
     overflow: "inf-forward",
@@ -112,6 +117,7 @@ FAULTS = {
     dead_relu: "dead-relu",
     rounded: "rounding",
     clamped: "clamped",
+    clamped_at_both_ends: "clamped",
     saturated: "saturated",
 }
 """``vanishing`` has a test of its own: its lines are those that use the layers."""
@@ -157,6 +163,18 @@ def sigmoid_in_its_middle():
     return torch.sigmoid(w).sum()
 
 
+def relu_of_which_one_dead_element_is_read():
+    w = torch.tensor([-1.0, 2.0], requires_grad=True)
+    return torch.relu(w)[0] * 3
+
+
+def clamped_and_mostly_dropped():
+    w = torch.linspace(-3, 3, 400).requires_grad_()
+    kept = torch.zeros(400)
+    kept[0] = 1000.0  # as a dropout that keeps one element
+    return (w.clamp(-1, 1) * kept).sum()
+
+
 def hard_attention_beside_another_way():
     w = torch.tensor([[60.0, -20.0], [5.0, 90.0]], requires_grad=True)
     attention = w.softmax(1)
@@ -174,6 +192,15 @@ def deep_and_healthy():
     for _ in range(6):
         layers += [nn.Tanh(), nn.Linear(4, 4)]
     return nn.Sequential(*layers)(torch.ones(3, 4)).mean()
+
+
+def token_read_through_scaled_branches():
+    torch.manual_seed(0)
+    token, start, head = torch.ones(1, 4, requires_grad=True), nn.Linear(4, 4), nn.Linear(4, 1)
+    h = torch.cat([token, start(torch.ones(3, 4))])
+    for block in [nn.Linear(4, 4) for _ in range(6)]:
+        h = h + 1e-7 * block(h.mean(0, keepdim=True))
+    return head(h[1:]).mean()
 
 
 def scores_with_an_additive_mask():
@@ -217,7 +244,10 @@ NEAR_MISSES = [
     relu_without_a_gradient_to_pass,
     clamped_in_part,
     sigmoid_in_its_middle,
+    relu_of_which_one_dead_element_is_read,
+    clamped_and_mostly_dropped,
     hard_attention_beside_another_way,
     half_in_range,
     deep_and_healthy,
+    token_read_through_scaled_branches,
 ]
