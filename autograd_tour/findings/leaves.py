@@ -96,7 +96,7 @@ def _of_replaced(leaf: LeafEvidence, names: str, it: str) -> Finding:
         "parameter-replaced",
         "warning",
         f"{leaf.optimizer} holds {names} as {'it was' if it == 'it' else 'they were'} before a replacement",
-        lines_of(("replaced here", leaf.last), ("optimizer made here", leaf.made)),
+        lines_of(("replaced here", leaf.last), ("optimizer made here", leaf.birth)),
         "An optimizer keeps the parameters that it was given. The model has others of that name since, and "
         "this optimizer does not hold those: its steps neither change the old ones, which get no gradient, "
         "nor train the new ones.",

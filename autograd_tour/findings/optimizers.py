@@ -45,8 +45,8 @@ def _of_replacement(subject: Subject, step: Event) -> tuple[MarkedLine, ...]:
         leaf for leaf in leaves if leaf.reason == "replaced" and f"{leaf.optimizer}.step" == step.call
     ]
     pairs = (("replaced here", leaf.last) for leaf in replaced)
-    made = (("optimizer made here", leaf.made) for leaf in replaced[:1])
-    return tuple(dict.fromkeys(lines_of(*pairs, *made)))
+    births = (("optimizer made here", leaf.birth) for leaf in replaced[:1])
+    return tuple(dict.fromkeys(lines_of(*pairs, *births)))
 
 
 def _shared(subject: Subject) -> Iterator[Finding]:

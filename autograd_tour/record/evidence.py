@@ -67,7 +67,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
     ``last`` is the last line that used it, or a result of it, wrote to it or replaced it. ``optimizer`` is
-    the class of the one that holds it, ``""`` if none does, and ``made`` the line that made that one, of one
+    the class of the one that holds it, ``""`` if none does, and ``birth`` the line that made that one, of one
     that was replaced. ``package`` is the installed one whose module does without it, ``""`` if
     the
     program's own does, or none.
@@ -79,7 +79,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     last: SourceLine | None = None
     optimizer: str = ""
     package: str = ""
-    made: SourceLine | None = None
+    birth: SourceLine | None = None
 
 
 class Conflict(Struct, frozen=True, omit_defaults=True):

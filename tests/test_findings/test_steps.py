@@ -367,6 +367,7 @@ from contextlib import nullcontext
 import torch
 import autograd_tour as tour
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
 model = torch.nn.Linear(2, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
