@@ -289,10 +289,10 @@ class ForwardRecord:
             self._memories.pop(address, None)
             if tensor.requires_grad:
                 self._memories[address] = id(tensor)
-        known = self._born.get(id(tensor))
+        birth = self._born.get(id(tensor))
         home: tuple[tuple[int, str] | None, FunctionRun | None] = (self.modules.current, run)
-        if known is not None and known[0]() is tensor:
-            home = known[2:]
+        if birth is not None and birth[0]() is tensor:
+            home = birth[2:]
         elif given:  # `x.to(...)` may give back what the program was given
             home = (None, None)
         self._born[id(tensor)] = (TensorRef(tensor), site, *home)
