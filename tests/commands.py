@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from pkgutil import iter_modules
 from select import select
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,19 +32,29 @@ __all__ = [
 ]
 
 SERVER = get_context("forkserver")
+ROOT = Path(__file__).parents[1] / "autograd_tour"
 PRELOADED = [
     "torch",
-    "autograd_tour.cli.targets",
+    "numpy.random",
     "autograd_tour.lessons.produce",
-    "autograd_tour.views.diff",
     "autograd_tour.hosts.running",
+    *(
+        f"autograd_tour.{room}.{module.name}"
+        for room in ("cli", "formats", "questions", "views")
+        for module in iter_modules([str(ROOT / room)])
+    ),
 ]
+"""What a forked process need not load, beside the streams and the environment that are its own."""
+
 SERVER.set_forkserver_preload(PRELOADED)
 
 
-def answer(*words: str, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def answer(
+    *words: str, cwd: Path, timeout: float = 120, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Exit code, stdout and stderr of ``autograd-tour WORDS`` in the folder ``cwd``; stdin is empty."""
-    return forked(_command, words, cwd, timeout)
+    work = _command if environment is None else partial(_command_in, environment)
+    return forked(work, words, cwd, timeout)
 
 
 def script_answer(

@@ -25,6 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
     """With ``--dist loadfile`` files that take long are not the last ones."""
     from tests.scheduling import FilesAndParts
@@ -36,6 +37,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # With several processes such a test would stop all of them, with one it would not.
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError(f"called otherwise in every process: {unstable[0]}")
     if "PYTEST_XDIST_WORKER" in os.environ:
         from tests.scheduling import long_ones_first
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import autograd_tour
-from tests.scheduling import LONG
 
 ROOT = Path(autograd_tour.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -110,11 +109,6 @@ lambda r: r
 def test_a_name_is_a_noun_that_says_what_it_holds(trees: dict[str, ast.Module]) -> None:
     vague = {name: _bound(tree) & NO_NOUNS for name, tree in trees.items()}
     assert {name: names for name, names in vague.items() if names} == {}
-
-
-def test_tests_that_take_long_are_called_by_their_names() -> None:
-    tests = Path(__file__).parent
-    assert [name for name in LONG if not (tests / name).exists()] == []
 
 
 def test_every_module_can_be_imported_and_keeps_its_promises() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
+import threading
+import time
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
@@ -45,6 +48,7 @@ class _Forked:
         ours = (to_jobs, from_answers) if context.get_start_method() == "fork" else ()
         self._process = context.Process(target=_child, args=(streams, ours, env))
         self._process.start()
+        self._lock = threading.Lock()
         for stream in streams:
             stream.close()
         self.pid = self._process.pid
@@ -52,16 +56,19 @@ class _Forked:
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        with self._lock:  # how it ended can be read once, and two threads ask
+            return self._process.exitcode
 
     def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if self.returncode is None:
-            raise subprocess.TimeoutExpired("the worker", timeout or 0)
         return self.returncode
+
+    def wait(self, timeout: float = math.inf) -> int:
+        end = time.monotonic() + timeout
+        while (code := self.returncode) is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("the worker", timeout)
+            time.sleep(0.02)  # its streams may be held open by what it started
+        return code
 
     def kill(self) -> None:
         self._process.kill()

@@ -26,7 +26,7 @@ HEAD: Final = 28.0
 NUMBERS: Final = 31.0
 GAP: Final = 22.0
 COLUMNS: Final = 5
-APART: Final = 2.0
+APART: Final = 2.5
 """Points of a path that are nearer to each other are one, px."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -114,6 +115,8 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
     cards: list[dict[str, Card]] = [{} for _ in range(count)]
     links: list[dict[str, Link]] = [{} for _ in range(count)]
     by_id = {card.id: card for card in scene.cards}
+    crossing = {early for early, late in map(_ends, scene.links) if rows[early] != rows[late]}
+    texts = _mark_texts([by_id[card] for card in sorted(crossing)])
     for card in scene.cards:
         cards[rows[card.id]][card.id] = card
     for link in scene.links:
@@ -125,8 +128,8 @@ def row_scenes(scene: Scene, rows: dict[str, int]) -> tuple[Scene, ...]:
         leaving, entering = f"{early}-to-{j}", f"{early}-from-{i}"
         if any(entering in row for k, row in enumerate(cards) if k != j):
             entering += f"-in-{j}"  # it enters several rows
-        cards[i].setdefault(leaving, _mark(leaving, by_id[early], f"to row {j + 1}"))
-        cards[j].setdefault(entering, _mark(entering, by_id[early], f"from row {i + 1}"))
+        cards[i].setdefault(leaving, _mark(leaving, by_id[early], texts[early], f"to row {j + 1}"))
+        cards[j].setdefault(entering, _mark(entering, by_id[early], texts[early], f"from row {i + 1}"))
         links[j][link.id] = _onto(link, entering, into=False)
         there = replace(_onto(link, leaving, into=True), id=f"{leaving}-{link.flow}")
         # Several gradients may come back over one mark: their numbers stand where they come from.
@@ -147,11 +150,37 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
     return replace(link, dst=mark, ports=(link.ports[0], port))
 
 
-def _mark(ident: str, card: Card, where: str) -> Card:
+def _mark_texts(cards: Sequence[Card]) -> dict[str, str]:
+    """Card -> what is on its marks; where two would read alike, from the word on in which they differ."""
+    heads = {card.id: _head(card) for card in cards}
+    short = {card.id: fit(heads[card.id], MARK_ROOM, 12.0, True, keep_end=_keeps_end(card)) for card in cards}
+    texts = {}
+    for card, text in short.items():
+        alike = [heads[other] for other in short if short[other] == text]
+        columns = zip(*alike, strict=False)
+        same = next((i for i, letters in enumerate(columns) if len(set(letters)) > 1), 0)
+        start = len(_WORD_BEGUN.sub("", heads[card][:same]))
+        texts[card] = fit(f"…{heads[card][start:]}", MARK_ROOM, 12.0, True) if start else text
+    return texts
+
+
+_WORD_BEGUN = re.compile(r"\w*$")
+
+
+def _titles(card: Card) -> tuple[Run, ...]:
+    return card.rows[0].left if card.rows and card.rows[0].left else (Run(card.title),)
+
+
+def _head(card: Card) -> str:
+    return " ".join(run.text.strip() for run in _titles(card))
+
+
+def _keeps_end(card: Card) -> bool:
+    return _titles(card)[0].keep_end and card.shape == "leaf"
+
+
+def _mark(ident: str, card: Card, text: str, where: str) -> Card:
     """A small card that stands for ``card`` where a link leaves a row or enters it."""
-    titles = card.rows[0].left if card.rows and card.rows[0].left else (Run(card.title),)
-    title = " ".join(run.text.strip() for run in titles)
-    text = fit(title, MARK_ROOM, 12.0, True, keep_end=titles[0].keep_end and card.shape == "leaf")
     rows = (Row((Run(text, bold=True),), height=17), Row((Run(where, "muted"),), height=17))
     return Card(ident, "box", rows, lane=17.0, title=f"{card.title}, {where}", minimum=0, emphasis="faint")
 

@@ -51,6 +51,15 @@ _TABLE = (
         "x = torch.tensor([1.0, 2.0], requires_grad=True)   # 1.0, not 1",
     ),
     Explained(
+        ("optimizer got an empty parameter list",),
+        "optimizer-without-parameters",
+        "an optimizer was made with no parameters",
+        "The list was empty: all were frozen and a filter left none, a generator had been used up before, or "
+        "the layers stand in a plain list, in which a module does not look for them.",
+        "self.layers = nn.ModuleList(layers)   # not a plain list\n"
+        "model.head.requires_grad_()           # what is to be trained, before it is given to the optimizer",
+    ),
+    Explained(
         ("Attempting to unscale FP16",),
         "amp-half-parameters",
         "the gradient scaler was given gradients in float16",

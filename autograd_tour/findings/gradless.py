@@ -39,7 +39,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     start = _SET if switched is not None else ""
     if evidence.cuts:
         cut, rest = evidence.cuts[0], len(evidence.cuts) - 1
-        also = f" {rest} more such {'line' if rest == 1 else 'lines'} lie on the way." if rest else ""
+        also = f" {rest} more such {'line lies' if rest == 1 else 'lines lie'} on the way." if rest else ""
         lines = (*lines_of_cut(cut), *shift, *lines_of(*end))
         node, graph = subject.node_at(cut.line)
         yield Finding(

@@ -12,6 +12,9 @@ __all__ = ["findings"]
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for each such line."""
+    freed = subject.evidence.freed
+    if freed is not None and freed.carried:
+        return  # what is carried over is told as that
     for kept in subject.evidence.kept:
         why = (
             "The sum is a tensor with a history: it holds every loss that was added, and each of these "

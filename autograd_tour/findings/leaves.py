@@ -27,7 +27,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for leaves in groups.values():
         finding = _finding(subject, leaves, trained=trained)
         finding = replace(finding, about=tuple(leaf.name for leaf in leaves))
-        yield _of_package(finding, leaves[0].package) if leaves[0].package else finding
+        package = leaves[0].package if leaves[0].reason != "frozen" else ""
+        yield _of_package(finding, package) if package else finding
 
 
 def _of_package(finding: Finding, package: str) -> Finding:
@@ -50,7 +51,7 @@ def _finding(subject: Subject, leaves: list[LeafEvidence], *, trained: bool) -> 
             level = "warning"
         return _of_cut(subject, "grad-none-cut", level, seen, first.cut, why_of(first.cut) + held)
     if first.reason == "frozen":
-        why = "It does not require a gradient (requires_grad=False): it is frozen." + held
+        why = f"Frozen: requires_grad=False, so no gradient is computed for {it}.{held}"
         fix = "optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)"
         return Finding("grad-none-frozen", "note", seen, (), why, fix)
     if first.reason == "replaced":
@@ -64,7 +65,7 @@ def _finding(subject: Subject, leaves: list[LeafEvidence], *, trained: bool) -> 
         fix = "ema = copy.deepcopy(model).requires_grad_(False)   # says so, and records nothing when it runs"
         return Finding("grad-none-copy", "note", seen, lines_of(("written here", first.last)), why, fix)
     if first.reason == "unused":
-        why = "No function was called with it while the program ran, so no loss depends on it." + held
+        why = f"No function was called with {it} while the program ran, so no loss depends on {it}.{held}"
         fix = "# use it in forward(), or leave it out of the optimizer"
         return Finding("grad-none-unused", level, seen, (), why, fix)
     level = "warning" if first.optimizer or not trained else "note"
@@ -95,7 +96,7 @@ def _of_replaced(leaf: LeafEvidence, names: str, it: str) -> Finding:
         "parameter-replaced",
         "warning",
         f"{leaf.optimizer} holds {names} as {'it was' if it == 'it' else 'they were'} before a replacement",
-        lines_of(("replaced here", leaf.last), ("optimizer made here", leaf.made)),
+        lines_of(("replaced here", leaf.last), ("optimizer made here", leaf.birth)),
         "An optimizer keeps the parameters that it was given. The model has others of that name since, and "
         "this optimizer does not hold those: its steps neither change the old ones, which get no gradient, "
         "nor train the new ones.",

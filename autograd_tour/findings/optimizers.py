@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, MarkedLine, Subject, lines_of, listed
+from autograd_tour.record.display import amount
 from autograd_tour.record.run import Event
 
 __all__ = ["findings"]
@@ -31,6 +32,12 @@ def _of_a_number(subject: Subject, backward: Event, step: Event) -> Finding:
     )
 
 
+def _is_cut_off(subject: Subject, step: Event) -> bool:
+    """Whether the parameters of the optimizer that steps were cut off from the loss: that is told of them."""
+    leaves = subject.evidence.leaves
+    return any(leaf.reason in ("cut", "left") and f"{leaf.optimizer}.step" == step.call for leaf in leaves)
+
+
 def _of_replacement(subject: Subject, step: Event) -> tuple[MarkedLine, ...]:
     """Where the parameters that this optimizer holds were replaced, and where it was made."""
     leaves = subject.evidence.leaves
@@ -38,12 +45,28 @@ def _of_replacement(subject: Subject, step: Event) -> tuple[MarkedLine, ...]:
         leaf for leaf in leaves if leaf.reason == "replaced" and f"{leaf.optimizer}.step" == step.call
     ]
     pairs = (("replaced here", leaf.last) for leaf in replaced)
-    made = (("optimizer made here", leaf.made) for leaf in replaced[:1])
-    return tuple(dict.fromkeys(lines_of(*pairs, *made)))
+    births = (("optimizer made here", leaf.birth) for leaf in replaced[:1])
+    return tuple(dict.fromkeys(lines_of(*pairs, *births)))
+
+
+def _shared(subject: Subject) -> Iterator[Finding]:
+    for item in subject.evidence.optimizers:
+        if item.shared:
+            yield Finding(
+                "parameters-in-two-optimizers",
+                "warning",
+                f"two optimizers that step in turn hold the same {amount(item.shared, 'parameter')}",
+                lines_of(("stepped here", item.line), ("and here", item.other)),
+                "Each of them moves these parameters by a rule of its own, and whatever this optimizer was "
+                "meant for is trained by none. Most likely it was given the parameters of the wrong model.",
+                "for_generator = torch.optim.Adam(generator.parameters())\n"
+                "for_judge = torch.optim.Adam(judge.parameters())",
+            )
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
-    """One for each line whose steps all came after a backward and changed nothing."""
+    """Optimizers that share parameters, and lines whose steps all followed a backward and changed nothing."""
+    yield from _shared(subject)
     run = subject.run
     if run is None or subject.evidence.gradless:
         return
@@ -69,6 +92,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if bare is not None:
             yield _of_a_number(subject, bare, event)
             return
+        if _is_cut_off(subject, event):
+            continue
         names = listed(run.leaves[leaf].name for leaf in sorted(leaves))
         why = (
             f"backward deposited gradients in {names}. None of the parameters that this optimizer holds is "

@@ -10,6 +10,7 @@ from autograd_tour.record.evidence import Evidence, Recomputation
 __all__ = ["findings", "is_noticed"]
 
 _FIX = "# make the checkpointed function depend on its arguments alone: pass what may change as an argument"
+_RANDOM = "y = checkpoint(block, x, use_reentrant=False)   # without preserve_rng_state=False"
 _PHRASES = (
     "different number of tensors was saved",
     "have different metadata",
@@ -51,11 +52,13 @@ def findings(subject: Subject) -> Iterator[Finding]:
         + "So it depends on something that changed meanwhile. "
     )
     node, graph = subject.node_at(lines[0].line if lines else None)
+    drawn = difference is not None and difference.values and "dropout" in difference.first
+    fix = _RANDOM if drawn else _FIX
     if noticed and failure is not None:
         raised = lines_of(("raised here", failure.line))
         seen = "a checkpointed function did something else when it was computed again"
         yield Finding(
-            "checkpoint-differs", "error", seen, (*lines, *raised), start, _FIX, node, graph, failure.text
+            "checkpoint-differs", "error", seen, (*lines, *raised), start, fix, node, graph, failure.text
         )
         return
     yield Finding(
@@ -64,7 +67,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         "a checkpointed function gave something else when it was computed again: the gradient is wrong",
         lines,
         start + (_NOT_COMPARED if difference is not None and difference.reentrant else _COMPARED),
-        _FIX,
+        fix,
         node,
         graph,
     )

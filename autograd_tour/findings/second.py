@@ -35,16 +35,32 @@ def findings(subject: Subject) -> Iterator[Finding]:
             + "It is the same loss both times: one call is enough, or the gradient would be counted twice."
         )
         fix = "loss.backward()      # once"
+    elif freed.carried and freed.freed_at != freed.backward_at:
+        kind = "second-backward-two-losses"
+        why = start + (
+            "Two losses were computed from the same result, the second one after the first backward. If the "
+            "first is not to train what made that result, as the loss of a discriminator is not to train the "
+            "generator, give it the result without its history; else keep the graph for the second."
+        )
+        fix = (
+            "loss_a = judge(fake.detach()).mean()   # a backward of loss_a ends at fake\n"
+            "loss_a.backward()                      # or, to train both: loss_a.backward(retain_graph=True)\n"
+            "loss_b = judge(fake).mean()\n"
+            "loss_b.backward()"
+        )
     elif freed.carried:
         kind = "second-backward-carried-over"
         why = start + (
             "The second loss was computed after the first backward, from a result of before it, such as a "
-            "hidden state "
-            "that is carried over. Cut it off between iterations. With retain_graph=True the graph would "
-            "grow with every "
-            "iteration, and fail or slow down later."
+            "hidden state that is carried over, or a list that still has the results of before. Cut it off "
+            "between iterations. With retain_graph=True the graph would grow with every iteration, and fail "
+            "or slow down later."
         )
-        fix = "hidden = hidden.detach()   # at the start of each iteration"
+        fix = (
+            "hidden = hidden.detach()    # at the start of each iteration\n"
+            "hidden = tuple(h.detach() for h in hidden)   # or so, of the two of an LSTM\n"
+            "results.clear()             # or so, if it is a list to which each iteration appends"
+        )
     else:
         kind = "second-backward-two-losses"
         why = start + (

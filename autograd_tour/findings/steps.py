@@ -27,6 +27,18 @@ LOOK_CLOSER = (
     "\nautograd-tour explain FILE.py:FUNCTION   # follows a few steps of the program and names the line"
 )
 
+_CUT_OFF = (
+    "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the model that is "
+    "not used.",
+    LOOK_CLOSER.strip(),
+)
+_NOT_ITS_OWN = (
+    "The optimizer holds it, and the model that is watched does not have it: a layer was replaced after the "
+    "optimizer was made, or the optimizer is of another model.",
+    "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # after the model is complete",
+)
+"""Why a gradient is missing, and what to write: of a parameter of the model, and of any other."""
+
 
 class StepFindings:
     """Judges the steps in their order; ``parameters`` are those whose norms they have."""
@@ -146,18 +158,22 @@ class StepFindings:
 
     def _told_missing(self, step: WatchedStep, patience: int) -> Iterator[Finding]:
         missing = [i for i, count in enumerate(self._missing) if count >= patience]
-        if new := self._first("grad-none", missing):
-            steps = "step 1" if patience == 1 else f"the last {patience} steps"
-            yield Finding(
-                "grad-none",
-                "warning",
-                f".grad of {self._names(new)} is None in {steps}",
-                lines_of(("the step", step.line)),
-                "The loss does not depend on it, or was cut off from it: detach, no_grad, a part of the "
-                "model that is not used.",
-                LOOK_CLOSER.strip(),
-                about=self._about(new),
-            )
+        new = self._first("grad-none", missing)
+        for parameters, (why, fix) in (
+            ([i for i in new if self._parameters[i].owned], _CUT_OFF),
+            ([i for i in new if not self._parameters[i].owned], _NOT_ITS_OWN),
+        ):
+            if parameters:
+                steps = "step 1" if patience == 1 else f"the last {patience} steps"
+                yield Finding(
+                    "grad-none",
+                    "warning",
+                    f".grad of {self._names(parameters)} is None in {steps}",
+                    lines_of(("the step", step.line)),
+                    why,
+                    fix,
+                    about=self._about(parameters),
+                )
 
     def _by_depth(self, step: WatchedStep) -> Iterator[Finding]:
         layers = [

@@ -13,7 +13,8 @@ __all__ = ["findings"]
 def findings(subject: Subject) -> Iterator[Finding]:
     """At most one of each kind."""
     missing = _missing(subject)
-    if missing is not None:
+    shared = any(item.shared for item in subject.evidence.optimizers)  # told as that: see `optimizers`
+    if missing is not None and not shared:
         names, backward, step = missing
         why = (
             "backward() adds to .grad, it does not replace it. Between two steps nothing emptied .grad, so "

@@ -75,8 +75,8 @@ def earlier_blocks(snippets: Sequence[Snippet], number: int) -> tuple[Snippet, .
 
 def _kept(cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], *, whatever: bool) -> Outcome | None:
     """What there is of a snippet. Files beside a document are those of its folder alone."""
-    for place in (cache.place_of(snippet.folder), ""):
-        key = snippet_key(snippet, earlier, place)
+    for folder in (cache.relative_folder(snippet.folder), ""):
+        key = snippet_key(snippet, earlier, folder)
         record = cache.record(key, whatever=whatever)
         if record is not None:
             return record
@@ -89,7 +89,7 @@ def _kept(cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...], *, whate
 def _traced(worker: Worker, cache: Cache, snippet: Snippet, earlier: tuple[Snippet, ...]) -> Outcome:
     answer = worker.answer(Job(snippet, earlier, tuple(sys.path)))
     failure = answer.failure
-    key = snippet_key(snippet, earlier, cache.place_of(snippet.folder) if answer.files else "")
+    key = snippet_key(snippet, earlier, cache.relative_folder(snippet.folder) if answer.files else "")
     if failure is None:
         content = msgspec.json.format(answer.content.encode(), indent=-1)
         record = Record(key, content, answer.remarks, snippet.explains)

@@ -105,7 +105,7 @@ class Cache:
         error = replace(error, file="", line=0, key="")
         self._keep(key, StoredRecord(versions(), error=error, files=self._digests(files)))
 
-    def place_of(self, folder: str) -> str:
+    def relative_folder(self, folder: str) -> str:
         """What tells a folder of documents from others, wherever all of them are moved together."""
         return "" if self._records is None else _relative(folder or ".", self._records)
 

@@ -26,9 +26,13 @@ __all__ = ["Page", "explained", "html_of", "image", "page"]
 _STYLE = (
     "<style>img.autograd{max-width:100%;height:auto}"
     '[data-jp-theme-light="false"] img.autograd,[data-theme="dark"] img.autograd,.dark img.autograd,'
-    ".vscode-dark img.autograd{color-scheme:dark}</style>"
+    ".vscode-dark img.autograd{color-scheme:dark}"
+    'html[data-theme="dark"] .bd-content img.autograd{filter:none}</style>'
 )
-"""A notebook tells its theme in one of these ways; where it does not, the picture is light."""
+"""A notebook tells its theme in one of these ways; where it does not, the picture is light.
+
+pydata makes images darker at night: ours are dark already.
+"""
 
 
 def html_of(what: Displayed, settings: Settings | None = None) -> str | None:

@@ -43,13 +43,13 @@ def versions(explains: bool = False) -> Versions:
     return Versions(torch, "{}.{}".format(*sys.version_info[:2]), recording)
 
 
-def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = (), place: str = "") -> str:
+def snippet_key(snippet: Snippet, earlier: Sequence[Snippet] = (), folder: str = "") -> str:
     """The same as long as the code, what runs before it, and how it is traced are the same.
 
-    Where the code stands does not matter, unless a ``place`` is given, as for code that uses files beside it.
+    Where the code stands does not matter, unless its ``folder`` is given: for code that uses files beside it.
     """
     essence = [_essence(item) for item in (*earlier, snippet)]
-    return digest(msgspec.json.encode([*essence, place] if place else essence))
+    return digest(msgspec.json.encode([*essence, folder] if folder else essence))
 
 
 def picture_key(trace: str, *options: object) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -33,12 +34,27 @@ from autograd_tour.tracer.load.target import resolve
 __all__ = ["Runner"]
 
 
+class _Random(NamedTuple):
+    """Which random numbers come next."""
+
+    torch: Tensor
+    python: tuple[Any, ...]
+
+    @classmethod
+    def here(cls) -> _Random:
+        return cls(torch.get_rng_state(), random.getstate())
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.torch)
+        random.setstate(self.python)
+
+
 @dataclass
 class _Context:
     """What the blocks of a document share: their names, and the random numbers that come next."""
 
     names: dict[str, Any]
-    random: Tensor
+    random: _Random
     blocks: list[Snippet] = field(default_factory=list)
     modules: dict[str, ModuleType] = field(default_factory=dict)
 
@@ -72,7 +88,7 @@ class Runner:
     def _of_code(self, snippet: Snippet, earlier: tuple[Snippet, ...]) -> Answer:
         context = self._context(snippet, earlier)
         block = Block(snippet, len(earlier) + 1)
-        torch.set_rng_state(context.random)
+        context.random.restore()
         if snippet.explains:
             return _explained(block.program(context.names, explained=True), snippet)
         try:
@@ -93,9 +109,9 @@ class Runner:
             _forget_own_modules()  # those of the blocks that ran in between
             sys.modules.update(context.modules)
         for number, item in enumerate(earlier[len(context.blocks) :], len(context.blocks) + 1):
-            torch.set_rng_state(context.random)
+            context.random.restore()
             Block(item, number).value(context.names)
-            context.random = torch.get_rng_state()
+            context.random = _Random.here()
             context.blocks.append(item)
         if snippet.context:
             self._contexts[snippet.file, snippet.context] = context
@@ -109,10 +125,11 @@ def _begun(snippet: Snippet) -> _Context:
     """A context in which only the prelude ran."""
     _forget_own_modules()
     torch.manual_seed(snippet.seed)
+    random.seed(snippet.seed)
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     prelude = Snippet(code=snippet.prelude, file=snippet.file, line=snippet.line)
     Block(prelude, 0).value(names)
-    return _Context(names, torch.get_rng_state())
+    return _Context(names, _Random.here())
 
 
 def _explained(program: Callable[[], object], snippet: Snippet, notes: tuple[str, ...] = ()) -> Answer:

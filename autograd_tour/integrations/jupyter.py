@@ -68,7 +68,7 @@ def load(shell: Any) -> None:
         try:
             return _pictured(_parser().parse_args(shlex.split(line)), cell, shell.user_ns)
         except TourError as error:
-            raise error from None  # a sentence: the traceback would be ours
+            raise error.with_traceback(None) from None  # a sentence: the traceback would be ours
         except (BlockError, ValueError) as error:
             raise UsageError(_sentence(error)) from None
 

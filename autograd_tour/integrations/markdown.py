@@ -129,7 +129,7 @@ def _content(wish: Wish, outcome: Record | Failure, values: dict[str, Any], stor
 
 
 def _code(source: str) -> str:
-    return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="highlight")))
+    return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="highlight", wrapcode=True)))
 
 
 @cache

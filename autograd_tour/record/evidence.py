@@ -67,7 +67,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     """A leaf to which no backward brought a gradient.
 
     ``last`` is the last line that used it, or a result of it, wrote to it or replaced it. ``optimizer`` is
-    the class of the one that holds it, ``""`` if none does, and ``made`` the line that made that one, of one
+    the class of the one that holds it, ``""`` if none does, and ``birth`` the line that made that one, of one
     that was replaced. ``package`` is the installed one whose module does without it, ``""`` if
     the
     program's own does, or none.
@@ -79,7 +79,7 @@ class LeafEvidence(Struct, frozen=True, omit_defaults=True):
     last: SourceLine | None = None
     optimizer: str = ""
     package: str = ""
-    made: SourceLine | None = None
+    birth: SourceLine | None = None
 
 
 class Conflict(Struct, frozen=True, omit_defaults=True):
@@ -136,7 +136,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     """An optimizer that made a step: how many parameters it holds, how many of them ever got a gradient.
 
-    ``elsewhere`` counts leaves that got gradients and are in no optimizer.
+    ``elsewhere`` counts leaves that got gradients and are in no optimizer. ``shared`` counts parameters that
+    another one holds too, with which it takes turns, and ``other`` is the line of that one's step.
     """
 
     name: str
@@ -144,6 +145,8 @@ class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     parameters: int = 0
     reached: int = 0
     elsewhere: int = 0
+    shared: int = 0
+    other: SourceLine | None = None
 
 
 class NonLeafRead(Struct, frozen=True, omit_defaults=True):

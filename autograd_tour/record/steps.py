@@ -10,11 +10,12 @@ __all__ = ["Norms", "WatchedParameter", "WatchedStep"]
 
 
 class WatchedParameter(Struct, frozen=True, gc=False):
-    """A parameter: its path in the model, its shape, and whether the optimizer holds it."""
+    """A parameter: its path in the model, its shape, whether the optimizer holds it, and the model has it."""
 
     name: str
     shape: tuple[int, ...] = ()
     held: bool = True
+    owned: bool = True
 
     @property
     def numel(self) -> int:

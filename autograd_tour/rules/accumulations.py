@@ -57,7 +57,8 @@ def _with_mean(root: bool) -> Any:
         if left <= 0:
             return None
         x, first = node.input(0), spread(node, G, dims)
-        deviation, second = x - mean(x, dims=dims, groups=0), spread(node, Symbol("gradient", 1), dims)
+        centre = mean(x, dims=dims, groups=0, along=some_of(node, dims))
+        deviation, second = x - centre, spread(node, Symbol("gradient", 1), dims)
         if not root:
             return first * (2 * deviation / left) + second / count
         y = spread(node, node.result(otherwise="std"), dims)

@@ -52,6 +52,10 @@ def _pairs_signed(_: Apply, parts: Parts) -> Piece:
 
 
 def _difference(parts: Parts) -> str:
+    """Of two sides, or of the rows of one."""
+    if parts[1].text == parts[2].text:
+        row = bracket(parts[1], Level.ATOM)
+        return f"{row}[i] − {row}[j]"
     return f"{bracket(parts[1], Level.SUM)} − {bracket(parts[2], Level.PRODUCT)}"
 
 

@@ -19,11 +19,11 @@ __all__ = ["beside_nan"]
 
 
 class _Beside(NamedTuple):
-    """``told`` says what is sent. Elements that share ``dims`` with a NaN get ``sent``; without any
+    """``text`` says what is sent. Elements that share ``dims`` with a NaN get ``sent``; without any
     it is what the formula gives. With ``whole`` a 0 among them undoes that.
     """
 
-    told: str
+    text: str
     dims: Shape | None = None
     sent: str = ""
     whole: bool = False
@@ -36,13 +36,13 @@ def beside_nan(node: NodeView, slot: int, form: Rule) -> Rule:
     if beside is None:
         return form
     if isinstance(form, Words):
-        return replace(form, text=f"{form.text}; {beside.told}")
+        return replace(form, text=f"{form.text}; {beside.text}")
     if not isinstance(form, Apply):
         return form
     if form.function == "sum_to":  # the sum over a broadcast is the last deed
         inner = beside_nan(node, slot, form.arguments[0])
         return Apply(form.function, (inner,), form.options)  # type: ignore[arg-type]
-    options = {"dims": beside.dims, "sent": beside.sent, "whole": beside.whole, "told": beside.told}
+    options = {"dims": beside.dims, "sent": beside.sent, "whole": beside.whole, "told": beside.text}
     return apply("beside_nan", form, node.input(min(slot, 1)), **options)
 
 

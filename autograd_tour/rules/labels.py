@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from autograd_tour.rules.node import is_compound
 from autograd_tour.text import friendly_name
 
 __all__ = ["describe"]
@@ -96,8 +97,7 @@ def _infix(sign: str, left: str, right: str) -> tuple[str, str]:
 
 def _inner(text: str) -> str:
     """An operand inside a larger expression: in brackets if it is one itself."""
-    compound = " " in text and not (text.endswith(")") and text.partition("(")[0].isidentifier())
-    return f"({text})" if compound or text.startswith("−") else text
+    return f"({text})" if is_compound(text) or text.startswith("−") else text
 
 
 def _both(label: str, whole: bool) -> tuple[str, str]:

@@ -28,14 +28,15 @@ CHANGED = " (changed"
 @lru_cache(maxsize=4096)
 def is_compound(name: str) -> bool:
     """Whether the source expression ``name`` has operators of its own: ``a + b``, but not ``f(a + b)``."""
-    name = name.partition(CHANGED)[0]
+    # Dots stand for an expression, and a minus sign is what Python writes as a hyphen.
+    name = name.partition(CHANGED)[0].replace("…", "_").replace("−", "-")
     if name.isidentifier() or not name:
         return False
     try:
         return not isinstance(ast.parse(name, mode="eval").body, _ATOMS)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # A path such as encoder.0.weight is no Python; what was shortened by dots is none either.
-        return any(sign in name for sign in " +−-*/@^%<>=|&")
+        # A path such as encoder.0.weight is no Python.
+        return any(sign in name for sign in " +-*/@^%<>=|&")
 
 
 LETTERS = frozenset("gsuP")

@@ -47,6 +47,14 @@ def _mvlgamma(node: NodeView, _: int) -> Expression | None:
     return G * total
 
 
+def _xlog1py(node: NodeView, _: int) -> Expression:
+    """``ln(1 + b)``, and 0 where ``a`` is 0 and that is no number, which it cannot be of ``x·ln(1 + x)``."""
+    if node.is_twice(0, 1):
+        return G * ln(1 + B)
+    flat = apply("both", compared("equal", A, 0), compared("less_equal", B, -1))
+    return G * where(flat, 0, ln(1 + B))
+
+
 def _logit(node: NodeView, _: int) -> Expression:
     """With ``eps``, what lies outside is clamped; without, torch gives NaN outside 0 to 1.
 
@@ -152,12 +160,7 @@ SPECIAL: Mapping[str, Definition] = {
     "SpecialErfcxBackward0": _pointwise(G * (2 * X * Y - 2 / root(PI))),
     "SpecialEntrBackward0": _pointwise(G * (-1 - ln(X))),
     "SpecialXlog1PyBackward0": _pointwise(
-        G
-        * where(
-            apply("both", compared("equal", A, 0), compared("less_equal", B, -1)),
-            0,
-            ln(1 + B),
-        ),
+        _xlog1py,
         G * (A / (1 + B)),
     ),
     "SpecialXlog1PyBackward1": _pointwise(G * (attribute("self") / (1 + X))),

@@ -258,7 +258,11 @@ def _cut(_: Setter, node: Apply, parts: Parts) -> Part:
 def _paired(signed: bool) -> Writer:
     def write(_: Setter, _node: Apply, parts: Parts) -> Part:
         g, a, b, *distance = parts
-        difference: Box = Row((_within(a, Level.SUM), operator("−"), _within(b, Level.PRODUCT)))
+        sides: tuple[Box, ...] = (_within(a, Level.SUM), operator("−"), _within(b, Level.PRODUCT))
+        if a.box == b.box:  # rows of one tensor
+            rows = _within(a, Level.ATOM)
+            sides = (rows, text("[i]"), operator("−"), rows, text("[j]"))
+        difference: Box = Row(sides)
         factor: Box = _applied(Word("sign", "function"), difference)
         if not signed:
             factor = Row((Fraction(difference, distance[0].box), text(" (0 at 0)")))

@@ -177,7 +177,7 @@ def measure(
         )
 
 
-_keys: Any = torch._C._dispatch_keys  # type: ignore[attr-defined]
+_keys: Any = torch._C._dispatch_keys
 _ORDINARY: int = _keys(torch.empty(0, device="cpu")).raw_repr()
 
 

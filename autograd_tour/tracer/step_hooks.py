@@ -51,9 +51,11 @@ class StepHooks:
                 "no parameter of this model or optimizer requires a gradient", "Call requires_grad_() on some"
             )
         held = {id(item) for group in optimizer.param_groups for item in group["params"]}
+        owned = {id(item) for item in model.parameters()}
         self._tensors = [tensor for _, tensor in named]
         self.parameters = tuple(
-            WatchedParameter(name, tuple(tensor.shape), id(tensor) in held) for name, tensor in named
+            WatchedParameter(name, tuple(tensor.shape), id(tensor) in held, id(tensor) in owned)
+            for name, tensor in named
         )
         self._handles: list[Any] = []
         self._arrived = [False] * len(named)

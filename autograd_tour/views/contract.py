@@ -125,28 +125,36 @@ class _Contraction:
         self.graph = graph
         self.titles = titles
         self.nodes = graph.by_id()
+        self._number = 0
         self.leaf_of, self.steps = graph.leaves, graph.steps
         leaf_of = self.leaf_of
-        self.part_of = {n.id: part for n in graph.nodes if (part := parts.get(leaf_of.get(n.id, n.id)))}
+        self.part_of: dict[str, str] = {}
+        self.homes: dict[str, _Card] = {}
         self.cards: dict[str, _Card] = {}
-        number = 0
-        for node in graph.nodes:
-            part = self.part_of.get(node.id)
-            if part is None:
+        for node in graph.nodes:  # there may be a million: one look at each
+            key = node.id
+            part = parts.get(leaf_of.get(key, key))
+            if not part:
                 continue
-            if part not in self.cards:
-                while f"f{number}" in self.nodes:
-                    number += 1
-                self.cards[part] = _Card(f"f{number}", titles[part])
-                number += 1
-            self.cards[part].members.append(node)
-        self.homes = {node: self.cards[part] for node, part in self.part_of.items()}
+            card = self.cards.get(part)
+            if card is None:
+                card = self.cards[part] = _Card(self._fresh(), titles[part])
+            card.members.append(node)
+            self.part_of[key] = part
+            self.homes[key] = card
         self.hooked = [edge.src for edge in graph.select("gradient") if "hooked" in edge.marks]
         self.consumers: dict[Tensor, int] = {}
-        for edge in graph.select("gradient"):
+        for edge in graph.select("gradient") if self.steps else ():
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
                 tensor = (leaf_of.get(edge.dst, edge.dst), edge.slot[1])
                 self.consumers[tensor] = self.consumers.get(tensor, 0) + 1
+
+    def _fresh(self) -> str:
+        """An id that no node has."""
+        while f"f{self._number}" in self.nodes:
+            self._number += 1
+        self._number += 1
+        return f"f{self._number - 1}"
 
     def card(self, node: str) -> _Card | None:
         return self.homes.get(node)
@@ -154,7 +162,7 @@ class _Contraction:
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The place of each node in the order of the graph."""
-        return {node.id: place for place, node in enumerate(self.graph.nodes)}
+        return {node.id: position for position, node in enumerate(self.graph.nodes)}
 
     @cached_property
     def units(self) -> Units:
@@ -181,8 +189,9 @@ class _Contraction:
                 if self.card(node_id) is card:
                     card.outs.setdefault((node_id, 0), len(card.outs))
         nodes: dict[str, Node] = {}
+        card_of = self.homes.get
         for node in self.graph.nodes:
-            card = self.card(node.id)
+            card = card_of(node.id)
             if card is None:
                 nodes[node.id] = self._kept(node)
             elif card.id not in nodes:
@@ -200,8 +209,9 @@ class _Contraction:
 
     def _forward(self) -> list[Edge]:
         edges: dict[tuple[str, str, tuple[int, int]], Edge] = {}
+        card_of = self.homes.get
         for edge in self.graph.select("forward"):
-            a, b = self.card(edge.src), self.card(edge.dst)
+            a, b = card_of(edge.src), card_of(edge.dst)
             if a is not None and a is b:
                 continue
             tensor = (edge.src, edge.slot[0])
@@ -217,8 +227,9 @@ class _Contraction:
 
     def _gradient(self) -> list[Edge]:
         crossing: dict[tuple[str, str, tuple[int, int]], list[Edge]] = {}
+        card_of = self.homes.get
         for edge in self.graph.select("gradient"):
-            a, b = self.card(edge.src), self.card(edge.dst)
+            a, b = card_of(edge.src), card_of(edge.dst)
             if a is not None and a is b:
                 continue
             tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])

@@ -117,7 +117,8 @@ class Derivatives:
             return ""
         if (node_id, slot) in self._own:
             return ""
-        return f"∂{self.result}/∂{f'({name})' if is_compound(name) else name}"
+        above, below = (f"({text})" if is_compound(text) else text for text in (self.result, name))
+        return f"∂{above}/∂{below}"
 
     def name(self, node_id: str, slot: int = 0) -> str:
         """What a derivative calls an output: as the program does, but as the result only if it is that."""

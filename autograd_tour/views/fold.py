@@ -70,11 +70,12 @@ def fold(
         pairs = flow(graph) if _crowded(graph) else []
         return noted(_apply(graph, by_order.inputs(graph, pairs, fewest=CROWD), pairs, limit, homes))
     pairs = flow(graph)
-    modules = Modules(graph, pairs, rows=rows, opened=opened, apart=apart)
-    if depth is not None and modules.deepest:
+    modules = Modules(graph, pairs, rows=rows, opened=opened, apart=apart) if _has_units(graph) else None
+    deepest = modules.deepest if modules is not None else 0
+    if depth is not None and modules is not None and deepest:
         return noted(_apply(graph, modules.parts(depth), pairs, limit, homes))
     folded = graph
-    if modules.deepest:
+    if modules is not None and deepest:
         folded = _apply(folded, _deepest_that_fits(graph, modules, pairs, limit), pairs, limit, homes)
     for stage in (by_order.inputs, by_order.repeats, by_order.chains, by_order.lines):
         if visible(folded) > limit:
@@ -86,6 +87,11 @@ def fold(
         note = "the program has no modules or functions to fold, so a depth changes nothing"
         folded = replace(folded, meta=replace(folded.meta, notes=(*folded.meta.notes, note)))
     return noted(folded)
+
+
+def _has_units(graph: Graph) -> bool:
+    """Whether anything was made in a module or a function: of a bare structure, maybe large, nothing was."""
+    return any(node.group or node.scope is not None for node in graph.nodes)
 
 
 COMPOSITES = frozenset({"einsum"})

@@ -77,12 +77,12 @@ def kept_most(trace: Trace) -> tuple[Graph, str]:
     if run is None or len(run.graphs) < 2:
         return trace.graph, ""
     graph = largest(run.graphs)
-    place = run.graphs.index(graph)
-    event = next(item for item in run.events if item.kind == "backward" and item.graph == place)
+    position = run.graphs.index(graph)
+    event = next(item for item in run.events if item.kind == "backward" and item.graph == position)
     line = run.line(event)
     at = f" at {line.position}" if line is not None else ""
     return (
-        graph if place else trace.graph,
+        graph if position else trace.graph,
         f"Of {len(run.graphs)} graphs with a backward this one keeps most: that of call "
         f"{event.backward_call}{at}.",
     )

@@ -125,7 +125,9 @@ def split_loops(
     ``order`` is topological. An item of a part on a loop gets one number more for each time the way
     to it leaves a card of that loop, so the two uses of one module come apart.
     """
-    loops = on_loops((parts.get(a, a), parts.get(b, b)) for a, b in pairs)
+    part_of = parts.get
+    between = ((part_of(a, a), part_of(b, b)) for a, b in pairs)
+    loops = on_loops(pair for pair in between if pair[0] != pair[1])  # of a million few are left
     if not loops:
         whole = {part: (part, 0) for part in set(parts.values())}
         return {item: whole[part] for item, part in parts.items()}

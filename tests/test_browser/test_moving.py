@@ -166,13 +166,13 @@ def test_an_own_network_of_two_hundred_nodes_follows(visit):
 
 def facts(page):
     """What the rows of cards and the labels of arrows say that are seen now: fact -> text."""
-    return dict(
-        page.evaluate(
-            """() => [...document.querySelectorAll('#stage [data-fact]')]
-                .filter((item) => getComputedStyle(item).visibility === 'visible')
-                .map((item) => [item.dataset.fact, [...item.querySelectorAll('text')].map((text) => text.textContent).join(' ')])"""
-        )
+    seen_now = page.evaluate(
+        """() => [...document.querySelectorAll('#stage [data-fact]')]
+            .filter((item) => getComputedStyle(item).visibility === 'visible')
+            .map((item) => [item.dataset.fact,
+                [...item.querySelectorAll('text')].map((text) => text.textContent).join(' ')])"""
     )
+    return {fact: " ".join(text.split()) for fact, text in seen_now}
 
 
 def test_folded_cards_say_what_is_computed_inside_them(visit):

@@ -331,6 +331,17 @@ def test_on_a_narrow_screen_pictures_keep_their_size_and_long_names_break(visit,
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_in_a_column_of_a_document_text_of_pictures_can_still_be_read(visit, tour):
+    page = visit(name(tour.stops[3]), viewport={"width": 736, "height": 900})
+    solve(page, tour.stops[3])
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.stage svg text')].map("
+        "(text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"
+    )
+    assert min(sizes) > 9.5
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_on_paper_there_is_a_sheet_to_fill_in_and_then_all_of_it(visit, tour, tmp_path):
     from pypdfium2 import PdfDocument
 

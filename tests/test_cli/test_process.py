@@ -210,9 +210,8 @@ def test_an_engine_that_hangs_is_exit_3(trace: Path, tmp_path: Path) -> None:
     stub.write_text("#!/bin/sh\nexec sleep 60\n")
     stub.chmod(0o755)
     path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
-    done = fresh_answer(
-        "render", "saved.json", "--engine", "dot", "--timeout", "0.5", cwd=tmp_path, PATH=path
-    )
+    words = ("render", "saved.json", "--engine", "dot", "--timeout", "0.5")
+    done = answer(*words, cwd=tmp_path, environment={**os.environ, "PATH": path})
     assert done.returncode == 3, done.stderr
     assert "--timeout" in done.stderr
     assert not (tmp_path / "outputs").exists()

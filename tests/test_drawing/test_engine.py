@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -14,6 +12,7 @@ import autograd_tour as tour
 from autograd_tour.drawing import engine
 from autograd_tour.errors import EngineError, UsageError
 from autograd_tour.lessons.thermometer import thermometer
+from tests.commands import answer
 
 
 @pytest.fixture(scope="module")
@@ -119,23 +118,8 @@ def test_the_command_ends_with_the_errors_code_and_writes_nothing(
 ):
     trace = tmp_path / "x.json"
     trace.write_text(tour.dumps(tour.trace(thermometer)))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "autograd_tour",
-            "render",
-            str(trace),
-            "-o",
-            str(tmp_path / "new"),
-            *arguments,
-        ],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    words = ["render", str(trace), "-o", "new", *arguments]
+    done = answer(*words, cwd=tmp_path, environment={**os.environ, **environment})
     assert done.returncode == code
     assert done.stdout == ""
     assert says in done.stderr

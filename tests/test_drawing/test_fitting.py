@@ -13,6 +13,7 @@ from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, finished, rough
 from autograd_tour.drawing.room import room_for
+from autograd_tour.drawing.wrapping import row_scenes
 from autograd_tour.errors import EngineError
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
@@ -101,6 +102,17 @@ def test_what_rows_take_at_least_is_less_than_what_they_are_estimated_to_take():
         across = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), "LR"))
         for rows in fitting._Rows.of(0, across):
             assert rows.most_text(room_for("16:9")) >= rows.way(room_for("16:9")).text
+
+
+def test_marks_of_cards_that_begin_alike_can_be_told_apart():
+    titles = ["self.down1(images)", "self.down2(self.pool(a))", "head"]
+    cards = [Card(f"c{i}", "operation", (Row((Run(title),)),)) for i, title in enumerate(titles)]
+    links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
+    first, second = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
+    for scene in (first, second):
+        marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
+        assert len(set(marks)) == 2
+        assert [mark[:6] for mark in marks] == ["…down1", "…down2"]
 
 
 def test_what_lies_on_something_is_seen():

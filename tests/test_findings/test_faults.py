@@ -87,9 +87,12 @@ def test_what_happens_along_the_depth_is_told_with_norms(program, kind, last) ->
         (in_practice.through_an_array, "torch function of the same name"),
         (in_practice.written_row_by_row, "without .data"),
         (in_practice.a_number_as_a_factor, "stay a tensor"),
+        (in_practice.discriminator_trains_the_generator, "fake.detach()"),
+        (in_practice.results_of_the_iteration_before, "results.clear()"),
+        (in_practice.hidden_pair_of_an_lstm, "tuple(h.detach() for h in hidden)"),
     ],
 )
-def test_what_left_torch_is_to_stay_a_tensor(program, fix) -> None:
+def test_the_fix_is_that_of_the_cause(program, fix) -> None:
     (finding,) = explain(program).findings
     assert fix in finding.fix
 

@@ -317,6 +317,18 @@ def test_odd_numbers_have_marks_of_their_own_and_nothing_is_no_picture() -> None
     assert "Nothing to draw" in heat_map(Norms(("a",), (), ()))
 
 
+def test_a_parameter_that_the_model_does_not_have_any_more_is_told_as_that() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[4] = nn.Linear(4, 1)
+    with pytest.warns(watching.GradientWarning), tour.watch(model, optimizer) as w:
+        train(model, optimizer, 4)
+    (finding,) = [item for item in w.findings if item.kind == "grad-none"]
+    assert finding.about == ("optimizer.param_groups[0].params[4]", "optimizer.param_groups[0].params[5]")
+    assert "a layer was replaced after the optimizer was made" in finding.why
+    assert "after the model is complete" in finding.fix
+
+
 @pytest.mark.parametrize("moment", ["backward", "before the step", "after the step"])
 def test_an_interrupt_in_the_middle_leaves_parameters_and_hooks_as_they_are_without_it(moment) -> None:
     def interrupted(watched: bool) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -355,6 +367,7 @@ from contextlib import nullcontext
 import torch
 import autograd_tour as tour
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
 model = torch.nn.Linear(2, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 

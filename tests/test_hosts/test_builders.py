@@ -52,6 +52,12 @@ Title
 It falls by :autograd:`falls: w.grad`. Other signs: ∂θ → √x ≤ ∞ ⊗ Aᵀ, λ⁻¹ ≈ σ′.
 
 ``∂θ → √x``
+
+.. autograd::
+   :caption: Taller than a page.
+
+   w = torch.tensor(0.5, requires_grad=True)
+   w.sin().cos().exp().log().sqrt().tan().sin().cos().exp().sin().cos()
 """
 SITE = {
     "conf.py": 'project = "t"\nversion = "1"\ncopyright = "2026, t"\nextensions = ["autograd_tour.integrations.sphinx"]\n',
@@ -88,6 +94,7 @@ def test_pdflatex_takes_the_pictures_and_their_text_is_text(site, kind):
     log = re.sub(r"(?<=.{79})\n", "", (folder / "t.log").read_text(errors="replace"))
     assert "PDF inclusion" not in log  # pictures of a version that pdflatex warns of
     assert "autograd-" in log and f".{kind}" in log
+    assert "Float too large" not in log  # as of a picture that leaves its caption no room
     assert not re.findall(r"Overfull \\hbox \((\d{3,})", log)  # as wide as a picture that does not fit
     needed(shutil.which("pdftotext"), "pdftotext")
     text = ran("pdftotext", "t.pdf", "-", folder=folder).stdout

@@ -66,6 +66,10 @@ def test_runs_and_ledgers_have_pictures_of_their_own():
     assert "base64" in ledger._repr_html_()
 
 
+def test_a_theme_that_darkens_images_leaves_ours_as_they_are(graph):
+    assert 'html[data-theme="dark"] .bd-content img.autograd{filter:none}' in graph._repr_html_()
+
+
 def test_nothing_to_draw_is_a_line():
     assert tour.Graph()._repr_html_() is None
     assert set(tour.Graph()._repr_mimebundle_()) == {"text/plain"}

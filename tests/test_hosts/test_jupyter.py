@@ -53,3 +53,8 @@ def test_what_is_wrong_is_a_sentence(shell, line, cell, words):
     with pytest.raises(TourError) as caught:
         shell.run_cell_magic("autograd", line, cell)
     assert words in str(caught.value)
+    assert {entry.path.name for entry in caught.traceback} <= {
+        "test_jupyter.py",
+        "interactiveshell.py",
+        "jupyter.py",
+    }

@@ -36,7 +36,7 @@ def test_a_fence_is_a_figure_on_one_line(convert):
     html = convert(f"Before.\n\n```autograd include_source='yes'\n{SQUARE}\n```\n\nAfter.\n")
     assert html.count('<figure class="autograd">') == 1
     assert "data:image/svg+xml;base64," in html
-    assert 'class="highlight"' in html
+    assert re.search(r'<div class="highlight"><pre><span></span><code>', html)  # as themes style code
     assert "<p>After.</p>" in html
 
 

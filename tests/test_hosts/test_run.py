@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -46,6 +47,9 @@ SNIPPETS = {
     "asks": Snippet(code=f"input('?')\n{SQUARE}", file="a", line=80),
     "leaves": Snippet(code="exit()", file="a", line=90),
     "dies": Snippet(code="import os\nos._exit(3)", file="a", line=95),
+    "draws": Snippet(
+        code="import random\n(torch.ones(1, requires_grad=True) * random.random()).sum()", file="a"
+    ),
     "loop alone": Snippet(code="for k in range(3):\n    (w * k).sum().backward()", file="b", context="d"),
     "hangs": Snippet(code="while True:\n    pass", file="a", line=100, timeout=1.5),
     "hangs in C": Snippet(code="sum(range(10**12))", file="a", line=110, timeout=1.5),
@@ -79,6 +83,10 @@ def test_a_block_is_about_what_it_ends_with(outcomes, name, value, gradient):
 def test_a_function_is_called_and_a_loop_is_followed(outcomes):
     assert outcomes["function"].trace.graph.nodes
     assert outcomes["training"].trace.run.backward_calls == 2
+
+
+def test_random_numbers_of_python_are_the_same_in_each_build(outcomes):
+    assert f"{random.Random(0).random():.5f}" in outcomes["draws"].description
 
 
 def test_a_loop_needs_no_result(outcomes):

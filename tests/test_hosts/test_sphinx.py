@@ -219,6 +219,21 @@ def test_a_picture_that_cannot_be_written_is_a_warning_and_the_page_stands(site,
     assert "cannot write in" in (folder / "_html/index.html").read_text()
 
 
+def test_a_process_may_build_twice(site, tmp_path):
+    shutil.copytree(site, tmp_path / "site")
+    build_it = "Sphinx('.', '.', '_html', '_trees', 'html', status=None).build()\n"
+    result = subprocess.run(
+        [sys.executable, "-c", f"from sphinx.application import Sphinx\n{build_it}{build_it}"],
+        cwd=tmp_path / "site",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "autograd" not in result.stderr
+
+
 def test_the_view_of_steps_is_its_frames(site, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(site, folder)
@@ -403,22 +418,39 @@ def test_text_from_elsewhere_is_named_with_its_own_lines(tmp_path):
     assert re.search(r"index\.rst:\d+: WARNING: NameError: .*no_file", words), words
 
 
-@pytest.mark.parametrize(
-    ("options", "after", "words"),
-    [
-        ("   :view: nothing", "", "unknown view"),
-        ("   :show: nothing", "", "to show"),
-        ("", ":autograd:`u.grad`", "nothing in the record is called u"),
-        ("", ":autograd:`two: w.grad`", "no autograd block before is called two"),
-    ],
-)
-def test_a_page_that_went_wrong_does_so_in_the_next_build_too(tmp_path, options, after, words):
-    block = f".. autograd::\n{options}\n\n   torch.ones(1, requires_grad=True) * 2\n"
-    folder = write(tmp_path, {"conf.py": SITE["conf.py"], "index.rst": f"T\n=\n\n{block}\n{after}\n"})
-    assert words in build(folder).stderr
-    again = build(folder, "html", "-W")
-    assert words in again.stderr
-    assert again.returncode != 0
+WRONG = {
+    "view": ("   :view: nothing", "", "unknown view"),
+    "show": ("   :show: nothing", "", "to show"),
+    "leaf": ("", ":autograd:`u.grad`", "nothing in the record is called u"),
+    "block": ("", ":autograd:`two: w.grad`", "no autograd block before is called two"),
+}
+"""Options of a block, what stands after it, and what is said of it."""
+
+
+@pytest.fixture(scope="module")
+def built_twice(tmp_path_factory):
+    """What Sphinx says of pages that go wrong, in a first build and in the one after it."""
+    block = ".. autograd::\n{}\n\n   torch.ones(1, requires_grad=True) * 2\n"
+    pages = {
+        f"{name}.rst": f"T\n=\n\n{block.format(options)}\n{after}\n"
+        for name, (options, after, _) in WRONG.items()
+    }
+    toctree = "".join(f"   {name}\n" for name in WRONG)
+    index = f"T\n=\n\n.. toctree::\n\n{toctree}"
+    files = {"conf.py": SITE["conf.py"], "index.rst": index, **pages}
+    folder = write(tmp_path_factory.mktemp("wrong"), files)
+    return build(folder), build(folder, "html", "-W", "--keep-going")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_page_that_went_wrong_does_so_in_the_next_build_too(built_twice, name):
+    words = WRONG[name][2]
+    for result in built_twice:
+        assert [line for line in result.stderr.splitlines() if f"{name}.rst:" in line and words in line]
+
+
+def test_a_build_after_one_that_went_wrong_fails_where_warnings_are_errors(built_twice):
+    assert [result.returncode != 0 for result in built_twice] == [False, True]
 
 
 def test_committed_records_need_no_torch(site, tmp_path):

@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.browser]
 
 SQUARE = "w = torch.tensor(3.0, requires_grad=True)\nx = torch.tensor(2.0)\nloss = ((w * x + 1) ** 2).exp()\n"
 PAGE = "T\n=\n\n.. autograd::\n\n" + "".join(f"   {line}\n" for line in SQUARE.splitlines())
+WRONG = (
+    "\n.. autograd-explain::\n\n   w = torch.ones(2, requires_grad=True)\n   w.sum().detach().backward()\n"
+)
 FENCES = (
     "site_name: t\nmarkdown_extensions:\n  - pymdownx.superfences:\n      custom_fences:\n"
     "        - name: autograd\n          class: autograd\n"
@@ -42,7 +45,7 @@ def page(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(theme)
     if theme != "material":
         conf = f"project = 't'\nhtml_theme = '{theme}'\nextensions = ['autograd_tour.integrations.sphinx']\n"
-        result = build(write(folder, {"conf.py": conf, "index.rst": PAGE}), "html", "-W")
+        result = build(write(folder, {"conf.py": conf, "index.rst": PAGE + WRONG}), "html", "-W")
         assert result.returncode == 0, result.stderr
         return theme, folder / "_html" / "index.html"
     write(folder, {"mkdocs.yml": MATERIAL, "docs/index.md": f"# T\n\n```autograd\n{SQUARE}```\n"})
@@ -87,6 +90,22 @@ def test_text_has_10_px_in_the_column(browser, page):
         name = tab.locator("img.autograd").first.get_attribute("src")
         svg = source or (file.parent / name).read_text()
         assert smallest(svg) * drawn / natural >= 10
+    finally:
+        context.close()
+
+
+def test_findings_stand_apart_from_their_border_and_a_message_is_wrapped(browser, page):
+    theme, file = page
+    if theme == "material":
+        pytest.skip("a page of Sphinx")
+    context = browser.new_context(viewport={"width": 360, "height": 900})
+    try:
+        tab = context.new_page()
+        tab.goto(file.as_uri())
+        finding = tab.locator(".autograd-finding").first
+        assert finding.evaluate("box => getComputedStyle(box).paddingLeft") == "16px"
+        message = finding.locator(".highlight-text pre").first
+        assert message.evaluate("box => box.scrollWidth <= box.clientWidth")
     finally:
         context.close()
 

@@ -199,8 +199,8 @@ def test_nodes_that_are_called_the_same_are_told_apart_or_not_asked_about():
         assert len({question.prompt for question in questions}) == len(questions)
     subject = Subject(graph, None)
     names = {subject.called(node.id) for node in graph.nodes}
-    assert {name for name in names if "of module 0" in name}
-    assert {name for name in names if "of module 2" in name}
+    assert {name for name in names if "of module net.0" in name}
+    assert {name for name in names if "of module net.2" in name}
 
 
 def test_a_bias_of_every_row_gets_the_sum_over_the_rows():

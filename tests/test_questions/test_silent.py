@@ -42,7 +42,9 @@ SILENT = [
 ]
 
 
-@pytest.mark.parametrize(("program", "kind", "answer", "line"), SILENT, ids=lambda item: str(item)[:40])
+@pytest.mark.parametrize(
+    ("program", "kind", "answer", "line"), SILENT, ids=lambda item: getattr(item, "__name__", None)
+)
 def test_what_a_silent_fault_does_is_asked_and_which_line_it_is(program, kind, answer, line):
     explanation = tour.explain(program)
     (effect,) = effects(explanation.findings)

@@ -528,3 +528,42 @@ def test_an_operand_that_nobody_named_is_called_as_torch_calls_it() -> None:
     texts = rules_of(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=m).sum(), "BmmBackward0")
     assert "@ (mat2 of bmm)ᵀ" in texts
     assert not any("input" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("Σ g·((x[i] − x[j])/torch.cdist(x, x); 0 at 0) over the pairs", lambda x: torch.cdist(x, x)),
+        ("routed to the k that were taken", lambda x: x.topk(1, largest=False).values),
+        ("routed to the k-th smallest", lambda x: x.kthvalue(2).values),
+        ("g·2(x − mean(x along dim 1))/2 + g₁/3", lambda x: sum(torch.var_mean(x, 1))),
+        ("g·((x − mean(x along dim 0))/std; 0 at 0) + g₁/2", lambda x: sum(torch.std_mean(x, 0))),
+        ("× ln(1 + x)", lambda x: torch.special.xlog1py(x, x)),
+    ],
+)
+def test_what_another_strict_reader_missed(text: str, program: Any) -> None:
+    x = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0]], requires_grad=True)
+    assert text in rules_of(lambda: program(x).sum())
+
+
+def test_no_rule_calls_the_gradient_g_beside_a_layer_that_is_called_so() -> None:
+    g, h, x = torch.nn.GroupNorm(2, 4), torch.nn.Linear(4, 4), torch.ones(2, 4)
+    texts = rules_of(lambda: g(h(x)).pow(2).sum(), "NativeGroupNormBackward0")
+    assert "u = grad·g.weight" in texts[0]
+
+
+def test_the_negative_of_a_sum_of_calls_is_bracketed() -> None:
+    a, b = torch.ones(1, 3, requires_grad=True), torch.ones(1, 3)
+    graph = tour.trace(lambda: F.multilabel_soft_margin_loss(a, b))
+    names = [node.expr for node in graph.nodes if node.grad_fn == "NegBackward0"]
+    assert names == ["−a", "neg(…)"]
+
+
+def test_a_function_that_writes_into_parts_has_steps_and_one_result() -> None:
+    x = torch.ones(1, 1, 3, requires_grad=True)
+    graph = tour.trace(lambda: F.pad(x, (1, 1), mode="circular").sum())
+    titles = [node.op for node in graph.nodes if node.grad_fn == "CopySlices"]
+    assert titles == [
+        *['copy_slices in F.pad(x, …, mode="circular")'] * 2,
+        'F.pad(x, (1, 1), mode="circular")',
+    ]

@@ -17,8 +17,9 @@ from torch_evaluator import FUNCTIONS, Evaluator
 
 from autograd_tour.record.rule import Apply, Expression, Rule, Symbol, Words, apply
 from autograd_tour.record.vocabulary import SIGNATURES, fault
+from autograd_tour.rules.einsum import einsum_rule
 from autograd_tour.rules.evaluate import evaluate, is_elementwise, symbols
-from autograd_tour.rules.node import NodeView
+from autograd_tour.rules.node import NodeView, Operand
 from autograd_tour.rules.table import DEFINITIONS, fused, rule, rules
 from autograd_tour.rules.vocabulary import ON_NUMBERS
 from autograd_tour.rules.wording import short
@@ -143,8 +144,26 @@ def functions_of(item: Any) -> Iterator[str]:
             yield from functions_of(argument)
 
 
+def whole_calls() -> tuple[Rule, ...]:
+    """Rules of calls that make several nodes, which are no entries of the table."""
+    factors = NodeView("", (Operand("a", (2, 3)), Operand("b", (3, 4))))
+    return tuple(einsum_rule("ij,jk->ik", factors, slot) for slot in range(2))
+
+
+def test_a_rule_of_an_einsum_is_what_torch_sends():
+    a, b = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3), (3, 4)))
+    result = torch.einsum("ij,jk->ik", a, b)
+    g = torch.randn_like(result)
+    sent = torch.autograd.grad(result, (a, b), g)
+    node = LiveNode(NodeView(""), (a.detach(), b.detach()), (result.detach(),), {}, (g,), sent)
+    for form, truth in zip(whole_calls(), sent, strict=True):
+        assert isinstance(form, Expression)
+        assert not _problem(node, form, truth)
+
+
 def test_the_vocabulary_is_what_the_rules_use():
     used = {name for form in every_form() for name in functions_of(form)}
+    used |= {name for form in whole_calls() for name in functions_of(form)}
     assert used == set(SIGNATURES) == set(FUNCTIONS)
 
 

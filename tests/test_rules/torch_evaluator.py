@@ -229,6 +229,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "less_ties_half": lambda a, b: _ties_half(tensor(a) > tensor(b), tensor(a) == tensor(b)),
     # products
     "matmul": torch.matmul,
+    "einsum": lambda g, x, *, equation: torch.einsum(equation, g, x),
     "outer": lambda a, b: a.unsqueeze(-1) * b,
     "transpose": _swapped,
     "inverse": torch.linalg.inv,

@@ -211,3 +211,23 @@ def test_no_page_of_a_stop_is_too_large(whole):
     sizes = {name: len(content.encode()) for name, content in tour_files(whole, ("html",), "auto").items()}
     assert len(sizes) == len(stops()) + 3  # the map, what to look at again, and for the lecturer
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
+
+
+def test_on_paper_text_has_9_pt_and_a_picture_too_wide_for_that_a_page_of_its_own(few):
+    import ctypes
+
+    from pypdfium2 import PdfDocument, raw
+
+    upright, turned = [], []
+    for page in PdfDocument(tour_files(few, ("pdf",), "auto")["tour.pdf"]):
+        text, matrix = page.get_textpage(), raw.FS_MATRIX()
+        sizes = []
+        for place in range(text.count_chars()):
+            raw.FPDFText_GetMatrix(text, place, ctypes.byref(matrix))
+            if chr(raw.FPDFText_GetUnicode(text, place)).strip():
+                sizes.append(raw.FPDFText_GetFontSize(text, place) * abs(matrix.d))
+        width, height = page.get_size()
+        (turned if width > height else upright).append(min(sizes, default=9.0))
+    assert min(upright) > 8.95
+    assert turned
+    assert min(turned) > 7

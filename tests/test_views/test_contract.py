@@ -90,15 +90,9 @@ def part_of(graph: Graph, parts: dict[str, str]) -> dict[str, str]:
     return {n.id: parts.get(leaves.get(n.id, n.id), n.id) for n in graph.nodes}
 
 
-@given(parted())
-@settings(max_examples=200, deadline=None)
-def test_what_is_not_folded_stays_and_every_part_is_one_card(
-    case: tuple[Graph, dict[str, str], dict[str, Title]],
+def what_is_not_folded_stays_and_every_part_is_one_card(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], folded: Graph
 ) -> None:
-    graph, parts, titles = case
-    copy = replace(graph)
-    folded = contract(graph, parts, titles)
-    assert graph == copy
     home = part_of(graph, parts)
     assert len({node.id for node in folded.nodes}) == len(folded.nodes)
     alone = {node for node in graph.nodes if home[node.id] == node.id}
@@ -114,13 +108,9 @@ def test_what_is_not_folded_stays_and_every_part_is_one_card(
     assert len(folded.outputs) == len(graph.outputs)
 
 
-@given(parted())
-@settings(max_examples=200, deadline=None)
-def test_every_tensor_that_crosses_a_border_is_one_edge(
-    case: tuple[Graph, dict[str, str], dict[str, Title]],
+def every_tensor_that_crosses_a_border_is_one_edge(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], folded: Graph
 ) -> None:
-    graph, parts, titles = case
-    folded = contract(graph, parts, titles)
     home = part_of(graph, parts)
     cards = {n.id: n.op.removeprefix("part ") if n.kind == "group" else n.id for n in folded.nodes}
     leaves = {e.src: e.dst for e in graph.edges if e.kind == "gradient" and e.src.startswith("a")}
@@ -139,13 +129,9 @@ def test_every_tensor_that_crosses_a_border_is_one_edge(
     )
 
 
-@given(parted())
-@settings(max_examples=200, deadline=None)
-def test_a_card_receives_and_sends_the_sums_over_what_crosses(
-    case: tuple[Graph, dict[str, str], dict[str, Title]],
+def a_card_receives_and_sends_the_sums_over_what_crosses(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], folded: Graph
 ) -> None:
-    graph, parts, titles = case
-    folded = contract(graph, parts, titles)
     home = part_of(graph, parts)
     steps = {step.node: step for step in graph.passes[0].steps}
     received: Counter[str] = Counter()
@@ -168,36 +154,48 @@ def test_a_card_receives_and_sends_the_sums_over_what_crosses(
             assert step == steps[node.id], "what was not folded keeps its step, accumulators their totals"
 
 
-@given(parted())
-@settings(max_examples=200, deadline=None)
-def test_cards_are_in_topological_order_where_there_is_no_loop(
-    case: tuple[Graph, dict[str, str], dict[str, Title]],
+def cards_are_in_topological_order_where_there_is_no_loop(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], folded: Graph
 ) -> None:
-    graph, parts, titles = case
     pairs = flow(graph)
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
     names = {node: f"{part}{number}" for node, (part, number) in split.items()}
-    folded = contract(graph, names, {name: titles[name[0]] for name in names.values()})
+    unlooped = contract(graph, names, {name: titles[name[0]] for name in names.values()})
     assert is_topological(
-        [node.id for node in folded.nodes], [pair for pair in flow(folded) if pair[0] != pair[1]]
+        [node.id for node in unlooped.nodes], [pair for pair in flow(unlooped) if pair[0] != pair[1]]
     )
 
 
-@given(parted())
-@settings(max_examples=100, deadline=None)
-def test_a_folded_graph_folds_again_to_the_same_totals(
-    case: tuple[Graph, dict[str, str], dict[str, Title]],
+def a_folded_graph_folds_again_to_the_same_totals(
+    graph: Graph, parts: dict[str, str], titles: dict[str, Title], folded: Graph
 ) -> None:
-    graph, parts, titles = case
-    once = contract(graph, parts, titles)
-    everything = {node.id: "all" for node in once.nodes if node.kind != "accumulate"}
-    twice = contract(once, everything, {"all": Title("all")})
+    everything = {node.id: "all" for node in folded.nodes if node.kind != "accumulate"}
+    twice = contract(folded, everything, {"all": Title("all")})
     at_once = contract(graph, dict.fromkeys(part_of(graph, {}), "all"), {"all": Title("all")})
     (card,), (direct,) = twice.nodes, at_once.nodes
     assert card.folded == direct.folded == sum(n.kind == "operation" for n in graph.nodes)
     assert dict(card.attributes).keys() == dict(direct.attributes).keys()
     assert dict(card.attributes).get("leaves") == dict(direct.attributes).get("leaves")
     assert twice.edges == ()
+
+
+@given(parted())
+@settings(max_examples=200, deadline=None)
+def test_what_holds_for_any_parts_of_any_graph(
+    case: tuple[Graph, dict[str, str], dict[str, Title]],
+) -> None:
+    graph, parts, titles = case
+    copy = replace(graph)
+    folded = contract(graph, parts, titles)
+    assert graph == copy
+    for holds in (
+        what_is_not_folded_stays_and_every_part_is_one_card,
+        every_tensor_that_crosses_a_border_is_one_edge,
+        a_card_receives_and_sends_the_sums_over_what_crosses,
+        cards_are_in_topological_order_where_there_is_no_loop,
+        a_folded_graph_folds_again_to_the_same_totals,
+    ):
+        holds(graph, parts, titles, folded)
 
 
 def test_parts_that_make_a_loop_end_in_a_graph_all_the_same() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 import autograd_tour as tour
@@ -54,6 +55,17 @@ def test_every_gradient_says_what_it_is_the_derivative_of() -> None:
     ]
     assert "∂loss/∂loss = 1" in texts(cards_scene(tour.trace(thermometer)))
     assert "∂loss/∂squared_diffs  11 × 0.09091" in texts(cards_scene(tour.trace(thermometer)))
+
+
+def test_a_result_that_is_called_by_its_expression_has_brackets() -> None:
+    def program() -> Tensor:
+        x = torch.tensor(3.0, requires_grad=True)
+        return x * x + x
+
+    graph = tour.trace(program)
+    end = graph.outputs[0][0]
+    nodes = tuple(replace(node, names=("x * x + x",)) if node.id == end else node for node in graph.nodes)
+    assert "∂(x * x + x)/∂(x * x)" in gradients(replace(graph, nodes=nodes))
 
 
 def test_the_end_has_its_own_name_or_is_called_the_result() -> None:

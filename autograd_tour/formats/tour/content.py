@@ -70,7 +70,8 @@ class Illustration(Struct, frozen=True):
     ``captions`` has the lines of each frame, as pieces (role, 1 if bold, text), nothing for a picture that
     does not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers
     follow from when a reader changes some, ``None`` where they cannot be worked out anew. ``walk`` is the
-    loop that a picture of a run shows, where it can be gone through anew.
+    loop that a picture of a run shows, where it can be gone through anew. The text of a ``wide`` one is
+    as small as it may be: it is to be scrolled where it has no room.
     """
 
     title: str
@@ -81,6 +82,7 @@ class Illustration(Struct, frozen=True):
     runs: tuple[str, ...] = ()
     plan: Movable | None = None
     walk: Walk | None = None
+    wide: bool = False
 
 
 class Teaching(Struct, frozen=True):

@@ -16,8 +16,10 @@ from autograd_tour.questions import Question
 __all__ = ["handout", "part_files"]
 
 DOCUMENT = "tour"
-COLUMN, PAGE = 480.0, 600.0
-"""Width of the text, and the greatest height of a picture, pt."""
+UPRIGHT, TURNED = (480.0, 600.0), (784.0, 490.0)
+"""The greatest width and height of a picture between texts, and alone on a page that is turned, pt."""
+SMALLEST = 9.0
+"""Text of a picture that would be smaller there has a page of its own, pt."""
 TURN = "Predict first, then turn the page."
 NEW_PAGE = ("What happens",)
 """Headings before which a sheet ends, so that nothing beside a question answers it."""
@@ -110,8 +112,14 @@ def _items(block: Block) -> Iterator[dict[str, Any]]:
 def _picture(picture: Illustration) -> dict[str, Any]:
     root = ET.fromstring(picture.svg)  # noqa: S314 (of our own making)
     drawn = sheet(root)
-    drawn["px"] = min(drawn["px"], COLUMN / drawn["width"], PAGE / drawn["height"])
-    return {"sheet": drawn}
+    sizes = [text["size"] for text in drawn["texts"] if text["text"].strip()]
+    wanted = max(drawn["px"], SMALLEST / min(sizes, default=SMALLEST))
+    upright, turned = (
+        min(wanted, width / drawn["width"], height / drawn["height"]) for width, height in (UPRIGHT, TURNED)
+    )
+    wide = upright < wanted and upright * min(sizes, default=SMALLEST) < SMALLEST and turned > upright
+    drawn["px"] = turned if wide else upright
+    return {"sheet": drawn, "wide": wide}
 
 
 def _pieces(text: str) -> list[dict[str, Any]]:

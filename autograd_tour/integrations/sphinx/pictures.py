@@ -26,10 +26,16 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
     from autograd_tour.findings.base import Finding
+    from autograd_tour.hosts.drawn import Picture
 
 __all__ = ["Pictures"]
 
 logger = logging.getLogger(__name__)
+
+_PAPER = 624.0
+"""Width of the text on Sphinx's paper, px."""
+_TALL = 1.25
+"""How tall a picture with a caption may be there, in such widths: on both kinds of paper a page has more."""
 
 
 class Pictures:
@@ -89,7 +95,14 @@ class Pictures:
         if view == STEPS:
             return self._frames(node, record, kind)
         picture = draw(record, kind, view, settings=wish.drawing, cache=self.cache)
-        return [self._image(node, picture.data, kind, node["alt"] or picture.alt)]
+        image = self._image(node, picture.data, kind, node["alt"] or picture.alt)
+        if (
+            self.app.builder.format == "latex"
+            and isinstance(node.parent, nodes.figure)
+            and "width" not in node
+        ):
+            _leave_room(image, picture)
+        return [image]
 
     def _finding(self, node: AutogradBlock, record: Record, finding: Finding) -> list[nodes.Node]:
         """The graph with the node of a finding marked."""
@@ -146,6 +159,12 @@ class Pictures:
         attributes = f'class="autograd" height="640" loading="lazy" title="{title}"'
         text = f'<iframe {attributes} src="{up}_autograd/{name}"></iframe>'
         return nodes.raw("", text, format="html")
+
+
+def _leave_room(image: nodes.image, picture: Picture) -> None:
+    """Keep a tall picture from the foot of the page of LaTeX, where its caption is to stand."""
+    if picture.height * min(1.0, _PAPER / picture.width) > _TALL * _PAPER:
+        image["height"] = f"{_TALL:.0%}"  # LaTeX takes it of the width of the text
 
 
 def _write(folder: Path, name: str, data: bytes) -> Path:

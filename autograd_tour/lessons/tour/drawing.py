@@ -35,6 +35,8 @@ RUN_SLIDE = replace(SLIDE, least=20.0)
 """What is said of a column of a run is smaller than most of its text, and is to have 18 px too."""
 THEMES: tuple[ThemeName, ThemeName] = ("auto", "light")
 """Of a picture that stands by itself, and of one in a page, which has colours of its own."""
+WIDE = 900.0
+"""A picture of more px is not made narrower in a page: its smallest text has 11 px."""
 CALLS = 8
 """Backward calls in a picture of accumulation."""
 
@@ -73,13 +75,15 @@ def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
     svg = draw(shown_scene, prefix=prefix)
     plan = movable(trace.graph)
     loop = walk(trace.run, trace.graph) if picture.view == RUN and trace.run is not None and plan else None
+    document = ET.fromstring(svg)  # noqa: S314 (of our own making)
     return Illustration(
         picture.title,
-        ET.fromstring(svg).findtext("{http://www.w3.org/2000/svg}desc", ""),  # noqa: S314 (of our own making)
+        document.findtext("{http://www.w3.org/2000/svg}desc", ""),
         svg,
         draw(shown_scene, theme="light", prefix=prefix),
         plan=plan if loop else None,
         walk=loop,
+        wide=float(document.get("width", 0)) > WIDE,
     )
 
 

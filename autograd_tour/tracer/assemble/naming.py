@@ -58,6 +58,8 @@ class SourceNames:
         the title and the name it has where no source is at hand.
         """
         source = self._read(call.site.spot) if call is not None and not call.site.near else None
+        # What writes into a part inside a function of torch is one of its steps.
+        on_view = on_view and (call is None or call.writes or not call.stop)
         # Of a call that was not noted in detail only its function tells which node made the result.
         result = makes_result or on_view or (call is not None and not call.stop and step in call.function)
         whole = call is not None and call.whole and result
@@ -67,7 +69,7 @@ class SourceNames:
         name = name or f"{step}(…)"
         if on_view and source is not None and call is not None and whole:
             # What is written is a part; the result is all of what it is a part of.
-            called = f"{BASE_OF}{source.root}" if source.root else name
+            called = f"{BASE_OF}{source.root}" if source.root and call.method else name
             return SourceTitle(source.statement or source.op, called, source.brief, source.expression)
         if call is None or source is None:
             return SourceTitle(op, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,10 +106,14 @@ def _own_words(material: Material, i: int) -> LocalRules | None:
 def _alike(material: Material, node: NodeView, i: int, by_text: dict[str, LocalRules]) -> LocalRules:
     """The rules of a node of torch's own. Layers of one kind have nodes alike: they are worked out once.
 
-    A node is told by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0.
+    A node is known by its text, which tells 1 from 1.0 and True, and 0.0 from −0.0. Which tensors its inputs
+    are does not matter, only which of them are the same.
     """
     present = [j >= 0 for j, _ in material.skeleton.next[i]]
-    key = f"{node} {present}"
+    origins = [item.origin for item in node.inputs]
+    same = [-1 if origin is None else origins.index(origin) for origin in origins]
+    inputs = tuple([replace(item, origin=None) for item in node.inputs])
+    key = f"{replace(node, inputs=inputs)} {same} {present}"
     if key not in by_text:
         by_text[key] = _rules(node, present)
     return by_text[key]
@@ -135,7 +140,10 @@ class _Views:
         """Letters of rules that something in the program is called by."""
         named = {name for names in self.values.names for name in names}
         titles = (*self.titles.nodes, *self.titles.constants.values())
-        return LETTERS & (named | {title.name for title in titles})
+        heads = (
+            re.split(r"[.\[]", name, maxsplit=1)[0] for name in {*named, *(item.name for item in titles)}
+        )
+        return LETTERS & set(heads)  # `g.weight` is of a `g`
 
     def node(self, i: int) -> NodeView:
         """Node ``i``."""

@@ -114,10 +114,9 @@ class _Sums:
             yield names.get(id(item), "")
         elif isinstance(item, CallRecord):
             yield item.names[key[2]] if key[2] < len(item.names) else ""
-            made = (
-                record.sites.spots.expression(item.site.spot) if record is not None and item.whole else None
-            )
-            yield made.name() if made is not None and len(item.outputs) == 1 else ""
+            if record is not None and item.whole and len(item.outputs) == 1:
+                source = record.sites.spots.expression(item.site.spot)
+                yield source.name() if source is not None else ""
         else:
             constant = self.material.constant(item)
             yield self.material.constant_name(item)

@@ -51,6 +51,7 @@ def title_nodes(
     """A title for every node. A leaf is called by its name."""
     reader = SourceNames(material.record)
     titles = Titles([], {}, {})
+    last = {id(call): i for i, call in enumerate(material.calls)}
     for i, (fn, name) in enumerate(zip(material.skeleton.fns, material.skeleton.names, strict=True)):
         if name == "AccumulateGrad":
             titles.nodes.append(_leaf(material, reader, values.name(i), fn.variable))
@@ -63,8 +64,10 @@ def title_nodes(
         texts = (
             slots if given is None else tuple([_text(material, values, titles, i, item) for item in given])
         )
-        title = _operation(material, reader, readings[i], i, texts, returned=i in values.returned)
-        if name == "CopySlices" or _is_written_to(material, i):
+        # A function of torch that writes into parts of its result returns it when it has written the last.
+        returned = i in values.returned or (name == "CopySlices" and last.get(id(material.calls[i])) == i)
+        title = _operation(material, reader, readings[i], i, texts, returned=returned)
+        if _is_written_to(material, i):
             named = _of_base(material, titles, i, title)
         else:
             called = values.name(i) or title.name
@@ -116,9 +119,12 @@ def _of_base(material: Material, titles: Titles, i: int, title: Title) -> Title:
 
 
 def _is_written_to(material: Material, i: int) -> bool:
-    """Whether node ``i`` is a tensor after ``x[index] = value``."""
+    """Whether node ``i`` is a tensor after the program wrote into a part of it."""
     call = material.calls[i]
-    return call is not None and call.function == "setitem" and material.makes_result(i)
+    if call is None or not call.writes:
+        return False
+    on_view = material.skeleton.names[i] == "CopySlices"
+    return on_view or (call.function == "setitem" and material.makes_result(i))
 
 
 def _is_put_back(material: Material, i: int, j: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,7 +113,7 @@ def _norm(grad: Tensor) -> Tensor | float:
     if grad.layout is not torch.strided or not grad.is_floating_point():
         return _UNKNOWN
     if grad.is_cpu and grad.numel() <= FEW and grad.dim() <= 1:
-        values = grad.tolist()
+        values: Any = grad.tolist()
         if isinstance(values, float):
             return abs(values)
         norm = math.hypot(*values)

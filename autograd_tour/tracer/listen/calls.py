@@ -130,7 +130,8 @@ class CallRecord:
     it may be an inner part. ``run`` is the call of the program's own function that made it.
     ``second_order``: it ran a backward, and its nodes are what that made. ``in_python``: the function is
     written in Python, and what it calls itself is not heard. ``base`` is the name of the tensor that it wrote
-    into a part of, ``""`` if it did not or that has none. ``equation`` is that of an einsum.
+    into a part of, ``""`` if it did not or that has none. ``equation`` is that of an einsum. ``writes``:
+    the function changes its first argument.
     """
 
     __slots__ = (
@@ -151,6 +152,7 @@ class CallRecord:
         "start",
         "stop",
         "whole",
+        "writes",
     )
 
     def __init__(
@@ -173,6 +175,7 @@ class CallRecord:
         self.in_python = False
         self.base = ""
         self.equation = ""
+        self.writes = False
 
     @property
     def made_one_node(self) -> bool:

@@ -66,7 +66,9 @@ class ForwardRecord:
         self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None, FunctionRun], CallRecord] = {}
-        self._born: dict[int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun]] = {}
+        self._born: dict[
+            int, tuple[weakref.ref[Tensor], Site, tuple[int, str] | None, FunctionRun | None]
+        ] = {}
         self._born_as: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._memories: dict[int, int] = {}
         """Where the numbers of leaves and of results with a gradient lie -> id of a leaf, -1 for a result."""
@@ -98,7 +100,8 @@ class ForwardRecord:
                 getattr(func, "__name__", ""), flat((args, kwargs)), flat(result)
             )
             if isinstance(result, Tensor) and (not result.requires_grad or is_leaf(result)):
-                self._note_birth(frame, stop, result)
+                given = any(item is result for item in flat((args, kwargs)))
+                self._note_birth(frame, stop, result, given=given)
                 self._note_cut(function, args, kwargs, result)
             return
         tensors = [item for item in flat(result) if isinstance(item, Tensor)]
@@ -131,7 +134,8 @@ class ForwardRecord:
                 tensor.output_nr if tensor.requires_grad else -1 for tensor in tensors
             )
             self._memories |= {pointer(tensor): -1 for tensor in tensors if tensor.requires_grad}
-        call.base = self._base(func, args, user)
+        call.writes = writes(func)
+        call.base = self._base(args, user) if call.writes else ""
         if function == "einsum" and args and isinstance(args[0], str):
             call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
@@ -221,9 +225,9 @@ class ForwardRecord:
             self.leaf_names[id(leaf)] = name
         return name
 
-    def _base(self, func: Any, args: Any, user: FrameType | None) -> str:
+    def _base(self, args: Any, user: FrameType | None) -> str:
         """The name of what a call wrote into a part of: that of a view's base, which gets the node."""
-        written = args[0] if args and writes(func) else None
+        written = args[0] if args else None
         if not isinstance(written, Tensor):
             return ""
         name, base = self._look_up(written, user), written._base if written._is_view() else None
@@ -233,10 +237,10 @@ class ForwardRecord:
 
     def _note_memory(self, tensor: Tensor) -> None:
         """A tensor with the numbers of another one was computed from it, unheard: ``nn.Parameter(w * 2)``."""
-        place = pointer(tensor)
-        self.aside = self.aside or (place != 0 and self._memories.get(place, id(tensor)) != id(tensor))
+        address = pointer(tensor)
+        self.aside = self.aside or (address != 0 and self._memories.get(address, id(tensor)) != id(tensor))
         if tensor.requires_grad:
-            self._memories[place] = id(tensor)
+            self._memories[address] = id(tensor)
 
     def _custom(self, tensor: Tensor, user: FrameType | None) -> tuple[CallRecord, int] | None:
         """The call of a custom Function that made ``tensor``, which no mode hears.
@@ -271,7 +275,7 @@ class ForwardRecord:
         self.calls.append(call)
         return call
 
-    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor) -> None:
+    def _note_birth(self, frame: FrameType, number: int, tensor: Tensor, *, given: bool) -> None:
         """A tensor was made without a node: where. The next node will get the number ``number``.
 
         In the ``forward`` of a custom Function this tells where it was called. Such a Function takes its
@@ -280,9 +284,18 @@ class ForwardRecord:
         site, user = self.sites.of_call(frame)
         run = self.runs.of(frame)
         if id(tensor) not in self.leaves:  # what lay there before is gone
-            self._memories.pop(pointer(tensor), None)
-            self._memories |= {pointer(tensor): id(tensor)} if tensor.requires_grad else {}
-        self._born[id(tensor)] = (TensorRef(tensor), site, self.modules.current, run)
+            with torch._C.DisableTorchFunction():
+                address = pointer(tensor)
+            self._memories.pop(address, None)
+            if tensor.requires_grad:
+                self._memories[address] = id(tensor)
+        known = self._born.get(id(tensor))
+        home: tuple[tuple[int, str] | None, FunctionRun | None] = (self.modules.current, run)
+        if known is not None and known[0]() is tensor:
+            home = known[2:]
+        elif given:  # `x.to(...)` may give back what the program was given
+            home = (None, None)
+        self._born[id(tensor)] = (TensorRef(tensor), site, *home)
         if tensor.requires_grad and len(names := assigned_names(frame, self.stop, user)) == 1:
             self._born_as[id(tensor)] = (TensorRef(tensor), names[0])
         if torch.is_grad_enabled() or number - 1 in self._owner or len(self.calls) >= DETAILED:
@@ -307,9 +320,8 @@ class ForwardRecord:
         owner = tensor if base is None or base.requires_grad else base
         maker = self._born.get(id(owner))
         constant.given = maker is None or maker[0]() is not owner
-        born = self._born.get(id(tensor))
-        if born is not None and born[0]() is tensor:
-            constant.group, constant.run = born[2:]
+        if maker is not None and maker[0]() is owner:  # a view belongs where what it looks at was made
+            constant.group, constant.run = maker[2:]
         cut = self._cuts.get(id(tensor))
         if cut is not None and cut[0]() is tensor:
             constant.cut_from = cut[1:]

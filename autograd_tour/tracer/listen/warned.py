@@ -25,9 +25,9 @@ def warnings_placed(stop: CodeType) -> Iterator[None]:
     def show(
         message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: str | None = None
     ) -> None:
-        place = _program_line(filename, stop) if is_ours(filename) else None
-        if place is not None:
-            (filename, lineno), line = place, None
+        position = _program_line(filename, stop) if is_ours(filename) else None
+        if position is not None:
+            (filename, lineno), line = position, None
         before(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show

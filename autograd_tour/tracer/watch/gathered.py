@@ -15,7 +15,7 @@ from autograd_tour.record.evidence import (
     OptimizerEvidence,
 )
 from autograd_tour.record.graph import SourceLine
-from autograd_tour.tracer.watch.heard import Escape, Root
+from autograd_tour.tracer.watch.heard import Escape, Root, Stepped
 from autograd_tour.tracer.watch.missing import MissingGradients
 from autograd_tour.tracer.watch.places import ARRAYS
 from autograd_tour.tracer.watch.trained import Trained
@@ -92,8 +92,8 @@ class _Gathering:
     def _cuts_of(self, root: Root) -> tuple[tuple[CutPoint, ...], int]:
         behind = self.watch.origins.ancestors([root.origin])
         cuts = list(self.watch.origins.cuts(behind))
-        if cuts:
-            return self._points(cuts), 0
+        if cuts:  # integers are cut off in sound programs too, as the actions that a policy draws
+            return tuple(sorted(self._points(cuts), key=lambda point: point.kind == "integer")), 0
         escapes = self._escapes(behind)
         if escapes:
             return tuple(dict.fromkeys(self.places.point_of_escape(item) for item in escapes)), 0
@@ -165,9 +165,27 @@ class _Gathering:
         elsewhere = sum(key not in held for key in self.watch.reached)
         for stepped in self.watch.optimizers.values():
             reached = sum(id(item) in self.watch.reached for item in stepped.parameters)
+            shared, other = self._shared(stepped)
             yield OptimizerEvidence(
-                stepped.name, self.line(stepped.spot), len(stepped.parameters), reached, elsewhere
+                stepped.name,
+                self.line(stepped.spot),
+                len(stepped.parameters),
+                reached,
+                elsewhere,
+                shared,
+                other,
             )
+
+    def _shared(self, stepped: Stepped) -> tuple[int, SourceLine | None]:
+        """How many parameters an optimizer before it holds too that steps again after it, and where."""
+        turns = self.watch.turns
+        mine = {id(item) for item in stepped.parameters}
+        first = turns.index(stepped.optimizer) if stepped.optimizer in turns else len(turns)
+        for key in dict.fromkeys(turns[:first]):
+            shared = sum(id(item) in mine for item in self.watch.optimizers[key].parameters)
+            if shared and key in turns[first:]:
+                return shared, self.line(self.watch.optimizers[key].spot)
+        return 0, None
 
     def _reads(self) -> Iterator[NonLeafRead]:
         for number, spot in dict.fromkeys(self.watch.reads):

@@ -79,10 +79,10 @@ class MissingGradients:
         replaced = self.watch.replacements.of(leaf)
         if stepped is None or replaced is None:
             return None
-        made = self.places.line(self.watch.replacements.made.get(stepped.optimizer, -1))
+        birth = self.places.line(self.watch.replacements.births.get(stepped.optimizer, -1))
         name = self.names.get(id(replaced.successor), "") or replaced.name
         line = self.places.line(replaced.spot)
-        return LeafEvidence(name, "replaced", None, line, stepped.name, made=made)
+        return LeafEvidence(name, "replaced", None, line, stepped.name, birth=birth)
 
     def _leaf(self, leaf: Tensor) -> LeafEvidence | None:
         stepped = self._holders.get(id(leaf))
@@ -162,6 +162,6 @@ class MissingGradients:
 
 def _place_in(stepped: Stepped, leaf: Tensor) -> str:
     """What a parameter is called that no model in sight has: its place in the optimizer."""
-    place = next(n for n, item in enumerate(stepped.parameters) if item is leaf)
+    position = next(n for n, item in enumerate(stepped.parameters) if item is leaf)
     shape = " × ".join(map(str, leaf.shape)) or "a scalar"
-    return f"parameter {place + 1} of {stepped.name} ({shape})"
+    return f"parameter {position + 1} of {stepped.name} ({shape})"

@@ -30,7 +30,7 @@ class Places:
         """The call that cut, with the line that turned gradients off."""
         kind, off = _kind(origin), self.line(origin.off)
         if kind == "checkpoint" and off is not None:  # it is called there, whatever it runs
-            return CutPoint(kind, origin.function, off)
+            return CutPoint(kind, "checkpoint", off)
         return CutPoint(kind, origin.function, self.line(origin.spot), off)
 
     def point_of_escape(self, escape: Escape) -> CutPoint:

@@ -34,7 +34,7 @@ class Replacements:
     """Hears what torch tells of modules that get a part or a parameter, and optimizers when they are made."""
 
     def __init__(self, spot: Callable[[FrameType], int]) -> None:
-        self.made: dict[int, int] = {}
+        self.births: dict[int, int] = {}
         self._replaced: dict[int, Replaced] = {}
         self._spot = spot
         self._thread = threading.get_ident()
@@ -59,7 +59,7 @@ class Replacements:
 
     def _making(self, optimizer: Optimizer, frame: FrameType) -> None:
         if threading.get_ident() == self._thread:
-            self.made[id(optimizer)] = self._spot(frame)
+            self.births[id(optimizer)] = self._spot(frame)
 
     def _of_part(self, module: nn.Module, name: str, part: nn.Module | None) -> None:
         before = module._modules.get(name)

@@ -52,6 +52,8 @@ __all__ = ["Watch"]
 
 LOOKS = 12
 """Backward calls before which saved tensors are looked at."""
+TURNS = 64
+"""Times that another optimizer steps than before, which are noted."""
 
 
 class Watch:
@@ -68,6 +70,7 @@ class Watch:
         self.switched: list[tuple[int, int]] = []
         self.clipped_nothing: list[tuple[int, int]] = []
         self.optimizers: dict[int, Stepped] = {}
+        self.turns: list[int] = []
         self.reached: dict[int, Tensor] = {}
         self.leaves: dict[int, Tensor] = {}
         self.freed: dict[int, int] = {}
@@ -347,6 +350,8 @@ class Watch:
             return
         self.windows.step()
         self.scalers.optimizer_steps(sys._getframe(1))
+        if len(self.turns) < TURNS and self.turns[-1:] != [id(optimizer)]:
+            self.turns.append(id(optimizer))
         if id(optimizer) in self.optimizers:
             return
         with torch._C.DisableTorchFunction():

@@ -81,7 +81,81 @@ def parameter_replaced():
     _train(net, optimizer)
 
 
+def discriminator_trains_the_generator():
+    player, judge = nn.Linear(2, 1), nn.Linear(1, 1)
+    fake = player(x)  # <- computed here
+    for_judge = judge(fake).mean()
+    for_judge.backward()  # <- freed by this backward
+    for_player = -judge(fake).mean()
+    for_player.backward()  # <- needed again by this backward
+
+
+def generator_cut_off():
+    player, judge = nn.Linear(2, 1), nn.Linear(1, 1)
+    for_player = torch.optim.Adam(player.parameters())
+    for _ in range(2):
+        for_player.zero_grad()
+        loss = judge(player(x).detach()).mean()  # <- cut here
+        loss.backward()
+        for_player.step()
+
+
+def detached_log_probabilities():
+    policy = nn.Linear(2, 2)
+    choice = torch.distributions.Categorical(logits=policy(x))
+    action = choice.sample()
+    saved = choice.log_prob(action).detach()  # <- cut here
+    loss = -saved.sum()
+    loss.backward()  # <- the loss without a gradient
+
+
+def optimizer_of_the_wrong_player():
+    player, judge = nn.Linear(2, 1), nn.Linear(1, 1)
+    for_judge = torch.optim.SGD(judge.parameters(), lr=0.1)
+    for_player = torch.optim.SGD(judge.parameters(), lr=0.1)
+    for _ in range(2):
+        judge.zero_grad()
+        judge(player(x).detach()).mean().backward()
+        for_judge.step()  # <- and here
+        player.zero_grad()
+        judge(player(x)).mean().backward()
+        for_player.step()  # <- stepped here
+
+
+def results_of_the_iteration_before():
+    net = nn.Linear(2, 1)
+    results = []
+    for row in x:
+        results.append(net(row))  # <- computed here
+        loss = sum(results).tanh()
+        loss.backward()  # <- freed by this backward  # <- needed again by this backward
+
+
+def hidden_pair_of_an_lstm():
+    cell, head = nn.LSTM(2, 3), nn.Linear(3, 1)
+    optimizer = torch.optim.SGD([*cell.parameters(), *head.parameters()], lr=0.1)
+    hidden = (torch.zeros(1, 2, 3), torch.zeros(1, 2, 3))
+    for _ in range(3):
+        optimizer.zero_grad()
+        out, hidden = cell(x[None], hidden)  # <- computed here
+        loss = head(out).mean()
+        loss.backward()  # <- freed by this backward  # <- needed again by this backward
+        optimizer.step()
+
+
+def nothing_to_train():
+    net = nn.Linear(2, 1).requires_grad_(False)
+    return torch.optim.SGD([p for p in net.parameters() if p.requires_grad])  # <- raised here
+
+
 FAULTS = {
+    detached_log_probabilities: "loss-without-gradient",
+    optimizer_of_the_wrong_player: "parameters-in-two-optimizers",
+    results_of_the_iteration_before: "second-backward-carried-over",
+    hidden_pair_of_an_lstm: "second-backward-carried-over",
+    nothing_to_train: "optimizer-without-parameters",
+    discriminator_trains_the_generator: "second-backward-two-losses",
+    generator_cut_off: "grad-none-cut",
     through_a_list: "grad-none-cut",
     through_an_array: "grad-none-beside",
     written_into_a_buffer: "grad-none-cut",
@@ -169,7 +243,15 @@ def target_network():
 COPIES = [ema_by_lerp, ema_by_steps, ema_through_data, ema_by_copy, target_network]
 """Copies of a model that are updated from its parameters."""
 
+
+def an_optimizer_for_each_phase():
+    net = Classifier()
+    for rate in (0.1, 0.01):
+        _train(net, torch.optim.SGD(net.parameters(), lr=rate))
+
+
 NEAR_MISSES = [
+    an_optimizer_for_each_phase,
     list_for_a_plot,
     written_with_a_history,
     layer_replaced_before_the_optimizer_was_made,

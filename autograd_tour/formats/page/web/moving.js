@@ -221,7 +221,9 @@ export class Moving {
   /** How far the curve goes: to the number, if the result has a place there. */
   get #bound() {
     const now = this.#data[this.place];
-    const inSight = Number.isFinite(now) && Number.isFinite(this.machine.lossAt(this.chosen.id, this.place, now));
+    const [[node, slot]] = this.machine.plan.outputs;
+    const result = this.retelling?.computed.values.get(node)[slot].data[0] ?? 0; // what was recorded has its place
+    const inSight = Number.isFinite(now) && Number.isFinite(result);
     return Math.max(range(Number(this.chosen.values[this.place])), inSight ? Math.abs(now) : 0);
   }
 
