@@ -355,11 +355,23 @@ def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
         ("correlate with x, in steps of 2, 2 groups", lambda x, w: F.conv1d(x, w, dilation=2, groups=2)),
         ("correlate with x, g dilated by 3, 2 groups", lambda x, w: F.conv1d(x, w, stride=3, groups=2)),
         ("conv with w, stride 3", lambda x, w: F.conv_transpose1d(x[:, :4], w, stride=3)),
+        ("correlate with x, x dilated by 3", lambda x, w: F.conv_transpose1d(x, w, stride=3)),
+        ("correlate with x, in steps of 2", lambda x, w: F.conv_transpose1d(x, w, dilation=2)),
     ],
 )  # fmt: skip
 def test_a_convolution_says_how_it_walks(text: str, program: Any) -> None:
     x, w = torch.ones(1, 4, 8, requires_grad=True), torch.ones(4, 2, 3, requires_grad=True)
     assert text in [short(edge.rule) for edge in tour.trace(lambda: program(x, w).sum()).select("gradient")]
+
+
+def test_the_weight_of_a_strided_transposed_convolution_gets_g_along_the_dilated_input() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, g = torch.randn(1, 1, 4, generator=generator), torch.randn(1, 1, 12, generator=generator)
+    w = torch.randn(1, 1, 3, generator=generator).requires_grad_()
+    (sent,) = torch.autograd.grad(F.conv_transpose1d(x, w, stride=3), w, g)
+    dilated = torch.zeros(1, 1, 10)
+    dilated[..., ::3] = x
+    torch.testing.assert_close(sent, F.conv1d(g, dilated))
 
 
 def test_the_matrix_of_an_affine_grid_gets_places_times_gradients() -> None:
