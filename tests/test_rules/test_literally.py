@@ -348,6 +348,18 @@ def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
     assert mine == sent.tolist() == [0.0, 0.5, 1.0, 1.0]
 
 
+def test_two_inputs_with_one_label_are_called_as_torch_calls_them() -> None:
+    x = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]], requires_grad=True)
+    graph = tour.trace(lambda: F.triplet_margin_loss(x[:1], x[1:2], x[2:], swap=True))
+    rules = [
+        short(edge.rule)
+        for edge in graph.select("gradient")
+        if graph.node(edge.src).grad_fn == "MinimumBackward0"
+    ]
+    mine, other = "self of minimum", "other of minimum"
+    assert rules == [f"× (0 if {a} > {b}, ½ if {a} = {b}, else 1)" for a, b in ((mine, other), (other, mine))]
+
+
 @pytest.mark.parametrize(
     ("text", "program"),
     [

@@ -39,8 +39,8 @@ def attribute(
 def _forget_copies(numbers: Sequence[int], calls: Sequence[CallRecord | None]) -> None:
     """Of a call that wrote in place only nodes up to its last one in the graph count.
 
-    Torch copies what such a call is to save and overwrites (`z.mul_(x)`), after the node was made: the copy has
-    a later number, and leads nowhere.
+    Torch copies what such a call is to save and overwrites (`z.mul_(x)`), after the node was made: the copy
+    has a later number, and leads nowhere.
     """
     last: dict[int, int] = {}
     for number, call in zip(numbers, calls, strict=True):

@@ -93,7 +93,7 @@ def _changed(count: int) -> str:
 
 
 def _changes_of_result(material: Material, values: Values, titles: Titles, i: int) -> int:
-    """How often the result of node ``i`` changed, if ``i`` did so in place and its input has the same name."""
+    """How often the result of node ``i`` changed, if ``i`` changed in place what has the same name."""
     inputs, facts, name = material.skeleton.next[i], values.facts[i], values.name(i)
     j, k = inputs[0] if inputs else (-1, 0)
     if j < 0 or len(facts) != 1 or facts[0] is None or not facts[0].version or not name:
