@@ -376,6 +376,22 @@ def test_a_convolution_says_how_it_walks(text: str, program: Any) -> None:
     assert text in [short(edge.rule) for edge in tour.trace(lambda: program(x, w).sum()).select("gradient")]
 
 
+def test_the_backward_of_a_transposed_convolution_swaps_the_two() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, w, g = (torch.randn(1, 1, n, generator=generator).requires_grad_() for n in (4, 3, 9))
+    v = torch.randn(1, 1, 3, generator=generator)
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(F.conv_transpose1d(x, w, stride=2), w, g, create_graph=True)[0]
+
+    to_g, to_x = torch.autograd.grad(gradient(), (g, x), v)
+    torch.testing.assert_close(to_g, F.conv_transpose1d(x, v, stride=2))
+    torch.testing.assert_close(to_x, F.conv1d(g, v, stride=2))
+    texts = [short(edge.rule) for edge in tour.trace(lambda: (gradient() * v).sum()).select("gradient")]
+    assert "the transposed convolution of grad with the weight, and of the input with grad₁" in texts
+    assert "the convolution of the first gradient with grad₁" in texts
+
+
 def test_the_weight_of_a_strided_transposed_convolution_gets_g_along_the_dilated_input() -> None:
     generator = torch.Generator().manual_seed(0)
     x, g = torch.randn(1, 1, 4, generator=generator), torch.randn(1, 1, 12, generator=generator)
