@@ -120,15 +120,16 @@ def _mse(node: NodeView, slot: int) -> Expression | None:
     return G * first * ((2 if slot == 1 else -2) / count)
 
 
-def _convolution(_: NodeView, slot: int) -> Rule | None:
-    return Words(_CONVOLVED[slot]) if slot < 3 else None
-
-
-_CONVOLVED = (
-    "the convolution of {g} with the weight, and of the input with {g1}",
-    "the transposed convolution of the first gradient with {g1}",
-    "the first gradient correlated with {g}",
-)
+def _convolution(node: NodeView, slot: int) -> Rule | None:
+    forward, backward = "convolution", "transposed convolution"
+    if node.flag("transposed"):
+        forward, backward = backward, forward
+    words = (
+        f"the {forward} of {{g}} with the weight, and of the input with {{g1}}",
+        f"the {backward} of the first gradient with {{g1}}",
+        "the first gradient correlated with {g}",
+    )
+    return Words(words[slot]) if slot < 3 else None
 
 
 def _taken(rank: int) -> Callable[[NodeView, int], Expression | None]:

@@ -107,11 +107,11 @@ class NodeView(Struct, frozen=True):
         given = self.operand(slot)
         if given.number is not None:
             return Constant(given.number)
-        name = given.name or self._unnamed(slot)
+        name = given.name or self.unnamed(slot)
         compound = given.compound or (not given.name and len(self.inputs) > 1)
         return Symbol("input", slot, name, transposed=given.transposed, compound=compound)
 
-    def _unnamed(self, slot: int) -> str:
+    def unnamed(self, slot: int) -> str:
         """What an input is that the program has no name for: torch's name, and of which operation."""
         if len(self.inputs) < 2:
             return "input"

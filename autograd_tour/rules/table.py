@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Rule, Symbol, Words, apply
 from autograd_tour.rules.accumulations import ACCUMULATIONS
@@ -74,6 +77,7 @@ def rules(node: NodeView, slot: int) -> tuple[Rule, ...]:
     if _is_complex(node):
         turned = (_conjugated(form, kind, node, slot) for form in forms)
         forms = tuple(form for form in turned if form is not None)
+    forms = tuple(_told_apart(form, node) for form in forms)
     return tuple(beside_nan(node, slot, _with_sum(form, kind, node, slot)) for form in forms)
 
 
@@ -100,6 +104,27 @@ def marks(node: NodeView, given: Rule | None) -> tuple[str, ...]:
     routed = ("routed",) if kind is not None and kind.routed else ()
     summed = ("broadcast",) if isinstance(given, Apply) and given.function == "sum_to" else ()
     return (*routed, *summed)
+
+
+def _told_apart(form: Rule, node: NodeView) -> Rule:
+    """Two inputs that are both called `norm(…)` are called what torch calls them instead."""
+    inputs = {} if isinstance(form, Words) else {s.slot: s for s in symbols(form) if s.role == "input"}
+    alike = {
+        a: node.unnamed(a)
+        for a, b in itertools.permutations(inputs, 2)
+        if "…" in inputs[a].name and inputs[a].name == inputs[b].name and not node.is_twice(a, b)
+    }
+    return _called(form, alike) if alike else form
+
+
+def _called(form: Any, names: Mapping[int, str]) -> Any:
+    """``form`` with other names for some inputs, by slot."""
+    if isinstance(form, Symbol) and form.role == "input" and form.slot in names:
+        return replace(form, name=names[form.slot], transposed=False, compound=True)
+    if isinstance(form, Apply):
+        arguments = tuple(_called(argument, names) for argument in form.arguments)
+        return Apply(form.function, arguments, form.options)
+    return form
 
 
 def _with_sum(form: Rule, kind: Definition, node: NodeView, slot: int) -> Rule:

@@ -138,8 +138,11 @@ def _options(node: Apply) -> dict[str, Any]:
 
 def _walk(node: Apply) -> str:
     """How a convolution goes over its input, where it is no plain one: ``, stride 2, 4 groups``."""
-    # Towards the weight g is the kernel: a step over the input is a gap in it, and a gap a step.
-    turned = {"stride": "{g} dilated by", "dilation": "in steps of"} if node.function == "conv_weight" else {}
+    # Towards the weight g is the kernel: a step over the input is a gap in it, and a gap a step. A transposed
+    # convolution steps over g, so there the gaps are in the input.
+    spread = "{a1}" if _has(node, "transposed") and node.option("transposed") else "{g}"
+    towards_weight = node.function == "conv_weight"
+    turned = {"stride": f"{spread} dilated by", "dilation": "in steps of"} if towards_weight else {}
     steps = [(name, set(node.option(name) or (1,))) for name in ("stride", "dilation") if _has(node, name)]
     parts = [
         f"{turned.get(name, name)} {max(sizes) if len(sizes) == 1 else shape_text(node.option(name))}"

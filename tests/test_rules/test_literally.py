@@ -348,6 +348,18 @@ def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
     assert mine == sent.tolist() == [0.0, 0.5, 1.0, 1.0]
 
 
+def test_two_inputs_with_one_label_are_called_as_torch_calls_them() -> None:
+    x = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]], requires_grad=True)
+    graph = tour.trace(lambda: F.triplet_margin_loss(x[:1], x[1:2], x[2:], swap=True))
+    rules = [
+        short(edge.rule)
+        for edge in graph.select("gradient")
+        if graph.node(edge.src).grad_fn == "MinimumBackward0"
+    ]
+    mine, other = "self of minimum", "other of minimum"
+    assert rules == [f"× (0 if {a} > {b}, ½ if {a} = {b}, else 1)" for a, b in ((mine, other), (other, mine))]
+
+
 @pytest.mark.parametrize(
     ("text", "program"),
     [
@@ -355,11 +367,39 @@ def test_the_larger_of_two_beside_a_nan_gets_what_torch_sends() -> None:
         ("correlate with x, in steps of 2, 2 groups", lambda x, w: F.conv1d(x, w, dilation=2, groups=2)),
         ("correlate with x, g dilated by 3, 2 groups", lambda x, w: F.conv1d(x, w, stride=3, groups=2)),
         ("conv with w, stride 3", lambda x, w: F.conv_transpose1d(x[:, :4], w, stride=3)),
+        ("correlate with x, x dilated by 3", lambda x, w: F.conv_transpose1d(x, w, stride=3)),
+        ("correlate with x, in steps of 2", lambda x, w: F.conv_transpose1d(x, w, dilation=2)),
     ],
 )  # fmt: skip
 def test_a_convolution_says_how_it_walks(text: str, program: Any) -> None:
     x, w = torch.ones(1, 4, 8, requires_grad=True), torch.ones(4, 2, 3, requires_grad=True)
     assert text in [short(edge.rule) for edge in tour.trace(lambda: program(x, w).sum()).select("gradient")]
+
+
+def test_the_backward_of_a_transposed_convolution_swaps_the_two() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, w, g = (torch.randn(1, 1, n, generator=generator).requires_grad_() for n in (4, 3, 9))
+    v = torch.randn(1, 1, 3, generator=generator)
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(F.conv_transpose1d(x, w, stride=2), w, g, create_graph=True)[0]
+
+    to_g, to_x = torch.autograd.grad(gradient(), (g, x), v)
+    torch.testing.assert_close(to_g, F.conv_transpose1d(x, v, stride=2))
+    torch.testing.assert_close(to_x, F.conv1d(g, v, stride=2))
+    texts = [short(edge.rule) for edge in tour.trace(lambda: (gradient() * v).sum()).select("gradient")]
+    assert "the transposed convolution of grad with the weight, and of the input with grad₁" in texts
+    assert "the convolution of the first gradient with grad₁" in texts
+
+
+def test_the_weight_of_a_strided_transposed_convolution_gets_g_along_the_dilated_input() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, g = torch.randn(1, 1, 4, generator=generator), torch.randn(1, 1, 12, generator=generator)
+    w = torch.randn(1, 1, 3, generator=generator).requires_grad_()
+    (sent,) = torch.autograd.grad(F.conv_transpose1d(x, w, stride=3), w, g)
+    dilated = torch.zeros(1, 1, 10)
+    dilated[..., ::3] = x
+    torch.testing.assert_close(sent, F.conv1d(g, dilated))
 
 
 def test_the_matrix_of_an_affine_grid_gets_places_times_gradients() -> None:

@@ -234,3 +234,13 @@ def test_a_mode_that_a_program_leaves_entered_hears_nothing_afterwards():
     before = Counting.count
     torch.ones(2) + 1
     assert Counting.count == before
+
+
+def test_a_long_error_of_torch_ends_with_an_ellipsis():
+    def program():
+        y = torch.ones(3, requires_grad=True).exp()
+        y.zero_()
+        return y.sum()
+
+    with pytest.raises(ProgramError, match=r"was modified in place: .{299}…"):
+        tour.trace(program)

@@ -325,3 +325,43 @@ def test_a_result_that_is_changed_in_place_is_told_from_what_it_was():
     assert {short(rule) for rule in rules} == {"× h (changed 2 times)"}
     once = tour.trace(lambda: torch.relu_(w * 2).sum())
     assert not [node for node in once.nodes if "changed" in node.expr]
+
+
+def test_changes_of_a_whole_and_of_its_parts_are_counted_together():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def program():
+        y = x * 2
+        y.add_(1)
+        y[0] = 5.0
+        y.mul_(3)
+        y[1:].mul_(2)
+        return (y * y).sum()
+
+    graph = tour.trace(program)
+    names = [node.expr for node in operations(graph)]
+    assert names[:5] == ["y", "y (changed)", *(f"y (changed {n} times)" for n in (2, 3, 4))]
+    assert [node.op for node in operations(graph)][:5] == [
+        "x * 2",
+        "y.add_(1)",
+        "y[0] = 5.0",
+        "y.mul_(3)",
+        "y[1:].mul_(2)",
+    ]
+    (product,) = (node for node in graph.nodes if node.op == "y * y")
+    rules = [edge.rule for edge in graph.select("gradient") if edge.src == product.id]
+    assert {short(rule) for rule in rules} == {"× y (changed 4 times)"}
+
+
+def test_a_product_in_place_is_the_result_though_torch_copies_what_it_overwrites():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def program():
+        y = x.clone()
+        y.mul_(x)
+        return y.sum()
+
+    (product,) = (node for node in tour.trace(program).nodes if node.grad_fn == "MulBackward0")
+    assert (product.op, product.expr, product.names) == ("y.mul_(x)", "y (changed)", ("y",))
+    assert product.value is not None
+    assert product.value.first == (1.0, 4.0)

@@ -29,10 +29,26 @@ def attribute(
         for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
     ]
     calls = [record.maker(number) for number in numbers]
+    _forget_copies(numbers, calls)
     inner = [number for number in numbers if number >= 0]
     if not (record.threads or len(set(inner)) < len(inner) or _has_stranger(skeleton, calls)):
         return calls
     return _followed(skeleton, record, numbers, outputs)
+
+
+def _forget_copies(numbers: Sequence[int], calls: Sequence[CallRecord | None]) -> None:
+    """Of a call that wrote in place only nodes up to its last one in the graph count.
+
+    Torch copies what such a call is to save and overwrites (`z.mul_(x)`), after the node was made: the copy
+    has a later number, and leads nowhere.
+    """
+    last: dict[int, int] = {}
+    for number, call in zip(numbers, calls, strict=True):
+        if call is not None and call.writes and not call.second_order:
+            last[id(call)] = max(number, last.get(id(call), number))
+    for call in calls:
+        if call is not None and id(call) in last:
+            call.stop = last[id(call)] + 1
 
 
 def _has_stranger(skeleton: Skeleton, calls: Sequence[CallRecord | None]) -> bool:

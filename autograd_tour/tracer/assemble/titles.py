@@ -37,7 +37,7 @@ class Title(NamedTuple):
 class Titles(NamedTuple):
     """The titles of all nodes, and of the constants by number.
 
-    ``written``: what nodes wrote into a part of, as it is called, and how often it changed under that name.
+    ``written``: what nodes changed, all of it or a part, as it is called, and how often under that name.
     """
 
     nodes: list[Title]
@@ -71,7 +71,10 @@ def title_nodes(
             named = _of_base(material, titles, i, title)
         else:
             called = values.name(i) or title.name
-            named = title._replace(name=called + _changes_of_result(material, values, i))
+            count = _changes_of_result(material, values, titles, i)
+            if count:
+                titles.written[i] = called, count
+            named = title._replace(name=called + _changed(count))
         titles.nodes.append(named._replace(operands=slots) if material.thorough else named)
     return titles
 
@@ -89,15 +92,18 @@ def _changed(count: int) -> str:
     return "" if count < 1 else f"{CHANGED})" if count == 1 else f"{CHANGED} {count} times)"
 
 
-def _changes_of_result(material: Material, values: Values, i: int) -> str:
-    """Behind the name of node ``i``, which changed in place what its input has the same name for."""
-    inputs, facts = material.skeleton.next[i], values.facts[i]
+def _changes_of_result(material: Material, values: Values, titles: Titles, i: int) -> int:
+    """How often the result of node ``i`` changed, if ``i`` changed in place what has the same name."""
+    inputs, facts, name = material.skeleton.next[i], values.facts[i], values.name(i)
     j, k = inputs[0] if inputs else (-1, 0)
-    if j < 0 or len(facts) != 1 or facts[0] is None or not facts[0].version:
-        return ""
-    before = values.of(j, k)
-    same = before is not None and before.version < facts[0].version and values.name(i) == values.name(j)
-    return _changed(facts[0].version) if same and values.name(i) else ""
+    if j < 0 or len(facts) != 1 or facts[0] is None or not facts[0].version or not name:
+        return 0
+    written, count = titles.written.get(j, ("", 0))
+    call, before = material.calls[i], values.of(j, k)
+    if written == name and call is not None and call.writes:
+        return max(count + 1, facts[0].version)
+    same = before is not None and before.version < facts[0].version and name == values.name(j)
+    return facts[0].version if same else 0
 
 
 def _of_base(material: Material, titles: Titles, i: int, title: Title) -> Title:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import traceback
 
 from autograd_tour.errors import StopRequest, message_of
+from autograd_tour.text import one_line
 from autograd_tour.tracer.listen.frames import deepest_own
 
 __all__ = ["described", "exit_text", "first_line", "place_of"]
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 300 characters."""
-    return message_of(error).strip().split("\n")[0].strip().rstrip(".")[:300]
+    """The first line of an error's text, at most 300 characters; a longer one ends with ``…``."""
+    return one_line(message_of(error).strip().split("\n")[0].strip().rstrip("."), 300)
 
 
 def described(error: BaseException, text: str | None = None) -> str:
