@@ -133,3 +133,29 @@ def test_nan_of_too_few_elements_is_not_mended_by_a_clamp(program, fix) -> None:
     assert finding.kind == "nan-forward"
     assert fix in finding.fix
     assert "clamp" not in finding.fix
+
+
+def _adapted(*, first: float) -> None:
+    base, head = nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 1)
+    a, b = nn.Parameter(torch.full((1, 2), first)), nn.Parameter(torch.zeros(2, 1))
+    optimizer = torch.optim.SGD([a, b, *head.parameters()], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        head(base(x) + x @ a.T @ b.T).pow(2).mean().backward()
+        optimizer.step()
+
+
+def test_factors_that_are_both_zero_never_move() -> None:
+    findings = explain(lambda: _adapted(first=0.0)).findings
+    assert [(item.kind, item.level) for item in findings] == [("zero-factors", "warning")]
+
+
+def test_one_factor_of_two_may_begin_at_zero() -> None:
+    assert explain(lambda: _adapted(first=0.5)).findings == ()
+
+
+def test_what_is_squared_may_be_at_its_goal() -> None:
+    w = torch.zeros(2, 2, requires_grad=True)
+    assert explain(lambda: (w @ w.T).sum()).findings == ()
+    goal = torch.ones(2, 2, requires_grad=True)
+    assert explain(lambda: ((goal - 1) @ (goal - 1).T).sum()).findings == ()
