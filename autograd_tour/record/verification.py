@@ -42,6 +42,7 @@ Reason = Literal[
     "too deep",
     "not installed",
     "torchviz failed",
+    "unreadable",
     "not finite",
     "unheard",
     "precision",
@@ -50,7 +51,8 @@ Reason = Literal[
 backward was recorded; the graph was there before the program ran; each run of the program gives other
 numbers; it failed when it ran again; the graph is too deep for torchviz; torchviz cannot be loaded; it
 raised an error; the loss is NaN or infinite; no leaf is used where torch functions are heard; the program
-does not run in float64."""
+does not run in float64; the numbers
+of no leaf can be read, as on the device meta."""
 
 
 class Skipped(Struct, frozen=True, tag="skipped", omit_defaults=True):

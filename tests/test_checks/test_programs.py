@@ -187,3 +187,12 @@ def test_what_torchviz_cannot_draw_is_held_against_the_others():
     drawing = next(check for check in verification.checks if check.name == "torchviz")
     assert (drawing.outcome, drawing.result.reason) == ("skipped", "torchviz failed")
     assert "NestedIntNode" in drawing.result.detail
+    gradients = next(check for check in verification.checks if check.name == "autograd")
+    assert gradients.result.total == 0
+
+
+def test_leaves_whose_numbers_cannot_be_read_are_not_moved():
+    w = torch.ones(2, device="meta", requires_grad=True)
+    verification = tour.verify(lambda: (w * 2).sum())
+    differences = next(check for check in verification.checks if check.name == "differences")
+    assert (differences.outcome, differences.result) == ("skipped", Skipped("unreadable"))
