@@ -69,6 +69,10 @@ def check(subject: Subject) -> Check:
                 dot = make_dot(tuple(run.outputs))
         except RecursionError:
             return Check("torchviz", "skipped", Skipped("too deep", str(_depth(run.skeleton))))
+        except Exception as error:  # of a nested tensor with jagged rows, for instance
+            return Check(
+                "torchviz", "skipped", Skipped("torchviz failed", f"{type(error).__name__}: {error}")
+            )
         likeness = _compared(subject.graph, run, _read(dot))
     differs = likeness.missing or likeness.extra or likeness.renamed
     return Check("torchviz", "differs" if differs else "ok", likeness)

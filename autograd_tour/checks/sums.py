@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, Step
 from autograd_tour.record.ledger import POLICIES, Ledger
+from autograd_tour.record.numbers import exact_sum
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.verification import Check, Deviation, Skipped, Sums
 from autograd_tour.views.sums import arrivals
@@ -189,7 +190,7 @@ def _is_near(
     if not all(map(_is_finite, (*terms, total))):
         largest = min(_LARGEST.get(facts.dtype, math.inf) for facts in tensors)
         return not _is_finite(total) and abs(expected) >= largest * (1 - precision)
-    slack = 4 * len(terms) * precision * math.fsum(map(abs, (*terms, total)))
+    slack = 4 * len(terms) * precision * exact_sum([abs(term) for term in (*terms, total)])
     return abs(expected - total) <= slack
 
 

@@ -21,6 +21,8 @@ _WHY: Mapping[CutKind, str] = {
     "only if one of its inputs does. Here none did, as after a frozen embedding: the parameters inside get "
     "nothing, "
     "and no error is raised.",
+    "sample": "sample() draws numbers without their history: backward does not know how they follow from the "
+    "parameters of the distribution, and stops there. rsample() draws the same numbers and knows.",
     "detach": "detach() gives the same numbers without their history. Backward stops there: what came before "
     "gets no gradient.",
     "data": ".data gives the same numbers without their history, as detach() does. Backward stops there: "
@@ -42,6 +44,7 @@ _FIX: Mapping[CutKind, str] = {
     "no_grad": "# compute the loss outside of torch.no_grad(); keep no_grad for evaluation\nout = model(x)",
     "inference": "# compute the loss outside of torch.inference_mode()\nout = model(x)",
     "checkpoint": "y = checkpoint(block, x, use_reentrant=False)",
+    "sample": "z = distribution.rsample()   # such as loc + scale * noise; sample() only beside its log_prob",
     "detach": "y = model(x)            # without .detach(); detach only what you log or keep",
     "data": "y = x                   # without .data",
     "written": "buffer[:] = y           # without .data: autograd records that y was written",

@@ -21,6 +21,13 @@ _FIXES = (
     ("Softmax", "mask[mask.all(-1)] = False     # no row may be masked as a whole"),
     ("Exp", "y = torch.exp(x - x.max())     # or torch.logsumexp"),
 )
+_OF_TOO_FEW = (
+    ("Mean", "if x.numel():                  # the mean of no elements is 0 / 0"),
+    ("NllLoss", "if (target != -100).any():     # where all targets are ignored, their mean is 0 / 0"),
+    ("Std", "x.std(correction=0)            # of one element n - 1 is 0"),
+    ("Var", "x.var(correction=0)            # of one element n - 1 is 0"),
+)
+"""Of finite numbers these make NaN only where there are too few of them."""
 _CHECKED = "assert torch.isfinite(x).all()"
 _MASKS = frozenset({"WhereBackward0", "MaskedFillBackward0", "MaskedFillBackward1"})
 _HALF = frozenset({"float16", "bfloat16"})
@@ -101,7 +108,9 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             what,
             lines_of(("made here", graph.line(node_id))),
             why,
-            _fix(node.grad_fn, half=half) if given is None or "Softmax" in node.grad_fn else _CHECKED,
+            _forward_fix(node.grad_fn, nan=bool(mark.nan), half=half)
+            if given is None or "Softmax" in node.grad_fn
+            else _CHECKED,
             node_id,
             number,
         )
@@ -170,6 +179,11 @@ def _count(mark: NonFinite) -> str:
 
 def _amount(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _forward_fix(grad_fn: str, *, nan: bool, half: bool) -> str:
+    few = (fix for word, fix in _OF_TOO_FEW if nan and word in grad_fn)
+    return next(few, None) or _fix(grad_fn, half=half)
 
 
 def _fix(grad_fn: str, *, half: bool = False) -> str:

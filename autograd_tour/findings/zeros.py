@@ -64,7 +64,14 @@ _MASK = Stop(
     "The mask hides every element, so no gradient passes, and the leaves before it get none from anywhere.",
     "assert mask.any(), 'the mask hides everything'",
 )
+_FACTORS = Stop(
+    "zero-factors",
+    "Both factors of the product are 0. Each gets the gradient times the other one, which is 0 too, so "
+    "neither ever leaves 0 and no step changes that.",
+    "nn.init.kaiming_uniform_(a)    # begin with one of the two at 0, not with both: then the other moves",
+)
 _ALONE: Mapping[str, Stop] = {
+    "MmBackward0": _FACTORS,
     "AbsBackward0": _TIE,
     "LinalgVectorNormBackward0": _TIE,
     "NormBackward0": _TIE,
@@ -88,6 +95,7 @@ _STOPS: Mapping[str, Stop] = {
     "ClampMaxBackward0": _CLAMP,
     "HardtanhBackward0": _CLAMP,
 }
+_TRANSPOSED = frozenset({"TBackward0", "PermuteBackward0", "TransposeBackward0"})
 _FLAT = frozenset({"SigmoidBackward0", "TanhBackward0", "SoftmaxBackward0"})
 
 
@@ -138,6 +146,8 @@ def _alone(graph: Graph, number: int, step: Step) -> Finding | None:
     node = graph.node(step.node)
     if node.grad_fn == "MulBackward0" and not _is_hidden(graph, node.id):
         return None
+    if node.grad_fn == "MmBackward0" and not _are_zero_factors(graph, node.id, len(sent)):
+        return None
     if not _starved(graph, node.id):
         return None
     stop = _ALONE[node.grad_fn]
@@ -161,6 +171,23 @@ def _is_hidden(graph: Graph, node_id: str) -> bool:
     return value is not None and any(
         facts is not None and facts.numel > 1 and facts.shape == value.shape and is_zero(facts)
         for facts in factors
+    )
+
+
+def _are_zero_factors(graph: Graph, node_id: str, count: int) -> bool:
+    """Whether two different factors are 0, and one is a leaf: what is squared may well be at its goal."""
+    sources: set[str] = set()
+    for edge in graph.select("forward"):
+        if edge.dst == node_id:
+            source = edge.src
+            while graph.node(source).grad_fn in _TRANSPOSED:
+                source = next(edge.src for edge in graph.select("forward") if edge.dst == source)
+            sources.add(source)
+    factors = [graph.node(source) for source in sources]
+    return (
+        count == len(factors) == 2
+        and all(is_zero(factor.value) for factor in factors)
+        and any(factor.kind == "leaf" for factor in factors)
     )
 
 

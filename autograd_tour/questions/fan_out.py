@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from autograd_tour.questions.accumulation import sum_text
 from autograd_tour.questions.base import Mistake, Question, Subject, first, numeric
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.numbers import exact_sum
 from autograd_tour.text import number
 from autograd_tour.views.steps import Timeline
 from autograd_tour.views.sums import Part
@@ -46,7 +47,7 @@ def _question(subject: Subject, node: str, slot: int, parts: Sequence[Part]) -> 
     if any("hooked" in part.edge.marks or subject.vague(part.edge.src) for part in parts):
         return None
     if any(part.facts.shape != facts.shape for part in parts) or not math.isclose(
-        math.fsum(terms), total, rel_tol=1e-3, abs_tol=1e-12
+        exact_sum(terms), total, rel_tol=1e-3, abs_tol=1e-12
     ):
         return None
     wrong = numeric(total, _mistakes(terms, senders, total))

@@ -32,9 +32,20 @@ __all__ = [
 ]
 
 CutKind = Literal[
-    "no_grad", "inference", "checkpoint", "detach", "data", "written", "value", "numpy", "integer", "function"
+    "no_grad",
+    "inference",
+    "checkpoint",
+    "sample",
+    "detach",
+    "data",
+    "written",
+    "value",
+    "numpy",
+    "integer",
+    "function",
 ]
 """How a result lost its gradient. ``checkpoint``: in a reentrant one none of whose inputs needs one;
+``sample``: a distribution drew it, where ``rsample()`` would have kept the history;
 ``written``: it was written into memory through ``.data``; ``value``: it left torch as a Python number
 (``item``, ``float``); ``numpy``: as an array; ``integer``: it has integers or truth values; ``function``: in
 another way."""

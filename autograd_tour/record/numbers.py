@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from autograd_tour.errors import GraphError
@@ -11,7 +12,7 @@ from autograd_tour.record.ledger import Ledger
 from autograd_tour.record.node import Attribute, Node
 from autograd_tour.record.run import Run
 
-__all__ = ["check_ledger", "check_numbers", "check_run_numbers", "is_number"]
+__all__ = ["check_ledger", "check_numbers", "check_run_numbers", "exact_sum", "is_number"]
 
 
 def is_number(value: Number) -> bool:
@@ -21,6 +22,14 @@ def is_number(value: Number) -> bool:
     except (ValueError, OverflowError):
         return False
     return True
+
+
+def exact_sum(terms: Sequence[float]) -> float:
+    """The sum of finite ``terms``, rounded once; infinite where it is beyond a float, and never an error."""
+    try:
+        return math.fsum(terms)
+    except OverflowError:  # on the way, whatever the sum is
+        return math.fsum(term * 2.0**-64 for term in terms) * 2.0**64
 
 
 def check_numbers(graph: Graph) -> None:

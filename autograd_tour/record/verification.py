@@ -41,14 +41,18 @@ Reason = Literal[
     "failed",
     "too deep",
     "not installed",
+    "torchviz failed",
+    "unreadable",
     "not finite",
     "unheard",
     "precision",
 ]
 """Why a check was skipped: it is a saved trace; it has the structure only; it is two runs in one; no
 backward was recorded; the graph was there before the program ran; each run of the program gives other
-numbers; it failed when it ran again; the graph is too deep for torchviz; torchviz cannot be loaded; the loss
-is NaN or infinite; no leaf is used where torch functions are heard; the program does not run in float64."""
+numbers; it failed when it ran again; the graph is too deep for torchviz; torchviz cannot be loaded; it
+raised an error; the loss is NaN or infinite; no leaf is used where torch functions are heard; the program
+does not run in float64; the numbers
+of no leaf can be read, as on the device meta."""
 
 
 class Skipped(Struct, frozen=True, tag="skipped", omit_defaults=True):

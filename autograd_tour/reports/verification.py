@@ -36,6 +36,8 @@ _REASONS: Mapping[Reason, str] = {
     "failed": "the program failed when it ran again",
     "too deep": "torchviz calls itself once per node, and Python stopped it; nodes on the longest path",
     "not installed": "torchviz cannot be loaded",
+    "unreadable": "the numbers of its leaves cannot be read, as on the device meta",
+    "torchviz failed": "torchviz cannot draw this program",
     "not finite": "the loss is not finite",
     "unheard": "no leaf is used where a torch function can be heard, so none can be moved",
     "precision": "the program does not run in float64",

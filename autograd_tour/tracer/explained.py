@@ -20,6 +20,7 @@ from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.listen.failures import exit_text
 from autograd_tour.tracer.listen.frames import deepest_own, is_library, relative
 from autograd_tour.tracer.listen.names import caller_namespaces
+from autograd_tour.tracer.listen.owned import parameters_of
 from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
@@ -167,7 +168,7 @@ def failure_of(error: ProgramError, *, in_backward: bool) -> Failure:
 def _names(request: Request, watch: Watch) -> Mapping[int, str]:
     leaves = {id(leaf): leaf for leaf in watch.leaves.values()}
     leaves |= {
-        id(leaf): leaf for _, root in watch.record.modules.roots.values() for leaf in root.parameters()
+        id(leaf): leaf for _, root in watch.record.modules.roots.values() for leaf in parameters_of(root)
     }
     for stepped in watch.optimizers.values():
         leaves |= {id(leaf): leaf for leaf in stepped.parameters}

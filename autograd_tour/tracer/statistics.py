@@ -37,14 +37,28 @@ def stats_of_elements(elements: Sequence[complex | float | int | bool]) -> Stats
         return Stats(zero=sum(not element for element in elements))
     zero = sum(element == 0 for element in elements)
     if isinstance(elements[0], complex):
-        norm = math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
+        norm = _complex_norm([complex(element) for element in elements])
         nan = sum(element != element for element in elements)
         return Stats(mean=plain(sum(elements) / len(elements)), norm=plain(norm), nan=nan, zero=zero)
     reals = [element for element in elements if not isinstance(element, complex)]
     if not all(map(math.isfinite, reals)):
         return _not_finite([float(element) for element in reals], zero)
-    mean, norm = math.fsum(reals) / len(reals), math.hypot(*reals)
+    mean, norm = _mean(reals), math.hypot(*reals)
     return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
+
+
+def _mean(reals: Sequence[float]) -> float:
+    try:
+        return math.fsum(reals) / len(reals)
+    except OverflowError:  # the sum is beyond a float, the mean is not
+        return math.fsum(real / len(reals) for real in reals)
+
+
+def _complex_norm(elements: Sequence[complex]) -> float:
+    try:
+        return math.sqrt(math.fsum(abs(element) ** 2 for element in elements))
+    except OverflowError:  # a square is beyond a float
+        return math.hypot(*(part for element in elements for part in (element.real, element.imag)))
 
 
 def _not_finite(reals: Sequence[float], zero: int) -> Stats:

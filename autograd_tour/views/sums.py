@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.numbers import exact_sum
 from autograd_tour.text import closing, rounded
 from autograd_tour.views.wording import shape_text, tensor_text
 
@@ -128,7 +129,7 @@ def is_changed(
         if not all(map(math.isfinite, (*terms, total))):
             continue
         slack = 4 * _EPSILON.get(after.dtype, 2.0**-7) * sum(map(abs, terms))
-        if abs(math.fsum(terms) - total) > slack + sys.float_info.min:
+        if abs(exact_sum(terms) - total) > slack + sys.float_info.min:
             return True
     return False
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from autograd_tour.record.facts import Number, Stats, TensorFacts
 from autograd_tour.record.node import Node, Totals
+from autograd_tour.record.numbers import exact_sum
 from autograd_tour.text import number
 
 __all__ = ["add", "in_bytes", "remarks", "totals"]
@@ -44,7 +45,7 @@ def _total(numbers: list[Number]) -> Number:
         floats = [float(number) for number in numbers]
     except ValueError:
         return str(sum(complex(number) for number in numbers))
-    total = math.fsum(floats) if all(map(math.isfinite, floats)) else sum(floats)
+    total = exact_sum(floats) if all(map(math.isfinite, floats)) else sum(floats)
     if math.isfinite(total):
         return total
     return "nan" if math.isnan(total) else "inf" if total > 0 else "-inf"

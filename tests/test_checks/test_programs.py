@@ -179,3 +179,20 @@ def test_everything_is_as_it_was() -> None:
         assert torch.equal(before, content)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in state.items())
     assert types == {name: value.dtype for name, value in net.state_dict().items()}
+
+
+def test_what_torchviz_cannot_draw_is_held_against_the_others():
+    rows = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged, requires_grad=True)
+    verification = tour.verify(lambda: (rows * 2).values().sum())
+    drawing = next(check for check in verification.checks if check.name == "torchviz")
+    assert (drawing.outcome, drawing.result.reason) == ("skipped", "torchviz failed")
+    assert "NestedIntNode" in drawing.result.detail
+    gradients = next(check for check in verification.checks if check.name == "autograd")
+    assert gradients.result.total == 0
+
+
+def test_leaves_whose_numbers_cannot_be_read_are_not_moved():
+    w = torch.ones(2, device="meta", requires_grad=True)
+    verification = tour.verify(lambda: (w * 2).sum())
+    differences = next(check for check in verification.checks if check.name == "differences")
+    assert (differences.outcome, differences.result) == ("skipped", Skipped("unreadable"))

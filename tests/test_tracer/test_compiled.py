@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 import torch
+from commands import fresh_answer
 from torch import nn
 
 import autograd_tour as tour
@@ -221,3 +222,15 @@ def test_what_must_be_compiled_whole_says_how_it_can_be_followed():
     assert "fullgraph=True" in caught.value.hint
     with torch.compiler.set_stance("force_eager"):
         assert [event.kind for event in tour.follow(train).events] == ["forward", "backward", "step"]
+
+
+def test_hooks_that_the_program_does_not_have_are_not_warned_of(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import torch\n\n\n"
+        "def loss():\n"
+        "    net = torch.compile(torch.nn.Linear(2, 1), backend='eager')\n"
+        "    return net(torch.ones(3, 2)).sum()\n"
+    )
+    # In a process that loads what compiles only while the program runs.
+    result = fresh_answer("explain", "net.py:loss", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -236,3 +236,24 @@ def test_a_gradient_without_memory_is_measured_at_every_node_that_it_passes():
     graph = tour.trace(lambda: (torch.sgn(x) * 2).abs().sum())
     sent = [facts for step in graph.passes[0].steps for facts in step.sent if facts is not None]
     assert sent[-1].stats.norm == 0.0
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e308 + 1e308j, 1e200j])
+def test_sums_beyond_a_float_are_no_error_of_the_program(value):
+    dtype = torch.complex128 if isinstance(value, complex) else torch.float64
+    w = torch.tensor([value, value], dtype=dtype, requires_grad=True)
+    graph = tour.trace(lambda: (w * 0.5 + w * 0.5).abs().mean())
+    leaf = next(node for node in graph.nodes if node.kind == "leaf")
+    assert leaf.value.numel == 2
+
+
+def test_gradients_that_meet_may_be_beyond_a_float():
+    w = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    graph = tour.trace(lambda: (w * 1e308 + w * 1e308).sum())
+    _, step = graph.step(next(iter(graph.leaves)))
+    assert step.after.first == ("inf", "inf")
+
+
+def test_the_mean_of_large_numbers_is_their_mean():
+    stats = measure(torch.full((4,), 1.5e308, dtype=torch.float64)).stats
+    assert stats.mean == pytest.approx(1.5e308)

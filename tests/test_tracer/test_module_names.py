@@ -190,3 +190,28 @@ def test_a_layer_that_lives_for_one_call_lends_its_place_to_no_other():
     for node in graph.nodes:
         if node.grad_fn == "NativeLayerNormBackward0":
             assert kinds[node.group] == "LayerNorm"
+
+
+class _Secretive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+    def parameters(self, recurse=True):
+        raise ValueError("ask somebody else")
+
+    def named_parameters(self, *args, **kwargs):
+        raise ValueError("ask somebody else")
+
+
+def test_a_module_that_does_not_tell_its_parameters_is_traced_all_the_same():
+    def program():
+        net = _Secretive()
+        return net(torch.ones(3, 2)).sum()
+
+    graph = tour.trace(program)
+    assert {graph.title(leaf) for leaf in graph.leaves.values()} == {"fc.weight", "fc.bias"}
+    assert tour.explain(program).findings == ()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.numbers import exact_sum
 
 __all__ = ["Arrivals", "Destination"]
 
@@ -69,13 +70,13 @@ def _is_sum(sent: Sequence[TensorFacts], received: TensorFacts) -> bool:
         numbers = _numbers([*parts, whole])
         if numbers:
             *summands, total = numbers
-            if abs(math.fsum(summands) - total) > slack * math.fsum(map(abs, numbers)):
+            if abs(exact_sum(summands) - total) > slack * exact_sum(list(map(abs, numbers))):
                 return False
     means = _numbers([facts.stats.mean if facts.stats else None for facts in [*sent, received]])
     norms = _numbers([facts.stats.norm if facts.stats else None for facts in [*sent, received]])
     if means and norms:
-        typical = math.fsum(norms) / math.sqrt(received.numel)
-        return abs(math.fsum(means[:-1]) - means[-1]) <= slack * typical
+        typical = exact_sum(norms) / math.sqrt(received.numel)
+        return abs(exact_sum(means[:-1]) - means[-1]) <= slack * typical
     return True
 
 

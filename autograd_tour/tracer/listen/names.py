@@ -18,6 +18,7 @@ from typing import Any, cast
 from torch import nn
 
 from autograd_tour.tracer.listen.frames import is_library
+from autograd_tour.tracer.listen.owned import named_parameters_of
 
 __all__ = [
     "assigned_names",
@@ -192,7 +193,7 @@ def parameter_names(
     owned: list[tuple[str, nn.Module, dict[int, str]]] = []
     for key, (name, root) in modules.items():
         tensors = [
-            (plain_path(path), tensor) for path, tensor in (*root.named_parameters(), *root.named_buffers())
+            (plain_path(path), tensor) for path, tensor in (*named_parameters_of(root), *root.named_buffers())
         ]
         if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
             owned.append((name, root, {id(tensor): path for path, tensor in reversed(tensors)}))

@@ -14,6 +14,9 @@ from autograd_tour.tracer.listen.frames import is_ours, user_frame
 __all__ = ["warnings_placed"]
 
 
+_OF_OUR_HOOKS = "Using `torch.compile(module)` when there are global hooks"
+
+
 @contextmanager
 def warnings_placed(stop: CodeType) -> Iterator[None]:
     """What warns at a line of this package in here is shown at that of the program, below ``stop``.
@@ -25,6 +28,8 @@ def warnings_placed(stop: CodeType) -> Iterator[None]:
     def show(
         message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: str | None = None
     ) -> None:
+        if str(message).startswith(_OF_OUR_HOOKS):
+            return  # the hooks are ours: without us the program would hear nothing of it
         position = _program_line(filename, stop) if is_ours(filename) else None
         if position is not None:
             (filename, lineno), line = position, None

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
+from torch.distributions import Distribution
 from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 from torch.utils.checkpoint import CheckpointFunction
 
 from autograd_tour.tracer.compiled import never_compiled
+from autograd_tour.tracer.listen.frames import is_library
 from autograd_tour.tracer.watch.saves import Look
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "clips",
     "empties_gradients",
     "in_checkpoint",
+    "in_sample",
     "is_computed",
     "is_ours",
     "set_replaced",
@@ -116,6 +119,16 @@ def in_checkpoint(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code is _CHECKPOINT:
             return True
+        frame = frame.f_back
+    return False
+
+
+def in_sample(frame: FrameType | None) -> bool:
+    """Whether torch draws from a distribution that has ``rsample()``, by ``sample()``."""
+    while frame is not None and is_library(frame.f_code.co_filename):
+        if frame.f_code.co_name == "sample":
+            drawn = frame.f_locals.get("self")
+            return isinstance(drawn, Distribution) and drawn.has_rsample
         frame = frame.f_back
     return False
 

@@ -7,10 +7,11 @@ from inspect import unwrap
 
 from msgspec.structs import replace
 from torch import Tensor
-from torch.nn import ModuleDict, ModuleList
+from torch.nn import Module, Sequential
 
 from autograd_tour.record.evidence import CutPoint, LeafEvidence
 from autograd_tour.tracer.listen.frames import home
+from autograd_tour.tracer.listen.owned import parameters_of
 from autograd_tour.tracer.watch.heard import Stepped
 from autograd_tour.tracer.watch.origins import Origin
 from autograd_tour.tracer.watch.places import Places
@@ -49,7 +50,7 @@ class MissingGradients:
         if not self.watch.roots or self.watch.failed is not None:
             return
         roots = self.watch.record.modules.roots.values()
-        wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in root.parameters()}
+        wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in parameters_of(root)}
         for stepped in self.watch.optimizers.values():
             wanted |= {id(parameter): parameter for parameter in stepped.parameters}
         wanted |= self.watch.leaves
@@ -66,10 +67,11 @@ class MissingGradients:
             while path:
                 path = path.rpartition(".")[0]
                 module = outermost.get_submodule(path)
-                if isinstance(module, ModuleList | ModuleDict):
-                    continue  # whoever calls its parts decides
-                if any(id(item) in self.watch.reached for item in module.parameters()):
-                    code = getattr(unwrap(type(module).forward), "__code__", None)
+                forward = type(module).forward
+                if forward in (Module.forward, Sequential.forward):
+                    continue  # its parts decide, or whoever calls them
+                if any(id(item) in self.watch.reached for item in parameters_of(module)):
+                    code = getattr(unwrap(forward), "__code__", None)
                     return home(code.co_filename) if code is not None else ""
         return ""
 

@@ -14,6 +14,9 @@ __all__ = ["MOST", "Origin", "Origins"]
 MOST = 300_000
 """Calls that are noted; after so many nothing more is."""
 
+_ONE_EACH = frozenset({"broadcast_tensors", "meshgrid"})
+"""Functions that give a result for each tensor, which has no gradient where that tensor has none."""
+
 
 @dataclass(slots=True)
 class Origin:
@@ -23,7 +26,8 @@ class Origin:
     or was computed from one that does. ``grads``: gradients were on; ``off`` is the place that turned
     them off.
     ``start`` and ``stop`` number the nodes it made, ``backwards`` counts the backward calls before it.
-    ``writes``: the tensor was changed in place.
+    ``writes``: the tensor was changed in place; ``sampled``: a distribution that has ``rsample()`` drew it
+    without gradients.
     """
 
     function: str
@@ -34,6 +38,7 @@ class Origin:
     grads: bool = True
     inference: bool = False
     checkpointed: bool = False
+    sampled: bool = False
     floating: bool = True
     off: int = -1
     start: int = 0
@@ -99,6 +104,8 @@ class Origins:
         """Those of ``among`` that need no gradient although one of their parents does."""
         for number in sorted(among):
             origin = self.items[number]
+            if origin.function in _ONE_EACH:
+                continue
             if not origin.needs and any(self.items[parent].needs for parent in origin.parents):
                 yield number
 

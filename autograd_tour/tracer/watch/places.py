@@ -31,6 +31,8 @@ class Places:
         kind, off = _kind(origin), self.line(origin.off)
         if kind == "checkpoint" and off is not None:  # it is called there, whatever it runs
             return CutPoint(kind, "checkpoint", off)
+        if kind == "sample":  # which turned gradients off itself
+            return CutPoint(kind, "sample", self.line(origin.spot))
         return CutPoint(kind, origin.function, self.line(origin.spot), off)
 
     def point_of_escape(self, escape: Escape) -> CutPoint:
@@ -44,6 +46,8 @@ def _kind(origin: Origin) -> CutKind:
         return "inference"
     if origin.checkpointed:
         return "checkpoint"
+    if origin.sampled:
+        return "sample"
     if origin.function in _DEREFERENCING:
         return "detach"
     if origin.function == "data":

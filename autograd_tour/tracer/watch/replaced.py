@@ -18,6 +18,8 @@ from torch.nn.modules.module import (
 )
 from torch.optim import Optimizer
 
+from autograd_tour.tracer.listen.owned import named_parameters_of
+
 __all__ = ["Replaced", "Replacements"]
 
 
@@ -65,8 +67,8 @@ class Replacements:
         before = module._modules.get(name)
         if before is None or before is part or threading.get_ident() != self._thread:
             return
-        after = dict(part.named_parameters()) if part is not None else {}
-        for path, parameter in before.named_parameters():
+        after = dict(named_parameters_of(part)) if part is not None else {}
+        for path, parameter in named_parameters_of(before):
             self._note(parameter, f"{name}.{path}", after.get(path))
 
     def _of_parameter(self, module: nn.Module, name: str, parameter: Tensor | None) -> None:

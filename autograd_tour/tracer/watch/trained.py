@@ -18,6 +18,7 @@ from autograd_tour.record.evidence import (
     UnusedParameters,
 )
 from autograd_tour.record.graph import SourceLine
+from autograd_tour.tracer.listen.owned import named_parameters_of
 from autograd_tour.tracer.watch.batches import Reduced
 from autograd_tour.tracer.watch.customs import UnsteadyError, arguments_of, disagreement, line_of_backward
 from autograd_tour.tracer.watch.modes import ModuleCall
@@ -132,7 +133,7 @@ class Trained:
         reached = {id(leaf) for seen in looks if seen is not None for leaf in seen.leaves}
         if any(origin.checkpointed or origin.function == "CheckpointFunction" for origin in self.items):
             reached |= self.watch.reached.keys()
-        parameters = [(name, item) for name, item in call.module.named_parameters() if item.requires_grad]
+        parameters = [(name, item) for name, item in named_parameters_of(call.module) if item.requires_grad]
         if not any(id(item) in reached for _, item in parameters):
             return ()
         return tuple(self._name(item) or name for name, item in parameters if id(item) not in reached)
