@@ -13,7 +13,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from autograd_tour import accumulate, trace
+from autograd_tour import accumulate, follow, trace
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings
 from autograd_tour.formats.page import document, pictures
@@ -254,3 +254,17 @@ def test_a_mark_in_a_card_is_on_the_card_and_on_what_it_is_inside():
 def test_a_mark_that_is_nowhere_is_refused():
     with pytest.raises(UsageError, match="nothing"):
         page("x", Trace(trace(thermometer)), Settings(look=look_for(mark="nonsense")))
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_of_several_backwards_the_page_says_which_one_is_drawn(calls):
+    w = torch.tensor(2.0, requires_grad=True)
+
+    def train():
+        for _ in range(calls):
+            (w * w).backward()
+
+    run = follow(train)
+    text = page("run", Trace(run.graphs[0], None, run), Settings())
+    said = "The program called backward itself 3 times: the picture and the line above are those of the first."
+    assert (said in text) == (calls == 3)
