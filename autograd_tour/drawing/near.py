@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-__all__ = ["Line", "Point", "Ports", "Rectangle", "Traffic"]
+__all__ = ["TOGETHER", "Line", "Point", "Ports", "Rectangle", "Traffic"]
 
 CELL = 2.5
 """Lines are told apart from this distance on, px: points in cells next to each other count as one."""
@@ -48,14 +48,14 @@ class Traffic:
                 lengths[j] = lengths.get(j, 0) + length
         return lengths
 
-    def of(self, own: int) -> int:
-        """The same for one line."""
+    def of(self, own: int, least: int = TOGETHER) -> int:
+        """The same for one line; less than ``least`` beside another one does not count."""
         others = self._near(own, self.boxes[own])
         if not others:
             return 0
         wide = self._wide(own)
         counts = [len(wide & self._cells(j)) for j in others]
-        return sum(count for count in counts if count >= TOGETHER)
+        return sum(count for count in counts if count >= least)
 
     def beside(self, own: int, start: Point, end: Point) -> int:
         """How far ``own`` would run together with others on a straight piece, across or down, in cells."""

@@ -10,11 +10,15 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from autograd_tour.drawing.near import Line, Point, Ports, Rectangle, Traffic
+from autograd_tour.drawing.near import TOGETHER, Line, Point, Ports, Rectangle, Traffic
 from autograd_tour.drawing.sizes import ARROW
 
 __all__ = ["parted"]
 
+LEAST = 12.0
+"""A line that could go straight down may go so far aside, px."""
+SHARES = (0.35, 0.25, 0.15)
+"""Of its height, from where on such a line is as far aside as it goes."""
 CLEAR = 4.0
 """Between a line that was moved and a card, px."""
 RADIUS = 16.0
@@ -42,8 +46,8 @@ def parted(
     height at which it is not.
     """
     traffic = Traffic(lines, ports)
-    pending = traffic.together()
     moved: dict[int, Line] = {}
+    pending = traffic.together()
     for i in sorted(pending, key=lambda i: (-pending[i], i)):
         least = traffic.of(i)
         corners = _best(traffic, i, lines[i], (*cards, *labels), least) if least else None
@@ -52,7 +56,35 @@ def parted(
         if corners is not None:
             moved[i] = _bent(corners)
             traffic.move(i, moved[i])
+    for i, line in enumerate(lines):
+        if i in moved or _aside(line) <= LEAST:
+            continue
+        near = _within(_around(line), (*cards, *labels))
+        for corners in _straighter(line):
+            if not _hits(corners, near):
+                traffic.move(i, _bent(corners))
+                if not traffic.of(i, TOGETHER // 2):
+                    moved[i] = traffic.lines[i]
+                    break
+                traffic.move(i, line)
     return moved, {i: traffic.height(i) for i in pending if traffic.of(i)}
+
+
+def _aside(line: Line) -> float:
+    """How far a line from one port to another right below it goes aside; 0 for other lines."""
+    (x, _), (u, _) = line[0], line[-1]
+    return max(abs(px - x) for px, _ in line) if abs(u - x) < 1 else 0.0
+
+
+def _straighter(line: Line) -> Iterator[tuple[Point, ...]]:
+    """Ways for a line between ports above each other: the engine leads it far around a label between them."""
+    (x, y), (u, v) = line[0], line[-1]
+    yield (x, y), (u, v)
+    for shift in SHIFTS[1:]:
+        if abs(shift) < _aside(line):
+            for share in SHARES:
+                a, b = y + (v - y) * share, v - (v - y) * share
+                yield (x, y), (x + shift, a), (x + shift, b), (u, v)
 
 
 def _best(

@@ -14,6 +14,7 @@ import autograd_tour as tour
 from autograd_tour.drawing import near
 from autograd_tour.drawing.layout import Layout, place
 from autograd_tour.drawing.main_path import main_path
+from autograd_tour.drawing.parting import parted
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.views.fold import fold
 from autograd_tour.views.picture import Scene
@@ -200,3 +201,16 @@ def test_what_is_far_is_left_aside_and_changes_no_count():
     assert [traffic.of(i) for i in range(30)] == [
         together(i, around(near._cells(lines[i]))) for i in range(30)
     ]
+
+
+def test_a_line_goes_close_around_a_label_between_its_ports():
+    line = ((100.0, 0.0), (100.0, 20.0), (40.0, 5.0), (40.0, 30.0), (40.0, 50.0), (90.0, 40.0), (100.0, 60.0))
+    line = (*line, (100.0, 63.0), (100.0, 66.0), (100.0, 70.0))
+    cards = [(50.0, -40.0, 150.0, 0.0), (50.0, 70.0, 150.0, 110.0)]
+    label = (92.0, 25.0, 130.0, 43.0)
+    moved, _ = parted([line], [frozenset({("a", 0), ("b", 0)})], cards, [label], lenient=True)
+    way = points(moved[0])
+    assert (moved[0][0], moved[0][-1]) == (line[0], line[-1])
+    assert 0 < max(abs(x - 100.0) for x, _ in way) <= 20.1
+    assert not any(label[0] < x < label[2] and label[1] < y < label[3] for x, y in way)
+    assert parted([line], [frozenset({("a", 0), ("b", 0)})], cards, [], lenient=True)[0][0][2][0] == 100.0

@@ -423,7 +423,7 @@ def test_of_a_program_that_runs_backward_itself_the_first_backward_is_traced():
             r"shape \(3,\)",
         ),
         (lambda: tour.trace(basics.scaled, gradient=1.0), "not a tensor"),
-        (lambda: tour.trace(basics.several_losses, gradient=[torch.tensor(1.0)]), "1 tensors for 2 outputs"),
+        (lambda: tour.trace(basics.several_losses, gradient=[torch.tensor(1.0)]), "1 tensor for 2 outputs"),
         (lambda: tour.accumulate(basics.scaled, calls=0), "calls=0"),
         (lambda: tour.accumulate(torch.ones(1)), "callable"),
     ],

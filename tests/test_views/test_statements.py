@@ -79,4 +79,4 @@ def test_a_whole_statement_has_the_layers_that_it_calls_inside():
 def test_what_several_layers_made_is_not_of_the_last_one():
     graph = by_statements(by_calls(tour.trace(PROGRAMS["gradient_penalty"])), modules=True)
     critics = [node for node in graph.nodes if graph.title(node.id) in ("critic(real)", "critic(fake)")]
-    assert [node.group for node in critics] == ["", ""]
+    assert [node.group for node in critics] == ["critic", "critic"]
