@@ -172,7 +172,7 @@ def _titles(card: Card) -> tuple[Run, ...]:
 
 
 def _heads(cards: Sequence[Card]) -> dict[str, str]:
-    """Card -> its title; of those with one title, what stands at the right of it, where that tells them apart."""
+    """Card -> its title; of several with one title, what stands at its right, if that tells them apart."""
     heads = {card.id: " ".join(run.text.strip() for run in _titles(card)) for card in cards}
     aside = {card.id: " ".join(run.text.strip() for run in card.rows[0].right) for card in cards if card.rows}
     for title in set(heads.values()):

@@ -266,5 +266,7 @@ def test_of_several_backwards_the_page_says_which_one_is_drawn(calls):
 
     run = follow(train)
     text = page("run", Trace(run.graphs[0], None, run), Settings())
-    said = "The program called backward itself 3 times: the picture and the line above are those of the first."
+    said = (
+        "The program called backward itself 3 times: the picture and the line above are those of the first."
+    )
     assert (said in text) == (calls == 3)
