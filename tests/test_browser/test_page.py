@@ -226,6 +226,15 @@ def test_the_page_asks_before_it_shows(visit):
     assert page.is_hidden("#quiz")
 
 
+def test_before_the_first_question_the_page_says_what_to_do(visit):
+    page = visit("thermometer")
+    assert "Step → goes on" not in page.inner_text("#caption")
+    page.click("#predict")
+    assert "questions come, each before the step that answers it: Step → goes on." in page.inner_text("#caption")
+    page.click("#predict")
+    assert "Step → goes on" not in page.inner_text("#caption")
+
+
 def test_play_asks_too(visit):
     page = visit("thermometer", "#mode=predict")
     page.click("#play")
