@@ -230,7 +230,9 @@ def test_before_the_first_question_the_page_says_what_to_do(visit):
     page = visit("thermometer")
     assert "Step → goes on" not in page.inner_text("#caption")
     page.click("#predict")
-    assert "questions come, each before the step that answers it: Step → goes on." in page.inner_text("#caption")
+    assert "questions come, each before the step that answers it: Step → goes on." in page.inner_text(
+        "#caption"
+    )
     page.click("#predict")
     assert "Step → goes on" not in page.inner_text("#caption")
 
