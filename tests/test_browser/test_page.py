@@ -411,7 +411,7 @@ def test_without_script_the_end_of_backward_and_the_text_twin_are_there(visit):
     page = visit("thermometer", java_script_enabled=False)
     assert page.is_hidden("#player")
     assert page.is_hidden("header .tools")
-    page.click("summary")
+    page.click("#twin summary")
     assert "4517.3" in page.inner_text("#twin pre")
     shot = page.locator("#stage text:has-text('4517.3')").last
     assert shot.is_visible()
