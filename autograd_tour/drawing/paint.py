@@ -32,6 +32,8 @@ CAPTION = 20.0
 """Height of a line below the picture that says what is not in it, px."""
 CAPTION_ROOM = 600.0
 RADIUS = 8.0
+PILE = 6.0
+"""How far the lowest sheet of a pile sticks out to the right and below, px."""
 HEADING = 18.0
 LINE = 28.0
 """Size of what stands above a picture, and the height of a line of it, px."""
@@ -118,9 +120,10 @@ class Painter:
         for frame in scene.frames:
             yield self.frame(frame, scene, layout)
         # Links first, cards over them, labels last: an arrow never crosses a text.
+        piles = _piles(scene, layout)
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.points:
-                yield self.link(link, course)
+                yield self.link(link, _before_pile(course, piles[link.dst]) if link.dst in piles else course)
         for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
             yield self.card(card, centre, size)
         for link, course in zip(scene.links, layout.courses, strict=True):
@@ -226,7 +229,7 @@ class Painter:
         kind = f"{card.shape}{' cut' * (card.id in self.cuts)}"
         drawn = [f'<g id="{ident}" class="node {kind}"><title>{_tooltip(card.title)}</title>']
         if card.shape == "group":  # a pile: more of the same lies under the card
-            for shift in (6.0, 3.0):
+            for shift in (PILE, PILE / 2):
                 sheet = band(left + shift, top + shift, width, height, radius, radius)
                 drawn.append(f'<path d="{sheet}" fill="{LIGHT.paper}" stroke="{LIGHT.muted}"/>')
         outline = band(left, top, width, height, radius, radius)
@@ -300,6 +303,29 @@ class Painter:
             x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
         return self.part(drawn, row.detail)
+
+
+def _piles(scene: Scene, layout: Layout) -> dict[str, Point]:
+    """The lower right corner of each card under which sheets lie."""
+    return {
+        card.id: (x + width / 2, y + height / 2)
+        for card, (x, y), (width, height) in zip(scene.cards, layout.centres, layout.sizes, strict=True)
+        if card.shape == "group"
+    }
+
+
+def _before_pile(course: Course, corner: Point) -> Course:
+    """The course with its arrow before the sheets, which would hide it where they stick out."""
+    x, y = course.tip or course.points[-1]
+    dx, dy = PILE * (x > corner[0] - 1), PILE * (y > corner[1] - 1)
+    *begun, bend, end = course.points
+    return replace(
+        course, points=(*begun, _moved(bend, dx, dy), _moved(end, dx, dy)), tip=_moved((x, y), dx, dy)
+    )
+
+
+def _moved(point: Point, dx: float, dy: float) -> Point:
+    return point[0] + dx, point[1] + dy
 
 
 def _notes(scene: Scene) -> Iterator[str]:

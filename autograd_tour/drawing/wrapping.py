@@ -152,7 +152,7 @@ def _onto(link: Link, mark: str, *, into: bool) -> Link:
 
 def _mark_texts(cards: Sequence[Card]) -> dict[str, str]:
     """Card -> what is on its marks; where two would read alike, from the word on in which they differ."""
-    heads = {card.id: _head(card) for card in cards}
+    heads = _heads(cards)
     short = {card.id: fit(heads[card.id], MARK_ROOM, 12.0, True, keep_end=_keeps_end(card)) for card in cards}
     texts = {}
     for card, text in short.items():
@@ -171,8 +171,16 @@ def _titles(card: Card) -> tuple[Run, ...]:
     return card.rows[0].left if card.rows and card.rows[0].left else (Run(card.title),)
 
 
-def _head(card: Card) -> str:
-    return " ".join(run.text.strip() for run in _titles(card))
+def _heads(cards: Sequence[Card]) -> dict[str, str]:
+    """Card -> its title; of several with one title, what stands at its right, if that tells them apart."""
+    heads = {card.id: " ".join(run.text.strip() for run in _titles(card)) for card in cards}
+    aside = {card.id: " ".join(run.text.strip() for run in card.rows[0].right) for card in cards if card.rows}
+    for title in set(heads.values()):
+        alike = [ident for ident, head in heads.items() if head == title]
+        beside = {aside.get(ident, "") for ident in alike}
+        if len(alike) > 1 and len(beside) == len(alike) and "" not in beside:
+            heads |= {ident: aside[ident] for ident in alike}
+    return heads
 
 
 def _keeps_end(card: Card) -> bool:

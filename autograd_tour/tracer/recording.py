@@ -192,8 +192,8 @@ def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:
     if heard is not None:
         yield from _alterations(material, heard)
     if unreached := _unreached(material, heard):
-        grads = "its .grad stays as it is" if len(unreached) == 1 else "their .grad stays as it is"
-        yield f"not reached by the loss: {listed(unreached, 6)} ({grads})"
+        whose = "its" if len(unreached) == 1 else "their"
+        yield f"not reached by this backward: {listed(unreached, 6)} (it leaves {whose} .grad as it is)"
 
 
 def _names(material: Material, leaves: Sequence[Tensor]) -> str:

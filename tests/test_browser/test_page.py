@@ -226,6 +226,17 @@ def test_the_page_asks_before_it_shows(visit):
     assert page.is_hidden("#quiz")
 
 
+def test_before_the_first_question_the_page_says_what_to_do(visit):
+    page = visit("thermometer")
+    assert "Step → goes on" not in page.inner_text("#caption")
+    page.click("#predict")
+    assert "questions come, each before the step that answers it: Step → goes on." in page.inner_text(
+        "#caption"
+    )
+    page.click("#predict")
+    assert "Step → goes on" not in page.inner_text("#caption")
+
+
 def test_play_asks_too(visit):
     page = visit("thermometer", "#mode=predict")
     page.click("#play")
@@ -400,7 +411,7 @@ def test_without_script_the_end_of_backward_and_the_text_twin_are_there(visit):
     page = visit("thermometer", java_script_enabled=False)
     assert page.is_hidden("#player")
     assert page.is_hidden("header .tools")
-    page.click("summary")
+    page.click("#twin summary")
     assert "4517.3" in page.inner_text("#twin pre")
     shot = page.locator("#stage text:has-text('4517.3')").last
     assert shot.is_visible()

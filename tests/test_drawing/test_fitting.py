@@ -115,6 +115,18 @@ def test_marks_of_cards_that_begin_alike_can_be_told_apart():
         assert [mark[:6] for mark in marks] == ["…down1", "…down2"]
 
 
+def test_marks_of_modules_of_one_kind_are_told_apart_by_their_names():
+    names = {"c0": "to_mu", "c1": "to_logvar"}
+    cards = [
+        Card(ident, "operation", (Row((Run("Linear(8→2)"),), (Run(name),)),)) for ident, name in names.items()
+    ]
+    cards.append(Card("c2", "operation", (Row((Run("mu + eps"),)),)))
+    links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
+    for scene in row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
+        marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
+        assert marks == ["to_mu", "to_logvar"]
+
+
 def test_what_lies_on_something_is_seen():
     arranged = arrange(chain(2))
     assert collisions(arranged) == []

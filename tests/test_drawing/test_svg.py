@@ -18,8 +18,12 @@ from autograd_tour.drawing.engine import ENVIRONMENT
 from autograd_tour.drawing.theme import DARK, LIGHT, Palette
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.graph import Graph
+from autograd_tour.views.fold import fold
 from tests.commands import script_answer
-from tests.pictures import scene_of
+from tests.pictures import picture, scene_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+SHEET = re.compile(r"M(\S+) (\S+?)a8 8 0 0 1 8 -8h([\d.]+)a.*?v([\d.]+)a")
 
 
 def repeated():
@@ -196,6 +200,37 @@ def test_every_colour_of_a_picture_turns_dark():
         assert len(colour) == 7
         assert f'[{attribute}="{colour}"]' in style
     assert "var(" not in svg
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_arrows_end_before_the_sheets_of_a_pile(direction):
+    """Sheets stick out to the right and below, where gradients come back: they would hide the heads."""
+    x = torch.ones(2, requires_grad=True)
+
+    def chain():
+        y = x
+        for _ in range(40):
+            y = torch.tanh(y) * 2
+        return (y - 1).sum()
+
+    root = ET.fromstring(picture(fold(tour.trace(chain)), direction=direction))
+    groups = [item for item in root.iter(f"{SVG}g") if "class" in item.attrib]
+    sheets = [
+        tuple(map(float, SHEET.match(item.find(f"{SVG}path").get("d")).groups()))
+        for item in groups
+        if item.get("class") == "node group"
+    ]
+    tips = [
+        tuple(map(float, re.findall(r"[-\d.]+", item.findall(f"{SVG}path")[-1].get("d"))[:2]))
+        for item in groups
+        if item.get("class").startswith("edge")
+    ]
+    assert sheets
+    assert tips
+    for left, top, across, down in sheets:
+        for x_, y_ in tips:
+            inside = left - 1 < x_ < left + across + 15 and top - 7 < y_ < top + down + 7
+            assert not inside, (x_, y_)
 
 
 def test_an_empty_graph_is_a_picture_that_says_so():

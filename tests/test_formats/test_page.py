@@ -13,10 +13,10 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from autograd_tour import accumulate, trace
+from autograd_tour import accumulate, follow, trace
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings
-from autograd_tour.formats.page import document, pictures
+from autograd_tour.formats.page import document, pictures, script
 from autograd_tour.formats.page.document import WEB, page
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.lessons.thermometer import thermometer
@@ -254,3 +254,27 @@ def test_a_mark_in_a_card_is_on_the_card_and_on_what_it_is_inside():
 def test_a_mark_that_is_nowhere_is_refused():
     with pytest.raises(UsageError, match="nothing"):
         page("x", Trace(trace(thermometer)), Settings(look=look_for(mark="nonsense")))
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_of_several_backwards_the_page_says_which_one_is_drawn(calls):
+    w = torch.tensor(2.0, requires_grad=True)
+
+    def train():
+        for _ in range(calls):
+            (w * w).backward()
+
+    run = follow(train)
+    text = page("run", Trace(run.graphs[0], None, run), Settings())
+    said = (
+        "The program called backward itself 3 times: the picture and the line above are those of the first."
+    )
+    assert (said in text) == (calls == 3)
+
+
+@pytest.mark.parametrize("file", sorted(WEB.glob("*.js")), ids=lambda file: file.stem)
+def test_texts_of_a_script_keep_their_spaces(file):
+    source = script._COMMENT.sub("", file.read_text(encoding="utf-8"))
+    dense = script._plain(source)
+    texts = [text for line in source.split("\n") for text in script._TEXT.findall(line)]
+    assert [text for text in texts if text not in dense] == []

@@ -200,3 +200,18 @@ def test_before_a_star_each_name_has_one_result():
     assert not any(name.startswith("y.") for name in names(tour.trace(first)))
     last_names = [node.names for node in tour.trace(last).nodes if node.grad_fn == "UnbindBackward0"]
     assert last_names == [("rest[0]", "", "y")]
+
+
+def test_a_tensor_that_is_unpacked_is_none_of_its_rows():
+    def program():
+        q, k, v = (x @ w).reshape(2, 3, 2).permute(1, 0, 2)
+        first, *_ = x @ w
+        return (q * k + v).sum() + first.sum()
+
+    x, w = torch.ones(2, 4), torch.ones(4, 6, requires_grad=True)
+    graph = tour.trace(program)
+    (whole,) = [node for node in graph.nodes if node.grad_fn == "PermuteBackward0"]
+    assert whole.names == ("",)
+    assert [node.names for node in graph.nodes if node.grad_fn == "MmBackward0"] == [("",), ("",)]
+    unbound = [node.names for node in graph.nodes if node.grad_fn == "UnbindBackward0"]
+    assert ("q", "k", "v") in unbound

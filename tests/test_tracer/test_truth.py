@@ -261,7 +261,7 @@ def test_backward_with_create_graph_makes_such_nodes_too():
 
 def test_parameters_that_the_loss_does_not_reach_are_told():
     graph = check(penalty)
-    assert "not reached by the loss: net.2.bias (its .grad stays as it is)" in graph.meta.notes
+    assert "not reached by this backward: net.2.bias (it leaves its .grad as it is)" in graph.meta.notes
     many = nn.ModuleList(nn.Linear(1, 1) for _ in range(4))
     x = torch.ones(1, 1)
 
@@ -272,10 +272,24 @@ def test_parameters_that_the_loss_does_not_reach_are_told():
     (note,) = [note for note in tour.trace(program).meta.notes if "not reached" in note]
     assert note.endswith("3.weight and 0 more") is False
     assert note.count(",") == 5
-    assert "3.bias (their .grad stays" in note
+    assert "3.bias (it leaves their .grad" in note
     many.append(nn.Linear(1, 1))
     (note,) = [note for note in tour.trace(program).meta.notes if "not reached" in note]
-    assert "3.bias and 2 more (their .grad stays as it is)" in note
+    assert "3.bias and 2 more (it leaves their .grad as it is)" in note
+
+
+def test_what_a_later_backward_reaches_is_left_by_this_one_only():
+    """The step of a GAN: the discriminator's loss does not reach the generator, which gets its own."""
+    maker, judge = nn.Linear(2, 2), nn.Linear(2, 1)
+
+    def program():
+        fake = maker(torch.ones(1, 2))
+        judge(fake.detach()).sum().backward()
+        judge(fake).sum().backward()
+        assert maker.weight.grad is not None
+
+    (note,) = [note for note in tour.trace(program).meta.notes if "maker" in note]
+    assert note == "not reached by this backward: maker.weight, maker.bias (it leaves their .grad as it is)"
 
 
 def test_frozen_parameters_and_such_of_modules_that_did_not_run_are_not_told():

@@ -80,6 +80,7 @@ def _dense(line: str) -> str:
     """
     stops = [line.find("/"), line.find("`") if _NESTED.search(line) else -1]
     end = min((where for where in stops if where >= 0), default=len(line))
+    end = next((text.start() for text in _TEXT.finditer(line) if text.start() < end < text.end()), end)
     parts = _TEXT.split(line[:end])
     dense = (
         part if number % 2 else _SPACED.sub(r"\1\2", _CONST.sub("let", part))

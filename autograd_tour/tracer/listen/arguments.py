@@ -14,7 +14,9 @@ __all__ = ["arguments", "flat", "is_leaf", "pointer", "result_names"]
 
 def result_names(assigned: tuple[str, ...], result: Any, count: int) -> tuple[str, ...]:
     """The names of the tensors in a result; one variable for all of them names each by its place."""
-    if len(assigned) != 1 or isinstance(result, Tensor):
+    if isinstance(result, Tensor):  # one that is unpacked, `a, b = x @ w`, is none of its rows
+        return assigned if len(assigned) == 1 else ()
+    if len(assigned) != 1:
         return assigned[:count]
     if not isinstance(result, (list, tuple)) or len(result) != count:
         return ()

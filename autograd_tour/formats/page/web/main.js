@@ -91,6 +91,7 @@ function caption() {
   const said = lines.map((line) =>
     make("p", {}, ...line.flatMap(([role, bold, text]) => [make(bold ? "b" : "span", { class: role }, text), " "])),
   );
+  if (state.step === 0 && state.key === "" && quiz.on) said.push(quiz.announced());
   byId("caption").replaceChildren(...said);
 }
 

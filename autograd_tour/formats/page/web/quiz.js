@@ -53,6 +53,13 @@ export class Quiz {
     return Math.min(...open.map(({ frame }) => engine[frame]));
   }
 
+  /** What stands below the first picture, where nothing is asked yet. */
+  announced() {
+    const count = this.questions.length;
+    const come = count === 1 ? "1 question comes before the step" : `${count} questions come, each before the step`;
+    return make("p", {}, `${come} that answers it: Step → goes on.`);
+  }
+
   /** Take the question away without an answer. */
   close() {
     this.section.hidden = true;
