@@ -114,7 +114,7 @@ def _trace(what: Graph | Ledger | Trace | Run, ledger: Ledger | None) -> Trace:
     if isinstance(what, Ledger):
         return Trace(Graph(), what)
     if isinstance(what, Run):
-        what = Trace(what.graphs[0], ledger_of(what, CALLS) if deposits(what) else None, what)
+        what = Trace(what.first_graph, ledger_of(what, CALLS) if deposits(what) else None, what)
     elif isinstance(what, Graph):
         what = Trace(what)
     return what if ledger is None else replace(what, ledger=ledger)

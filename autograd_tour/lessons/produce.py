@@ -42,7 +42,7 @@ def traced(program: Callable[[], object], settings: Settings, *, ledger: bool = 
     written = bool(formats & {"json", "txt"}) or bool(formats - PICTURES - {"dot"})
     with doing("tracing"):
         run = follow(program, keep=settings.keep, ceiling=settings.ceiling)
-    graph = run.graphs[0]
+    graph = run.first_graph
     wanted = ledger and (drawn or written)
     if run.trains:
         book = _own_ledger(program, run, settings) if wanted else None

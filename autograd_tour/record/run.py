@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autograd_tour.record.display import Displayed, amount
 from autograd_tour.record.facts import Number, TensorFacts
@@ -150,6 +151,15 @@ class Run(Displayed, Struct, frozen=True, omit_defaults=True):
     def trains(self) -> bool:
         """Whether the program itself called backward."""
         return not self.returned
+
+    @property
+    def first_graph(self) -> Graph:
+        """The graph of the first backward, with a note if the program called several."""
+        graph = self.graphs[0]
+        note = f"the program called backward itself {self.backward_calls} times, of which this is the first"
+        if self.returned or self.backward_calls < 2 or note in graph.meta.notes:
+            return graph
+        return replace(graph, meta=replace(graph.meta, notes=(*graph.meta.notes, note)))
 
     def untold(self) -> tuple[tuple[int, int] | None, ...]:
         """For each event the first and last of the backward calls before it that were not told in full.

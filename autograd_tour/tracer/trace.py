@@ -71,11 +71,10 @@ def trace(
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
     if callable(program) and not isinstance(program, Tensor):
         run = _run(request, backward=backward, gradient=gradient)
-        graph = run.graphs[0]
-        if run.returned:
+        graph = run.first_graph
+        if run.returned or run.backward_calls > 1:
             return graph
-        times = "" if run.backward_calls == 1 else f" {run.backward_calls} times, of which this is the first"
-        return _noted(graph, [f"the program called backward itself{times}"])
+        return _noted(graph, ["the program called backward itself"])
     return _of_existing(request, backward=backward, gradient=gradient)
 
 

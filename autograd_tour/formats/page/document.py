@@ -21,7 +21,6 @@ from autograd_tour.formats.page.style import colours
 from autograd_tour.questions import ask
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
-from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.reports import report
 from autograd_tour.text import clean, one_line
@@ -96,7 +95,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         style=style,
         script=script,
         summary=describe_graph(outer_view.graph, 5),
-        notices=_notices(outer_view.graph, (*_first_of(trace.run), *strip(trace))),
+        notices=_notices(outer_view.graph, strip(trace)),
         svg=first.svg,
         has_code=bool(graph.source),
         own_calls=ledger is not None and ledger.policies == ("program",),
@@ -120,14 +119,6 @@ def _seen(ledger: Ledger, graph: Graph) -> Ledger:
     names = {node.name for node in graph.nodes if node.kind == "leaf"}
     seen = [account for account in ledger.accounts if account.name in names] or list(ledger.accounts)
     return replace(ledger, accounts=tuple(seen[:MOST_ACCOUNTS]))
-
-
-def _first_of(run: Run | None) -> tuple[str, ...]:
-    """Which backward of a program with several is drawn."""
-    if run is None or run.returned or run.backward_calls < 2:
-        return ()
-    times = f"The program called backward itself {run.backward_calls} times"
-    return (f"{times}: the picture and the line above are those of the first.",)
 
 
 def _notices(graph: Graph, above: Sequence[str]) -> tuple[str, ...]:
