@@ -62,7 +62,7 @@ def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
     titles: dict[str, Title] = {}
     for start, stop, period in _stretches(_signs(order)):
         begin, count = _first_turn(graph, order, start, stop, period)
-        if period > 1 and count >= FEWEST_TURNS and order[begin].where is not None:
+        if count >= FEWEST_TURNS and order[begin].where is not None and _is_loop(order, begin, period, count):
             middle = f"… {count - 2} turns"
             stages = [("first turn", 0, 1), (middle, 1, count - 1), ("last turn", count - 1, count)]
         else:
@@ -89,6 +89,8 @@ def turns(graph: Graph, pairs: list[Pair], count: int) -> Parts:
         if period == 1 or stop - start + period <= len(order):
             continue
         begin, total = _first_turn(graph, order, start, stop, period)
+        if not _is_loop(order, begin, period, total):
+            continue
         size = -(-total // count)
         for first in range(0, total, size):
             several = min(size, total - first)
@@ -117,6 +119,14 @@ def _first_turn(graph: Graph, order: Sequence[Node], start: int, stop: int, peri
     ]
     begin = min(begins, key=lambda i: (line(i), i), default=start)
     return begin, (stop - begin) // period
+
+
+def _is_loop(order: Sequence[Node], begin: int, period: int, count: int) -> bool:
+    """Whether the program went round: a sum of like terms in one line is none, as its expressions tell."""
+    if len({node.where for node in order[begin : begin + period]}) > 1:
+        return True
+    turns = [order[begin + k * period : begin + (k + 1) * period] for k in range(count)]
+    return period > 1 and len({tuple(node.expression or node.op for node in turn) for turn in turns}) == 1
 
 
 def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:

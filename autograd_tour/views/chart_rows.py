@@ -75,7 +75,8 @@ def _element(i: int) -> Read:
 def _speller(account: LeafAccount, read: Read) -> Spell:
     """How to write the numbers of a row: to the same decimal if each keeps four digits that way.
 
-    Else 4517.3 and 9034.59 would stand side by side. The largest number has six digits.
+    Else 4517.3 and 9034.59 would stand side by side. The largest number has six digits, or fewer where
+    sums close only with fewer; the smallest keeps three.
     """
     calls = [call for policy in account.policies for call in account.under(policy)]
     values = [_value(facts, read) for call in calls for facts in (call.contribution, call.after)]
@@ -83,7 +84,19 @@ def _speller(account: LeafAccount, read: Read) -> Spell:
     decimals = 5 - math.floor(math.log10(max(sizes))) if sizes else 0
     if not sizes or not 0 <= decimals <= 9 or min(sizes) < 10.0 ** (3 - decimals):
         return number
+    fewest = max(0, math.ceil(2 - math.log10(min(sizes))))
+    closing = (d for d in range(decimals, fewest - 1, -1) if all(_closes(call, read, d) for call in calls))
+    decimals = next(closing, decimals)
     return lambda value: number(round(value, decimals), 12) if isinstance(value, float) else number(value)
+
+
+def _closes(call: Call, read: Read, decimals: int) -> bool:
+    """Whether the sum of a call is right as it is printed, where it is one."""
+    before, new, after = (_value(facts, read) for facts in (call.before, call.contribution, call.after))
+    if new is None or after is None or not math.isfinite(new + after + (before or 0.0)):
+        return True
+    total = round(before or 0.0, decimals) + round(new, decimals)
+    return abs(total - round(after, decimals)) < 10.0**-decimals / 2
 
 
 def _norm(facts: TensorFacts) -> Number | None:

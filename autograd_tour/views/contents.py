@@ -24,11 +24,12 @@ _PLAIN = frozenset(_LITTLE.split())
 def contents(members: Sequence[Node], *, chain: bool = False) -> str:
     """The operations among ``members``, as the program calls them; of many the first and the last.
 
-    In a ``chain`` each goes into the next.
+    In a ``chain`` each goes into the next. One call may have made several: six of ``cross_entropy`` are one.
     """
     called = [_called(node) for node in members]
     if len(set(called)) == 1 and len(called) > 1 and chain:
-        return f"{called[0]} × {len(called)}"
+        alone = len({node.grad_fn for node in members}) == 1
+        return f"{called[0]} × {len(called)}" if alone else called[0]
     names = list(dict.fromkeys(name for name in called if name not in _PLAIN)) or list(dict.fromkeys(called))
     if len(called) <= MOST:
         names = called
@@ -45,9 +46,10 @@ def _called(node: Node) -> str:
 
 
 def lines_of(graph: Graph, members: Sequence[Node]) -> tuple[str, ...]:
-    """Where in the program: ``lines 4–9 in cell()``, if that is one file."""
+    """Where in the program: ``lines 4–9 in cell()``, if that is one file and known of all operations."""
     lines = [graph.source[node.where] for node in members if node.where is not None]
-    if not lines or len({line.file for line in lines}) > 1:
+    unknown = any(node.where is None and node.kind in ("operation", "group") for node in members)
+    if unknown or not lines or len({line.file for line in lines}) > 1:
         return ()
     first, last = min(line.line for line in lines), max(line.line for line in lines)
     functions = {line.function for line in lines}

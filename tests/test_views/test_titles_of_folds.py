@@ -1,0 +1,93 @@
+"""What a fold and a chart say of a program is true of it: calls, lines, turns and printed sums."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import autograd_tour as tour
+from autograd_tour.views.by_order import chains, lines, repeats, runs
+from autograd_tour.views.chart_rows import rows_of
+from autograd_tour.views.fold import as_cards
+from autograd_tour.views.quotient import flow
+
+
+def titles(parts):
+    return [title.op for title in parts[1].values()]
+
+
+def smoothed():
+    torch.manual_seed(0)
+    scores = torch.randn(4, 3, requires_grad=True)
+    return F.cross_entropy(scores, torch.tensor([0, 1, 2, 0]), label_smoothing=0.1)
+
+
+def doubled():
+    x = torch.ones(3, requires_grad=True)
+    return (((x + 1) + 2) + 3) + 4
+
+
+def test_the_parts_of_one_call_are_not_counted_as_calls():
+    graph = tour.trace(smoothed)
+    assert not [title for title in titles(chains(graph, flow(graph))) if "×" in title]
+
+
+def test_calls_of_one_operation_each_are_counted():
+    graph = tour.trace(doubled, gradient=torch.ones(3))
+    assert titles(chains(graph, flow(graph))) == ["add × 4"]
+
+
+def penalty():
+    a, b, c, d, e = (torch.full((2,), float(n), requires_grad=True) for n in range(1, 6))
+    return a.pow(2).sum() + b.pow(2).sum() + c.pow(2).sum() + d.pow(2).sum() + e.pow(2).sum()
+
+
+def rounds():
+    h = torch.ones(2, requires_grad=True)
+    w = torch.full((2,), 0.5, requires_grad=True)
+    for _ in range(5):
+        h = torch.tanh(h * w) + w
+    return h.sum()
+
+
+@pytest.mark.parametrize(("program", "turns"), [(penalty, False), (rounds, True)])
+def test_a_sum_of_like_terms_has_no_turns(program, turns):
+    graph = tour.trace(program)
+    named = titles(repeats(graph, flow(graph)))
+    assert any("turns" in title for title in named) == turns
+
+
+def several_lines():
+    x = torch.full((2,), 3.0, requires_grad=True)
+    y = (((x + 1) * 2).exp() - 1).log()
+    z = (((y + 1) * 2).sin() - 1).cos()
+    return (z * y).sum()
+
+
+def test_lines_are_told_only_where_those_of_all_operations_are_known():
+    graph = tour.trace(several_lines)
+    pairs = flow(graph)
+    folded = as_cards(graph, *lines(graph, pairs), pairs, None)
+    titled = titles(runs(folded, flow(folded), 1))
+    assert titled
+    assert not any(title.startswith("line") for title in titled)
+    assert all(title.startswith("line") for title in titles(runs(graph, pairs, 1)))
+
+
+def ragged():
+    w = torch.tensor([50.61164, 1.0, 11.55296], dtype=torch.float64, requires_grad=True)
+    return (w * w).sum() / 2
+
+
+def test_sums_of_the_accumulation_chart_close_as_they_are_printed():
+    rows, _ = rows_of(tour.accumulate(ragged, calls=4))
+    checked = 0
+    for row in rows:
+        for _, bars in row.bars:
+            for bar in bars:
+                if bar.state == "bar" and row.stacked and bar.before not in (None, "None"):
+                    new = float(bar.parts[-1].text)
+                    assert float(bar.before) + new == pytest.approx(float(bar.after), abs=1e-9)
+                    checked += 1
+    assert checked >= 6
