@@ -12,7 +12,7 @@ import torch
 from autograd_tour.errors import UsageError
 from autograd_tour.formats import Settings
 from autograd_tour.formats.to_png import png
-from autograd_tour.lessons import training
+from autograd_tour.lessons import training, training_study
 from autograd_tour.lessons.optimizers import found_optimizers, train_with
 from autograd_tour.lessons.thermometer import (
     PROGRAMS,
@@ -242,7 +242,7 @@ def test_the_picture_shows_both_losses_and_the_swing_as_a_band(result):
 @pytest.mark.parametrize("shift", [1e-13, -1e-13])
 def test_what_is_printed_does_not_hang_on_the_last_bits(monkeypatch, words, whole_study, shift):
     """As on another CPU, where sums are taken in another order."""
-    monkeypatch.setattr(training, "t_un", t_un.double() * (1 + shift))
+    monkeypatch.setattr(training_study, "t_un", t_un.double() * (1 + shift))
     moved = study()
     assert report(moved) == words
     assert loss_picture(moved) == loss_picture(whole_study)

@@ -342,6 +342,35 @@ FAULTS: dict[str, tuple[str, dict[str, str]]] = {
             "backward": "loss.backward()  # <- raised here",
         },
     ),
+    "recomputed_otherwise_by_a_reentrant_checkpoint": (
+        "checkpoint-differs-in-silence",
+        {
+            "block": "h = checkpoint(block, h, use_reentrant=True)",
+            "activation": "if self.calls % 2:\n"
+            "    h = torch.tanh(h)  # <- computed here first\n"
+            "else:\n"
+            "    h = torch.sigmoid(h)  # <- the second time here",
+            "no_grad": "for block in model.blocks:\n    block.calls = 1\nwith torch.no_grad():",
+        },
+    ),
+    "head_replaced": (
+        "parameter-replaced",
+        {
+            "optimizer": "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)  # <- optimizer made here",
+            "start": "model.head = nn.Linear(WIDTH, CLASSES)  # <- replaced here",
+        },
+    ),
+    "features_through_a_list": (
+        "grad-none-cut",
+        {"features": "h = self.norm(torch.tensor(h.tolist()))  # <- cut here"},
+    ),
+    "two_optimizers_of_one_model": (
+        "parameters-in-two-optimizers",
+        {
+            "start": "other = torch.optim.SGD(model.parameters(), lr=1e-2)",
+            "step": "optimizer.step()  # <- and here\nother.step()  # <- stepped here",
+        },
+    ),
     "integer_parameter": (
         "integer-requires-grad",
         {"model": "model.scale = torch.tensor([1, 2], requires_grad=True)  # <- raised here"},
