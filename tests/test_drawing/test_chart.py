@@ -330,7 +330,7 @@ def test_before_stands_above_after():
     ):
         assert x == same
         assert before < after
-    ((_, total),) = places(svg, "9034.59")
+    ((_, total),) = places(svg, "9034.6")
     assert total == pytest.approx(places(svg, ".grad after")[0][1], abs=2)  # once, in the slot it ends up in
 
 
