@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.dot import FRAME
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
+from autograd_tour.drawing.piles import PILE, before_pile, piles
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import (
     BADGE,
@@ -32,8 +33,6 @@ CAPTION = 20.0
 """Height of a line below the picture that says what is not in it, px."""
 CAPTION_ROOM = 600.0
 RADIUS = 8.0
-PILE = 6.0
-"""How far the lowest sheet of a pile sticks out to the right and below, px."""
 HEADING = 18.0
 LINE = 28.0
 """Size of what stands above a picture, and the height of a line of it, px."""
@@ -120,10 +119,12 @@ class Painter:
         for frame in scene.frames:
             yield self.frame(frame, scene, layout)
         # Links first, cards over them, labels last: an arrow never crosses a text.
-        piles = _piles(scene, layout)
+        corners = piles(scene, layout)
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.points:
-                yield self.link(link, _before_pile(course, piles[link.dst]) if link.dst in piles else course)
+                yield self.link(
+                    link, before_pile(course, corners[link.dst]) if link.dst in corners else course
+                )
         for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
             yield self.card(card, centre, size)
         for link, course in zip(scene.links, layout.courses, strict=True):
@@ -303,29 +304,6 @@ class Painter:
             x = left + width - PADDING - sum([run_width(run) for run in row.right])
             drawn += texts(row.right, x, middle, 0.35)
         return self.part(drawn, row.detail)
-
-
-def _piles(scene: Scene, layout: Layout) -> dict[str, Point]:
-    """The lower right corner of each card under which sheets lie."""
-    return {
-        card.id: (x + width / 2, y + height / 2)
-        for card, (x, y), (width, height) in zip(scene.cards, layout.centres, layout.sizes, strict=True)
-        if card.shape == "group"
-    }
-
-
-def _before_pile(course: Course, corner: Point) -> Course:
-    """The course with its arrow before the sheets, which would hide it where they stick out."""
-    x, y = course.tip or course.points[-1]
-    dx, dy = PILE * (x > corner[0] - 1), PILE * (y > corner[1] - 1)
-    *begun, bend, end = course.points
-    return replace(
-        course, points=(*begun, _moved(bend, dx, dy), _moved(end, dx, dy)), tip=_moved((x, y), dx, dy)
-    )
-
-
-def _moved(point: Point, dx: float, dy: float) -> Point:
-    return point[0] + dx, point[1] + dy
 
 
 def _notes(scene: Scene) -> Iterator[str]:

@@ -170,6 +170,6 @@ def _names(request: Request, watch: Watch) -> Mapping[int, str]:
     leaves |= {
         id(leaf): leaf for _, root in watch.record.modules.roots.values() for leaf in parameters_of(root)
     }
-    for stepped in watch.optimizers.values():
+    for stepped in watch.steppers.first.values():
         leaves |= {id(leaf): leaf for leaf in stepped.parameters}
     return request.leaf_names(list(leaves.values()), watch.record)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from autograd_tour.record.graph import Graph, Scope
 from autograd_tour.record.node import Node
-from autograd_tour.views.contract import Title
 from autograd_tour.views.extents import extents, kernel
+from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import Pair, on_loops, split_loops
 from autograd_tour.views.units import Home, Units
 from autograd_tour.views.wording import tensor_text

@@ -10,7 +10,7 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.text import one_line
 from autograd_tour.views.contents import contents, lines_of
-from autograd_tour.views.contract import Title
+from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import Pair, is_topological
 
 __all__ = ["chains", "in_program_order", "inputs", "lines", "repeats", "runs", "turns"]

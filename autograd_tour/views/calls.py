@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.views.calls_in import calls_in
-from autograd_tour.views.contract import Title
 from autograd_tour.views.extents import extents
 from autograd_tour.views.fold import as_cards
+from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import Pair, flow
 
 __all__ = ["by_calls"]

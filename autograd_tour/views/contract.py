@@ -8,7 +8,6 @@ all edges that cross there, so a card receives and sends just what its members t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -17,86 +16,14 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.record.rule import Rule, Words
+from autograd_tour.views.homes import Card, Homes, Tensor, Title, operations_in
 from autograd_tour.views.particulars import parameter_notes, shapes_note
 from autograd_tour.views.quotient import flow, topological
 from autograd_tour.views.through import rule_through
 from autograd_tour.views.totals import add, remarks, totals
 from autograd_tour.views.units import Units
 
-__all__ = ["Homes", "Title", "contract", "operations_in"]
-
-Tensor = tuple[str, int]
-"""The node that made a tensor (for a leaf: the leaf) and the output slot."""
-
-
-@dataclass(frozen=True)
-class Title:
-    """How a card is called: what stands large on it, its module path, and remarks.
-
-    ``units`` are the calls of modules or functions that it stands for, as
-    :class:`~autograd_tour.views.units.Units` calls them, ``layer`` says what kind of layer, ``results`` are
-    nodes inside whose first output is told on its border although nothing uses it outside.
-    ``call`` is set for a card that is one call of the program: the node that has its line, its expression and
-    the function called; a module's has no function. ``whole``: it is all of a call of a torch function.
-    """
-
-    op: str
-    group: str = ""
-    notes: tuple[str, ...] = ()
-    call: Node | None = None
-    units: tuple[str, ...] = ()
-    layer: tuple[str, ...] = ()
-    results: tuple[str, ...] = ()
-    whole: bool = False
-
-
-@dataclass
-class _Card:
-    id: str
-    title: Title
-    members: list[Node] = field(default_factory=list)
-    outs: dict[Tensor, int] = field(default_factory=dict)
-    ins: dict[Tensor, int] = field(default_factory=dict)
-    inputs: dict[Tensor, None] = field(default_factory=dict)
-    sent: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
-    received: dict[Tensor, list[TensorFacts | None]] = field(default_factory=dict)
-
-
-def operations_in(node: Node) -> int:
-    """How many operations of the program a node stands for."""
-    return node.folded if node.kind == "group" else int(node.kind == "operation")
-
-
-@dataclass
-class Homes:
-    """Where the nodes of the first graph have gone: node -> the card it is folded into; titles of cards.
-
-    ``outs`` and ``ins`` have for each slot of a card the tensor of the first graph that crosses its border
-    there.
-    """
-
-    card: dict[str, str] = field(default_factory=dict)
-    titles: dict[str, Title] = field(default_factory=dict)
-    outs: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
-    ins: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
-
-    def bordered(self, cards: Iterable[_Card]) -> None:
-        """New cards have borders, made of tensors of nodes and of cards of before."""
-        before = dict(self.outs)
-
-        def first(tensor: Tensor) -> Tensor:
-            return before[tensor[0]][tensor[1]] if tensor[0] in before else tensor
-
-        for card in cards:
-            self.outs[card.id] = tuple(map(first, card.outs))
-            self.ins[card.id] = tuple(map(first, card.ins))
-
-    def moved(self, places: Mapping[str, str], titles: Mapping[str, Title]) -> None:
-        """Nodes, and cards of before, went into other cards."""
-        gone = {card for card in self.titles if card in places}
-        self.card = {node: places.get(card, card) for node, card in self.card.items()}
-        self.card |= {node: card for node, card in places.items() if node not in gone}
-        self.titles = {card: title for card, title in self.titles.items() if card not in gone} | dict(titles)
+__all__ = ["contract"]
 
 
 def contract(
@@ -129,8 +56,8 @@ class _Contraction:
         self.leaf_of, self.steps = graph.leaves, graph.steps
         leaf_of = self.leaf_of
         self.part_of: dict[str, str] = {}
-        self.homes: dict[str, _Card] = {}
-        self.cards: dict[str, _Card] = {}
+        self.homes: dict[str, Card] = {}
+        self.cards: dict[str, Card] = {}
         for node in graph.nodes:  # there may be a million: one look at each
             key = node.id
             part = parts.get(leaf_of.get(key, key))
@@ -138,7 +65,7 @@ class _Contraction:
                 continue
             card = self.cards.get(part)
             if card is None:
-                card = self.cards[part] = _Card(self._fresh(), titles[part])
+                card = self.cards[part] = Card(self._fresh(), titles[part])
             card.members.append(node)
             self.part_of[key] = part
             self.homes[key] = card
@@ -156,7 +83,7 @@ class _Contraction:
         self._number += 1
         return f"f{self._number - 1}"
 
-    def card(self, node: str) -> _Card | None:
+    def card(self, node: str) -> Card | None:
         return self.homes.get(node)
 
     @cached_property
@@ -276,7 +203,7 @@ class _Contraction:
         card = self.card(node.cut.of) if node.cut is not None else None
         return replace(node, cut=replace(node.cut, of=card.id)) if card is not None and node.cut else node
 
-    def _node(self, card: _Card) -> Node:
+    def _node(self, card: Card) -> Node:
         title = card.title
         values: list[TensorFacts | None] = []
         names: list[str] = []
@@ -308,7 +235,7 @@ class _Contraction:
             inside=inside,
         )
 
-    def _particulars(self, card: _Card, values: Sequence[TensorFacts | None]) -> list[str]:
+    def _particulars(self, card: Card, values: Sequence[TensorFacts | None]) -> list[str]:
         """What the card of a module or a function says of it."""
         inputs = [(self.nodes[node], slot) for node, slot in card.inputs]
         inputs += [(node, 0) for node in card.members if self._is_given(node, card.title.units)]
@@ -368,7 +295,7 @@ class _Contraction:
         order = topological(list(steps), [(edge.src, edge.dst) for edge in edges])
         return BackwardPass(tuple(steps[node] for node in order), run.count)
 
-    def _received(self, card: _Card, tensor: Tensor) -> TensorFacts | None:
+    def _received(self, card: Card, tensor: Tensor) -> TensorFacts | None:
         """All of what the tensor's maker received, if nothing of it came from inside the card."""
         crossing = card.received.get(tensor, [])
         node_id, slot = tensor

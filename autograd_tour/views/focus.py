@@ -10,8 +10,8 @@ from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.text import friendly_name
-from autograd_tour.views.contract import Homes, Title, operations_in
 from autograd_tour.views.fold import as_cards, fold
+from autograd_tour.views.homes import Homes, Title, operations_in
 from autograd_tour.views.quotient import Pair, flow
 from autograd_tour.views.units import paths_around
 from autograd_tour.views.wording import elements

@@ -18,7 +18,8 @@ from autograd_tour.record.node import Node
 from autograd_tour.views import by_order
 from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.calls_in import calls_in
-from autograd_tour.views.contract import Homes, Title, contract, operations_in
+from autograd_tour.views.contract import contract
+from autograd_tour.views.homes import Homes, Title, operations_in
 from autograd_tour.views.quotient import Pair, flow, split_loops
 from autograd_tour.views.units import Units
 

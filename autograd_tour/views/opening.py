@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from autograd_tour.errors import UsageError, suggestion
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
-from autograd_tour.views.contract import Homes
 from autograd_tour.views.fold import fold
+from autograd_tour.views.homes import Homes
 from autograd_tour.views.picture import Film, Frame, Picture, Scene
 from autograd_tour.views.unfold import Opened, closed, opened
 from autograd_tour.views.units import Units

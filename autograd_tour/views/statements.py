@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.rules.titles import expression
-from autograd_tour.views.contract import Title
 from autograd_tour.views.fold import as_cards
+from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import flow
 
 __all__ = ["by_statements"]

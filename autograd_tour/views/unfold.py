@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.views import by_order
-from autograd_tour.views.contract import Homes
 from autograd_tour.views.focus import with_neighbours
 from autograd_tour.views.fold import as_cards, composites, fold, visible
+from autograd_tour.views.homes import Homes
 from autograd_tour.views.picture import Frame
 from autograd_tour.views.quotient import flow
 

@@ -14,7 +14,8 @@ from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Group, Step
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.record.rule import Words
-from autograd_tour.views.contract import Title, contract, operations_in
+from autograd_tour.views.contract import contract
+from autograd_tour.views.homes import Title, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops
 from autograd_tour.views.totals import add
 

@@ -17,9 +17,9 @@ from autograd_tour.record.node import Node, Totals
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.by_modules import Modules
-from autograd_tour.views.contract import operations_in
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import MORE, SCREEN, fold, visible
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.quotient import flow, is_topological
 from autograd_tour.views.units import MOST_LEVELS, paths_around
 

@@ -23,10 +23,10 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.cards import cards_scene
-from autograd_tour.views.contract import operations_in
 from autograd_tour.views.diff import diff
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.opening import with_open
 from autograd_tour.views.picture import Card, Frame, Link, Row, Run, Scene
 from autograd_tour.views.unfold import opened

@@ -15,7 +15,7 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
-from autograd_tour.views.contract import operations_in
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.joined import JOINED, without
 from autograd_tour.views.look import look_for
 from autograd_tour.views.picture import Chart, Film, Scene

@@ -11,8 +11,8 @@ from autograd_tour.record.codec import dumps, loads
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
-from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import fold
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.opening import with_open
 from autograd_tour.views.unfold import closed, opened
 

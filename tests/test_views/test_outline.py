@@ -22,7 +22,7 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.views.calls import by_calls
-from autograd_tour.views.contract import operations_in
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.picture import Card, Scene
 from tests.programs import basics, hooks, models, operators
 

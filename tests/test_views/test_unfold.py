@@ -13,8 +13,8 @@ from torch import nn
 from autograd_tour import trace
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.validate import validate
-from autograd_tour.views.contract import operations_in
 from autograd_tour.views.fold import SCREEN, fold, visible
+from autograd_tour.views.homes import operations_in
 from autograd_tour.views.quotient import flow, is_topological
 from autograd_tour.views.steps import Timeline
 from autograd_tour.views.unfold import IN_PLACE, INSIDE, Opened, closed, opened
@@ -123,7 +123,7 @@ def test_a_row_of_equal_layers_without_names_of_their_own_can_be_opened():
 @settings(max_examples=50, deadline=None)
 def test_opening_any_card_of_any_graph_is_sound(graph):
     for limit in (3, 8):
-        from autograd_tour.views.contract import Homes
+        from autograd_tour.views.homes import Homes
 
         homes = Homes()
         shown = Opened(graph, fold(graph, limit=limit, homes=homes), homes)

@@ -29,6 +29,7 @@ from autograd_tour.tracer.listen.calls import (
     in_python,
     writes,
 )
+from autograd_tour.tracer.listen.cuts import Cuts
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
@@ -63,7 +64,7 @@ class ForwardRecord:
         self.runs = FunctionRuns(stop, self.modules)
         self._constant_of: dict[int, int] = {}
         self._producers: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
-        self._cuts: dict[int, tuple[weakref.ref[Tensor], str, CallRecord | None, Tensor | None]] = {}
+        self._cuts = Cuts()
         self._owner: dict[int, CallRecord] = {}
         self._plain: dict[tuple[str, Site, tuple[int, str] | None, FunctionRun], CallRecord] = {}
         self._born: dict[
@@ -102,7 +103,7 @@ class ForwardRecord:
             if isinstance(result, Tensor) and (not result.requires_grad or is_leaf(result)):
                 given = any(item is result for item in flat((args, kwargs)))
                 self._note_birth(frame, stop, result, given=given)
-                self._note_cut(function, args, kwargs, result)
+                self._cuts.note(function, flat((args, kwargs)), result, self.producer)
             return
         tensors = [item for item in flat(result) if isinstance(item, Tensor)]
         # The indices that a sort or a maximum gives beside its values.
@@ -322,9 +323,7 @@ class ForwardRecord:
         constant.given = maker is None or maker[0]() is not owner
         if maker is not None and maker[0]() is owner:  # a view belongs where what it looks at was made
             constant.group, constant.run = maker[2:]
-        cut = self._cuts.get(id(tensor))
-        if cut is not None and cut[0]() is tensor:
-            constant.cut_from = cut[1:]
+        constant.cut_from = self._cuts.of(tensor)
         self._constant_of[id(tensor)] = len(self.constants)
         self.constants.append(constant)
         return len(self.constants) - 1
@@ -333,21 +332,3 @@ class ForwardRecord:
         # The outermost name is the one the reader of the program knows; a callee's parameter is not.
         frames = reversed(list(user_frames(user, self.stop)))
         return next((name for frame in frames if (name := first_name(tensor, frame))), "")
-
-    def _note_cut(self, function: str, args: Any, kwargs: Any, result: Any) -> None:
-        """A result without gradient from an argument with one: the graph was cut here."""
-        if not isinstance(result, Tensor) or result.requires_grad or not result.is_floating_point():
-            return
-        if function.endswith("_like") or function.startswith("new_"):
-            return  # only the shape was asked for
-        for item in flat((args, kwargs)):
-            if isinstance(item, Tensor) and item.requires_grad:
-                producer = self.producer(item)
-                leaf = item if item.is_leaf else None
-                self._cuts[id(result)] = (
-                    TensorRef(result),
-                    function,
-                    producer[0] if producer else None,
-                    leaf,
-                )
-                return

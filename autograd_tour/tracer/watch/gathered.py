@@ -161,9 +161,9 @@ class _Gathering:
     # ---- optimizers, reads, sums -----------------------------------------------------------
 
     def _optimizers(self) -> Iterator[OptimizerEvidence]:
-        held = {id(item) for stepped in self.watch.optimizers.values() for item in stepped.parameters}
+        held = {id(item) for stepped in self.watch.steppers.first.values() for item in stepped.parameters}
         elsewhere = sum(key not in held for key in self.watch.reached)
-        for stepped in self.watch.optimizers.values():
+        for stepped in self.watch.steppers.first.values():
             reached = sum(id(item) in self.watch.reached for item in stepped.parameters)
             shared, other = self._shared(stepped)
             yield OptimizerEvidence(
@@ -178,13 +178,13 @@ class _Gathering:
 
     def _shared(self, stepped: Stepped) -> tuple[int, SourceLine | None]:
         """How many parameters an optimizer before it holds too that steps again after it, and where."""
-        turns = self.watch.turns
+        turns = self.watch.steppers.turns
         mine = {id(item) for item in stepped.parameters}
         first = turns.index(stepped.optimizer) if stepped.optimizer in turns else len(turns)
         for key in dict.fromkeys(turns[:first]):
-            shared = sum(id(item) in mine for item in self.watch.optimizers[key].parameters)
+            shared = sum(id(item) in mine for item in self.watch.steppers.first[key].parameters)
             if shared and key in turns[first:]:
-                return shared, self.line(self.watch.optimizers[key].spot)
+                return shared, self.line(self.watch.steppers.first[key].spot)
         return 0, None
 
     def _reads(self) -> Iterator[NonLeafRead]:
@@ -218,4 +218,4 @@ class _Gathering:
                     calls.setdefault(origin.spot, {before.backwards}).add(origin.backwards)
         for spot, moments in calls.items():
             if (line := self.line(spot)) is not None:
-                yield KeptGraph(line, len(moments), *self.watch.kept.get(spot, (None, None)))
+                yield KeptGraph(line, len(moments), *self.watch.growth.kept.get(spot, (None, None)))

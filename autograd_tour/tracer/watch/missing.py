@@ -41,7 +41,7 @@ class MissingGradients:
         self.behind = watch.origins.ancestors(root.origin for root in watch.roots if root.origin >= 0)
         self._holders = {
             id(parameter): stepped
-            for stepped in watch.optimizers.values()
+            for stepped in watch.steppers.first.values()
             for parameter in stepped.parameters
         }
 
@@ -51,7 +51,7 @@ class MissingGradients:
             return
         roots = self.watch.record.modules.roots.values()
         wanted: dict[int, Tensor] = {id(item): item for _, root in roots for item in parameters_of(root)}
-        for stepped in self.watch.optimizers.values():
+        for stepped in self.watch.steppers.first.values():
             wanted |= {id(parameter): parameter for parameter in stepped.parameters}
         wanted |= self.watch.leaves
         missing = [leaf for key, leaf in wanted.items() if key not in self.watch.reached]

@@ -25,13 +25,13 @@ from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.watch.batches import Windows
 from autograd_tour.tracer.watch.customs import Customs
+from autograd_tour.tracer.watch.growth import Growth
 from autograd_tour.tracer.watch.heard import (
     ESCAPING,
     SILENT,
     Call,
     Escape,
     Root,
-    Stepped,
     clips,
     empties_gradients,
     in_checkpoint,
@@ -39,22 +39,20 @@ from autograd_tour.tracer.watch.heard import (
     is_computed,
     is_ours,
     set_replaced,
-    stepped,
 )
 from autograd_tour.tracer.watch.hearing import HearingMode
 from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
 from autograd_tour.tracer.watch.recomputed import Checkpoints
 from autograd_tour.tracer.watch.replaced import Replacements
-from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, kept_behind, look, span_of
+from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, look, span_of
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
+from autograd_tour.tracer.watch.steppers import Steppers
 
 __all__ = ["Watch"]
 
 LOOKS = 12
 """Backward calls before which saved tensors are looked at."""
-TURNS = 64
-"""Times that another optimizer steps than before, which are noted."""
 
 
 class Watch:
@@ -70,15 +68,14 @@ class Watch:
         self.reads: list[tuple[int, int]] = []
         self.switched: list[tuple[int, int]] = []
         self.clipped_nothing: list[tuple[int, int]] = []
-        self.optimizers: dict[int, Stepped] = {}
-        self.turns: list[int] = []
+        self.steppers = Steppers()
         self.reached: dict[int, Tensor] = {}
         self.leaves: dict[int, Tensor] = {}
         self.freed: dict[int, int] = {}
         self.failed: Root | None = None
         self.outputs: list[Tensor] = []
         self.hooks: list[tuple[int, int]] = []
-        self.kept: dict[int, tuple[int, int]] = {}
+        self.growth = Growth(self.origins)
         self.windows = Windows()
         self.modes = Modes(self._spot, self._numbers)
         self.scalers = Scalers(self._spot, self._numbers)
@@ -185,23 +182,11 @@ class Watch:
         elif call.name == "requires_grad_":
             self._switch(call.args[0], frame)
         else:
-            self._weigh(call.given, self._spot(frame))
+            self.growth.weigh(call.given, self._spot(frame), len(self.roots))
             for item in results or changed:
                 origin = self._origin(function, parents, item, live, call.start, frame)
                 origin.writes = any(item is other for other in changed)
                 self.origins.add(item, origin)
-
-    def _weigh(self, given: list[Tensor], spot: int) -> None:
-        """What a line keeps that adds to a sum from before the last backward: of the terms that are new."""
-        if spot in self.kept or spot < 0:
-            return
-        needing = [item for item in given if item.requires_grad]
-        sources = [self.origins.items[self.origins.number(item)] for item in needing]
-        carried = [item.spot == spot and item.backwards < len(self.roots) for item in sources]
-        if any(carried) and not all(carried):
-            self.kept[spot] = kept_behind(
-                [item for item, old in zip(needing, carried, strict=True) if not old]
-            )
 
     def _add_plain(self, call: Call, function: str, results: list[Tensor]) -> None:
         """Note results that nothing with a gradient went into; one made of no tensor may hold a number."""
@@ -351,13 +336,9 @@ class Watch:
         if is_dynamo_compiling() or threading.get_ident() != self._thread:
             return
         self.windows.step()
-        self.scalers.optimizer_steps(sys._getframe(1))
-        if len(self.turns) < TURNS and self.turns[-1:] != [id(optimizer)]:
-            self.turns.append(id(optimizer))
-        if id(optimizer) in self.optimizers:
-            return
-        with torch._C.DisableTorchFunction():
-            self.optimizers[id(optimizer)] = stepped(optimizer, self._spot(sys._getframe(1)))
+        frame = sys._getframe(1)
+        self.scalers.optimizer_steps(frame)
+        self.steppers.note(optimizer, lambda: self._spot(frame))
 
 
 never_compiled(Watch._before_step, Watch.hear)
