@@ -26,7 +26,7 @@ class Configured(NamedTuple):
 
 def _transformers() -> Any:
     """The library; it loads torchvision where that is installed, of whatever build."""
-    from benchmarks.library import torchvision_ready
+    from benchmarks.library_models import torchvision_ready
 
     torchvision_ready()
     import transformers  # type: ignore[import-not-found, unused-ignore]
