@@ -39,6 +39,11 @@ class Units:
         """The scope that is a call of a function, or one of several of a module; ``None`` for a module."""
         return self._scope_of.get(unit)
 
+    @property
+    def told_apart(self) -> tuple[str, ...]:
+        """The units that are calls of a function, or one of several of a module."""
+        return tuple(unit for number, unit in enumerate(self._scope_of) if number not in self._open)
+
     def of_module(self, unit: str) -> str:
         """The path of the module that a unit is, or is a call of; ``""`` for a call of a function."""
         scope = self.scope(unit)
