@@ -227,14 +227,11 @@ class Modules:
 
     def _calls_around(self, part: str, nodes: list[str]) -> list[dict[str, Node]]:
         """Those of ``nodes`` that the module ``part`` made in each call of what is around it, in order."""
-        calls: dict[tuple[tuple[int, str], ...], dict[str, Node]] = {}
-        for node in nodes:
-            chain = self.chains[self.home[node]]
-            if part not in chain or node in self.cuts:
-                continue
-            around = chain[: chain.index(part)]
-            call = tuple((s.number, unit) for unit in around if (s := self.units.scope(unit)) is not None)
-            calls.setdefault(call, {})[node] = self.nodes[node]
+        calls: dict[tuple[tuple[int, int], ...], dict[str, Node]] = {}
+        for node in nodes if part in self.units.types else ():
+            if node not in self.cuts:
+                call = self.units.calls_around(part, self.home[node][1])
+                calls.setdefault(call, {})[node] = self.nodes[node]
         return [calls[call] for call in sorted(calls)]
 
     def _operations(self, nodes: list[Node]) -> int:

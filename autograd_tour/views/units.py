@@ -49,6 +49,19 @@ class Units:
         scope = self.scope(unit)
         return unit if scope is None else "" if scope.function else scope.group
 
+    def calls_around(self, path: str, number: int | None) -> tuple[tuple[int, int], ...]:
+        """The calls that the module ``path`` ran in where scope ``number`` is its own or around it.
+
+        Each is the number of the call and that of its scope, outermost first.
+        """
+        calls: list[tuple[int, int]] = []
+        while number is not None:
+            scope = self.scopes[number]
+            if scope.group != path and not scope.group.startswith(f"{path}."):
+                calls.append((scope.number, number))
+            number = scope.outer
+        return tuple(reversed(calls))
+
     def chain(self, home: Home) -> list[str]:
         """The units around ``home``, outermost first, at most :data:`MOST_LEVELS`.
 

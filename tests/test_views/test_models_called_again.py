@@ -166,6 +166,16 @@ def test_its_layers_say_how_often_they_ran(encoders):
     assert any(note.startswith("from the first call: (2, 8)") for note in first.notes)
 
 
+def test_layers_say_so_too_where_a_function_of_the_program_calls_their_model():
+    net = nn.Sequential(nn.Linear(4, 3), nn.Tanh())
+
+    def score(x: Tensor) -> Tensor:
+        return net(x).square().mean()
+
+    folded = fold(trace(lambda: score(torch.ones(2, 4)) - score(torch.zeros(2, 4))), depth=1)
+    assert [title for group, title in titles(folded) if group] == ["Linear × 2", "Tanh × 2"]
+
+
 def test_of_two_models_the_one_that_is_called_twice_says_so():
     assert titles(fold(trace(adversarial), depth=1)) == [("G", "Sequential"), ("D", "Sequential × 2")]
 
