@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache, lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from autograd_tour.record.facts import Number, Stats, TensorFacts
 from autograd_tour.tracer.references import TensorRef
 from autograd_tour.tracer.repeats import stored, times
 from autograd_tour.tracer.scratch import FULL_LIMIT, Scratch, is_ordinary
-from autograd_tour.tracer.statistics import plain, stats_of_elements, stats_of_tensor
+from autograd_tour.tracer.statistics import plain, stats_beside_zeros, stats_of_elements, stats_of_tensor
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
@@ -96,8 +96,7 @@ class Recorder:
 
     def forget(self, tensor: Tensor) -> None:
         """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
-        owner = tensor._base if tensor._base is not None else tensor
-        self._statistics.pop(id(owner), None)
+        self._statistics.pop(id(_owner(tensor)), None)
         self._gradients.pop(id(tensor), None)
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
@@ -127,6 +126,15 @@ class Recorder:
         limit = f"{record} reached its ceiling of {self.ceiling:g} MB"
         return (f"{limit}: of tensors that did not fit only {FEW} elements are kept",)
 
+    def note_part(self, gradient: Tensor, part: Callable[[Tensor], Tensor]) -> None:
+        """``gradient`` is 0 outside of ``part`` of it, so if it is large its statistics are those of the part."""
+        with torch._C.DisableTorchFunction():
+            if not is_ordinary(gradient) or gradient.numel() <= FULL_LIMIT or not gradient.is_contiguous():
+                return
+            stats = stats_beside_zeros(part(gradient))
+            owner, block = _owner(gradient), _block(gradient)
+            self._statistics[id(owner)] = TensorRef(owner), owner._version, {block: stats}
+
     def stats(self, dense: Tensor, original: Tensor, *, ordinary: bool) -> Stats:
         """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
         itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
@@ -136,13 +144,12 @@ class Recorder:
 
     def stats_of_owner(self, dense: Tensor, original: Tensor, *, ordinary: bool) -> Stats:
         """The same where ``dense`` is a look at the memory of ``original``."""
-        base = original._base
-        owner = original if base is None else base
+        owner = _owner(original)
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
             entry = self._statistics[id(owner)] = (TensorRef(owner), owner._version, {})
-        block = dense.data_ptr(), dense.numel(), dense.dtype
+        block = _block(dense)
         stats = entry[2].get(block)
         if stats is None:
             stats = entry[2][block] = stats_of_tensor(dense, self._scratch if ordinary else None)
@@ -185,6 +192,16 @@ def _facts(
         last,
         stats,
     )
+
+
+def _owner(tensor: Tensor) -> Tensor:
+    """What ``tensor`` is a view of, or itself."""
+    base = tensor._base
+    return tensor if base is None else base
+
+
+def _block(dense: Tensor) -> _Block:
+    return dense.data_ptr(), dense.numel(), dense.dtype
 
 
 def _state(tensor: Tensor) -> _State:

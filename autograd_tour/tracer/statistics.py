@@ -11,7 +11,7 @@ from torch import Tensor
 from autograd_tour.record.facts import Number, Stats
 from autograd_tour.tracer.scratch import FULL_LIMIT, Memory, Scratch
 
-__all__ = ["plain", "stats_of_elements", "stats_of_tensor"]
+__all__ = ["plain", "stats_beside_zeros", "stats_of_elements", "stats_of_tensor"]
 
 BLOCK = 65_536
 """Elements of a block, in which large tensors are read: a quarter of a MB of float32, as caches have."""
@@ -88,9 +88,7 @@ def _stats_of_floats(tensor: Tensor, scratch: Scratch | None) -> Stats:
         tensor = tensor.float()  # the eight-bit types have no reductions of their own
     count = tensor.numel()
     if count > FULL_LIMIT:
-        low, high, norm = _in_blocks(tensor)
-        none = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
+        return _stats_of_large(*_in_blocks(tensor))
     low, high = _extremes(tensor)
     total, norm, zero = _sums(tensor, scratch, zeros=not (low > 0 or high < 0))
     if math.isfinite(low) and math.isfinite(high):
@@ -99,6 +97,19 @@ def _stats_of_floats(tensor: Tensor, scratch: Scratch | None) -> Stats:
         int(where(tensor).sum().item()) for where in (torch.isnan, torch.isinf, torch.isneginf)
     )
     return Stats(plain(low), plain(high), plain(total / count), plain(norm), nan, inf, zero, below)
+
+
+def _stats_of_large(low: float, high: float, norm: float) -> Stats:
+    none = 0 if math.isfinite(low) and math.isfinite(high) else None
+    return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
+
+
+def stats_beside_zeros(part: Tensor) -> Stats:
+    """Those of a tensor of more than :data:`FULL_LIMIT` elements, which are 0 but for those in ``part``."""
+    if part.numel() == 0:
+        return _stats_of_large(0.0, 0.0, 0.0)
+    low, high, norm = _in_blocks(part)
+    return _stats_of_large(min(low, 0.0), max(high, 0.0), norm)  # both keep a NaN that comes first
 
 
 def _extremes(tensor: Tensor) -> tuple[float, float]:
