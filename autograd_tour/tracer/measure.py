@@ -127,7 +127,7 @@ class Recorder:
         return (f"{limit}: of tensors that did not fit only {FEW} elements are kept",)
 
     def note_part(self, gradient: Tensor, part: Callable[[Tensor], Tensor]) -> None:
-        """``gradient`` is 0 outside of ``part`` of it, so if it is large its statistics are those of the part."""
+        """``gradient`` is 0 outside of ``part`` of it: if it is large, only that is read."""
         with torch._C.DisableTorchFunction():
             if not is_ordinary(gradient) or gradient.numel() <= FULL_LIMIT or not gradient.is_contiguous():
                 return

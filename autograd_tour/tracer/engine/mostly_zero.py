@@ -43,7 +43,7 @@ def _rows(indices: Tensor) -> Part:
 
 
 def _classes(target: Tensor) -> Part:
-    """Of each row the element of its class; one that is left out has an index that is none, and 0 everywhere."""
+    """Of each row the element of its class. A row that is left out has an index of none, and is 0."""
 
     def part(gradient: Tensor) -> Tensor:
         classes = target.long().clamp(min=0, max=gradient.shape[-1] - 1)
