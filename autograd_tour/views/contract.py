@@ -68,7 +68,9 @@ class _Contraction:
             card.members.append(node)
             self.homes[key] = card
         self.hooked = [
-            edge.src for edge in graph.edges if edge.marks and edge.kind == "gradient" and "hooked" in edge.marks
+            edge.src
+            for edge in graph.edges
+            if edge.marks and edge.kind == "gradient" and "hooked" in edge.marks
         ]
         home = self.homes.get
         self.crossing = [

@@ -103,9 +103,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
                 qualified_name, qualified_name.removeprefix("torch::autograd::")
             )
             node_names.append(name)
-            connections.append(
-                tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()])
-            )
+            connections.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()]))
         skeleton.roots.append(index[root])
     make_safe(skeleton)
     return skeleton
