@@ -149,7 +149,7 @@ def outline(fn: Any) -> Facts:
 
 
 class Outlines:
-    """The outlines of many nodes, one after the other; two neighbours are often alike, which is quick to see."""
+    """The outlines of many nodes, one after the other: two neighbours are often alike."""
 
     def __init__(self) -> None:
         self._last: tuple[Any, Any, Any] = (None, None, None)
