@@ -21,9 +21,9 @@ __all__ = ["GAPS", "MARK_ROOM", "Cuts", "ends_of"]
 
 GAPS: dict[Direction, float] = {"LR": 18.0, "TB": 26.0}
 """Between two rows, and between two columns, px."""
-MARK_ROOM = 68.0
+MARK_ROOM = 78.0
 """Widest name on a mark, px."""
-_MARKS: dict[Direction, Point] = {"LR": (MARK_ROOM + 40.0, 44.0), "TB": (70.0, MARK_ROOM + 36.0)}
+_MARKS: dict[Direction, Point] = {"LR": (MARK_ROOM + 40.0, 44.0), "TB": (70.0, MARK_ROOM + 28.0)}
 """What the marks at one end of a strip take along it, with their links, and what a mark takes across, px."""
 MOST_STRIPS = 7
 TRIALS = 6
