@@ -70,8 +70,8 @@ def _finding(graph: Graph, number: int, first: Node, second: Node, squashed: tup
         "warning",
         f"a {name} is taken of what a {name} has made: all of it lies between 0 and 1",
         lines_of((f"{name} here", graph.line(first.id)), (f"{name} again here", graph.line(second.id))),
-        f"{loss} expects logits and takes their {name} itself. Of numbers between 0 and 1 that is nearly flat, "
-        f"so gradients are small and the loss cannot come near 0.{_least(second)} No error is raised.",
+        f"{loss} expects logits and takes their {name} itself. Between 0 and 1 that is nearly flat, so "
+        f"gradients are small and the loss cannot come near 0.{_least(second)} No error is raised.",
         _FIXES[name],
         second.id,
         number,

@@ -212,10 +212,8 @@ def scaler_of_half_parameters():
 def softmax_before_cross_entropy():
     scores = nn.Linear(2, 3)(x)
     chances = scores.softmax(1)  # <- softmax here
-    loss = F.cross_entropy(
-        chances.view(-1, 3), torch.zeros(len(x), dtype=torch.long)
-    )  # <- softmax again here
-    return loss
+    target = torch.zeros(len(x), dtype=torch.long)
+    return F.cross_entropy(chances.view(-1, 3), target)  # <- softmax again here
 
 
 def sigmoid_before_logits():
