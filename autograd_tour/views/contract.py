@@ -73,7 +73,7 @@ class _Contraction:
         ]
         home = homes.get
         self.crossing = [
-            edge for edge in graph.edges if (card := home(edge.src)) is None or card is not home(edge.dst)
+            edge for edge in graph.edges if (start := home(edge.src)) is None or start is not home(edge.dst)
         ]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient") if self.steps else ():
