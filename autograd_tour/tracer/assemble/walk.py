@@ -47,6 +47,13 @@ class Skeleton:
             fn.variable for fn, name in zip(self.fns, self.names, strict=True) if name == "AccumulateGrad"
         ]
 
+    def numbers(self) -> list[int]:
+        """The number of each node in its thread, -1 for an accumulator."""
+        return [
+            -1 if name == "AccumulateGrad" else fn._sequence_nr()
+            for fn, name in zip(self.fns, self.names, strict=True)
+        ]
+
     def release(self) -> None:
         """Forget the live nodes, root first, so that no node frees a chain behind it."""
         while self.fns:

@@ -179,7 +179,9 @@ class LeafNames(Mapping[int, str]):
         wanted = {id(leaf) for leaf in leaves}
         if record is not None:  # several models keep their names, also where one of them gets no gradient
             wanted |= record.modules.parameter_ids
-        self._paths = cache(partial(parameter_names, [arguments, *spaces, *caller], extra, wanted))
+        repeated = record.modules.repeated if record is not None else frozenset()
+        every_space = [arguments, *spaces, *caller]
+        self._paths = cache(partial(parameter_names, every_space, extra, wanted, repeated))
         self._names = dict(given)
         for leaf in leaves:
             key = id(leaf)
