@@ -156,7 +156,21 @@ def test_only_what_lies_plainly_in_memory_is_read_the_short_way():
         torch._efficientzerotensor(3),
         inferred,
     )
-    assert not any(map(_is_ordinary, odd))
+    assert not any(map(is_ordinary, odd))
+
+
+def test_small_tensors_are_copied_into_memory_that_is_used_again(monkeypatch):
+    made = counted(monkeypatch, torch, "empty")
+    x = torch.ones(3000, requires_grad=True)
+    trace(lambda: ((x * 2).tanh() * 3).sum())
+    assert len([args for args in made if args[0] == FULL_LIMIT]) == 1
+
+
+def test_a_gradient_found_as_it_was_sent_is_not_compared(monkeypatch):
+    compared = counted(monkeypatch, arrivals, "_is_same")
+    x = torch.ones(3000, requires_grad=True)
+    trace(lambda: ((x * 2).tanh() * 3).sum())
+    assert len(compared) == 1  # that of the loss, which is small
 
 
 def test_no_module_is_gone_through_for_names_where_every_leaf_was_given_one(monkeypatch):
@@ -198,20 +212,3 @@ def test_the_collector_rests_while_a_graph_is_folded(monkeypatch):
     fold.fold(trace(total, backward=False, keep=0))
     assert at_work == [False]
     assert gc.isenabled()
-
-
-    assert not any(map(is_ordinary, odd))
-
-
-def test_small_tensors_are_copied_into_memory_that_is_used_again(monkeypatch):
-    made = counted(monkeypatch, torch, "empty")
-    x = torch.ones(3000, requires_grad=True)
-    trace(lambda: ((x * 2).tanh() * 3).sum())
-    assert len([args for args in made if args[0] == FULL_LIMIT]) == 1
-
-
-def test_a_gradient_found_as_it_was_sent_is_not_compared(monkeypatch):
-    compared = counted(monkeypatch, arrivals, "_is_same")
-    x = torch.ones(3000, requires_grad=True)
-    trace(lambda: ((x * 2).tanh() * 3).sum())
-    assert len(compared) == 1  # that of the loss, which is small
