@@ -85,6 +85,18 @@ def test_all_that_a_module_did_has_its_path_and_an_expression_around_a_layer_has
     assert {card.path for card in scene.cards} == {""}
 
 
+def test_an_expression_has_the_module_aside_that_it_does_not_name():
+    def asides(program):
+        graph = by_statements(by_calls(tour.trace(PROGRAMS[program])), modules=True)
+        scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+        return {
+            card.rows[0].left[0].text: "".join(run.text for run in card.rows[0].right) for card in scene.cards
+        }
+
+    assert asides("vae")["self.decoder(z)"] == ""
+    assert asides("transformer")["x + self.mlp(self.ln2(x))"] == "block"
+
+
 @pytest.mark.parametrize("brief", ["numbers", "lines"])
 def test_what_is_not_finite_stays_in_sight(brief):
     scene = drawn("nan", brief=brief)
