@@ -108,13 +108,13 @@ def tag_run(label: Label) -> Run:
 
 
 def fitted(scene: Scene) -> Scene:
-    """The scene with every text in the room it may take. What has room enough is not copied."""
+    """The scene with every text in the room it may take, or that its card has. What fits is not copied."""
     rows: dict[int, tuple[Row, ...]] = {}  # many cards of a long chain share their rows
     cards = []
     for card in scene.cards:
         fitted_rows = rows.get(id(card.rows))
         if fitted_rows is None:
-            fitted_rows = rows[id(card.rows)] = _fitted_rows(card.rows)
+            fitted_rows = rows[id(card.rows)] = _filled(card, _fitted_rows(card.rows))
         cards.append(card if fitted_rows is card.rows else replace(card, rows=fitted_rows))
     links = []
     for link in scene.links:
@@ -127,6 +127,35 @@ def fitted(scene: Scene) -> Scene:
 def _fitted_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     short = [_fitted_row(row) for row in rows]
     return rows if all(a is b for a, b in zip(rows, short, strict=True)) else tuple(short)
+
+
+def _filled(card: Card, short: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The ``short`` rows of a card; what was cut gets what the widest of them leaves it."""
+    if short is card.rows:
+        return short
+    width = card_width(replace(card, rows=short))
+    return tuple([_widened(row, cut, width) for row, cut in zip(card.rows, short, strict=True)])
+
+
+def _widened(row: Row, cut: Row, width: float) -> Row:
+    """``row`` in a card of ``width`` px, where it took less when it was ``cut``."""
+    slack = width - row_width(cut)
+    if cut is row or slack < 1:
+        return cut
+    left = _grown(row.left, slack, shared=bool(row.room))
+    right = row.right if left is not row.left else _grown(row.right, slack)
+    stages = tuple([(frame, _grown(runs, slack)) for frame, runs in row.earlier])
+    room = row.room and row.room + slack
+    wide = _fitted_row(replace(row, left=left, right=right, earlier=stages, room=room))
+    return wide if row_width(wide) <= width else cut
+
+
+def _grown(runs: tuple[Run, ...], by: float, *, shared: bool = False) -> tuple[Run, ...]:
+    """The first text that is cut gets more room, or the last one if that is ``shared``."""
+    for k, run in enumerate(runs):
+        if run.room and (_short(run) is not run or (shared and k == len(runs) - 1)):
+            return (*runs[:k], replace(run, room=run.room + by), *runs[k + 1 :])
+    return runs
 
 
 def _fitted_row(row: Row) -> Row:

@@ -17,7 +17,7 @@ __all__ = ["GAP", "least_size", "row_scenes", "rows_of", "stacked"]
 
 GAP = 18.0
 """Between two rows, px."""
-MARK_ROOM = 68.0
+MARK_ROOM = 78.0
 """Widest name on a mark, px."""
 MARK = MARK_ROOM + 40.0
 """What the marks at one end of a row take of its width, with their links, px."""
@@ -160,7 +160,8 @@ def _mark_texts(cards: Sequence[Card]) -> dict[str, str]:
         columns = zip(*alike, strict=False)
         same = next((i for i, letters in enumerate(columns) if len(set(letters)) > 1), 0)
         start = len(_WORD_BEGUN.sub("", heads[card][:same]))
-        texts[card] = fit(f"…{heads[card][start:]}", MARK_ROOM, 12.0, True) if start else text
+        apart = f"…{heads[card][start:]}" if start else heads[card]
+        texts[card] = fit(apart, MARK_ROOM, 12.0, True) if len(alike) > 1 else text
     return texts
 
 
@@ -172,7 +173,9 @@ def _titles(card: Card) -> tuple[Run, ...]:
 
 
 def _heads(cards: Sequence[Card]) -> dict[str, str]:
-    """Card -> its title; of several with one title, what stands at its right, if that tells them apart."""
+    """Card -> the path of its module, or its title; of several with one title, what stands at its right, if
+    that tells them apart.
+    """
     heads = {card.id: " ".join(run.text.strip() for run in _titles(card)) for card in cards}
     aside = {card.id: " ".join(run.text.strip() for run in card.rows[0].right) for card in cards if card.rows}
     for title in set(heads.values()):
@@ -180,11 +183,12 @@ def _heads(cards: Sequence[Card]) -> dict[str, str]:
         beside = {aside.get(ident, "") for ident in alike}
         if len(alike) > 1 and len(beside) == len(alike) and "" not in beside:
             heads |= {ident: aside[ident] for ident in alike}
-    return heads
+    paths = [card.path for card in cards]
+    return heads | {card.id: card.path for card in cards if card.path and paths.count(card.path) == 1}
 
 
 def _keeps_end(card: Card) -> bool:
-    return _titles(card)[0].keep_end and card.shape == "leaf"
+    return bool(card.path) or (_titles(card)[0].keep_end and card.shape == "leaf")
 
 
 def _mark(ident: str, card: Card, text: str, where: str) -> Card:

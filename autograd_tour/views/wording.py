@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
@@ -86,8 +88,8 @@ def tensor_runs(
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
     behind = f"{' =' if scalar else ' '} {text}"
-    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
-    return (*runs, *_alarm(odd))
+    named = replace(within("", name, behind, role, NAME_ROOM), keep_end=True)
+    return (named if name else Run(text, role), *_alarm(odd))
 
 
 def _pieces(facts: TensorFacts, role: Role, name: str, *, shape: bool) -> Iterator[Run]:

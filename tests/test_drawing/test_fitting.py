@@ -105,7 +105,7 @@ def test_what_rows_take_at_least_is_less_than_what_they_are_estimated_to_take():
 
 
 def test_marks_of_cards_that_begin_alike_can_be_told_apart():
-    titles = ["self.down1(images)", "self.down2(self.pool(a))", "head"]
+    titles = ["self.encoder.down1(images)", "self.encoder.down2(self.pool(a))", "head"]
     cards = [Card(f"c{i}", "operation", (Row((Run(title),)),)) for i, title in enumerate(titles)]
     links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
     first, second = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
@@ -125,6 +125,16 @@ def test_marks_of_modules_of_one_kind_are_told_apart_by_their_names():
     for scene in row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
         marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
         assert marks == ["to_mu", "to_logvar"]
+
+
+def test_a_mark_of_a_module_has_its_path_where_that_is_of_it_alone():
+    title = Row((Run("Linear(8→8)"),))
+    cards = [Card(f"c{i}", "group", (title,), path=path) for i, path in enumerate(("blocks[0].2", "a", "a"))]
+    cards.append(Card("c3", "operation", (Row((Run("sum"),)),)))
+    links = [Link(f"l{i}", f"c{i}", "c3", "forward", Label()) for i in range(3)]
+    first, _ = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 0, "c3": 1})
+    marks = [card.rows[0].left[0].text for card in first.cards if card.shape == "box"]
+    assert marks == ["blocks[0].2", "Linear(8→8)", "Linear(8→8)"]
 
 
 def test_what_lies_on_something_is_seen():

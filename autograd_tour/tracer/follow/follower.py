@@ -262,6 +262,7 @@ class Follower:
             skeleton = backward.walked()
             try:
                 self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
+                self.record.begin(skeleton.numbers())
                 inner = self._meet_leaves(skeleton)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)

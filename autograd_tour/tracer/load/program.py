@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
@@ -191,6 +191,12 @@ def _near(path: Path) -> str:
 @contextmanager
 def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
     """The program runs in here as ``python`` runs it: its folder is importable, there are no arguments."""
+    with _children_leave(), _errors_told(what, folder, display_name):
+        yield
+
+
+@contextmanager
+def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
     entry, arguments = str(folder), sys.argv
     sys.path.insert(0, entry)
     sys.argv = [display_name]
@@ -224,6 +230,35 @@ def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
         sys.argv = arguments
         if entry in sys.path:
             sys.path.remove(entry)
+
+
+@contextmanager
+def _children_leave() -> Iterator[None]:
+    """A child that the program forked and that comes back ends here: only its parent answers."""
+    process, code = os.getpid(), 1
+    try:
+        yield
+        code = 0
+    except ProgramError as error:
+        left = error.__cause__
+        if isinstance(left, SystemExit):
+            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        elif os.getpid() != process:
+            _say(f"a process that the program forked failed: {error.message}")
+        raise
+    finally:
+        if os.getpid() != process:
+            _say()
+            os._exit(code)
+
+
+def _say(*lines: str) -> None:
+    """The last words of a process that goes without Python's own way out."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    with suppress(OSError):
+        os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 def _as_package(where: str, folder: Path) -> str:
