@@ -79,6 +79,8 @@ class Follower:
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
+        self.elsewhere = False
+        """Whether another thread called backward, beside those that this one runs."""
 
     @property
     def certain(self) -> bool:
@@ -170,7 +172,11 @@ class Follower:
 
         A method of a tensor calls a function, and a node may run a backward of its own.
         """
-        return self._busy or OURS.running or threading.get_ident() != self._thread
+        if self._busy or OURS.running:
+            return True
+        other = threading.get_ident() != self._thread
+        self.elsewhere |= other
+        return other
 
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
         if is_compiling() or torch._C._are_functorch_transforms_active():
