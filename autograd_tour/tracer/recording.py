@@ -91,6 +91,8 @@ def record_of(
         gradient_edges = [(i, k) for i, (_, k) in zip(skeleton.roots, roots, strict=True)]
         del roots
         results = _results(request, record, outputs, gradient_edges)
+        if record is not None:
+            record.begin(skeleton.numbers())
         leaf_names = request.leaf_names(skeleton.leaves(), record)
         spaces = namespaces_of(request.program)
         material = Material.gather(skeleton, record, request.recorder, leaf_names, results, spaces)

@@ -49,8 +49,12 @@ class Modules:
         self.home = _homes(graph, pairs)
         self.chains = {home: self.units.chain(home) for home in dict.fromkeys(self.home.values())}
         self.cards = {node.id for node in graph.nodes if node.kind == "group"}
+        self.nodes = graph.by_id()
         self.members = [node for node in graph.nodes if self.chains.get(self.home.get(node.id, ("", None)))]
-        self.parameters = _parameters(graph, pairs)
+        self.users: dict[str, list[str]] = {}
+        for maker, user in pairs:
+            self.users.setdefault(maker, []).append(user)
+        self.parameters = _parameters(graph, self.users)
 
     @property
     def deepest(self) -> int:
@@ -198,19 +202,21 @@ class Modules:
             return Title(title, row, units=tuple(units))
         whole, module = len(units) == self._calls(scopes[0]), self.units.of_module(units[0])
         if module:
-            calls = () if whole else (f"calls {scopes[0].number + 1} to {scopes[1].number + 1}",)
-            notes = (*calls, *self._first(units, inside))
+            own = {node.id: node for node in inside[units[0]]}
+            if whole:
+                return Title(title, module, tuple(self._first(own)), units=(*units, module))
+            number = scopes[0].number + 1
+            notes = (f"calls {number} to {scopes[1].number + 1}", *self._first(own, f"call {number}"))
             return Title(title, module, notes, units=(*units, module))
         notes = () if whole else (f"calls {scopes[0].number} to {scopes[1].number}",)
         return Title(title, notes=notes, units=tuple(units), results=self._carried(units, inside))
 
-    def _first(self, units: list[str], inside: Mapping[str, list[Node]]) -> Iterator[str]:
-        """What the first call of a row gave to those after it; the card tells what the last one gave."""
-        own = {node.id for node in inside[units[0]]}
-        given = {a for a, b in self.pairs if a in own and b not in own}
-        for node in inside[units[0]]:
-            if node.id in given and len(node.values) == 1 and node.value is not None:
-                yield f"from the first call: {tensor_text(node.value)}"
+    def _first(self, own: Mapping[str, Node], call: str = "the first call") -> Iterator[str]:
+        """What the first ``call`` of several, which made ``own``, gave; the card tells what the last gave."""
+        for node in own.values():
+            given = any(user not in own for user in self.users.get(node.id, ()))
+            if given and len(node.values) == 1 and node.value is not None:
+                yield f"from {call}: {tensor_text(node.value)}"
 
     def _carried(self, units: list[str], inside: Mapping[str, list[Node]]) -> tuple[str, ...]:
         """Of the last call in a row what every call hands to the next one: ``h`` and ``c``."""
@@ -218,6 +224,15 @@ class Modules:
         crossing = {a for a, b in self.pairs if a in unit_of and unit_of.get(b, unit_of[a]) != unit_of[a]}
         signs = {_sign(node) for unit in units for node in inside[unit] if node.id in crossing}
         return tuple(node.id for node in inside[units[-1]] if _sign(node) in signs and node.name)
+
+    def _calls_around(self, part: str, nodes: list[str]) -> list[dict[str, Node]]:
+        """Those of ``nodes`` that the module ``part`` made in each call of what is around it, in order."""
+        calls: dict[tuple[tuple[int, int], ...], dict[str, Node]] = {}
+        for node in nodes if part in self.units.types else ():
+            if node not in self.cuts:
+                call = self.units.calls_around(part, self.home[node][1])
+                calls.setdefault(call, {})[node] = self.nodes[node]
+        return [calls[call] for call in sorted(calls)]
 
     def _operations(self, nodes: list[Node]) -> int:
         return sum(node.id not in self.cuts for node in nodes)
@@ -244,8 +259,12 @@ class Modules:
             several = len(pieces[part])
             alike = len({len(members[part, n]) for n in pieces[part]}) == 1
             name = f"{part}#{number}" if several > 1 else part
+            calls = self._calls_around(part, nodes)
+            if len(calls) > 1:
+                kind, first = self.units.kind(part), tuple(self._first(calls[0]))
+                title = replace(title, op=f"{kind} × {len(calls)}", notes=(*title.notes, *first))
             if several > 1:
-                word = "call" if alike else "part"
+                word = "call" if alike and self.units.scope(part) is None else "part"
                 title = replace(
                     title, notes=(*title.notes, f"{word} {pieces[part].index(number) + 1} of {several}")
                 )
@@ -265,15 +284,12 @@ def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, Home]:
     return home
 
 
-def _parameters(graph: Graph, pairs: list[Pair]) -> dict[str, list[tuple[Node, set[str]]]]:
+def _parameters(graph: Graph, users: Mapping[str, list[str]]) -> dict[str, list[tuple[Node, set[str]]]]:
     """Module -> its own parameters, each with what uses it."""
-    users: dict[str, set[str]] = {}
-    for maker, user in pairs:
-        users.setdefault(maker, set()).add(user)
     parameters: dict[str, list[tuple[Node, set[str]]]] = {}
     for node in graph.nodes:
         if node.kind == "leaf" and node.group:
-            parameters.setdefault(node.group, []).append((node, users.get(node.id, set())))
+            parameters.setdefault(node.group, []).append((node, set(users.get(node.id, ()))))
     return parameters
 
 

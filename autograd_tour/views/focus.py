@@ -13,7 +13,7 @@ from autograd_tour.text import friendly_name
 from autograd_tour.views.fold import as_cards, fold
 from autograd_tour.views.homes import Homes, Title, operations_in
 from autograd_tour.views.quotient import Pair, flow
-from autograd_tour.views.units import paths_around
+from autograd_tour.views.units import Units, paths_around
 from autograd_tour.views.wording import elements
 
 __all__ = ["called", "focus", "with_neighbours"]
@@ -30,7 +30,8 @@ def focus(graph: Graph, name: str) -> Graph:
     """The nodes called ``name`` and their direct neighbours.
 
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
-    calls it or in short (``mul``), a grad_fn or a node id. A variable that a loop binds again and again is
+    calls it or in short (``mul``), a grad_fn, a node id, or one call of a module or function (``block[2]``)
+    as :func:`~autograd_tour.views.opening.with_open` knows it. A variable that a loop binds again and again is
     one card with all its values, and what lies between them is in it. The part is folded if it does not fit
     one screen. Steps of backward keep the numbers that they have in the whole.
 
@@ -100,9 +101,14 @@ def called(graph: Graph, name: str) -> set[str]:
         UsageError: nothing has that name; the message has the closest ones.
     """
     chosen = {node.id for node in graph.nodes if _matches(node, name)}
+    if chosen:
+        return chosen
+    units = Units(graph)
+    chosen = _in_call(graph, units, name)
     if not chosen:
         modules = sorted(_paths(graph.nodes))
-        names = sorted({text for node in graph.nodes for text in _names(node)}.union(modules))
+        calls = {units.name(unit) for unit in units.told_apart}
+        names = sorted({text for node in graph.nodes for text in _names(node)}.union(modules, calls))
         few = modules or [graph.title(node.id) for node in graph.nodes if node.kind == "leaf"]
         hint = suggestion(name, names, MOST_LISTED)
         if few and not hint:
@@ -130,6 +136,14 @@ def _names(node: Node) -> Iterable[str]:
 
 def _matches(node: Node, name: str) -> bool:
     return name in _names(node) or node.group == name or node.group.startswith(name + ".")
+
+
+def _in_call(graph: Graph, units: Units, name: str) -> set[str]:
+    """The nodes that were made in a call of a module or function called ``name``."""
+    calls = units.called(name, units.told_apart)
+    homes = {(node.group, node.scope) for node in graph.nodes if node.scope is not None} if calls else ()
+    inside = {home for home in homes if not calls.isdisjoint(units.chain(home))}
+    return {node.id for node in graph.nodes if (node.group, node.scope) in inside}
 
 
 def _paths(nodes: Iterable[Node]) -> set[str]:

@@ -7,9 +7,9 @@ from itertools import takewhile
 
 from msgspec.structs import replace
 
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, Group
 from autograd_tour.record.node import Node
-from autograd_tour.rules.titles import expression
+from autograd_tour.rules.titles import Expression, expression
 from autograd_tour.views.fold import as_cards
 from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import flow
@@ -44,23 +44,44 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
     for node in graph.nodes:
         if node.id in last:
             members.setdefault(last[node.id], []).append(node)
+    modules_whole = _modules(graph)
     titles: dict[str, Title] = {}
     for end_id, nodes in members.items():
         if len(nodes) > 1:
             end_node = graph.node(end_id)
             # Where room is short its variable says more of a long statement, unless that is one letter.
             brief = end_node.name if len(end_node.name) > 1 else end_node.brief
-            call = replace(end_node, brief=brief)
-            titles[end_id] = Title(_title(graph, end_node), _around(nodes), call=call)
+            module = modules_whole.get(frozenset(node.id for node in nodes))
+            if module is not None:  # all that it did is one statement: it is called as it is elsewhere
+                call = replace(end_node, brief="", expression="", call="")
+                titles[end_id] = Title(module.type, module.path, call=call)
+                continue
+            title = _title(end_node)
+            # What an expression heads is no module, even if its last call was one.
+            function = end_node.call or (title.function or title.text if title else "")
+            call = replace(end_node, brief=brief, call=function)
+            text = title.title() if title else graph.title(end_id)
+            titles[end_id] = Title(text, _around(nodes), call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 
-def _title(graph: Graph, end: Node) -> str:
-    """What made the result; a layer at the end of a row of them does not head the row: ``net(x)`` does."""
+def _modules(graph: Graph) -> dict[frozenset[str], Group]:
+    """What each module did, its parts included, as a set of nodes -> the module, the outermost of several."""
+    members: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        if node.kind in ("operation", "group") and node.group:
+            parts = node.group.split(".")
+            for count in range(1, len(parts) + 1):
+                members.setdefault(".".join(parts[:count]), set()).add(node.id)
+    groups = sorted(graph.groups, key=lambda group: -len(group.path))
+    return {frozenset(members[group.path]): group for group in groups if group.type and group.path in members}
+
+
+def _title(end: Node) -> Expression | None:
+    """What heads a card instead of the layer at its end: ``net(x)``; ``None`` if no layer ends it."""
     layer = end.kind == "group" and not end.call
-    whole = expression(end.expression) if layer and end.expression else None
-    return whole.title() if whole is not None else graph.title(end.id)
+    return expression(end.expression) if layer and end.expression else None
 
 
 def _around(nodes: Sequence[Node]) -> str:

@@ -39,10 +39,28 @@ class Units:
         """The scope that is a call of a function, or one of several of a module; ``None`` for a module."""
         return self._scope_of.get(unit)
 
+    @property
+    def told_apart(self) -> tuple[str, ...]:
+        """The units that are calls of a function, or one of several of a module."""
+        return tuple(unit for number, unit in enumerate(self._scope_of) if number not in self._open)
+
     def of_module(self, unit: str) -> str:
         """The path of the module that a unit is, or is a call of; ``""`` for a call of a function."""
         scope = self.scope(unit)
         return unit if scope is None else "" if scope.function else scope.group
+
+    def calls_around(self, path: str, number: int | None) -> tuple[tuple[int, int], ...]:
+        """The calls that the module ``path`` ran in where scope ``number`` is its own or around it.
+
+        Each is the number of the call and that of its scope, outermost first.
+        """
+        calls: list[tuple[int, int]] = []
+        while number is not None:
+            scope = self.scopes[number]
+            if scope.group != path and not scope.group.startswith(f"{path}."):
+                calls.append((scope.number, number))
+            number = scope.outer
+        return tuple(reversed(calls))
 
     def chain(self, home: Home) -> list[str]:
         """The units around ``home``, outermost first, at most :data:`MOST_LEVELS`.

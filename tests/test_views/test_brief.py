@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import autograd_tour as tour
 from autograd_tour.record.trace import Trace
@@ -52,6 +53,48 @@ def test_a_line_is_a_card_with_its_scalar():
     assert texts(scene, "(a − y) ** 2") == ["(a − y) ** 2loss = 0.2256"]
     assert not any(link.label.runs for link in scene.links)
     assert sorted({link.label.step for link in scene.links} - {0}) == [1, 2, 3, 4, 6]
+
+
+@pytest.mark.parametrize(("brief", "rows"), [("numbers", 3), ("lines", 1)])
+def test_a_module_is_called_by_its_path_and_its_class(brief, rows):
+    graph = by_calls(tour.trace(PROGRAMS["cnn"]))
+    scene = picture_of(Trace(graph), "graph", Look(brief=brief))
+    (card,) = [card for card in scene.cards if card.path == "conv1"]
+    assert "".join(run.text for run in card.rows[0].left) == "conv1  Conv2d(1→6)"
+    assert len(card.rows) == rows
+    assert card.rows[0].left[0].bold
+    assert not card.rows[0].left[1].bold
+    assert not card.rows[0].right
+
+
+def squared():
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 2)
+    x = torch.ones(2, 3, requires_grad=True)
+    return net(x * x).sum()
+
+
+def test_all_that_a_module_did_has_its_path_and_an_expression_around_a_layer_has_none():
+    graph = by_statements(by_calls(tour.trace(PROGRAMS["vae"])), modules=True)
+    scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+    assert {card.path for card in scene.cards} == {"", "encoder", "to_mu", "to_logvar", "decoder"}
+
+    graph = by_statements(by_calls(tour.trace(squared)), modules=True)
+    scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+    assert texts(scene, "net(x * x).sum()")
+    assert {card.path for card in scene.cards} == {""}
+
+
+def test_an_expression_has_the_module_aside_that_it_does_not_name():
+    def asides(program):
+        graph = by_statements(by_calls(tour.trace(PROGRAMS[program])), modules=True)
+        scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+        return {
+            card.rows[0].left[0].text: "".join(run.text for run in card.rows[0].right) for card in scene.cards
+        }
+
+    assert asides("vae")["self.decoder(z)"] == ""
+    assert asides("transformer")["x + self.mlp(self.ln2(x))"] == "block"
 
 
 @pytest.mark.parametrize("brief", ["numbers", "lines"])

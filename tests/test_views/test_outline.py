@@ -109,8 +109,8 @@ def loop() -> Tensor:
 
 def test_a_call_that_ran_again_has_a_line_of_its_own_and_a_shared_weight_too() -> None:
     scene = outline(tour.trace(loop))
-    assert lines(scene).count("layer(x)") == 3
-    weight = next(card.id for card in scene.cards if text(card) == "weight")
+    assert lines(scene).count("layer  Linear") == 3
+    weight = next(card.id for card in scene.cards if text(card) == "layer.weight")
     assert sum(link.src == weight for link in scene.links) == 3
 
 

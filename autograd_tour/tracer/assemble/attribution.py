@@ -24,10 +24,7 @@ def attribute(
     """The call that made each node, ``None`` where that is not known. ``outputs``: (node, tensor)."""
     if record is None:
         return [None] * len(skeleton)
-    numbers = [
-        -1 if name == "AccumulateGrad" else fn._sequence_nr()
-        for fn, name in zip(skeleton.fns, skeleton.names, strict=True)
-    ]
+    numbers = skeleton.numbers()
     calls = [record.maker(number) for number in numbers]
     _forget_copies(numbers, calls)
     inner = [number for number in numbers if number >= 0]

@@ -19,7 +19,7 @@ from autograd_tour.tracer.assemble.readings import Reading, origin
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 
-__all__ = ["Values", "outline", "read_result", "read_values", "unnamed"]
+__all__ = ["Facts", "Outlines", "Values", "outline", "read_result", "read_values", "unnamed"]
 
 Facts = tuple[TensorFacts | None, ...]
 
@@ -70,6 +70,7 @@ def read_values(material: Material, readings: Sequence[Reading]) -> Values:
     for i, call in enumerate(material.calls):
         if call is not None and call.made_one_node:
             _from_use(material, values, i, call)
+    _from_uses(material, values)
     _from_saved(material, readings, values)
     return values
 
@@ -117,6 +118,24 @@ def _from_use(material: Material, values: Values, i: int, call: CallRecord) -> N
             values.learn_result(j, k, source, operand.position)
 
 
+def _from_uses(material: Material, values: Values) -> None:
+    """The same of a call that made several nodes, if it took one result, and one edge leads there."""
+    edges: dict[int, tuple[CallRecord, set[tuple[int, int]]]] = {}
+    for i, call in enumerate(material.calls):
+        if call is not None and not call.made_one_node and not call.second_order:
+            ends = edges.setdefault(id(call), (call, set()))[1]
+            ends.update((j, k) for j, k in material.skeleton.next[i] if j >= 0)
+    for call, ends in edges.values():
+        for operand in call.operands:
+            source = operand.source
+            if not isinstance(source, CallRecord) or source.one_node_made_all:
+                continue
+            alike = [other for other in call.operands if other.source is source]
+            made = [(j, k) for j, k in ends if material.calls[j] is source]
+            if len(alike) == len(made) == 1:
+                values.learn_result(*made[0], source, operand.position)
+
+
 def _from_saved(material: Material, readings: Sequence[Reading], values: Values) -> None:
     """Values that composite calls did not show, from what other nodes saved of them."""
     skeleton = material.skeleton
@@ -146,6 +165,37 @@ def outline(fn: Any) -> Facts:
     if len(metadata) == 1:
         return _from_metadata(metadata[0])
     return tuple(facts for item in metadata for facts in _from_metadata(item))
+
+
+class Outlines:
+    """The outlines of many nodes, one after the other: two neighbours are often alike."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Any, Any] = (None, None, None)
+        self._facts: Facts = ()
+        self._known: dict[tuple[Any, Any, Any], Facts] = {}
+
+    def of(self, fn: Any) -> Facts:
+        """See :func:`outline`."""
+        metadata = fn._input_metadata
+        if len(metadata) != 1:
+            return outline(fn)
+        (item,) = metadata
+        try:
+            shape, dtype, device = current = item.shape, item.dtype, item.device
+            if current == self._last:
+                return self._facts
+            key = tuple(shape), dtype, device
+            facts = self._known.get(key)
+            if facts is None:
+                facts = _from_metadata(item)
+                if item.is_nested_tensor:  # its shape is not all that tells it from others
+                    return facts
+                self._known[key] = facts
+            self._last, self._facts = current, facts
+            return facts
+        except (RuntimeError, AttributeError, TypeError):  # some have no shape
+            return _from_metadata(item)
 
 
 def _from_metadata(item: Any) -> tuple[TensorFacts | None]:

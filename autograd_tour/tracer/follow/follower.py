@@ -30,6 +30,7 @@ from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.listener import Listening
+from autograd_tour.tracer.listen.registrations import registrations_heard
 from autograd_tour.tracer.listen.run import run_program, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request
@@ -78,6 +79,8 @@ class Follower:
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
+        self.elsewhere = False
+        """Whether another thread called backward, beside those that this one runs."""
 
     @property
     def certain(self) -> bool:
@@ -112,6 +115,8 @@ class Follower:
             try:
                 return run_program(self.request.program, self.request.args)
             finally:
+                if self.listening.active:
+                    self.changes.lent.catch_up()
                 self.listening.stop()
 
     @contextmanager
@@ -125,6 +130,7 @@ class Follower:
                 backward_replaced(self._backward, self._is_deaf),
                 zeroing_replaced(self._before_zeroing),
                 swap_replaced(self._swapping),
+                registrations_heard(self._replacing),
             ):
                 yield
         finally:
@@ -143,7 +149,12 @@ class Follower:
 
     def _before_zeroing(self, frame: FrameType) -> None:
         if self.listening.active and threading.get_ident() == self._thread:
+            self.changes.lent.catch_up()
             self.log.last("zeroing", spot_of(frame, self.record))
+
+    def _replacing(self, before: Tensor, _name: str, after: Tensor | None, frame: FrameType) -> None:
+        if self.listening.active and after is not None and threading.get_ident() == self._thread:
+            self.changes.replaced(before, after, frame)
 
     @contextmanager
     def _swapping(self, first: Tensor, second: Tensor, frame: FrameType) -> Iterator[None]:
@@ -164,7 +175,11 @@ class Follower:
 
         A method of a tensor calls a function, and a node may run a backward of its own.
         """
-        return self._busy or OURS.running or threading.get_ident() != self._thread
+        if self._busy or OURS.running:
+            return True
+        other = threading.get_ident() != self._thread
+        self.elsewhere |= other
+        return other
 
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
         if is_compiling() or torch._C._are_functorch_transforms_active():
@@ -205,6 +220,9 @@ class Follower:
             self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
+        if self.listening.active:
+            computed = _number_of(backward.outputs[0])
+            self.changes.lent.catch_up(None if computed + 1 in self._computed else computed)
         self.log.backward_calls += 1
         number, start = self.log.backward_calls, sequence_nr()
         heard = self.listening.active
@@ -235,6 +253,7 @@ class Follower:
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:
             wanted = True  # what is computed may be a loss after all
+        self.changes.lent.settle()
         if wanted:
             self.listening.start()
         elif heard and not self.listening.active:
@@ -256,6 +275,7 @@ class Follower:
             skeleton = backward.walked()
             try:
                 self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
+                self.record.begin(skeleton.numbers())
                 inner = self._meet_leaves(skeleton)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
@@ -316,12 +336,16 @@ class Follower:
         for leaf in nameless:
             self.tracks.call(self.tracks.find(leaf), names[id(leaf)])
         present = {id(leaf) for leaf in leaves}
+        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
         for leaf in strangers:
-            self._meet(leaf, names[id(leaf)], present)
+            self._meet(leaf, names[id(leaf)], present, computed)
         return inner
 
-    def _meet(self, leaf: Tensor, name: str, present: Set[int]) -> None:
-        """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew."""
+    def _meet(self, leaf: Tensor, name: str, present: Set[int], computed: int) -> None:
+        """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew.
+
+        That was before there were ``computed`` nodes, the last of which is that of the loss.
+        """
         number = self.tracks.names.get(name, -1)
         if number < 0 or id(self.tracks[number].tensor) in present:
             self.tracks.call(self.tracks.add(leaf), name)
@@ -332,7 +356,7 @@ class Follower:
             before: TensorFacts = self.request.recorder.measure(track.tensor)
             draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
             draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
-            self.log.add(draft)
+            self.log.insert(draft, computed)
         self.tracks.rebind(number, leaf)
 
 

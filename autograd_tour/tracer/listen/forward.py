@@ -175,6 +175,11 @@ class ForwardRecord:
         if self.producer(tensor) is None:
             self._custom(tensor, None)
 
+    def begin(self, nodes: Iterable[int]) -> None:
+        """The graph that is told next has the nodes with these numbers."""
+        makers = {id(call): call.run for call in map(self.maker, nodes) if call is not None}
+        self.runs.begin(run for run in makers.values() if run is not None)
+
     def settle(self, used: Iterable[CallRecord | None]) -> None:
         """Everything has been heard; ``used`` are the calls that made the graph."""
         self.sites.settle([*self.calls, *self._plain.values()], used)

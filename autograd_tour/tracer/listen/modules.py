@@ -69,6 +69,7 @@ class ModuleRecord:
         self._searched: dict[int, nn.Module] = {}
         self._prefixes: dict[int, str] = {}
         self._expected: set[int] = set()
+        self._repeated: frozenset[int] | None = None
 
     @property
     def current(self) -> ModuleKey | None:
@@ -160,6 +161,20 @@ class ModuleRecord:
         self.roots[root] = (name, self.roots[root][1])
         self._prefixes.clear()
 
+    def name_repeated(self, called: Iterable[ModuleKey | None]) -> None:
+        """``called`` more than once for one loss: of a model all that is in it stands behind its name.
+
+        The first loss decides, so that a parameter keeps its name all the time.
+        """
+        if self._repeated is None:
+            self._repeated = frozenset(key[0] for key in called if key is not None and not key[1])
+            self._prefixes.clear()
+
+    @property
+    def repeated(self) -> Set[int]:
+        """The ``id`` of every model that was called more than once for the first loss."""
+        return self._repeated or frozenset()
+
     def expect(self, frames: Iterable[FrameType]) -> None:
         """The models that variables of ``frames`` hold have names of their own from now on.
 
@@ -197,8 +212,8 @@ class ModuleRecord:
     def path(self, module_key: ModuleKey | None) -> str:
         """The path of a module for the reader, ``""`` for what belongs to the program itself.
 
-        Several models in one program are told apart by the variables that hold them, and parts of one that
-        are only numbered stand behind its name too. A module without parameters, such as a loss, is not a
+        Several models in one program are told apart by the variables that hold them; one that was called more
+        than once is called so, and parts that are only numbered stand behind its name too. A module without parameters, such as a loss, is not a
         model.
         """
         if module_key is None:
@@ -207,9 +222,12 @@ class ModuleRecord:
             models = {key: name for key, (name, root) in self.roots.items() if parameters_of(root)}
             taken = Counter(models.values())
             for number, (key, (name, root)) in enumerate(self.roots.items(), start=1):
-                several = key in models and len(models) > 1
-                alone = name if name and taken[name] == 1 else f"{name or type(root).__name__} {number}"
-                self._prefixes[key] = alone if several else ""
+                called, alone = name or type(root).__name__, len(models) == 1
+                if key not in models or (alone and key not in self.repeated):
+                    called = ""
+                elif not alone and (not name or taken[name] > 1):
+                    called = f"{called} {number}"
+                self._prefixes[key] = called
         key, path = module_key
         prefix = self._prefixes[key]
         if not prefix and is_numbered(path):

@@ -177,12 +177,16 @@ def namespaces_of(program: object) -> list[dict[str, Any]]:
 
 
 def parameter_names(
-    spaces: Iterable[Mapping[str, Any]], extra: Iterable[tuple[str, nn.Module]], wanted: Set[int]
+    spaces: Iterable[Mapping[str, Any]],
+    extra: Iterable[tuple[str, nn.Module]],
+    wanted: Set[int],
+    repeated: Set[int] = frozenset(),
 ) -> dict[int, str]:
     """Id of a parameter or buffer -> its path, for all modules in sight that own one of ``wanted``.
 
-    With one such module the path is that of ``named_parameters``; with several, or where it would begin with
-    a number (``0.weight``), it starts with the variable that holds the module.
+    With one such module the path is that of ``named_parameters``; with several, of a module whose ``id`` is
+    among ``repeated``, or where it would begin with a number (``0.weight``), it starts with the variable that
+    holds the module.
     """
     modules = {id(module): (name, module) for name, module in extra}
     for space in spaces:
@@ -202,7 +206,7 @@ def parameter_names(
         prefix = f"{name}." if name and len(owned) > 1 else ""
         numbered = prefix or f"{name or type(root).__name__}."
         full_paths |= {
-            key: (numbered if is_numbered(path) else prefix) + path
+            key: (numbered if id(root) in repeated or is_numbered(path) else prefix) + path
             for key, path in paths.items()
             if key not in full_paths
         }

@@ -7,6 +7,7 @@ with the frame. Where a debugger has put its own there, that function is not tol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import CodeType, FrameType
 
 from autograd_tour.record.graph import Scope
@@ -44,7 +45,10 @@ class FunctionRun:
 
 
 class FunctionRuns:
-    """The calls of a program's own functions up to the frame of ``stop``; ``scopes`` are those asked for."""
+    """The calls of a program's own functions up to the frame of ``stop``.
+
+    ``scopes`` are those of one graph that were asked for since it began.
+    """
 
     def __init__(self, stop: CodeType, modules: ModuleRecord) -> None:
         self.stop = stop
@@ -53,6 +57,7 @@ class FunctionRuns:
         self._program = FunctionRun(self, "", 0, None, None)
         self._numbers: dict[FunctionRun, int] = {}
         self._of_modules: dict[int, FunctionRun] = {}
+        self._again: dict[FunctionRun, int] = {}
         self._home: str | None = None
 
     def of(self, frame: FrameType | None) -> FunctionRun:
@@ -84,10 +89,8 @@ class FunctionRuns:
         return run
 
     def _call_of_module(self, run: FunctionRun, module: ModuleRun) -> FunctionRun:
-        """The call of ``module`` in ``run``; the outermost module is the program to its reader."""
+        """The call of ``module`` in ``run``."""
         key = module.module_key
-        if not key[1]:
-            return run
         number = run.counts.get((None, key), 0)
         run.counts[None, key] = number + 1
         return FunctionRun(self, "", number, run, key)
@@ -108,17 +111,40 @@ class FunctionRuns:
         run.counts[code, module_key] = number + 1
         return FunctionRun(self, name, number, run, module_key)
 
+    def begin(self, runs: Iterable[FunctionRun]) -> None:
+        """The graph that is told next was made by ``runs``: which modules were called more than once for it.
+
+        A model that is called once in every iteration of a training is called once for each of its graphs.
+        """
+        self.scopes, self._numbers, self._again = [], {}, {}
+        calls: dict[tuple[FunctionRun, ModuleKey | None], list[FunctionRun]] = {}
+        seen: set[FunctionRun] = set()
+        for inner in runs:
+            run = inner
+            while run.outer is not None and run not in seen:
+                seen.add(run)
+                if not run.function:
+                    calls.setdefault((run.outer, run.module_key), []).append(run)
+                run = run.outer
+        for several in calls.values():
+            if len(several) > 1:
+                several.sort(key=lambda call: call.number)
+                self._again |= {call: position for position, call in enumerate(several)}
+        self.modules.name_repeated(call.module_key for call in self._again)
+
     def number(self, run: FunctionRun | None) -> int | None:
         """The position of ``run`` in ``scopes``, ``None`` for the program itself.
 
-        That a module was called says its path; only of one called again its calls are told apart.
+        That a module was called says its path; only of one called again its calls are told apart. A model
+        that has no path is the program to its reader.
         """
         if run is None or run.outer is None:
             return None
-        if not run.function and run.outer.counts[None, run.module_key] == 1:
+        group = self.modules.path(run.module_key)
+        if not run.function and (run not in self._again or not group):
             return self.number(run.outer)
         if run not in self._numbers:
-            outer = self.number(run.outer)
+            outer, number = self.number(run.outer), self._again.get(run, run.number)
             self._numbers[run] = len(self.scopes)
-            self.scopes.append(Scope(run.function, run.number, outer, self.modules.path(run.module_key)))
+            self.scopes.append(Scope(run.function, number, outer, group))
         return self._numbers[run]
