@@ -93,7 +93,7 @@ def test_an_expression_has_the_module_aside_that_it_does_not_name():
             card.rows[0].left[0].text: "".join(run.text for run in card.rows[0].right) for card in scene.cards
         }
 
-    assert asides("vae")["self.decoder(z)"] == ""
+    assert asides("discriminator_loss")["discriminator(real)"] == ""
     assert asides("transformer")["x + self.mlp(self.ln2(x))"] == "block"
 
 

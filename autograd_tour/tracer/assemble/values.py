@@ -131,9 +131,9 @@ def _from_uses(material: Material, values: Values) -> None:
             if not isinstance(source, CallRecord) or source.one_node_made_all:
                 continue
             alike = [other for other in call.operands if other.source is source]
-            made = [(j, k) for j, k in ends if material.calls[j] is source]
-            if len(alike) == len(made) == 1:
-                values.learn_result(*made[0], source, operand.position)
+            outputs = [(j, k) for j, k in ends if material.calls[j] is source]
+            if len(alike) == len(outputs) == 1:
+                values.learn_result(*outputs[0], source, operand.position)
 
 
 def _from_saved(material: Material, readings: Sequence[Reading], values: Values) -> None:
