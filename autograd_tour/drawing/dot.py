@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from graphviz.quoting import escape, quote
 from msgspec import Struct
 
 from autograd_tour.drawing.beside import Beside, Box
@@ -218,6 +217,8 @@ def _line(row: Row) -> str:
 @lru_cache(maxsize=4096)
 def _text(text: str, left: bool = False) -> str:
     """A quoted DOT string that stands for ``text`` and nothing else."""
+    from graphviz.quoting import escape, quote  # it loads a fifth of what a saved trace takes to be drawn
+
     safe = "\n".join(clean(line) for line in text.split("\n"))
     quoted = quote(escape(safe)) if safe else '""'
     if not quoted.startswith('"'):

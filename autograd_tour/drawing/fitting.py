@@ -7,12 +7,13 @@ by an estimate; only a few are laid out, since that is what takes time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.drawing.cutting import GAPS, Cuts
 from autograd_tour.drawing.dot import TIGHT, USUAL, Spacing
 from autograd_tour.drawing.estimate import Measured, estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, Point, finished, rough, rough_each
@@ -21,7 +22,7 @@ from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, ROUNDING, Room
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import size_of
-from autograd_tour.drawing.wrapping import GAP, least_size, row_scenes, rows_of, stacked
+from autograd_tour.drawing.wrapping import side_by_side, strip_scenes
 from autograd_tour.views.picture import Direction, Scene
 
 __all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "cleared", "fitting"]
@@ -32,10 +33,13 @@ LAYOUTS = 4
 """So many layouts at most are made to find what fits."""
 MOST = 120
 """Cards of the largest scene that is looked at in many ways."""
-MOST_ROWS = 7
 GAIN = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
-HOPE = 1.04
+JUMP = 0.02
+"""So much larger must text be for a strip more: the eye has to find where it goes on."""
+NEAR = 1.1
+"""So much larger text may be in strips than it seems before they are made."""
+HOPE = 1.01
 """A layout whose text is estimated to be too small by less than this may still do."""
 
 
@@ -54,7 +58,7 @@ def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
 
 
 class _Way(Struct, frozen=True):
-    """One way to draw scene ``number``: in ``scenes``, one below the other if there are several.
+    """One way to draw scene ``number``: in ``scenes``, rows or columns if there are several.
 
     ``text`` px is how large its text is by estimate.
     """
@@ -67,7 +71,7 @@ class _Way(Struct, frozen=True):
 
     @property
     def form(self) -> tuple[bool, str]:
-        """What is estimated too high or too low alike: rows or not, and the direction."""
+        """What is estimated too high or too low alike: in strips or not, and the direction."""
         return len(self.scenes) > 1, self.whole.direction
 
     def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
@@ -76,7 +80,7 @@ class _Way(Struct, frozen=True):
             layout = rough(self.whole, engine, timeout, self.spacing)
             return Arrangement(self.whole, layout, size_of(self.whole, layout))
         layouts = rough_each(self.scenes, engine, timeout, self.spacing)
-        whole, layout = stacked(self.whole, self.scenes, layouts)
+        whole, layout = side_by_side(self.whole, self.scenes, layouts)
         return Arrangement(whole, layout, size_of(whole, layout))
 
 
@@ -93,7 +97,7 @@ def fitting(
     attempts = _Attempts(room, engine, timeout)
     pending: list[_Way] = []
     for way in _ways(scenes, turn, room):
-        if attempts.hope(way) < room.least:
+        if attempts.sure(way) < room.least:
             pending.append(way)
         elif attempts.reach(way):
             return attempts.best
@@ -117,8 +121,13 @@ class _Attempts:
 
     def hope(self, way: _Way) -> float:
         """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
-        trust = self.trust.get(way.form, HOPE)
-        return way.text * (0.97 * trust if self.count == LAYOUTS - 1 else trust)  # the last one is to do
+        return way.text * self.trust.get(way.form, HOPE)
+
+    def sure(self, way: _Way) -> float:
+        """How large it may be, px, if all is as bad as what was drawn: the last layout is to do."""
+        if self.count < LAYOUTS - 1:
+            return self.hope(way)
+        return way.text * 0.95 * min(HOPE, *self.trust.values())
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
@@ -127,7 +136,7 @@ class _Attempts:
         if self._large_enough(text) or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
-        self.trust[way.form] = (self.trust.get(way.form, HOPE) + text / way.text) / 2
+        self.trust[way.form] = (self.trust.get(way.form, HOPE) + 3 * text / way.text) / 4
         return self._large_enough(text) or self.count == LAYOUTS
 
     def _large_enough(self, text: float) -> bool:
@@ -143,85 +152,91 @@ class _Attempts:
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
-    """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then the other rows."""
-    widest: tuple[float, int, Scene, Measured] | None = None
-    short: list[tuple[float, _Rows]] = []
+    """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then other strips."""
+    widest: tuple[float, int, list[Measured]] | None = None
+    short: list[_Strips] = []
     for number, whole in enumerate(scenes):
         if len(whole.cards) > MOST:
             continue
         for scene in stages(whole):
-            ready = fitted(scene)
-            across = measured(replace(ready, direction="LR"))
-            most = _most_text(across, room)
+            straight = _turned(fitted(scene), turn)
+            most = _most_text(straight[0], room)
             if most * HOPE >= room.least:
-                yield from _of_stage(number, ready, across, turn, room, short)
+                yield from _of_stage(number, straight, room, short)
             elif widest is None or most > GAIN * widest[0]:
-                widest = most, number, ready, across
+                widest = most, number, straight
     if widest is not None:  # nothing can be read; of what cannot this comes nearest
-        yield from _of_stage(*widest[1:], turn, room, short)
+        yield from _of_stage(*widest[1:], room, short)
     best = 0.0
-    for most, rows in sorted(short, key=lambda pair: -pair[0]):
-        if most <= best:
+    for strips in sorted(short, key=lambda strips: -strips.text):
+        if strips.text * NEAR <= best:
             return
-        way = rows.way(room)
+        way = strips.way(room)
         best = max(best, way.text)
         yield way
 
 
-def _of_stage(
-    number: int, ready: Scene, across: Measured, turn: Turn, room: Room, short: list[tuple[float, _Rows]]
-) -> Iterator[_Way]:
-    """The ways to draw one scene; rows whose text is too small for sure are not made, and go to ``short``."""
+def _turned(ready: Scene, turn: Turn) -> list[Measured]:
+    """The scene in each direction that it may have, the one that it is told in first."""
+    cards = measured(replace(ready, direction="TB"))
     directions: tuple[Direction, ...] = ("LR", "TB") if turn == "auto" else (turn,)
     if turn == "auto" and ready.direction == "TB":
         directions = ("TB", "LR")
-    straight = [replace(across, scene=replace(ready, direction=direction)) for direction in directions]
+    return [replace(cards, scene=replace(ready, direction=direction)) for direction in directions]
+
+
+def _of_stage(number: int, straight: Sequence[Measured], room: Room, short: list[_Strips]) -> Iterator[_Way]:
+    """The ways to draw one scene; strips whose text is too small are not made, and go to ``short``."""
     for spacing in (USUAL, TIGHT):
         for cards in straight:
             text = _text(cards.scene, estimated(cards, spacing), room)
             yield _Way(number, cards.scene, (cards.scene,), spacing, text)
-    if "LR" not in directions:
-        return
     wraps = []
-    for rows in _Rows.of(number, across):
-        most = rows.most_text(room)
-        if most * HOPE >= room.least:
-            wraps.append(rows.way(room))
+    for strips in _strips(number, straight, room):
+        if strips.text * NEAR >= room.least:
+            wraps.append(strips.way(room))
         else:
-            short.append((most, rows))
-    yield from sorted(wraps, key=lambda way: -way.text)[:2]
+            short.append(strips)
+    yield from sorted(wraps, key=lambda way: -way.text * (1 - JUMP * len(way.scenes)))[:2]
 
 
-class _Rows(Struct, frozen=True):
-    """Scene ``number`` in rows that have not been made yet: which card would stand in which."""
+def _strips(number: int, straight: Iterable[Measured], room: Room) -> Iterator[_Strips]:
+    """Rows of what runs from left to right, and columns of what runs down if that has an end in ``room``."""
+    for cards in straight:
+        if cards.scene.direction == "LR" or math.isfinite(room.height):
+            yield from _Strips.of(number, cards, room)
+
+
+class _Strips(Struct, frozen=True):
+    """Scene ``number`` in rows or columns that have not been made yet: which card would stand in which.
+
+    ``text`` px is about how large its text would be.
+    """
 
     number: int
-    across: Measured
-    rows: dict[str, int]
+    cards: Measured
+    strips: dict[str, int]
+    text: float
 
     @classmethod
-    def of(cls, number: int, across: Measured) -> Iterator[Self]:
-        """Two rows, three, and so on, each number once."""
-        seen = {1}
-        for count in range(2, MOST_ROWS + 1):
-            rows = rows_of(across, count, TIGHT)
-            several = max(rows.values(), default=0) + 1
-            if several not in seen:
-                seen.add(several)
-                yield cls(number, across, rows)
-
-    def most_text(self, room: Room) -> float:
-        """No text can be larger than this, px: it is that without lines, labels and marks."""
-        return _text(self.across.scene, least_size(self.across, self.rows, TIGHT), room)
+    def of(cls, number: int, cards: Measured, room: Room) -> Iterator[Self]:
+        """The two ways to cut it that may be drawn largest."""
+        inner = (room.width - 2 * (room.margin + MARGIN), room.height - 2 * (room.margin + MARGIN))
+        along, across = inner if cards.scene.direction == "LR" else inner[::-1]
+        for scale, strips in Cuts(cards, TIGHT, (along, across)).strips(room.most / BODY)[:2]:
+            yield cls(number, cards, strips, BODY * scale)
 
     def way(self, room: Room) -> _Way:
-        """The rows, with marks where they go on, and how large their text is by estimate."""
-        across = self.across
-        sizes = {card.id: size for card, size in zip(across.scene.cards, across.sizes, strict=True)}
-        scenes = row_scenes(across.scene, self.rows)
+        """The strips, with marks where they go on, and how large their text is by estimate."""
+        cards, direction = self.cards, self.cards.scene.direction
+        sizes = {card.id: size for card, size in zip(cards.scene.cards, cards.sizes, strict=True)}
+        scenes = strip_scenes(cards.scene, self.strips)
+        along = 0 if direction == "LR" else 1
         taken = [estimated(measured(scene, sizes), TIGHT) for scene in scenes]
-        size = max(width for width, _ in taken), sum(height for _, height in taken) + GAP * (len(taken) - 1)
-        return _Way(self.number, across.scene, scenes, TIGHT, _text(across.scene, size, room))
+        across = sum(size[1 - along] for size in taken) + GAPS[direction] * (len(taken) - 1)
+        size = (max(size[along] for size in taken), across)
+        text = _text(cards.scene, (size[along], size[1 - along]), room)
+        return _Way(self.number, cards.scene, scenes, TIGHT, text)
 
 
 def _text(scene: Scene, size: Point, room: Room) -> float:

@@ -35,7 +35,7 @@ ARROW = 9.0
 LEAST = 30.0
 """A text that has to share its row is left out where it would get less, px."""
 NAME_SHARES = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
-LEAST_NAME = 44.0
+LEAST_NAME = 50.0
 """What of the names in a text is tried to stay, and what stays at least, px."""
 BADGE = 8.5
 """Radius of the disc with a step number, px."""
@@ -142,19 +142,25 @@ def _widened(row: Row, cut: Row, width: float) -> Row:
     slack = width - row_width(cut)
     if cut is row or slack < 1:
         return cut
-    left = _grown(row.left, slack, shared=bool(row.room))
-    right = row.right if left is not row.left else _grown(row.right, slack)
-    stages = tuple([(frame, _grown(runs, slack)) for frame, runs in row.earlier])
-    room = row.room and row.room + slack
+    left = _grown(row.left, cut.left, slack)
+    right = row.right if left is not row.left else _grown(row.right, cut.right, slack)
+    stages = tuple(
+        [
+            (frame, _grown(runs, short, slack))
+            for (frame, runs), (_, short) in zip(row.earlier, cut.earlier, strict=True)
+        ]
+    )
+    room = row.room and _width(cut.left) + slack
     wide = _fitted_row(replace(row, left=left, right=right, earlier=stages, room=room))
     return wide if row_width(wide) <= width else cut
 
 
-def _grown(runs: tuple[Run, ...], by: float, *, shared: bool = False) -> tuple[Run, ...]:
-    """The first text that is cut gets more room, or the last one if that is ``shared``."""
-    for k, run in enumerate(runs):
-        if run.room and (_short(run) is not run or (shared and k == len(runs) - 1)):
-            return (*runs[:k], replace(run, room=run.room + by), *runs[k + 1 :])
+def _grown(runs: tuple[Run, ...], cut: tuple[Run, ...], by: float) -> tuple[Run, ...]:
+    """The first of the texts that was ``cut`` gets so much more than it took."""
+    for k, (run, short) in enumerate(zip(runs, cut, strict=False)):
+        if run.text != short.text:
+            piece = short if short.part is None else replace(short, text=short.text[slice(*short.part)])
+            return (*runs[:k], replace(run, room=run_width(piece) + by), *runs[k + 1 :])
     return runs
 
 

@@ -21,8 +21,12 @@ from autograd_tour.tracer.statistics import plain, stats_beside_zeros, stats_of_
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
-PYTHON_LIMIT = 64
-"""Up to this many elements plain Python is faster than a dozen calls into torch."""
+PYTHON_LIMIT = 512
+"""Up to this many elements plain Python is faster than a dozen calls into torch, whose code the program has
+driven out of the cache."""
+
+SMALL = 64
+"""Gradients up to this many elements are measured anew wherever they pass."""
 
 FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
@@ -66,14 +70,12 @@ class Recorder:
         if self.keep == 0:
             return measure(tensor, 0)
         with torch._C.DisableTorchFunction():
-            ordinary = is_ordinary(tensor)
-            if not (gradient and ordinary):
-                return _facts(tensor, self.keep, gradient, self, ordinary)
-            again = self._again(tensor)
+            again = self._again(tensor) if gradient else None
             if again is not None:
                 return again
+            ordinary = is_ordinary(tensor)
             facts = _facts(tensor, self.keep, gradient, self, ordinary)
-            if facts.stats is not None and tensor.numel() > PYTHON_LIMIT:
+            if gradient and ordinary and facts.stats is not None and tensor.numel() > SMALL:
                 self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
             return facts
 
@@ -252,7 +254,8 @@ def _values_of_ordinary(original: Tensor, keep: int | None, recorder: Recorder |
     stats = (
         stats_of_tensor(flat) if recorder is None else recorder.stats_of_owner(flat, original, ordinary=True)
     )
-    return _written(flat[:wanted].tolist()), plain(flat[-1].item()), stats
+    (last,) = flat[-1:].tolist()
+    return _written(flat[:wanted].tolist()), plain(last), stats
 
 
 def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:

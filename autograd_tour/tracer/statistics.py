@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,10 @@ def plain(value: complex | float | int | bool) -> Number:
 
 def stats_of_elements(elements: Sequence[complex | float | int | bool]) -> Stats:
     """Those of a few elements, in plain Python."""
+    if isinstance(elements[0], float):
+        finite = _stats_of_finite(elements)
+        if finite is not None:
+            return finite
     if isinstance(elements[0], bool):
         return Stats(zero=sum(not element for element in elements))
     zero = sum(element == 0 for element in elements)
@@ -43,6 +48,18 @@ def stats_of_elements(elements: Sequence[complex | float | int | bool]) -> Stats
         return _not_finite([float(element) for element in reals], zero)
     mean, norm = _mean(reals), math.hypot(*reals)
     return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
+
+
+def _stats_of_finite(elements: Sequence[Any]) -> Stats | None:
+    """Those of floats; ``None`` if one is not finite, or their sum is not."""
+    try:
+        total = math.fsum(elements)
+    except (OverflowError, ValueError):
+        return None
+    if not math.isfinite(total):
+        return None
+    zero, norm = elements.count(0.0), math.hypot(*elements)
+    return Stats(min(elements), max(elements), total / len(elements), plain(norm), 0, 0, zero)
 
 
 def _mean(reals: Sequence[float]) -> float:
@@ -123,8 +140,6 @@ def _sums(tensor: Tensor, scratch: Scratch | None, *, zeros: bool) -> tuple[floa
         memory = scratch.take()
         try:
             return _sums_in(memory, tensor, zeros)
-        except RuntimeError:  # inside a transform of torch.func nothing from outside may be written to
-            pass
         finally:
             scratch.give_back(memory)
     wide = tensor.double()

@@ -114,7 +114,9 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     """What a picture of ``graph`` shows, in sentences, for those who cannot see it."""
     nodes = graph.by_id()
     operations = sum(node.kind == "operation" for node in graph.nodes)
-    leaves = sum(node.kind == "leaf" for node in graph.nodes)
+    leaves = sum(node.kind == "leaf" for node in graph.nodes) + sum(
+        node.inside.leaves for node in graph.nodes if node.inside is not None
+    )
     folded = [node for node in graph.nodes if node.kind == "group"]
     if not (operations or leaves or folded):
         return "An empty graph."

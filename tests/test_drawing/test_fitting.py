@@ -13,7 +13,7 @@ from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, finished, rough
 from autograd_tour.drawing.room import room_for
-from autograd_tour.drawing.wrapping import row_scenes
+from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.errors import EngineError
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
@@ -86,9 +86,11 @@ def test_scenes_that_no_estimate_trusts_cost_one_layout(layouts):
     assert len(layouts) == 1
 
 
-def test_rows_whose_text_is_too_small_for_sure_are_made_only_if_nothing_can_be_read(monkeypatch):
-    made, real = [], fitting.row_scenes
-    monkeypatch.setattr(fitting, "row_scenes", lambda scene, rows: made.append(rows) or real(scene, rows))
+def test_strips_whose_text_is_too_small_are_made_only_if_nothing_can_be_read(monkeypatch):
+    made, real = [], fitting.strip_scenes
+    monkeypatch.setattr(
+        fitting, "strip_scenes", lambda scene, strips: made.append(strips) or real(scene, strips)
+    )
     chains = [chain(30), chain(3)]
     room = room_for("960x280", min_text=16)
     assert best_for(chains, room) == 1
@@ -97,18 +99,21 @@ def test_rows_whose_text_is_too_small_for_sure_are_made_only_if_nothing_can_be_r
     assert made
 
 
-def test_what_rows_take_at_least_is_less_than_what_they_are_estimated_to_take():
-    for name in ("cnn", "vae", "attention_by_hand"):
-        across = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), "LR"))
-        for rows in fitting._Rows.of(0, across):
-            assert rows.most_text(room_for("16:9")) >= rows.way(room_for("16:9")).text
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_how_large_text_is_in_strips_is_known_about_before_they_are_made(direction):
+    for name in ("cnn", "vae", "attention_by_hand", "residual"):
+        cards = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), direction))
+        for strips in fitting._Strips.of(0, cards, room_for("a4")):
+            way = strips.way(room_for("a4"))
+            assert 0.6 < way.text / strips.text < fitting.NEAR
+            assert len(way.scenes) > 1
 
 
 def test_marks_of_cards_that_begin_alike_can_be_told_apart():
     titles = ["self.encoder.down1(images)", "self.encoder.down2(self.pool(a))", "head"]
     cards = [Card(f"c{i}", "operation", (Row((Run(title),)),)) for i, title in enumerate(titles)]
     links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
-    first, second = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
+    first, second = strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
     for scene in (first, second):
         marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
         assert len(set(marks)) == 2
@@ -122,7 +127,7 @@ def test_marks_of_modules_of_one_kind_are_told_apart_by_their_names():
     ]
     cards.append(Card("c2", "operation", (Row((Run("mu + eps"),)),)))
     links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
-    for scene in row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
+    for scene in strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
         marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
         assert marks == ["to_mu", "to_logvar"]
 
@@ -132,7 +137,7 @@ def test_a_mark_of_a_module_has_its_path_where_that_is_of_it_alone():
     cards = [Card(f"c{i}", "group", (title,), path=path) for i, path in enumerate(("blocks[0].2", "a", "a"))]
     cards.append(Card("c3", "operation", (Row((Run("sum"),)),)))
     links = [Link(f"l{i}", f"c{i}", "c3", "forward", Label()) for i in range(3)]
-    first, _ = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 0, "c3": 1})
+    first, _ = strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 0, "c3": 1})
     marks = [card.rows[0].left[0].text for card in first.cards if card.shape == "box"]
     assert marks == ["blocks[0].2", "Linear(8→8)", "Linear(8→8)"]
 
