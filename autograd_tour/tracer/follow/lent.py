@@ -37,7 +37,7 @@ class Lent:
             return
         self.catch_up()  # what was written through an array of before
         self._known[belonging] = self._tracks.facts(belonging)
-        self._spots[belonging] = Spot(spot.number, spot.frame)
+        self._spots[belonging] = Spot(spot.number, spot.frame, "numpy")
 
     def catch_up(self, moment: int | None = None) -> None:
         """Tell what has been written since; at the line that lent the memory, if it has lent it since.
@@ -54,7 +54,7 @@ class Lent:
                 if same(facts, now):
                     continue
                 kind: EventKind = "update" if belonging.part == "value" else "gradient"
-                spot = self._spots.get(belonging, Spot())
+                spot = self._spots.get(belonging, Spot(call="numpy"))
                 draft = drafts.get((kind, spot))
                 if draft is None:
                     draft = drafts[kind, spot] = self._begun(kind, spot, moment)
