@@ -35,8 +35,10 @@ MOST = 120
 MOST_ROWS = 7
 GAIN = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
-HOPE = 1.04
-"""A layout whose text is estimated to be too small by less than this may still do."""
+ROWS, NARROW = 1.2, 1.05
+"""Text so many times larger makes up for marks between rows, or for cards close to each other."""
+HOPE, HOPE_OF_ROWS = 1.04, 1.005
+"""A layout whose text is estimated to be too small by less than this may still do; rows seldom do."""
 
 
 class Arrangement(Struct, frozen=True):
@@ -56,7 +58,7 @@ def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
 class _Way(Struct, frozen=True):
     """One way to draw scene ``number``: in ``scenes``, one below the other if there are several.
 
-    ``text`` px is how large its text is by estimate.
+    ``text`` px is how large its text is by estimate, also where no picture is blown up so much.
     """
 
     number: int
@@ -65,14 +67,24 @@ class _Way(Struct, frozen=True):
     spacing: Spacing
     text: float
 
+    def wanted(self, room: Room) -> float:
+        """How large its text is in ``room``, px, less what makes up for rows and narrow gaps."""
+        less = ROWS if self.in_rows else NARROW if self.spacing == TIGHT else 1.0
+        return min(self.text, room.most) / less
+
     @property
     def form(self) -> tuple[bool, str]:
         """What is estimated too high or too low alike: rows or not, and the direction."""
-        return len(self.scenes) > 1, self.whole.direction
+        return self.in_rows, self.whole.direction
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether it is drawn in several rows."""
+        return len(self.scenes) > 1
 
     def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
         """With the places that the engine finds."""
-        if len(self.scenes) == 1:
+        if not self.in_rows:
             layout = rough(self.whole, engine, timeout, self.spacing)
             return Arrangement(self.whole, layout, size_of(self.whole, layout))
         layouts = rough_each(self.scenes, engine, timeout, self.spacing)
@@ -93,17 +105,17 @@ def fitting(
     attempts = _Attempts(room, engine, timeout)
     pending: list[_Way] = []
     for way in _ways(scenes, turn, room):
-        if attempts.hope(way) < room.least:
+        if attempts.hope(way) < room.least - ROUNDING:
             pending.append(way)
         elif attempts.reach(way):
-            return attempts.best
+            return attempts.drawn()
     while pending and attempts.count < LAYOUTS:
         way = max(pending, key=attempts.hope)
         if attempts.best is not None and attempts.hope(way) <= GAIN * attempts.best_text:
             break
         pending.remove(way)
         attempts.reach(way)
-    return attempts.best
+    return attempts.drawn()
 
 
 class _Attempts:
@@ -113,32 +125,51 @@ class _Attempts:
         self.room, self.engine, self.timeout = room, engine, timeout
         self.count, self.best_text = 0, 0.0
         self.best: tuple[int, Arrangement] | None = None
-        self.trust: dict[tuple[bool, str], float] = {}
+        self.ratios: dict[tuple[bool, str], list[float]] = {}
+        self.last: tuple[Scene | None, float] = None, 1.0
 
     def hope(self, way: _Way) -> float:
         """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
-        trust = self.trust.get(way.form, HOPE)
+        trust = self._trust(way)
         return way.text * (0.97 * trust if self.count == LAYOUTS - 1 else trust)  # the last one is to do
+
+    def _trust(self, way: _Way) -> float:
+        if way.whole is self.last[0] and not way.in_rows:  # the same with other gaps
+            return self.last[1]
+        ratios = self.ratios.get(way.form, [])
+        if len(ratios) < 2:  # one alone may have been an exception
+            ratios = [*ratios, HOPE_OF_ROWS if way.in_rows else HOPE]
+        return sum(ratios) / len(ratios)
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
-        arrangement = self._cleared(way.laid_out(self.engine, self.timeout))
+        arrangement = way.laid_out(self.engine, self.timeout)
+        if self._large_enough(self.room.text(arrangement.size)):
+            arrangement = self._cleared(arrangement)
         text = self.room.text(arrangement.size)
         if self._large_enough(text) or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
-        self.trust[way.form] = (self.trust.get(way.form, HOPE) + text / way.text) / 2
+        ratio = replace(self.room, most=math.inf).text(arrangement.size) / way.text
+        self.ratios.setdefault(way.form, []).append(ratio)
+        self.last = way.whole, ratio
         return self._large_enough(text) or self.count == LAYOUTS
+
+    def drawn(self) -> tuple[int, Arrangement] | None:
+        """The best, cleared: what is too small was not, until nothing better came."""
+        if self.best is None or self._large_enough(self.best_text):
+            return self.best
+        number, arrangement = self.best
+        return number, cleared(arrangement, growing=False)
 
     def _large_enough(self, text: float) -> bool:
         return text >= self.room.least - ROUNDING
 
     def _cleared(self, arrangement: Arrangement) -> Arrangement:
         """Lines get room of their own where text stays large enough for it."""
-        if self._large_enough(self.room.text(arrangement.size)):
-            grown = cleared(arrangement)
-            if self._large_enough(self.room.text(grown.size)):
-                return grown
+        grown = cleared(arrangement)
+        if self._large_enough(self.room.text(grown.size)):
+            return grown
         return cleared(arrangement, growing=False)
 
 
@@ -146,17 +177,14 @@ def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
     """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then the other rows."""
     widest: tuple[float, int, Scene, Measured] | None = None
     short: list[tuple[float, _Rows]] = []
-    for number, whole in enumerate(scenes):
-        if len(whole.cards) > MOST:
-            continue
-        for scene in stages(whole):
-            ready = fitted(scene)
-            across = measured(replace(ready, direction="LR"))
-            most = _most_text(across, room)
-            if most * HOPE >= room.least:
-                yield from _of_stage(number, ready, across, turn, room, short)
-            elif widest is None or most > GAIN * widest[0]:
-                widest = most, number, ready, across
+    for number, scene in _stages(scenes):
+        ready = fitted(scene)
+        across = measured(replace(ready, direction="LR"))
+        most = _most_text(across, room)
+        if most * HOPE >= room.least:
+            yield from _of_stage(number, ready, across, turn, room, short)
+        elif widest is None or most > GAIN * widest[0]:
+            widest = most, number, ready, across
     if widest is not None:  # nothing can be read; of what cannot this comes nearest
         yield from _of_stage(*widest[1:], turn, room, short)
     best = 0.0
@@ -168,6 +196,21 @@ def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
         yield way
 
 
+def _stages(scenes: Iterable[Scene]) -> Iterator[tuple[int, Scene]]:
+    """Each of ``scenes`` with less and less in it, and its number.
+
+    Without what it is given, its constants, a scene comes last: one that is brief, with them, says more.
+    """
+    without: list[tuple[int, Scene]] = []
+    for number, whole in enumerate(scenes):
+        for scene in stages(whole) if len(whole.cards) <= MOST else ():
+            if len(scene.cards) < len(whole.cards) and not whole.left_out:
+                without.append((number, scene))
+            else:
+                yield number, scene
+    yield from without
+
+
 def _of_stage(
     number: int, ready: Scene, across: Measured, turn: Turn, room: Room, short: list[tuple[float, _Rows]]
 ) -> Iterator[_Way]:
@@ -176,20 +219,31 @@ def _of_stage(
     if turn == "auto" and ready.direction == "TB":
         directions = ("TB", "LR")
     straight = [replace(across, scene=replace(ready, direction=direction)) for direction in directions]
-    for spacing in (USUAL, TIGHT):
-        for cards in straight:
-            text = _text(cards.scene, estimated(cards, spacing), room)
-            yield _Way(number, cards.scene, (cards.scene,), spacing, text)
-    if "LR" not in directions:
-        return
-    wraps = []
-    for rows in _Rows.of(number, across):
-        most = rows.most_text(room)
-        if most * HOPE >= room.least:
-            wraps.append(rows.way(room))
-        else:
-            short.append((most, rows))
-    yield from sorted(wraps, key=lambda way: -way.text)[:2]
+    ways = [
+        _Way(
+            number, cards.scene, (cards.scene,), spacing, _text(cards.scene, estimated(cards, spacing), room)
+        )
+        for spacing in (USUAL, TIGHT)
+        for cards in straight
+    ]
+    several = (
+        [(rows.most_text(room), rows) for rows in _Rows.of(number, across)] if "LR" in directions else []
+    )
+    largest = min(max((most for most, _ in several), default=0.0), room.most) / ROWS
+    yield from sorted((way for way in ways if way.wanted(room) >= largest), key=lambda way: -way.wanted(room))
+    short += [(most, rows) for most, rows in several if most * HOPE_OF_ROWS < room.least]
+    ways = [way for way in ways if way.wanted(room) < largest]
+    ways += _wraps([(most, rows) for most, rows in several if most * HOPE_OF_ROWS >= room.least], room)
+    yield from sorted(ways, key=lambda way: -way.wanted(room))
+
+
+def _wraps(several: Iterable[tuple[float, _Rows]], room: Room) -> list[_Way]:
+    """The two of ``several`` rows, each with the largest text there can be, whose text is largest."""
+    wraps: list[_Way] = []
+    for most, rows in sorted(several, key=lambda pair: -pair[0]):
+        if len(wraps) < 2 or most > wraps[-1].text:
+            wraps = sorted([*wraps, rows.way(room)], key=lambda way: -way.text)[:2]
+    return wraps
 
 
 class _Rows(Struct, frozen=True):
@@ -226,7 +280,7 @@ class _Rows(Struct, frozen=True):
 
 def _text(scene: Scene, size: Point, room: Room) -> float:
     """How large text is, px, if what is drawn of ``scene`` takes ``size`` px without margins and lines."""
-    return room.text(size_of(scene, Layout(*size, (), (), ())))
+    return replace(room, most=math.inf).text(size_of(scene, Layout(*size, (), (), ())))
 
 
 def _most_text(cards: Measured, room: Room) -> float:

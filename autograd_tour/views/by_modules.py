@@ -284,9 +284,7 @@ def _homes(graph: Graph, pairs: list[Pair]) -> dict[str, Home]:
     return home
 
 
-def _parameters(
-    graph: Graph, users: Mapping[str, list[str]]
-) -> dict[str, list[tuple[Node, set[str]]]]:
+def _parameters(graph: Graph, users: Mapping[str, list[str]]) -> dict[str, list[tuple[Node, set[str]]]]:
     """Module -> its own parameters, each with what uses it."""
     parameters: dict[str, list[tuple[Node, set[str]]]] = {}
     for node in graph.nodes:

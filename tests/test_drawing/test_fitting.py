@@ -153,7 +153,7 @@ def test_lines_get_room_only_where_text_stays_large_enough(monkeypatch):
     width, _ = real(fitting.fitting((scene,), "LR", room_for("4000x4000"), None, 60.0)[1]).size
     assert grown == [True]
     grown.clear()
-    filled = room_for(f"{round(1.55 * width)}x400")
+    filled = room_for(f"{round(1.55 * width)}x150")  # too low for rows
     _, arrangement = fitting.fitting((scene,), "LR", filled, None, 60.0)
     assert grown == [True, False]
     assert filled.text(arrangement.size) >= filled.least

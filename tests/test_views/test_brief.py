@@ -32,7 +32,7 @@ def test_a_card_has_a_name_a_value_and_a_gradient():
     scene = drawn("neuron", brief="numbers")
     assert texts(scene, "w @ x + b") == ["w @ x + b", "z = 0.1", "grad −0.2369"]
     assert texts(scene, "w") == ["w", "(3) 0.5 …", ".grad −0.237 …"]
-    assert texts(scene, "x") == ["x", "(3) 1 …"]
+    assert texts(scene, "x") == ["x", "(3) 1, 2, −1"]
     assert scene.left_out == LEFT_OUT["numbers"]
     assert {"w", "b"} == {card.rows[0].left[0].text for card in scene.cards if card.shape == "leaf"}
 

@@ -67,8 +67,8 @@ def siamese() -> Tensor:
 
 
 def adversarial() -> Tensor:
-    G = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 4))  # noqa: N806
-    D = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))  # noqa: N806
+    G = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 4))
+    D = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     real, z = torch.randn(3, 4), torch.randn(3, 2)
     d_real = D(real)
     d_fake = D(G(z))
@@ -195,7 +195,9 @@ def test_a_call_is_opened_by_its_number(blocks, encoders):
 
 def test_a_call_or_all_of_them_are_looked_at_alone(blocks):
     alone = focus(blocks, "block[2]")
-    inside = [node for node in alone.nodes if node.scope is not None and blocks.scopes[node.scope].number == 2]
+    inside = [
+        node for node in alone.nodes if node.scope is not None and blocks.scopes[node.scope].number == 2
+    ]
     assert len([node for node in inside if node.kind == "operation"]) == 7
     assert any("focus on block[2]" in note for note in alone.meta.notes)
     assert titles(focus(blocks, "block")) == [("block", f"Block × {CALLS}")]
