@@ -33,7 +33,7 @@ HEAD, LINE = 20.0, 18.0
 """Heights of the first row of a card and of the others, px."""
 
 LEFT_OUT = {
-    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but first numbers"),
+    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but a few numbers"),
     "lines": ("lines of code", "saved tensors", "remarks", "rules", "most numbers"),
 }
 """What a brief picture has not, by ``look.brief``."""

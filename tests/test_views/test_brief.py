@@ -37,6 +37,16 @@ def test_a_card_has_a_name_a_value_and_a_gradient():
     assert {"w", "b"} == {card.rows[0].left[0].text for card in scene.cards if card.shape == "leaf"}
 
 
+def test_a_few_numbers_are_told_together_and_so_is_what_all_are():
+    scene = drawn("nan", brief="numbers")
+    assert texts(scene, "w")[1] == "(3) 3, 0, 4"
+    assert texts(scene, "torch.sqrt(w**2)") == ["torch.sqrt(w**2)", "distance (3) 3, 0, 4", "grad 1.33, 0, 2"]
+    scene = drawn("softmax_regression", brief="numbers")
+    assert texts(scene, "x @ w")[1] == "(16, 3) all 0"
+    rows = ["".join(run.text for run in row.left) for card in scene.cards for row in card.rows]
+    assert "grad 16 × 0.0625" in rows
+
+
 def test_short_rules_stay_and_long_ones_go_whole():
     labels = [link.label.runs for link in drawn("mlp", brief="numbers").links if link.flow == "backward"]
     rules = [runs[0].text for runs in labels if runs]
