@@ -27,6 +27,7 @@ __all__ = [
     "forked",
     "fresh_answer",
     "script_answer",
+    "signalled",
     "signalled_answer",
     "terminal_answer",
 ]
@@ -91,8 +92,20 @@ def signalled_answer(
     *words: str, cwd: Path, number: int, file: str, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """The same of ``autograd-tour WORDS``, to which a signal is sent once it has made ``file``."""
+    return signalled(_command, words, cwd, number, file, timeout)
+
+
+def signalled(
+    work: Callable[[tuple[str, ...]], None],
+    words: tuple[str, ...],
+    cwd: Path,
+    number: int,
+    file: str,
+    timeout: float,
+) -> subprocess.CompletedProcess[str]:
+    """The same of ``work(words)``."""
     with TemporaryDirectory() as folder:
-        process, *streams = _started(_interruptible, words, cwd, Path(folder))
+        process, *streams = _started(partial(_interruptible, work), words, cwd, Path(folder))
         end = time.monotonic() + timeout
         while not (cwd / file).exists() and time.monotonic() < end and process.exitcode is None:
             time.sleep(0.05)
@@ -169,10 +182,10 @@ def _command_in(environment: dict[str, str], words: tuple[str, ...]) -> None:
     _command(words)
 
 
-def _interruptible(words: tuple[str, ...]) -> None:
+def _interruptible(work: Callable[[tuple[str, ...]], None], words: tuple[str, ...]) -> None:
     # Where the tests run in the background of a shell, Ctrl-C is ignored by all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _command(words)
+    work(words)
 
 
 def _script(words: tuple[str, ...]) -> None:

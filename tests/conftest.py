@@ -36,6 +36,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | 
     return FilesAndParts(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Of all that is imported and made for thousands of tests nothing is garbage: looking for some takes a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # With several processes such a test would stop all of them, with one it would not.
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.commands import PRELOADED, SERVER, forked
+from tests.commands import PRELOADED, SERVER, forked, signalled
 from tests.workers import forked_in_place
 
 SERVER.set_forkserver_preload(
@@ -34,6 +35,11 @@ def build(folder: Path, builder: str = "html", *options: str, path: str = "") ->
     if path:
         return fresh_build(folder, builder, *options, path=path)
     return forked(_sphinx, _words(builder, options), folder, 600)
+
+
+def interrupted_build(folder: Path, file: str, builder: str = "html") -> subprocess.CompletedProcess:
+    """The same, but Ctrl-C comes once ``file`` is there."""
+    return signalled(_sphinx, _words(builder, ()), folder, signal.SIGINT, file, 600)
 
 
 def fresh_build(

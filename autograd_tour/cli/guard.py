@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from autograd_tour.cli.signals import GRACE, end_with
 from autograd_tour.cli.stderr import report_error
@@ -152,25 +153,37 @@ def _user_line(frame: FrameType | None) -> str:
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """What the program prints is no answer of ours, be it printed by Python, C or a process of its own."""
-    saved = _second_stdout()
+    """What the program prints is no answer of ours, be it printed by Python, C or a process of its own.
+
+    Streams that it closes are open again afterwards: what we answer has nothing to do with it.
+    """
+    stderr, saved = sys.stderr, _second_streams()
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
-        if saved is not None:
-            os.dup2(saved, 1)
-            os.close(saved)
+        for number, copy in saved.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        if saved:
+            sys.stdout, sys.stderr = _opened(sys.stdout, 1), _opened(stderr, 2)
 
 
-def _second_stdout() -> int | None:
-    """Let file descriptor 1 go where 2 goes; a copy of the old one, ``None`` if stdout is not it."""
+def _second_streams() -> dict[int, int]:
+    """Let file descriptor 1 go where 2 goes; copies of both as they were, none where they are not ours."""
     try:
         if sys.stdout.fileno() != 1 or sys.stderr.fileno() != 2:
-            return None
+            return {}
         sys.stdout.flush()
-        saved = os.dup(1)
+        saved = {number: os.dup(number) for number in (1, 2)}
         os.dup2(2, 1)
     except (OSError, ValueError, AttributeError):
-        return None
+        return {}
     return saved
+
+
+def _opened(stream: TextIO, number: int) -> TextIO:
+    """``stream``, or another one like it where the program has closed it."""
+    if not stream.closed:
+        return stream
+    return open(number, "w", encoding=stream.encoding, errors=stream.errors, closefd=False)

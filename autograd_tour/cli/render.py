@@ -152,7 +152,8 @@ def command(
 
     TARGET is a built-in (thermometer, thermometer-params, training), file.py:name or
     package.module:name (a function without arguments that returns a loss, a torch.nn.Module with
-    example() beside it, or a tensor), or a trace saved as .json; - reads a trace from stdin.
+    example() beside it, a tensor, or __main__ for all of a script), or a trace saved as .json;
+    - reads a trace from stdin.
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS
     from autograd_tour.drawing.extents import picture_sizes

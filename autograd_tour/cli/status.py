@@ -64,8 +64,13 @@ class _Line:
             self._at_start = text[-1] in "\r\n"
         return self._stream.write(text)
 
+    def close(self) -> None:
+        """A program may close its stderr; the line is still to be taken away."""
+
     def show(self, tasks: Sequence[str]) -> None:
         """The line says ``tasks``, or is gone if there are none."""
+        if self._stream.closed:
+            return
         self.erase()
         room = shutil.get_terminal_size().columns - 1
         text = printable(": ".join(tasks)).encode("ascii", "replace").decode()  # a mark for each cell
@@ -76,7 +81,7 @@ class _Line:
 
     def erase(self) -> None:
         """Blanks in place of the line: no terminal fails to understand them."""
-        if self._visible:
+        if self._visible and not self._stream.closed:
             self._visible = False
             blanks = " " * (shutil.get_terminal_size().columns - 1)
             self._stream.write(f"\r{blanks}\r")

@@ -324,5 +324,6 @@ def _not_named(target: str) -> UsageError:
         body = []
     names = [item.name for item in body if isinstance(item, ast.FunctionDef | ast.ClassDef)]
     choices = [f"{target}:{name}" for name in names if not name.startswith("_")]
-    hint = f"Name one: {', '.join(choices[:6])}" if choices else f"Write {target}:name"
+    whole = f"{target}:__main__ runs the file as a script"
+    hint = f"Name one: {', '.join(choices[:6])}; {whole}" if choices else whole
     return UsageError(f"{target} does not say which function to trace", hint)

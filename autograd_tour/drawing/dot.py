@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from graphviz.quoting import escape, quote
 from msgspec import Struct
 
 from autograd_tour.drawing.beside import Beside, Box
@@ -21,6 +21,8 @@ STRAIGHT = 60
 """How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
 _AT_MIDDLE = frozenset({"", "f", "g"})
 """Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
+_PLAIN_ID = re.compile("[A-Za-z][A-Za-z0-9]*[0-9]")
+"""``n7`` stands as it is, anything else (``node`` is a word of DOT) in quotes."""
 FRAME = 32
 """What is free between a frame and the cards in it, px."""
 LANE = 40
@@ -183,7 +185,8 @@ def readable_dot(scene: Scene) -> str:
         "  node [shape=box fontname=Arial fontsize=11]",
         "  edge [fontname=Arial fontsize=10]",
     ]
-    ids = {card.id: _id(card.id) for card in scene.cards}
+    plain = _PLAIN_ID.fullmatch
+    ids = {card.id: card.id if plain(card.id) else _text(card.id) for card in scene.cards}
     texts: dict[int, str] = {}  # many cards of a long chain share their rows
     for card in scene.cards:
         text = texts.get(id(card.rows))
@@ -191,21 +194,16 @@ def readable_dot(scene: Scene) -> str:
             text = texts[id(card.rows)] = _text("".join([_line(row) for row in card.rows]), left=True)
         lines.append(f"  {ids[card.id]} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
     for link in scene.links:
-        a, b = (ids[link.dst], ids[link.src]) if link.reverse else (ids[link.src], ids[link.dst])
-        more = " dir=back" if link.reverse else ""
-        if link.label.runs or link.label.step:
-            step = f"{link.label.tag}  " if link.label.step else ""
-            text = _text(step + "".join([run.text for run in link.label.runs]))
+        a, b, more, label = ids[link.src], ids[link.dst], "", link.label
+        if link.reverse:
+            a, b, more = b, a, " dir=back"
+        if label.runs or label.step:
+            step = f"{label.tag}  " if label.step else ""
+            text = _text(step + "".join([run.text for run in label.runs]))
             more += f" label={text}"
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")
     lines.append("}")
     return "\n".join(lines) + "\n"
-
-
-def _id(name: str) -> str:
-    """``n7`` as it is, anything else (``node`` is a word of DOT) in quotes."""
-    plain = name.isascii() and name.isalnum() and name[0].isalpha() and name[-1].isdigit()
-    return name if plain else _text(name)
 
 
 def _line(row: Row) -> str:
@@ -219,6 +217,8 @@ def _line(row: Row) -> str:
 @lru_cache(maxsize=4096)
 def _text(text: str, left: bool = False) -> str:
     """A quoted DOT string that stands for ``text`` and nothing else."""
+    from graphviz.quoting import escape, quote  # it loads a fifth of what a saved trace takes to be drawn
+
     safe = "\n".join(clean(line) for line in text.split("\n"))
     quoted = quote(escape(safe)) if safe else '""'
     if not quoted.startswith('"'):

@@ -7,12 +7,13 @@ by an estimate; only a few are laid out, since that is what takes time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from autograd_tour.drawing.cutting import GAPS, Cuts
 from autograd_tour.drawing.dot import TIGHT, USUAL, Spacing
 from autograd_tour.drawing.estimate import Measured, estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, Point, finished, rough, rough_each
@@ -21,7 +22,7 @@ from autograd_tour.drawing.paint import MARGIN
 from autograd_tour.drawing.room import BODY, ROUNDING, Room
 from autograd_tour.drawing.sizes import fitted
 from autograd_tour.drawing.svg import size_of
-from autograd_tour.drawing.wrapping import GAP, least_size, row_scenes, rows_of, stacked
+from autograd_tour.drawing.wrapping import side_by_side, strip_scenes
 from autograd_tour.views.picture import Direction, Scene
 
 __all__ = ["LAYOUTS", "MOST", "Arrangement", "Turn", "cleared", "fitting"]
@@ -32,13 +33,16 @@ LAYOUTS = 4
 """So many layouts at most are made to find what fits."""
 MOST = 120
 """Cards of the largest scene that is looked at in many ways."""
-MOST_ROWS = 7
 GAIN = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
-ROWS, NARROW = 1.2, 1.05
-"""Text so many times larger makes up for marks between rows, or for cards close to each other."""
-HOPE, HOPE_OF_ROWS = 1.04, 1.005
-"""A layout whose text is estimated to be too small by less than this may still do; rows seldom do."""
+STRIPS, NARROW = 1.25, 1.05
+"""Text so many times larger makes up for marks between strips, or for cards close to each other."""
+JUMP = 0.02
+"""So much larger must text be for a strip more: the eye has to find where it goes on."""
+NEAR = 1.1
+"""So much larger text may be in strips than it seems before they are made."""
+HOPE = 1.01
+"""A layout whose text is estimated to be too small by less than this may still do."""
 
 
 class Arrangement(Struct, frozen=True):
@@ -56,7 +60,7 @@ def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
 
 
 class _Way(Struct, frozen=True):
-    """One way to draw scene ``number``: in ``scenes``, one below the other if there are several.
+    """One way to draw scene ``number``: in ``scenes``, rows or columns if there are several.
 
     ``text`` px is how large its text is by estimate, also where no picture is blown up so much.
     """
@@ -68,27 +72,24 @@ class _Way(Struct, frozen=True):
     text: float
 
     def wanted(self, room: Room) -> float:
-        """How large its text is in ``room``, px, less what makes up for rows and narrow gaps."""
-        less = ROWS if self.in_rows else NARROW if self.spacing == TIGHT else 1.0
-        return min(self.text, room.most) / less
+        """How large its text is in ``room``, px, less what makes up for strips and narrow gaps."""
+        text, several = min(self.text, room.most), len(self.scenes)
+        if several > 1:
+            return text * (1 - JUMP * several) / STRIPS
+        return text / (NARROW if self.spacing == TIGHT else 1.0)
 
     @property
     def form(self) -> tuple[bool, str]:
-        """What is estimated too high or too low alike: rows or not, and the direction."""
-        return self.in_rows, self.whole.direction
-
-    @property
-    def in_rows(self) -> bool:
-        """Whether it is drawn in several rows."""
-        return len(self.scenes) > 1
+        """What is estimated too high or too low alike: in strips or not, and the direction."""
+        return len(self.scenes) > 1, self.whole.direction
 
     def laid_out(self, engine: str | None, timeout: float) -> Arrangement:
         """With the places that the engine finds."""
-        if not self.in_rows:
+        if len(self.scenes) == 1:
             layout = rough(self.whole, engine, timeout, self.spacing)
             return Arrangement(self.whole, layout, size_of(self.whole, layout))
         layouts = rough_each(self.scenes, engine, timeout, self.spacing)
-        whole, layout = stacked(self.whole, self.scenes, layouts)
+        whole, layout = side_by_side(self.whole, self.scenes, layouts)
         return Arrangement(whole, layout, size_of(whole, layout))
 
 
@@ -105,7 +106,7 @@ def fitting(
     attempts = _Attempts(room, engine, timeout)
     pending: list[_Way] = []
     for way in _ways(scenes, turn, room):
-        if attempts.hope(way) < room.least - ROUNDING:
+        if attempts.sure(way) < room.least:
             pending.append(way)
         elif attempts.reach(way):
             return attempts.drawn()
@@ -125,21 +126,20 @@ class _Attempts:
         self.room, self.engine, self.timeout = room, engine, timeout
         self.count, self.best_text = 0, 0.0
         self.best: tuple[int, Arrangement] | None = None
-        self.ratios: dict[tuple[bool, str], list[float]] = {}
-        self.last: tuple[Scene | None, float] = None, 1.0
+        self.trust: dict[tuple[bool, str], float] = {}
+        self.ratios: dict[tuple[tuple[bool, str], float], float] = {}
 
     def hope(self, way: _Way) -> float:
         """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
-        trust = self._trust(way)
-        return way.text * (0.97 * trust if self.count == LAYOUTS - 1 else trust)  # the last one is to do
+        if (way.form, way.text) in self.ratios:  # what was left out for it changed no size
+            return way.text * self.ratios[way.form, way.text]
+        return way.text * self.trust.get(way.form, HOPE)
 
-    def _trust(self, way: _Way) -> float:
-        if way.whole is self.last[0] and not way.in_rows:  # the same with other gaps
-            return self.last[1]
-        ratios = self.ratios.get(way.form, [])
-        if len(ratios) < 2:  # one alone may have been an exception
-            ratios = [*ratios, HOPE_OF_ROWS if way.in_rows else HOPE]
-        return sum(ratios) / len(ratios)
+    def sure(self, way: _Way) -> float:
+        """How large it may be, px, if all is as bad as what was drawn: the last layout is to do."""
+        if self.count < LAYOUTS - 1 or (way.form, way.text) in self.ratios:
+            return self.hope(way)
+        return way.text * 0.95 * min(HOPE, *self.trust.values())
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
@@ -151,8 +151,8 @@ class _Attempts:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
         ratio = replace(self.room, most=math.inf).text(arrangement.size) / way.text
-        self.ratios.setdefault(way.form, []).append(ratio)
-        self.last = way.whole, ratio
+        self.ratios[way.form, way.text] = ratio
+        self.trust[way.form] = (self.trust.get(way.form, HOPE) + 3 * ratio) / 4
         return self._large_enough(text) or self.count == LAYOUTS
 
     def drawn(self) -> tuple[int, Arrangement] | None:
@@ -174,24 +174,23 @@ class _Attempts:
 
 
 def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
-    """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then the other rows."""
-    widest: tuple[float, int, Scene, Measured] | None = None
-    short: list[tuple[float, _Rows]] = []
+    """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then other strips."""
+    widest: tuple[float, int, list[Measured]] | None = None
+    short: list[_Strips] = []
     for number, scene in _stages(scenes):
-        ready = fitted(scene)
-        across = measured(replace(ready, direction="LR"))
-        most = _most_text(across, room)
+        straight = _turned(fitted(scene), turn)
+        most = _most_text(straight[0], room)
         if most * HOPE >= room.least:
-            yield from _of_stage(number, ready, across, turn, room, short)
+            yield from _of_stage(number, straight, room, short)
         elif widest is None or most > GAIN * widest[0]:
-            widest = most, number, ready, across
+            widest = most, number, straight
     if widest is not None:  # nothing can be read; of what cannot this comes nearest
-        yield from _of_stage(*widest[1:], turn, room, short)
+        yield from _of_stage(*widest[1:], room, short)
     best = 0.0
-    for most, rows in sorted(short, key=lambda pair: -pair[0]):
-        if most <= best:
+    for strips in sorted(short, key=lambda strips: -strips.text):
+        if strips.text * NEAR <= best:
             return
-        way = rows.way(room)
+        way = strips.way(room)
         best = max(best, way.text)
         yield way
 
@@ -211,71 +210,73 @@ def _stages(scenes: Iterable[Scene]) -> Iterator[tuple[int, Scene]]:
     yield from without
 
 
-def _of_stage(
-    number: int, ready: Scene, across: Measured, turn: Turn, room: Room, short: list[tuple[float, _Rows]]
-) -> Iterator[_Way]:
-    """The ways to draw one scene; rows whose text is too small for sure are not made, and go to ``short``."""
+def _turned(ready: Scene, turn: Turn) -> list[Measured]:
+    """The scene in each direction that it may have, the one that it is told in first."""
+    cards = measured(replace(ready, direction="TB"))
     directions: tuple[Direction, ...] = ("LR", "TB") if turn == "auto" else (turn,)
     if turn == "auto" and ready.direction == "TB":
         directions = ("TB", "LR")
-    straight = [replace(across, scene=replace(ready, direction=direction)) for direction in directions]
-    ways = [
-        _Way(
-            number, cards.scene, (cards.scene,), spacing, _text(cards.scene, estimated(cards, spacing), room)
-        )
-        for spacing in (USUAL, TIGHT)
-        for cards in straight
-    ]
-    several = (
-        [(rows.most_text(room), rows) for rows in _Rows.of(number, across)] if "LR" in directions else []
-    )
-    largest = min(max((most for most, _ in several), default=0.0), room.most) / ROWS
-    yield from sorted((way for way in ways if way.wanted(room) >= largest), key=lambda way: -way.wanted(room))
-    short += [(most, rows) for most, rows in several if most * HOPE_OF_ROWS < room.least]
-    ways = [way for way in ways if way.wanted(room) < largest]
-    ways += _wraps([(most, rows) for most, rows in several if most * HOPE_OF_ROWS >= room.least], room)
-    yield from sorted(ways, key=lambda way: -way.wanted(room))
+    return [replace(cards, scene=replace(ready, direction=direction)) for direction in directions]
 
 
-def _wraps(several: Iterable[tuple[float, _Rows]], room: Room) -> list[_Way]:
-    """The two of ``several`` rows, each with the largest text there can be, whose text is largest."""
-    wraps: list[_Way] = []
-    for most, rows in sorted(several, key=lambda pair: -pair[0]):
-        if len(wraps) < 2 or most > wraps[-1].text:
-            wraps = sorted([*wraps, rows.way(room)], key=lambda way: -way.text)[:2]
-    return wraps
+def _of_stage(number: int, straight: Sequence[Measured], room: Room, short: list[_Strips]) -> Iterator[_Way]:
+    """The ways to draw one scene, the most wanted first.
+
+    Strips whose text is too small are not made, and go to ``short``.
+    """
+    ways = []
+    for spacing in (USUAL, TIGHT):
+        for cards in straight:
+            text = _text(cards.scene, estimated(cards, spacing), room)
+            ways.append(_Way(number, cards.scene, (cards.scene,), spacing, text))
+    ways.sort(key=lambda way: -way.wanted(room))
+    strips = list(_strips(number, straight, room))
+    short += [item for item in strips if item.text * NEAR < room.least]
+    strips = [item for item in strips if item.text * NEAR >= room.least]
+    largest = min(NEAR * max((item.text for item in strips), default=0.0), room.most) / STRIPS
+    while ways and ways[0].wanted(room) >= largest:
+        yield ways.pop(0)  # and if it does, no strips are made
+    wraps = sorted((item.way(room) for item in strips), key=lambda way: -way.wanted(room))[:2]
+    yield from sorted([*ways, *wraps], key=lambda way: -way.wanted(room))
 
 
-class _Rows(Struct, frozen=True):
-    """Scene ``number`` in rows that have not been made yet: which card would stand in which."""
+def _strips(number: int, straight: Iterable[Measured], room: Room) -> Iterator[_Strips]:
+    """Rows of what runs from left to right, and columns of what runs down if that has an end in ``room``."""
+    for cards in straight:
+        if cards.scene.direction == "LR" or math.isfinite(room.height):
+            yield from _Strips.of(number, cards, room)
+
+
+class _Strips(Struct, frozen=True):
+    """Scene ``number`` in rows or columns that have not been made yet: which card would stand in which.
+
+    ``text`` px is about how large its text would be.
+    """
 
     number: int
-    across: Measured
-    rows: dict[str, int]
+    cards: Measured
+    strips: dict[str, int]
+    text: float
 
     @classmethod
-    def of(cls, number: int, across: Measured) -> Iterator[Self]:
-        """Two rows, three, and so on, each number once."""
-        seen = {1}
-        for count in range(2, MOST_ROWS + 1):
-            rows = rows_of(across, count, TIGHT)
-            several = max(rows.values(), default=0) + 1
-            if several not in seen:
-                seen.add(several)
-                yield cls(number, across, rows)
-
-    def most_text(self, room: Room) -> float:
-        """No text can be larger than this, px: it is that without lines, labels and marks."""
-        return _text(self.across.scene, least_size(self.across, self.rows, TIGHT), room)
+    def of(cls, number: int, cards: Measured, room: Room) -> Iterator[Self]:
+        """The two ways to cut it that may be drawn largest."""
+        inner = (room.width - 2 * (room.margin + MARGIN), room.height - 2 * (room.margin + MARGIN))
+        along, across = inner if cards.scene.direction == "LR" else inner[::-1]
+        for scale, strips in Cuts(cards, TIGHT, (along, across)).strips(room.most / BODY)[:2]:
+            yield cls(number, cards, strips, BODY * scale)
 
     def way(self, room: Room) -> _Way:
-        """The rows, with marks where they go on, and how large their text is by estimate."""
-        across = self.across
-        sizes = {card.id: size for card, size in zip(across.scene.cards, across.sizes, strict=True)}
-        scenes = row_scenes(across.scene, self.rows)
+        """The strips, with marks where they go on, and how large their text is by estimate."""
+        cards, direction = self.cards, self.cards.scene.direction
+        sizes = {card.id: size for card, size in zip(cards.scene.cards, cards.sizes, strict=True)}
+        scenes = strip_scenes(cards.scene, self.strips)
+        along = 0 if direction == "LR" else 1
         taken = [estimated(measured(scene, sizes), TIGHT) for scene in scenes]
-        size = max(width for width, _ in taken), sum(height for _, height in taken) + GAP * (len(taken) - 1)
-        return _Way(self.number, across.scene, scenes, TIGHT, _text(across.scene, size, room))
+        across = sum(size[1 - along] for size in taken) + GAPS[direction] * (len(taken) - 1)
+        size = (max(size[along] for size in taken), across)
+        text = _text(cards.scene, (size[along], size[1 - along]), room)
+        return _Way(self.number, cards.scene, scenes, TIGHT, text)
 
 
 def _text(scene: Scene, size: Point, room: Room) -> float:

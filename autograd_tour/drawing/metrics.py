@@ -175,7 +175,7 @@ def fit(text: str, width: float, size: float, bold: bool = False, *, keep_end: b
     That is its beginning, or its end for what is told apart there, such as the path of a parameter.
     """
     if keep_end:
-        return fit(clean(text[-500:])[::-1], width, size, bold)[::-1]
+        return _end(clean(text[-500:]), width, size, bold)
     text = clean(text[:500])
     if text_width(text, size, bold) <= width:
         return text
@@ -186,6 +186,45 @@ def fit(text: str, width: float, size: float, bold: bool = False, *, keep_end: b
         if used > room:
             return text[:i].rstrip() + "…"
     return text
+
+
+_WORD = re.compile(r"(?<=[a-z])[A-Z]|(?<![^\W_])[^\W_]|\[")
+"""Where a word begins, also in ``two_words`` and ``TwoWords``, or an index."""
+LEAST_END = 0.3
+"""What a few whole words fill at least of the room that a text has; rather than less of it a word is cut."""
+
+
+def _end(text: str, width: float, size: float, bold: bool) -> str:
+    """The end of ``text`` from the beginning of a word on, with each bracket that it closes.
+
+    Where that would be next to nothing its beginning stays too: ``discrim….0``, ``critic(…)``.
+    """
+    if text_width(text, size, bold) <= width:
+        return text
+    starts = [match.start() for match in _WORD.finditer(text) if _balanced(text[match.start() :])]
+    for start in starts:
+        tail = f"…{text[start:]}"
+        if LEAST_END * width <= text_width(tail, size, bold) <= width:
+            return tail
+    name, bracket, _ = text.partition("(")
+    if bracket:
+        short = f"{_end(name, width - text_width('(…)', size, bold), size, bold)}(…)"
+    else:
+        tail = text[starts[-1] - (text[starts[-1] - 1] == ".") :] if starts and starts[-1] else ""
+        short = fit(text, width - text_width(tail, size, bold), size, bold) + tail
+    if text_width(short, size, bold) <= width:
+        return short
+    return fit(text[::-1], width, size, bold)[::-1]
+
+
+def _balanced(text: str) -> bool:
+    """Whether each bracket that is closed in ``text`` was opened there."""
+    depth = 0
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if depth < 0:
+            return False
+    return True
 
 
 def wrapped(text: str, width: float, size: float, *, bold: bool = True) -> list[str]:

@@ -35,7 +35,7 @@ ARROW = 9.0
 LEAST = 30.0
 """A text that has to share its row is left out where it would get less, px."""
 NAME_SHARES = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
-LEAST_NAME = 44.0
+LEAST_NAME = 50.0
 """What of the names in a text is tried to stay, and what stays at least, px."""
 BADGE = 8.5
 """Radius of the disc with a step number, px."""
@@ -108,13 +108,13 @@ def tag_run(label: Label) -> Run:
 
 
 def fitted(scene: Scene) -> Scene:
-    """The scene with every text in the room it may take. What has room enough is not copied."""
+    """The scene with every text in the room it may take, or that its card has. What fits is not copied."""
     rows: dict[int, tuple[Row, ...]] = {}  # many cards of a long chain share their rows
     cards = []
     for card in scene.cards:
         fitted_rows = rows.get(id(card.rows))
         if fitted_rows is None:
-            fitted_rows = rows[id(card.rows)] = _fitted_rows(card.rows)
+            fitted_rows = rows[id(card.rows)] = _filled(card, _fitted_rows(card.rows))
         cards.append(card if fitted_rows is card.rows else replace(card, rows=fitted_rows))
     links = []
     for link in scene.links:
@@ -127,6 +127,41 @@ def fitted(scene: Scene) -> Scene:
 def _fitted_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     short = [_fitted_row(row) for row in rows]
     return rows if all(a is b for a, b in zip(rows, short, strict=True)) else tuple(short)
+
+
+def _filled(card: Card, short: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The ``short`` rows of a card; what was cut gets what the widest of them leaves it."""
+    if short is card.rows:
+        return short
+    width = card_width(replace(card, rows=short))
+    return tuple([_widened(row, cut, width) for row, cut in zip(card.rows, short, strict=True)])
+
+
+def _widened(row: Row, cut: Row, width: float) -> Row:
+    """``row`` in a card of ``width`` px, where it took less when it was ``cut``."""
+    slack = width - row_width(cut)
+    if cut is row or slack < 1:
+        return cut
+    left = _grown(row.left, cut.left, slack)
+    right = row.right if left is not row.left else _grown(row.right, cut.right, slack)
+    stages = tuple(
+        [
+            (frame, _grown(runs, short, slack))
+            for (frame, runs), (_, short) in zip(row.earlier, cut.earlier, strict=True)
+        ]
+    )
+    room = row.room and _width(cut.left) + slack
+    wide = _fitted_row(replace(row, left=left, right=right, earlier=stages, room=room))
+    return wide if row_width(wide) <= width else cut
+
+
+def _grown(runs: tuple[Run, ...], cut: tuple[Run, ...], by: float) -> tuple[Run, ...]:
+    """The first of the texts that was ``cut`` gets so much more than it took."""
+    for k, (run, short) in enumerate(zip(runs, cut, strict=False)):
+        if run.text != short.text:
+            piece = short if short.part is None else replace(short, text=short.text[slice(*short.part)])
+            return (*runs[:k], replace(run, room=run_width(piece) + by), *runs[k + 1 :])
+    return runs
 
 
 def _fitted_row(row: Row) -> Row:

@@ -84,7 +84,6 @@ class Block:
         Raises:
             BlockError: it failed, or is about nothing.
         """
-        process = os.getpid()
         try:
             return self.run(names)
         except (KeyboardInterrupt, TourError):
@@ -92,16 +91,18 @@ class Block:
         except BaseException as error:
             self.failure = self._of(error)
             raise BlockError(self.failure) from error
-        finally:
-            if os.getpid() != process:  # a child that the block forked off came back
-                os._exit(0)
 
     def run(self, names: Names) -> object:
         """The same, with the errors of the block as they are."""
         lines = self._source.splitlines(keepends=True)
         linecache.cache[self._file] = (len(self._source), None, lines, self._file)
-        FunctionType(self._body, names)()
-        return None if self._result is None else FunctionType(self._result, names)()
+        process = os.getpid()
+        try:
+            FunctionType(self._body, names)()
+            return None if self._result is None else FunctionType(self._result, names)()
+        finally:
+            if os.getpid() != process:  # a child that the block forked off came back
+                os._exit(0)
 
     def program(self, names: Names, *, explained: bool = False) -> Program:
         """The block as something to trace, which leaves ``names`` as they are.

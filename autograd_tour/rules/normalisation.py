@@ -117,20 +117,27 @@ def _dims(node: NodeView) -> Shape | None:
     return (dim % len(shape),) if shape else ()
 
 
+def _rows(node: NodeView, dims: Shape) -> dict[str, Any]:
+    """How each row is reduced to one number, and which dimension that is, if there are others."""
+    return {"dims": dims, "keepdim": True, "along": some_of(node, dims)}
+
+
 def _softmax(node: NodeView, _: int) -> Expression | None:
     dims = _dims(node)
     y = node.result()
-    return None if dims is None else y * (G - apply("sum", y * G, dims=dims, keepdim=True))
+    return None if dims is None else y * (G - apply("sum", y * G, **_rows(node, dims)))
 
 
 def _log_softmax(node: NodeView, _: int) -> Expression | None:
     dims = _dims(node)
-    return None if dims is None else G - exp(node.result()) * apply("sum", G, dims=dims, keepdim=True)
+    return None if dims is None else G - exp(node.result()) * apply("sum", G, **_rows(node, dims))
 
 
 def _logsumexp(node: NodeView, _: int) -> Expression | None:
     dims = places(node)
-    return None if dims is None else spread(node, G, dims) * apply("softmax", node.input(0), dims=dims)
+    if dims is None:
+        return None
+    return spread(node, G, dims) * apply("softmax", node.input(0), dims=dims, along=some_of(node, dims))
 
 
 # ---- variance and norms ----------------------------------------------------------------------
@@ -210,12 +217,12 @@ def _filled(shape: Shape, rank: int) -> Shape:
 
 def _softmax_of(node: NodeView, _: int) -> Expression | None:
     dims, powers = _dims(node), exp(node.input(0))
-    return None if dims is None else powers / apply("sum", powers, dims=dims, keepdim=True)
+    return None if dims is None else powers / apply("sum", powers, **_rows(node, dims))
 
 
 def _log_softmax_of(node: NodeView, _: int) -> Expression | None:
     dims, x = _dims(node), node.input(0)
-    return None if dims is None else x - apply("logsumexp", x, dims=dims, keepdim=True)
+    return None if dims is None else x - apply("logsumexp", x, **_rows(node, dims))
 
 
 def _scaled(dims: Callable[[NodeView], Shape | None], centred: bool = True) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Level", "Piece", "bracket", "gradient_name", "numeral"]
+from autograd_tour.record.rule import Apply
+
+__all__ = ["Level", "Piece", "along", "bracket", "gradient_name", "numeral", "steps_of"]
 
 _SUBSCRIPTS = ("", "₁", "₂", "₃")
 
@@ -52,3 +55,23 @@ def bracket(piece: Piece, level: int) -> str:
 def gradient_name(slot: int, letter: str) -> str:
     """What the gradient of output ``slot`` is called: ``g`` of the first, or of all, ``g₁`` of the next."""
     return f"{letter}{_SUBSCRIPTS[slot]}" if 0 < slot < len(_SUBSCRIPTS) else letter
+
+
+def along(node: Apply) -> str:
+    """Which dimensions a function is about, where its rule is to say so."""
+    dims = dict(node.options).get("along")
+    if not isinstance(dims, tuple) or not dims:
+        return ""
+    return f" along dim{'s' if len(dims) > 1 else ''} {', '.join(map(str, dims))}"
+
+
+def steps_of(node: Apply, names: Sequence[str]) -> list[str]:
+    """How a convolution goes over its input, where it is no plain one: ``stride 2``, ``4 groups``."""
+    options = dict(node.options)
+    steps = []
+    for name in names:
+        sizes = options.get(name)
+        if isinstance(sizes, tuple) and set(sizes) - {int(name != "padding")}:
+            steps.append(f"{name} {sizes[0] if len(set(sizes)) == 1 else sizes}")
+    groups = options.get("groups", 1)
+    return [*steps, f"{groups} groups"] if groups != 1 else steps

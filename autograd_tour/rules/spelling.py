@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
 from autograd_tour.rules.array_words import ARRAY_WRITERS
-from autograd_tour.rules.pieces import Level, Piece, bracket, gradient_name, numeral
+from autograd_tour.rules.pieces import Level, Piece, along, bracket, gradient_name, numeral, steps_of
 from autograd_tour.rules.vocabulary import CALLS
 
 __all__ = ["Level", "Piece", "Printer", "Speller", "bracket", "numeral", "plain_name", "spell"]
@@ -213,8 +213,8 @@ def _clamp(node: Apply, parts: list[Piece]) -> Piece:
     return Piece(f"clamp({', '.join(part.text for part in parts)})")
 
 
-def _sum(_: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"Σ {bracket(parts[0], Level.PRODUCT)}", Level.PRODUCT)
+def _sum(node: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"Σ {bracket(parts[0], Level.PRODUCT)}{along(node)}", Level.PRODUCT)
 
 
 def _norm(_: Apply, parts: list[Piece]) -> Piece:
@@ -240,16 +240,8 @@ def _deviation(node: Apply, _: list[Piece]) -> Piece:
     return Piece(f"√({'var' if node.option('centred') else 'mean square'} + ε)", Level.POWER)
 
 
-def _mean(node: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"mean({parts[0].text}{_along(node)})")
-
-
-def _along(node: Apply) -> str:
-    """Which dimensions a function is about, where its rule is to say so."""
-    dims = next((value for key, value in node.options if key == "along"), ())
-    if not isinstance(dims, tuple) or not dims:
-        return ""
-    return f" along dim{'s' if len(dims) > 1 else ''} {', '.join(map(str, dims))}"
+def _of_rows(node: Apply, parts: list[Piece]) -> Piece:
+    return Piece(f"{CALLS[node.function]}({parts[0].text}{along(node)})")
 
 
 def _attention(node: Apply, parts: list[Piece]) -> Piece:
@@ -269,12 +261,13 @@ def _over_norm(_: Apply, parts: list[Piece]) -> Piece:
 
 
 def _product_of_others(node: Apply, parts: list[Piece]) -> Piece:
-    return Piece(f"(the product of the others in {parts[0].text}{_along(node)})")
+    return Piece(f"(the product of the others in {parts[0].text}{along(node)})")
 
 
 def _convolution(node: Apply, parts: list[Piece]) -> Piece:
     called = "conv_transpose" if node.option("transposed") else "conv"
-    return Piece(f"{called}({', '.join(part.text for part in parts)})")
+    walk = "".join(f", {step}" for step in steps_of(node, ("stride", "padding", "dilation")))
+    return Piece(f"{called}({', '.join(part.text for part in parts)}{walk})")
 
 
 _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
@@ -304,7 +297,7 @@ _WRITERS: dict[str, Callable[[Apply, list[Piece]], Piece]] = {
     "let": _let,
     "normalised": _normalised,
     "deviation": _deviation,
-    "mean": _mean,
+    **dict.fromkeys(("mean", "softmax", "logsumexp"), _of_rows),
     **dict.fromkeys(("attention", "masked_attention"), _attention),
     "over_norm": _over_norm,
     "product_of_others": _product_of_others,

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from autograd_tour.record.rule import Apply, Constant, Expression, Symbol
 from autograd_tour.rules.boxes import Box, Fraction, Power, Root, Row, Word
-from autograd_tour.rules.pieces import Level, numeral
+from autograd_tour.rules.pieces import Level, along, numeral
 
 __all__ = ["WRITERS", "Part", "Setter", "named", "operator", "text"]
 
@@ -116,8 +116,9 @@ def _inverted(_: Setter, _node: Apply, parts: Parts) -> Part:
     return Part(Power(_within(parts[0], Level.ATOM), Word("−1", "number")), Level.POWER)
 
 
-def _summed(_: Setter, _node: Apply, parts: Parts) -> Part:
-    return Part(Row((operator("Σ"), text(" "), _within(parts[0], Level.POWER))), Level.PRODUCT)
+def _summed(_: Setter, node: Apply, parts: Parts) -> Part:
+    summed = (operator("Σ"), text(" "), _within(parts[0], Level.POWER))
+    return Part(Row((*summed, text(along(node))) if along(node) else summed), Level.PRODUCT)
 
 
 def _summed_over(setter: Setter, node: Apply, parts: Parts) -> Part:

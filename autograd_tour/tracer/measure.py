@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache, lru_cache
 from typing import Any
@@ -16,12 +16,17 @@ from autograd_tour.errors import UsageError
 from autograd_tour.record.facts import Number, Stats, TensorFacts
 from autograd_tour.tracer.references import TensorRef
 from autograd_tour.tracer.repeats import stored, times
-from autograd_tour.tracer.statistics import FULL_LIMIT, plain, stats_of_elements, stats_of_tensor
+from autograd_tour.tracer.scratch import FULL_LIMIT, Scratch, is_ordinary
+from autograd_tour.tracer.statistics import plain, stats_beside_zeros, stats_of_elements, stats_of_tensor
 
 __all__ = ["Recorder", "bare", "measure", "measure_shape", "plain"]
 
-PYTHON_LIMIT = 64
-"""Up to this many elements plain Python is faster than a dozen calls into torch."""
+PYTHON_LIMIT = 512
+"""Up to this many elements plain Python is faster than a dozen calls into torch, whose code the program has
+driven out of the cache."""
+
+SMALL = 64
+"""Gradients up to this many elements are measured anew wherever they pass."""
 
 FEW = 4
 """Elements written down of a tensor that does not fit below the ceiling."""
@@ -58,17 +63,21 @@ class Recorder:
         self.left = ceiling * 1e6
         self._statistics: dict[int, tuple[weakref.ref[Tensor], int, dict[_Block, Stats]]] = {}
         self._gradients: dict[int, tuple[weakref.ref[Tensor], _State, TensorFacts]] = {}
+        self._scratch = Scratch()
 
     def measure(self, tensor: Tensor, *, gradient: bool = False) -> TensorFacts:
         """Facts of ``tensor``, see :func:`measure`."""
-        again = self._again(tensor) if gradient else None
-        if again is not None:
-            return again
-        facts = measure(tensor, self.keep, gradient=gradient, recorder=self)
-        if gradient and facts.stats is not None and _is_ordinary(tensor) and facts.numel > PYTHON_LIMIT:
-            with torch._C.DisableTorchFunction():
+        if self.keep == 0:
+            return measure(tensor, 0)
+        with torch._C.DisableTorchFunction():
+            again = self._again(tensor) if gradient else None
+            if again is not None:
+                return again
+            ordinary = is_ordinary(tensor)
+            facts = _facts(tensor, self.keep, gradient, self, ordinary)
+            if gradient and ordinary and facts.stats is not None and tensor.numel() > SMALL:
                 self._gradients[id(tensor)] = TensorRef(tensor), _state(tensor), facts
-        return facts
+            return facts
 
     def _again(self, gradient: Tensor) -> TensorFacts | None:
         """The facts of a gradient that has been measured as it is now: where it left a node, mostly.
@@ -76,24 +85,20 @@ class Recorder:
         Its first elements are compared all the same, since ``.data`` counts no versions.
         """
         entry = self._gradients.get(id(gradient))
-        if entry is None or entry[0]() is not gradient:
+        if entry is None or entry[0]() is not gradient or _state(gradient) != entry[1]:
             return None
-        _, state, facts = entry
-        with torch._C.DisableTorchFunction():
-            if _state(gradient) != state or not gradient.is_contiguous():
-                return None
-            count = len(facts.first)
-            if tuple(gradient.view(-1)[:count].tolist()) != facts.first:
-                self.forget(gradient)
-                return None
-            wanted = facts.numel if self.keep is None else min(self.keep, facts.numel)
-            fits = count == wanted and self._take(count, gradient.dtype)
-            return copy(facts) if fits else None
+        facts = entry[2]
+        count = len(facts.first)
+        if _written(_leading(gradient, count).tolist()) != facts.first:
+            self.forget(gradient)
+            return None
+        total = gradient.numel()
+        wanted = total if self.keep is None else min(self.keep, total)
+        return copy(facts) if count == wanted and self._take(count, gradient.dtype) else None
 
     def forget(self, tensor: Tensor) -> None:
         """``tensor`` has been written to, maybe through ``.data``, which counts no version."""
-        owner = tensor._base if tensor._base is not None else tensor
-        self._statistics.pop(id(owner), None)
+        self._statistics.pop(id(_owner(tensor)), None)
         self._gradients.pop(id(tensor), None)
 
     def allow(self, count: int, dtype: torch.dtype) -> int:
@@ -123,25 +128,33 @@ class Recorder:
         limit = f"{record} reached its ceiling of {self.ceiling:g} MB"
         return (f"{limit}: of tensors that did not fit only {FEW} elements are kept",)
 
-    def stats(self, dense: Tensor, original: Tensor) -> Stats:
+    def note_part(self, gradient: Tensor, part: Callable[[Tensor], Tensor]) -> None:
+        """``gradient`` is 0 outside of ``part`` of it: if it is large, only that is read."""
+        with torch._C.DisableTorchFunction():
+            if not is_ordinary(gradient) or gradient.numel() <= FULL_LIMIT or not gradient.is_contiguous():
+                return
+            stats = stats_beside_zeros(part(gradient))
+            owner, block = _owner(gradient), _block(gradient)
+            self._statistics[id(owner)] = TensorRef(owner), owner._version, {block: stats}
+
+    def stats(self, dense: Tensor, original: Tensor, *, ordinary: bool) -> Stats:
         """Statistics of ``dense``: the elements of ``original`` in the order that is quickest."""
         itself = dense.dtype == original.dtype and dense.is_contiguous() and not original.is_inference()
         if not itself or original.layout != torch.strided or dense.data_ptr() != original.data_ptr():
-            return stats_of_tensor(dense)
-        return self.stats_of_owner(dense, original)
+            return stats_of_tensor(dense, self._scratch if ordinary else None)
+        return self.stats_of_owner(dense, original, ordinary=ordinary)
 
-    def stats_of_owner(self, dense: Tensor, original: Tensor) -> Stats:
+    def stats_of_owner(self, dense: Tensor, original: Tensor, *, ordinary: bool) -> Stats:
         """The same where ``dense`` is a look at the memory of ``original``."""
-        base = original._base
-        owner = original if base is None else base
+        owner = _owner(original)
         entry = self._statistics.get(id(owner))
         # Views share the version counter of what they are a view of.
         if entry is None or entry[0]() is not owner or entry[1] != owner._version:
             entry = self._statistics[id(owner)] = (TensorRef(owner), owner._version, {})
-        block = dense.data_ptr(), dense.numel(), dense.dtype
+        block = _block(dense)
         stats = entry[2].get(block)
         if stats is None:
-            stats = entry[2][block] = stats_of_tensor(dense)
+            stats = entry[2][block] = stats_of_tensor(dense, self._scratch if ordinary else None)
         return stats
 
 
@@ -158,35 +171,39 @@ def measure(
     if keep == 0:
         return _outline(_shape(tensor), tensor.dtype, tensor.device)
     with torch._C.DisableTorchFunction():
-        try:
-            first, last, stats = _values(tensor, keep, recorder)
-        except (RuntimeError, NotImplementedError, TypeError, ValueError):
-            first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
-        ordinary = _is_ordinary(tensor)
-        return TensorFacts(
-            tuple(tensor.shape) if ordinary else _shape(tensor),
-            bare(tensor.dtype),
-            bare(tensor.device),
-            "strided" if ordinary else "nested" if tensor.is_nested else bare(tensor.layout),
-            not gradient and tensor.requires_grad,
-            not gradient and tensor.is_leaf,
-            0 if gradient or (not ordinary and tensor.is_inference()) else tensor._version,
-            first,
-            last,
-            stats,
-        )
+        return _facts(tensor, keep, gradient, recorder, is_ordinary(tensor))
 
 
-_keys: Any = torch._C._dispatch_keys
-_ORDINARY: int = _keys(torch.empty(0, device="cpu")).raw_repr()
+def _facts(
+    tensor: Tensor, keep: int | None, gradient: bool, recorder: Recorder | None, ordinary: bool
+) -> TensorFacts:
+    try:
+        values = _values_of_ordinary if ordinary else _values
+        first, last, stats = values(tensor, keep, recorder)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
+        first, last, stats = _NOTHING  # no storage behind it, or no kernel for its type
+    return TensorFacts(
+        tuple(tensor.shape) if ordinary else _shape(tensor),
+        bare(tensor.dtype),
+        bare(tensor.device),
+        "strided" if ordinary else "nested" if tensor.is_nested else bare(tensor.layout),
+        not gradient and tensor.requires_grad,
+        not gradient and tensor.is_leaf,
+        0 if gradient or (not ordinary and tensor.is_inference()) else tensor._version,
+        first,
+        last,
+        stats,
+    )
 
 
-def _is_ordinary(tensor: Tensor) -> bool:
-    """Whether it lies in the CPU's memory, strided, and torch has to do nothing more to read it: one look
-    at what it is instead of ten.
-    """
-    ordinary: bool = _keys(tensor).raw_repr() == _ORDINARY
-    return ordinary
+def _owner(tensor: Tensor) -> Tensor:
+    """What ``tensor`` is a view of, or itself."""
+    base = tensor._base
+    return tensor if base is None else base
+
+
+def _block(dense: Tensor) -> _Block:
+    return dense.data_ptr(), dense.numel(), dense.dtype
 
 
 def _state(tensor: Tensor) -> _State:
@@ -221,40 +238,12 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(extents)
 
 
-def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
-    if _is_ordinary(original) and original.is_contiguous():
-        return _values_in_order(original, keep, recorder)
-    tensor = original.detach()
-    if tensor.is_nested or tensor.layout != torch.strided:
-        if tensor.is_nested or tensor.numel() > FULL_LIMIT:
-            return _NOTHING
-        tensor = tensor.to_dense()
-    if tensor._is_zerotensor():
-        tensor = torch.zeros((), dtype=tensor.dtype).expand(tensor.shape)
-    total = tensor.numel()
-    if total == 0 or tensor.device.type == "meta":
-        return _NOTHING
-    read = stored(tensor)
-    if read.is_quantized:
-        read = read.dequantize()
-    if read.is_conj() or read.is_neg():
-        read = read.resolve_conj().resolve_neg()
-    repeats = total // read.numel()
-    tensor = read if repeats == 1 else read.expand(tensor.shape)
-    wanted = _wanted(total, keep, tensor.dtype, recorder)
-    if total <= PYTHON_LIMIT:
-        elements = tensor.reshape(-1).tolist()
-        return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
-    head = _leading(tensor, wanted).tolist()
-    tail = _last(tensor).item()
-    dense = _in_memory_order(read)
-    stats = stats_of_tensor(dense) if recorder is None else recorder.stats(dense, original)
-    return _written(head), plain(tail), times(stats, repeats)
-
-
-def _values_in_order(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
+def _values_of_ordinary(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
     """Those of most tensors of a network, which lie in memory as they are read: one flat look is enough."""
-    flat = original.detach().view(-1)
+    tensor = original.detach() if original.requires_grad else original
+    if not tensor.is_contiguous():
+        return _values_in_memory(stored(tensor), original, keep, recorder, True)
+    flat = tensor.view(-1)
     total = flat.numel()
     if total == 0:
         return _NOTHING
@@ -262,8 +251,50 @@ def _values_in_order(original: Tensor, keep: int | None, recorder: Recorder | No
     if total <= PYTHON_LIMIT:
         elements = flat.tolist()
         return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
-    stats = stats_of_tensor(flat) if recorder is None else recorder.stats_of_owner(flat, original)
-    return _written(flat[:wanted].tolist()), plain(flat[-1].item()), stats
+    stats = (
+        stats_of_tensor(flat) if recorder is None else recorder.stats_of_owner(flat, original, ordinary=True)
+    )
+    (last,) = flat[-1:].tolist()
+    return _written(flat[:wanted].tolist()), plain(last), stats
+
+
+def _values(original: Tensor, keep: int | None, recorder: Recorder | None) -> Values:
+    """Those of any tensor, however torch holds it."""
+    tensor = original.detach()
+    if tensor.is_nested or tensor.layout != torch.strided:
+        if tensor.is_nested or tensor.numel() > FULL_LIMIT:
+            return _NOTHING
+        tensor = tensor.to_dense()
+    if tensor._is_zerotensor():
+        tensor = torch.zeros((), dtype=tensor.dtype).expand(tensor.shape)
+    if tensor.device.type == "meta":
+        return _NOTHING
+    read = stored(tensor)
+    if read.is_quantized:
+        read = read.dequantize()
+    if read.is_conj() or read.is_neg():
+        read = read.resolve_conj().resolve_neg()
+    return _values_in_memory(read, original, keep, recorder, False)
+
+
+def _values_in_memory(
+    read: Tensor, original: Tensor, keep: int | None, recorder: Recorder | None, ordinary: bool
+) -> Values:
+    """Those of ``original``, of which ``read`` has each stored element once."""
+    total = original.numel()
+    if total == 0:
+        return _NOTHING
+    repeats = total // read.numel()
+    tensor = read if repeats == 1 else read.expand(original.shape)
+    wanted = _wanted(total, keep, tensor.dtype, recorder)
+    if total <= PYTHON_LIMIT:
+        elements = tensor.reshape(-1).tolist()
+        return _written(elements[:wanted]), plain(elements[-1]), stats_of_elements(elements)
+    head = _leading(tensor, wanted).tolist()
+    tail = _last(tensor).item()
+    dense = _in_memory_order(read)
+    stats = stats_of_tensor(dense) if recorder is None else recorder.stats(dense, original, ordinary=ordinary)
+    return _written(head), plain(tail), times(stats, repeats)
 
 
 def _wanted(total: int, keep: int | None, dtype: torch.dtype, recorder: Recorder | None) -> int:
@@ -295,7 +326,9 @@ def _leading(tensor: Tensor, count: int) -> Tensor:
     """The first elements, from a view where it can be one: a copy of a large tensor doubles its memory."""
     if tensor.is_contiguous():
         return tensor.view(-1)[:count]
-    while tensor.dim() > 1 and tensor[0].numel() >= count:
+    while tensor.dim() > 1:
+        row = tensor.numel() // tensor.shape[0]
+        if row < count:
+            return tensor[: math.ceil(count / row)].reshape(-1)[:count]
         tensor = tensor[0]
-    rows = math.ceil(count / tensor[0].numel())
-    return tensor[:rows].reshape(-1)[:count]
+    return tensor[:count]

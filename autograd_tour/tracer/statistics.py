@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from autograd_tour.record.facts import Number, Stats
+from autograd_tour.tracer.scratch import FULL_LIMIT, Memory, Scratch
 
-__all__ = ["FULL_LIMIT", "plain", "stats_of_elements", "stats_of_tensor"]
-
-FULL_LIMIT = 100_000
-"""Above this many elements only the norm and the extremes are computed: one cheap pass each."""
+__all__ = ["plain", "stats_beside_zeros", "stats_of_elements", "stats_of_tensor"]
 
 BLOCK = 65_536
 """Elements of a block, in which large tensors are read: a quarter of a MB of float32, as caches have."""
@@ -33,6 +32,10 @@ def plain(value: complex | float | int | bool) -> Number:
 
 def stats_of_elements(elements: Sequence[complex | float | int | bool]) -> Stats:
     """Those of a few elements, in plain Python."""
+    if isinstance(elements[0], float):
+        finite = _stats_of_finite(elements)
+        if finite is not None:
+            return finite
     if isinstance(elements[0], bool):
         return Stats(zero=sum(not element for element in elements))
     zero = sum(element == 0 for element in elements)
@@ -45,6 +48,18 @@ def stats_of_elements(elements: Sequence[complex | float | int | bool]) -> Stats
         return _not_finite([float(element) for element in reals], zero)
     mean, norm = _mean(reals), math.hypot(*reals)
     return Stats(min(reals), max(reals), plain(mean), plain(norm), nan=0, inf=0, zero=zero)
+
+
+def _stats_of_finite(elements: Sequence[Any]) -> Stats | None:
+    """Those of floats; ``None`` if one is not finite, or their sum is not."""
+    try:
+        total = math.fsum(elements)
+    except (OverflowError, ValueError):
+        return None
+    if not math.isfinite(total):
+        return None
+    zero, norm = elements.count(0.0), math.hypot(*elements)
+    return Stats(min(elements), max(elements), total / len(elements), plain(norm), 0, 0, zero)
 
 
 def _mean(reals: Sequence[float]) -> float:
@@ -68,36 +83,50 @@ def _not_finite(reals: Sequence[float], zero: int) -> Stats:
     return Stats(plain(min(reals)), plain(max(reals)), plain(sum(reals)), "inf", nan, inf, zero, below)
 
 
-def stats_of_tensor(tensor: Tensor) -> Stats:
-    """Those of a dense tensor; of one above :data:`FULL_LIMIT` mean and zeros are left out."""
+def stats_of_tensor(tensor: Tensor, scratch: Scratch | None = None) -> Stats:
+    """Those of a dense tensor; of one above :data:`FULL_LIMIT` mean and zeros are left out.
+
+    With ``scratch`` the tensor is an ordinary one.
+    """
+    if tensor.is_floating_point():
+        return _stats_of_floats(tensor, scratch)
     if tensor.dtype == torch.bool:
         return Stats(zero=tensor.numel() - int(torch.count_nonzero(tensor)))
     if tensor.is_complex():
         norm = torch.linalg.vector_norm(tensor).item()
         return Stats(mean=plain(tensor.mean().item()), norm=plain(norm))
-    if not tensor.is_floating_point():
-        least, most = (bound.item() for bound in torch.aminmax(tensor))
-        zero = tensor.numel() - int(torch.count_nonzero(tensor))
-        return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
+    least, most = (bound.item() for bound in torch.aminmax(tensor))
+    zero = tensor.numel() - int(torch.count_nonzero(tensor))
+    return Stats(least, most, plain(tensor.double().mean().item()), zero=zero)
+
+
+def _stats_of_floats(tensor: Tensor, scratch: Scratch | None) -> Stats:
     if tensor.element_size() == 1:
         tensor = tensor.float()  # the eight-bit types have no reductions of their own
-    if tensor.numel() > FULL_LIMIT:
-        low, high, norm = _in_blocks(tensor)
-        none = 0 if math.isfinite(low) and math.isfinite(high) else None
-        return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
+    count = tensor.numel()
+    if count > FULL_LIMIT:
+        return _stats_of_large(*_in_blocks(tensor))
     low, high = _extremes(tensor)
-    wide = tensor.double()
-    finite = math.isfinite(low) and math.isfinite(high)
-    return Stats(
-        plain(low),
-        plain(high),
-        plain(wide.sum().item() / wide.numel()),
-        plain(torch.linalg.vector_norm(wide).item()),
-        nan=0 if finite else int(torch.isnan(tensor).sum()),
-        inf=0 if finite else int(torch.isinf(tensor).sum()),
-        zero=0 if low > 0 or high < 0 else _zeros(tensor),
-        neg_inf=0 if finite else int(torch.isneginf(tensor).sum()),
+    total, norm, zero = _sums(tensor, scratch, zeros=not (low > 0 or high < 0))
+    if math.isfinite(low) and math.isfinite(high):
+        return Stats(low, high, plain(total / count), plain(norm), 0, 0, zero)
+    nan, inf, below = (
+        int(where(tensor).sum().item()) for where in (torch.isnan, torch.isinf, torch.isneginf)
     )
+    return Stats(plain(low), plain(high), plain(total / count), plain(norm), nan, inf, zero, below)
+
+
+def _stats_of_large(low: float, high: float, norm: float) -> Stats:
+    none = 0 if math.isfinite(low) and math.isfinite(high) else None
+    return Stats(plain(low), plain(high), norm=plain(norm), nan=none, inf=none)
+
+
+def stats_beside_zeros(part: Tensor) -> Stats:
+    """Those of a tensor of more than :data:`FULL_LIMIT` elements, which are 0 but for those in ``part``."""
+    if part.numel() == 0:
+        return _stats_of_large(0.0, 0.0, 0.0)
+    low, high, norm = _in_blocks(part)
+    return _stats_of_large(min(low, 0.0), max(high, 0.0), norm)  # both keep a NaN that comes first
 
 
 def _extremes(tensor: Tensor) -> tuple[float, float]:
@@ -105,10 +134,32 @@ def _extremes(tensor: Tensor) -> tuple[float, float]:
     return torch.amin(tensor).item(), torch.amax(tensor).item()
 
 
-def _zeros(tensor: Tensor) -> int:
-    """How many elements are 0. A sum of floats is several times as quick as a count, and exact up to here."""
-    ones = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device)
-    return int(torch.eq(tensor, 0, out=ones).sum().item())
+def _sums(tensor: Tensor, scratch: Scratch | None, *, zeros: bool) -> tuple[float, float, int]:
+    """Sum and norm, in double precision, and how many elements are 0 (0 without ``zeros``)."""
+    if scratch is not None:
+        memory = scratch.take()
+        try:
+            return _sums_in(memory, tensor, zeros)
+        finally:
+            scratch.give_back(memory)
+    wide = tensor.double()
+    zero = tensor.numel() - int(torch.count_nonzero(tensor)) if zeros else 0
+    return wide.sum().item(), torch.linalg.vector_norm(wide).item(), zero
+
+
+def _sums_in(memory: Memory, tensor: Tensor, zeros: bool) -> tuple[float, float, int]:
+    """The same with a copy in ``memory``. A sum of floats is several times as quick as a count, and exact
+    up to :data:`FULL_LIMIT`.
+    """
+    count = tensor.numel()
+    flat, ones = memory.wide[:count], memory.narrow[:count]
+    alike = tensor.dim() == 1
+    (flat if alike else flat.view(tensor.shape)).copy_(tensor)
+    total, norm = flat.sum().item(), math.sqrt(torch.dot(flat, flat).item())
+    if not zeros:
+        return total, norm, 0
+    torch.eq(tensor, 0, out=ones if alike else ones.view(tensor.shape))
+    return total, norm, int(ones.sum().item())
 
 
 def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
@@ -123,14 +174,14 @@ def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
         rows = torch.linalg.vector_norm(tensor, dim=-1, dtype=kind)
         return *_extremes(tensor), torch.linalg.vector_norm(rows, dtype=torch.float64).item()
     flat = tensor.view(-1)
-    least, most, squares = [], [], []
+    low, high, square = math.inf, -math.inf, 0.0
     for block in flat.tensor_split(max(1, flat.numel() // BLOCK) if tensor.is_cpu else 1):
         wide = block if block.dtype == torch.float32 else block.double()
-        squares.append(torch.dot(wide, wide))
-        least.append(torch.amin(block))
-        most.append(torch.amax(block))
-    low, high = torch.amin(torch.stack(least)).item(), torch.amax(torch.stack(most)).item()
-    square = torch.stack(squares).double().sum().item()
+        square += torch.dot(wide, wide).item()
+        low = min(low, torch.amin(block).item())
+        high = max(high, torch.amax(block).item())
+    if math.isnan(square):  # where an element is none; `min` may pass over it
+        return math.nan, math.nan, math.nan
     finite = math.isfinite(low) and math.isfinite(high)
     if finite and (low or high) and not SMALLEST * flat.numel() < square < math.inf:
         return low, high, torch.linalg.vector_norm(flat, dtype=torch.float64).item()

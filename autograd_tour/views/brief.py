@@ -11,18 +11,18 @@ from autograd_tour.rules.wording import short as rule_text
 from autograd_tour.views.cards import Artist, holds_constants, scene_by
 from autograd_tour.views.gradient_rows import numbered
 from autograd_tour.views.look import Look
-from autograd_tour.views.naming import title_run
+from autograd_tour.views.naming import module_path, title_run
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, within
+from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape, within
 from autograd_tour.views.wording import elements, shape_text, short
 
 __all__ = ["LEFT_OUT", "brief_scene"]
 
 TITLE_ROOM = 130.0
 """Widest title, px."""
-PATH_ROOM = 56.0
-NAME_ROOM = 56.0
+PATH_ROOM = 100.0
+NAME_ROOM = 78.0
 LONGEST_RULE = 16
 """Characters of a rule that is not left out: half a rule says nothing."""
 LONGEST_VALUE = 12
@@ -89,22 +89,30 @@ class _Numbers(Artist):
 
     def _made(self, node: Node, title: str) -> Card:
         group = node.kind == "group"
-        other = group and node.group not in ("", node.op)
-        path = (Run(node.group, "muted", room=PATH_ROOM, keep_end=True),) if other else ()
-        rows = [Row((self._title(node, "ink"),), path, fill="constant_fill" if group else None, height=HEAD)]
+        fill: Role | None = "constant_fill" if group else None
+        rows = [Row(self._heads(node), fill=fill, height=HEAD)]
         rows += self._values(node)
         gradient = [] if holds_constants(node) else self._gradient(node)
         rows, gradient = self._with_step(rows, gradient, node)
         lane = self._lane(rows, gradient)
         # A pile is what was folded; what one call made is one thing.
-        shape = "group" if group and not node.expression else "operation"
-        return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title)  # type: ignore[arg-type]
+        shape: Shape = "group" if group and not node.expression else "operation"
+        path = module_path(node)
+        return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title, path=path)
 
     def _with_step(self, rows: list[Row], gradient: list[Row], node: Node) -> tuple[list[Row], list[Row]]:
         """The number of the step on the gradient, or on the title if no row tells one."""
         if gradient and self.graph.step(node.id)[1] is not None:
             return rows, [numbered(gradient[0], self.graph, node, None), *gradient[1:]]
         return self._numbered(rows, gradient, node), gradient
+
+    def _heads(self, node: Node) -> tuple[Run, ...]:
+        """The title of a card; that of a module is its path with its class."""
+        title = self._title(node, "ink")
+        if not module_path(node):
+            return (title,)
+        path = Run(node.group, "ink", bold=True, room=PATH_ROOM, keep_end=True)
+        return path, replace(title, text=f"  {title.text}", bold=False)
 
     def _title(self, node: Node, role: Role) -> Run:
         run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
@@ -158,26 +166,29 @@ class _Lines(_Numbers):
         return self._single(node, "constant", "ink", f"constant {self.graph.title(node.id)}")
 
     def _made(self, node: Node, title: str) -> Card:
-        shape = "group" if node.kind == "group" and not node.expression else "operation"
+        shape: Shape = "group" if node.kind == "group" and not node.expression else "operation"
         return self._single(node, shape, "ink", title)
 
-    def _single(self, node: Node, shape: str, role: Role, title: str) -> Card:
+    def _single(self, node: Node, shape: Shape, role: Role, title: str) -> Card:
         facts = node.value if node.kind in ("leaf", "constant") else next(iter(node.values), None)
         odd = self.odd.values.get((node.id, 0))
         value = _value(facts) if facts is not None and facts.numel == 1 else ""
         name = "" if node.kind in ("leaf", "constant") else _name(node)
         colour: Role = "paper" if shape == "leaf" else "forward"
-        runs: tuple[Run, ...] = (Run(name, colour, room=NAME_ROOM),) if name else ()
+        runs: tuple[Run, ...] = (Run(name, colour, room=NAME_ROOM, keep_end=True),) if name else ()
         if value:
             runs = (*runs, Run(f" = {value}" if name else value, colour))
         if odd is not None:
             runs = (*runs, Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
         fills: dict[str, Role] = {"leaf": "forward", "constant": "constant_fill", "group": "constant_fill"}
-        head = self._title(node, role)
-        if name and name == node.brief and len(node.op) > LONG_TITLE:
-            head, runs = replace(head, text=name), runs[1:]
-        row = Row((head,), runs, fill=fills.get(shape), height=24, step=self._step(node))
-        return Card(node.id, shape, (row,), lane=12.0, title=title, minimum=34)  # type: ignore[arg-type]
+        heads = (self._title(node, role),) if node.kind != "group" else self._heads(node)
+        if len(heads) > 1 and not value:
+            runs = runs[1:] if name else runs  # where a line has a path, no variable is needed besides
+        elif name and name == node.brief and len(node.op) > LONG_TITLE:
+            heads, runs = (replace(heads[0], text=name), *heads[1:]), runs[1:]
+        row = Row(heads, runs, fill=fills.get(shape), height=24, step=self._step(node))
+        path = module_path(node)
+        return Card(node.id, shape, (row,), lane=12.0, title=title, minimum=34, path=path)
 
     def _step(self, node: Node) -> int:
         """When its gradient goes on, or is added up; 0 if it has none."""
@@ -214,7 +225,8 @@ def _runs(
     value = _value(facts, counted=shape and facts.shape != ())
     text = " ".join(part for part in (shape_text(facts.shape) if shape else "", value) if part)
     behind = f"{' =' if scalar else ''} {text}" if name else text
-    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
+    named = replace(within("", name, behind, role, NAME_ROOM), keep_end=True)
+    runs = [named if name else Run(text, role)]
     if odd is not None:
         runs.append(Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
     return tuple(runs)

@@ -74,7 +74,7 @@ def repeats(graph: Graph, pairs: list[Pair]) -> Parts:
             members = order[begin + first * period : begin + last * period]
             name = f"repeat {begin} {first}"
             titles[name] = Title(title, notes=lines_of(graph, members))
-            parts |= {node.id: name for node in members}
+            parts.update(dict.fromkeys([node.id for node in members], name))
     return parts, titles
 
 
@@ -188,7 +188,7 @@ def chains(graph: Graph, pairs: list[Pair]) -> Parts:
         if len(run) >= SHORTEST_CHAIN:
             name = f"chain {len(titles)}"
             titles[name] = Title(contents(run, chain=True), notes=lines_of(graph, run))
-            parts |= {member.id: name for member in run}
+            parts.update(dict.fromkeys([member.id for member in run], name))
     return parts, titles
 
 
@@ -233,15 +233,17 @@ def runs(graph: Graph, pairs: list[Pair], count: int, *, everything: bool = Fals
 
 def inputs(graph: Graph, pairs: list[Pair], *, alike: bool = True, fewest: int = SHORTEST_CHAIN) -> Parts:
     """Leaves, and constants, as one part each; with ``alike`` only such as go to the same operations."""
-    nodes = graph.by_id()
-    entered = {user for _, user in pairs}
+    nodes = {node.id: node for node in graph.nodes if node.kind in ("leaf", "constant")}
+    entered: set[str] = set()
     users: dict[str, set[str]] = {}
-    for maker, user in pairs:
-        if nodes[maker].kind in ("leaf", "constant") and maker not in entered:
+    for maker, user in pairs:  # there may be a million, and few inputs
+        if maker in nodes:
             users.setdefault(maker, set()).add(user)
+        if user in nodes:
+            entered.add(user)
     together: dict[tuple[object, ...], list[str]] = {}
-    for node in graph.nodes:
-        if node.kind in ("leaf", "constant") and node.id not in entered:
+    for node in nodes.values():
+        if node.id not in entered:
             key = frozenset(users.get(node.id, ())) if alike else ()
             together.setdefault((node.kind, key), []).append(node.id)
     parts: dict[str, str] = {}

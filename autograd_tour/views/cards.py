@@ -19,7 +19,7 @@ from autograd_tour.views.equations import equation_of
 from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
-from autograd_tour.views.naming import line_row, names_in, output_name, saved_name, title_run
+from autograd_tour.views.naming import line_row, module_path, names_in, output_name, saved_name, title_run
 from autograd_tour.views.nonfinite import NonFinite, nonfinites
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, within
@@ -132,7 +132,7 @@ class Artist:
         rows += self._kept(node) if self.look.shows("saved") else []
         fused = (f"fused: {short(node.fused)}",) if node.fused is not None else ()
         notes = (*fused, *node.notes) if self.look.shows("note") else ()
-        rows += _note_rows(node, notes, names=names_in(node.fused))
+        rows += _note_rows(node, notes, names=names_in(node.fused), keep_end=node.custom)
         gradient = self.gradients.rows(node)
         rows = self._numbered(rows, gradient, node)
         lane = self._lane(rows, gradient)
@@ -170,7 +170,7 @@ class Artist:
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
         heads: tuple[Run, ...] = (name,)
-        if node.group and node.group != node.op:
+        if module_path(node):
             path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
             heads = (path, replace(name, text=f"  {name.text}", bold=False))
         rows = [Row(heads, fill="constant_fill", height=26)]
@@ -182,7 +182,8 @@ class Artist:
         lane = self._lane(rows, gradient)
         title = f"{self.graph.title(node.id)}, folded"
         pile: Literal["group", "operation"] = "operation" if node.folded == 1 else "group"
-        return Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        card = Card(node.id, pile, (*rows, *gradient), lane=lane, title=title, runs_at=self._runs_at(node))
+        return replace(card, path=module_path(node))
 
     def _values(self, node: Node) -> list[Row]:
         rows = []
@@ -252,6 +253,8 @@ class Artist:
         runs: tuple[Run, ...] = (
             (Run(text, "backward", room=room, names=names_in(edge.rule), detail="rule"),) if visible else ()
         )
+        if self.nodes[edge.src].custom:  # its own words end with the line of its backward()
+            runs = tuple([replace(run, keep_end=True) for run in runs])
         runs = (*runs, *(self._summand(edge) if self.look.shows("grad") else ()), *_alarm(odd))
         if "hooked" in edge.marks:
             runs = (*runs, Run("  hook", "backward", bold=True))
@@ -280,12 +283,15 @@ def holds_constants(node: Node) -> bool:
 
 
 def _note_rows(
-    node: Node, notes: Sequence[str], room: float = TEXT_ROOM, names: tuple[str, ...] = ()
+    node: Node,
+    notes: Sequence[str],
+    room: float = TEXT_ROOM,
+    names: tuple[str, ...] = (),
+    *,
+    keep_end: bool = False,
 ) -> list[Row]:
-    return [
-        Row((Run(note, "muted", room=room, names=names),), height=18, detail="remark", fact=f"{node.id}.note")
-        for note in notes
-    ]
+    runs = [Run(note, "muted", room=room, names=names, keep_end=keep_end) for note in notes]
+    return [Row((run,), height=18, detail="remark", fact=f"{node.id}.note") for run in runs]
 
 
 def _alarm(odd: NonFinite | None) -> tuple[Run, ...]:

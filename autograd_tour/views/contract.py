@@ -41,7 +41,7 @@ def contract(
         cards = contraction.cards
         homes.bordered(cards.values())
         homes.moved(
-            {node: cards[part].id for node, part in contraction.part_of.items()},
+            {node: card.id for node, card in contraction.homes.items()},
             {card.id: titles[part] for part, card in cards.items()},
         )
     return result
@@ -55,7 +55,6 @@ class _Contraction:
         self._number = 0
         self.leaf_of, self.steps = graph.leaves, graph.steps
         leaf_of = self.leaf_of
-        self.part_of: dict[str, str] = {}
         self.homes: dict[str, Card] = {}
         self.cards: dict[str, Card] = {}
         for node in graph.nodes:  # there may be a million: one look at each
@@ -67,9 +66,16 @@ class _Contraction:
             if card is None:
                 card = self.cards[part] = Card(self._fresh(), titles[part])
             card.members.append(node)
-            self.part_of[key] = part
             self.homes[key] = card
-        self.hooked = [edge.src for edge in graph.select("gradient") if "hooked" in edge.marks]
+        self.hooked = [
+            edge.src
+            for edge in graph.edges
+            if edge.marks and edge.kind == "gradient" and "hooked" in edge.marks
+        ]
+        home = self.homes.get
+        self.crossing = [
+            edge for edge in graph.edges if (card := home(edge.src)) is None or card is not home(edge.dst)
+        ]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient") if self.steps else ():
             if self.nodes[edge.dst].kind != "leaf" and edge.src in self.steps:
@@ -137,10 +143,10 @@ class _Contraction:
     def _forward(self) -> list[Edge]:
         edges: dict[tuple[str, str, tuple[int, int]], Edge] = {}
         card_of = self.homes.get
-        for edge in self.graph.select("forward"):
-            a, b = card_of(edge.src), card_of(edge.dst)
-            if a is not None and a is b:
+        for edge in self.crossing:
+            if edge.kind != "forward":
                 continue
+            a, b = card_of(edge.src), card_of(edge.dst)
             tensor = (edge.src, edge.slot[0])
             out = edge.slot[0] if a is None else a.outs.setdefault(tensor, len(a.outs))
             into = edge.slot[1]
@@ -155,10 +161,10 @@ class _Contraction:
     def _gradient(self) -> list[Edge]:
         crossing: dict[tuple[str, str, tuple[int, int]], list[Edge]] = {}
         card_of = self.homes.get
-        for edge in self.graph.select("gradient"):
-            a, b = card_of(edge.src), card_of(edge.dst)
-            if a is not None and a is b:
+        for edge in self.crossing:
+            if edge.kind != "gradient":
                 continue
+            a, b = card_of(edge.src), card_of(edge.dst)
             tensor = (self.leaf_of.get(edge.dst, edge.dst), edge.slot[1])
             slot, out = edge.slot
             _, step = self.steps.get(edge.src, (0, None))

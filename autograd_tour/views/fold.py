@@ -20,7 +20,8 @@ from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.calls_in import calls_in
 from autograd_tour.views.contract import contract
 from autograd_tour.views.homes import Homes, Title, operations_in
-from autograd_tour.views.quotient import Pair, flow, split_loops
+from autograd_tour.views.pause import collector_paused
+from autograd_tour.views.quotient import Pair, flow, loops_between, split_loops
 from autograd_tour.views.units import Units
 
 __all__ = ["MORE", "SCREEN", "as_cards", "composites", "fold", "inputs_alike", "noted", "visible"]
@@ -45,6 +46,7 @@ def visible(graph: Graph) -> int:
     return sum(node.kind != "accumulate" for node in graph.nodes)
 
 
+@collector_paused()
 def fold(
     graph: Graph,
     depth: int | None = None,
@@ -144,12 +146,15 @@ def _apply(
     inside = _with_inputs(graph, members, titles, pairs)
     del parts, members  # with a million nodes each table counts
     leaves = {node.id for node in graph.nodes if node.kind == "leaf"}
-    uses = Counter(maker for maker, _ in set(pairs) if maker in leaves)
+    uses = Counter([maker for maker, _ in pairs if maker in leaves])
     if not every_leaf:
         leaves -= _own_parameters(graph, inside, titles)
     for fewest in (1, 2) if every_leaf else (2,):
-        kept = {node: part for node, part in inside.items() if node not in leaves or uses[node] < fewest}
-        if len(kept) < len(inside) and _cards(graph, kept) <= limit:
+        in_sight = [leaf for leaf in leaves if leaf in inside and uses[leaf] >= fewest]
+        kept = inside.copy() if in_sight else inside
+        for leaf in in_sight:
+            del kept[leaf]
+        if in_sight and _cards(graph, kept) <= limit:
             return as_cards(graph, kept, titles, pairs, homes)
     return as_cards(graph, inside, titles, pairs, homes)
 
@@ -171,6 +176,8 @@ def as_cards(
     graph: Graph, parts: dict[str, str], titles: dict[str, Title], pairs: list[Pair], homes: Homes | None
 ) -> Graph:
     """The parts as cards, one that would stand on a loop (through a chain of cuts) as several."""
+    if not loops_between(pairs, parts):
+        return contract(graph, parts, titles, homes)
     split = split_loops([node.id for node in graph.nodes], pairs, parts)
     names = {(part, level): f"{part}#{level}" for part, level in set(split.values())}
     places = {node: names[part_and_level] for node, part_and_level in split.items()}

@@ -298,7 +298,7 @@ def _tree(item: Expression, node: Node, inputs: list[tuple[str, int] | None]) ->
     ]
 
 
-_TOLD = frozenset(("inside", "where", "told", "count", "name"))
+_TOLD = frozenset(("inside", "where", "told", "count", "name", "along"))
 """Options that say something to a reader alone."""
 
 

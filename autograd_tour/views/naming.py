@@ -8,7 +8,7 @@ from autograd_tour.record.rule import Apply, Expression, Rule, Symbol
 from autograd_tour.views.picture import Role, Row, Run
 from autograd_tour.views.wording import elements, shape_text
 
-__all__ = ["line_row", "names_in", "output_name", "saved_name", "title_run"]
+__all__ = ["line_row", "module_path", "names_in", "output_name", "saved_name", "title_run"]
 
 
 SHORT_NAME = 10
@@ -36,6 +36,11 @@ def title_run(
     """
     path = node.kind == "group" or (bool(node.name) and node.kind in ("leaf", "constant"))
     return Run(graph.title(node.id), role, bold, size, room=room, brief=node.brief, keep_end=path)
+
+
+def module_path(node: Node) -> str:
+    """The path of what a folded card stands for if its title is the class of a module, or ``""``."""
+    return node.group if node.kind == "group" and node.group != node.op and not node.call else ""
 
 
 def names_in(rule: Rule | Expression | None) -> tuple[str, ...]:

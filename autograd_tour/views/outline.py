@@ -11,7 +11,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.calls import by_calls
-from autograd_tour.views.naming import output_name, title_run
+from autograd_tour.views.naming import module_path, output_name, title_run
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.views.wording import describe_graph, elements
@@ -86,7 +86,8 @@ def _card(graph: Graph, node: Node) -> Card:
     shape, fill, role = _look(node)
     mark: Literal["", "cut"] = "cut" if node.cut is not None else ""
     row = Row(_title(graph, node, role), _value(graph, node), fill=fill, height=HEIGHT, mark=mark)
-    return Card(node.id, shape, (row,), title=graph.title(node.id), minimum=MINIMUM)
+    title, path = graph.title(node.id), module_path(node)
+    return Card(node.id, shape, (row,), title=title, minimum=MINIMUM, path=path)
 
 
 def _look(node: Node) -> tuple[Shape, Role | None, Role]:
@@ -100,7 +101,7 @@ def _look(node: Node) -> tuple[Shape, Role | None, Role]:
 
 
 def _title(graph: Graph, node: Node, role: Role) -> tuple[Run, ...]:
-    if node.kind == "group" and node.group not in ("", node.op) and not node.call:
+    if module_path(node):
         path = Run(node.group, role, bold=True, size=SIZE, room=PATH_ROOM, keep_end=True)
         return path, Run(f"  {node.op}", role, size=SIZE, room=ROOM)
     run = title_run(graph, node, role, ROOM, size=SIZE, bold=node.kind != "constant")

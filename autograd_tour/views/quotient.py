@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from autograd_tour.record.graph import Graph
 
-__all__ = ["flow", "is_topological", "on_loops", "split_loops", "topological"]
+__all__ = ["flow", "is_topological", "loops_between", "on_loops", "split_loops", "topological"]
 
 Pair = tuple[str, str]
 
@@ -18,13 +18,25 @@ def flow(graph: Graph) -> list[Pair]:
     leaf_of = graph.leaves
     pairs: dict[Pair, None] = {}
     for edge in graph.edges:
-        if edge.src in skipped or edge.kind == "saved":
+        maker, user, kind = edge.src, edge.dst, edge.kind
+        if kind == "saved" or maker in skipped:
             continue
-        maker, user = (edge.src, edge.dst) if edge.kind == "forward" else (edge.dst, edge.src)
-        maker = leaf_of.get(maker, maker)
+        if kind == "gradient":
+            maker, user = leaf_of.get(user, user), maker
         if maker not in skipped and user not in skipped:
             pairs[maker, user] = None
     return list(pairs)
+
+
+def loops_between(pairs: Iterable[Pair], parts: Mapping[str, str]) -> dict[str, int]:
+    """The parts, and what is in none, that lie on a loop, see :func:`on_loops`."""
+    part_of = parts.get
+    between: dict[Pair, None] = {}
+    for maker, user in pairs:
+        a, b = part_of(maker, maker), part_of(user, user)
+        if a != b:  # of a million few are left
+            between[a, b] = None
+    return on_loops(between)
 
 
 def is_topological(order: Sequence[str], pairs: Iterable[Pair]) -> bool:
@@ -125,9 +137,7 @@ def split_loops(
     ``order`` is topological. An item of a part on a loop gets one number more for each time the way
     to it leaves a card of that loop, so the two uses of one module come apart.
     """
-    part_of = parts.get
-    between = ((part_of(a, a), part_of(b, b)) for a, b in pairs)
-    loops = on_loops(pair for pair in between if pair[0] != pair[1])  # of a million few are left
+    loops = loops_between(pairs, parts)
     if not loops:
         whole = {part: (part, 0) for part in set(parts.values())}
         return {item: whole[part] for item, part in parts.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -126,7 +126,8 @@ def _iteration_ends(moments: Sequence[Moment]) -> list[int]:
     """How many moments there are up to the end of each iteration.
 
     That is where values change, and the line that calls backward next is the one that called it first: the
-    two backward calls and steps of a GAN are of one iteration.
+    two backward calls and steps of a GAN are of one iteration. Gradients that are emptied next belong to it,
+    too, unless at a line with which the first iteration began; where there is no room they stand back.
     """
     backwards = [i for i, moment in enumerate(moments) if moment[0].kind == "backward"]
     changes = [i for i, moment in enumerate(moments) if moment[0].kind in _OF_VALUES]
@@ -134,7 +135,16 @@ def _iteration_ends(moments: Sequence[Moment]) -> list[int]:
         return [i + 1 for i in backwards]
     first = moments[backwards[0]][0].where if backwards else None
     following = {i: next((k for k in backwards if k > i), None) for i in changes}
-    return [i + 1 for i, k in following.items() if k is None or moments[k][0].where == first]
+    ends = [i + 1 for i, k in following.items() if k is None or moments[k][0].where == first]
+    begun = {moment[0].where for moment in moments[: changes[0]]}
+    return sorted({*ends, *(_emptied_after(moments, end, begun) for end in ends)})
+
+
+def _emptied_after(moments: Sequence[Moment], end: int, begun: Set[int | None]) -> int:
+    """The number of moments with those after the first ``end`` that empty, at lines not in ``begun``."""
+    while end < len(moments) and moments[end][0].kind == "zeroing" and moments[end][0].where not in begun:
+        end += 1
+    return end
 
 
 # ---- what stands above a column -----------------------------------------------------------------

@@ -107,7 +107,8 @@ class Card(Struct, frozen=True, gc=False):
     """A box. ``lane`` is the height of the rows at the bottom that belong to the gradient.
 
     ``minimum`` is its smallest width, px. ``emphasis``: a ``strong`` one has a thick border, a ``faint``
-    one a dashed grey border. ``runs_at`` is the frame of a film in which it runs, 0 for none.
+    one a dashed grey border. ``runs_at`` is the frame of a film in which it runs, 0 for none. ``path``: of
+    the module that it stands for, by which it is called where its title has no room.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Card(Struct, frozen=True, gc=False):
     minimum: float = 56.0
     emphasis: Emphasis = ""
     runs_at: int = 0
+    path: str = ""
 
 
 class Label(Struct, frozen=True, gc=False):

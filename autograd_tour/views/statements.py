@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
-from autograd_tour.rules.titles import expression
+from autograd_tour.rules.titles import Expression, expression
 from autograd_tour.views.fold import as_cards
 from autograd_tour.views.homes import Title
 from autograd_tour.views.quotient import flow
@@ -50,17 +50,20 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
             end_node = graph.node(end_id)
             # Where room is short its variable says more of a long statement, unless that is one letter.
             brief = end_node.name if len(end_node.name) > 1 else end_node.brief
-            call = replace(end_node, brief=brief)
-            titles[end_id] = Title(_title(graph, end_node), _around(nodes), call=call)
+            title = _title(end_node)
+            # What an expression heads is no module, even if its last call was one.
+            function = end_node.call or (title.function or title.text if title else "")
+            call = replace(end_node, brief=brief, call=function)
+            text = title.title() if title else graph.title(end_id)
+            titles[end_id] = Title(text, _around(nodes), call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
 
 
-def _title(graph: Graph, end: Node) -> str:
-    """What made the result; a layer at the end of a row of them does not head the row: ``net(x)`` does."""
+def _title(end: Node) -> Expression | None:
+    """What heads a card instead of the layer at its end: ``net(x)``; ``None`` if no layer ends it."""
     layer = end.kind == "group" and not end.call
-    whole = expression(end.expression) if layer and end.expression else None
-    return whole.title() if whole is not None else graph.title(end.id)
+    return expression(end.expression) if layer and end.expression else None
 
 
 def _around(nodes: Sequence[Node]) -> str:

@@ -64,7 +64,7 @@ def totals(
     complete = True
     kept: dict[str, int] = {}
     for node in members:
-        own += node.custom + sending[node.id]
+        own += node.custom + sending.get(node.id, 0)
         if node.inside is not None:
             leaves += node.inside.leaves
             saved += node.inside.saved

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph
 from autograd_tour.text import number, one_line
@@ -86,8 +88,8 @@ def tensor_runs(
     text = tensor_text(facts, shape=shape)
     scalar = facts is not None and facts.numel == 1 and facts.first
     behind = f"{' =' if scalar else ' '} {text}"
-    runs = [within("", name, behind, role, NAME_ROOM) if name else Run(text, role)]
-    return (*runs, *_alarm(odd))
+    named = replace(within("", name, behind, role, NAME_ROOM), keep_end=True)
+    return (named if name else Run(text, role), *_alarm(odd))
 
 
 def _pieces(facts: TensorFacts, role: Role, name: str, *, shape: bool) -> Iterator[Run]:
@@ -112,7 +114,9 @@ def describe_graph(graph: Graph, limit: int = 12) -> str:
     """What a picture of ``graph`` shows, in sentences, for those who cannot see it."""
     nodes = graph.by_id()
     operations = sum(node.kind == "operation" for node in graph.nodes)
-    leaves = sum(node.kind == "leaf" for node in graph.nodes)
+    leaves = sum(node.kind == "leaf" for node in graph.nodes) + sum(
+        node.inside.leaves for node in graph.nodes if node.inside is not None
+    )
     folded = [node for node in graph.nodes if node.kind == "group"]
     if not (operations or leaves or folded):
         return "An empty graph."

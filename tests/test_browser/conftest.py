@@ -6,13 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from autograd_tour import accumulate, follow, trace
-from autograd_tour.formats import Settings
-from autograd_tour.formats.page.document import page as page_of
-from autograd_tour.lessons.thermometer import thermometer
-from autograd_tour.record.run_ledger import ledger_of
-from autograd_tour.record.trace import Trace
-
 PROGRAMS = Path(__file__).parents[2] / "docs" / "programs"
 
 
@@ -78,10 +71,18 @@ def _deep():
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """The pages that tests open, as files."""
+    # Here: the process that hands out tests needs none of it.
     import runpy
 
     import torch
     from msgspec.structs import replace
+
+    from autograd_tour import accumulate, follow, trace
+    from autograd_tour.formats import Settings
+    from autograd_tour.formats.page.document import page as page_of
+    from autograd_tour.lessons.thermometer import thermometer
+    from autograd_tour.record.run_ledger import ledger_of
+    from autograd_tour.record.trace import Trace
 
     folder = tmp_path_factory.mktemp("pages")
     torch.manual_seed(0)

@@ -64,6 +64,14 @@ def test_the_page_itself_never_scrolls_sideways(visit, name, width):
             assert place["x"] + place["width"] <= width
 
 
+@pytest.mark.parametrize("name", ["deep", "gpt"])
+def test_the_controls_and_the_caption_are_below_the_picture_on_a_screen_of_720_px(visit, name):
+    page = visit(name, viewport={"width": 1280, "height": 720})
+    for part in ("#play", "#slider", "#caption > :first-child"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] + box["height"] <= 720, part
+
+
 def test_the_picture_can_be_sized(visit):
     page = visit("thermometer")
 

@@ -175,6 +175,63 @@ def test_what_a_program_prints_by_any_means_is_not_our_answer(tmp_path: Path) ->
     assert alone.stdout.endswith("</svg>\n")
 
 
+CLOSING = "def loss():\n    sys.stdout.close()\n    sys.stderr.close()\n"
+CLOSING_DESCRIPTORS = "def loss():\n    os.close(1)\n    os.close(2)\n"
+
+
+@pytest.mark.parametrize("closing", [CLOSING, CLOSING_DESCRIPTORS], ids=["streams", "descriptors"])
+def test_a_program_that_closes_stdout_and_stderr_closes_none_of_ours(closing: str, tmp_path: Path) -> None:
+    done = call(tmp_path, f"{closing}    return (w * w).sum()\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{os.path.join('outputs', 'net-loss-graph.svg')}\n"
+    assert os.listdir(tmp_path / "outputs") == ["net-loss-graph.svg"]
+    explained = answer("explain", "net.py:loss", cwd=tmp_path)
+    assert (explained.returncode, explained.stderr) == (0, "")
+    assert explained.stdout.startswith("No finding: ")
+
+
+@pytest.mark.parametrize("closing", [CLOSING, CLOSING_DESCRIPTORS], ids=["streams", "descriptors"])
+def test_an_error_after_stderr_was_closed_is_told(closing: str, tmp_path: Path) -> None:
+    message = refused(call(tmp_path, f"{closing}    raise ValueError('not today')\n"), tmp_path, 1)
+    assert "ValueError: not today" in message
+
+
+FORKING = """
+def loss():
+    child = os.fork()
+    if child == 0:
+        os.write(2, b"child\\n")
+        {0}
+    else:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.write(2, f"{{code}}\\n".encode())
+    return (w * w).sum()
+"""
+FORKED = {
+    "returns": ("pass", ["child", "0"]),
+    "exits": ("sys.exit(3)", ["child", "3"]),
+    "raises": (
+        "raise ValueError('not today')",
+        [
+            "child",
+            "a process that the program forked failed: net.py:9: ValueError: not today, while running loss",
+            "1",
+        ],
+    ),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+@pytest.mark.parametrize("case", FORKED)
+def test_a_child_that_the_program_forks_answers_nothing(case: str, tmp_path: Path) -> None:
+    child, said = FORKED[case]
+    (tmp_path / "net.py").write_text("import os, sys\nimport torch\n" + GOOD + FORKING.format(child))
+    done = answer("explain", "net.py:loss", cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()) == (0, said)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stdout.startswith("No finding: ")
+
+
 def test_the_working_folder_is_put_back(tmp_path: Path) -> None:
     program = "os.mkdir('away')\nos.chdir('away')\ndef loss():\n    return (w * w).sum()\n"
     (tmp_path / "two.py").write_text(

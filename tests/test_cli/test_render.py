@@ -161,7 +161,7 @@ BAD = {
     "folder as trace": (["folder.json"], 2, "folder.json is a folder", ".json file"),
     "missing program": (["nte.py:loss"], 2, "there is no file nte.py", "Did you mean 'net.py'?"),
     "missing name": (["net.py:los"], 2, "net.py has no los", "Did you mean 'loss'?"),
-    "file without name": (["net.py"], 2, "does not say which function", "net.py:loss"),
+    "file without name": (["net.py"], 2, "does not say which function", "net.py:__main__ runs the file"),
     "missing file without name": (["nte.py"], 2, "there is no file nte.py", "file.py:name"),
     "another file": (["notes.md"], 2, "is not a .py or .json file", "file.py:name"),
     "a folder": (["folder"], 2, "folder is a folder", "file.py:name"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import signalled_answer
+from tests.commands import script_answer, signalled_answer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 
@@ -78,6 +78,24 @@ runpy.run_module("autograd_tour", run_name="__main__")
     process = start(["-c", script], tmp_path)
     answer, errors = process.communicate(timeout=300)
     assert (process.returncode, answer, errors) == (code, "", f"{word}\n")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("moment", "earlier"), [("subprocess.Popen", 0), ("os.rename", 1)])
+def test_a_stop_that_is_half_drawn_or_half_written_is_none(moment: str, earlier: int, tmp_path: Path) -> None:
+    script = f"""
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
+left = iter(range({earlier}))
+def counted(event, _):
+    if event == {moment!r} and next(left, None) is None:
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(counted)
+sys.argv[1:] = ["tour", "3", "-o", "site"]
+runpy.run_module("autograd_tour", run_name="__main__")
+"""
+    done = script_answer(script, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
     assert os.listdir(tmp_path) == []
 
 

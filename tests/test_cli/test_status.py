@@ -80,6 +80,21 @@ def test_what_a_program_prints_stands_on_lines_of_its_own(tmp_path):
     assert screen(received) == ["loaded", "called", "warned", "half"]
 
 
+@pytest.mark.parametrize("stream", ["stderr", "__stderr__"])
+def test_the_line_goes_though_a_program_closes_its_streams(tmp_path, stream):
+    (tmp_path / "net.py").write_text(
+        f"import sys, torch\ndef loss():\n    sys.stdout.close(); sys.{stream}.close()\n"
+        "    return torch.ones(2, requires_grad=True).sum()\n"
+    )
+    code, answer, received = at_terminal(
+        "render", "net.py:loss", "-f", "svg", "--view", "graph", cwd=tmp_path
+    )
+    assert (code, answer) == (0, f"{os.path.join('outputs', 'net-loss-graph.svg')}\n")
+    assert "net.py:loss: tracing" in received
+    assert "closed file" not in received
+    assert stream == "__stderr__" or screen(received) == []
+
+
 def test_an_error_stands_on_a_clean_line(saved, tmp_path):
     words = ("render", str(saved), "--focus", "nobody", "-f", "svg")
     code, answer, received = at_terminal(*words, cwd=tmp_path)

@@ -13,7 +13,7 @@ from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, finished, rough
 from autograd_tour.drawing.room import room_for
-from autograd_tour.drawing.wrapping import row_scenes
+from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.errors import EngineError
 from autograd_tour.formats.base import Settings, chosen_views
 from autograd_tour.record.trace import Trace
@@ -118,20 +118,21 @@ def laid_out_for(program, layouts, **words):
     return len(layouts), room.text(arrange(picture, room=room).size)
 
 
-@pytest.mark.parametrize("program", ["lstm_by_hand", "nan", "residual"])
-def test_rows_that_are_estimated_too_small_are_not_laid_out(program, layouts):
-    assert laid_out_for(program, layouts, fit="16:9")[0] == 1
+def test_what_was_too_small_is_not_laid_out_again_where_less_changes_no_size(layouts):
+    assert laid_out_for("batch_norm_by_hand", layouts, fit="16:9")[0] < fitting.LAYOUTS
 
 
-def test_what_is_like_two_that_were_too_small_is_not_laid_out(layouts):
-    count, text = laid_out_for("batch_norm_by_hand", layouts, width=736.0)
-    assert count < fitting.LAYOUTS
-    assert text > 15
+def test_an_estimate_goes_beyond_what_a_picture_is_blown_up_to():
+    """Or the error of one that fills its room would be taken for that of others."""
+    room, scene = room_for("16:9"), ready(chain(1))
+    assert fitting._text(scene, estimated(measured(scene), USUAL), room) > 2 * room.most
 
 
-def test_rows_whose_text_is_too_small_for_sure_are_made_only_if_nothing_can_be_read(monkeypatch):
-    made, real = [], fitting.row_scenes
-    monkeypatch.setattr(fitting, "row_scenes", lambda scene, rows: made.append(rows) or real(scene, rows))
+def test_strips_whose_text_is_too_small_are_made_only_if_nothing_can_be_read(monkeypatch):
+    made, real = [], fitting.strip_scenes
+    monkeypatch.setattr(
+        fitting, "strip_scenes", lambda scene, strips: made.append(strips) or real(scene, strips)
+    )
     chains = [chain(30), chain(3)]
     room = room_for("960x280", min_text=16)
     assert best_for(chains, room) == 1
@@ -140,18 +141,21 @@ def test_rows_whose_text_is_too_small_for_sure_are_made_only_if_nothing_can_be_r
     assert made
 
 
-def test_what_rows_take_at_least_is_less_than_what_they_are_estimated_to_take():
-    for name in ("cnn", "vae", "attention_by_hand"):
-        across = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), "LR"))
-        for rows in fitting._Rows.of(0, across):
-            assert rows.most_text(room_for("16:9")) >= rows.way(room_for("16:9")).text
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_how_large_text_is_in_strips_is_known_about_before_they_are_made(direction):
+    for name in ("cnn", "vae", "attention_by_hand", "residual"):
+        cards = measured(ready(cards_scene(tour.trace(PROGRAMS[name])), direction))
+        for strips in fitting._Strips.of(0, cards, room_for("a4")):
+            way = strips.way(room_for("a4"))
+            assert 0.6 < way.text / strips.text < fitting.NEAR
+            assert len(way.scenes) > 1
 
 
 def test_marks_of_cards_that_begin_alike_can_be_told_apart():
-    titles = ["self.down1(images)", "self.down2(self.pool(a))", "head"]
+    titles = ["self.encoder.down1(images)", "self.encoder.down2(self.pool(a))", "head"]
     cards = [Card(f"c{i}", "operation", (Row((Run(title),)),)) for i, title in enumerate(titles)]
     links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
-    first, second = row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
+    first, second = strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1})
     for scene in (first, second):
         marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
         assert len(set(marks)) == 2
@@ -165,9 +169,19 @@ def test_marks_of_modules_of_one_kind_are_told_apart_by_their_names():
     ]
     cards.append(Card("c2", "operation", (Row((Run("mu + eps"),)),)))
     links = [Link(f"l{i}", f"c{i}", "c2", "forward", Label()) for i in range(2)]
-    for scene in row_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
+    for scene in strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 1}):
         marks = [card.rows[0].left[0].text for card in scene.cards if card.shape == "box"]
         assert marks == ["to_mu", "to_logvar"]
+
+
+def test_a_mark_of_a_module_has_its_path_where_that_is_of_it_alone():
+    title = Row((Run("Linear(8→8)"),))
+    cards = [Card(f"c{i}", "group", (title,), path=path) for i, path in enumerate(("blocks[0].2", "a", "a"))]
+    cards.append(Card("c3", "operation", (Row((Run("sum"),)),)))
+    links = [Link(f"l{i}", f"c{i}", "c3", "forward", Label()) for i in range(3)]
+    first, _ = strip_scenes(Scene(tuple(cards), tuple(links), ""), {"c0": 0, "c1": 0, "c2": 0, "c3": 1})
+    marks = [card.rows[0].left[0].text for card in first.cards if card.shape == "box"]
+    assert marks == ["blocks[0].2", "Linear(8→8)", "Linear(8→8)"]
 
 
 def test_what_lies_on_something_is_seen():

@@ -1,4 +1,4 @@
-"""Where room is short a picture has less in it, says what it left out, and goes on in a row below."""
+"""Where room is short a picture has less in it, says what it left out, and goes on in a row below or a column beside."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 
 import autograd_tour as tour
 from autograd_tour.drawing import arrange, ready
+from autograd_tour.drawing.cutting import Cuts
 from autograd_tour.drawing.dot import TIGHT
 from autograd_tour.drawing.estimate import estimated, measured
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.room import room_for
-from autograd_tour.drawing.wrapping import row_scenes, rows_of
+from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
@@ -22,7 +23,7 @@ from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 from tests.programs import models
 
-MARK = re.compile(r"(to|from) row (\d+)")
+MARK = re.compile(r"(to|from) (row|column) (\d+)")
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +109,10 @@ def test_nothing_is_left_out_where_it_fits(scene):
 
 
 def test_no_more_is_left_out_than_it_takes(scene):
-    room = room_for("16:9", min_text=12.1)
+    room = room_for("16:9", min_text=16)
     arranged = arrange(scene, "TB", room=room)
-    assert arranged.scene.left_out == ("lines of code", "saved tensors")
-    assert room.text(arranged.size) >= 12.1
+    assert arranged.scene.left_out == ("lines of code", "saved tensors", "what signs say")
+    assert room.text(arranged.size) >= 16
 
 
 @pytest.mark.parametrize(
@@ -133,39 +134,47 @@ def test_text_is_never_smaller_for_what_is_left_out(program, words):
 
 
 def marks_of(scene):
-    """(card it stands for, to or from, row) of every mark."""
+    """(to or from, row or column, its number) of every mark."""
     marks = {}
     for card in scene.cards:
         match = MARK.fullmatch(card.rows[-1].left[0].text) if card.rows[-1].left else None
         if match:
-            marks[card.id] = (match[1], int(match[2]))
+            marks[card.id] = (match[1], match[2], int(match[3]))
     return marks
 
 
-def test_a_long_flow_goes_on_in_the_row_below(scene):
+def cut(cards, shape):
+    """Card -> its strip, as is best in a room that is so long and wide."""
+    return Cuts(cards, TIGHT, shape).strips(10.0)[0][1]
+
+
+def test_a_long_flow_goes_on_in_the_row_below_or_the_column_beside(scene):
     room = room_for("16:9")
-    arranged = arrange(scene, room=room)
-    assert room.text(arranged.size) > 1.4 * room.text(arrange(scene, room=room, whole=True).size)
-    assert marks_of(arranged.scene)
-    assert not marks_of(arrange(scene, "TB", room=room).scene)
+    whole = room.text(arrange(scene, room=room, whole=True).size)
+    for turn, word in (("LR", "row"), ("TB", "column")):
+        arranged = arrange(scene, turn, room=room)
+        assert room.text(arranged.size) > 1.4 * whole
+        assert {kind for _, kind, _ in marks_of(arranged.scene).values()} == {word}
+    assert not marks_of(arrange(scene, "TB", room=room_for(width=736)).scene)  # a column there has no end
 
 
+@pytest.mark.parametrize(("turn", "word"), [("LR", "row"), ("TB", "column")])
 @pytest.mark.parametrize("view", ["graph", "chain"])
 @pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
-def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view):
+def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view, turn, word):
     scene = picture_of(Trace(tour.trace(program)), view)
-    cards = measured(ready(scene))
-    rows = rows_of(cards, 4, TIGHT)
-    scenes = row_scenes(cards.scene, rows)
-    assert 1 < len(scenes) <= 4
+    cards = measured(ready(scene, turn))
+    strips = cut(cards, (600.0, 600.0) if turn == "LR" else (300.0, 1200.0))
+    scenes = strip_scenes(cards.scene, strips)
+    assert 1 < len(scenes) <= 7
     for card in scene.cards:
-        assert [card.id in {item.id for item in row.cards} for row in scenes].index(True) == rows[card.id]
-    every = [card.id for row in scenes for card in row.cards]
+        assert card.id in {item.id for item in scenes[strips[card.id]].cards}
+    every = [card.id for strip in scenes for card in strip.cards]
     assert len(every) == len(set(every))
-    links = [{link.id: link for link in row.links} for row in scenes]
+    links = [{link.id: link for link in strip.links} for strip in scenes]
     for link in scene.links:
         early, late = (link.dst, link.src) if link.reverse else (link.src, link.dst)
-        i, j = rows[early], rows[late]
+        i, j = strips[early], strips[late]
         assert i <= j
         drawn = links[j][link.id]
         assert drawn.label.step == link.label.step
@@ -180,27 +189,27 @@ def test_every_link_is_there_and_goes_on_from_the_mark_it_ends_at(program, view)
         there = links[i][f"{early}-to-{j}-{link.flow}"]
         joined = (f"{early}-to-{j}", early) if link.reverse else (early, f"{early}-to-{j}")
         assert (there.src, there.dst) == joined
-        marks = {card.id: card for row in scenes for card in row.cards}
-        assert marks[f"{early}-to-{j}"].rows[-1].left[0].text == f"to row {j + 1}"
-        assert marks[mark].rows[-1].left[0].text == f"from row {i + 1}"
+        marks = {card.id: card for strip in scenes for card in strip.cards}
+        assert marks[f"{early}-to-{j}"].rows[-1].left[0].text == f"to {word} {j + 1}"
+        assert marks[mark].rows[-1].left[0].text == f"from {word} {i + 1}"
 
 
-def test_more_rows_are_narrower(scene):
-    cards, widths = measured(ready(scene)), []
-    for count in (1, 2, 3, 4):
-        rows = row_scenes(cards.scene, rows_of(cards, count, TIGHT))
-        assert len(rows) <= count
-        widths.append(max(estimated(measured(row), TIGHT)[0] for row in rows))
-    assert widths == sorted(widths, reverse=True)
-    assert widths[0] > 1.8 * widths[-1]
+@pytest.mark.parametrize(("turn", "along"), [("LR", 0), ("TB", 1)])
+def test_strips_for_a_shorter_room_are_shorter(scene, turn, along):
+    cards, lengths = measured(ready(scene, turn)), [estimated(measured(ready(scene, turn)), TIGHT)[along]]
+    for length in (2400.0, 1200.0, 600.0):
+        strips = strip_scenes(cards.scene, cut(cards, (length, 1200.0)))
+        lengths.append(max(estimated(measured(strip), TIGHT)[along] for strip in strips))
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > 1.6 * lengths[-1]
 
 
 def test_what_goes_in_stands_beside_its_first_user(scene):
-    rows = rows_of(measured(ready(scene)), 5, TIGHT)
+    strips = cut(measured(ready(scene)), (300.0, 600.0))
     for link in scene.links:
         if link.flow == "constant":
-            assert rows[link.src] == rows[link.dst]
-    assert sorted(set(rows.values())) == list(range(max(rows.values()) + 1))
+            assert strips[link.src] == strips[link.dst]
+    assert sorted(set(strips.values())) == list(range(max(strips.values()) + 1))
 
 
 def test_a_mark_of_several_gradients_has_no_number():
@@ -210,16 +219,17 @@ def test_a_mark_of_several_gradients_has_no_number():
         Link(f"{src}{n}", src, "a", "backward", Label((Run("× 2"),), n), True)
         for n, src in ((1, "b"), (2, "c"))
     )
-    first, second = row_scenes(Scene(cards, links), {"a": 0, "b": 1, "c": 1})
+    first, second = strip_scenes(Scene(cards, links), {"a": 0, "b": 1, "c": 1})
     assert [link.label.step for link in first.links] == [0]
     assert [link.label for link in second.links] == [link.label for link in links]
-    alone, _ = row_scenes(Scene(cards[:2], links[:1]), {"a": 0, "b": 1})
+    alone, _ = strip_scenes(Scene(cards[:2], links[:1]), {"a": 0, "b": 1})
     assert [link.label for link in alone.links] == [Label((), 1)]
 
 
 @pytest.mark.parametrize("program", [thermometer, models.tied, looped], ids=lambda program: program.__name__)
-def test_rows_are_clear_of_each_other_and_in_sight(program):
-    arranged = arrange(cards_scene(tour.trace(program)), "LR", room=room_for("640x480", min_text=20))
+@pytest.mark.parametrize(("turn", "fit"), [("LR", "640x480"), ("TB", "1200x300")])
+def test_strips_are_clear_of_each_other_and_in_sight(program, turn, fit):
+    arranged = arrange(cards_scene(tour.trace(program)), turn, room=room_for(fit, min_text=20))
     layout = arranged.layout
     assert marks_of(arranged.scene)
     boxes = [

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 TESTS = Path(__file__).resolve().parent.parent
 if str(TESTS) not in sys.path:
@@ -16,6 +15,8 @@ if str(TESTS) not in sys.path:
 
 @pytest.fixture(autouse=True)
 def _same_start_and_nothing_left() -> Iterator[None]:
+    import torch  # here: the process that hands out tests needs none
+
     backward = torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad
     torch.manual_seed(0)
     yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 
 import pytest
@@ -76,6 +77,14 @@ def test_the_same_code_is_traced_or_explained():
     assert traced.trace.graph.nodes
     assert [finding.kind for finding in explained.explanation.findings] == ["inf-backward"]
     assert "inf-backward" in [finding.kind for finding in traced.explanation.findings]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+def test_a_child_that_explained_code_forks_answers_nothing():
+    code = "w = torch.zeros(2, requires_grad=True)\n{}.sum()"
+    forking = Snippet(code=f"import os\nos.fork()\n{code.format('w.sqrt()')}", explains=True)
+    _, after = run([forking, Snippet(code=code.format("(w + 1)"), explains=True)])
+    assert after.explanation.findings == ()
 
 
 def test_a_page_has_findings_with_their_lines_and_pictures(tmp_path):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.sites import build, contents, fresh_build, write
+from tests.sites import build, contents, fresh_build, interrupted_build, write
 
 pytest.importorskip("sphinx")
 pytest.importorskip("myst_parser")
@@ -217,6 +217,44 @@ def test_a_picture_that_cannot_be_written_is_a_warning_and_the_page_stands(site,
     assert result.returncode == 0, result.stderr
     assert re.search(r"index\.rst:\d+: WARNING: cannot write in .*images.* is not a folder", result.stderr)
     assert "cannot write in" in (folder / "_html/index.html").read_text()
+
+
+LEFT = """
+T
+=
+
+.. autograd::
+
+   w = torch.tensor(3.0, requires_grad=True)
+   w * w
+
+.. autograd::
+
+   import os, time
+   if not os.path.exists("goes-on"):
+       with open("worker.new", "w") as file:
+           file.write(str(os.getpid()))
+       os.rename("worker.new", "worker")
+       time.sleep(600)
+   v = torch.tensor(2.0, requires_grad=True)
+   v * 4
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+def test_a_build_that_is_interrupted_leaves_no_worker_and_nothing_half_made(tmp_path):
+    write(tmp_path, {"conf.py": SITE["conf.py"], "index.rst": LEFT})
+    done = interrupted_build(tmp_path, "worker")
+    assert (done.returncode, done.stdout) == (2, "")  # Sphinx's own code
+    assert "Interrupted" in done.stderr
+    assert "Traceback" not in done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "worker").read_text()), 0)
+    assert list(tmp_path.rglob("*.svg")) == list(tmp_path.rglob("*.html")) == []
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".") and path.is_file()] == []
+    (tmp_path / "goes-on").touch()
+    assert build(tmp_path).stderr == ""
+    assert len(list(tmp_path.glob("_html/_images/*.svg"))) == 2
 
 
 def test_a_process_may_build_twice(site, tmp_path):

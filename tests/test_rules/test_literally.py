@@ -444,12 +444,33 @@ def test_a_transposed_matrix_with_a_name_of_its_own_keeps_it() -> None:
         ("× (the product of the others in x along dim 1)", lambda x: x.prod(1)),
         ("× (the product of the others in x)", lambda x: x.prod()),
         ("(g − mean(g) − x̂·mean(g·x̂))/√(var + ε)", lambda x: F.layer_norm(x, (3,))),
+        ("y(g − Σ y·g along dim 0)", lambda x: (y := x.softmax(0)) * y),
+        ("g − exp(y)·Σ g along dim 1", lambda x: (y := x.log_softmax(-1)) * y),
+        ("× softmax(x along dim 1)", lambda x: x.logsumexp(1)),
+        ("× softmax(x)", lambda x: x.logsumexp((0, 1))),
+        ("y(g − Σ y·g)", lambda x: (y := x[0].softmax(0)) * y),
     ],
 )
 def test_what_is_about_rows_says_so_and_what_keeps_from_zero_is_there(text: str, program: Any) -> None:
     x = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0]], requires_grad=True)
     rules = [edge.rule for edge in tour.trace(lambda: program(x).sum()).select("gradient") if edge.rule]
     assert text in [short(rule) for rule in rules]
+
+
+def test_a_convolution_says_how_it_goes_over_its_input() -> None:
+    x, w = torch.ones(1, 2, 8, 8), torch.ones(2, 1, 3, 3, requires_grad=True)
+    programs = {
+        "conv(x, w, padding 1, 2 groups) + b": {"padding": 1},
+        "conv(x, w, stride (2, 1), padding (1, 2), dilation 2, 2 groups) + b": {
+            "stride": (2, 1),
+            "padding": (1, 2),
+            "dilation": 2,
+        },
+        "conv(x, w, 2 groups) + b": {},
+    }
+    b = torch.zeros(2)
+    for text, options in programs.items():
+        assert fused_notes(lambda options=options: F.conv2d(x, w, b, groups=2, **options).sum()) == [text]
 
 
 def test_a_batch_that_was_flattened_for_a_product_is_a_view_of_it() -> None:

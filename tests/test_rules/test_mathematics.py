@@ -34,7 +34,7 @@ def of(kind: str, slot: int, *inputs: Operand, output: Operand = Y, **attributes
         (of("TBackward0", 0, X), "x", "∂L/∂x = (∂L/∂y)ᵀ"),
         (of("SumBackward0", 0, X, output=Operand("s", ())), "x", "∂L/∂x = ∂L/∂y, broadcast to (2, 3)"),
         (of("DivBackward0", 1, X, X), "b", "∂L/∂b = ∂L/∂y ⊙ (−x/x²)"),
-        (of("SoftmaxBackward0", 0, X, output=Operand("p", (2, 3)), dim=1), "x", "∂L/∂x = p ⊙ (∂L/∂y − Σ (p ⊙ ∂L/∂y))"),
+        (of("SoftmaxBackward0", 0, X, output=Operand("p", (2, 3)), dim=1), "x", "∂L/∂x = p ⊙ (∂L/∂y − Σ (p ⊙ ∂L/∂y) along dim 1)"),
         (Words("through the gates"), "h", "∂L/∂h = ∂L/∂y, through the gates"),
     ],
 )  # fmt: skip

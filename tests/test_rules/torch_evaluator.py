@@ -39,6 +39,8 @@ class Evaluator:
                 self._names.pop()
         arguments = [self.value(argument) for argument in item.arguments]
         options = dict(item.options)
+        if told := options.pop("along", ()):
+            assert told == options["dims"]
         if item.function in ("normalised", "deviation") and options["eps"] is None:
             options["kept"] = self._node.saved["result2"]
         return FUNCTIONS[item.function](*arguments, **options)
@@ -103,7 +105,7 @@ def _sum(x: Tensor, *, dims: tuple[int, ...] | None = None, keepdim: bool = Fals
     return x.sum(dims, keepdim=keepdim) if dims else x
 
 
-def _mean(x: Any, *, dims: tuple[int, ...] | None = None, groups: int = 0, along: Any = ()) -> Tensor:
+def _mean(x: Any, *, dims: tuple[int, ...] | None = None, groups: int = 0) -> Tensor:
     x = tensor(x)
     if dims is None:
         return x.mean()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 HERE = Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent):
@@ -19,6 +18,8 @@ for folder in (HERE, HERE.parent):
 @pytest.fixture(autouse=True)
 def _fixed_seed_and_no_leftovers() -> Iterator[None]:
     """Every test starts from the same random numbers and leaves torch's global hooks as they were."""
+    import torch  # here: the process that hands out tests needs none
+
     hooks = torch.nn.modules.module
     kinds = (
         hooks._global_forward_pre_hooks,

@@ -6,9 +6,9 @@ from torch import nn
 
 from autograd_tour import follow, trace
 from autograd_tour.tracer.assemble import rules, storages
-from autograd_tour.tracer.engine import listener
+from autograd_tour.tracer.engine import arrivals, listener
 from autograd_tour.tracer.follow import entries
-from autograd_tour.tracer.measure import _is_ordinary
+from autograd_tour.tracer.scratch import FULL_LIMIT, is_ordinary
 from autograd_tour.views import fold
 
 
@@ -142,7 +142,7 @@ def test_a_bare_structure_is_not_asked_for_modules(monkeypatch):
 
 def test_only_what_lies_plainly_in_memory_is_read_the_short_way():
     plain = torch.randn(4, 3)
-    assert all(map(_is_ordinary, (plain, plain.t(), nn.Parameter(plain), plain[1:, ::2])))
+    assert all(map(is_ordinary, (plain, plain.t(), nn.Parameter(plain), plain[1:, ::2])))
     with torch.inference_mode():
         inferred = torch.ones(3)
     odd = (
@@ -153,4 +153,18 @@ def test_only_what_lies_plainly_in_memory_is_read_the_short_way():
         torch._efficientzerotensor(3),
         inferred,
     )
-    assert not any(map(_is_ordinary, odd))
+    assert not any(map(is_ordinary, odd))
+
+
+def test_small_tensors_are_copied_into_memory_that_is_used_again(monkeypatch):
+    made = counted(monkeypatch, torch, "empty")
+    x = torch.ones(3000, requires_grad=True)
+    trace(lambda: ((x * 2).tanh() * 3).sum())
+    assert len([args for args in made if args[0] == FULL_LIMIT]) == 1
+
+
+def test_a_gradient_found_as_it_was_sent_is_not_compared(monkeypatch):
+    compared = counted(monkeypatch, arrivals, "_is_same")
+    x = torch.ones(3000, requires_grad=True)
+    trace(lambda: ((x * 2).tanh() * 3).sum())
+    assert len(compared) == 1  # that of the loss, which is small

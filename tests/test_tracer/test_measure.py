@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ def test_elements_and_statistics_of_a_small_tensor():
     assert stats.norm == pytest.approx(math.sqrt(26))
 
 
-@pytest.mark.parametrize("count", [5, 500, 200_000])
+@pytest.mark.parametrize("count", [5, 500, 5000, 200_000])
 def test_nan_and_infinity_are_text_and_are_counted_where_that_is_cheap(count):
     tensor = torch.ones(count)
     tensor[1], tensor[2] = math.nan, math.inf
@@ -31,7 +32,7 @@ def test_nan_and_infinity_are_text_and_are_counted_where_that_is_cheap(count):
 
 
 def test_an_infinity_alone_leaves_the_other_extreme():
-    for count in (4, 400):
+    for count in (4, 400, 4000):
         tensor = torch.ones(count)
         tensor[0] = -math.inf
         stats = measure(tensor).stats
@@ -52,14 +53,14 @@ def test_an_infinity_alone_leaves_the_other_extreme():
         torch.complex128,
     ],
 )
-@pytest.mark.parametrize("count", [3, 300])
+@pytest.mark.parametrize("count", [3, 300, 3000])
 def test_every_dtype_is_written_down_to_the_last_bit(dtype, count):
     tensor = (torch.rand(count, dtype=torch.float64) * 100).to(dtype)
     assert same(measure(tensor, None), tensor)
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
-@pytest.mark.parametrize("count", [3, 300])
+@pytest.mark.parametrize("count", [3, 300, 3000])
 def test_eight_bit_floats_have_values_too(dtype, count):
     tensor = torch.linspace(0, 8, count).to(dtype)
     facts = measure(tensor, None)
@@ -70,13 +71,13 @@ def test_eight_bit_floats_have_values_too(dtype, count):
 @pytest.mark.parametrize(
     "tensor",
     [
-        torch.arange(120.0).reshape(10, 12).t(),
-        torch.arange(240.0).reshape(10, 2, 12)[:, 1],
-        torch.arange(6.0).expand(30, 6),
-        torch.arange(120.0).flip(0)[::3],
-        torch.arange(120.0).reshape(2, 3, 20).permute(2, 0, 1),
-        torch.view_as_complex(torch.arange(240.0).reshape(120, 2)).conj(),
-        torch.view_as_complex(torch.arange(240.0).reshape(120, 2)).conj().imag,
+        torch.arange(1200.0).reshape(10, 120).t(),
+        torch.arange(2400.0).reshape(10, 2, 120)[:, 1],
+        torch.arange(6.0).expand(300, 6),
+        torch.arange(3200.0).flip(0)[::3],
+        torch.arange(1200.0).reshape(2, 3, 200).permute(2, 0, 1),
+        torch.view_as_complex(torch.arange(2400.0).reshape(1200, 2)).conj(),
+        torch.view_as_complex(torch.arange(2400.0).reshape(1200, 2)).conj().imag,
     ],
     ids=["transposed", "sliced", "expanded", "strided", "permuted", "conjugate", "negative"],
 )
@@ -102,7 +103,7 @@ def test_shapes_without_elements_and_without_memory():
 
 
 def test_looking_changes_nothing():
-    tensor = torch.ones(300, requires_grad=True)
+    tensor = torch.ones(3000, requires_grad=True)
     version = tensor._version
     measure(tensor, None, recorder=Recorder(None, math.inf))
     assert (tensor._version, tensor.grad_fn, tensor.requires_grad) == (version, None, True)
@@ -110,17 +111,17 @@ def test_looking_changes_nothing():
 
 def test_what_was_seen_is_forgotten_when_it_is_changed_or_freed():
     recorder = Recorder(None, math.inf)
-    tensor = torch.ones(300)
+    tensor = torch.ones(3000)
     assert measure(tensor, recorder=recorder).stats.max == 1.0
     tensor[5] = 7.0
     assert measure(tensor, recorder=recorder).stats.max == 7.0
-    half = tensor[:150]
+    half = tensor[:1500]
     assert measure(half, recorder=recorder).stats.max == 7.0
     half.mul_(2)
     assert measure(tensor, recorder=recorder).stats.max == 14.0
-    assert measure(tensor[150:], recorder=recorder).stats.max == 1.0
+    assert measure(tensor[1500:], recorder=recorder).stats.max == 1.0
     for value in range(20):  # the same memory is handed out again
-        assert measure(torch.full((300,), float(value)), recorder=recorder).stats.max == value
+        assert measure(torch.full((3000,), float(value)), recorder=recorder).stats.max == value
 
 
 def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
@@ -128,11 +129,11 @@ def test_a_view_of_what_was_seen_is_not_read_again(monkeypatch):
 
     reads = []
     read = module.stats_of_tensor
-    monkeypatch.setattr(module, "stats_of_tensor", lambda tensor: reads.append(1) or read(tensor))
+    monkeypatch.setattr(module, "stats_of_tensor", lambda *given: reads.append(1) or read(*given))
     recorder = Recorder(None, math.inf)
-    tensor = torch.arange(300.0).reshape(10, 30)
-    for view in (tensor, tensor.t(), tensor.view(300), tensor.view(3, 100)):
-        assert measure(view, recorder=recorder).stats.max == 299.0
+    tensor = torch.arange(900.0).reshape(10, 90)
+    for view in (tensor, tensor.t(), tensor.view(900), tensor.view(9, 100)):
+        assert measure(view, recorder=recorder).stats.max == 899.0
     assert len(reads) == 1
 
 
@@ -155,14 +156,14 @@ def test_the_norm_is_right_where_squares_leave_the_range_of_float32(size):
 
 
 REPEATED = [
-    torch.tensor([3.0, -4.0, 0.0]).expand(50, 3),
-    torch.tensor([[3.0], [math.nan], [0.0]]).expand(3, 40),
-    torch.tensor([[math.inf], [-math.inf], [2.0]]).expand(2, 3, 40),
-    torch.tensor([[1, 0], [5, 7]]).unsqueeze(1).expand(2, 60, 2),
-    torch.tensor([True, False]).expand(70, 2),
-    torch.tensor([1 + 2j, 0j]).expand(70, 2).conj(),
-    torch.tensor([1 + 2j, 0j]).conj().imag.expand(70, 2),
-    torch.tensor([1.5, 0.0], dtype=torch.bfloat16).expand(70, 2).t(),
+    torch.tensor([3.0, -4.0, 0.0]).expand(500, 3),
+    torch.tensor([[3.0], [math.nan], [0.0]]).expand(3, 400),
+    torch.tensor([[math.inf], [-math.inf], [2.0]]).expand(2, 3, 400),
+    torch.tensor([[1, 0], [5, 7]]).unsqueeze(1).expand(2, 600, 2),
+    torch.tensor([True, False]).expand(700, 2),
+    torch.tensor([1 + 2j, 0j]).expand(700, 2).conj(),
+    torch.tensor([1 + 2j, 0j]).conj().imag.expand(700, 2),
+    torch.tensor([1.5, 0.0], dtype=torch.bfloat16).expand(700, 2).t(),
 ]
 
 
@@ -204,7 +205,7 @@ def test_a_large_tensor_is_read_in_blocks_and_nothing_is_left_out(count, spot):
         assert float(stats.norm) == pytest.approx(float(wide.norm()), rel=1e-6, nan_ok=True)
 
 
-@pytest.mark.parametrize("count", [65, 99_000])
+@pytest.mark.parametrize("count", [65, 650, 99_000])
 @pytest.mark.parametrize("kind", ["mixed", "positive", "negative"])
 def test_zeros_are_counted_exactly(count, kind):
     tensor = torch.rand(count) + 0.5
@@ -257,3 +258,46 @@ def test_gradients_that_meet_may_be_beyond_a_float():
 def test_the_mean_of_large_numbers_is_their_mean():
     stats = measure(torch.full((4,), 1.5e308, dtype=torch.float64)).stats
     assert stats.mean == pytest.approx(1.5e308)
+
+
+@pytest.mark.parametrize("count", [40, 4000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_mean_and_norm_are_those_of_double_precision(count, dtype):
+    tensor = torch.randn(count, generator=torch.Generator().manual_seed(1)).to(dtype)
+    recorder = Recorder(16, 256)
+    for view in (tensor, tensor.view(-1, 20).t(), tensor.view(-1, 4)[:, 1]):
+        stats, wide = measure(view, recorder=recorder).stats, view.double()
+        assert stats.mean == pytest.approx(math.fsum(wide.flatten().tolist()) / view.numel(), rel=1e-12)
+        assert stats.norm == pytest.approx(math.hypot(*wide.flatten().tolist()), rel=1e-12)
+        assert (stats.zero, stats.min, stats.max) == (0, wide.min().item(), wide.max().item())
+
+
+def test_a_tensor_from_outside_is_measured_inside_a_transform_of_torch_func():
+    recorder, outside, seen = Recorder(16, 256), torch.arange(3000.0), []
+
+    def program(x):
+        seen.append(recorder.measure(outside).stats)
+        return (x * outside).sum()
+
+    torch.func.grad(program)(torch.ones(3000))  # in here torch reads no elements
+    torch.func.vmap(program)(torch.ones(2, 3000))
+    seen.append(recorder.measure(outside + 1).stats)
+    assert [stats and stats.mean for stats in seen] == [None, 1499.5, 1500.5]
+
+
+def test_threads_that_measure_at_once_do_not_disturb_each_other():
+    recorder = Recorder(16, 256)
+
+    def means(value: int) -> set[object]:
+        tensors = [torch.full((90_000,), float(value)) for _ in range(100)]
+        return {recorder.measure(tensor).stats.mean for tensor in tensors}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(means, range(4))) == [{0.0}, {1.0}, {2.0}, {3.0}]
+
+
+def test_memory_of_inference_mode_is_not_used_outside_of_it():
+    recorder, tensor = Recorder(16, 256), torch.arange(3000.0)
+    with torch.inference_mode():
+        inside = recorder.measure(tensor).stats
+    assert inside == recorder.measure(tensor.clone()).stats

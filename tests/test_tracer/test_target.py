@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.tracer import follow
 from autograd_tour.tracer.load.target import resolve, safe_stem
 
 Write = Callable[..., Path]
@@ -302,3 +303,63 @@ def test_a_name_in_other_letters_is_the_closest(write: Write, tmp_path: Path) ->
     with pytest.raises(UsageError) as caught:
         resolve("OK.py:loss")
     assert caught.value.hint == "Did you mean 'ok.py'? Python files there: ok.py"
+
+
+TRAINER = """
+import argparse, sys, torch
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--epochs", type=int, default=2)
+    args = arguments.parse_args()
+    w = torch.tensor(3.0, requires_grad=True)
+    for epoch in range(args.epochs):
+        loss = w * w
+        loss.backward()
+
+if __name__ == "__main__":
+    assert sys.modules["__main__"].main is main
+    main()
+"""
+
+
+@pytest.mark.parametrize("name", ["main", "__main__"])
+def test_a_program_gets_no_arguments_of_ours(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["autograd-tour", "render", "train.py"])
+    outside = sys.modules["__main__"]
+    write(TRAINER, "train.py")
+    target = resolve(f"train.py:{name}")
+    run = follow(target.program)
+    assert run.backward_calls == 2
+    assert [leaf.name for leaf in run.leaves] == ["w"]
+    assert sys.argv == ["autograd-tour", "render", "train.py"]
+    assert sys.modules["__main__"] is outside
+
+
+def test_a_whole_file_runs_as_a_script_as_often_as_it_is_asked_for(write: Write) -> None:
+    lines = (
+        "import torch",
+        "net = torch.nn.Linear(2, 1)",
+        "for _ in range(3):",
+        "    net.zero_grad()",
+        "    loss = net(torch.ones(4, 2)).pow(2).mean()",
+        "    loss.backward()",
+    )
+    write("\n".join(lines), "script.py")
+    target = resolve("script.py:__main__")
+    assert target.name == "script"
+    run = follow(target.program)
+    assert run.backward_calls == 3
+    assert {leaf.name for leaf in run.leaves} == {"weight", "bias"}
+    told = [line.line for event in run.events if (line := run.line(event)) is not None]
+    assert told == [4, 5, 6] * 3
+    assert follow(target.program).backward_calls == 3
+
+
+def test_a_script_that_fails_is_told_with_its_line(write: Write) -> None:
+    write("x = 1\n1 / 0", "script.py")
+    target = resolve("script.py:__main__")
+    with pytest.raises(ProgramError, match=r"script\.py:2: .*ZeroDivisionError"):
+        target.program()

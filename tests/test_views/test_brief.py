@@ -64,6 +64,25 @@ def test_a_line_is_a_card_with_its_scalar():
     assert sorted({link.label.step for link in scene.links} - {0}) == [1, 2, 3, 4, 6]
 
 
+@pytest.mark.parametrize(("brief", "rows"), [("numbers", 3), ("lines", 1)])
+def test_a_module_is_called_by_its_path_and_its_class(brief, rows):
+    graph = by_calls(tour.trace(PROGRAMS["cnn"]))
+    scene = picture_of(Trace(graph), "graph", Look(brief=brief))
+    (card,) = [card for card in scene.cards if card.path == "conv1"]
+    assert "".join(run.text for run in card.rows[0].left) == "conv1  Conv2d(1→6)"
+    assert len(card.rows) == rows
+    assert card.rows[0].left[0].bold
+    assert not card.rows[0].left[1].bold
+    assert not card.rows[0].right
+
+
+def test_an_expression_is_no_module_even_if_a_layer_ends_it():
+    graph = by_statements(by_calls(tour.trace(PROGRAMS["vae"])), modules=True)
+    scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+    assert texts(scene, "self.decoder(z)")[0] == "self.decoder(z)"
+    assert {card.path for card in scene.cards} == {"", "encoder", "to_mu", "to_logvar"}
+
+
 @pytest.mark.parametrize("brief", ["numbers", "lines"])
 def test_what_is_not_finite_stays_in_sight(brief):
     scene = drawn("nan", brief=brief)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+import autograd_tour as tour
 from autograd_tour.drawing.dot import readable_dot
 from autograd_tour.record.graph import Edge, Graph, SourceLine
 from autograd_tour.record.memory import Block, Keeper, Memory
@@ -60,3 +62,12 @@ def test_the_description_counts_what_is_folded_and_names_the_cards() -> None:
     assert f"Of the operations {total} are folded into" in said
     assert said.startswith("An autograd graph of 90 operations")
     assert next(node.op for node in folded.nodes if node.kind == "group") in said
+
+
+def test_the_description_counts_leaves_inside_of_cards() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    graph = tour.trace(lambda: net(torch.ones(4, 2)).sum())
+    folded = fold(graph, 1)
+    assert not [node for node in folded.nodes if node.kind == "leaf"]
+    assert " and 4 leaves." in scene_of(folded).desc
+    assert " and 4 leaves." in scene_of(graph).desc

@@ -165,6 +165,27 @@ def test_both_steps_of_a_gan_are_one_iteration():
     assert kinds(chart)[-1] == "gap"
 
 
+def emptied_last() -> None:
+    """Two backward calls of a step, after which `.grad` is emptied, as many trainers do."""
+    w = torch.tensor(1.0, requires_grad=True)
+    for _ in range(6):
+        (w * w).backward()
+        (3 * w).backward()
+        with torch.no_grad():
+            w -= 0.1 * w.grad
+        w.grad = None
+
+
+def test_what_is_emptied_at_the_end_of_an_iteration_is_in_the_picture():
+    chart = chart_of(emptied_last)
+    assert kinds(chart)[:6] == [*("forward", "backward") * 2, "update", "zeroing"]
+    assert kinds(chart)[6] == "gap"
+
+
+def test_what_is_emptied_at_the_beginning_of_an_iteration_is_not_told_at_the_end_of_one():
+    assert kinds(chart_of(training.clipped))[4:6] == ["step", "gap"]
+
+
 @pytest.mark.parametrize("program", [*training.PROGRAMS, *loops.LOOPS], ids=lambda program: program.__name__)
 def test_no_run_has_more_columns_and_leaves_than_a_slide_has_room_for(program):
     run = tour.follow(program)

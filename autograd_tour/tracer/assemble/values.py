@@ -19,7 +19,7 @@ from autograd_tour.tracer.assemble.readings import Reading, origin
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 
-__all__ = ["Values", "outline", "read_result", "read_values", "unnamed"]
+__all__ = ["Facts", "Outlines", "Values", "outline", "read_result", "read_values", "unnamed"]
 
 Facts = tuple[TensorFacts | None, ...]
 
@@ -146,6 +146,37 @@ def outline(fn: Any) -> Facts:
     if len(metadata) == 1:
         return _from_metadata(metadata[0])
     return tuple(facts for item in metadata for facts in _from_metadata(item))
+
+
+class Outlines:
+    """The outlines of many nodes, one after the other: two neighbours are often alike."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Any, Any] = (None, None, None)
+        self._facts: Facts = ()
+        self._known: dict[tuple[Any, Any, Any], Facts] = {}
+
+    def of(self, fn: Any) -> Facts:
+        """See :func:`outline`."""
+        metadata = fn._input_metadata
+        if len(metadata) != 1:
+            return outline(fn)
+        (item,) = metadata
+        try:
+            shape, dtype, device = current = item.shape, item.dtype, item.device
+            if current == self._last:
+                return self._facts
+            key = tuple(shape), dtype, device
+            facts = self._known.get(key)
+            if facts is None:
+                facts = _from_metadata(item)
+                if item.is_nested_tensor:  # its shape is not all that tells it from others
+                    return facts
+                self._known[key] = facts
+            self._last, self._facts = current, facts
+            return facts
+        except (RuntimeError, AttributeError, TypeError):  # some have no shape
+            return _from_metadata(item)
 
 
 def _from_metadata(item: Any) -> tuple[TensorFacts | None]:

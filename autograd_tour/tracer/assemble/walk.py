@@ -82,6 +82,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     the structure alone and is the same in every process.
     """
     skeleton = Skeleton()
+    fns, node_names, connections = skeleton.fns, skeleton.names, skeleton.next
     index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
     names: dict[str, str] = {}
     pending: list[NodeFn] = []
@@ -102,16 +103,14 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
             pending.pop()
             if position >= 0:
                 continue  # two nodes lead to it
-            index[fn] = len(skeleton.fns)
-            skeleton.fns.append(fn)
+            index[fn] = len(fns)
+            fns.append(fn)
             qualified_name = fn.name()
             name = names.get(qualified_name) or names.setdefault(
                 qualified_name, qualified_name.removeprefix("torch::autograd::")
             )
-            skeleton.names.append(name)
-            skeleton.next.append(
-                tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()])
-            )
+            node_names.append(name)
+            connections.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()]))
         skeleton.roots.append(index[root])
     make_safe(skeleton)
     return skeleton

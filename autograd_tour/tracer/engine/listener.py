@@ -14,6 +14,7 @@ from torch import Tensor
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.tracer.assemble.walk import Skeleton, accumulator_of
 from autograd_tour.tracer.engine.arrivals import Arrivals
+from autograd_tour.tracer.engine.mostly_zero import Part, part_of
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["Facts", "Gradients", "Inner", "InnerLeaves", "Listener", "NodeRun"]
@@ -52,6 +53,7 @@ class Listener:
         self.arrivals = Arrivals()
         self.inner: list[Inner] = []
         self._running: dict[int, list[tuple[int, Facts, TensorFacts | None]]] = {}
+        self._parts: dict[int, tuple[Part, Any]] = {}
 
     def listen(self, i: int, fn: Any, *, nested: bool) -> list[Any]:
         """The handles of the hooks of node ``i``, which is ``fn``.
@@ -61,7 +63,11 @@ class Listener:
         """
         if nested or i in self.leaves:
             return [fn.register_prehook(self.enter(i)), fn.register_hook(self.leave(i))]
-        return [fn.register_hook(self.passed(i))]
+        handle = fn.register_hook(self.passed(i))
+        part = part_of(fn) if self.recorder.keep != 0 else None
+        if part is not None:
+            self._parts[i] = part, handle.hooks_dict_ref
+        return [handle]
 
     def enter(self, i: int) -> Callable[[Gradients], None]:
         """The prehook of node ``i``."""
@@ -109,6 +115,12 @@ class Listener:
         return facts
 
     def _sent(self, i: int, sent: Gradients) -> Facts:
+        if i in self._parts and sent[0] is not None:
+            part, hooks = self._parts[i]
+            if (
+                len(hooks() or ()) == 1
+            ):  # a hook of the program may have put another gradient in the place of this
+                self.recorder.note_part(sent[0], part)
         # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
         left = tuple(
             [self._facts(item) if to[0] >= 0 else None for item, to in zip(sent, self.next[i], strict=True)]

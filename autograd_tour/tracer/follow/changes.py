@@ -30,6 +30,9 @@ __all__ = ["ProgramChanges", "spot_of"]
 _WRAPPERS = frozenset(
     {"wrapper", "_no_grad_wrapper", "decorate_context", "_use_grad", "inner", "_fn", "wrapped"}
 )
+_ALIASES = {"_clip_grads_with_norm_": "clip_grads_with_norm_"}
+"""Public names of torch's functions that are defined under private ones."""
+
 _ZEROING = "Optimizer.zero_grad#"
 _EMPTYING = frozenset({"zero_", "_foreach_zero_"})
 _SETTINGS = ("lr", "momentum", "weight_decay", "betas", "alpha", "eps", "nesterov", "maximize")
@@ -172,11 +175,21 @@ class ProgramChanges:
                 or user.f_locals.get(name, user.f_globals.get(name)) is not track.tensor
             ):
                 continue
-            with torch._C.DisableTorchFunction():
-                track.successor = id(result)
-                before, after = self._recorder.measure(track.tensor), self._recorder.measure(result)
-                draft = self._log.last("rebinding", Spot(spot.spot, spot.frame))
-                draft.add(LeafChange(number, before, after))
+            self._rebound(number, result, Spot(spot.spot, spot.frame))
+
+    def replaced(self, before: Tensor, after: Tensor, frame: FrameType) -> None:
+        """A module is about to have ``after`` where it had the parameter ``before``."""
+        number = self._tracks.find(before)
+        if number >= 0 and after.is_leaf and after.requires_grad:
+            self._rebound(number, after, spot_of(frame, self._record))
+            self._tracks.rebind(number, after)
+
+    def _rebound(self, number: int, successor: Tensor, spot: Spot) -> None:
+        with torch._C.DisableTorchFunction():
+            track = self._tracks[number]
+            track.successor = id(successor)
+            before, after = self._recorder.measure(track.tensor), self._recorder.measure(successor)
+            self._log.last("rebinding", spot).add(LeafChange(number, before, after))
 
     # ---- optimizers ------------------------------------------------------------------------
 
@@ -257,6 +270,7 @@ def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
             owner = frame.f_locals.get("self") if code.co_varnames[:1] == ("self",) else None
             call = code.co_name if owner is None else f"{type(owner).__name__}.{code.co_name}"
         frame = frame.f_back
+    call = _ALIASES.get(call, call)
     return Spot(site.spot, site.frame, "" if call.startswith("_") else call)
 
 

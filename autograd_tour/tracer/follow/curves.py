@@ -86,6 +86,9 @@ def _evenly(count: int) -> list[int]:
 FEW = 16
 """Up to so many elements plain Python is faster."""
 
+_WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
+"""In what norms are computed: in half precision their sum of squares soon is infinite."""
+
 _UNKNOWN = -math.pi
 """A loss that is no single number. A loss may be NaN, and a norm is never negative."""
 
@@ -110,14 +113,17 @@ def _norms(grads: Sequence[Tensor | None]) -> list[float]:
 
 def _norm(grad: Tensor) -> Tensor | float:
     """Of a few numbers in plain Python, which takes a third of a call of torch."""
-    if grad.layout is not torch.strided or not grad.is_floating_point():
+    is_complex = grad.is_complex()
+    if grad.layout is not torch.strided or not (is_complex or grad.is_floating_point()):
         return _UNKNOWN
     if grad.is_cpu and grad.numel() <= FEW and grad.dim() <= 1:
         values: Any = grad.tolist()
-        if isinstance(values, float):
+        if isinstance(values, float | complex):
             return abs(values)
-        norm = math.hypot(*values)
+        norm = math.hypot(*map(abs, values)) if is_complex else math.hypot(*values)
         if norm < math.inf:  # hypot calls Inf what has a NaN beside it
             return norm
-    norm_of_many: Tensor | float = _UNKNOWN if grad.is_meta else torch.linalg.vector_norm(grad)
+    if grad.is_meta:
+        return _UNKNOWN
+    norm_of_many: Tensor = torch.linalg.vector_norm(grad, dtype=_WIDER.get(grad.dtype))
     return norm_of_many

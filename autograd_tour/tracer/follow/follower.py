@@ -30,6 +30,7 @@ from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.listener import Listening
+from autograd_tour.tracer.listen.registrations import registrations_heard
 from autograd_tour.tracer.listen.run import run_program, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request
@@ -125,6 +126,7 @@ class Follower:
                 backward_replaced(self._backward, self._is_deaf),
                 zeroing_replaced(self._before_zeroing),
                 swap_replaced(self._swapping),
+                registrations_heard(self._replacing),
             ):
                 yield
         finally:
@@ -144,6 +146,10 @@ class Follower:
     def _before_zeroing(self, frame: FrameType) -> None:
         if self.listening.active and threading.get_ident() == self._thread:
             self.log.last("zeroing", spot_of(frame, self.record))
+
+    def _replacing(self, before: Tensor, _name: str, after: Tensor | None, frame: FrameType) -> None:
+        if self.listening.active and after is not None and threading.get_ident() == self._thread:
+            self.changes.replaced(before, after, frame)
 
     @contextmanager
     def _swapping(self, first: Tensor, second: Tensor, frame: FrameType) -> Iterator[None]:
@@ -317,12 +323,16 @@ class Follower:
         for leaf in nameless:
             self.tracks.call(self.tracks.find(leaf), names[id(leaf)])
         present = {id(leaf) for leaf in leaves}
+        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
         for leaf in strangers:
-            self._meet(leaf, names[id(leaf)], present)
+            self._meet(leaf, names[id(leaf)], present, computed)
         return inner
 
-    def _meet(self, leaf: Tensor, name: str, present: Set[int]) -> None:
-        """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew."""
+    def _meet(self, leaf: Tensor, name: str, present: Set[int], computed: int) -> None:
+        """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew.
+
+        That was before there were ``computed`` nodes, the last of which is that of the loss.
+        """
         number = self.tracks.names.get(name, -1)
         if number < 0 or id(self.tracks[number].tensor) in present:
             self.tracks.call(self.tracks.add(leaf), name)
@@ -333,7 +343,7 @@ class Follower:
             before: TensorFacts = self.request.recorder.measure(track.tensor)
             draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
             draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
-            self.log.add(draft)
+            self.log.insert(draft, computed)
         self.tracks.rebind(number, leaf)
 
 

@@ -12,6 +12,7 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RunLeaf
 from autograd_tour.tracer.follow.originals import storage_of
 from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["MOST_LEAVES", "Belonging", "Track", "Tracks", "grad_facts", "tensors_among"]
 
@@ -49,6 +50,7 @@ class Tracks:
         self.left_out: set[int] = set()
         self._recorder = recorder
         self._by_id: dict[int, int] = {}
+        self._replaced: list[tuple[TensorRef, str]] = []
         self._names: dict[str, int] | None = None
         self._by_memory: dict[int, Belonging] | None = None
 
@@ -70,6 +72,8 @@ class Tracks:
             return -1
         self.items.append(Track(tensor, self._recorder))
         self._by_id[id(tensor)] = len(self.items) - 1
+        former = next((name for reference, name in self._replaced if reference() is tensor), "")
+        self.call(len(self.items) - 1, former and f"{former} (replaced)")
         self._by_memory = None
         return len(self.items) - 1
 
@@ -90,6 +94,7 @@ class Tracks:
         """The name of ``leaf`` stands for ``tensor`` now."""
         track = self.items[leaf]
         self._by_id.pop(id(track.tensor), None)
+        self._replaced.append((TensorRef(track.tensor), track.name))
         track.tensor = tensor
         track.successor = 0
         self._by_id[id(tensor)] = leaf
@@ -113,7 +118,15 @@ class Tracks:
                 if track.tensor.grad is not None:
                     self._by_memory[storage_of(track.tensor.grad)] = Belonging(n, "grad")
             self._by_memory.pop(0, None)
-        return self._by_memory.get(storage_of(tensor))
+        return self._by_memory.get(storage_of(tensor)) or self._grad_itself(tensor)
+
+    def _grad_itself(self, tensor: Tensor) -> Belonging | None:
+        """The leaf whose ``.grad`` is ``tensor``, a sparse one, whose memory begins nowhere."""
+        if tensor.layout is torch.strided:
+            return None
+        owners = (n for n, track in enumerate(self.items) if track.tensor.is_leaf)
+        number = next((n for n in owners if self.items[n].tensor.grad is tensor), None)
+        return None if number is None else Belonging(number, "grad")
 
     def facts(self, belonging: Belonging) -> TensorFacts | None:
         """What is there now."""

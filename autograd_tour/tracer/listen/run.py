@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -179,22 +180,22 @@ class LeafNames(Mapping[int, str]):
         if record is not None:  # several models keep their names, also where one of them gets no gradient
             wanted |= record.modules.parameter_ids
         repeated = record.modules.repeated if record is not None else frozenset()
-        paths = parameter_names([arguments, *spaces, *caller], extra, wanted, repeated)
+        every_space = [arguments, *spaces, *caller]
+        self._paths = cache(partial(parameter_names, every_space, extra, wanted, repeated))
         self._names = dict(given)
         for leaf in leaves:
             key = id(leaf)
             self._names[key] = (
                 given.get(key)
-                or paths.get(key)
+                or self._paths().get(key)
                 or find_name(leaf, [arguments])
                 or heard.get(key)
                 or find_name(leaf, [*spaces, *caller])
                 or (record.named_at_birth(leaf) if record is not None else "")
             )
-        self._fallback = paths
 
     def __getitem__(self, key: int) -> str:
-        return self._names[key] if key in self._names else self._fallback[key]
+        return self._names[key] if key in self._names else self._paths()[key]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._names)

@@ -9,17 +9,20 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 
 from autograd_tour.errors import ProgramError, StopRequest, TourError, UsageError, message_of
 from autograd_tour.tracer.limits import recursion_limit_kept
 from autograd_tour.tracer.listen.failures import described, exit_text
 from autograd_tour.tracer.listen.frames import deepest_own
 
-__all__ = ["Loaded", "close_matches", "find_object", "load"]
+__all__ = ["SCRIPT", "Loaded", "close_matches", "find_object", "load", "script"]
+
+SCRIPT = "__main__"
+"""What a file is called that runs as a script."""
 
 _LONGEST = 300
 
@@ -81,7 +84,43 @@ def close_matches(word: str, candidates: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
+def script(file: str) -> tuple[str, Callable[[], None]]:
+    """The stem of a file's name, and what runs the file as ``python file`` does, each time anew.
+
+    Raises:
+        UsageError: it cannot be read.
+        ProgramError: it is not valid Python, or, when it runs, raises.
+    """
+    path, code = _compiled(file)
+
+    def program() -> None:
+        module, outer = ModuleType(SCRIPT), sys.modules[SCRIPT]
+        module.__file__ = str(path)
+        sys.modules[SCRIPT] = module
+        try:
+            with _guarded("running it", path.parent, file):
+                exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
+        finally:
+            sys.modules[SCRIPT] = outer
+
+    return path.stem, program
+
+
 def _load_file(file: str) -> Loaded:
+    path, code = _compiled(file)
+    module = _new_module(path)
+    sys.modules[module.__name__] = module
+    try:
+        with _guarded("loading it", path.parent, file):
+            exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
+    except BaseException:
+        sys.modules.pop(module.__name__, None)
+        raise
+    return Loaded(module, file, path.stem, path.parent)
+
+
+def _compiled(file: str) -> tuple[Path, CodeType]:
+    """Where a Python file is, and its code."""
     path = Path(file)
     if os.path.isdir(path):
         raise UsageError(f"{file} is a folder", "Name a Python file in it: folder/file.py:name")
@@ -93,10 +132,9 @@ def _load_file(file: str) -> Loaded:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}", "Check the path and its rights") from None
     path = Path(os.path.abspath(path))  # a link keeps its own name and folder
-    module = _new_module(path)
     # Compiled here, not by the import system: that would leave a __pycache__ in the user's folder.
     try:
-        code = compile(source, str(path), "exec", dont_inherit=True)
+        return path, compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         where = f"{file}:{error.lineno}" if error.lineno else file
         raise ProgramError(
@@ -104,14 +142,6 @@ def _load_file(file: str) -> Loaded:
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProgramError(f"{file} is not valid Python: {_line(error)}", "Name a .py file") from None
-    sys.modules[module.__name__] = module
-    try:
-        with _guarded("loading it", path.parent, file):
-            exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
-    except BaseException:
-        sys.modules.pop(module.__name__, None)
-        raise
-    return Loaded(module, file, path.stem, path.parent)
 
 
 def _new_module(path: Path) -> ModuleType:
@@ -160,8 +190,16 @@ def _near(path: Path) -> str:
 
 @contextmanager
 def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
-    entry = str(folder)
+    """The program runs in here as ``python`` runs it: its folder is importable, there are no arguments."""
+    with _children_leave(), _errors_told(what, folder, display_name):
+        yield
+
+
+@contextmanager
+def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
+    entry, arguments = str(folder), sys.argv
     sys.path.insert(0, entry)
+    sys.argv = [display_name]
     try:
         with recursion_limit_kept():
             yield
@@ -189,8 +227,38 @@ def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
         )
         raise ProgramError(message, hint) from error
     finally:
+        sys.argv = arguments
         if entry in sys.path:
             sys.path.remove(entry)
+
+
+@contextmanager
+def _children_leave() -> Iterator[None]:
+    """A child that the program forked and that comes back ends here: only its parent answers."""
+    process, code = os.getpid(), 1
+    try:
+        yield
+        code = 0
+    except ProgramError as error:
+        left = error.__cause__
+        if isinstance(left, SystemExit):
+            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        elif os.getpid() != process:
+            _say(f"a process that the program forked failed: {error.message}")
+        raise
+    finally:
+        if os.getpid() != process:
+            _say()
+            os._exit(code)
+
+
+def _say(*lines: str) -> None:
+    """The last words of a process that goes without Python's own way out."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    with suppress(OSError):
+        os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 def _as_package(where: str, folder: Path) -> str:

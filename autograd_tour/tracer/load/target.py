@@ -6,7 +6,8 @@ What ``name`` may be:
 - a ``torch.nn.Module`` instance, or a subclass that can be built without arguments, with a function
   ``example()`` beside it (in the same file, or a method of the module) that gives inputs: a tensor,
   a tuple of arguments, or a dict of named arguments;
-- a tensor that exists at module level.
+- a tensor that exists at module level;
+- ``__main__``: the file itself, which then runs as a script, as often as it is asked for.
 
 What a module returns is traced as it is if it is a scalar. If it is not, a function ``loss(output)``
 beside it makes one; without it the sum of the output is traced, and :attr:`Target.notes` says so.
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from autograd_tour.errors import UsageError
-from autograd_tour.tracer.load.program import Loaded, close_matches, find_object, load
+from autograd_tour.tracer.load.program import SCRIPT, Loaded, close_matches, find_object, load, script
 
 __all__ = ["Target", "resolve"]
 
@@ -63,6 +64,9 @@ def resolve(text: str) -> Target:
     if not colon or not location or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{text!r} names no object in a file", _FORM)
     torch.manual_seed(0)
+    if name == SCRIPT and location.endswith(".py"):
+        stem, program = script(location)
+        return Target(safe_stem(stem, stem), program)
     loaded = load(location)
     candidate = find_object(loaded, name, traceable=is_traceable)
     notes: list[str] = []

@@ -10,15 +10,11 @@ from functools import wraps
 from types import FrameType
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.compiler import is_dynamo_compiling
-from torch.nn.modules.module import (
-    register_module_module_registration_hook,
-    register_module_parameter_registration_hook,
-)
 from torch.optim import Optimizer
 
-from autograd_tour.tracer.listen.owned import named_parameters_of
+from autograd_tour.tracer.listen.registrations import registrations_heard
 
 __all__ = ["Replaced", "Replacements"]
 
@@ -48,37 +44,16 @@ class Replacements:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Everything that is replaced or made inside is heard."""
-        handles = [
-            register_module_module_registration_hook(self._of_part),
-            register_module_parameter_registration_hook(self._of_parameter),
-        ]
-        try:
-            with _making_replaced(self._making):
-                yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        with registrations_heard(self._note), _making_replaced(self._making):
+            yield
 
     def _making(self, optimizer: Optimizer, frame: FrameType) -> None:
         if threading.get_ident() == self._thread:
             self.births[id(optimizer)] = self._spot(frame)
 
-    def _of_part(self, module: nn.Module, name: str, part: nn.Module | None) -> None:
-        before = module._modules.get(name)
-        if before is None or before is part or threading.get_ident() != self._thread:
-            return
-        after = dict(named_parameters_of(part)) if part is not None else {}
-        for path, parameter in named_parameters_of(before):
-            self._note(parameter, f"{name}.{path}", after.get(path))
-
-    def _of_parameter(self, module: nn.Module, name: str, parameter: Tensor | None) -> None:
-        before = module._parameters.get(name)
-        if before is not None and before is not parameter and threading.get_ident() == self._thread:
-            self._note(before, name, parameter)
-
-    def _note(self, parameter: Tensor, name: str, successor: Tensor | None) -> None:
-        if successor is not parameter:
-            self._replaced[id(parameter)] = Replaced(parameter, name, successor, self._spot(sys._getframe(2)))
+    def _note(self, parameter: Tensor, name: str, successor: Tensor | None, frame: FrameType) -> None:
+        if threading.get_ident() == self._thread:
+            self._replaced[id(parameter)] = Replaced(parameter, name, successor, self._spot(frame))
 
 
 @contextmanager

@@ -209,7 +209,22 @@ def scaler_of_half_parameters():
     scaler.step(optimizer)  # <- raised here
 
 
+def softmax_before_cross_entropy():
+    scores = nn.Linear(2, 3)(x)
+    chances = scores.softmax(1)  # <- softmax here
+    target = torch.zeros(len(x), dtype=torch.long)
+    return F.cross_entropy(chances.view(-1, 3), target)  # <- softmax again here
+
+
+def sigmoid_before_logits():
+    scores = nn.Linear(2, 1)(x)
+    chances = torch.sigmoid(scores)  # <- sigmoid here
+    return F.binary_cross_entropy_with_logits(chances.squeeze(1), x[:, 0])  # <- sigmoid again here
+
+
 FAULTS = {
+    softmax_before_cross_entropy: "softmax-twice",
+    sigmoid_before_logits: "sigmoid-twice",
     last_micro_batch_is_smaller: "unequal-micro-batches",
     classes_of_unequal_batches: "unequal-micro-batches",
     divided_by_its_own_length: "unequal-micro-batches",
@@ -470,6 +485,17 @@ def autocast_and_a_step():
     optimizer.step()
 
 
+def logarithms_before_cross_entropy():
+    """A log_softmax of log_softmax is the same once more."""
+    scores = nn.Linear(2, 3)(x).log_softmax(1)
+    return F.cross_entropy(scores, torch.zeros(len(x), dtype=torch.long))
+
+
+def weights_of_attention_before_cross_entropy():
+    weights = nn.Linear(2, 3)(x).softmax(1)
+    return F.cross_entropy(weights @ nn.Linear(4, 3).weight, torch.zeros(len(x), dtype=torch.long))
+
+
 def one_head_at_a_time():
     net = WithAnotherHead()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
@@ -480,6 +506,8 @@ def one_head_at_a_time():
 
 
 NEAR_MISSES = [
+    logarithms_before_cross_entropy,
+    weights_of_attention_before_cross_entropy,
     unequal_and_weighted,
     unequal_sums,
     sums_divided_by_the_whole,
