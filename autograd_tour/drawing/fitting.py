@@ -41,8 +41,8 @@ JUMP = 0.02
 """So much larger must text be for a strip more: the eye has to find where it goes on."""
 NEAR = 1.1
 """So much larger text may be in strips than it seems before they are made."""
-HOPE = 1.01
-"""A layout whose text is estimated to be too small by less than this may still do."""
+HOPE, HOPE_OF_STRIPS = 1.01, 0.995
+"""So much larger than it is estimated to be text may turn out; in strips it is rather smaller."""
 
 
 class Arrangement(Struct, frozen=True):
@@ -133,7 +133,10 @@ class _Attempts:
         """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
         if (way.form, way.text) in self.ratios:  # what was left out for it changed no size
             return way.text * self.ratios[way.form, way.text]
-        return way.text * self.trust.get(way.form, HOPE)
+        return way.text * self._trust(way)
+
+    def _trust(self, way: _Way) -> float:
+        return self.trust.get(way.form, HOPE_OF_STRIPS if way.form[0] else HOPE)
 
     def sure(self, way: _Way) -> float:
         """How large it may be, px, if all is as bad as what was drawn: the last layout is to do."""
@@ -152,7 +155,7 @@ class _Attempts:
         self.count += 1
         ratio = replace(self.room, most=math.inf).text(arrangement.size) / way.text
         self.ratios[way.form, way.text] = ratio
-        self.trust[way.form] = (self.trust.get(way.form, HOPE) + 3 * ratio) / 4
+        self.trust[way.form] = (self._trust(way) + 3 * ratio) / 4
         return self._large_enough(text) or self.count == LAYOUTS
 
     def drawn(self) -> tuple[int, Arrangement] | None:

@@ -122,6 +122,11 @@ def test_what_was_too_small_is_not_laid_out_again_where_less_changes_no_size(lay
     assert laid_out_for("batch_norm_by_hand", layouts, fit="16:9")[0] < fitting.LAYOUTS
 
 
+@pytest.mark.parametrize("program", ["custom_function", "transformer"])
+def test_strips_that_would_only_just_do_by_estimate_are_not_laid_out(program, layouts):
+    assert laid_out_for(program, layouts, fit="16:9")[0] == 1
+
+
 def test_an_estimate_goes_beyond_what_a_picture_is_blown_up_to():
     """Or the error of one that fills its room would be taken for that of others."""
     room, scene = room_for("16:9"), ready(chain(1))
