@@ -11,15 +11,7 @@ from pathlib import Path
 from tests.commands import PRELOADED, SERVER, forked, signalled
 from tests.workers import forked_in_place
 
-SERVER.set_forkserver_preload(
-    [
-        *PRELOADED,
-        "sphinx.application",
-        "sphinx.cmd.build",
-        "sphinx.builders.html",
-        "myst_parser.sphinx_ext.main",
-    ]
-)
+SERVER.set_forkserver_preload([*PRELOADED, "tests.loaded_sphinx"])
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.scheduling import LONG, FilesAndParts, long_ones_first
+from tests.scheduling import LONG, TOGETHER, FilesAndParts, long_ones_first
 
 TESTS = Path(__file__).parent
 
@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
     [
         ("tests/test_a.py::test_b", "tests/test_a.py"),
         ("tests/test_a.py::test_b[apart of it]", "tests/test_a.py"),
+        ("tests/test_rules/test_forward.py::test_b", "tests/test_rules/test_rules_hold.py"),
         ("tests/test_a.py::test_b[part 2 of 10]", "tests/test_a.py::test_b[part 2 of 10]"),
     ],
 )
@@ -34,5 +35,6 @@ def test_long_files_come_first_then_those_with_many_tests_each_in_its_order() ->
     assert [item.number for item in items] == [3, 1, 5, 2, 4, 0]
 
 
-def test_files_that_take_long_are_called_by_their_names() -> None:
-    assert [name for name in LONG if not (TESTS / name).exists()] == []
+def test_files_that_take_long_or_go_together_are_called_by_their_names() -> None:
+    files = {*LONG, *(name.removeprefix("tests/") for pair in TOGETHER.items() for name in pair)}
+    assert [name for name in sorted(files) if not (TESTS / name).exists()] == []

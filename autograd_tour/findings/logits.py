@@ -38,7 +38,7 @@ _FIXES = {
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """One for each line that squashes what has been squashed, from the first graph that has it."""
-    told: set[tuple[str, int]] = set()
+    marked: set[tuple[str, int]] = set()
     for number, graph in enumerate(subject.graphs):
         if graph.compared:
             continue
@@ -50,8 +50,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 continue
             line = graph.line(node.id)
             where = (line.file, line.line) if line is not None else ("", -1)
-            if where not in told:
-                told.add(where)
+            if where not in marked:
+                marked.add(where)
                 yield _finding(graph, number, first, node, squashed)
 
 

@@ -35,6 +35,19 @@ def test_an_opened_card_has_nothing_selected_that_was_not_clicked(visit):
     assert page.locator("#stage .mark").count() == 0
 
 
+def test_what_is_in_an_opened_card_comes_in_sight_also_at_the_end_of_backward(visit):
+    page = visit("gpt", viewport={"width": 1280, "height": 720})
+    card(page, "TransformerBlock × 12").click()
+    expect(page.locator("#trail li")).to_have_count(2)
+    page.keyboard.press("End")
+    card(page, "TransformerBlock, blocks.3").click()
+    expect(page.locator("#trail li")).to_have_count(3)
+    stage = page.locator("#stage").bounding_box()
+    own = page.locator(f"#stage [role=button]:not([aria-label*='{OUTSIDE}'])").first.bounding_box()
+    assert stage["y"] <= own["y"]
+    assert own["y"] + own["height"] <= stage["y"] + stage["height"] + 1
+
+
 def test_the_way_to_an_opened_card_says_which_one_it_is(visit):
     page = visit("gpt")
     card(page, "TransformerBlock × 12").click()

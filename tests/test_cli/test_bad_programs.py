@@ -275,7 +275,7 @@ def test_threads_left_running_do_not_keep_the_command(case: str, fails: bool, tm
 
 
 def test_os_exit_cannot_be_had_but_writes_nothing(tmp_path: Path) -> None:
-    done = call(tmp_path, "def loss():\n    os._exit(7)\n", run=fresh_answer)
+    done = call(tmp_path, "def loss():\n    os._exit(7)\n")
     assert (done.returncode, done.stdout) == (7, "")
     assert sorted(os.listdir(tmp_path)) == ["net.py"]
 

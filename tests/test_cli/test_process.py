@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from autograd_tour.formats.to_png import MOST_PIXELS
 from autograd_tour.record import codec
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
-from tests.commands import answer, fresh_answer
+from tests.commands import answer, fresh_answer, script_answer
 
 HEAVY = ("torch", "numpy", "torchviz", "networkx", "sympy", "resvg_py", "typst", "fontTools")
 
@@ -83,17 +84,22 @@ def test_pdf_without_typst_is_one_line_before_the_program_runs(tmp_path: Path) -
         ]
 
 
-def test_a_png_that_is_too_large_is_refused_with_a_scale_that_fits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [1_000_000, pytest.param(MOST_PIXELS, marks=pytest.mark.slow)])
+def test_a_png_that_is_too_large_is_refused_with_a_scale_that_fits(most: int, tmp_path: Path) -> None:
     nodes = tuple(Node(f"n{i}", "operation", op=f"op{i}", slots=1) for i in range(300))
     edges = tuple(Edge(f"n{i}", f"n{i + 1}", "forward") for i in range(299))
     (tmp_path / "long.json").write_text(codec.dumps(Graph(nodes=nodes, edges=edges, outputs=(("n299", 0),))))
     words = ("render", "long.json", "--no-fold", "-f", "png", "--view", "graph")
-    done = answer(*words, "--scale", "10", cwd=tmp_path)
+    script = (
+        f"import sys\nfrom autograd_tour.formats import to_png\nto_png.MOST_PIXELS = {most}\n"
+        f"from autograd_tour.cli import main\nsys.argv[1:] = [*{words!r}, '--scale', sys.argv[1]]\nmain()\n"
+    )
+    done = script_answer(script, "10", cwd=tmp_path)
     assert done.returncode == 2
     assert "pixels is too large to draw" in done.stderr
     assert not (tmp_path / "outputs").exists()
     fits = done.stderr.partition("--scale ")[2].split()[0]
-    assert answer(*words, "--scale", fits, cwd=tmp_path).returncode == 0
+    assert script_answer(script, fits, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["render", "--help"], ["info", "--help"]])
@@ -105,8 +111,8 @@ def test_info_loads_no_torch(tmp_path: Path) -> None:
     assert loaded(["info"], tmp_path).isdisjoint(HEAVY)
 
 
-def test_a_saved_trace_is_drawn_without_torch(trace: Path, tmp_path: Path) -> None:
-    assert loaded(["render", "saved.json"], tmp_path).isdisjoint(HEAVY)
+def test_a_saved_trace_is_drawn_without_torch_and_graphviz(trace: Path, tmp_path: Path) -> None:
+    assert loaded(["render", "saved.json"], tmp_path).isdisjoint({*HEAVY, "graphviz"})
     assert (tmp_path / "outputs" / "saved-graph.svg").read_text().startswith("<")
 
 

@@ -45,14 +45,8 @@ def signalled(program: str, number: int, cwd: Path) -> tuple[int, str, str]:
 
 
 @SIGNALS
-def test_a_running_program_is_ended(number: int, code: int, word: str, tmp_path: Path) -> None:
-    program = "def loss():\n    open('started', 'w').close()\n    time.sleep(60)\n"
-    assert signalled(program, number, tmp_path) == (code, "", f"{word}\n")
-
-
-@SIGNALS
-@pytest.mark.parametrize("command", ["explain", "verify"])
-def test_what_follows_a_program_ends_with_it(
+@pytest.mark.parametrize("command", ["render", "explain", "verify"])
+def test_a_running_program_is_ended_with_what_follows_it(
     command: str, number: int, code: int, word: str, tmp_path: Path
 ) -> None:
     (tmp_path / "net.py").write_text(

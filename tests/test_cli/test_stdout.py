@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.commands import script_answer
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 
@@ -22,8 +25,22 @@ def shell(words: str, cwd: Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def refused(words: str, reason: str, cwd: Path) -> None:
-    code, errors = shell(words, cwd)
+INTO_FULL = """
+import os
+from autograd_tour.cli import main
+os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+main()
+"""
+
+
+def into_full(words: str, cwd: Path) -> tuple[int, str]:
+    """The same of ``WORDS > /dev/full`` where torch is loaded by then."""
+    done = script_answer(INTO_FULL, *words.split(), cwd=cwd)
+    return done.returncode, done.stderr
+
+
+def refused(words: str, reason: str, cwd: Path, run: Callable[[str, Path], tuple[int, str]] = shell) -> None:
+    code, errors = run(words, cwd)
     lines = errors.splitlines()
     assert code == 2
     assert lines[0] == f"error: {reason}"
@@ -40,8 +57,8 @@ def test_files_come_with_their_answer_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(PROGRAM)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "net-loss-graph.svg").write_text("what stood there")
-    refused(f"{RENDER} > /dev/full", FULL, tmp_path)
-    refused(f"{RENDER} -o old > /dev/full", FULL, tmp_path)
+    refused(RENDER, FULL, tmp_path, into_full)
+    refused(f"{RENDER} -o old", FULL, tmp_path, into_full)
     assert sorted(os.listdir(tmp_path)) == ["net.py", "old", "ran"]
     assert os.listdir(tmp_path / "old") == ["net-loss-graph.svg"]
     assert (tmp_path / "old" / "net-loss-graph.svg").read_text() == "what stood there"

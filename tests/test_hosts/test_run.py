@@ -51,8 +51,8 @@ SNIPPETS = {
         code="import random\n(torch.ones(1, requires_grad=True) * random.random()).sum()", file="a"
     ),
     "loop alone": Snippet(code="for k in range(3):\n    (w * k).sum().backward()", file="b", context="d"),
-    "hangs": Snippet(code="while True:\n    pass", file="a", line=100, timeout=1.5),
-    "hangs in C": Snippet(code="sum(range(10**12))", file="a", line=110, timeout=1.5),
+    "hangs": Snippet(code="while True:\n    pass", file="a", line=100, timeout=0.5),
+    "hangs in C": Snippet(code="sum(range(10**12))", file="a", line=110, timeout=0.5),
     "after all": Snippet(code=SQUARE.replace("3.0", "4.0"), file="a"),
     "no such target": Snippet(target="nothing.py:f", folder="/", file="a", line=120),
 }
@@ -121,8 +121,8 @@ def test_what_an_earlier_block_made_has_its_name_and_value(tmp_path, fresh_worke
         ("asks", 80, "EOFError", "program"),
         ("leaves", 90, "leaves the process", "program"),
         ("dies", 95, "ended the process that ran it (exit code 3)", "program"),
-        ("hangs", 100, "longer than 1.5 s", "timeout"),
-        ("hangs in C", 110, "longer than 1.5 s", "timeout"),
+        ("hangs", 100, "longer than 0.5 s", "timeout"),
+        ("hangs in C", 110, "longer than 0.5 s", "timeout"),
         ("no such target", 120, "nothing.py", "program"),
         ("setup only", 7, "", "result"),
         ("never run", 9, "not run", "missing"),

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.commands import script_answer
 from tests.sites import build, contents, fresh_build, interrupted_build, write
 
 pytest.importorskip("sphinx")
@@ -260,14 +261,8 @@ def test_a_build_that_is_interrupted_leaves_no_worker_and_nothing_half_made(tmp_
 def test_a_process_may_build_twice(site, tmp_path):
     shutil.copytree(site, tmp_path / "site")
     build_it = "Sphinx('.', '.', '_html', '_trees', 'html', status=None).build()\n"
-    result = subprocess.run(
-        [sys.executable, "-c", f"from sphinx.application import Sphinx\n{build_it}{build_it}"],
-        cwd=tmp_path / "site",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = f"from sphinx.application import Sphinx\n{build_it}{build_it}"
+    result = script_answer(script, cwd=tmp_path / "site")
     assert result.returncode == 0, result.stderr
     assert "autograd" not in result.stderr
 

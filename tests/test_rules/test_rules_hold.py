@@ -31,9 +31,12 @@ LARGEST = 300.0
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_stays_alive() -> Iterator[None]:
-    """Lets go of thousands of tensors, which tests of the tracer would come across again and again."""
+    """Lets go of thousands of tensors, which tests of the tracer would come across again and again.
+
+    The nodes themselves wait for ``test_forward.py``, which comes next in the same process (``tests/scheduling.py``).
+    """
     yield
-    for collected in (live_nodes, nodes, forms):
+    for collected in (nodes, forms):
         collected.cache_clear()
 
 

@@ -138,7 +138,7 @@ def terminal(words, answers, cwd):
     os.close(slave)
     text, waiting, end = b"", list(answers), time.monotonic() + 120
     while time.monotonic() < end:
-        if select.select([master], [], [], 0.2)[0]:
+        if select.select([master], [], [], 0.05)[0]:
             try:
                 chunk = os.read(master, 4096)
             except OSError:  # the other side is closed

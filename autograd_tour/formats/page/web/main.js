@@ -164,10 +164,19 @@ async function show(key, step, card = "") {
   render();
 }
 
+/** What was opened comes in sight, unless what runs there is. */
+function lookInside() {
+  const cards = Object.entries(picture.cards);
+  const own = cards.filter(([, card]) => !card.outside);
+  const runs = own.some(([, card]) => state.step && card.runs_at === state.step);
+  if (own.length < cards.length && !runs) keepInSight(own[0]?.[0]);
+}
+
 /** The reader goes to another picture, and the keyboard goes along: to it, or to the card it came out of. */
 async function visit(key) {
   const before = `${state.key}/`;
   await show(key);
+  if (state.key === key) lookInside();
   const lost = [document.body, stage].includes(document.activeElement);
   if (state.key !== key || !lost) return;
   const closing = before.startsWith(key ? `${key}/` : "");
