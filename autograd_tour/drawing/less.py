@@ -71,13 +71,19 @@ def _card_without(card: Card, detail: str) -> Card:
     return replace(card, rows=tuple(row for row in card.rows if row.detail != detail))
 
 
-def _without_constants(scene: Scene) -> Scene:
-    """No constant that only goes in, but what was computed, and what is new or gone in a comparison."""
+def _without_constants(scene: Scene, *, inputs: bool) -> Scene:
+    """No constant that only goes in, but what was computed, and what is new or gone in a comparison.
+
+    The tensors that the program works on stay, unless ``inputs`` go as well.
+    """
     entered = {link.dst for link in scene.links}
     gone = {
         card.id
         for card in scene.cards
-        if card.shape == "constant" and not card.emphasis and card.id not in entered
+        if card.shape == "constant"
+        and not card.emphasis
+        and card.id not in entered
+        and (inputs or not card.is_input)
     }
     if not gone or len(gone) == len(scene.cards):
         return scene
@@ -93,6 +99,7 @@ _REDUCTIONS: dict[str, Callable[[Scene], Scene]] = {
     "remarks": lambda scene: _without(scene, "remark"),
     "saved tensors": lambda scene: _without(scene, "saved"),
     "what signs say": lambda scene: _without(scene, "sign"),
-    "constants": _without_constants,
+    "constants": lambda scene: _without_constants(scene, inputs=False),
+    "inputs": lambda scene: _without_constants(scene, inputs=True),
 }
 """By what they leave out, each on top of those before it."""

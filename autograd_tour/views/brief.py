@@ -11,7 +11,7 @@ from autograd_tour.rules.wording import short as rule_text
 from autograd_tour.views.cards import Artist, holds_constants, scene_by
 from autograd_tour.views.gradient_rows import numbered
 from autograd_tour.views.look import Look
-from autograd_tour.views.naming import module_heads, module_path, title_run
+from autograd_tour.views.naming import is_input, module_heads, module_path, title_run
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape, within
@@ -79,7 +79,8 @@ class _Numbers(Artist):
         ]
         if self.look.shows("value"):
             rows += self._line(node.value, "muted", odd=self.odd.values.get((node.id, 0)))
-        return Card(node.id, "constant", tuple(rows), title=f"{kind} {self.graph.title(node.id)}")
+        title = f"{kind} {self.graph.title(node.id)}"
+        return Card(node.id, "constant", tuple(rows), title=title, is_input=is_input(node))
 
     def _operation(self, node: Node) -> Card:
         return self._made(node, f"{self.graph.title(node.id)} ({node.grad_fn})")
@@ -159,7 +160,8 @@ class _Lines(_Numbers):
         return self._single(node, "leaf", "paper", f"leaf {self.graph.title(node.id)}")
 
     def _constant(self, node: Node) -> Card:
-        return self._single(node, "constant", "ink", f"constant {self.graph.title(node.id)}")
+        card = self._single(node, "constant", "ink", f"constant {self.graph.title(node.id)}")
+        return replace(card, is_input=is_input(node))
 
     def _made(self, node: Node, title: str) -> Card:
         shape: Shape = "group" if node.kind == "group" and not node.expression else "operation"

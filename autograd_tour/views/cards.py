@@ -20,6 +20,7 @@ from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
 from autograd_tour.views.naming import (
+    is_input,
     line_row,
     module_heads,
     module_path,
@@ -129,7 +130,8 @@ class Artist:
         ]
         if node.cut is not None and self.look.shows("note"):
             rows.append(Row((Run(cut_text(node.cut), "muted", room=TEXT_ROOM),)))
-        return Card(node.id, "constant", tuple(rows), title=f"{kind} {self.graph.title(node.id)}")
+        title = f"{kind} {self.graph.title(node.id)}"
+        return Card(node.id, "constant", tuple(rows), title=title, is_input=is_input(node))
 
     def _operation(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM)

@@ -55,6 +55,12 @@ def module_heads(node: Node, title: Run, room: float) -> tuple[Run, ...]:
     return name, replace(title, text=text, bold=False, part=(2, len(text)))
 
 
+def is_input(node: Node) -> bool:
+    """Whether a constant is a tensor that the program works on: it has a name of its own, and a shape."""
+    own = node.cut is None and bool(node.name) and "." not in node.name
+    return own and node.value is not None and bool(node.value.shape)
+
+
 def names_in(rule: Rule | Expression | None) -> tuple[str, ...]:
     """The long names in a rule, the longest first: where room is short they lose their beginnings."""
     if isinstance(rule, Apply):

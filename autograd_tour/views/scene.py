@@ -108,7 +108,8 @@ class Card(Struct, frozen=True, gc=False):
 
     ``minimum`` is its smallest width, px. ``emphasis``: a ``strong`` one has a thick border, a ``faint``
     one a dashed grey border. ``runs_at`` is the frame of a film in which it runs, 0 for none. ``path``: of
-    the module that it stands for, by which it is called where its title has no room.
+    the module that it stands for, by which it is called where its title has no room. ``is_input``: a tensor
+    that the program works on, a batch or its labels, is left out last of all.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Card(Struct, frozen=True, gc=False):
     emphasis: Emphasis = ""
     runs_at: int = 0
     path: str = ""
+    is_input: bool = False
 
 
 class Label(Struct, frozen=True, gc=False):

@@ -100,7 +100,7 @@ def test_what_is_given_is_left_out_last():
     (_, brief), *_ = chosen_views(Trace(graph), Settings(views=("graph",), room=room))
     assert {"constant x", "constant y"} <= {card.title for card in arrange(brief, room=room).scene.cards}
     alone = arrange(cards_scene(graph), room=room).scene
-    assert alone.left_out[-1] == "constants"
+    assert alone.left_out[-1] == "inputs"
 
 
 def test_lines_of_what_cannot_be_read_are_cleared_once(monkeypatch):

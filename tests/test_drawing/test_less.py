@@ -62,7 +62,7 @@ def test_rows_go_in_order_and_a_line_says_which(scene):
         ("lines of code",),
         ("lines of code", "saved tensors"),
         ("lines of code", "saved tensors", "what signs say"),
-        ("lines of code", "saved tensors", "what signs say", "constants"),
+        ("lines of code", "saved tensors", "what signs say", "inputs"),
     ]
     assert "thermometer.py" in written(shorter)
     assert "thermometer.py" not in written(less[0])
@@ -98,6 +98,19 @@ def test_a_constant_that_was_computed_and_a_changed_one_stay():
     *_, last = stages(Scene(cards, links))
     assert [card.id for card in last.cards] == ["a", "cut", "new", "b"]
     assert [link.id for link in last.links] == ["1", "cut", "new"]
+
+
+def test_what_the_program_works_on_is_left_out_after_other_constants():
+    def program():
+        torch.manual_seed(0)
+        x, w = torch.randn(4, 3), torch.randn(3, requires_grad=True)
+        return torch.where(x @ w > 0, x @ w, torch.zeros(4)).sum() * torch.tensor(2.0)
+
+    *_, before, last = stages(cards_scene(tour.trace(program)))
+    assert before.left_out[-1] == "constants"
+    assert [card.title for card in before.cards if card.shape == "constant"] == ["constant x"]
+    assert last.left_out[-2:] == ("constants", "inputs")
+    assert not [card for card in last.cards if card.shape == "constant"]
 
 
 def test_nothing_is_left_out_where_it_fits(scene):
