@@ -32,6 +32,9 @@ def _narrowed(line: tuple[Run, ...], width: float) -> tuple[Run, ...]:
         widest = widths.index(max(widths))
         room = max(widths[widest] - over, SHORTEST)
         run = runs[widest]
+        if run.brief and run_width(replace(run, text=run.brief)) < run_width(run):
+            runs[widest] = replace(run, text=run.brief, brief="")
+            continue
         text = fit(run.text, room, run.size, run.bold)
         if text == run.text:
             break

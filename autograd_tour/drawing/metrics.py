@@ -197,7 +197,7 @@ LEAST_END = 0.3
 def _end(text: str, width: float, size: float, bold: bool) -> str:
     """The end of ``text`` from the beginning of a word on, with each bracket that it closes.
 
-    Where that would be next to nothing its beginning stays too: ``discrim….0``, ``critic(…)``.
+    Where that would be next to nothing its beginning stays, too: ``discrim….0``, ``critic(…)``.
     """
     if text_width(text, size, bold) <= width:
         return text
@@ -212,9 +212,7 @@ def _end(text: str, width: float, size: float, bold: bool) -> str:
     else:
         tail = text[starts[-1] - (text[starts[-1] - 1] == ".") :] if starts and starts[-1] else ""
         short = fit(text, width - text_width(tail, size, bold), size, bold) + tail
-    if text_width(short, size, bold) <= width:
-        return short
-    return fit(text[::-1], width, size, bold)[::-1]
+    return short if text_width(short, size, bold) <= width else fit(text, width, size, bold)
 
 
 def _balanced(text: str) -> bool:

@@ -14,14 +14,14 @@ from autograd_tour.errors import ProgramError, TourError, UsageError, message_of
 from autograd_tour.record.evidence import Evidence, Failure
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.run import Run
-from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
+from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.listen.failures import exit_text
 from autograd_tour.tracer.listen.frames import deepest_own, is_library, relative
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.owned import parameters_of
-from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in, tensors_in
+from autograd_tour.tracer.listen.run import modules_in_sight, tensors_in
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
 from autograd_tour.tracer.surroundings import (
@@ -105,7 +105,7 @@ def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | 
     if losses:
         watch.failed = watch.begin([tensor for tensor in losses if tensor.requires_grad] or losses[:1], -1)
     try:
-        outputs = outputs_in(result, follower.record)
+        outputs = returned_outputs(follower, result)
         del result
         follower.forget_backwards()
         run = run_of_graph(record_of(request, follower.record, outputs, backward=True))

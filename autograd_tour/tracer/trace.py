@@ -11,11 +11,11 @@ from torch import Tensor
 from autograd_tour.errors import ProgramError, UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Run
-from autograd_tour.tracer.follow.follow import put_back, run_of, run_of_graph
+from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.listen.names import caller_namespaces
-from autograd_tour.tracer.listen.run import modules_in_sight, outputs_in
+from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, outputs_of, record_of
 from autograd_tour.tracer.surroundings import (
@@ -150,7 +150,7 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
                 if follower.trains(result):
                     run = run_of(follower)
                 else:
-                    outputs = outputs_in(result, follower.record)
+                    outputs = returned_outputs(follower, result)
                     del result
                     record = follower.record
                     follower.forget_backwards()

@@ -11,7 +11,7 @@ from autograd_tour.rules.wording import short as rule_text
 from autograd_tour.views.cards import Artist, holds_constants, scene_by
 from autograd_tour.views.gradient_rows import numbered
 from autograd_tour.views.look import Look
-from autograd_tour.views.naming import module_path, title_run
+from autograd_tour.views.naming import module_heads, module_path, title_run
 from autograd_tour.views.nonfinite import NonFinite
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape, within
@@ -85,32 +85,28 @@ class _Numbers(Artist):
     def _group(self, node: Node) -> Card:
         return self._made(node, f"{self.graph.title(node.id)}, folded")
 
-    def _made(self, node: Node, title: str) -> Card:
+    def _made(self, node: Node, ends: str) -> Card:
         group = node.kind == "group"
         fill: Role | None = "constant_fill" if group else None
-        rows = [Row(self._heads(node), fill=fill, height=HEAD)]
+        title = self._title(node, "ink")
+        # What an expression does not say itself is where it stands.
+        aside = node.group if group and not module_path(node) and node.group not in title.text else ""
+        path = (Run(aside, "muted", room=PATH_ROOM, keep_end=True),) if aside else ()
+        rows = [Row(module_heads(node, title, PATH_ROOM), path, fill=fill, height=HEAD)]
         rows += self._values(node)
         gradient = [] if holds_constants(node) else self._gradient(node)
         rows, gradient = self._with_step(rows, gradient, node)
         lane = self._lane(rows, gradient)
         # A pile is what was folded; what one call made is one thing.
         shape: Shape = "group" if group and not node.expression else "operation"
-        path = module_path(node)
-        return Card(node.id, shape, (*rows, *gradient), lane=lane, title=title, path=path)
+        rows = [*rows, *gradient]
+        return Card(node.id, shape, tuple(rows), lane=lane, title=ends, path=module_path(node))
 
     def _with_step(self, rows: list[Row], gradient: list[Row], node: Node) -> tuple[list[Row], list[Row]]:
         """The number of the step on the gradient, or on the title if no row tells one."""
         if gradient and self.graph.step(node.id)[1] is not None:
             return rows, [numbered(gradient[0], self.graph, node, None), *gradient[1:]]
         return self._numbered(rows, gradient, node), gradient
-
-    def _heads(self, node: Node) -> tuple[Run, ...]:
-        """The title of a card; that of a module is its path with its class."""
-        title = self._title(node, "ink")
-        if not module_path(node):
-            return (title,)
-        path = Run(node.group, "ink", bold=True, room=PATH_ROOM, keep_end=True)
-        return path, replace(title, text=f"  {title.text}", bold=False)
 
     def _title(self, node: Node, role: Role) -> Run:
         run = title_run(self.graph, node, role, TITLE_ROOM, size=12)
@@ -179,7 +175,7 @@ class _Lines(_Numbers):
         if odd is not None:
             runs = (*runs, Run(f" {odd.text()}", "muted" if odd.given else "error", bold=not odd.given))
         fills: dict[str, Role] = {"leaf": "forward", "constant": "constant_fill", "group": "constant_fill"}
-        heads = (self._title(node, role),) if node.kind != "group" else self._heads(node)
+        heads = module_heads(node, self._title(node, role), PATH_ROOM)
         if len(heads) > 1 and not value:
             runs = runs[1:] if name else runs  # where a line has a path, no variable is needed besides
         elif name and name == node.brief and len(node.op) > LONG_TITLE:

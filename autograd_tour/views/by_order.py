@@ -135,19 +135,18 @@ def _stretches(signs: list[int]) -> list[tuple[int, int, int]]:
     Only those count that hold one operation in a hundred: less saves no cards.
     """
     last: dict[int, int] = {}
-    gaps: Counter[int] = Counter()
+    gaps: list[int] = []
     for i, sign in enumerate(signs):
         if sign in last:
-            gaps[i - last[sign]] += 1
+            gaps.append(i - last[sign])
         last[sign] = i
     candidates: list[tuple[int, int, int]] = []
-    for period, _ in gaps.most_common(8):
+    for period, _ in Counter(gaps).most_common(8):
         if period > LONGEST_PERIOD:
             continue
         start = 0
-        for i in range(period, len(signs) + 1):
-            if i < len(signs) and signs[i] == signs[i - period]:
-                continue
+        breaks = [i for i, (a, b) in enumerate(zip(signs[period:], signs, strict=False), period) if a != b]
+        for i in (*breaks, len(signs)):
             times = (i - start) // period
             if times >= FEWEST_REPEATS and times * period >= max(SHORTEST_CHAIN, len(signs) // 100):
                 candidates.append((start, start + times * period, period))

@@ -19,7 +19,15 @@ from autograd_tour.views.equations import equation_of
 from autograd_tour.views.gradient_rows import GradientRows, numbered
 from autograd_tour.views.look import ALL, Look
 from autograd_tour.views.mailbox import Mailbox
-from autograd_tour.views.naming import line_row, module_path, names_in, output_name, saved_name, title_run
+from autograd_tour.views.naming import (
+    line_row,
+    module_heads,
+    module_path,
+    names_in,
+    output_name,
+    saved_name,
+    title_run,
+)
 from autograd_tour.views.nonfinite import NonFinite, nonfinites
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Emphasis, Label, Link, Role, Row, Run, Scene, within
@@ -169,11 +177,7 @@ class Artist:
 
     def _group(self, node: Node) -> Card:
         name = title_run(self.graph, node, "ink", NAME_ROOM + 60)
-        heads: tuple[Run, ...] = (name,)
-        if module_path(node):
-            path = Run(node.group, "ink", bold=True, size=14, room=NAME_ROOM, keep_end=True)
-            heads = (path, replace(name, text=f"  {name.text}", bold=False))
-        rows = [Row(heads, fill="constant_fill", height=26)]
+        rows = [Row(module_heads(node, name, NAME_ROOM), fill="constant_fill", height=26)]
         rows += _note_rows(node, node.notes, NOTE_ROOM)
         given = holds_constants(node)
         gradient = () if given else self.gradients.rows(node)

@@ -55,26 +55,25 @@ class _Contraction:
         self._number = 0
         self.leaf_of, self.steps = graph.leaves, graph.steps
         leaf_of = self.leaf_of
-        self.homes: dict[str, Card] = {}
-        self.cards: dict[str, Card] = {}
+        self.homes = homes = dict[str, Card]()
+        self.cards = cards = dict[str, Card]()
         for node in graph.nodes:  # there may be a million: one look at each
             key = node.id
             part = parts.get(leaf_of.get(key, key))
             if not part:
                 continue
-            card = self.cards.get(part)
-            if card is None:
-                card = self.cards[part] = Card(self._fresh(), titles[part])
+            if part not in cards:
+                cards[part] = Card(self._fresh(), titles[part])
+            homes[key] = card = cards[part]
             card.members.append(node)
-            self.homes[key] = card
         self.hooked = [
             edge.src
             for edge in graph.edges
             if edge.marks and edge.kind == "gradient" and "hooked" in edge.marks
         ]
-        home = self.homes.get
+        home = homes.get
         self.crossing = [
-            edge for edge in graph.edges if (card := home(edge.src)) is None or card is not home(edge.dst)
+            edge for edge in graph.edges if (start := home(edge.src)) is None or start is not home(edge.dst)
         ]
         self.consumers: dict[Tensor, int] = {}
         for edge in graph.select("gradient") if self.steps else ():

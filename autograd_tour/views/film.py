@@ -12,6 +12,7 @@ from autograd_tour.views.base import View
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.derivatives import Derivatives
 from autograd_tour.views.look import ALL, Look
+from autograd_tour.views.naming import module_path
 from autograd_tour.views.picture import Film, Run, Scene, within
 from autograd_tour.views.steps import Deposit, Frame, Sent, Timeline, frames
 from autograd_tour.views.sums import added
@@ -22,6 +23,8 @@ __all__ = ["film_scene", "view"]
 SIZE = 15.0
 ROOM = 330.0
 """Widest single piece of a caption, px."""
+FEW = 2
+"""Notes of a card that stand in its frame where all of them have no room."""
 LINES = 3
 """Most gradients whose way is told in one frame."""
 
@@ -85,7 +88,8 @@ def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -
     if frame.deposit is not None:
         return (*lines, _deposited(frame.deposit, graph))
     if node.kind == "group" and node.notes:
-        lines.append((_plain(" · ".join(node.notes), 2 * ROOM),))
+        few = " · ".join(node.notes[:FEW])
+        lines.append((replace(_plain(" · ".join(node.notes), 2 * ROOM), brief=few),))
     lines += [_sent(sent, graph, derivatives) for sent in frame.sent[:LINES]]
     if len(frame.sent) > LINES:
         lines.append((_plain(f"… and {len(frame.sent) - LINES} more gradients"),))
@@ -93,8 +97,9 @@ def _caption(frame: Frame, count: int, graph: Graph, derivatives: Derivatives) -
 
 
 def _head(graph: Graph, node: Node) -> Line:
-    what = graph.title(node.id)
-    name = node.grad_fn if node.grad_fn != what else ""
+    title = graph.title(node.id)
+    what = module_path(node) or title
+    name = title if what != title else node.grad_fn if node.grad_fn != what else ""
     head = (
         _bold(f"Step {graph.number_in_whole(node.id)} of {graph.steps_in_whole}   "),
         Run(what, bold=True, size=SIZE, room=ROOM),
@@ -114,7 +119,8 @@ def _sent(sent: Sent, graph: Graph, derivatives: Derivatives) -> Line:
         return (*line, arithmetic, *((_plain(f"   {which} of {count}"),) if count > 1 else ()))
     text = short(sent.edge.rule)
     rule = (Run(f"{text}   ", "backward", size=SIZE, room=ROOM),) if text else ()
-    return (*line, *rule, Run(tensor_text(sent.facts), "backward", bold=True, size=SIZE, room=ROOM))
+    value = Run(tensor_text(sent.facts), "backward", bold=True, size=SIZE, room=ROOM)
+    return (*line, *rule, replace(value, brief=tensor_text(sent.facts, digits=2)))
 
 
 def _deposited(deposit: Deposit, graph: Graph) -> Line:

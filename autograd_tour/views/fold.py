@@ -193,7 +193,7 @@ def _with_inputs(
     What a module or a function was given from outside stays in sight; of much that is called alike, as one
     card, whose title is added.
     """
-    inputs = {node.id for node in graph.nodes if node.kind in ("leaf", "constant")}
+    inputs = {node.id: node for node in graph.nodes if node.kind in ("leaf", "constant")}
     results = {node for node, _ in graph.outputs}
     users: dict[str, set[str]] = {}
     for maker, user in pairs:
@@ -203,7 +203,7 @@ def _with_inputs(
     for maker, user in pairs:
         if user in users:
             makers.setdefault(user, set()).add(parts.get(maker, ""))
-    nodes, units = graph.by_id(), Units(graph)
+    units = Units(graph)
     inside: dict[str, str] = {}
     given: dict[tuple[str, str, str], list[str]] = {}
     for node, user_parts in users.items():
@@ -212,8 +212,8 @@ def _with_inputs(
         if len(homes) != 1 or "" in homes:
             continue
         (home,) = homes
-        if node not in makers and _from_outside(nodes[node], titles[home].units, units):
-            given.setdefault((home, nodes[node].kind, graph.title(node)), []).append(node)
+        if node not in makers and _from_outside(inputs[node], titles[home].units, units):
+            given.setdefault((home, inputs[node].kind, graph.title(node)), []).append(node)
         else:
             inside[node] = home
     for (home, _, title), alike in given.items():
@@ -235,8 +235,8 @@ def _crowded(graph: Graph) -> bool:
 
 def _cards(graph: Graph, parts: Mapping[str, str]) -> int:
     """How many cards there would be."""
-    kept = sum(node.kind != "accumulate" and node.id not in parts for node in graph.nodes)
-    return kept + len(set(parts.values()))
+    kept = [node for node in graph.nodes if node.id not in parts]
+    return sum(node.kind != "accumulate" for node in kept) + len(set(parts.values()))
 
 
 def _deepest_that_fits(graph: Graph, modules: Modules, pairs: list[Pair], limit: int) -> Parts:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.node import Node, Saved
 from autograd_tour.record.rule import Apply, Expression, Rule, Symbol
 from autograd_tour.views.picture import Role, Row, Run
 from autograd_tour.views.wording import elements, shape_text
 
-__all__ = ["line_row", "module_path", "names_in", "output_name", "saved_name", "title_run"]
+__all__ = ["line_row", "module_heads", "module_path", "names_in", "output_name", "saved_name", "title_run"]
 
 
 SHORT_NAME = 10
@@ -41,6 +43,16 @@ def title_run(
 def module_path(node: Node) -> str:
     """The path of what a folded card stands for if its title is the class of a module, or ``""``."""
     return node.group if node.kind == "group" and node.group != node.op and not node.call else ""
+
+
+def module_heads(node: Node, title: Run, room: float) -> tuple[Run, ...]:
+    """What heads a card: its ``title``; of a module its path, in at most ``room`` px, and then its class."""
+    path = module_path(node)
+    if not path:
+        return (title,)
+    text = f"  {title.text}"
+    name = replace(title, text=path, room=room, brief="", keep_end=True)
+    return name, replace(title, text=text, bold=False, part=(2, len(text)))
 
 
 def names_in(rule: Rule | Expression | None) -> tuple[str, ...]:

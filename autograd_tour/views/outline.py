@@ -11,7 +11,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.calls import by_calls
-from autograd_tour.views.naming import module_path, output_name, title_run
+from autograd_tour.views.naming import module_heads, module_path, output_name, title_run
 from autograd_tour.views.pause import collector_paused
 from autograd_tour.views.picture import Card, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.views.wording import describe_graph, elements
@@ -101,11 +101,8 @@ def _look(node: Node) -> tuple[Shape, Role | None, Role]:
 
 
 def _title(graph: Graph, node: Node, role: Role) -> tuple[Run, ...]:
-    if module_path(node):
-        path = Run(node.group, role, bold=True, size=SIZE, room=PATH_ROOM, keep_end=True)
-        return path, Run(f"  {node.op}", role, size=SIZE, room=ROOM)
     run = title_run(graph, node, role, ROOM, size=SIZE, bold=node.kind != "constant")
-    return (replace(run, keep_end=False) if node.call else run,)
+    return module_heads(node, replace(run, keep_end=False) if node.call else run, PATH_ROOM)
 
 
 def _value(graph: Graph, node: Node) -> tuple[Run, ...]:

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from msgspec.structs import replace
 
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Graph, Group
 from autograd_tour.record.node import Node
 from autograd_tour.rules.titles import Expression, expression
 from autograd_tour.views.fold import as_cards
@@ -44,12 +44,18 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
     for node in graph.nodes:
         if node.id in last:
             members.setdefault(last[node.id], []).append(node)
+    modules_whole = _modules(graph)
     titles: dict[str, Title] = {}
     for end_id, nodes in members.items():
         if len(nodes) > 1:
             end_node = graph.node(end_id)
             # Where room is short its variable says more of a long statement, unless that is one letter.
             brief = end_node.name if len(end_node.name) > 1 else end_node.brief
+            module = modules_whole.get(frozenset(node.id for node in nodes))
+            if module is not None:  # all that it did is one statement: it is called as it is elsewhere
+                call = replace(end_node, brief="", expression="", call="")
+                titles[end_id] = Title(module.type, module.path, call=call)
+                continue
             title = _title(end_node)
             # What an expression heads is no module, even if its last call was one.
             function = end_node.call or (title.function or title.text if title else "")
@@ -58,6 +64,18 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
             titles[end_id] = Title(text, _around(nodes), call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph
+
+
+def _modules(graph: Graph) -> dict[frozenset[str], Group]:
+    """What each module did, its parts included, as a set of nodes -> the module, the outermost of several."""
+    members: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        if node.kind in ("operation", "group") and node.group:
+            parts = node.group.split(".")
+            for count in range(1, len(parts) + 1):
+                members.setdefault(".".join(parts[:count]), set()).add(node.id)
+    groups = sorted(graph.groups, key=lambda group: -len(group.path))
+    return {frozenset(members[group.path]): group for group in groups if group.type and group.path in members}
 
 
 def _title(end: Node) -> Expression | None:

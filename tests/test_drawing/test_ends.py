@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import autograd_tour as tour
+from autograd_tour.drawing.captions import narrowed
 from autograd_tour.drawing.metrics import fit, text_width
 from autograd_tour.drawing.sizes import card_width, fitted
+from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
+from autograd_tour.views.fold import fold
+from autograd_tour.views.naming import module_heads
 from autograd_tour.views.picture import Card, Row, Run, Scene, within
 from tests.lectures import lectures
 
@@ -71,3 +77,24 @@ def test_the_line_of_an_own_backward_is_never_cut_off():
     assert rule.keep_end
     notes = [row.left[0] for card in scene.cards for row in card.rows if row.detail == "remark"]
     assert all(note.keep_end for note in notes if "backward()" in note.text)
+
+
+def test_a_frame_says_which_module_runs_and_cuts_no_number():
+    graph = fold(tour.trace(PROGRAMS["cnn"]), 1)
+    film = picture_of(Trace(graph), "steps")
+    heads = [[run.text.strip() for run in caption[0]] for caption in film.scene.captions]
+    (conv1,) = [head for head in heads if "conv1" in head]
+    assert conv1[1:] == ["conv1", "Conv2d(1→6)"]
+    whole = [caption[1] for caption in film.scene.captions if len(caption) > 1]
+    narrow = [caption[1] for caption in narrowed(film.scene.captions, 480.0) if len(caption) > 1]
+    assert any(a != b for a, b in zip(whole, narrow, strict=True))
+    values = [line[-1].text for line in narrow]
+    assert not any(re.search(r"\d…", text) for text in values)
+
+
+def test_the_class_of_a_module_stands_apart_from_its_path_however_short():
+    node = Node("n0", "group", "CLIPVisionEmbeddings", group="vision_model.embeddings")
+    title = Run(node.op, bold=True, room=100.0, keep_end=True)
+    row = Row(module_heads(node, title, 100.0))
+    path, kind = fitted(Scene((Card("n0", "group", (row,)),))).cards[0].rows[0].left
+    assert (path.text, kind.text) == ("…embeddings", "  …Embeddings")

@@ -1,13 +1,16 @@
 """What recording does once, or not at all, where it did it again and again. Nothing here looks at a clock."""
 
+import gc
+
 import pytest
 import torch
 from torch import nn
 
 from autograd_tour import follow, trace
-from autograd_tour.tracer.assemble import rules, storages
+from autograd_tour.tracer.assemble import rules, storages, values
 from autograd_tour.tracer.engine import arrivals, listener
 from autograd_tour.tracer.follow import entries
+from autograd_tour.tracer.listen import run
 from autograd_tour.tracer.scratch import FULL_LIMIT, is_ordinary
 from autograd_tour.views import fold
 
@@ -168,3 +171,44 @@ def test_a_gradient_found_as_it_was_sent_is_not_compared(monkeypatch):
     x = torch.ones(3000, requires_grad=True)
     trace(lambda: ((x * 2).tanh() * 3).sum())
     assert len(compared) == 1  # that of the loss, which is small
+
+
+def test_no_module_is_gone_through_for_names_where_every_leaf_was_given_one(monkeypatch):
+    asked = counted(monkeypatch, run, "parameter_names")
+    net, x = nn.Linear(2, 2), torch.ones(3, 2)
+    given = trace(net(x).sum(), backward=False, keep=0, names=dict(net.named_parameters(prefix="mine")))
+    assert {node.name for node in given.nodes if node.kind == "leaf"} == {"mine.weight", "mine.bias"}
+    assert not asked
+    found = trace(net(x).sum(), backward=False, keep=0, names={"mine": net.weight})
+    assert {node.name for node in found.nodes if node.kind == "leaf"} == {"mine", "bias"}
+    assert len(asked) == 1
+
+
+def test_a_shape_is_looked_up_once_and_taken_for_no_other(monkeypatch):
+    looked_up = counted(monkeypatch, values, "_from_metadata")
+    outline = values.Outlines().of
+    small, wide = torch.ones(3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    ragged = [
+        torch.nested.nested_tensor([torch.ones(1), torch.ones(n)], requires_grad=True, layout=torch.jagged)
+        for n in (2, 3)
+    ]
+    double = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    nodes = [(t * 2).grad_fn for t in (small, small, ragged[0], wide, ragged[1], small, double, wide)]
+    assert [outline(node) for node in nodes] == [values.outline(node) for node in nodes]
+    ours = len(looked_up) - len(nodes)
+    assert ours == 5, "three shapes, and both ragged ones"
+
+
+def test_the_collector_rests_while_a_graph_is_folded(monkeypatch):
+    at_work = []
+    chains = fold.by_order.chains
+    monkeypatch.setattr(
+        fold.by_order, "chains", lambda *given: (at_work.append(gc.isenabled()), chains(*given))[1]
+    )
+    w = torch.ones((), requires_grad=True)
+    total = w
+    for i in range(200):
+        total = (total.sin, total.cos, total.exp, total.tanh)[i * i % 7 % 4]()
+    fold.fold(trace(total, backward=False, keep=0))
+    assert at_work == [False]
+    assert gc.isenabled()

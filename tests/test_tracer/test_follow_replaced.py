@@ -1,8 +1,9 @@
-"""Parameters that others take the place of, and gradients of kinds that are rare."""
+"""Parameters that others take the place of, gradients of kinds that are rare, and those from elsewhere."""
 
 from __future__ import annotations
 
 import math
+import threading
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.functional import mse_loss
 
 import autograd_tour as tour
+from autograd_tour.errors import ProgramError
 from autograd_tour.record.run import Event, Run
 
 X, Y = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([[0.5], [2.0]])
@@ -123,3 +125,39 @@ def test_norms_of_half_and_complex_gradients_are_neither_infinite_nor_left_out(c
     wide = values.to(torch.complex128 if dtype.is_complex else torch.float64)
     assert norm == pytest.approx(torch.linalg.vector_norm(wide).item(), rel=1e-6)
     assert math.isfinite(float(norm))
+
+
+def in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_gradients_from_elsewhere_are_told_as_that():
+    w = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    def by_func():
+        w.grad = torch.func.grad(lambda v: (v * v).sum())(w.detach())
+        optimizer.step()
+
+    with pytest.raises(ProgramError, match="uses gradients, but calls no backward") as caught:
+        tour.follow(by_func)
+    assert "torch.func" in caught.value.hint
+    with pytest.raises(ProgramError, match="backward in other threads only"):
+        tour.follow(lambda: in_a_thread((w * w).sum().backward))
+    with pytest.raises(ProgramError, match="the program returned None"):
+        tour.follow(lambda: None)
+
+
+def test_calls_of_other_threads_are_not_told_and_that_is_said():
+    w, v = (torch.ones(2, requires_grad=True) for _ in range(2))
+
+    def train():
+        in_a_thread((v * v).sum().backward)
+        (w * w).sum().backward()
+
+    run = tour.follow(train)
+    assert run.backward_calls == 1
+    assert run.notes[0] == "backward calls of other threads are not told"
+    assert not tour.follow(lambda: (w * w).sum().backward()).notes

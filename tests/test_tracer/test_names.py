@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from programs import basics
 
@@ -215,3 +216,30 @@ def test_a_tensor_that_is_unpacked_is_none_of_its_rows():
     assert [node.names for node in graph.nodes if node.grad_fn == "MmBackward0"] == [("",), ("",)]
     unbound = [node.names for node in graph.nodes if node.grad_fn == "UnbindBackward0"]
     assert ("q", "k", "v") in unbound
+
+
+def test_a_tuple_of_one_module_that_another_takes_apart_has_names_and_values():
+    class Head(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = torch.nn.Linear(3, 1)
+
+        def forward(self, states):
+            out, (h, c) = states
+            return self.out(out).mean() + h.sum() + c.sum()
+
+    torch.manual_seed(0)
+    rnn, head, x = torch.nn.LSTM(4, 3, batch_first=True), Head(), torch.randn(2, 5, 4)
+    with torch.no_grad():
+        first = rnn(x)[0].flatten()[0].item()
+
+    def loss():
+        states = rnn(x)
+        return head(states)
+
+    named = {
+        node.name: node.value for node in tour.trace(loss).nodes if node.kind == "operation" and node.name
+    }
+    assert set(named) == {"states[0]", "h", "c"}
+    assert named["states[0]"].shape == (2, 5, 3)
+    assert named["states[0]"].first[0] == pytest.approx(first)

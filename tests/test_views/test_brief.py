@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import autograd_tour as tour
 from autograd_tour.record.trace import Trace
@@ -66,11 +67,34 @@ def test_a_module_is_called_by_its_path_and_its_class(brief, rows):
     assert not card.rows[0].right
 
 
-def test_an_expression_is_no_module_even_if_a_layer_ends_it():
+def squared():
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 2)
+    x = torch.ones(2, 3, requires_grad=True)
+    return net(x * x).sum()
+
+
+def test_all_that_a_module_did_has_its_path_and_an_expression_around_a_layer_has_none():
     graph = by_statements(by_calls(tour.trace(PROGRAMS["vae"])), modules=True)
     scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
-    assert texts(scene, "self.decoder(z)")[0] == "self.decoder(z)"
-    assert {card.path for card in scene.cards} == {"", "encoder", "to_mu", "to_logvar"}
+    assert {card.path for card in scene.cards} == {"", "encoder", "to_mu", "to_logvar", "decoder"}
+
+    graph = by_statements(by_calls(tour.trace(squared)), modules=True)
+    scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+    assert texts(scene, "net(x * x).sum()")
+    assert {card.path for card in scene.cards} == {""}
+
+
+def test_an_expression_has_the_module_aside_that_it_does_not_name():
+    def asides(program):
+        graph = by_statements(by_calls(tour.trace(PROGRAMS[program])), modules=True)
+        scene = picture_of(Trace(graph), "graph", Look(brief="numbers"))
+        return {
+            card.rows[0].left[0].text: "".join(run.text for run in card.rows[0].right) for card in scene.cards
+        }
+
+    assert asides("vae")["self.decoder(z)"] == ""
+    assert asides("transformer")["x + self.mlp(self.ln2(x))"] == "block"
 
 
 @pytest.mark.parametrize("brief", ["numbers", "lines"])

@@ -8,9 +8,12 @@ import torch.nn.functional as F
 
 import autograd_tour as tour
 from autograd_tour.views.by_order import chains, lines, repeats, runs
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.chart_rows import rows_of
 from autograd_tour.views.fold import as_cards
+from autograd_tour.views.naming import module_path
 from autograd_tour.views.quotient import flow
+from autograd_tour.views.statements import by_statements
 
 
 def titles(parts):
@@ -91,3 +94,24 @@ def test_sums_of_the_accumulation_chart_close_as_they_are_printed():
                     assert float(bar.before) + new == pytest.approx(float(bar.after), abs=1e-9)
                     checked += 1
     assert checked >= 6
+
+
+class Block(torch.nn.Module):
+    """Two layers in one statement, as many blocks are written."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.relu(self.second(torch.relu(self.first(x))))
+
+
+def test_a_module_that_is_one_statement_has_its_own_title():
+    torch.manual_seed(0)
+    net = torch.nn.ModuleDict({"encoder": Block(), "head": torch.nn.Linear(3, 2)})
+    graph = by_statements(
+        by_calls(tour.trace(lambda: net["head"](net["encoder"](torch.ones(2, 3))).sum())), whole=True
+    )
+    assert ("encoder", "Block") in {(module_path(node), node.op) for node in graph.nodes}
+    assert not [node for node in graph.nodes if "self.second" in node.expression]

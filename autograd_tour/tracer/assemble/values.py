@@ -70,6 +70,7 @@ def read_values(material: Material, readings: Sequence[Reading]) -> Values:
     for i, call in enumerate(material.calls):
         if call is not None and call.made_one_node:
             _from_use(material, values, i, call)
+    _from_uses(material, values)
     _from_saved(material, readings, values)
     return values
 
@@ -115,6 +116,24 @@ def _from_use(material: Material, values: Values, i: int, call: CallRecord) -> N
         source = operand.source
         if isinstance(source, CallRecord) and not source.one_node_made_all:
             values.learn_result(j, k, source, operand.position)
+
+
+def _from_uses(material: Material, values: Values) -> None:
+    """The same of a call that made several nodes, if it took one result, and one edge leads there."""
+    edges: dict[int, tuple[CallRecord, set[tuple[int, int]]]] = {}
+    for i, call in enumerate(material.calls):
+        if call is not None and not call.made_one_node and not call.second_order:
+            ends = edges.setdefault(id(call), (call, set()))[1]
+            ends.update((j, k) for j, k in material.skeleton.next[i] if j >= 0)
+    for call, ends in edges.values():
+        for operand in call.operands:
+            source = operand.source
+            if not isinstance(source, CallRecord) or source.one_node_made_all:
+                continue
+            alike = [other for other in call.operands if other.source is source]
+            made = [(j, k) for j, k in ends if material.calls[j] is source]
+            if len(alike) == len(made) == 1:
+                values.learn_result(*made[0], source, operand.position)
 
 
 def _from_saved(material: Material, readings: Sequence[Reading], values: Values) -> None:

@@ -12,12 +12,12 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 from torch.optim import Optimizer
 
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.run import EventKind, LeafChange, StateChange
+from autograd_tour.tracer.follow.lent import LENDING, Lent, same
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts, tensors_among
@@ -78,6 +78,7 @@ class ProgramChanges:
         self._originals = originals
         self._steps: list[Stepping | Optimizer] = []
         self._used_inside: dict[int, TensorFacts] = {}
+        self.lent = Lent(tracks, log)
 
     # ---- calls that change tensors ---------------------------------------------------------
 
@@ -86,6 +87,10 @@ class ProgramChanges:
         if name == "_record_function_enter_new":
             zeroing = isinstance(args[0], str) and args[0].startswith(_ZEROING)
             return Heard("zeroing", []) if zeroing else None
+        if name in LENDING:
+            self._before_lending(args)
+            return None
+        self.lent.catch_up()
         if name in ("__set__", "__delete__"):
             return self._before_setting(func.__self__.__name__, args)
         named = [kwargs.get(key) for key in ("out", "tensor", "input")]  # torch.nn.init names its tensor
@@ -103,6 +108,16 @@ class ProgramChanges:
                 if leaf is not None:
                     self._tracks.add(leaf)  # from before it changes for the first time
             return self._about(kind, [self._tracks.belonging(item) for item in targets])
+
+    def _before_lending(self, args: Any) -> None:
+        tensor = args[0] if args else None
+        if isinstance(tensor, Tensor):
+            with torch._C.DisableTorchFunction():
+                self._originals.before_change([tensor])
+                leaf = self._originals.leaf_of(tensor)
+                if leaf is not None:
+                    self._tracks.add(leaf)
+                self.lent.lend(tensor, spot_of(sys._getframe(3), self._record))
 
     def _before_setting(self, attribute: str, args: Any) -> Heard | None:
         target, value = args[0], args[1] if len(args) > 1 else None
@@ -147,10 +162,11 @@ class ProgramChanges:
                     kind = "update"
                 self._tracks.written(belonging)
                 after = self._tracks.facts(belonging)
-                if kind == "zeroing" or not _same(facts, after):
+                if kind == "zeroing" or not same(facts, after):
                     self._log.last(kind, spot).add(LeafChange(belonging.leaf, facts, after))
                 elif kind == "clipping":
                     self._log.last(kind, spot)  # a norm below the limit
+        self.lent.settle()
 
     def draws(self, generator: Any) -> None:
         """A call is about to draw random numbers from ``generator``."""
@@ -201,6 +217,7 @@ class ProgramChanges:
             self._steps.append(optimizer)
             self._log.inside.append(call)
             return
+        self.lent.catch_up()
         spot = spot_of(sys._getframe(1), self._record)
         draft = self._log.begin("step", Spot(spot.number, spot.frame, call))
         self._log.inside.append(call)
@@ -247,6 +264,7 @@ class ProgramChanges:
             step.draft.add(LeafChange(number, value, after, grad=grad if closed else None, state=entries))
         step.draft.settings = _settings(step.optimizer)
         self._log.add(step.draft)
+        self.lent.settle()
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
         """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""
@@ -272,15 +290,6 @@ def spot_of(frame: FrameType | None, record: ForwardRecord) -> Spot:
         frame = frame.f_back
     call = _ALIASES.get(call, call)
     return Spot(site.spot, site.frame, "" if call.startswith("_") else call)
-
-
-def _same(before: TensorFacts | None, after: TensorFacts | None) -> bool:
-    """Whether two facts of one tensor differ in nothing but how often it was changed in place."""
-    if before is None or after is None:
-        return before is after
-    if not after.has_values:
-        return False  # nobody knows
-    return replace(before, version=0) == replace(after, version=0)
 
 
 def _kind(belonging: Belonging, spot: Spot) -> EventKind:

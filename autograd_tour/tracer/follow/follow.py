@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from torch import Tensor
 
+from autograd_tour.errors import ProgramError
 from autograd_tour.record.display import amount
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Event, LeafChange, Run, RunLeaf
@@ -13,8 +15,30 @@ from autograd_tour.tracer.assemble.nodes import listed
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.log import MOST_EVENTS
 from autograd_tour.tracer.follow.tracks import MOST_LEAVES
+from autograd_tour.tracer.listen.run import outputs_in, tensors_in
 
-__all__ = ["put_back", "run_of", "run_of_graph"]
+__all__ = ["put_back", "returned_outputs", "run_of", "run_of_graph"]
+
+
+def returned_outputs(follower: Follower, result: Any) -> list[tuple[Tensor, str]]:
+    """The losses that a program returned which called no backward.
+
+    Raises:
+        ProgramError: there is none; it says so if gradients came from where nobody listens.
+    """
+    if next(tensors_in(result), None) is None:
+        if follower.elsewhere:
+            raise ProgramError(
+                "the program calls backward in other threads only, which are not followed",
+                "Name a function that one thread runs, from the forward pass to the step",
+            )
+        if any(draft.kind in ("step", "gradient") for draft in follower.log.drafts):
+            raise ProgramError(
+                "the program uses gradients, but calls no backward that brings any",
+                "Those of torch.func and those computed by hand are not followed: "
+                "call loss.backward(), or name a function that returns the loss",
+            )
+    return outputs_in(result, follower.record)
 
 
 def run_of(follower: Follower) -> Run:
@@ -42,6 +66,8 @@ def _notes(follower: Follower) -> Iterator[str]:
             f"{calls} backward calls: the first {first} are told in full{also}; "
             "of all others only the loss and the norms of .grad were noted"
         )
+    if follower.elsewhere:
+        yield "backward calls of other threads are not told"
     if follower.log.left_out:
         yield f"not told after the first {MOST_EVENTS} events: {amount(follower.log.left_out, 'event')}"
     if follower.tracks.left_out:

@@ -79,6 +79,8 @@ class Follower:
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
+        self.elsewhere = False
+        """Whether another thread called backward, beside those that this one runs."""
 
     @property
     def certain(self) -> bool:
@@ -113,6 +115,8 @@ class Follower:
             try:
                 return run_program(self.request.program, self.request.args)
             finally:
+                if self.listening.active:
+                    self.changes.lent.catch_up()
                 self.listening.stop()
 
     @contextmanager
@@ -145,6 +149,7 @@ class Follower:
 
     def _before_zeroing(self, frame: FrameType) -> None:
         if self.listening.active and threading.get_ident() == self._thread:
+            self.changes.lent.catch_up()
             self.log.last("zeroing", spot_of(frame, self.record))
 
     def _replacing(self, before: Tensor, _name: str, after: Tensor | None, frame: FrameType) -> None:
@@ -170,7 +175,11 @@ class Follower:
 
         A method of a tensor calls a function, and a node may run a backward of its own.
         """
-        return self._busy or OURS.running or threading.get_ident() != self._thread
+        if self._busy or OURS.running:
+            return True
+        other = threading.get_ident() != self._thread
+        self.elsewhere |= other
+        return other
 
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
         if is_compiling() or torch._C._are_functorch_transforms_active():
@@ -211,6 +220,9 @@ class Follower:
             self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
+        if self.listening.active:
+            computed = _number_of(backward.outputs[0])
+            self.changes.lent.catch_up(None if computed + 1 in self._computed else computed)
         self.log.backward_calls += 1
         number, start = self.log.backward_calls, sequence_nr()
         heard = self.listening.active
@@ -241,6 +253,7 @@ class Follower:
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:
             wanted = True  # what is computed may be a loss after all
+        self.changes.lent.settle()
         if wanted:
             self.listening.start()
         elif heard and not self.listening.active:

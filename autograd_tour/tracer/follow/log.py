@@ -110,6 +110,7 @@ class Log:
     def insert(self, draft: Draft, moment: int) -> None:
         """``draft`` happened when there were ``moment`` nodes."""
         draft.moment = moment
+        self.trained |= draft.kind in _TRAINING and self.backward_calls > 0
         if self.full:
             self.left_out += 1
             return

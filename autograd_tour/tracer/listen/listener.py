@@ -51,6 +51,7 @@ class Changes(Protocol):
 
 
 _CHANGING = frozenset({"__set__", "__delete__", "__setitem__", "_record_function_enter_new"})
+_CHANGING |= {"numpy", "__array__", "__dlpack__"}  # who has the memory may write to it
 
 
 class _Mode(TorchFunctionMode):
