@@ -35,12 +35,14 @@ MOST = 120
 """Cards of the largest scene that is looked at in many ways."""
 GAIN = 1.03
 """Text that is larger by less than this is not worth what was left out for it."""
+STRIPS, NARROW = 1.25, 1.05
+"""Text so many times larger makes up for marks between strips, or for cards close to each other."""
 JUMP = 0.02
 """So much larger must text be for a strip more: the eye has to find where it goes on."""
 NEAR = 1.1
 """So much larger text may be in strips than it seems before they are made."""
-HOPE = 1.01
-"""A layout whose text is estimated to be too small by less than this may still do."""
+HOPE, HOPE_OF_STRIPS = 1.01, 0.995
+"""So much larger than it is estimated to be text may turn out; in strips it is rather smaller."""
 
 
 class Arrangement(Struct, frozen=True):
@@ -60,7 +62,7 @@ def cleared(arrangement: Arrangement, *, growing: bool = True) -> Arrangement:
 class _Way(Struct, frozen=True):
     """One way to draw scene ``number``: in ``scenes``, rows or columns if there are several.
 
-    ``text`` px is how large its text is by estimate.
+    ``text`` px is how large its text is by estimate, also where no picture is blown up so much.
     """
 
     number: int
@@ -68,6 +70,13 @@ class _Way(Struct, frozen=True):
     scenes: tuple[Scene, ...]
     spacing: Spacing
     text: float
+
+    def wanted(self, room: Room) -> float:
+        """How large its text is in ``room``, px, less what makes up for strips and narrow gaps."""
+        text, several = min(self.text, room.most), len(self.scenes)
+        if several > 1:
+            return text * (1 - JUMP * several) / STRIPS
+        return text / (NARROW if self.spacing == TIGHT else 1.0)
 
     @property
     def form(self) -> tuple[bool, str]:
@@ -100,14 +109,14 @@ def fitting(
         if attempts.sure(way) < room.least:
             pending.append(way)
         elif attempts.reach(way):
-            return attempts.best
+            return attempts.drawn()
     while pending and attempts.count < LAYOUTS:
         way = max(pending, key=attempts.hope)
         if attempts.best is not None and attempts.hope(way) <= GAIN * attempts.best_text:
             break
         pending.remove(way)
         attempts.reach(way)
-    return attempts.best
+    return attempts.drawn()
 
 
 class _Attempts:
@@ -118,36 +127,52 @@ class _Attempts:
         self.count, self.best_text = 0, 0.0
         self.best: tuple[int, Arrangement] | None = None
         self.trust: dict[tuple[bool, str], float] = {}
+        self.ratios: dict[tuple[tuple[bool, str], float], float] = {}
 
     def hope(self, way: _Way) -> float:
         """How large the text of ``way`` may be, px, as far as those tell that were drawn like it."""
-        return way.text * self.trust.get(way.form, HOPE)
+        if (way.form, way.text) in self.ratios:  # what was left out for it changed no size
+            return way.text * self.ratios[way.form, way.text]
+        return way.text * self._trust(way)
+
+    def _trust(self, way: _Way) -> float:
+        return self.trust.get(way.form, HOPE_OF_STRIPS if way.form[0] else HOPE)
 
     def sure(self, way: _Way) -> float:
         """How large it may be, px, if all is as bad as what was drawn: the last layout is to do."""
-        if self.count < LAYOUTS - 1:
+        if self.count < LAYOUTS - 1 or (way.form, way.text) in self.ratios:
             return self.hope(way)
         return way.text * 0.95 * min(HOPE, *self.trust.values())
 
     def reach(self, way: _Way) -> bool:
         """Whether ``way``, laid out, has text that is large enough, or no more may be laid out."""
-        arrangement = self._cleared(way.laid_out(self.engine, self.timeout))
+        arrangement = way.laid_out(self.engine, self.timeout)
+        if self._large_enough(self.room.text(arrangement.size)):
+            arrangement = self._cleared(arrangement)
         text = self.room.text(arrangement.size)
         if self._large_enough(text) or text > GAIN * self.best_text:
             self.best, self.best_text = (way.number, arrangement), text
         self.count += 1
-        self.trust[way.form] = (self.trust.get(way.form, HOPE) + 3 * text / way.text) / 4
+        ratio = replace(self.room, most=math.inf).text(arrangement.size) / way.text
+        self.ratios[way.form, way.text] = ratio
+        self.trust[way.form] = (self._trust(way) + 3 * ratio) / 4
         return self._large_enough(text) or self.count == LAYOUTS
+
+    def drawn(self) -> tuple[int, Arrangement] | None:
+        """The best, cleared: what is too small was not, until nothing better came."""
+        if self.best is None or self._large_enough(self.best_text):
+            return self.best
+        number, arrangement = self.best
+        return number, cleared(arrangement, growing=False)
 
     def _large_enough(self, text: float) -> bool:
         return text >= self.room.least - ROUNDING
 
     def _cleared(self, arrangement: Arrangement) -> Arrangement:
         """Lines get room of their own where text stays large enough for it."""
-        if self._large_enough(self.room.text(arrangement.size)):
-            grown = cleared(arrangement)
-            if self._large_enough(self.room.text(grown.size)):
-                return grown
+        grown = cleared(arrangement)
+        if self._large_enough(self.room.text(grown.size)):
+            return grown
         return cleared(arrangement, growing=False)
 
 
@@ -155,16 +180,13 @@ def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
     """The ways to draw ``scenes`` that may do, in the order in which they are wanted; then other strips."""
     widest: tuple[float, int, list[Measured]] | None = None
     short: list[_Strips] = []
-    for number, whole in enumerate(scenes):
-        if len(whole.cards) > MOST:
-            continue
-        for scene in stages(whole):
-            straight = _turned(fitted(scene), turn)
-            most = _most_text(straight[0], room)
-            if most * HOPE >= room.least:
-                yield from _of_stage(number, straight, room, short)
-            elif widest is None or most > GAIN * widest[0]:
-                widest = most, number, straight
+    for number, scene in _stages(scenes):
+        straight = _turned(fitted(scene), turn)
+        most = _most_text(straight[0], room)
+        if most * HOPE >= room.least:
+            yield from _of_stage(number, straight, room, short)
+        elif widest is None or most > GAIN * widest[0]:
+            widest = most, number, straight
     if widest is not None:  # nothing can be read; of what cannot this comes nearest
         yield from _of_stage(*widest[1:], room, short)
     best = 0.0
@@ -174,6 +196,21 @@ def _ways(scenes: Iterable[Scene], turn: Turn, room: Room) -> Iterator[_Way]:
         way = strips.way(room)
         best = max(best, way.text)
         yield way
+
+
+def _stages(scenes: Iterable[Scene]) -> Iterator[tuple[int, Scene]]:
+    """Each of ``scenes`` with less and less in it, and its number.
+
+    Without what it is given, its constants, a scene comes last: one that is brief, with them, says more.
+    """
+    without: list[tuple[int, Scene]] = []
+    for number, whole in enumerate(scenes):
+        for scene in stages(whole) if len(whole.cards) <= MOST else ():
+            if len(scene.cards) < len(whole.cards) and not whole.left_out:
+                without.append((number, scene))
+            else:
+                yield number, scene
+    yield from without
 
 
 def _turned(ready: Scene, turn: Turn) -> list[Measured]:
@@ -186,18 +223,24 @@ def _turned(ready: Scene, turn: Turn) -> list[Measured]:
 
 
 def _of_stage(number: int, straight: Sequence[Measured], room: Room, short: list[_Strips]) -> Iterator[_Way]:
-    """The ways to draw one scene; strips whose text is too small are not made, and go to ``short``."""
+    """The ways to draw one scene, the most wanted first.
+
+    Strips whose text is too small are not made, and go to ``short``.
+    """
+    ways = []
     for spacing in (USUAL, TIGHT):
         for cards in straight:
             text = _text(cards.scene, estimated(cards, spacing), room)
-            yield _Way(number, cards.scene, (cards.scene,), spacing, text)
-    wraps = []
-    for strips in _strips(number, straight, room):
-        if strips.text * NEAR >= room.least:
-            wraps.append(strips.way(room))
-        else:
-            short.append(strips)
-    yield from sorted(wraps, key=lambda way: -way.text * (1 - JUMP * len(way.scenes)))[:2]
+            ways.append(_Way(number, cards.scene, (cards.scene,), spacing, text))
+    ways.sort(key=lambda way: -way.wanted(room))
+    strips = list(_strips(number, straight, room))
+    short += [item for item in strips if item.text * NEAR < room.least]
+    strips = [item for item in strips if item.text * NEAR >= room.least]
+    largest = min(NEAR * max((item.text for item in strips), default=0.0), room.most) / STRIPS
+    while ways and ways[0].wanted(room) >= largest:
+        yield ways.pop(0)  # and if it does, no strips are made
+    wraps = sorted((item.way(room) for item in strips), key=lambda way: -way.wanted(room))[:2]
+    yield from sorted([*ways, *wraps], key=lambda way: -way.wanted(room))
 
 
 def _strips(number: int, straight: Iterable[Measured], room: Room) -> Iterator[_Strips]:
@@ -241,7 +284,7 @@ class _Strips(Struct, frozen=True):
 
 def _text(scene: Scene, size: Point, room: Room) -> float:
     """How large text is, px, if what is drawn of ``scene`` takes ``size`` px without margins and lines."""
-    return room.text(size_of(scene, Layout(*size, (), (), ())))
+    return replace(room, most=math.inf).text(size_of(scene, Layout(*size, (), (), ())))
 
 
 def _most_text(cards: Measured, room: Room) -> float:

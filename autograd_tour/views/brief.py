@@ -25,13 +25,15 @@ PATH_ROOM = 100.0
 NAME_ROOM = 78.0
 LONGEST_RULE = 16
 """Characters of a rule that is not left out: half a rule says nothing."""
+LONGEST_VALUE = 12
+"""Characters of the numbers of a tensor that are told together: ``3, 0, 4``, ``all 0.0625``."""
 LONG_TITLE = 20
 """Characters of a statement whose variable stands for it in a line."""
 HEAD, LINE = 20.0, 18.0
 """Heights of the first row of a card and of the others, px."""
 
 LEFT_OUT = {
-    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but first numbers"),
+    "numbers": ("lines of code", "saved tensors", "remarks", "long rules", "all but a few numbers"),
     "lines": ("lines of code", "saved tensors", "remarks", "rules", "most numbers"),
 }
 """What a brief picture has not, by ``look.brief``."""
@@ -216,7 +218,7 @@ def _runs(
     if facts is None:
         return (Run("none", "muted"),)
     scalar = facts.numel == 1 and bool(facts.first)
-    value = _value(facts)
+    value = _value(facts, counted=shape and facts.shape != ())
     text = " ".join(part for part in (shape_text(facts.shape) if shape else "", value) if part)
     behind = f"{' =' if scalar else ''} {text}" if name else text
     named = replace(within("", name, behind, role, NAME_ROOM), keep_end=True)
@@ -226,8 +228,9 @@ def _runs(
     return tuple(runs)
 
 
-def _value(facts: TensorFacts) -> str:
-    """A scalar, the first of several numbers, or what all are."""
-    if facts.numel == 1 or not facts.first or elements(facts).startswith("all "):
-        return elements(facts) if facts.numel != 1 or not facts.first else short(facts.first[0])
-    return f"{short(facts.first[0], 3)} …"
+def _value(facts: TensorFacts, *, counted: bool = False) -> str:
+    """A scalar, a few numbers, what all are, or the first; with ``counted`` a shape says how many."""
+    if facts.numel == 1 and facts.first:
+        return short(facts.first[0])
+    text = elements(facts, 3, counted=counted)
+    return text if "…" not in text and len(text) <= LONGEST_VALUE else f"{short(facts.first[0], 3)} …"

@@ -229,8 +229,11 @@ class Modules:
         """Those of ``nodes`` that the module ``part`` made in each call of what is around it, in order."""
         calls: dict[tuple[tuple[int, int], ...], dict[str, Node]] = {}
         for node in nodes if part in self.units.types else ():
-            if node not in self.cuts:
-                call = self.units.calls_around(part, self.home[node][1])
+            scope = self.home[node][1]
+            if node not in self.cuts and (
+                scope is not None or node not in self.cards
+            ):  # a card has forgotten
+                call = self.units.calls_around(part, scope)
                 calls.setdefault(call, {})[node] = self.nodes[node]
         return [calls[call] for call in sorted(calls)]
 

@@ -31,9 +31,9 @@ def focus(graph: Graph, name: str) -> Graph:
 
     ``name`` is a module path (all of the module), a variable or parameter, an operation as its card
     calls it or in short (``mul``), a grad_fn, a node id, or one call of a module or function (``block[2]``)
-    as :func:`~autograd_tour.views.opening.with_open` knows it. A variable that a loop binds again and again is
-    one card with all its values, and what lies between them is in it. The part is folded if it does not fit
-    one screen. Steps of backward keep the numbers that they have in the whole.
+    as :func:`~autograd_tour.views.opening.with_open` knows it. A variable that a loop binds again and
+    again is one card with all its values, and what lies between them is in it. The part is folded if it does
+    not fit one screen. Steps of backward keep the numbers that they have in the whole.
 
     Raises:
         UsageError: nothing has that name; the message has the closest ones.

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from autograd_tour.record.graph import Graph, Scope
+from autograd_tour.views.homes import operations_in
 
 __all__ = ["MOST_LEVELS", "Home", "Units", "paths_around"]
 
@@ -141,14 +142,15 @@ def _frames_of_the_program(graph: Graph, calls: Counter[tuple[str, int | None, s
     sizes: Counter[int] = Counter()
     frames: set[int] = set()
     for node in graph.nodes:
-        number = node.scope if node.kind == "operation" else None
+        operations = operations_in(node)
+        number = node.scope if operations else None
         while number is not None:
             scope = graph.scopes[number]
-            sizes[number] += 1
+            sizes[number] += operations
             if scope.function and node.group != scope.group and node.group:
                 frames.add(number)
             number = scope.outer
-    total = sum(node.kind == "operation" for node in graph.nodes)
+    total = sum(map(operations_in, graph.nodes))
     for number, size in sizes.items():
         scope = graph.scopes[number]
         if 2 * size > total and calls[scope.function, scope.outer, scope.group] == 1:

@@ -16,6 +16,8 @@ from autograd_tour.drawing.layout import Layout, finished, rough
 from autograd_tour.drawing.room import room_for
 from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.errors import EngineError
+from autograd_tour.formats.base import Settings, chosen_views
+from autograd_tour.record.trace import Trace
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 from tests.lectures import collisions, lectures
@@ -85,6 +87,51 @@ def test_where_nothing_can_be_read_the_largest_text_is_taken_after_four_layouts(
 def test_scenes_that_no_estimate_trusts_cost_one_layout(layouts):
     best_for([chain(100), chain(90)], room_for("200x100"))
     assert len(layouts) == 1
+
+
+def test_the_larger_of_two_ways_that_can_be_read_is_taken():
+    room, scene = room_for(width=400.0), chain(3)
+    across = arrange(scene, "LR", room=room)
+    assert room.least < room.text(across.size) < 14
+    assert room.text(arrange(scene, room=room).size) == room.most
+
+
+def test_what_is_given_is_left_out_last():
+    room, graph = room_for("16:9"), tour.trace(PROGRAMS["neuron"])
+    (_, brief), *_ = chosen_views(Trace(graph), Settings(views=("graph",), room=room))
+    assert {"constant x", "constant y"} <= {card.title for card in arrange(brief, room=room).scene.cards}
+    alone = arrange(cards_scene(graph), room=room).scene
+    assert alone.left_out[-1] == "constants"
+
+
+def test_lines_of_what_cannot_be_read_are_cleared_once(monkeypatch):
+    seen, real = [], fitting.cleared
+    monkeypatch.setattr(fitting, "cleared", lambda *args, **words: seen.append(words) or real(*args, **words))
+    best_for([chain(60), chain(50, 300.0), chain(20), chain(40)], room_for("300x200"))
+    assert seen == [{"growing": False}]
+
+
+def laid_out_for(program, layouts, **words):
+    """How many layouts the picture of a lecture program takes in a room, and its text there, px."""
+    room, record = room_for(**words), Trace(tour.trace(PROGRAMS[program]))
+    layouts.clear()
+    (_, picture), *_ = chosen_views(record, Settings(views=("graph",), room=room))
+    return len(layouts), room.text(arrange(picture, room=room).size)
+
+
+def test_what_was_too_small_is_not_laid_out_again_where_less_changes_no_size(layouts):
+    assert laid_out_for("batch_norm_by_hand", layouts, fit="16:9")[0] < fitting.LAYOUTS
+
+
+@pytest.mark.parametrize("program", ["custom_function", "transformer"])
+def test_strips_that_would_only_just_do_by_estimate_are_not_laid_out(program, layouts):
+    assert laid_out_for(program, layouts, fit="16:9")[0] == 1
+
+
+def test_an_estimate_goes_beyond_what_a_picture_is_blown_up_to():
+    """Or the error of one that fills its room would be taken for that of others."""
+    room, scene = room_for("16:9"), ready(chain(1))
+    assert fitting._text(scene, estimated(measured(scene), USUAL), room) > 2 * room.most
 
 
 def test_strips_whose_text_is_too_small_are_made_only_if_nothing_can_be_read(monkeypatch):
@@ -192,7 +239,7 @@ def test_lines_get_room_only_where_text_stays_large_enough(monkeypatch):
     width, _ = real(fitting.fitting((scene,), "LR", room_for("4000x4000"), None, 60.0)[1]).size
     assert grown == [True]
     grown.clear()
-    filled = room_for(f"{round(1.55 * width)}x400")
+    filled = room_for(f"{round(1.55 * width)}x150")  # too low for rows
     _, arrangement = fitting.fitting((scene,), "LR", filled, None, 60.0)
     assert grown == [True, False]
     assert filled.text(arrangement.size) >= filled.least

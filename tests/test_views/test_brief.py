@@ -33,9 +33,19 @@ def test_a_card_has_a_name_a_value_and_a_gradient():
     scene = drawn("neuron", brief="numbers")
     assert texts(scene, "w @ x + b") == ["w @ x + b", "z = 0.1", "grad −0.2369"]
     assert texts(scene, "w") == ["w", "(3) 0.5 …", ".grad −0.237 …"]
-    assert texts(scene, "x") == ["x", "(3) 1 …"]
+    assert texts(scene, "x") == ["x", "(3) 1, 2, −1"]
     assert scene.left_out == LEFT_OUT["numbers"]
     assert {"w", "b"} == {card.rows[0].left[0].text for card in scene.cards if card.shape == "leaf"}
+
+
+def test_a_few_numbers_are_told_together_and_so_is_what_all_are():
+    scene = drawn("nan", brief="numbers")
+    assert texts(scene, "w")[1] == "(3) 3, 0, 4"
+    assert texts(scene, "torch.sqrt(w**2)") == ["torch.sqrt(w**2)", "distance (3) 3, 0, 4", "grad 1.33, 0, 2"]
+    scene = drawn("softmax_regression", brief="numbers")
+    assert texts(scene, "x @ w")[1] == "(16, 3) all 0"
+    rows = ["".join(run.text for run in row.left) for card in scene.cards for row in card.rows]
+    assert "grad 16 × 0.0625" in rows
 
 
 def test_short_rules_stay_and_long_ones_go_whole():

@@ -13,6 +13,7 @@ from autograd_tour import follow, trace
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.contract import operations_in
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import fold
@@ -174,6 +175,28 @@ def test_layers_say_so_too_where_a_function_of_the_program_calls_their_model():
 
     folded = fold(trace(lambda: score(torch.ones(2, 4)) - score(torch.zeros(2, 4))), depth=1)
     assert [title for group, title in titles(folded) if group] == ["Linear × 2", "Tanh × 2"]
+
+
+class Towers(nn.Module):
+    """Each tower is called in a method of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = Block(), Block()
+
+    def features(self, tower: nn.Module, x: Tensor) -> Tensor:
+        return tower(x).tanh()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.features(self.left, x) * self.features(self.right, 2 * x)).sum()
+
+
+def test_what_is_folded_already_folds_on_into_its_modules():
+    net, x = Towers(), torch.ones(2, 4)
+    calls = by_calls(fold(trace(lambda: net(x)), depth=2))
+    assert len(piles(calls)) > 4
+    towers = [title for title in titles(fold(calls, limit=8)) if title[0]]
+    assert towers == [("left", "Block"), ("right", "Block")]
 
 
 def test_of_two_models_the_one_that_is_called_twice_says_so():
