@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -49,6 +49,30 @@ def collisions(arranged: Arrangement) -> list[str]:
     wrong = [f"{a[0]} on {b[0]}" for a, b in combinations([*cards, *labels], 2) if _overlap(a, b)]
     outer = ("the picture", -1.0, -1.0, layout.width + 1, layout.height + 1)
     return wrong + [f"{box[0]} leaves the picture" for box in [*cards, *labels] if not _inside(box, outer)]
+
+
+def crossed(arranged: Arrangement) -> list[str]:
+    """The lines that run through a card which they do not join."""
+    scene, layout = arranged.scene, arranged.layout
+    places = list(zip(scene.cards, layout.centres, layout.sizes, strict=True))
+    through = []
+    for link, course in zip(scene.links, layout.courses, strict=True):
+        assert course is not None
+        line = list(_along(course.points))
+        for card, (x, y), (w, h) in places:
+            inside = any(abs(u - x) < w / 2 - 2 and abs(v - y) < h / 2 - 2 for u, v in line)
+            if inside and card.id not in (link.src, link.dst):
+                through.append(f"{link.id} through {card.title}")
+    return through
+
+
+def _along(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    for i in range(0, len(points) - 3, 3):
+        for step in range(17):
+            t, s = step / 16, 1 - step / 16
+            weights = (s**3, 3 * s * s * t, 3 * s * t * t, t**3)
+            x, y = (sum(w * p[k] for w, p in zip(weights, points[i : i + 4], strict=True)) for k in (0, 1))
+            yield x, y
 
 
 def _overlap(a: Box, b: Box) -> bool:

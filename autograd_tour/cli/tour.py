@@ -63,7 +63,7 @@ def command(
     """
     from autograd_tour.cli.guard import PROGRAM_SECONDS, limited, stdout_to_stderr
     from autograd_tour.errors import UsageError
-    from autograd_tour.formats.tour.forms import SLIDES, check_forms, tour_files
+    from autograd_tour.formats.tour.forms import PAPER, SLIDES, check_forms, tour_files
     from autograd_tour.formats.tour.unchanged import fingerprint, receipt, standing
 
     if output == "-" and as_json:
@@ -86,7 +86,8 @@ def command(
     from autograd_tour.lessons.tour.telling import told_tour
 
     with stdout_to_stderr(), limited(seconds, "making the tour", "Name fewer stops, or allow more time"):
-        files = tour_files(told_tour(wanted, slides=SLIDES in forms), forms, theme)
+        tour = told_tour(wanted, slides=SLIDES in forms, paper=not PAPER.isdisjoint(forms))
+        files = tour_files(tour, forms, theme)
     if output == "-":
         to_stdout(files)
         return

@@ -23,8 +23,10 @@ GAPS: dict[Direction, float] = {"LR": 18.0, "TB": 26.0}
 """Between two rows, and between two columns, px."""
 MARK_ROOM = 78.0
 """Widest name on a mark, px."""
-_MARKS: dict[Direction, Point] = {"LR": (MARK_ROOM + 40.0, 44.0), "TB": (70.0, MARK_ROOM + 28.0)}
-"""What the marks at one end of a strip take along it, with their links, and what a mark takes across, px."""
+_MARKS: dict[Direction, Point] = {"LR": (92.0, 44.0), "TB": (34.0, 104.0)}
+"""What a mark takes along a strip, and across it with what is left free beside it, px."""
+_LEAVING: dict[Direction, float] = {"LR": 46.0, "TB": 40.0}
+"""What the links to a mark take along a strip, px: they have numbers and no text."""
 MOST_STRIPS = 7
 TRIALS = 6
 """So often is a length of strips tried that is nearer to the best one."""
@@ -38,9 +40,10 @@ class Cuts:
         self.ranks = taken_by_ranks(cards, spacing)
         self.count = len(self.ranks.ends)
         self.mark, self.mark_across = _MARKS[cards.scene.direction]
-        self.gap = GAPS[cards.scene.direction]
+        self.leaving, self.gap = _LEAVING[cards.scene.direction], GAPS[cards.scene.direction]
         self.skips = list(_skips(cards))
-        self.shortest = self._shortest(MOST_STRIPS)
+        longest = max(end - start for start, end in zip(self.ranks.starts, self.ranks.ends, strict=True))
+        self.shortest = max(longest, self.ranks.ends[-1] / MOST_STRIPS)
         self.longest = self._longest()
         self.candidates = [self._ending(end) for end in range(self.count + 1)]
 
@@ -82,34 +85,32 @@ class Cuts:
         across = sum(self._width(*span) for span in spans) + self.gap * (len(spans) - 1)
         return max(self._length(*span) for span in spans), across
 
-    def _shortest(self, count: int) -> float:
-        """No ``count`` strips can be shorter than this, px."""
-        ends, starts = self.ranks.ends, self.ranks.starts
-        longest = max(end - start for start, end in zip(starts, ends, strict=True))
-        return max(longest, ends[-1] / count)
-
     def _longest(self) -> float:
-        """Strips that are longer than this, px, leave room beside them in any case."""
+        """Strips that are longer than this, px, leave room beside them in any case, or are few enough."""
         if math.isinf(self.shape[1]):
             return self.ranks.ends[-1]
         widest = self.ranks.across(0, self.count) + self.mark_across
         filled = math.sqrt(self.ranks.ends[-1] * widest * self.shape[0] / self.shape[1])
-        return max(self.shortest, min(self.ranks.ends[-1], 1.3 * filled + 2 * self.mark))
+        ends = 2 * self.mark + self.leaving
+        return min(self.ranks.ends[-1], max(2 * self.shortest, 1.3 * filled) + ends)
 
     def _length(self, first: int, end: int) -> float:
         """From rank ``first`` up to ``end``, with the marks at both ends, px."""
-        marks = (self.mark if first else 0.0) + (self.mark if end < self.count else 0.0)
-        return self.ranks.ends[end - 1] - self.ranks.starts[first] + marks
+        start = self.ranks.ends[first - 1] - self.mark if first else self.ranks.starts[0]
+        return self.ranks.ends[end - 1] - start + (self.leaving + self.mark if end < self.count else 0.0)
 
     def _width(self, first: int, end: int) -> float:
         """What a strip of the ranks from ``first`` up to ``end`` takes across, px."""
         marks: Counter[int] = Counter()
         for rank, users in self.skips:
-            if first <= rank < end <= users[-1]:
-                marks[rank + 1] += 1
+            if first <= rank < end <= users[-1]:  # a mark for each strip that it is used in
+                marks[rank + 1] += min(3, sum(user >= end for user in users))
             elif rank < first and (there := [user for user in users if first <= user < end]):
                 marks[there[0] - 1] += 1
-        return self.ranks.across(first, end, {rank: self.mark_across * n for rank, n in marks.items()})
+        at_ends = self.mark_across * (1 + max(marks[first - 1], marks[end]))
+        return max(
+            at_ends, self.ranks.across(first, end, {rank: self.mark_across * n for rank, n in marks.items()})
+        )
 
     def _ending(self, end: int) -> list[tuple[int, float, float]]:
         """The strips that end before a rank, shortest first: their first rank, length and width, px."""

@@ -135,7 +135,8 @@ def taken_by_ranks(cards: Measured, spacing: Spacing) -> Ranks:
             if width and gap == (start + end - 1) // 2:
                 size = (width + 8, spacing.label) if along == 0 else (spacing.label, width + 8)
             gaps[gap] = max(gaps[gap], size[0])
-            labelled[gap] += spacing.beside + (size[1] if along == 0 or end == start + 1 else 0.0)
+            if end == start + 1:
+                labelled[gap] += size[1] + spacing.beside
     starts, ends = [0.0], [length[0]]
     for rank in range(1, count):
         starts.append(ends[-1] + gaps[rank - 1] + spacing.between)

@@ -267,7 +267,6 @@ def test_only_the_function_that_is_wrong_is_suspected() -> None:
     assert [suspect.name for suspect in differences_of(program).suspects] == ["Cube"]
 
 
-@pytest.mark.slow
 def test_a_step_through_all_finds_what_no_sampled_element_shows() -> None:
     def program() -> Tensor:
         a = torch.ones(3, requires_grad=True)

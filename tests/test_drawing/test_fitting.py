@@ -8,6 +8,7 @@ from msgspec.structs import replace
 import autograd_tour as tour
 from autograd_tour.drawing import arrange, best_for, fitting, layout, ready
 from autograd_tour.drawing.beside import Beside
+from autograd_tour.drawing.cutting import Cuts
 from autograd_tour.drawing.dot import TIGHT, USUAL, layout_dot
 from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
@@ -154,6 +155,29 @@ def test_how_large_text_is_in_strips_is_known_about_before_they_are_made(directi
             way = strips.way(room_for("a4"))
             assert 0.6 < way.text / strips.text < fitting.NEAR
             assert len(way.scenes) > 1
+
+
+def test_a_flow_that_is_long_goes_on_in_columns_on_a_page_where_text_is_larger_so():
+    room = room_for("a4")
+    scene = chain(30, 160.0)
+    columns, rows = arrange(scene, room=room), arrange(scene, "LR", room=room)
+    assert columns.scene.direction == "TB"
+    assert sum("column" in card.title for card in columns.scene.cards) == 2
+    assert room.text(columns.size) > 1.1 * room.text(rows.size)
+    tops = [y for card, (_, y) in zip(columns.scene.cards, columns.layout.centres, strict=True)]
+    lefts = [x for card, (x, _) in zip(columns.scene.cards, columns.layout.centres, strict=True)]
+    foot = next(i for i, card in enumerate(columns.scene.cards) if card.title.endswith("to column 2"))
+    head = next(i for i, card in enumerate(columns.scene.cards) if card.title.endswith("from column 1"))
+    assert tops[head] < tops[foot]
+    assert lefts[head] > lefts[foot]
+
+
+def test_strips_of_one_kind_are_alike():
+    cards = measured(ready(chain(10)))
+    for count in (2, 3, 5):
+        strips = Cuts(cards, TIGHT, (100.0 * 3000 / count, 3000.0 * count)).strips(10.0)
+        sizes = [list(each.values()).count(k) for _, each in strips[:1] for k in set(each.values())]
+        assert max(sizes) - min(sizes) <= 1
 
 
 def test_marks_of_cards_that_begin_alike_can_be_told_apart():

@@ -120,7 +120,6 @@ def written(tmp_path_factory):
     return [usual.stdout, done.stdout.decode()]
 
 
-@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(written):
     assert len(written[0]) > 100_000
     assert written[0] == written[1]

@@ -13,10 +13,15 @@ from autograd_tour.formats import Settings
 from autograd_tour.formats.base import chosen_views
 from autograd_tour.record.trace import Trace
 from benchmarks.fitting import PAGE, Row, page
-from tests.lectures import collisions, lectures
+from tests.lectures import collisions, crossed, lectures
 
 PROGRAMS = dict(lectures())
-ROOMS = {"slide": room_for("1280x720"), "column": room_for(width=736.0)}
+ROOMS = {
+    "slide": room_for("1280x720"),
+    "column": room_for(width=736.0),
+    "page": room_for("a4"),
+    "page on its side": room_for("a4-landscape"),
+}
 SIZE = re.compile(r'font-size="([\d.]+)"')
 
 
@@ -45,6 +50,7 @@ def test_it_can_be_read(trace, where, monkeypatch):
     assert len(layouts) <= fitting.LAYOUTS
     assert room.text(arranged.size) >= room.least - 0.05
     assert collisions(arranged) == []
+    assert crossed(arranged) == []
     svg = draw(picture, room=room)
     assert len(layouts) <= fitting.LAYOUTS  # what was measured is what is drawn
     smallest = min(map(float, SIZE.findall(svg)))

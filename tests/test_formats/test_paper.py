@@ -339,7 +339,6 @@ def sums(saved, *before, **environment):
     return dict(line.split() for line in done.stdout.splitlines())
 
 
-@pytest.mark.slow
 def test_the_bytes_are_the_same_in_every_process(saved, usual_sums, tmp_path):
     assert len(usual_sums) == 2 + 2 + 1 + 8 + 8 + 1
     unusual = {"TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "SOURCE_DATE_EPOCH": "1", "HOME": str(tmp_path)}

@@ -155,7 +155,6 @@ def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
     assert contents(site / "_html") == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "absent"),
     [((), ("msgspec", "autograd_tour.hosts.cache", "torch")), (("-E",), ("autograd_tour.drawing", "torch"))],
@@ -259,7 +258,6 @@ def test_a_build_that_is_interrupted_leaves_no_worker_and_nothing_half_made(tmp_
     assert len(list(tmp_path.glob("_html/_images/*.svg"))) == 2
 
 
-@pytest.mark.slow
 def test_a_process_may_build_twice(site, tmp_path):
     shutil.copytree(site, tmp_path / "site")
     build_it = "Sphinx('.', '.', '_html', '_trees', 'html', status=None).build()\n"
@@ -488,7 +486,6 @@ def test_a_build_after_one_that_went_wrong_fails_where_warnings_are_errors(built
     assert [result.returncode != 0 for result in built_twice] == [False, True]
 
 
-@pytest.mark.slow
 def test_committed_records_need_no_torch(site, tmp_path):
     folder = write(tmp_path / "site", {name: SITE[name] for name in ("conf.py", "net.py", "sub/page.md")})
     (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   sub/page\n")

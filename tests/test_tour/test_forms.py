@@ -16,6 +16,7 @@ from autograd_tour.errors import UsageError
 from autograd_tour.formats.page.script import bundled
 from autograd_tour.formats.tour.content import slug
 from autograd_tour.formats.tour.forms import FORMS, check_forms, tour_files
+from autograd_tour.formats.tour.handout import text_on_paper
 from autograd_tour.formats.tour.site import SCRIPTS, WEB
 from autograd_tour.formats.tour.text import stop_text
 from autograd_tour.formats.tour.words import answers
@@ -32,18 +33,18 @@ LARGEST = 250_000
 
 @pytest.fixture(scope="module")
 def few():
-    return told_tour(chosen(FEW))
+    return told_tour(chosen(FEW), paper=True)
 
 
 @pytest.fixture(scope="module")
 def again():
     """The same stops once more."""
-    return told_tour(chosen(FEW))
+    return told_tour(chosen(FEW), paper=True)
 
 
 @pytest.fixture(scope="module")
 def whole():
-    return told_tour(stops())
+    return told_tour(stops(), paper=True)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -186,6 +187,25 @@ def test_on_the_handout_answers_come_after_all_sheets(few):
         assert stop.teaching.predict[0].right[:30].replace("`", "") not in " ".join(pages[:end]).replace(
             "\r\n", " "
         )
+
+
+def test_text_of_pictures_on_the_handout_has_9_pt(few):
+    pictures = [picture for stop in few.stops for picture in stop.pictures]
+    small = [picture for picture in pictures if text_on_paper(picture.svg) < 8.95]
+    assert len(small) >= 2
+    assert all(picture.printed for picture in small)
+    assert min(text_on_paper(picture.printed or picture.svg) for picture in pictures) >= 8.95
+    assert any(picture.printed == "" for picture in pictures)
+
+
+@pytest.mark.slow
+def test_text_of_all_pictures_on_the_handout_has_9_pt(whole):
+    texts_pt = {
+        (stop.number, picture.title): text_on_paper(picture.printed or picture.svg)
+        for stop in whole.stops
+        for picture in stop.pictures
+    }
+    assert {picture: text for picture, text in texts_pt.items() if text < 8.95} == {}
 
 
 def test_the_text_has_the_answers_at_its_end(few):

@@ -67,7 +67,6 @@ def words_of(root):
     return plain(" ".join(node.text for node in root.iter(f"{SVG}text")))
 
 
-@pytest.mark.slow
 def test_every_part_with_a_stop_has_its_deck_in_both_forms(decks, few):
     parts = {stop.part for stop in few.stops}
     assert set(decks) == {f"slides-{part}.{ending}" for part in parts for ending in ("html", "pdf")}

@@ -45,7 +45,6 @@ def graphs():
     return {program.__name__: tour.trace(program) for program in PROGRAMS}
 
 
-@pytest.mark.slow
 def test_of_all_nodes_that_have_source_95_in_100_are_titled_by_it(graphs):
     with_source = [node for graph in graphs.values() for node in operations(graph) if node.where is not None]
     titled = [node for node in with_source if node.expression]

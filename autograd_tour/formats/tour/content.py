@@ -71,7 +71,8 @@ class Illustration(Struct, frozen=True):
     does not move; ``runs`` the card that runs in each frame, ``""`` for none. ``plan`` is what its numbers
     follow from when a reader changes some, ``None`` where they cannot be worked out anew. ``walk`` is the
     loop that a picture of a run shows, where it can be gone through anew. The text of a ``wide`` one is
-    as small as it may be: it is to be scrolled where it has no room.
+    as small as it may be: it is to be scrolled where it has no room. ``printed`` is drawn for a page of a
+    handout, ``""`` if ``svg`` can be read there.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Illustration(Struct, frozen=True):
     plan: Movable | None = None
     walk: Walk | None = None
     wide: bool = False
+    printed: str = ""
 
 
 class Teaching(Struct, frozen=True):

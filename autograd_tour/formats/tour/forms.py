@@ -9,7 +9,7 @@ from autograd_tour.formats.tour.content import Tour
 from autograd_tour.progress import doing
 from autograd_tour.registry import pick
 
-__all__ = ["FORMS", "SLIDES", "check_forms", "tour_files"]
+__all__ = ["FORMS", "PAPER", "SLIDES", "check_forms", "tour_files"]
 
 Files = Mapping[str, str | bytes]
 
@@ -58,6 +58,8 @@ def _handouts(tour: Tour, theme: ThemeName) -> Files:  # noqa: ARG001
 
 SLIDES = "slides"
 """The form that needs pictures of its own."""
+PAPER = frozenset({"pdf", "handouts"})
+"""The forms that need those anew whose text would be too small on paper."""
 
 FORMS: Mapping[str, Callable[[Tour, ThemeName], Files]] = {
     "html": _html,
@@ -77,7 +79,7 @@ def check_forms(names: Sequence[str]) -> tuple[str, ...]:
         UsageError: there is no such form, or what it needs is not installed.
     """
     forms = tuple(dict.fromkeys(pick("format", name, FORMS) for name in names)) or ("html",)
-    if {"pdf", SLIDES, "handouts"} & set(forms):
+    if PAPER.union({SLIDES}) & set(forms):
         from autograd_tour.formats.to_pdf import check_pdf
 
         check_pdf()

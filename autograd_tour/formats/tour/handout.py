@@ -7,19 +7,25 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from autograd_tour.drawing.room import PT, Room
 from autograd_tour.formats.fonts import MONO_FAMILY, SANS_FAMILY
-from autograd_tour.formats.to_pdf import check_pdf, sheet, typeset
+from autograd_tour.formats.to_pdf import Sheet, check_pdf, sheet, typeset
 from autograd_tour.formats.tour.content import PARTS, Illustration, StopContent, Tour
 from autograd_tour.formats.tour.words import Block, answers, blocks, heading_of
 from autograd_tour.questions import Question
 
-__all__ = ["handout", "part_files"]
+__all__ = ["PAGES", "handout", "part_files", "text_on_paper"]
 
 DOCUMENT = "tour"
 UPRIGHT, TURNED = (480.0, 600.0), (784.0, 490.0)
 """The greatest width and height of a picture between texts, and alone on a page that is turned, pt."""
 SMALLEST = 9.0
 """Text of a picture that would be smaller there has a page of its own, pt."""
+PAGES = tuple(
+    Room("a page of the handout", width * PT, height * PT, least=SMALLEST * PT, most=12 * PT, printed=True)
+    for width, height in (UPRIGHT, TURNED)
+)
+"""What a picture is drawn for whose text would be smaller: a page, and one that is turned."""
 TURN = "Predict first, then turn the page."
 NEW_PAGE = ("What happens",)
 """Headings before which a sheet ends, so that nothing beside a question answers it."""
@@ -109,10 +115,25 @@ def _items(block: Block) -> Iterator[dict[str, Any]]:
         yield {"kind": "page"}
 
 
+def text_on_paper(svg: str) -> float:
+    """The size of the smallest text of a picture in a handout, pt, on a page of its own if it needs one."""
+    drawn = _on_paper(svg)["sheet"]
+    return float(drawn["px"] * min(_sizes(drawn), default=SMALLEST))
+
+
 def _picture(picture: Illustration) -> dict[str, Any]:
-    root = ET.fromstring(picture.svg)  # noqa: S314 (of our own making)
+    return _on_paper(picture.printed or picture.svg)
+
+
+def _sizes(drawn: Sheet) -> list[float]:
+    """Of its texts, px."""
+    return [text["size"] for text in drawn["texts"] if text["text"].strip()]
+
+
+def _on_paper(svg: str) -> dict[str, Any]:
+    root = ET.fromstring(svg)  # noqa: S314 (of our own making)
     drawn = sheet(root)
-    sizes = [text["size"] for text in drawn["texts"] if text["text"].strip()]
+    sizes = _sizes(drawn)
     wanted = max(drawn["px"], SMALLEST / min(sizes, default=SMALLEST))
     upright, turned = (
         min(wanted, width / drawn["width"], height / drawn["height"]) for width, height in (UPRIGHT, TURNED)

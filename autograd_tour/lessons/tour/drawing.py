@@ -11,13 +11,14 @@ import autograd_tour
 from autograd_tour.drawing import arrange, draw, frames
 from autograd_tour.drawing.curves import Panel, curves
 from autograd_tour.drawing.multiples import multiples
-from autograd_tour.drawing.room import ROOMS, Room
+from autograd_tour.drawing.room import PT, ROOMS, ROUNDING, Room, fits
 from autograd_tour.drawing.surface import surface
 from autograd_tour.drawing.svg import draw_scene, prefix_for
 from autograd_tour.drawing.theme import ThemeName
 from autograd_tour.formats.base import ACCUMULATION, RUN, Settings, chosen_views
 from autograd_tour.formats.page.pictures import piece, timed
 from autograd_tour.formats.tour.content import Illustration
+from autograd_tour.formats.tour.handout import PAGES, text_on_paper
 from autograd_tour.lessons.tour.base import Chart, Code, Figures, Panels, Picture, Surface
 from autograd_tour.lessons.tour.running import Printer
 from autograd_tour.record.run_ledger import ledger_of
@@ -25,14 +26,16 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.look import look_for
 from autograd_tour.views.movable import Movable, movable
-from autograd_tour.views.picture import Film
+from autograd_tour.views.picture import Film, RunChart, Scene
+from autograd_tour.views.picture import Picture as Drawable
 from autograd_tour.views.walk import walk
 
 __all__ = ["charted", "compared", "for_slides", "illustrated", "seen_from_above"]
 
 SLIDE = ROOMS["16:9"]
-RUN_SLIDE = replace(SLIDE, least=20.0)
-"""What is said of a column of a run is smaller than most of its text, and is to have 18 px too."""
+RUN_SHARE = 20 / 18
+"""What is said of a column of a run is smaller than most of its text by so much, and is to be read too."""
+RUN_SLIDE = replace(SLIDE, least=RUN_SHARE * SLIDE.least)
 THEMES: tuple[ThemeName, ThemeName] = ("auto", "light")
 """Of a picture that stands by itself, and of one in a page, which has colours of its own."""
 WIDE = 900.0
@@ -61,8 +64,10 @@ def for_slides(picture: Picture | Chart | Surface | Panels, code: Code, figures:
     return svg, svg
 
 
-def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
+def illustrated(picture: Picture, code: Code, number: int, *, paper: bool = False) -> Illustration:
     """The picture of what ``code`` does; ``number`` keeps pictures of one page apart.
+
+    For ``paper`` it is drawn anew where its text would be too small there.
 
     Raises:
         ProgramError: the code cannot be recorded.
@@ -71,7 +76,9 @@ def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
     shown_scene = picture_of(trace, picture.view, look_for(mark=picture.mark))
     prefix = prefix_for(f"{number} {picture.view} {picture.title}")
     if isinstance(shown_scene, Film):
-        return _film(shown_scene, picture.title, prefix, movable(trace.graph))
+        film = _film(shown_scene, picture.title, prefix, movable(trace.graph))
+        still = replace(shown_scene.scene, notes=(), captions=())
+        return replace(film, printed=_printed(still, film.svg)) if paper else film
     svg = draw(shown_scene, prefix=prefix)
     plan = movable(trace.graph)
     loop = walk(trace.run, trace.graph) if picture.view == RUN and trace.run is not None and plan else None
@@ -84,7 +91,22 @@ def illustrated(picture: Picture, code: Code, number: int) -> Illustration:
         plan=plan if loop else None,
         walk=loop,
         wide=float(document.get("width", 0)) > WIDE,
+        printed=_printed(shown_scene, svg) if paper else "",
     )
+
+
+def _printed(picture: Drawable, svg: str) -> str:
+    """The picture for a page whose text is to have the least size there; ``""`` if that of ``svg`` has it."""
+    if text_on_paper(svg) >= PAGES[0].least / PT - ROUNDING:
+        return ""
+    for page in PAGES if isinstance(picture, Scene) else PAGES[::-1]:  # a chart that is wide says more
+        # What is said of a column of a run is smaller than most of its text.
+        room = replace(page, least=RUN_SHARE * page.least) if isinstance(picture, RunChart) else page
+        with fits() as heard:
+            drawn = draw(picture, theme="light", room=room)
+        if not any(fit.small for fit in heard):
+            return drawn
+    return ""
 
 
 def _trace(picture: Picture, code: Code) -> Trace:

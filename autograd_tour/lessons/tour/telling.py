@@ -15,8 +15,8 @@ from autograd_tour.progress import doing
 __all__ = ["figures_of", "taught", "told_tour"]
 
 
-def told_tour(chosen: Sequence[Stop], *, slides: bool = False) -> Tour:
-    """All that the ``chosen`` stops came to, with pictures for ``slides`` if there are to be any.
+def told_tour(chosen: Sequence[Stop], *, slides: bool = False, paper: bool = False) -> Tour:
+    """All that the ``chosen`` stops came to, with pictures for ``slides`` and ``paper`` if these are wanted.
 
     Raises:
         TourError: a stop cannot be recorded or drawn.
@@ -24,11 +24,11 @@ def told_tour(chosen: Sequence[Stop], *, slides: bool = False) -> Tour:
     contents = []
     for position, stop in enumerate(chosen, start=1):
         with doing(f"stop {position} of {len(chosen)}: {stop.title}"):
-            contents.append(_content(stop, slides=slides))
+            contents.append(_content(stop, slides=slides, paper=paper))
     return Tour(tuple(contents), {stop.number: stop.title for stop in stops()})
 
 
-def _content(stop: Stop, *, slides: bool) -> StopContent:
+def _content(stop: Stop, *, slides: bool, paper: bool) -> StopContent:
     hook, _ = listing(stop.hook)
     with doing("recall"):
         recall = tuple(_recalled(number) for number in stop.recall)
@@ -41,7 +41,7 @@ def _content(stop: Stop, *, slides: bool) -> StopContent:
         misconception=stop.misconception,
         prerequisites=stop.prerequisites,
         hook=hook,
-        pictures=tuple(_illustrations(stop)),
+        pictures=tuple(_illustrations(stop, paper=paper)),
         errors=tuple(caught(failing)[0] for failing in stop.errors),
         more=tuple(listing(snippet)[0] for snippet in stop.more),
         transfer=listing(stop.transfer)[0],
@@ -53,7 +53,7 @@ def _content(stop: Stop, *, slides: bool) -> StopContent:
     )
 
 
-def _illustrations(stop: Stop) -> list[Illustration]:
+def _illustrations(stop: Stop, *, paper: bool) -> list[Illustration]:
     drawings = []
     for number, picture in enumerate(stop.pictures):
         with doing(f"picture {number + 1} of {len(stop.pictures)}"):
@@ -64,7 +64,8 @@ def _illustrations(stop: Stop) -> list[Illustration]:
             elif isinstance(picture, Panels):
                 drawings.append(compared(picture, figures_of(stop), number))
             else:
-                drawings.append(illustrated(picture, picture.code or stop.hook.code, number))
+                code = picture.code or stop.hook.code
+                drawings.append(illustrated(picture, code, number, paper=paper))
     return drawings
 
 
