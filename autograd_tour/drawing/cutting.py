@@ -28,6 +28,8 @@ _MARKS: dict[Direction, Point] = {"LR": (92.0, 44.0), "TB": (34.0, 104.0)}
 _LEAVING: dict[Direction, float] = {"LR": 46.0, "TB": 40.0}
 """What the links to a mark take along a strip, px: they have numbers and no text."""
 MOST_STRIPS = 7
+RANKS = 2
+"""So many ranks a strip has at least on an average: a card with marks at both ends is no row."""
 TRIALS = 6
 """So often is a length of strips tried that is nearer to the best one."""
 
@@ -41,9 +43,10 @@ class Cuts:
         self.count = len(self.ranks.ends)
         self.mark, self.mark_across = _MARKS[cards.scene.direction]
         self.leaving, self.gap = _LEAVING[cards.scene.direction], GAPS[cards.scene.direction]
+        self.most = min(MOST_STRIPS, math.ceil(self.count / RANKS))
         self.skips = list(_skips(cards))
         longest = max(end - start for start, end in zip(self.ranks.starts, self.ranks.ends, strict=True))
-        self.shortest = max(longest, self.ranks.ends[-1] / MOST_STRIPS)
+        self.shortest = max(longest, self.ranks.ends[-1] / max(self.most, 1))
         self.longest = self._longest()
         self.candidates = [self._ending(end) for end in range(self.count + 1)]
 
@@ -52,7 +55,7 @@ class Cuts:
 
         No picture is made more than ``most`` times as large.
         """
-        if self.count < 2:
+        if self.most < 2:
             return []
         low, high = self.shortest, self.longest
         scales: dict[tuple[int, ...], float] = {}
@@ -60,7 +63,7 @@ class Cuts:
             length = (low + high) / 2
             breaks = self._narrowest(length)
             along, across = self._taken(breaks)
-            if 1 < len(breaks) <= MOST_STRIPS:
+            if 1 < len(breaks) <= self.most:
                 scales[breaks] = min(self.shape[0] / along, self.shape[1] / across, most)
             if self.shape[1] / across < self.shape[0] / length:
                 low = length

@@ -144,11 +144,16 @@ def taken_by_ranks(cards: Measured, spacing: Spacing) -> Ranks:
     if along == 0:
         widths = [max(pair) for pair in zip(across, labelled, strict=True)]
         return Ranks(starts, ends, [0.0] * count, widths, passing)
-    return Ranks(starts, ends, *_around_path(cards, hugged, across, labelled), passing)
+    return Ranks(starts, ends, *_around_path(cards, hugged, across, labelled, spacing), passing)
+
+
+def _whole(card: int, cards: Measured, hugged: Beside) -> float:
+    """How wide a card is with the constants beside it, px."""
+    return hugged.boxes[card].size[0] if card in hugged.boxes else cards.sizes[card][0]
 
 
 def _around_path(
-    cards: Measured, hugged: Beside, widths: Sequence[float], labelled: Sequence[float]
+    cards: Measured, hugged: Beside, widths: Sequence[float], labelled: Sequence[float], spacing: Spacing
 ) -> tuple[list[float], list[float]]:
     """How far each rank reaches to the left and to the right of a main path from top to bottom, px.
 
@@ -158,9 +163,21 @@ def _around_path(
     right = list(left)
     for card in cards.path:
         rank, half = cards.ranks[card], cards.sizes[card][0] / 2
-        whole = hugged.boxes[card].size[0] if card in hugged.boxes else 2 * half
-        left[rank] = whole - half
-        right[rank] = max(widths[rank] - left[rank], LINE - 8 + labelled[rank])
+        left[rank] = _whole(card, cards, hugged) - half
+        right[rank] = half
+    on_path = {cards.ranks[card] for card in cards.path}
+    others = [
+        (_whole(card, cards, hugged) + spacing.beside, rank)
+        for card, rank in enumerate(cards.ranks)
+        if card not in cards.path and card not in hugged.constants and rank in on_path
+    ]
+    for width, rank in sorted(others, reverse=True):  # the widest stand where they widen the picture least
+        wider_left = max(0.0, left[rank] + width - max(left))
+        wider_right = max(0.0, right[rank] + width - max(right))
+        side = left if wider_left < wider_right else right
+        side[rank] += width
+    for rank in on_path:
+        right[rank] = max(right[rank], LINE - 8 + labelled[rank])
     straight = set(cards.path)
     for a, b, label in cards.pairs:
         rank = cards.ranks[a]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import runpy
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -13,16 +17,20 @@ from autograd_tour.drawing.dot import TIGHT, USUAL, layout_dot
 from autograd_tour.drawing.engine import lay_out, lay_out_each
 from autograd_tour.drawing.estimate import estimated, least_area, measured
 from autograd_tour.drawing.layout import Layout, finished, rough
+from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.room import room_for
 from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.errors import EngineError
 from autograd_tour.formats.base import Settings, chosen_views
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.cards import cards_scene
+from autograd_tour.views.fold import fold
 from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 from tests.lectures import collisions, lectures
 
 PROGRAMS = dict(lectures())
+ROOT = Path(__file__).parents[2]
 
 
 def chain(count, width=100.0):
@@ -178,6 +186,22 @@ def test_strips_of_one_kind_are_alike():
         strips = Cuts(cards, TIGHT, (100.0 * 3000 / count, 3000.0 * count)).strips(10.0)
         sizes = [list(each.values()).count(k) for _, each in strips[:1] for k in set(each.values())]
         assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_strip_has_two_ranks_at_least_on_an_average():
+    for count in (5, 8):
+        cards = measured(ready(chain(count, 700.0)))
+        ways = Cuts(cards, TIGHT, (830.0, math.inf)).strips(10.0)
+        assert all(max(strips.values()) < math.ceil(count / 2) for _, strips in ways)
+
+
+def test_cards_beside_the_main_path_are_counted_on_the_side_that_has_room():
+    """An embedding stands left of the other, which the path begins with, as labels do left of its end."""
+    program = runpy.run_path(str(ROOT / "docs/programs/gpt.py"))["loss"]
+    _, shorter, *_ = stages(cards_scene(by_calls(fold(tour.trace(program)))))
+    scene = ready(shorter, "TB")
+    width, _ = estimated(measured(scene), USUAL)
+    assert 0.9 < width / arrange(scene, "TB").layout.width < 1.1
 
 
 def test_marks_of_cards_that_begin_alike_can_be_told_apart():

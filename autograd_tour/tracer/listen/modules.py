@@ -213,8 +213,8 @@ class ModuleRecord:
         """The path of a module for the reader, ``""`` for what belongs to the program itself.
 
         Several models in one program are told apart by the variables that hold them; one that was called more
-        than once is called so, and parts that are only numbered stand behind its name too. A module without parameters, such as a loss, is not a
-        model.
+        than once is called so, and parts that are only numbered stand behind its name too. A module without
+        parameters, such as a loss, is not a model.
         """
         if module_key is None:
             return ""
