@@ -189,7 +189,7 @@ def _load_module(name: str) -> Loaded:
 
 @contextmanager
 def _modules_named(name: str) -> Iterator[None]:
-    """That there is no module ``name``, or no package for it, is a mistake in the target, not in a program."""
+    """That there is no module ``name``, or no package for it, is a mistake of the target, not a program's."""
     try:
         yield
     except ModuleNotFoundError as error:
