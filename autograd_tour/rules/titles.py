@@ -202,7 +202,7 @@ def _operands(tree: ast.AST | None) -> list[ast.expr]:
         case ast.Compare():
             return [tree.left, *tree.comparators]
         case ast.UnaryOp():
-            return [tree.operand]
+            return _operands(tree.operand) or [tree.operand]  # `−…` would say nothing
         case ast.Attribute():
             return [tree.value]
         case ast.Subscript():

@@ -172,6 +172,14 @@ def test_chains_operators_loops_and_what_is_written_into():
     assert [text for text in expected if not any(text in title for title in texts)] == []
 
 
+def test_a_negated_expression_is_shortened_inside():
+    def program():
+        p, y = torch.tensor([0.5, 0.25], requires_grad=True), torch.tensor([1.0, 0.0])
+        return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).mean()
+
+    assert titles(program)[-1] == "−(…).mean()"
+
+
 def test_the_same_expression_on_one_line_twice_and_two_operators_are_told_apart():
     def program():
         a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0, requires_grad=True)
