@@ -97,7 +97,7 @@ class Expression:
         return one_line(text, limit)
 
     def _half(self, signs: list[_Replacement], left: _Replacement, limit: int) -> str:
-        """A sum of two long operands with the second one whole or shortened by itself, ``""`` if neither fits.
+        """Of two long operands the second one whole, or shortened by itself, ``""`` if neither fits.
 
         Both as dots say nothing: ``… + …``.
         """

@@ -100,5 +100,7 @@ def test_a_statement_that_a_module_ends_is_called_by_its_path_and_not_by_its_cla
     modules = by_statements(by_calls(tour.trace(lambda: net(torch.randn(1, 1, 8, 8)))), modules=True)
     assert ("bottom", "Sequential") in [(node.group, node.op) for node in modules.nodes]
     graph = by_statements(modules, whole=True)
-    assert {"a": "Sequential", "b": "bottom(…)"}.items() <= {node.name: node.op for node in graph.nodes}.items()
+    assert {"a": "Sequential", "b": "bottom(…)"}.items() <= {
+        node.name: node.op for node in graph.nodes
+    }.items()
     validate(graph)
