@@ -16,7 +16,7 @@ from autograd_tour.tracer.engine.backward import start_gradients
 from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.surroundings import grads_restored
 
-__all__ = ["check", "leaf_gradients"]
+__all__ = ["check", "leaf_gradients", "same_bits"]
 
 Function = Literal["grad", "backward"]
 
@@ -120,15 +120,18 @@ def _mismatch(
     ends = [(recorded.numel - 1, recorded.last, computed.last)] if recorded.last is not None else []
     pairs = zip(recorded.first, computed.first, strict=False)
     for position, ours, theirs in [*((n, a, b) for n, (a, b) in enumerate(pairs)), *ends]:
-        if not _same_bits(ours, theirs):
+        if not same_bits(ours, theirs):
             return Mismatch(name, recorded.index(position), ours, theirs, where)
     if not _alike(recorded, computed):
         return Mismatch(name, None, None, None, where)
     return None
 
 
-def _same_bits(a: Number | None, b: Number | None) -> bool:
-    """Python writes a float with as many digits as tell it from all others, and a zero with its sign."""
+def same_bits(a: Number | None, b: Number | None) -> bool:
+    """Whether two elements are the same number.
+
+    Python writes a float with as many digits as tell it from all others, and a zero with its sign.
+    """
     return type(a) is type(b) and repr(a) == repr(b)
 
 

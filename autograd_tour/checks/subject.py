@@ -16,7 +16,7 @@ from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.listen.run import check_outputs
 from autograd_tour.tracer.surroundings import Buffers, random_state_restored
 
-__all__ = ["RerunError", "Run", "Subject", "aligned", "rerun"]
+__all__ = ["RerunError", "Run", "Subject", "aligned", "rerun", "returned"]
 
 Fn = Any
 """A live ``grad_fn``."""
@@ -78,11 +78,17 @@ def results(subject: Subject) -> list[Tensor]:
 
 
 def _returned(subject: Subject) -> object:
-    if not subject.runs:
-        return subject.program
-    program: Callable[..., object] = subject.program
+    return returned(subject.program, subject.args) if subject.runs else subject.program
+
+
+def returned(program: Callable[..., object], args: tuple[Any, ...]) -> object:
+    """What ``program(*args)`` returns.
+
+    Raises:
+        RerunError: it raised.
+    """
     try:
-        return program(*subject.args)
+        return program(*args)
     except TourError as error:
         raise RerunError(error.message) from error
     except (Exception, SystemExit) as error:

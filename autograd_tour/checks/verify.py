@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from autograd_tour.checks import differences, gradients, likeness, sums
+from autograd_tour.checks import differences, gradients, likeness, sums, training
 from autograd_tour.checks.saved import verify_saved
 from autograd_tour.checks.subject import RerunError, Subject, aligned, rerun
 from autograd_tour.record.graph import Graph
+from autograd_tour.record.run import Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.verification import Check, CheckName, Skipped, Verification
 from autograd_tour.tracer.listen.failures import first_line
@@ -45,9 +46,12 @@ def verify(
     - ``sums``: what was sent along the edges adds up to what each node received, and ``.grad`` before and
       what is added to ``.grad`` after.
 
+    A program that trains, which calls backward itself, has one check, ``run``: each loss, each ``.grad``
+    after a backward and each value after an optimizer's step are, bit for bit, those of the program alone.
+
     Args:
-        program: a callable that returns a loss, or a loss that exists, which cannot run again; or a record
-            alone, for which only the sums can be checked.
+        program: a callable that trains or returns a loss, or a loss that exists, which cannot run again; or
+            a record alone, for which only the sums can be checked.
         *args: what the callable is called with.
         record: a record of this program to be held; without it the program is traced now, with all elements.
         gradient: what the backward of a non-scalar starts with, as in :func:`autograd_tour.trace`.
@@ -67,9 +71,10 @@ def verify(
         return verify_saved(program if isinstance(program, Trace) else Trace(program))
     request = Request(program, args, names, caller_namespaces(1), Recorder(None, ceiling))
     with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
-        if record is None:
-            record = traced(request, gradient=gradient)
-        trace = record if isinstance(record, Trace) else Trace(record)
+        recorded = traced(request, gradient=gradient) if record is None else record
+        if isinstance(recorded, Run):
+            return Verification((_of_training(recorded, program, args),))
+        trace = recorded if isinstance(recorded, Trace) else Trace(recorded)
         subject = Subject(trace.graph, program, args, gradient, trace.ledger)
         return Verification(
             (
@@ -88,6 +93,13 @@ def _run(name: CheckName, check: Callable[[Subject], Check], subject: Subject) -
         return check(subject)
     except RerunError as error:
         return Check(name, "skipped", Skipped("failed", first_line(error)))
+
+
+def _of_training(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
+    try:
+        return training.check(run, program, args)
+    except RerunError as error:
+        return Check("run", "skipped", Skipped("failed", first_line(error)))
 
 
 def _sums(subject: Subject) -> Check:

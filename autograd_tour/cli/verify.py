@@ -22,6 +22,7 @@ DIFFERS = 5
     examples=(
         ("autograd-tour verify thermometer", "a built-in"),
         ("autograd-tour verify net.py:loss", "the function loss() in net.py"),
+        ("autograd-tour verify train.py:__main__", "a script that trains, against itself run alone"),
         ("autograd-tour verify trace.json", "the sums of a saved trace, without loading torch"),
         ("autograd-tour verify net.py:loss --elements 1000", "move more elements of the leaves"),
         ("autograd-tour verify net.py:loss --json", "all figures, for programs"),
@@ -48,7 +49,9 @@ def command(
     torchviz: its nodes and edges. autograd: the gradients of all leaves, bit for bit those of
     torch.autograd.grad in a run that nobody listens to. differences: backward against differences of
     the loss in float64. sums: what was sent adds up to what was received, and .grad to what it
-    became. A line each: ok, differs, or skipped with the reason. Leaves with 5 if one differs.
+    became. A program that trains has one check: run, its losses, .grad and values after steps, bit for
+    bit those of the program alone. A line each: ok, differs, or skipped with the reason. Leaves with 5
+    if one differs.
 
     TARGET is what render takes. Of a saved trace only the sums can be checked.
     """

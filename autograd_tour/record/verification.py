@@ -25,10 +25,12 @@ __all__ = [
     "Skipped",
     "Sums",
     "Suspect",
+    "Training",
+    "Unlike",
     "Verification",
 ]
 
-CheckName = Literal["torchviz", "autograd", "differences", "sums"]
+CheckName = Literal["torchviz", "autograd", "differences", "sums", "run"]
 Outcome = Literal["ok", "differs", "skipped"]
 
 Reason = Literal[
@@ -214,7 +216,38 @@ class Sums(Struct, frozen=True, tag="sums", omit_defaults=True):
     unsent: int = 0
 
 
-Result = Skipped | Likeness | Gradients | Differences | Sums
+class Unlike(Struct, frozen=True, omit_defaults=True):
+    """What is another number when the program runs alone.
+
+    It is the loss of backward ``call``, a ``.grad`` after it, or a value after a step that follows it.
+    ``name`` is the leaf, ``where`` the line.
+    """
+
+    kind: Literal["loss", "gradient", "value"]
+    name: str
+    call: int
+    where: SourceLine | None = None
+
+
+class Training(Struct, frozen=True, tag="training", omit_defaults=True):
+    """The record of a program that trains against the same program run alone, bit for bit.
+
+    ``recorded`` and ``computed`` count the backward calls of each, ``calls`` those that are told in full. Of
+    these as many ``losses``, ``gradients`` (``.grad`` after a backward) and ``values`` (after a step) were
+    compared. ``hooked`` are left out: a hook of the program may change ``.grad`` while backward runs.
+    """
+
+    recorded: int
+    computed: int
+    calls: int
+    losses: int
+    gradients: int
+    values: int
+    unlike: tuple[Unlike, ...] = ()
+    hooked: int = 0
+
+
+Result = Skipped | Likeness | Gradients | Differences | Sums | Training
 
 
 class Check(Struct, frozen=True):

@@ -17,6 +17,8 @@ from autograd_tour.record.verification import (
     Skipped,
     Sums,
     Suspect,
+    Training,
+    Unlike,
     Verification,
 )
 from autograd_tour.text import number
@@ -63,6 +65,8 @@ def _parts(check: Check) -> Iterator[str]:
             yield from _differences(check.result)
         case Sums():
             yield from _sums(check.result)
+        case Training():
+            yield from _training(check.result)
 
 
 def _likeness(result: Likeness) -> Iterator[str]:
@@ -174,6 +178,35 @@ def _sums(result: Sums) -> Iterator[str]:
         yield f"{result.hooked:,} changed by a hook not compared"
     if result.unsent:
         yield f"{result.unsent:,} where the record does not say what backward began with, not compared"
+
+
+def _training(result: Training) -> Iterator[str]:
+    yield from map(_unlike, result.unlike[:NAMED])
+    if len(result.unlike) > NAMED:
+        yield f"{len(result.unlike) - NAMED:,} more"
+    if result.recorded != result.computed:
+        yield f"{_count(result.recorded, 'backward call')} in the record, {result.computed:,} alone"
+    if result.calls < result.recorded:
+        yield f"{result.calls:,} of {_count(result.recorded, 'backward call')} told in full"
+    losses = "loss" if result.losses == 1 else "losses"
+    figures = (
+        f"{result.losses:,} {losses}, {result.gradients:,} .grad after backward, "
+        f"{_count(result.values, 'value')} after steps"
+    )
+    same = not result.unlike and result.recorded == result.computed
+    yield f"{figures}{': bit for bit those of the program alone' if same else ' looked at'}"
+
+    if result.hooked:
+        yield f"{result.hooked:,} .grad that a hook may change during backward not compared"
+
+
+def _unlike(item: Unlike) -> str:
+    what = {
+        "loss": "the loss",
+        "gradient": f"{item.name}.grad",
+        "value": f"the value of {item.name} after a step",
+    }
+    return f"{what[item.kind]} is another alone, backward call {item.call}{_at(item.where)}"
 
 
 def _deviation(deviation: Deviation) -> str:

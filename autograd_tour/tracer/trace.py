@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from torch import Tensor
 
-from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
@@ -78,21 +78,18 @@ def trace(
     return _of_existing(request, backward=backward, gradient=gradient)
 
 
-def traced(request: Request, *, gradient: Any = None) -> Graph:
-    """The record of a loss and its backward; everything is as found afterwards.
+def traced(request: Request, *, gradient: Any = None) -> Graph | Run:
+    """The record of a loss and its backward, or the run of a program that calls backward itself.
+
+    Everything is as found afterwards.
 
     Raises:
-        ProgramError: as for :func:`trace`, or the program calls backward itself.
+        ProgramError: as for :func:`trace`.
     """
     if not callable(request.program) or isinstance(request.program, Tensor):
         return _of_existing(request, backward=True, gradient=gradient)
     run = _run(request, backward=True, gradient=gradient)
-    if run.trains:
-        raise ProgramError(
-            "the program calls backward itself, so it is no loss to be held against anything",
-            "Name a function that returns the loss before backward is called",
-        )
-    return run.graphs[0]
+    return run if run.trains else run.graphs[0]
 
 
 def follow(

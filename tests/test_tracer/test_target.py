@@ -363,3 +363,40 @@ def test_a_script_that_fails_is_told_with_its_line(write: Write) -> None:
     target = resolve("script.py:__main__")
     with pytest.raises(ProgramError, match=r"script\.py:2: .*ZeroDivisionError"):
         target.program()
+
+
+@pytest.mark.parametrize("end", ["sys.exit(None)", "sys.exit(0)", "raise SystemExit"])
+def test_a_script_may_end_with_exit(write: Write, end: str) -> None:
+    write(f"{TRAINER}\n    {end}\n", "train.py")
+    assert follow(resolve("train.py:__main__").program).backward_calls == 2
+
+
+@pytest.mark.parametrize("end", ["sys.exit(3)", "sys.exit('no data')"])
+def test_a_script_that_leaves_with_an_error_is_told_with_what_to_do(write: Write, end: str) -> None:
+    write(f"{TRAINER}\n    {end}\n", "train.py")
+    with pytest.raises(ProgramError, match=r"train\.py:\d+: the program left with exit") as error:
+        resolve("train.py:__main__").program()
+    assert "without arguments" in error.value.hint
+    assert "train.py:name" in error.value.hint
+
+
+def test_a_module_of_a_package_runs_as_a_script_with_relative_imports(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    lines = ("from .batches import batch", "w = batch().requires_grad_()", "(w * w).sum().backward()")
+    write("", "trainers/__init__.py")
+    write("import torch\ndef batch(): return torch.ones(3)\n", "trainers/batches.py")
+    write("\n".join(lines), "trainers/fit.py")
+    write("from . import fit\n", "trainers/__main__.py")
+    for location in ("trainers.fit", "trainers"):
+        for module in [name for name in sys.modules if name.startswith("trainers")]:
+            monkeypatch.delitem(sys.modules, module)
+        target = resolve(f"{location}:__main__")
+        assert target.name == location.rpartition(".")[2]
+        assert follow(target.program).backward_calls == 1
+    with pytest.raises(ProgramError) as error:
+        resolve("trainers/fit.py:__main__").program()
+    assert "trainers.fit:__main__" in error.value.hint
+    with pytest.raises(UsageError, match=r"no module trainers\.fitt"):
+        resolve("trainers.fitt:__main__")

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
@@ -23,6 +24,8 @@ __all__ = ["SCRIPT", "Loaded", "close_matches", "find_object", "load", "script"]
 
 SCRIPT = "__main__"
 """What a file is called that runs as a script."""
+
+_SCRIPTS = "running it"
 
 _LONGEST = 300
 
@@ -84,26 +87,45 @@ def close_matches(word: str, candidates: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
-def script(file: str) -> tuple[str, Callable[[], None]]:
-    """The stem of a file's name, and what runs the file as ``python file`` does, each time anew.
+def script(location: str) -> tuple[str, Callable[[], None]]:
+    """A stem for files' names, and what runs the file ``location``, or the module of that dotted name, as
+    ``python file`` and ``python -m name`` do, each time anew.
 
     Raises:
-        UsageError: it cannot be read.
-        ProgramError: it is not valid Python, or, when it runs, raises.
+        UsageError: there is none, or it cannot be read.
+        ProgramError: it is not valid Python, or, when it runs, raises or leaves with an error's code.
     """
+    spec = None if location.endswith(".py") else _spec_of(location)
+    file = location if spec is None else spec.origin
+    if file is None or not file.endswith(".py"):
+        raise UsageError(f"{location} has no file to run", "Name a module in it: package.module:__main__")
     path, code = _compiled(file)
+    folder = path.parent if spec is None else Path.cwd()
 
     def program() -> None:
         module, outer = ModuleType(SCRIPT), sys.modules[SCRIPT]
         module.__file__ = str(path)
+        if spec is not None:
+            module.__spec__, module.__package__ = spec, spec.parent
         sys.modules[SCRIPT] = module
         try:
-            with _guarded("running it", path.parent, file):
+            with _guarded(_SCRIPTS, folder, location), _good_ends():
                 exec(code, module.__dict__)  # noqa: S102  running the user's program is the point
         finally:
             sys.modules[SCRIPT] = outer
 
-    return path.stem, program
+    return path.stem if spec is None else location.rpartition(".")[2], program
+
+
+def _spec_of(name: str) -> ModuleSpec:
+    """Where the module ``name`` is, as seen from here; of a package its ``__main__``."""
+    with _guarded("importing it", Path.cwd(), name), _modules_named(name):
+        spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise UsageError(f"there is no module {name}", _near(_file_of(name)))
+    if spec.submodule_search_locations is not None:
+        return _spec_of(f"{name}.{SCRIPT}")
+    return spec
 
 
 def _load_file(file: str) -> Loaded:
@@ -160,19 +182,29 @@ def _new_module(path: Path) -> ModuleType:
 
 def _load_module(name: str) -> Loaded:
     folder = Path.cwd()
-    with _guarded("importing it", folder, name):
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise
-            raise UsageError(
-                f"there is no module {name}"
-                if error.name == name
-                else f"there is no module {error.name} for {name}",
-                _near(Path(*name.split(".")).with_suffix(".py")),
-            ) from None
+    with _guarded("importing it", folder, name), _modules_named(name):
+        module = importlib.import_module(name)
     return Loaded(module, name, name.rpartition(".")[2], folder)
+
+
+@contextmanager
+def _modules_named(name: str) -> Iterator[None]:
+    """That there is no module ``name``, or no package for it, is a mistake of the target, not a program's."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise UsageError(
+            f"there is no module {name}"
+            if error.name == name
+            else f"there is no module {error.name} for {name}",
+            _near(_file_of(name)),
+        ) from None
+
+
+def _file_of(name: str) -> Path:
+    return Path(*name.split(".")).with_suffix(".py")
 
 
 def _near(path: Path) -> str:
@@ -196,6 +228,16 @@ def _guarded(what: str, folder: Path, display_name: str) -> Iterator[None]:
 
 
 @contextmanager
+def _good_ends() -> Iterator[None]:
+    """A script may end with ``sys.exit(main())``; leaving with 0 says that nothing went wrong."""
+    try:
+        yield
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise
+
+
+@contextmanager
 def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
     entry, arguments = str(folder), sys.argv
     sys.path.insert(0, entry)
@@ -208,7 +250,12 @@ def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
     except SystemExit as error:
         where = _deepest(error.__traceback__, folder)
         hint = 'Put what a script does on its own under: if __name__ == "__main__":'
-        if " " not in what:  # a function was called
+        if what == _SCRIPTS:
+            hint = (
+                "A script is run without arguments: give each a default, "
+                f"or name a function of it, {display_name}:name"
+            )
+        elif " " not in what:  # a function was called
             hint = "Take the call out of the function, or trace one that does not come to it"
         raise ProgramError(
             f"{where or display_name}: the program left with {exit_text(error)} while {_doing(what)}", hint
@@ -221,7 +268,7 @@ def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
                 f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"
             )
         if isinstance(error, ImportError) and "no known parent package" in message_of(error):
-            hint = _as_package(where, folder)
+            hint = _as_package(where, folder, SCRIPT if what == _SCRIPTS else "name")
         message = (
             f"{where or display_name}: {described(error, _line(error).rstrip('.'))}, while {_doing(what)}"
         )
@@ -261,7 +308,7 @@ def _say(*lines: str) -> None:
         os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
-def _as_package(where: str, folder: Path) -> str:
+def _as_package(where: str, folder: Path, name: str) -> str:
     """How to name a file that imports from its own package."""
     package = folder / where.rpartition(":")[0]
     package = package.parent if package.suffix else folder
@@ -271,7 +318,7 @@ def _as_package(where: str, folder: Path) -> str:
     names = [*package.relative_to(outermost.parent).parts, Path(where.rpartition(":")[0]).stem or "module"]
     return (
         "A file by itself belongs to no package, so it has no relative imports. "
-        f"In {outermost.parent}, name it as a part of one: {'.'.join(names)}:name"
+        f"In {outermost.parent}, name it as a part of one: {'.'.join(names)}:{name}"
     )
 
 

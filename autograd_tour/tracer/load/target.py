@@ -7,7 +7,7 @@ What ``name`` may be:
   ``example()`` beside it (in the same file, or a method of the module) that gives inputs: a tensor,
   a tuple of arguments, or a dict of named arguments;
 - a tensor that exists at module level;
-- ``__main__``: the file itself, which then runs as a script, as often as it is asked for.
+- ``__main__``: the file or module itself, which then runs as a script, as often as it is asked for.
 
 What a module returns is traced as it is if it is a scalar. If it is not, a function ``loss(output)``
 beside it makes one; without it the sum of the output is traced, and :attr:`Target.notes` says so.
@@ -64,7 +64,7 @@ def resolve(text: str) -> Target:
     if not colon or not location or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{text!r} names no object in a file", _FORM)
     torch.manual_seed(0)
-    if name == SCRIPT and location.endswith(".py"):
+    if name == SCRIPT:
         stem, program = script(location)
         return Target(safe_stem(stem, stem), program)
     loaded = load(location)

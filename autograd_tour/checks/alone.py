@@ -1,0 +1,145 @@
+"""A program that trains, run without the tracer: its losses, each ``.grad``, the values after steps."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from autograd_tour.tracer.follow.originals import Originals
+
+__all__ = ["Alone", "Moment", "Position"]
+
+
+class Position(NamedTuple):
+    """Which moment: backward call number ``call``, or the end of step number ``step`` after it."""
+
+    kind: Literal["backward", "step"]
+    call: int
+    step: int = 0
+
+
+class Moment(NamedTuple):
+    """What is there then: the loss, and ``.grad`` of its leaves; or the values of an optimizer's parameters.
+
+    Of a call that returns gradients it is these. ``hooked``: the program may change ``.grad`` while it runs.
+    """
+
+    loss: Tensor | None
+    tensors: list[Tensor]
+    hooked: bool = False
+
+
+class Alone:
+    """Copies what is there at the moments in ``wanted``; ``calls`` counts backward calls as they begin.
+
+    What the program changes of before is noted in ``originals`` first.
+    """
+
+    def __init__(self, wanted: set[Position], originals: Originals) -> None:
+        self.moments: dict[Position, Moment] = {}
+        self.calls = 0
+        self._wanted = wanted
+        self._originals = originals
+        self._running: list[Tensor] | None = None
+        self._thread = threading.get_ident()
+        self._steps: Counter[int] = Counter()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The program runs in here."""
+        module: Any = torch.autograd
+        engine = module._engine_run_backward  # what backward and grad, under whatever name, come to
+        handles = [
+            register_optimizer_step_pre_hook(self._before),
+            register_optimizer_step_post_hook(self._after),
+        ]
+        module._engine_run_backward = self._heard(engine)
+        self._originals.before_silence()
+        try:
+            yield
+        finally:
+            module._engine_run_backward = engine
+            for handle in handles:
+                handle.remove()
+
+    def _heard(self, engine: Callable[..., Any]) -> Callable[..., Any]:
+        def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self._is_own() or torch._C._are_functorch_transforms_active():
+                return engine(outputs, *args, **kwargs)
+            if self._running is not None:  # inside a node, as a reentrant checkpoint does
+                self._running += _leaves(outputs)
+                return engine(outputs, *args, **kwargs)
+            position = Position("backward", self.calls + 1)
+            wanted = position in self._wanted
+            self._originals.before_backward()
+            leaves = self._running = _leaves(outputs) if wanted else []
+            self.calls += 1
+            try:
+                result = engine(outputs, *args, **kwargs)
+            except RuntimeError:
+                self.calls -= 1  # refused
+                raise
+            finally:
+                self._running = None
+            if wanted:
+                deposits = kwargs.get("accumulate_grad", False)
+                self.moments[position] = _moment(outputs, leaves, None if deposits else result)
+            return result
+
+        return call
+
+    def _is_own(self) -> bool:
+        return threading.get_ident() == self._thread
+
+    def _before(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if self._is_own():
+            self._originals.before_step(optimizer)
+
+    def _after(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if not self._is_own():
+            return
+        position = Position("step", self.calls, self._steps[self.calls])
+        self._steps[self.calls] += 1
+        if position in self._wanted:
+            values = [_copy(item) for group in optimizer.param_groups for item in group["params"]]
+            self.moments[position] = Moment(None, values)
+
+
+def _moment(outputs: Sequence[Any], leaves: Sequence[Tensor], returned: Any) -> Moment:
+    """What a backward from ``outputs`` has left in ``leaves``, or ``returned``."""
+    only = outputs[0] if len(outputs) == 1 else None
+    loss = _copy(only) if isinstance(only, Tensor) and only.numel() == 1 else None
+    if returned is not None:
+        return Moment(loss, [_copy(item) for item in returned if item is not None])
+    unique = {id(leaf): leaf for leaf in leaves}.values()
+    hooked = any(getattr(leaf, "_post_accumulate_grad_hooks", None) for leaf in unique)
+    return Moment(loss, [_copy(leaf.grad) for leaf in unique if leaf.grad is not None], hooked)
+
+
+def _leaves(outputs: Sequence[Any]) -> list[Tensor]:
+    """Those that the graph behind ``outputs``, tensors or edges of a graph, leads to."""
+    leaves = [output for output in outputs if isinstance(output, Tensor) and output.is_leaf]
+    starts = [output.grad_fn if isinstance(output, Tensor) else output.node for output in outputs]
+    pending: list[Any] = [fn for fn in starts if fn is not None]
+    seen = set(pending)
+    while pending:
+        fn = pending.pop()
+        if hasattr(fn, "variable"):
+            leaves.append(fn.variable)
+        for child, _ in fn.next_functions:
+            if child is not None and child not in seen:
+                seen.add(child)
+                pending.append(child)
+    return leaves
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()

@@ -1,0 +1,124 @@
+"""The record of a program that trains, bit for bit against the same program run alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from torch import Tensor
+
+from autograd_tour.checks.alone import Alone, Moment, Position
+from autograd_tour.checks.gradients import same_bits
+from autograd_tour.checks.subject import returned
+from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.run import Event, Run
+from autograd_tour.record.verification import Check, Skipped, Training, Unlike
+from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.measure import measure
+from autograd_tour.tracer.surroundings import Buffers, LiveTensors, random_state_restored
+
+__all__ = ["check"]
+
+_PARTS: dict[str, Literal["gradient", "value"]] = {"backward": "gradient", "step": "value"}
+
+
+def check(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
+    """Hold each loss, each ``.grad`` after a backward and each value after a step to the program run alone.
+
+    Leaves are not paired by name: a recorded tensor has to be among those of the same moment. What differs
+    is run once more: a program that gives other numbers in each run cannot be compared.
+
+    Raises:
+        RerunError: the program failed when it ran again.
+    """
+    events = dict(_placed(run))
+    alone = _run_alone(set(events), program, args)
+    result = _compared(run, events, alone)
+    if not result.unlike and result.recorded == result.computed:
+        return Check("run", "ok", result)
+    again = _run_alone(set(events), program, args)
+    if alone.calls != again.calls or _facts(alone) != _facts(again):
+        return Check("run", "skipped", Skipped("unrepeatable"))
+    return Check("run", "differs", result)
+
+
+def _placed(run: Run) -> Iterator[tuple[Position, Event]]:
+    """The events that are compared, by their moment."""
+    steps: Counter[int] = Counter()
+    for event in run.events:
+        if event.kind == "backward":
+            yield Position("backward", event.backward_call), event
+        elif event.kind == "step":
+            yield Position("step", event.backward_call, steps[event.backward_call]), event
+            steps[event.backward_call] += 1
+
+
+def _run_alone(wanted: set[Position], program: Any, args: tuple[Any, ...]) -> Alone:
+    """The program by itself, from the state that the record began with; that is put back afterwards."""
+    originals = Originals(LiveTensors())
+    alone = Alone(wanted, originals)
+    with random_state_restored(), Buffers() as buffers:
+        buffers.remember_all()
+        try:
+            with alone.listening():
+                returned(program, args)
+        finally:
+            originals.restore(buffers.tensors())
+    return alone
+
+
+def _facts(alone: Alone) -> dict[Position, list[TensorFacts]]:
+    return {
+        position: [measure(tensor) for tensor in (loss, *tensors) if tensor is not None]
+        for position, (loss, tensors, _) in alone.moments.items()
+    }
+
+
+def _compared(run: Run, events: dict[Position, Event], alone: Alone) -> Training:
+    calls = losses = gradients = values = hooked = 0
+    unlike: list[Unlike] = []
+    for position, event in events.items():
+        moment = alone.moments.get(position, Moment(None, []))
+        if event.loss is not None:
+            losses += 1
+            if moment.loss is None or not _is_same(event.loss, moment.loss):
+                unlike.append(Unlike("loss", "", position.call, run.line(event)))
+        recorded = _recorded(run, event)
+        if moment.hooked:
+            hooked += len(recorded)
+            recorded = []
+        calls += position.kind == "backward"
+        gradients += len(recorded) if position.kind == "backward" else 0
+        values += len(recorded) if position.kind == "step" else 0
+        rest = list(moment.tensors)
+        for name, facts in recorded:
+            match = next((k for k, tensor in enumerate(rest) if _is_same(facts, tensor)), None)
+            if match is None:
+                unlike.append(Unlike(_PARTS[position.kind], name, position.call, run.line(event)))
+            else:
+                del rest[match]
+    return Training(run.backward_calls, alone.calls, calls, losses, gradients, values, tuple(unlike), hooked)
+
+
+def _recorded(run: Run, event: Event) -> list[tuple[str, TensorFacts]]:
+    """What the record has of each leaf after ``event``."""
+    if event.returned:
+        return [(item.name, item.gradient) for item in event.returned if item.gradient is not None]
+    changes = ((run.leaves[change.leaf].name, change.after) for change in event.changes)
+    return [(name, facts) for name, facts in changes if facts is not None]
+
+
+def _is_same(facts: TensorFacts, tensor: Tensor) -> bool:
+    """Whether all elements that were kept are the same to the last bit, and the extremes of the others."""
+    if facts.shape != tuple(tensor.shape):
+        return False
+    computed = measure(tensor, len(facts.first))
+    if facts.dtype != computed.dtype or not same_bits(facts.last, computed.last):
+        return False
+    return all(map(same_bits, facts.first, computed.first)) and _extremes(facts) == _extremes(computed)
+
+
+def _extremes(facts: TensorFacts) -> object:
+    stats = facts.stats
+    return None if stats is None else (stats.min, stats.max, stats.nan, stats.inf, stats.zero)

@@ -1,0 +1,227 @@
+"""A program that trains is held against itself run alone: what is compared, what differs, what stays as it was."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+from msgspec.structs import replace
+from torch import Tensor, nn
+from torch.autograd import backward
+from torch.utils.checkpoint import checkpoint
+
+import autograd_tour as tour
+from autograd_tour.checks import training
+from autograd_tour.record.run import Run
+from autograd_tour.record.verification import Skipped, Training, Unlike
+from autograd_tour.reports.verification import lines
+
+
+def accumulating() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5), nn.Linear(3, 1))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for batch in range(4):
+        net(torch.randn(5, 2)).pow(2).mean().backward()
+        if batch % 2:
+            nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def adversarial() -> None:
+    makers = [nn.Linear(2, 2), nn.Linear(2, 1)]
+    maker, judge = (torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9) for net in makers)
+    for _ in range(2):
+        sample = makers[0](torch.randn(4, 2))
+        judge.zero_grad()
+        makers[1](sample.detach()).mean().backward()
+        judge.step()
+        maker.zero_grad()
+        makers[1](sample).pow(2).mean().backward()
+        maker.step()
+
+
+def with_closure() -> None:
+    w = torch.tensor([2.0, -1.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([w], max_iter=3)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = ((w - 1) ** 4).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        optimizer.step(closure)
+
+
+def by_hand() -> None:
+    w = torch.tensor([2.0, -1.0], requires_grad=True)
+    for _ in range(12):  # more than are told in full
+        (gradient,) = torch.autograd.grad((w**3).sum(), w)
+        with torch.no_grad():
+            w -= 0.1 * gradient
+
+
+def imported() -> None:
+    w = torch.tensor([2.0, math.nan], requires_grad=True)
+    backward((w * w).sum())
+    with pytest.raises(RuntimeError):
+        backward(w.detach())
+    backward([w.sum(), (w * w).sum()])
+
+
+def checkpointed() -> None:
+    net = nn.Linear(2, 3)
+    x = torch.ones(2, 2, requires_grad=True)
+    checkpoint(net, x, use_reentrant=True).sum().backward()
+
+
+def in_a_thread() -> None:
+    w = torch.ones(2, requires_grad=True)
+    other = threading.Thread(target=lambda: (w * w).sum().backward())
+    other.start()
+    other.join()
+    (w * 3).sum().backward()
+
+
+def held(program: Callable[[], object], **options: object) -> Training:
+    verification = tour.verify(program, **options)
+    (check,) = verification.checks
+    assert (check.name, check.outcome) == ("run", "ok"), check
+    assert verification.holds
+    assert isinstance(check.result, Training)
+    return check.result
+
+
+@pytest.mark.parametrize(
+    ("program", "figures"),
+    [
+        (accumulating, (4, 16, 8)),
+        (adversarial, (4, 12, 8)),
+        (with_closure, (6, 6, 2)),
+        (by_hand, (9, 9, 0)),
+        (imported, (1, 2, 0)),
+        (checkpointed, (1, 3, 0)),
+        (in_a_thread, (1, 1, 0)),
+    ],
+)
+def test_each_loss_gradient_and_value_is_that_of_the_program_alone(program, figures):
+    result = held(program)
+    assert (result.losses, result.gradients, result.values) == figures
+    assert result.recorded == result.computed >= result.losses
+    assert (result.calls < result.recorded) is (program is by_hand)
+
+
+def unlike(run: Run, program: Callable[[], object]) -> tuple[Unlike, ...]:
+    with torch.random.fork_rng():
+        check = training.check(run, program, ())
+    assert check.outcome == "differs"
+    assert isinstance(check.result, Training)
+    return check.result.unlike
+
+
+def changed(run: Run, kind: str) -> Run:
+    """The last bit of the first element of one tensor is another, in the last event of its kind."""
+    number, event = [(n, event) for n, event in enumerate(run.events) if event.kind == kind][-1]
+    change = event.changes[0]
+    first = change.after.first
+    nudged = torch.nextafter(torch.tensor(first[0]), torch.tensor(9.0)).item()
+    after = replace(change.after, first=(nudged, *first[1:]))
+    event = replace(event, changes=(replace(change, after=after), *event.changes[1:]))
+    return replace(run, events=(*run.events[:number], event, *run.events[number + 1 :]))
+
+
+def test_grad_that_a_hook_changes_during_backward_is_left_out_and_counted():
+    def program() -> None:
+        w = torch.ones(2, requires_grad=True)
+        w.register_post_accumulate_grad_hook(lambda leaf: setattr(leaf, "grad", leaf.grad * 2))
+        (w * w).sum().backward()
+
+    result = held(program)
+    assert (result.losses, result.gradients, result.hooked) == (1, 0, 1)
+    assert "1 .grad that a hook may change during backward not compared" in lines(tour.verify(program))[0]
+
+
+def test_its_line_counts_what_was_compared():
+    (line,) = lines(tour.verify(by_hand))
+    assert line == (
+        "run          ok       9 of 12 backward calls told in full; 9 losses, 9 .grad after backward, "
+        "0 values after steps: bit for bit those of the program alone"
+    )
+
+
+@pytest.mark.parametrize(("kind", "part"), [("backward", "gradient"), ("step", "value")])
+def test_a_bit_that_differs_is_told_with_its_line(kind, part):
+    run = tour.follow(accumulating)
+    (item,) = unlike(changed(run, kind), accumulating)
+    assert (item.kind, item.call) == (part, 4)
+    assert item.name == run.leaves[0].name
+    assert item.where is not None
+    assert item.where.file.endswith("test_training.py")
+
+
+def test_a_loss_and_a_call_that_are_not_there_alone_differ():
+    run = tour.follow(adversarial)
+
+    def shorter() -> None:
+        net = nn.Linear(2, 1)
+        net(torch.ones(2)).sum().backward()
+
+    kinds = {item.kind for item in unlike(run, shorter)}
+    assert kinds == {"loss", "gradient", "value"}
+    check = training.check(replace(run, backward_calls=5), adversarial, ())
+    assert check.outcome == "differs"
+    verification = tour.record.verification.Verification((check,))
+    assert "5 backward calls in the record, 4 alone" in lines(verification)[0]
+
+
+def test_a_program_with_other_numbers_each_time_is_not_compared():
+    count = iter(range(100))
+
+    def program() -> None:
+        w = torch.tensor([float(next(count))], requires_grad=True)
+        (w * w).sum().backward()
+
+    (check,) = tour.verify(program).checks
+    assert check.result == Skipped("unrepeatable")
+
+
+def test_what_trains_is_as_found():
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        net(torch.randn(4, 2)).pow(3).sum().backward()
+        optimizer.step()
+
+    step()
+    before = {name: item.clone() for name, item in net.state_dict().items()}
+    grads = [item.grad.clone() for item in net.parameters()]
+    moments = [state["exp_avg"].clone() for state in optimizer.state.values()]
+    random = torch.get_rng_state()
+    engine = torch.autograd._engine_run_backward
+    held(step)
+    assert all(torch.equal(item, before[name]) for name, item in net.state_dict().items())
+    assert all(torch.equal(item.grad, grad) for item, grad in zip(net.parameters(), grads, strict=True))
+    states = zip(optimizer.state.values(), moments, strict=True)
+    assert all(torch.equal(state["exp_avg"], moment) for state, moment in states)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert torch.autograd._engine_run_backward is engine
+
+
+def test_a_program_that_fails_when_it_runs_again_is_skipped():
+    calls = []
+
+    def program() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("only once")
+        torch.ones(1, requires_grad=True).sum().backward()
+
+    (check,) = tour.verify(program).checks
+    assert check.result == Skipped("failed", "ValueError: only once")
