@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Skeleton", "accumulator_of", "root_of", "walk"]
+__all__ = ["Skeleton", "accumulator_of", "number_of_node", "root_of", "walk"]
 
 NodeFn = Any
 """A ``torch.autograd.graph.Node``; torch's own annotation lacks half of what it has."""
@@ -64,6 +64,12 @@ def root_of(tensor: Tensor) -> tuple[NodeFn, int]:
     """The node and the output number that ``tensor`` stands for (a leaf's is its accumulator)."""
     edge = torch.autograd.graph.get_gradient_edge(tensor)
     return edge.node, edge.output_nr
+
+
+def number_of_node(tensor: Tensor) -> int:
+    """The number of the node that made ``tensor``: the same for all looks at one graph."""
+    with torch._C.DisableTorchFunction():
+        return int(root_of(tensor)[0]._sequence_nr())
 
 
 def accumulator_of(leaf: Tensor) -> NodeFn | None:

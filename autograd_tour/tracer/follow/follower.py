@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
-from autograd_tour.tracer.assemble.walk import Skeleton, root_of
+from autograd_tour.tracer.assemble.walk import Skeleton, number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
@@ -25,7 +25,7 @@ from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
-from autograd_tour.tracer.follow.returned import returned_gradients
+from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
 from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.listen.frames import user_frames
@@ -96,7 +96,7 @@ class Follower:
         if self.certain or not self.log.backward_calls:
             return self.certain
         losses = [tensor for tensor, _ in tensors_in(result) if tensor.requires_grad]
-        return not losses or any(_number_of(loss) in self._spent for loss in losses)
+        return not losses or any(number_of_node(loss) in self._spent for loss in losses)
 
     def forget_backwards(self) -> None:
         """What was recorded of them is not wanted: they are parts of the loss that the program returned."""
@@ -217,11 +217,13 @@ class Follower:
         with torch._C.DisableTorchFunction():
             spot, returned = self.record.sites.number(frame), backward.inputs is not None
             number = self.log.backward_calls
-            self.courses.add(spot, number, backward.loss, self._grads(backward), returned=returned)
+            self.courses.add(
+                spot, number, backward.loss, grads_of_leaves(backward, self.tracks), returned=returned
+            )
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         if self.listening.active:
-            computed = _number_of(backward.outputs[0])
+            computed = number_of_node(backward.outputs[0])
             self.changes.lent.catch_up(None if computed + 1 in self._computed else computed)
         self.log.backward_calls += 1
         number, start = self.log.backward_calls, sequence_nr()
@@ -243,7 +245,7 @@ class Follower:
             raise
         self._deposited |= backward.inputs is None and not backward.creates_graph
         if not backward.retains_graph and not self.certain:
-            self._spent.update(map(_number_of, backward.outputs))
+            self._spent.update(map(number_of_node, backward.outputs))
         if paused:  # the nodes that it made are parts of what is computed from its result
             given = {"gradient": backward.gradients, "inputs": backward.inputs or ()}
             with torch._C.DisableTorchFunction():
@@ -262,14 +264,6 @@ class Follower:
     def _in_full(self, number: int) -> bool:
         return number <= self.first or number in _POWERS
 
-    def _grads(self, backward: BackwardCall) -> list[Tensor | None]:
-        """The ``.grad`` of each leaf that is followed, or what was returned for it."""
-        leaves = [track.tensor for track in self.tracks.items]
-        if backward.inputs is None:
-            return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
-        returned = {id(item): gradient for item, gradient in backward.returned}
-        return [None if backward.batched else returned.get(id(leaf)) for leaf in leaves]
-
     def _in_detail(self, backward: BackwardCall, spot: Spot, frame: FrameType) -> None:
         with torch._C.DisableTorchFunction():
             skeleton = backward.walked()
@@ -281,7 +275,7 @@ class Follower:
                 self.originals.before_change(track.tensor for track in self.tracks.items)
                 only = backward.loss
                 loss = None if only is None else self.request.recorder.measure(only.detach())
-                forward = self.log.begin("forward", self._maker(backward))
+                forward = self.log.begin("forward", maker_of(backward.outputs[0], self.record))
                 event = self.log.begin("backward", spot)
                 deposits = Deposits(skeleton, self.tracks, self.request.recorder)
             except BaseException:
@@ -318,11 +312,6 @@ class Follower:
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained, event.creates_graph = backward.retains_graph, backward.creates_graph
-
-    def _maker(self, backward: BackwardCall) -> Spot:
-        """The place where the loss was computed."""
-        producer = self.record.producer(backward.outputs[0])
-        return Spot() if producer is None else Spot(producer[0].site.spot, producer[0].site.frame)
 
     def _meet_leaves(self, skeleton: Skeleton) -> list[Tensor]:
         """Follow the leaves of a graph; gives those that a custom Function may reach besides."""
@@ -361,9 +350,3 @@ class Follower:
 
 
 never_compiled(Follower._before_step, Follower._after_step)
-
-
-def _number_of(tensor: Tensor) -> int:
-    """The number of the node that made ``tensor``: the same for all looks at one graph."""
-    with torch._C.DisableTorchFunction():
-        return int(root_of(tensor)[0]._sequence_nr())

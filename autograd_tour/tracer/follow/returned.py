@@ -1,4 +1,4 @@
-"""The gradients that a backward call returned instead of depositing them, with the names of their tensors."""
+"""What a backward call brought: gradients deposited, or returned with names; and where its loss was computed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,29 @@ from torch import Tensor
 
 from autograd_tour.record.run import ReturnedGradient
 from autograd_tour.tracer.follow.backward import BackwardCall
+from autograd_tour.tracer.follow.log import Spot
 from autograd_tour.tracer.follow.tracks import MOST_LEAVES, Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.names import first_name
 from autograd_tour.tracer.recording import Request
 
-__all__ = ["returned_gradients"]
+__all__ = ["grads_of_leaves", "maker_of", "returned_gradients"]
+
+
+def grads_of_leaves(backward: BackwardCall, tracks: Tracks) -> list[Tensor | None]:
+    """The ``.grad`` of each leaf that is followed, or what was returned for it."""
+    leaves = [track.tensor for track in tracks.items]
+    if backward.inputs is None:
+        return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
+    returned = {id(item): gradient for item, gradient in backward.returned}
+    return [None if backward.batched else returned.get(id(leaf)) for leaf in leaves]
+
+
+def maker_of(loss: Tensor, record: ForwardRecord) -> Spot:
+    """The place where ``loss`` was computed."""
+    producer = record.producer(loss)
+    return Spot() if producer is None else Spot(producer[0].site.spot, producer[0].site.frame)
 
 
 def returned_gradients(
