@@ -107,10 +107,13 @@ class Modules:
     # ---- rows -----------------------------------------------------------------------------
 
     def _straight_rows(self, inside: Mapping[str, list[Node]]) -> dict[str, str]:
-        """Unit -> row. One with something between its members would stand on a loop: they stay apart."""
+        """Unit -> row. One with something between its members would stand on a loop: they stay apart.
+
+        A module around a row may work before and after it: such a one becomes two cards anyway.
+        """
         row_of = self._rows(inside) if self.rows else {}
         if row_of:
-            rowed = {n.id: row_of.get(unit, unit) for unit, nodes in inside.items() for n in nodes}
+            rowed = {node.id: row for unit, row in row_of.items() for node in inside[unit]}
             looped = on_loops((rowed.get(a, a), rowed.get(b, b)) for a, b in self.pairs)
             row_of = {unit: row for unit, row in row_of.items() if row not in looped}
         return row_of
