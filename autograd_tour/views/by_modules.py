@@ -190,7 +190,8 @@ class Modules:
         own = [leaf for leaf, users in self.parameters.get(path, ()) if users & ids]
         layer = kernel(operations, own)
         size = extents(operations, own)
-        notes = () if scope is None else (f"call {scope.number + 1} of {self._calls(scope)}",)
+        number, count = (0, 0) if scope is None else self.units.turn(scope)
+        notes = () if scope is None else (f"call {number} of {count}",)
         units = tuple(dict.fromkeys((unit, path)))
         return Title(title + size, path, notes, units=units, layer=(layer,) if layer else ())
 
@@ -202,7 +203,9 @@ class Modules:
         title = f"{self.units.kind(units[0])} × {len(units)}"
         scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
         if not scopes:
-            return Title(title, row, units=tuple(units))
+            times = len(self._calls_around(units[0], [node.id for node in inside[units[0]]]))
+            notes = (f"each was called {times} times",) if times > 1 else ()
+            return Title(title, row, notes, units=tuple(units))
         whole, module = len(units) == self._calls(scopes[0]), self.units.of_module(units[0])
         if module:
             own = {node.id: node for node in inside[units[0]]}
