@@ -204,8 +204,8 @@ class Modules:
         scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
         if not scopes:
             times = len(self._calls_around(units[0], [node.id for node in inside[units[0]]]))
-            notes = (f"each was called {times} times",) if times > 1 else ()
-            return Title(title, row, notes, units=tuple(units))
+            often = (f"each was called {times} times",) if times > 1 else ()
+            return Title(title, row, often, units=tuple(units))
         whole, module = len(units) == self._calls(scopes[0]), self.units.of_module(units[0])
         if module:
             own = {node.id: node for node in inside[units[0]]}
