@@ -33,7 +33,7 @@ SCREENS = (20, 14, 10, 7)
 FEW = 14
 """A graph of so few cards is not, in a view that shows all rows or none: they are what it is for."""
 
-LEVELS = (3, 2, 1)
+LEVELS = (2, 1)
 """So deep is folded what is around a block that is open, where room is short."""
 
 Candidate = tuple[Scene | Film, str]

@@ -291,7 +291,7 @@ def test_an_opened_block_has_a_frame_in_every_row_around_what_of_it_stands_there
 def test_frames_of_several_rows_are_drawn(scene):
     block = Frame("block", tuple(card.id for card in scene.cards))
     wrapped = arrange(replace(scene, frames=(block,)), "LR", room=room_for("640x480", min_text=20))
-    rows = {int(number) for _, _, number in marks_of(wrapped.scene)}
+    rows = {number for _, _, number in marks_of(wrapped.scene).values()}
     assert len(wrapped.scene.frames) == max(rows) > 1
     svg = draw_scene(wrapped.scene, wrapped.layout)
     assert svg.count('class="frame"') == max(rows)
