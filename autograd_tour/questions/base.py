@@ -101,7 +101,7 @@ class Subject:
 def _distinct_names(graph: Graph) -> tuple[dict[str, str], set[str]]:
     """The name of each node, and those that share theirs even with all that their cards say."""
     nodes = [node for node in graph.nodes if graph.card_of(node.id) == node.id]
-    names = {node.id: one_line(graph.title(node.id), 60) for node in nodes}
+    names = {node.id: one_line(node.module_path or graph.title(node.id), 60) for node in nodes}
     for more in (_module, _value):
         count = Counter(names.values())
         longer = {node.id: more(node) for node in nodes if count[names[node.id]] > 1}

@@ -235,7 +235,7 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
         return node.op or node.grad_fn or node.name or node.kind
 
     def result_name(self, node_id: str, slot: int | None = 0) -> str:
-        """How a label elsewhere refers to an output: its variable, or the expression that made it.
+        """How a label elsewhere refers to an output: its variable, the module or the expression that made it.
 
         An accumulator is called like its leaf, one of several outputs without a name ``op[1]``. Where
         nobody knows which output is meant, ``slot`` is ``None``.
@@ -245,7 +245,7 @@ class Graph(Displayed, Struct, frozen=True, omit_defaults=True, dict=True):
             return node.names[slot]
         if slot is not None and max(len(node.names), len(node.values)) > 1:
             return f"{node.op or self.title(node.id)}[{slot}]"
-        return node.expr or node.name or node.op or self.title(node.id)
+        return node.expr or node.name or node.module_path or node.op or self.title(node.id)
 
     def line(self, node_id: str) -> SourceLine | None:
         """The line of the program that made a node; of a leaf, or its accumulator, the first that uses it."""

@@ -153,3 +153,8 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     def value(self) -> TensorFacts | None:
         """Facts of the first output slot, the only one of nearly every node."""
         return self.values[0] if self.values else None
+
+    @property
+    def module_path(self) -> str:
+        """The path of what a folded card stands for if its title is the class of a module, or ``""``."""
+        return self.group if self.kind == "group" and self.group != self.op and not self.call else ""

@@ -88,15 +88,29 @@ class Expression:
                     replaced = [*kept, (part.start, part.end, short)]
                     text = self._with([*replaced, *_outside(signs, replaced)])
         if isinstance(self.tree, ast.BinOp) and [dots for *_, dots in replaced] == [_DOTS, _DOTS]:
-            half = [min(replaced)]  # two operands as dots say nothing, if one of them fits
-            whole = self._with([*half, *_outside(signs, half)])
-            text = whole if len(whole) <= limit else text
+            text = self._half(signs, min(replaced), limit) or text
         if isinstance(self.tree, ast.Call) and (len(text) > limit or text.endswith("(…, …)")):
             every = self._arguments(self.tree)
             receiver = [part for part in replaced if part[1] <= every[0]]
             text = self._with([*_outside(signs, [*receiver, every]), *receiver, every])
             text = text if len(text) <= limit else f"{self.function or self._text(self.tree.func)}({_DOTS})"
         return one_line(text, limit)
+
+    def _half(self, signs: list[_Replacement], left: _Replacement, limit: int) -> str:
+        """Of two long operands the second one whole, or shortened by itself, ``""`` if neither fits.
+
+        Both as dots say nothing: ``… + …``.
+        """
+        whole = self._with([left, *_outside(signs, [left])])
+        second = _operands(self.tree)[1]
+        if len(whole) <= limit or not _operands(second):
+            return whole if len(whole) <= limit else ""
+        start, end = second.col_offset, second.end_col_offset or 0
+        inner = Expression(self._text(second), _parsed(self._text(second)))
+        short = inner.title(limit - len(whole) + end - start)
+        second_short = (start, end, short)
+        text = self._with([left, second_short, *_outside(signs, [left, second_short])])
+        return "" if len(text) > limit or short.endswith(_DOTS) else text
 
     def name(self) -> str:
         """How a rule refers to the result: short, and seen to be more than a word where it is.
@@ -202,7 +216,7 @@ def _operands(tree: ast.AST | None) -> list[ast.expr]:
         case ast.Compare():
             return [tree.left, *tree.comparators]
         case ast.UnaryOp():
-            return [tree.operand]
+            return _operands(tree.operand) or [tree.operand]  # `−…` would say nothing
         case ast.Attribute():
             return [tree.value]
         case ast.Subscript():

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.node import Node
+from autograd_tour.rules.titles import expression
 from autograd_tour.text import one_line
 from autograd_tour.views.contents import contents, lines_of
 from autograd_tour.views.homes import Title
@@ -199,7 +200,9 @@ def lines(graph: Graph, pairs: list[Pair]) -> Parts:
         members = list(group)
         if where is not None and len(members) >= LONG_LINE and all(m.kind == "operation" for m in members):
             name = f"line {number}"
-            text = one_line(graph.source[members[0].where or 0].text, LONGEST_TITLE)
+            text = graph.source[members[0].where or 0].text
+            whole = expression(text)  # a long statement is shortened at its own seams
+            text = whole.title(LONGEST_TITLE) if whole else one_line(text, LONGEST_TITLE)
             titles[name] = Title(text or graph.title(members[-1].id), notes=lines_of(graph, members))
             parts |= {node.id: name for node in members}
     return parts, titles

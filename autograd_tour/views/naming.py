@@ -42,7 +42,7 @@ def title_run(
 
 def module_path(node: Node) -> str:
     """The path of what a folded card stands for if its title is the class of a module, or ``""``."""
-    return node.group if node.kind == "group" and node.group != node.op and not node.call else ""
+    return node.module_path
 
 
 def module_heads(node: Node, title: Run, room: float) -> tuple[Run, ...]:

@@ -12,6 +12,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.rules.titles import Expression, expression
 from autograd_tour.views.fold import as_cards
 from autograd_tour.views.homes import Title
+from autograd_tour.views.naming import module_path
 from autograd_tour.views.quotient import flow
 
 __all__ = ["by_statements"]
@@ -56,11 +57,11 @@ def by_statements(graph: Graph, *, modules: bool = False, whole: bool = False) -
                 call = replace(end_node, brief="", expression="", call="")
                 titles[end_id] = Title(module.type, module.path, call=call)
                 continue
-            title = _title(end_node)
+            title, path = _title(end_node), module_path(end_node)
             # What an expression heads is no module, even if its last call was one.
-            function = end_node.call or (title.function or title.text if title else "")
+            function = end_node.call or (title.function or title.text if title else path)
             call = replace(end_node, brief=brief, call=function)
-            text = title.title() if title else graph.title(end_id)
+            text = title.title() if title else f"{path}(…)" if path else graph.title(end_id)
             titles[end_id] = Title(text, _around(nodes), call=call)
     parts = {node.id: end_id for end_id, nodes in members.items() if end_id in titles for node in nodes}
     return as_cards(graph, parts, titles, pairs, None) if parts else graph

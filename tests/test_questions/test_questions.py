@@ -22,6 +22,7 @@ from autograd_tour.questions.base import Subject
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Step
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
+from autograd_tour.views.calls import by_calls
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
 from tests.programs import basics, hooks, models, operators
@@ -338,3 +339,12 @@ def test_what_runs_next_is_asked_without_going_through_all_pairs_of_nodes():
     Counted.lookups = 0
     assert len(list(order.questions(subject))) == 1
     assert Counted.lookups < 40 * count
+
+
+def test_a_question_about_a_module_names_its_path_and_not_its_class():
+    torch.manual_seed(0)
+    net = torch.nn.ModuleDict({"first": torch.nn.Linear(2, 2), "second": torch.nn.Linear(2, 2)})
+    graph = by_calls(trace(lambda: net["second"](net["first"](torch.ones(1, 2))).sum()))
+    subject = Subject(graph, None)
+    assert {"first", "second"} <= {subject.called(node.id) for node in graph.nodes if node.kind == "group"}
+    assert not [question.prompt for question in ask(Trace(graph)) if "Linear(" in question.prompt]

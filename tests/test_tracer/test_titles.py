@@ -172,6 +172,25 @@ def test_chains_operators_loops_and_what_is_written_into():
     assert [text for text in expected if not any(text in title for title in texts)] == []
 
 
+def test_a_negated_expression_is_shortened_inside():
+    def program():
+        p, y = torch.tensor([0.5, 0.25], requires_grad=True), torch.tensor([1.0, 0.0])
+        return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).mean()
+
+    assert titles(program)[-1] == "−(…).mean()"
+
+
+def test_of_two_long_operands_the_second_is_shortened_by_itself():
+    def program():
+        user, film = torch.ones(3, 1, requires_grad=True), torch.ones(3, 1, requires_grad=True)
+        return user.exp().log().exp().squeeze(1) + film.exp().log().squeeze(1)
+
+    sums = [node for node in operations(tour.trace(program, gradient=torch.ones(3))) if "Add" in node.grad_fn]
+    assert [(node.op, node.brief) for node in sums] == [
+        ("… + film.exp().log().squeeze(1)", "… + (…).squeeze(1)")
+    ]
+
+
 def test_the_same_expression_on_one_line_twice_and_two_operators_are_told_apart():
     def program():
         a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0, requires_grad=True)

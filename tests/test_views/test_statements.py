@@ -80,3 +80,27 @@ def test_what_several_layers_made_is_not_of_the_last_one():
     graph = by_statements(by_calls(tour.trace(PROGRAMS["gradient_penalty"])), modules=True)
     critics = [node for node in graph.nodes if graph.title(node.id) in ("critic(real)", "critic(fake)")]
     assert [node.group for node in critics] == ["critic", "critic"]
+
+
+class Pooled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU())
+        self.bottom = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU())
+
+    def forward(self, image):
+        a = self.down(image)
+        b = self.bottom(nn.functional.max_pool2d(a, 2))
+        return b.mean()
+
+
+def test_a_statement_that_a_module_ends_is_called_by_its_path_and_not_by_its_class():
+    torch.manual_seed(0)
+    net = Pooled()
+    modules = by_statements(by_calls(tour.trace(lambda: net(torch.randn(1, 1, 8, 8)))), modules=True)
+    assert ("bottom", "Sequential") in [(node.group, node.op) for node in modules.nodes]
+    graph = by_statements(modules, whole=True)
+    assert {"a": "Sequential", "b": "bottom(…)"}.items() <= {
+        node.name: node.op for node in graph.nodes
+    }.items()
+    validate(graph)

@@ -115,3 +115,23 @@ def test_a_module_that_is_one_statement_has_its_own_title():
     )
     assert ("encoder", "Block") in {(module_path(node), node.op) for node in graph.nodes}
     assert not [node for node in graph.nodes if "self.second" in node.expression]
+
+
+def test_the_result_of_a_module_is_called_by_its_path_in_captions_and_rules():
+    torch.manual_seed(0)
+    net = torch.nn.ModuleDict({"encoder": Block(), "head": torch.nn.Linear(3, 2)})
+    graph = by_calls(tour.trace(lambda: net["head"](net["encoder"](torch.ones(2, 3))).sum()))
+    head = next(node for node in graph.nodes if node.module_path == "head")
+    assert (head.op, head.name, graph.result_name(head.id)) == ("Linear(3→2)", "", "head")
+
+
+def long_line():
+    torch.manual_seed(0)
+    probabilities, labels = torch.rand(6, requires_grad=True), torch.ones(6)
+    nll = -(labels * torch.log(probabilities) + (1 - labels) * torch.log(1 - probabilities)).mean()
+    return nll * 2
+
+
+def test_a_long_line_is_shortened_where_it_has_parts():
+    graph = tour.trace(long_line)
+    assert titles(lines(graph, flow(graph))) == ["nll = …"]
