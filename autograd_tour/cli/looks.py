@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from autograd_tour.cli.options import Command, finite
+from autograd_tour.cli.options import Command, all_named, finite
 
 __all__ = ["LOOK", "of_a_look"]
 
@@ -39,6 +39,7 @@ def of_a_look(command: Command) -> Command:
                 "--mark",
                 metavar="NAME",
                 multiple=True,
+                callback=all_named,
                 help="A thick frame for this module, tensor, operation or node; may be repeated.",
             ),
             click.option(

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Keep", "ceiling_option", "finite", "in_a_room", "named", "set_option", "timeout_option"]
+__all__ = [
+    "Keep",
+    "all_named",
+    "ceiling_option",
+    "finite",
+    "in_a_room",
+    "named",
+    "set_option",
+    "timeout_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +45,13 @@ def named(ctx: click.Context, parameter: click.Parameter, name: str | None) -> s
     if name is not None and not name.strip():
         raise click.BadParameter("that is no name", ctx, parameter)
     return name
+
+
+def all_named(ctx: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same for an option that may be repeated."""
+    for name in names:
+        named(ctx, parameter, name)
+    return names
 
 
 def finite(ctx: click.Context, parameter: click.Parameter, seconds: float | None) -> float | None:

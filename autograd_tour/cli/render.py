@@ -13,6 +13,7 @@ from autograd_tour.cli.fitting import say_fits
 from autograd_tour.cli.looks import LOOK, of_a_look
 from autograd_tour.cli.options import (
     Keep,
+    all_named,
     ceiling_option,
     formats_option,
     in_a_room,
@@ -119,6 +120,7 @@ DEFAULT_FOLDER = "outputs"
     "opened",
     metavar="NAME",
     multiple=True,
+    callback=all_named,
     help="Leave this module, call of a function (lstm_cell[2]) or card open; may be repeated.",
 )
 @click.option(

@@ -7,12 +7,12 @@ it likes. A label that is clear and near stays where the engine put it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from autograd_tour.drawing.sizes import label_width
 from autograd_tour.views.picture import Label
 
-__all__ = ["clear_of_links"]
+__all__ = ["Box", "clear_of_links", "crossing"]
 
 Point = tuple[float, float]
 Piece = tuple[Point, Point, Point, Point]
@@ -90,6 +90,11 @@ def clear_of_links(
         if centre is not None:
             new_centres[i], boxes[i] = centre, _box(centre, width)
     return new_centres
+
+
+def crossing(lines: Iterable[Sequence[Point]], box: Box) -> bool:
+    """Whether one of the links with the Bézier points ``lines`` comes into ``box``, or too close to it."""
+    return any(_runs_through(list(_pieces(line)), box) for line in lines)
 
 
 def _box(centre: Point, width: float) -> Box:

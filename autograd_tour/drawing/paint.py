@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from autograd_tour.drawing.dot import FRAME
+from autograd_tour.drawing.around import around
 from autograd_tour.drawing.layout import Course, Layout, Point
-from autograd_tour.drawing.metrics import escape, escape_once, fit, text_width, wrapped
+from autograd_tour.drawing.metrics import escape, escape_once, text_width, wrapped
 from autograd_tour.drawing.piles import PILE, before_pile, piles
 from autograd_tour.drawing.shapes import arrow, band, n, scissors, text_element, texts
 from autograd_tour.drawing.sizes import (
@@ -24,7 +24,7 @@ from autograd_tour.drawing.sizes import (
 )
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.text import one_line
-from autograd_tour.views.picture import Card, Frame, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Link, Row, Run, Scene
 
 __all__ = ["MARGIN", "Moment", "Painter"]
 
@@ -116,8 +116,8 @@ class Painter:
         yield f'<g transform="translate({n(MARGIN)} {n(MARGIN)})">\n'
         if callable(self.moment):  # a page can hide other constants
             self.cuts = {card.id for card in scene.cards if any(row.mark == "cut" for row in card.rows)}
-        for frame in scene.frames:
-            yield self.frame(frame, scene, layout)
+        frames = [around(frame, scene, layout) for frame in scene.frames]
+        yield from (line for line, _ in frames)
         # Links first, cards over them, labels last: an arrow never crosses a text.
         corners = piles(scene, layout)
         for link, course in zip(scene.links, layout.courses, strict=True):
@@ -125,33 +125,13 @@ class Painter:
                 yield self.link(
                     link, before_pile(course, corners[link.dst]) if link.dst in corners else course
                 )
+        yield from (title for _, title in frames)
         for card, centre, size in zip(scene.cards, layout.centres, layout.sizes, strict=True):
             yield self.card(card, centre, size)
         for link, course in zip(scene.links, layout.courses, strict=True):
             if course is not None and course.label is not None:
                 yield self.during(self.label(link, course.label), link.since)
         yield "</g>\n"
-
-    def frame(self, frame: Frame, scene: Scene, layout: Layout) -> str:
-        """A dashed line around the cards of a frame, and its title; nothing where others stand in between."""
-        boxes = {
-            card.id: (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            for card, (x, y), (w, h) in zip(scene.cards, layout.centres, layout.sizes, strict=True)
-        }
-        own = [boxes[card] for card in frame.cards if card in boxes]
-        if not own:
-            return ""
-        left, top = (min(box[i] for box in own) - FRAME + 8 for i in (0, 1))
-        right, bottom = (max(box[i] for box in own) + FRAME - 8 for i in (2, 3))
-        for card, (x, y, far, low) in boxes.items():
-            if card not in frame.cards and x < right and far > left and y < bottom and low > top:
-                return ""
-        title = Run(fit(frame.title, max(right - left - 16, 40), 12, bold=True), "muted", bold=True)
-        return (
-            f'<rect class="frame" x="{n(left)}" y="{n(top)}" width="{n(right - left)}" '
-            f'height="{n(bottom - top)}" rx="12" fill="none" stroke="{LIGHT.muted}" stroke-width="1.5" '
-            f'stroke-dasharray="7 4"/>{text_element(title, left + 10, top + 14)}\n'
-        )
 
     def named(self, drawn: str, fact: str) -> str:
         """Texts as a page can find them again: by what they tell."""

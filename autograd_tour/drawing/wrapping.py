@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from autograd_tour.drawing.cutting import GAPS, MARK_ROOM, ends_of
 from autograd_tour.drawing.layout import Course, Layout, Point
 from autograd_tour.drawing.metrics import fit
-from autograd_tour.views.picture import Card, Direction, Label, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Direction, Frame, Label, Link, Row, Run, Scene
 
 __all__ = ["side_by_side", "strip_scenes"]
 
@@ -45,9 +45,22 @@ def strip_scenes(scene: Scene, strips: Mapping[str, int]) -> tuple[Scene, ...]:
         since = max(link.since, links[i][there.id].since if there.id in links[i] else 0)
         links[i][there.id] = replace(there, label=tag, since=since)
     return tuple(
-        replace(scene, cards=tuple(cards[strip].values()), links=tuple(links[strip].values()))
+        replace(
+            scene,
+            cards=tuple(cards[strip].values()),
+            links=tuple(links[strip].values()),
+            frames=tuple(_frames_in(scene.frames, cards[strip])),
+        )
         for strip in range(count)
     )
+
+
+def _frames_in(frames: Sequence[Frame], cards: Collection[str]) -> Iterator[Frame]:
+    """The frames around what of theirs stands in a strip of ``cards``, ids."""
+    for frame in frames:
+        inside = tuple(card for card in frame.cards if card in cards)
+        if inside:
+            yield replace(frame, cards=inside)
 
 
 def _onto(link: Link, mark: str, *, into: bool) -> Link:
@@ -121,6 +134,7 @@ def side_by_side(scene: Scene, scenes: Sequence[Scene], layouts: Sequence[Layout
         scene,
         cards=tuple(card for strip in scenes for card in strip.cards),
         links=tuple(link for strip in scenes for link in strip.links),
+        frames=tuple(frame for strip in scenes for frame in strip.frames),
     )
     sizes = tuple(size for layout in layouts for size in layout.sizes)
     size = (length, start - GAPS[scene.direction])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from autograd_tour.drawing import MOST, best_for
+from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
@@ -17,9 +18,10 @@ from autograd_tour.views.base import View
 from autograd_tour.views.calls import by_calls
 from autograd_tour.views.fold import SCREEN, fold, inputs_alike, noted, visible
 from autograd_tour.views.look import Look
-from autograd_tour.views.opening import framed
+from autograd_tour.views.opening import framed, with_open
 from autograd_tour.views.picture import Film, Frame, Picture, Scene
 from autograd_tour.views.statements import by_statements
+from autograd_tour.views.unfold import Opened
 
 if TYPE_CHECKING:
     from autograd_tour.formats.base import Settings, Simplified
@@ -30,6 +32,9 @@ SCREENS = (20, 14, 10, 7)
 """Cards of a graph that is folded further since its text would be too small in its room."""
 FEW = 14
 """A graph of so few cards is not, in a view that shows all rows or none: they are what it is for."""
+
+LEVELS = (2, 1)
+"""So deep is folded what is around a block that is open, where room is short."""
 
 Candidate = tuple[Scene | Film, str]
 """A picture, and what in it is folded."""
@@ -76,16 +81,19 @@ def _candidates(
     """``picture``, then others for a room where it is too small, in the order in which they are wanted.
 
     What one call made is one card; then cards are brief; then what one statement made is one card, and the
-    graph is folded further. A reader who says how it is folded or what is in focus gets that. No card is
-    made of operations that only came one after the other.
+    graph is folded further. A reader who says how it is folded or what is in focus gets that; around a block
+    that is open more may be folded. No card is made of operations that only came one after the other.
     """
     yield picture, simple.trace.graph.meta.folding
     look = settings.look
     brief: Brief = "numbers" if view.briefer and not look.show else ""
     if not settings.fold or settings.depth is not None or settings.focus is not None or settings.open:
-        if brief:
-            for way in _BRIEF:
-                yield from _drawn(simple.trace, view, look, way, simple.frames)
+        ways: tuple[Brief, ...] = _BRIEF if brief else ()
+        for way in ways:
+            yield from _drawn(simple.trace, view, look, way, simple.frames)
+        for less in _less_deep(trace, view, settings, simple):
+            for way in ("", *ways):
+                yield from _drawn(replace(trace, graph=less.graph), view, look, way, less.frames)
         return
     graph = view.condensed(trace).graph
     if not brief and visible(graph) <= FEW:
@@ -115,6 +123,21 @@ def _candidates(
             yield from drawn(graphs[-1], brief)
     for candidate in graphs[natural:] if brief else ():
         yield from drawn(candidate, "lines")
+
+
+def _less_deep(trace: Trace, view: View, settings: Settings, simple: Simplified) -> Iterator[Opened]:
+    """What is to be open, and all else folded at fewer levels than a screen has room for."""
+    if not settings.open or settings.depth is not None or settings.focus is not None:
+        return
+    fewest = visible(simple.trace.graph)
+    for depth in LEVELS:
+        try:
+            less = with_open(view.condensed(trace).graph, settings.open, depth)
+        except UsageError:  # at so few levels it is inside a card
+            return
+        if visible(less.graph) < fewest:
+            fewest = visible(less.graph)
+            yield less
 
 
 def _start(graph: Graph, folded: Graph) -> Graph:

@@ -107,10 +107,13 @@ class Modules:
     # ---- rows -----------------------------------------------------------------------------
 
     def _straight_rows(self, inside: Mapping[str, list[Node]]) -> dict[str, str]:
-        """Unit -> row. One with something between its members would stand on a loop: they stay apart."""
+        """Unit -> row. One with something between its members would stand on a loop: they stay apart.
+
+        A module around a row may work before and after it: such a one becomes two cards anyway.
+        """
         row_of = self._rows(inside) if self.rows else {}
         if row_of:
-            rowed = {n.id: row_of.get(unit, unit) for unit, nodes in inside.items() for n in nodes}
+            rowed = {node.id: row for unit, row in row_of.items() for node in inside[unit]}
             looped = on_loops((rowed.get(a, a), rowed.get(b, b)) for a, b in self.pairs)
             row_of = {unit: row for unit, row in row_of.items() if row not in looped}
         return row_of
@@ -187,7 +190,8 @@ class Modules:
         own = [leaf for leaf, users in self.parameters.get(path, ()) if users & ids]
         layer = kernel(operations, own)
         size = extents(operations, own)
-        notes = () if scope is None else (f"call {scope.number + 1} of {self._calls(scope)}",)
+        number, count = (0, 0) if scope is None else self.units.turn(scope)
+        notes = () if scope is None else (f"call {number} of {count}",)
         units = tuple(dict.fromkeys((unit, path)))
         return Title(title + size, path, notes, units=units, layer=(layer,) if layer else ())
 
@@ -199,7 +203,9 @@ class Modules:
         title = f"{self.units.kind(units[0])} × {len(units)}"
         scopes = [scope for unit in (units[0], units[-1]) if (scope := self.units.scope(unit)) is not None]
         if not scopes:
-            return Title(title, row, units=tuple(units))
+            times = len(self._calls_around(units[0], [node.id for node in inside[units[0]]]))
+            often = (f"each was called {times} times",) if times > 1 else ()
+            return Title(title, row, often, units=tuple(units))
         whole, module = len(units) == self._calls(scopes[0]), self.units.of_module(units[0])
         if module:
             own = {node.id: node for node in inside[units[0]]}

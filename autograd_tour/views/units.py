@@ -33,6 +33,10 @@ class Units:
         self.types = {group.path: group.type for group in graph.groups}
         self.scopes = graph.scopes
         self.calls = Counter((scope.function, scope.outer, scope.group) for scope in graph.scopes)
+        self._turns: dict[str, list[Scope]] = {}
+        for scope in graph.scopes:
+            if not scope.function and self._in_functions(scope):
+                self._turns.setdefault(scope.group, []).append(scope)
         self._scope_of = {f"(){i}": scope for i, scope in enumerate(graph.scopes)}
         self._open = _frames_of_the_program(graph, self.calls)
 
@@ -62,6 +66,26 @@ class Units:
                 calls.append((scope.number, number))
             number = scope.outer
         return tuple(reversed(calls))
+
+    def turn(self, scope: Scope) -> tuple[int, int]:
+        """Which call of its module ``scope`` is, from 1, and of how many.
+
+        All are counted, whichever call of a function they are in, as that may be a recursion; those inside
+        another module are counted by its calls.
+        """
+        alike = self._turns.get(scope.group, ())
+        if scope in alike:
+            return alike.index(scope) + 1, len(alike)
+        return scope.number + 1, self.calls[scope.function, scope.outer, scope.group]
+
+    def _in_functions(self, scope: Scope) -> bool:
+        """Whether only calls of functions are around ``scope``."""
+        number = scope.outer
+        while number is not None:
+            if not self.scopes[number].function:
+                return False
+            number = self.scopes[number].outer
+        return True
 
     def chain(self, home: Home) -> list[str]:
         """The units around ``home``, outermost first, at most :data:`MOST_LEVELS`.

@@ -272,8 +272,9 @@ def test_a_name_that_a_terminal_or_another_system_cannot_bear_is_mended(
     assert result.stdout == paths("outputs", [name])
 
 
-def test_an_empty_focus_is_refused(run: Run) -> None:
-    result = run("render", "--focus", "")
+@pytest.mark.parametrize("option", ["--focus", "--mark", "--open"])
+def test_an_empty_name_is_refused(run: Run, option: str) -> None:
+    result = run("render", option, "")
     assert result.exit_code == 2
     assert "no name" in result.stderr
 

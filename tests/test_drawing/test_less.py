@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.drawing import arrange, ready
@@ -15,12 +16,13 @@ from autograd_tour.drawing.dot import TIGHT
 from autograd_tour.drawing.estimate import estimated, measured
 from autograd_tour.drawing.less import stages
 from autograd_tour.drawing.room import room_for
+from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.drawing.wrapping import strip_scenes
 from autograd_tour.lessons.thermometer import thermometer
 from autograd_tour.record.trace import Trace
 from autograd_tour.views import picture_of
 from autograd_tour.views.cards import cards_scene
-from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
+from autograd_tour.views.picture import Card, Frame, Label, Link, Row, Run, Scene
 from tests.programs import models
 
 MARK = re.compile(r"(to|from) (row|column) (\d+)")
@@ -274,3 +276,23 @@ def test_a_sheet_of_questions_leaves_nothing_out(graph, tmp_path):
     assert "left out" not in files["x-question.svg"]
     assert "thermometer.py" in files["x-question.svg"]
     assert 'width="1280" height="720"' in files["x-answer.svg"]
+
+
+def test_an_opened_block_has_a_frame_in_every_row_around_what_of_it_stands_there(scene):
+    cards = [card.id for card in scene.cards]
+    framed = replace(scene, frames=(Frame("block", tuple(cards)), Frame("other", ("elsewhere",))))
+    parts = strip_scenes(framed, {card: 0 if i < 3 else 1 for i, card in enumerate(cards)})
+    assert [part.frames for part in parts] == [
+        (Frame("block", tuple(cards[:3])),),
+        (Frame("block", tuple(cards[3:])),),
+    ]
+
+
+def test_frames_of_several_rows_are_drawn(scene):
+    block = Frame("block", tuple(card.id for card in scene.cards))
+    wrapped = arrange(replace(scene, frames=(block,)), "LR", room=room_for("640x480", min_text=20))
+    rows = {number for _, _, number in marks_of(wrapped.scene).values()}
+    assert len(wrapped.scene.frames) == max(rows) > 1
+    svg = draw_scene(wrapped.scene, wrapped.layout)
+    assert svg.count('class="frame"') == max(rows)
+    assert svg.count(">block</text>") == max(rows)

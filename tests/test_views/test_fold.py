@@ -12,14 +12,18 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from autograd_tour import trace
+from autograd_tour.drawing.room import room_for
+from autograd_tour.formats.base import Settings, chosen_views
 from autograd_tour.record.graph import BackwardPass, Edge, Graph, Meta, Step
 from autograd_tour.record.node import Node, Totals
+from autograd_tour.record.trace import Trace
 from autograd_tour.record.validate import validate
 from autograd_tour.rules.wording import short
 from autograd_tour.views.by_modules import Modules
 from autograd_tour.views.focus import focus
 from autograd_tour.views.fold import MORE, SCREEN, fold, visible
 from autograd_tour.views.homes import operations_in
+from autograd_tour.views.picture import Scene
 from autograd_tour.views.quotient import flow, is_topological
 from autograd_tour.views.units import MOST_LEVELS, paths_around
 
@@ -351,3 +355,58 @@ def test_of_thousands_of_modules_inside_each_other_a_few_levels_are_told_apart()
     assert len(paths_around(path)) <= 4 * MOST_LEVELS
     assert visible(fold(deep)) <= SCREEN
     assert {node.id for node in focus(deep, path).nodes} == {"n0", "n1"}
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(4), nn.Linear(4, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.down(torch.relu(self.up(self.norm(x))))
+
+
+class Stack(nn.Module):
+    """Does something of its own before its blocks, and something after them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.h = nn.ModuleList(Residual() for _ in range(9))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x + 1) * 2
+        for block in self.h:
+            x = block(x)
+        return torch.exp(x).view(-1)
+
+
+class Headed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack, self.head = Stack(), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.stack(x).view(-1, 4)).sum()
+
+
+@pytest.mark.parametrize("depth", [None, 2])
+def test_blocks_fold_where_the_model_around_them_works_before_and_after_them(depth: int | None) -> None:
+    net, x = Headed(), torch.ones(2, 4, requires_grad=True)
+    folded = fold(trace(lambda: net(x)), depth)
+    validate(folded)
+    titles = [node.op for node in folded.nodes if node.group.startswith("stack")]
+    assert titles == ["Stack", "Residual × 9", "Stack"]
+
+
+def test_more_is_folded_around_an_open_block_where_room_is_short() -> None:
+    net, x = Headed(), torch.ones(2, 4, requires_grad=True)
+    whole = trace(lambda: net(x))
+    ((_, roomy),) = chosen_views(Trace(whole), Settings(views=("graph",), open=("stack.h.4",)))
+    on_slide = Settings(views=("graph",), open=("stack.h.4",), room=room_for("16:9"))
+    ((_, brief),) = chosen_views(Trace(whole), on_slide)
+    assert isinstance(roomy, Scene)
+    assert isinstance(brief, Scene)
+    (frame,) = brief.frames
+    assert frame.title == "stack.h.4  Residual"
+    assert len(frame.cards) > 2
+    assert len(brief.cards) < len(roomy.cards)

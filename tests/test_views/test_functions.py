@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from autograd_tour import trace
 from autograd_tour.drawing import arrange
-from autograd_tour.drawing.layout import place
+from autograd_tour.drawing.layout import Course, Layout, place
 from autograd_tour.drawing.svg import draw_scene
 from autograd_tour.errors import UsageError
 from autograd_tour.formats.base import Settings, chosen_views
@@ -328,3 +329,21 @@ def test_what_is_gone_in_a_comparison_belongs_to_no_call_of_the_second_run() -> 
     compared = diff(before, after)
     validate(compared)
     assert {node.scope for node in compared.nodes if node.state == "gone"} == {None}
+
+
+@pytest.mark.parametrize("crossed", [{150.0}, {230.0, 250.0}])
+def test_the_title_of_a_frame_stands_where_no_link_runs_through_it(crossed: set[float]) -> None:
+    title = "a block with a name of some length"
+    scene = Scene(
+        (Card("n0", "operation", (Row((Run("op"),)),)),),
+        tuple(Link(f"l{x}", "n0", "n0", "forward") for x in crossed),
+        frames=(Frame(title, ("n0",)),),
+    )
+    lines = [((x, 0.0), (x, 50.0), (x, 150.0), (x, 200.0)) for x in sorted(crossed)]
+    courses = tuple(Course(line, None, None) for line in lines)
+    svg = draw_scene(scene, Layout(480, 200, ((240.0, 100.0),), ((260.0, 40.0),), courses))
+    drawn = re.search(r'<text x="([\d.]+)"[^>]*textLength="([\d.]+)"[^>]*>(a block[^<]*)<', svg)
+    assert drawn is not None
+    start, width = float(drawn[1]), float(drawn[2])
+    assert not [x for x in crossed if start <= x <= start + width]
+    assert drawn[3] == title if len(crossed) == 1 else drawn[3].endswith("…")

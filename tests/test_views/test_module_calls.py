@@ -175,3 +175,28 @@ def test_siblings_of_other_names_are_shown_as_they_are():
             return self.decoder(self.encoder(x))
 
     assert titles(Coder(), 4) == ["Sequential", "Sequential"]
+
+
+def test_calls_of_a_module_in_a_recursion_are_counted_in_all() -> None:
+    torch.manual_seed(0)
+    net = Block()
+
+    def deeper(x: Tensor, levels: int) -> Tensor:
+        return x if levels == 0 else net(deeper(net(x) * 0.5, levels - 1))
+
+    folded = fold(trace(lambda: deeper(torch.ones(2, 8), 3).sum()), 1)
+    notes = [node.notes[0] for node in folded.nodes if node.kind == "group" and node.op == "Block"]
+    assert notes == [f"call {number} of 6" for number in range(1, 7)]
+
+
+def test_a_row_says_how_often_each_of_it_was_called() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(*(Block() for _ in range(5)))
+    split = nn.ModuleDict({"module": net})
+
+    def loss() -> Tensor:
+        return torch.cat([split["module"](part) for part in torch.ones(8, 8).chunk(4)]).sum()
+
+    (row,) = piles(fold(trace(loss), 2))
+    assert row.op == "Block × 5"
+    assert row.notes[0] == "each was called 4 times"
