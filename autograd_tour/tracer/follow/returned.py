@@ -1,4 +1,4 @@
-"""What a backward call brought to leaves: deposited, or returned with names; and where its loss was computed."""
+"""What a backward call brought to leaves or returned, with names, and where its loss was computed."""
 
 from __future__ import annotations
 
