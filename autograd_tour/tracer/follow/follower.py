@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -14,9 +14,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import LeafChange
-from autograd_tour.tracer.assemble.walk import Skeleton, number_of_node
+from autograd_tour.tracer.assemble.walk import number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
@@ -24,6 +22,7 @@ from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Log, Spot
+from autograd_tour.tracer.follow.met import met_leaves
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
 from autograd_tour.tracer.follow.tracks import Tracks
@@ -270,7 +269,7 @@ class Follower:
             try:
                 self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
                 self.record.begin(skeleton.numbers())
-                inner = self._meet_leaves(skeleton)
+                inner = met_leaves(skeleton, self.tracks, self.log, self.request, self.record)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
                 only = backward.loss
@@ -312,41 +311,6 @@ class Follower:
         forward.loss = event.loss = loss
         forward.graph = event.graph = graph
         event.retained, event.creates_graph = backward.retains_graph, backward.creates_graph
-
-    def _meet_leaves(self, skeleton: Skeleton) -> list[Tensor]:
-        """Follow the leaves of a graph; gives those that a custom Function may reach besides."""
-        leaves = skeleton.leaves()
-        inner: list[Tensor] = []
-        if any(hasattr(fn, "_forward_cls") for fn in skeleton.fns):
-            inner = [leaf for _, leaf in self.record.modules.parameters() if leaf.requires_grad]
-        strangers = [leaf for leaf in [*leaves, *inner] if self.tracks.find(leaf) < 0]
-        nameless = [track.tensor for track in self.tracks.items if not track.name]
-        names = self.request.leaf_names([*strangers, *nameless], self.record)
-        for leaf in nameless:
-            self.tracks.call(self.tracks.find(leaf), names[id(leaf)])
-        present = {id(leaf) for leaf in leaves}
-        computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
-        for leaf in strangers:
-            self._meet(leaf, names[id(leaf)], present, computed)
-        return inner
-
-    def _meet(self, leaf: Tensor, name: str, present: Set[int], computed: int) -> None:
-        """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew.
-
-        That was before there were ``computed`` nodes, the last of which is that of the loss.
-        """
-        number = self.tracks.names.get(name, -1)
-        if number < 0 or id(self.tracks[number].tensor) in present:
-            self.tracks.call(self.tracks.add(leaf), name)
-            return
-        track = self.tracks[number]
-        if track.successor != id(leaf):
-            birth = self.record.birth(leaf)
-            before: TensorFacts = self.request.recorder.measure(track.tensor)
-            draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
-            draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
-            self.log.insert(draft, computed)
-        self.tracks.rebind(number, leaf)
 
 
 never_compiled(Follower._before_step, Follower._after_step)
