@@ -117,9 +117,8 @@ class Listener:
     def _sent(self, i: int, sent: Gradients) -> Facts:
         if i in self._parts and sent[0] is not None:
             part, hooks = self._parts[i]
-            if (
-                len(hooks() or ()) == 1
-            ):  # a hook of the program may have put another gradient in the place of this
+            # A hook of the program may have put another gradient in the place of this.
+            if len(hooks() or ()) == 1:
                 self.recorder.note_part(sent[0], part)
         # Some nodes compute a gradient for a constant too; there is no edge for it to leave on.
         left = tuple(
