@@ -14,8 +14,8 @@ from autograd_tour.tracer.scratch import FULL_LIMIT, Memory, Scratch
 
 __all__ = ["plain", "stats_beside_zeros", "stats_of_elements", "stats_of_tensor"]
 
-BLOCK = 65_536
-"""Elements of a block, in which large tensors are read: a quarter of a MB of float32, as caches have."""
+BLOCK = 131_072
+"""Elements of a block, in which large tensors are read: half a MB of float32, as caches have."""
 
 SMALLEST = 1e-30
 """Mean square below which squares may be too small for float32, whose least number is 1e-38."""
@@ -130,8 +130,9 @@ def stats_beside_zeros(part: Tensor) -> Stats:
 
 
 def _extremes(tensor: Tensor) -> tuple[float, float]:
-    """The least and the greatest element, NaN if one is; two passes in the cache are quicker than aminmax."""
-    return torch.amin(tensor).item(), torch.amax(tensor).item()
+    """The least and the greatest element, NaN if one is."""
+    least, most = torch.aminmax(tensor)
+    return least.item(), most.item()
 
 
 def _sums(tensor: Tensor, scratch: Scratch | None, *, zeros: bool) -> tuple[float, float, int]:
@@ -178,8 +179,8 @@ def _in_blocks(tensor: Tensor) -> tuple[float, float, float]:
     for block in flat.tensor_split(max(1, flat.numel() // BLOCK) if tensor.is_cpu else 1):
         wide = block if block.dtype == torch.float32 else block.double()
         square += torch.dot(wide, wide).item()
-        low = min(low, torch.amin(block).item())
-        high = max(high, torch.amax(block).item())
+        least, most = _extremes(block)
+        low, high = min(low, least), max(high, most)
     if math.isnan(square):  # where an element is none; `min` may pass over it
         return math.nan, math.nan, math.nan
     finite = math.isfinite(low) and math.isfinite(high)
