@@ -50,7 +50,6 @@ PRELOADED = [
     "torch",
     "torch._dynamo",  # an optimizer loads it
     "torch.fx.experimental.symbolic_shapes",  # and backward this
-    "torchviz",
     "numpy.random",
     "autograd_tour.hosts.running",
     *(
