@@ -40,7 +40,7 @@ test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browse
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" --hypothesis-profile=full $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .

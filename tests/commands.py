@@ -34,15 +34,28 @@ __all__ = [
 
 SERVER = get_context("forkserver")
 ROOT = Path(__file__).parents[1] / "autograd_tour"
+ROOMS = (
+    "checks",
+    "cli",
+    "formats",
+    "formats.page",
+    "formats.tour",
+    "lessons",
+    "lessons.tour",
+    "questions",
+    "reports",
+    "views",
+)
 PRELOADED = [
     "torch",
+    "torch._dynamo",  # an optimizer loads it
+    "torch.fx.experimental.symbolic_shapes",  # and backward this
     "numpy.random",
-    "autograd_tour.lessons.produce",
     "autograd_tour.hosts.running",
     *(
         f"autograd_tour.{room}.{module.name}"
-        for room in ("cli", "formats", "questions", "views")
-        for module in iter_modules([str(ROOT / room)])
+        for room in ROOMS
+        for module in iter_modules([str(ROOT.joinpath(*room.split(".")))])
     ),
 ]
 """What a forked process need not load, beside the streams and the environment that are its own."""

@@ -54,6 +54,15 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Few examples for hypothesis, but where all are asked for, as ``.ci/run`` does."""
+    from hypothesis import settings
+
+    import tests.examples  # noqa: F401  its profiles
+
+    settings.load_profile(config.getoption("--hypothesis-profile", None) or "quick")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # With several processes such a test would stop all of them, with one it would not.
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]

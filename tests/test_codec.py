@@ -22,6 +22,7 @@ from autograd_tour.record.ledger import Call, LeafAccount, Ledger
 from autograd_tour.record.node import Cut, Node, Saved
 from autograd_tour.record.rule import Constant, Symbol, Words, apply
 from autograd_tour.record.trace import Trace
+from tests.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +378,7 @@ def test_any_graph_and_ledger_is_the_same_after_json(any_graph, ledger):
     assert repr(astuple(again.graph)) == repr(astuple(any_graph))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(graphs(), st.sampled_from(["graph", "chain", "torchviz"]))
 def test_any_graph_that_can_be_read_can_be_drawn(any_graph, view):
     chosen = Settings(formats=("svg", "dot", "txt"), views=(view,))

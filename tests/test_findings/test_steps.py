@@ -405,6 +405,7 @@ for word in ("watched", "plain"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
 def test_a_script_that_is_interrupted_ends_as_it_does_without_being_watched(tmp_path) -> None:
     (tmp_path / "script.py").write_text(INTERRUPTED)

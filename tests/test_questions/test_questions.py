@@ -25,6 +25,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.views.calls import by_calls
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import frames
+from tests.examples import examples
 from tests.programs import basics, hooks, models, operators
 from tests.programs.randomly import programs
 
@@ -236,7 +237,7 @@ def test_questions_about_a_program_are_sound(program):
 
 
 @given(program=programs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_questions_about_any_program_are_sound(program):
     graph = trace(program)
     sound(graph, ask(Trace(graph)))

@@ -7,12 +7,12 @@ import warnings
 
 import pytest
 import torch
-from commands import fresh_answer
 from torch import nn
 
 import autograd_tour as tour
 from autograd_tour.errors import ProgramError
 from autograd_tour.tracer.engine.stepper import stepper
+from tests.commands import fresh_answer
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +224,7 @@ def test_what_must_be_compiled_whole_says_how_it_can_be_followed():
         assert [event.kind for event in tour.follow(train).events] == ["forward", "backward", "step"]
 
 
+@pytest.mark.slow
 def test_hooks_that_the_program_does_not_have_are_not_warned_of(tmp_path):
     (tmp_path / "net.py").write_text(
         "import torch\n\n\n"

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from oracle import check
 from programs import basics, hooks, models, operators, randomly
 
+from tests.examples import examples
+
 
 @pytest.mark.parametrize("program", basics.PROGRAMS, ids=lambda program: program.__name__)
 def test_small_programs_are_recorded_to_the_last_bit(program):
@@ -40,7 +42,7 @@ def test_operators_are_recorded_to_the_last_bit(program):
 
 
 @given(randomly.programs())
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 def test_random_programs_are_recorded_to_the_last_bit(program):
     check(program)
 

@@ -18,6 +18,7 @@ from autograd_tour.views.contract import contract
 from autograd_tour.views.homes import Title, operations_in
 from autograd_tour.views.quotient import flow, is_topological, split_loops
 from autograd_tour.views.totals import add
+from tests.examples import examples
 
 
 def fact(*numbers: float) -> TensorFacts:
@@ -181,7 +182,7 @@ def a_folded_graph_folds_again_to_the_same_totals(
 
 
 @given(parted())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_what_holds_for_any_parts_of_any_graph(
     case: tuple[Graph, dict[str, str], dict[str, Title]],
 ) -> None:

@@ -23,6 +23,7 @@ from autograd_tour.record.node import Change, Node
 from autograd_tour.reports.diff import diff_report
 from autograd_tour.views.diff import diff, differs, tell
 from autograd_tour.views.fold import SCREEN, visible
+from tests.examples import examples
 from tests.pictures import scene_of
 
 
@@ -187,7 +188,7 @@ def plain(node: Node) -> Node:
 
 
 @given(random_graph(), random_graph())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_both_graphs_can_be_read_off_the_comparison(a: Graph, b: Graph) -> None:
     compared = diff(a, b)
     assert len(compared.by_id()) == len(compared.nodes)
@@ -212,7 +213,7 @@ def test_both_graphs_can_be_read_off_the_comparison(a: Graph, b: Graph) -> None:
 
 
 @given(random_graph())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_graph_compared_with_itself_is_the_same_under_any_ids(graph: Graph) -> None:
     assert not differs(diff(graph, graph))
     moved = replace(
@@ -224,7 +225,7 @@ def test_a_graph_compared_with_itself_is_the_same_under_any_ids(graph: Graph) ->
 
 
 @given(random_graph(), random_graph())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_every_card_and_no_other_is_drawn(a: Graph, b: Graph) -> None:
     compared = diff(a, b)
     scene = scene_of(compared)

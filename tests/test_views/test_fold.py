@@ -26,6 +26,7 @@ from autograd_tour.views.homes import operations_in
 from autograd_tour.views.picture import Scene
 from autograd_tour.views.quotient import flow, is_topological
 from autograd_tour.views.units import MOST_LEVELS, paths_around
+from tests.examples import examples
 
 
 def ops(graph: Graph) -> list[str]:
@@ -113,7 +114,7 @@ def test_any_large_graph_fits_one_screen(shape: str) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 300), st.integers(2, 40), st.floats(0, 0.9), st.floats(0, 0.5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_random_graph_fits_any_screen_and_folds_again(
     seed: int, count: int, limit: int, leaves: float, cuts: float
 ) -> None:

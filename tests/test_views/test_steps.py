@@ -19,6 +19,7 @@ from autograd_tour.rules.wording import short
 from autograd_tour.views.fold import fold
 from autograd_tour.views.steps import Timeline, frames
 from autograd_tour.views.worked import operand_values, worked
+from tests.examples import examples
 from tests.programs import basics, hooks, models, operators
 from tests.programs.randomly import programs
 from tests.rule_reader import evaluate
@@ -84,7 +85,7 @@ def test_frames_follow_the_record(program):
 
 
 @given(graph=graphs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_folded_card_runs_after_all_that_send_to_it(graph):
     for limit in (3, 8):
         folded = fold(graph, limit=limit)
@@ -137,7 +138,7 @@ def test_the_arithmetic_of_activations_and_negative_numbers_works_out():
 
 
 @given(program=programs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_arithmetic_of_any_program_works_out(program):
     works_out(trace(program))
 

@@ -18,6 +18,7 @@ from autograd_tour.reports import report
 from autograd_tour.text import closing
 from autograd_tour.views.cards import cards_scene
 from autograd_tour.views.sums import added, arrivals, row
+from tests.examples import examples
 
 
 def square_and_more() -> torch.Tensor:
@@ -97,7 +98,7 @@ def test_texts(before, parts, contribution, after, text) -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_sum_that_is_printed_with_an_equals_sign_closes(values: list[float]) -> None:
     total = float(torch.tensor(values).sum())
     texts, result = closing(values, total)

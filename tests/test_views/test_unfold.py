@@ -18,6 +18,7 @@ from autograd_tour.views.homes import operations_in
 from autograd_tour.views.quotient import flow, is_topological
 from autograd_tour.views.steps import Timeline
 from autograd_tour.views.unfold import IN_PLACE, INSIDE, Opened, closed, opened
+from tests.examples import examples
 from tests.test_views.test_contract import graphs
 
 GPT = Path(__file__).parents[2] / "docs" / "programs" / "gpt.py"
@@ -120,7 +121,7 @@ def test_a_row_of_equal_layers_without_names_of_their_own_can_be_opened():
 
 
 @given(graph=graphs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_opening_any_card_of_any_graph_is_sound(graph):
     for limit in (3, 8):
         from autograd_tour.views.homes import Homes
