@@ -13,7 +13,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Link, Role, Row, Run, Scene, Shape
+from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.views.wording import shape_text
 
 __all__ = ["arrows", "view"]
@@ -98,17 +98,23 @@ def _turned(slot: tuple[int, int]) -> tuple[int, int]:
 
 @collector_paused()
 def _scene(graph: Graph) -> Scene:
-    """Boxes and arrows for what :func:`arrows` found."""
+    """Boxes and arrows for what :func:`arrows` found.
+
+    They are made by position: there may be 100,000, and with names they take longer.
+    """
     cards = [_box(node) for node in graph.nodes]
     texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
+    plain, anywhere = Label(), ("", "")
     links = [
         Link(
-            f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
-            edge.src,
-            edge.dst,
+            f"{(src := edge.src)}-{(dst := edge.dst)}-{edge.slot[0]}-{edge.slot[1]}",
+            src,
+            dst,
             "constant" if edge.kind == "saved" else "forward",
-            ports=("", ""),
-            title=_title(texts[edge.src], texts[edge.dst]),
+            plain,
+            False,
+            anywhere,
+            f"{texts[src]} → {texts[dst]}",
         )
         for edge in graph.edges
         if edge.kind != "gradient"
@@ -120,28 +126,25 @@ def _scene(graph: Graph) -> Scene:
 
 
 @lru_cache(maxsize=4096)
-def _title(start: str, end: str) -> str:
-    return f"{start} → {end}"
-
-
-@lru_cache(maxsize=4096)
 def _operation_rows(grad_fn: str) -> tuple[Row, ...]:
     """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
     return (Row((Run(grad_fn, room=ROOM),), fill="constant_fill", height=24),)
 
 
+@lru_cache(maxsize=4096)
+def _shape_row(shape: tuple[int, ...], fill: Role) -> Row:
+    return Row((Run(shape_text(shape) or "scalar"),), fill=fill, height=20)
+
+
 def _box(node: Node) -> Card:
-    if node.kind in ("operation", "accumulate", "group"):
-        shape: Shape = "group" if node.kind == "group" else "box"
-        return Card(node.id, shape, _operation_rows(node.grad_fn), title=node.grad_fn)
-    size = shape_text(node.value.shape) if node.value is not None else ""
-    fill = _FILLS.get(node.kind, "accumulated_fill")
-    rows = tuple(
-        Row((run,), fill=fill, height=20)
-        for run in (Run(node.name, bold=True, room=ROOM), Run(size or "scalar"))
-        if run.text
-    )
-    return Card(node.id, "box", rows, title=f"{node.kind} {node.name}")
+    kind = node.kind
+    if kind in ("operation", "accumulate", "group"):
+        shape: Shape = "group" if kind == "group" else "box"
+        return Card(node.id, shape, _operation_rows(node.grad_fn), 0.0, node.grad_fn)
+    name, fill = node.name, _FILLS.get(kind, "accumulated_fill")
+    shape_row = _shape_row(node.value.shape if node.value is not None else (), fill)
+    name_rows = (Row((Run(name, bold=True, room=ROOM),), fill=fill, height=20),) if name else ()
+    return Card(node.id, "box", (*name_rows, shape_row), 0.0, f"{kind} {name}")
 
 
 view = Torchviz()
