@@ -103,6 +103,7 @@ def _reel(picture: Film, turn: Turn, engine: str | None, timeout: float, room: R
     return Reel(arranged.scene, arranged.layout, room)
 
 
+@collector_paused()
 def dot(picture: Scene | Film, direction: Turn = "auto") -> str:
     """DOT with all the text of a picture, for any Graphviz and any editor."""
     return readable_dot(ready(picture, turned(_scene(picture), direction)))

@@ -186,7 +186,7 @@ def readable_dot(scene: Scene) -> str:
         "  edge [fontname=Arial fontsize=10]",
     ]
     plain = _PLAIN_ID.fullmatch
-    ids = {card.id: card.id if plain(card.id) else _text(card.id) for card in scene.cards}
+    ids = {name: name if plain(name) else _text(name) for name in [card.id for card in scene.cards]}
     texts: dict[int, str] = {}  # many cards of a long chain share their rows
     for card in scene.cards:
         text = texts.get(id(card.rows))
@@ -194,7 +194,11 @@ def readable_dot(scene: Scene) -> str:
             text = texts[id(card.rows)] = _text("".join([_line(row) for row in card.rows]), left=True)
         lines.append(f"  {ids[card.id]} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
     for link in scene.links:
-        a, b, more, label = ids[link.src], ids[link.dst], "", link.label
+        a, b, label = ids[link.src], ids[link.dst], link.label
+        if not (link.reverse or label.runs or label.step):
+            lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}]")
+            continue
+        more = ""
         if link.reverse:
             a, b, more = b, a, " dir=back"
         if label.runs or label.step:
@@ -202,8 +206,8 @@ def readable_dot(scene: Scene) -> str:
             text = _text(step + "".join([run.text for run in label.runs]))
             more += f" label={text}"
         lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")
-    lines.append("}")
-    return "\n".join(lines) + "\n"
+    lines += ("}", "")
+    return "\n".join(lines)
 
 
 def _line(row: Row) -> str:

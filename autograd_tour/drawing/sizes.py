@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from autograd_tour.drawing.metrics import fit, fit_around, text_width
-from autograd_tour.views.picture import Card, Label, Row, Run, Scene
+from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 
 __all__ = [
     "ARROW",
@@ -116,12 +116,14 @@ def fitted(scene: Scene) -> Scene:
         if fitted_rows is None:
             fitted_rows = rows[id(card.rows)] = _filled(card, _fitted_rows(card.rows))
         cards.append(card if fitted_rows is card.rows else replace(card, rows=fitted_rows))
-    links = []
-    for link in scene.links:
-        runs = _fitted(link.label.runs) if link.label.runs else link.label.runs
-        links.append(link if runs is link.label.runs else replace(link, label=replace(link.label, runs=runs)))
+    links = [_fitted_link(link) if link.label.runs else link for link in scene.links]
     captions = tuple(tuple(_fitted(line) for line in caption) for caption in scene.captions)
     return replace(scene, cards=tuple(cards), links=tuple(links), captions=captions)
+
+
+def _fitted_link(link: Link) -> Link:
+    runs = _fitted(link.label.runs)
+    return link if runs is link.label.runs else replace(link, label=replace(link.label, runs=runs))
 
 
 def _fitted_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -165,6 +167,9 @@ def _grown(runs: tuple[Run, ...], cut: tuple[Run, ...], by: float) -> tuple[Run,
 
 
 def _fitted_row(row: Row) -> Row:
+    if not (row.right or row.earlier or row.room):  # as in most rows where there are many
+        left = _fitted(row.left)
+        return row if left is row.left else replace(row, left=left)
     left, right = _fitted(_shared(row)), _fitted(row.right)
     earlier = row.earlier
     if earlier:

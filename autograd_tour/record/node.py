@@ -147,7 +147,10 @@ class Node(Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def name(self) -> str:
         """The first name the program gave to a result of this node, or ``""``."""
-        return next((name for name in self.names if name), "")
+        for name in self.names:
+            if name:
+                return name
+        return ""
 
     @property
     def value(self) -> TensorFacts | None:

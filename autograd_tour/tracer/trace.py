@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from torch import Tensor
+from torch._C import DisableTorchFunction
 
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph
@@ -127,6 +128,10 @@ def follow(
 
 def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
     """The record of tensors that exist, or the error that ``request`` names none."""
+    if not backward and request.recorder.keep == 0:
+        # No code of the program runs, that of its tensor classes neither: there is nothing to put back.
+        with ONE_AT_A_TIME, collector_paused(), DisableTorchFunction():
+            return record_of(request, *outputs_of(request, Buffers()), backward=False)
     with ONE_AT_A_TIME, random_state_restored(), collector_paused():
         with switches_restored(()) as remarks, Buffers() as buffers:
             record, outputs = outputs_of(request, buffers)

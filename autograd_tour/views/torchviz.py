@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
 
 from autograd_tour.record.display import amount
-from autograd_tour.record.graph import Edge, Graph
+from autograd_tour.record.graph import Edge, EdgeKind, Graph
 from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Link, Role, Row, Run, Scene, Shape
+from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape
 from autograd_tour.views.wording import shape_text
 
 __all__ = ["arrows", "view"]
@@ -21,7 +21,10 @@ __all__ = ["arrows", "view"]
 
 ROOM = 260.0
 _FILLS: dict[str, Role] = {"leaf": "leaf_fill", "saved": "saved_fill"}
-KEPT = ("operation", "accumulate", "leaf", "group")
+_BACKWARD = ("operation", "accumulate", "group")
+KEPT = (*_BACKWARD, "leaf")
+_Arrow = tuple[str, str, EdgeKind, tuple[int, int]]
+"""The fields of an :class:`Edge`."""
 
 
 class Torchviz(View):
@@ -40,7 +43,7 @@ class Torchviz(View):
 
     def picture(self, trace: Trace) -> Scene:
         """A box for each of torchviz's nodes, an arrow for each of its edges."""
-        return _scene(arrows(trace.graph))
+        return _scene(*_drawn(trace.graph), trace.graph.meta.remarks)
 
 
 def arrows(graph: Graph) -> Graph:
@@ -48,13 +51,20 @@ def arrows(graph: Graph) -> Graph:
 
     This is what torchviz draws, and no record: a result and a saved tensor are nodes in it.
     """
+    nodes, ends = _drawn(graph)
+    return replace(graph, nodes=tuple(nodes), edges=tuple([Edge(*end) for end in ends]), passes=())
+
+
+@collector_paused()
+def _drawn(graph: Graph) -> tuple[list[Node], list[_Arrow]]:
+    """Nodes and edges of :func:`arrows`."""
     by_id = graph.by_id()
     nodes = [node for node in graph.nodes if node.kind in KEPT]
     # Of a large graph little is left out, so it is quicker to know what is.
     others = {node.id for node in graph.nodes if node.kind not in KEPT}
     silent = others | {node.id for node in nodes if node.kind == "leaf"}
-    edges = [
-        Edge(edge.dst, edge.src, "forward", _turned(edge.slot))
+    edges: list[_Arrow] = [
+        (edge.dst, edge.src, "forward", _turned(edge.slot))
         for edge in graph.edges
         if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
     ]
@@ -69,7 +79,7 @@ def arrows(graph: Graph) -> Graph:
         )
         nodes.append(result)
         if node_id not in others:
-            edges.append(Edge(node_id, result.id, "forward", (slot, 0)))
+            edges.append((node_id, result.id, "forward", (slot, 0)))
     for node in nodes[:]:
         if node.custom:
             for number, item in enumerate(item for item in node.saved if item.facts is not None):
@@ -79,8 +89,8 @@ def arrows(graph: Graph) -> Graph:
                         _free(f"{node.id}s{number}", by_id), "saved", op=item.name, values=(item.facts,)
                     )
                     nodes.append(box)
-                edges.append(Edge(box.id, node.id, "saved"))
-    return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=())
+                edges.append((box.id, node.id, "saved", (0, 0)))
+    return nodes, edges
 
 
 def _free(name: str, taken: Mapping[str, Node]) -> str:
@@ -97,31 +107,31 @@ def _turned(slot: tuple[int, int]) -> tuple[int, int]:
 
 
 @collector_paused()
-def _scene(graph: Graph) -> Scene:
-    """Boxes and arrows for what :func:`arrows` found."""
-    cards = [_box(node) for node in graph.nodes]
-    texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
+def _scene(nodes: Sequence[Node], arrows: Sequence[_Arrow], remarks: tuple[str, ...]) -> Scene:
+    """Boxes and arrows for what is to be drawn.
+
+    They are made by position: there may be 100,000, and with names they take longer.
+    """
+    cards = [_box(node) for node in nodes]
+    texts = {node.id: node.grad_fn or node.name or node.op for node in nodes}
+    plain, anywhere = Label(), ("", "")
     links = [
         Link(
-            f"{edge.src}-{edge.dst}-{edge.slot[0]}-{edge.slot[1]}",
-            edge.src,
-            edge.dst,
-            "constant" if edge.kind == "saved" else "forward",
-            ports=("", ""),
-            title=_title(texts[edge.src], texts[edge.dst]),
+            f"{src}-{dst}-{a}-{b}",
+            src,
+            dst,
+            "forward" if kind == "forward" else "constant",
+            plain,
+            False,
+            anywhere,
+            f"{texts[src]} → {texts[dst]}",
         )
-        for edge in graph.edges
-        if edge.kind != "gradient"
+        for src, dst, kind, (a, b) in arrows
     ]
-    count = sum(node.kind in ("operation", "accumulate", "group") for node in graph.nodes)
-    nodes, arrows = amount(count, "backward node"), amount(len(links), "arrow")
-    desc = f"The backward graph as torchviz draws it: {nodes} and {arrows}."
-    return Scene(tuple(cards), tuple(links), "Backward graph", desc, notes=graph.meta.remarks)
-
-
-@lru_cache(maxsize=4096)
-def _title(start: str, end: str) -> str:
-    return f"{start} → {end}"
+    count = sum([node.kind in _BACKWARD for node in nodes])
+    size = f"{amount(count, 'backward node')} and {amount(len(links), 'arrow')}"
+    desc = f"The backward graph as torchviz draws it: {size}."
+    return Scene(tuple(cards), tuple(links), "Backward graph", desc, notes=remarks)
 
 
 @lru_cache(maxsize=4096)
@@ -130,18 +140,20 @@ def _operation_rows(grad_fn: str) -> tuple[Row, ...]:
     return (Row((Run(grad_fn, room=ROOM),), fill="constant_fill", height=24),)
 
 
+@lru_cache(maxsize=4096)
+def _shape_row(shape: tuple[int, ...], fill: Role) -> Row:
+    return Row((Run(shape_text(shape) or "scalar"),), fill=fill, height=20)
+
+
 def _box(node: Node) -> Card:
-    if node.kind in ("operation", "accumulate", "group"):
-        shape: Shape = "group" if node.kind == "group" else "box"
-        return Card(node.id, shape, _operation_rows(node.grad_fn), title=node.grad_fn)
-    size = shape_text(node.value.shape) if node.value is not None else ""
-    fill = _FILLS.get(node.kind, "accumulated_fill")
-    rows = tuple(
-        Row((run,), fill=fill, height=20)
-        for run in (Run(node.name, bold=True, room=ROOM), Run(size or "scalar"))
-        if run.text
-    )
-    return Card(node.id, "box", rows, title=f"{node.kind} {node.name}")
+    kind = node.kind
+    if kind in _BACKWARD:
+        shape: Shape = "group" if kind == "group" else "box"
+        return Card(node.id, shape, _operation_rows(node.grad_fn), 0.0, node.grad_fn)
+    name, fill = node.name, _FILLS.get(kind, "accumulated_fill")
+    shape_row = _shape_row(node.value.shape if node.value is not None else (), fill)
+    name_rows = (Row((Run(name, bold=True, room=ROOM),), fill=fill, height=20),) if name else ()
+    return Card(node.id, "box", (*name_rows, shape_row), 0.0, f"{kind} {name}")
 
 
 view = Torchviz()

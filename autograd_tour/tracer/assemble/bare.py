@@ -34,7 +34,7 @@ def bare_structure(
     for number, result in enumerate(material.results):
         returned.setdefault(result.node, []).append(number)
     ids = [""] * len(skeleton)
-    leaf_ids: dict[int, str] = {}
+    sources = ids.copy()  # what a forward edge starts at: a leaf, not its accumulator
     nodes: list[Node] = []
     edges: list[Edge] = []
     connect = edges.append
@@ -42,11 +42,11 @@ def bare_structure(
     kinds: dict[tuple[type, str, int], tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
     for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
         if name == "AccumulateGrad":
-            leaf_ids[i], ids[i] = f"n{len(nodes)}", f"n{len(nodes) + 1}"
+            sources[i], ids[i] = f"n{len(nodes)}", f"n{len(nodes) + 1}"
             leaf = fn.variable
             leaf_name = material.leaf_names.get(id(leaf), "")
-            nodes += leaf_nodes(leaf_ids[i], ids[i], (recorder.measure(leaf),), leaf_name)
-            edges += leaf_edges(leaf_ids[i], ids[i])
+            nodes += leaf_nodes(sources[i], ids[i], (recorder.measure(leaf),), leaf_name)
+            edges += leaf_edges(sources[i], ids[i])
             continue
         count, values = len(inputs), outline(fn)
         names, expr = unnamed(len(values)), ""
@@ -58,21 +58,32 @@ def bare_structure(
         if kind is None:
             kind = kinds[key] = friendly_name(name), formulas_of(name, count), _particulars(fn, name)
         op, formula, particulars = kind
-        node_id = ids[i] = f"n{len(nodes)}"
+        node_id = ids[i] = sources[i] = f"n{len(nodes)}"
         # By position: with names it takes half as long again.
         node = Node(node_id, "operation", op, expr, name, "", count, values, names, formula)
         nodes.append(replace(node, **particulars) if particulars else node)
+        back = []
         for slot, (j, k) in enumerate(inputs):
             if j >= 0:
-                connect(Edge(leaf_ids.get(j) or ids[j], node_id, "forward", slots_of(k, slot)))
-        for slot, (j, k) in enumerate(inputs):
-            if j >= 0:
-                edge = Edge(node_id, ids[j], "gradient", slots_of(slot, k))
-                connect(replace(edge, marks=("hooked",)) if hooked and (j, k) in hooked else edge)
+                connect(Edge(sources[j], node_id, "forward", slots_of(k, slot)))
+                back.append(Edge(node_id, ids[j], "gradient", slots_of(slot, k)))
+        edges += back
         skeleton.next[i] = ()  # the edges take its place in memory
     del connect
+    if hooked:
+        edges = _marked(edges, {(ids[j], k) for j, k in hooked})
     fixed, nodes = tuple(nodes), []  # one list after the other: both copies of all would be too much
     return fixed, tuple(edges), ids
+
+
+def _marked(edges: Sequence[Edge], hooked: Set[tuple[str, int]]) -> list[Edge]:
+    """``edges``, marked where the gradient for an output in ``hooked`` comes in."""
+    return [
+        replace(edge, marks=("hooked",))
+        if edge.kind == "gradient" and (edge.dst, edge.slot[1]) in hooked
+        else edge
+        for edge in edges
+    ]
 
 
 def _as_returned(

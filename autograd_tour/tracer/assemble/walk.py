@@ -90,36 +90,43 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     skeleton = Skeleton()
     fns, node_names, connections = skeleton.fns, skeleton.names, skeleton.next
     index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
-    names: dict[str, str] = {}
-    pending: list[NodeFn] = []
-    entered: list[tuple[tuple[NodeFn, int], ...]] = []
+    names: dict[type, str] = {}
+    pending: list[NodeFn | None] = []  # to be entered; at None the last one of `entered` is left
+    entered: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...]]] = []
     for root in roots:
         pending.append(root)
         while pending:
-            fn = pending[-1]
-            position = index.get(fn)
-            if position is None:
+            fn = pending.pop()
+            if fn is None:
+                fn, inputs = entered.pop()
+            elif fn in index:
+                continue  # two nodes lead to it
+            else:
                 index[fn] = -1
                 inputs = fn.next_functions
-                entered.append(inputs)
-                for child, _ in reversed(inputs):
-                    if child is not None and child not in index:
-                        pending.append(child)
-                continue
-            pending.pop()
-            if position >= 0:
-                continue  # two nodes lead to it
+                if inputs:
+                    entered.append((fn, inputs))
+                    pending.append(None)
+                    for child, _ in reversed(inputs):
+                        if child is not None and child not in index:
+                            pending.append(child)
+                    continue
             index[fn] = len(fns)
             fns.append(fn)
-            qualified_name = fn.name()
-            name = names.get(qualified_name) or names.setdefault(
-                qualified_name, qualified_name.removeprefix("torch::autograd::")
-            )
-            node_names.append(name)
-            connections.append(tuple([(index[f], k) if f is not None else (-1, 0) for f, k in entered.pop()]))
+            node_names.append(names.get(type(fn)) or _named(fn, names))
+            connected = []  # a comprehension is a call of its own, for each of a million nodes
+            for child, k in inputs:
+                connected.append((index[child], k) if child is not None else (-1, 0))
+            connections.append(tuple(connected))
         skeleton.roots.append(index[root])
     make_safe(skeleton)
     return skeleton
+
+
+def _named(fn: NodeFn, names: dict[type, str]) -> str:
+    """What torch calls ``fn``, noted for all of its type; nodes that torch has no type for share one."""
+    name: str = fn.name().removeprefix("torch::autograd::")
+    return names.setdefault(type(fn), name) if type(fn).__name__ != "CppFunction" else name
 
 
 def make_safe(skeleton: Skeleton) -> None:
@@ -138,11 +145,14 @@ def make_safe(skeleton: Skeleton) -> None:
         for j, _ in skeleton.next[i]:
             if j >= 0 and level[j] < below:
                 level[j] = below
+    if max(level) < CHAIN_LIMIT:
+        return
+    layers = [depth // CHAIN_LIMIT for depth in level]
     for i, inputs in enumerate(skeleton.next):
-        end = (level[i] // CHAIN_LIMIT + 1) * CHAIN_LIMIT  # an input lies deeper than its node
-        for j, _ in inputs:
-            if j >= 0 and level[j] >= end:
-                lower = [skeleton.fns[k] for k, _ in inputs if k >= 0 and level[k] >= end]
+        layer = layers[i]
+        for j, _ in inputs:  # an input lies deeper than its node
+            if j >= 0 and layers[j] > layer:
+                lower = [skeleton.fns[k] for k, _ in inputs if k >= 0 and layers[k] > layer]
                 skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover(lower)
                 break
 
