@@ -212,7 +212,7 @@ def storage_of(tensor: Tensor) -> int:
 
 
 def address_of(tensor: Tensor) -> int:
-    """Where the first element of ``tensor`` lies, cheaper than its storage; 0 if it has no memory of its own."""
+    """Where the first element of ``tensor`` lies; 0 if it has no memory of its own."""
     try:
         return tensor.data_ptr()
     except (RuntimeError, NotImplementedError):
