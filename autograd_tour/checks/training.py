@@ -56,10 +56,11 @@ def _placed(run: Run) -> Iterator[tuple[Position, Event]]:
 
 def _run_alone(wanted: set[Position], program: Any, args: tuple[Any, ...]) -> Alone:
     """The program by itself, from the state that the record began with; that is put back afterwards."""
-    originals = Originals(LiveTensors())
+    live = LiveTensors()
+    originals = Originals(live)
     alone = Alone(wanted, originals)
     with random_state_restored(), Buffers() as buffers:
-        buffers.remember_all()
+        buffers.remember_all(live)
         try:
             with alone.listening():
                 returned(program, args)

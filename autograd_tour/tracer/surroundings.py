@@ -106,11 +106,18 @@ class Buffers:
     def __exit__(self, *_: object) -> None:
         self.restore()
 
-    def remember_all(self) -> None:
-        """Note the buffers of every live module: a backward may run any of them again."""
-        for obj in gc.get_objects():
-            if issubclass(type(obj), torch.nn.Module) and "_buffers" in obj.__dict__:
-                self.remember(obj)
+    def remember_all(self, live: LiveTensors | None = None) -> None:
+        """Note the buffers of every live module: a backward may run any of them again.
+
+        Who looks at what is alive besides gives the same ``live``: the objects are gone through once.
+        """
+        live = live or LiveTensors()
+        if not live.looked:
+            live.look()
+        for reference in live.modules:
+            module = reference()
+            if module is not None and "_buffers" in module.__dict__:
+                self.remember(module)
 
     def remember(self, module: torch.nn.Module) -> None:
         """Note the buffers of ``module`` when it is about to run for the first time."""
@@ -189,6 +196,11 @@ class LiveTensors:
         self._collections: tuple[int, ...] = ()
         self._first: list[weakref.ref[Tensor]] | None = None
 
+    @property
+    def looked(self) -> bool:
+        """Whether anybody has looked."""
+        return self._first is not None
+
     def of_before(self) -> list[Tensor]:
         """Those that were alive at the first look and still are; none if nobody has looked."""
         return [tensor for reference in self._first or () if (tensor := reference()) is not None]
@@ -203,7 +215,7 @@ class LiveTensors:
             tensors = before + [tensor for tensor in young if id(tensor) not in seen]
         else:
             tensors, modules, *stateful = _among(gc.get_objects(), _KINDS)
-            if not self._references:
+            if not self.looked:
                 self.modules = list(map(weakref.ref, modules))
                 self.stateful = [weakref.ref(item) for items in stateful for item in items]
         self._collections = collections

@@ -9,8 +9,8 @@ from torch import nn
 from autograd_tour import follow, trace
 from autograd_tour.tracer.assemble import rules, storages, values
 from autograd_tour.tracer.engine import arrivals, listener
-from autograd_tour.tracer.follow import entries
-from autograd_tour.tracer.listen import run
+from autograd_tour.tracer.follow import curves, entries
+from autograd_tour.tracer.listen import run, sites
 from autograd_tour.tracer.scratch import FULL_LIMIT, is_ordinary
 from autograd_tour.views import fold
 
@@ -115,6 +115,26 @@ def test_a_backward_of_a_followed_loop_is_looked_at_once(monkeypatch):
     run = follow(train)
     assert len(looked_at) == run.backward_calls == 40
     assert run.curves[0].calls == tuple(range(1, 41))
+
+
+def test_between_those_told_in_full_a_gradient_is_read_once_and_code_is_looked_up_once(monkeypatch):
+    w = torch.ones(20, requires_grad=True)
+    norms = counted(monkeypatch, curves, "_norm_of_many")
+    looked_up = counted(monkeypatch, sites.Sites, "helpful")
+    seen = []
+
+    def train():
+        for _ in range(40):
+            w.grad = None
+            (w * w).sum().backward()
+            seen.append((len(norms), len(looked_up)))
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+
+    run = follow(train)
+    assert [after[0] for after in seen] == list(range(1, 41))
+    assert len({after[1] for after in seen[15:]}) == 1
+    assert len(run.curves[0].norms[0]) == 40
 
 
 def test_a_backward_that_torch_refuses_between_those_told_in_full_is_not_counted():

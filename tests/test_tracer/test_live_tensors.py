@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 
-from autograd_tour.tracer.surroundings import LiveTensors
+from autograd_tour.tracer.surroundings import Buffers, LiveTensors
 
 
 class Named(torch.Tensor):
@@ -37,3 +37,20 @@ def test_a_look_keeps_nothing_alive():
     del tensor
     assert gone() is None
     assert all(item is not None for item in live.look())
+
+
+def test_buffers_are_noted_from_the_look_that_was_made_already(monkeypatch):
+    norm, live = torch.nn.BatchNorm1d(2), LiveTensors()
+    live.look()
+    scans, scan = [], gc.get_objects
+    monkeypatch.setattr(gc, "get_objects", lambda *generation: scans.append(generation) or scan(*generation))
+    with Buffers() as buffers:
+        buffers.remember_all(live)
+        norm.running_mean.add_(1)
+    assert scans == []
+    assert norm.running_mean.tolist() == [0, 0]
+    with Buffers() as buffers:
+        buffers.remember_all()
+        norm.running_mean.add_(1)
+    assert scans == [()]
+    assert norm.running_mean.tolist() == [0, 0]

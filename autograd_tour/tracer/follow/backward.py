@@ -45,16 +45,19 @@ class BackwardCall:
     ) -> None:
         self.function = function
         self.outputs = _listed(outputs)
-        given = _listed(gradients)
-        self.gradients: list[Tensor | None] = (
-            given if len(given) == len(self.outputs) else [None] * len(self.outputs)
-        )
+        self._given = gradients
         self.call = call
         self.creates_graph = bool(create_graph)
         self.retains_graph = bool(create_graph if retain_graph is None else retain_graph)
         self.inputs: list[Any] | None = None
         self.batched = False
         self.result: Any = None
+
+    @property
+    def gradients(self) -> list[Tensor | None]:
+        """What each output starts with, ``None`` for 1."""
+        given = _listed(self._given)
+        return given if len(given) == len(self.outputs) else [None] * len(self.outputs)
 
     def returns_to(self, inputs: Any, *, batched: bool) -> None:
         """It returns the gradients of ``inputs``; ``batched``: of several starts at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,14 @@ class _Course:
         self.calls = array("q")
         self.losses = array("d")
         self.leaves = leaves if leaves <= MOST_LEAVES else 0
-        self.norms = [array("d") for _ in range(self.leaves or 1)]
+        self.norms = array("d")
+        """Call after call, of each one for every leaf, or one for all."""
+
+    @property
+    def by_leaf(self) -> list[array[float]]:
+        """The norms of each leaf, or those of all together."""
+        width = self.leaves or 1
+        return [self.norms[leaf::width] for leaf in range(width)]
 
 
 class Courses:
@@ -53,11 +60,10 @@ class Courses:
             course = self._courses[spot] = _Course(len(grads), returned=returned)
         course.calls.append(number)
         course.losses.append(_number(loss))
-        norms = _norms(grads)
+        norms = _norms(grads[: course.leaves] if course.leaves else grads)  # a leaf met later has none
         if not course.leaves:
             norms = [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
-        for norm, values in zip(norms, course.norms, strict=False):  # a leaf met later has none
-            values.append(norm)
+        course.norms.extend(norms)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
         """The curves, thinned evenly if there are many points; the first and the last stay."""
@@ -71,7 +77,7 @@ def _curve(course: _Course, line: int | None) -> Curve:
         tuple(course.calls[i] for i in points),
         tuple(_known(course.losses[i]) for i in points),
         tuple(range(course.leaves)),
-        tuple(tuple(_known(values[i]) for i in points) for values in course.norms),
+        tuple(tuple(_known(values[i]) for i in points) for values in course.by_leaf),
         len(course.calls),
         course.returned,
     )
@@ -113,17 +119,20 @@ def _norms(grads: Sequence[Tensor | None]) -> list[float]:
 
 def _norm(grad: Tensor) -> Tensor | float:
     """Of a few numbers in plain Python, which takes a third of a call of torch."""
-    is_complex = grad.is_complex()
-    if grad.layout is not torch.strided or not (is_complex or grad.is_floating_point()):
+    dtype = grad.dtype
+    is_complex = dtype.is_complex
+    if grad.layout is not _STRIDED or grad.is_meta or not (is_complex or dtype.is_floating_point):
         return _UNKNOWN
-    if grad.is_cpu and grad.numel() <= FEW and grad.dim() <= 1:
+    if grad.numel() <= FEW and grad.is_cpu and grad.dim() <= 1:
         values: Any = grad.tolist()
         if isinstance(values, float | complex):
             return abs(values)
         norm = math.hypot(*map(abs, values)) if is_complex else math.hypot(*values)
         if norm < math.inf:  # hypot calls Inf what has a NaN beside it
             return norm
-    if grad.is_meta:
-        return _UNKNOWN
-    norm_of_many: Tensor = torch.linalg.vector_norm(grad, dtype=_WIDER.get(grad.dtype))
-    return norm_of_many
+    wider = _WIDER.get(dtype)
+    return _norm_of_many(grad) if wider is None else _norm_of_many(grad, dtype=wider)
+
+
+_STRIDED = torch.strided
+_norm_of_many: Callable[..., Tensor] = torch.linalg.vector_norm

@@ -200,9 +200,10 @@ class Follower:
         """Whether nothing is heard now, and nothing will be before the next call: most of a long training."""
         number = self.log.backward_calls + 1
         return (
-            self._deposited
+            number > self.first
+            and self._deposited
             and backward.inputs is None
-            and not (self._in_full(number) or self._in_full(number + 1))
+            and _POWERS.isdisjoint((number, number + 1))
             and not self.listening.active
         )
 

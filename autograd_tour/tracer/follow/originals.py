@@ -109,7 +109,7 @@ class Originals:
         """``optimizer`` is about to change its parameters and its own state."""
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
         # In a long training this runs for each step: parameters that lie where they lay have been copied.
-        lying = [(id(parameter), storage_of(parameter)) for parameter in parameters]
+        lying = [(id(parameter), address_of(parameter)) for parameter in parameters]
         if self._stepped.get(id(optimizer)) != lying:
             self.before_change([*parameters, *_tensors(optimizer.state.values())])
             self._stepped[id(optimizer)] = lying
@@ -207,6 +207,14 @@ def storage_of(tensor: Tensor) -> int:
     """Where the memory of ``tensor`` begins; 0 if it has none of its own."""
     try:
         return tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return 0
+
+
+def address_of(tensor: Tensor) -> int:
+    """Where the first element of ``tensor`` lies; 0 if it has no memory of its own."""
+    try:
+        return tensor.data_ptr()
     except (RuntimeError, NotImplementedError):
         return 0
 

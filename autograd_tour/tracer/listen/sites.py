@@ -33,8 +33,9 @@ class Sites:
         self.modules = modules
         self.spots = Spots()
         self._home: str | None = None
-        self._helpful: set[CodeType] = set()
-        """Code of the program whose own line helps, whoever called it: a loop asks again and again."""
+        self._helpful: dict[int, CodeType] = {}
+        """Code of the program whose own line helps, whoever called it, by its ``id``: a loop asks again and
+        again, and to hash code is to hash all that is in it."""
 
     def helpful(self, frame: FrameType | None) -> FrameType | None:
         """The frame whose line helps the reader, at or above ``frame``."""
@@ -60,11 +61,11 @@ class Sites:
 
     def number(self, frame: FrameType) -> int:
         """The number of the place of the program where ``frame`` was called, -1 for none."""
-        if self.modules.run is None and frame.f_code in self._helpful:
+        if self.modules.run is None and id(frame.f_code) in self._helpful:
             return self.spots.number(frame)
         user = self.helpful(user_frame(frame, self.stop))
         if user is frame and self.modules.run is None:
-            self._helpful.add(frame.f_code)
+            self._helpful[id(frame.f_code)] = frame.f_code
         return self.spots.number(user)
 
     def of_use(self, user: FrameType | None) -> Site:
