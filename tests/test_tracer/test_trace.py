@@ -15,6 +15,8 @@ from programs import basics, hooks, models
 
 import autograd_tour as tour
 from autograd_tour.errors import ProgramError, UsageError
+from autograd_tour.tracer.assemble import material
+from autograd_tour.tracer.assemble.walk import walk
 
 
 def grad_fns(graph):
@@ -454,3 +456,49 @@ def test_a_result_that_is_itself_a_leaf_is_remarked():
     made = lambda: torch.tensor(2.0, requires_grad=True)  # noqa: E731
     assert any("itself a leaf" in note for note in tour.trace(made).meta.notes)
     assert not any("itself a leaf" in note for note in tour.trace(lambda: made() * 2).meta.notes)
+
+
+def test_the_structure_of_an_existing_loss_runs_nothing_of_its_classes():
+    asked = []
+
+    class Listening(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            asked.append(func)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    w = torch.ones(3).as_subclass(Listening).requires_grad_()
+    loss = (w * 2).sum()
+    asked.clear()
+    graph = tour.trace(loss, backward=False, keep=0, names={"w": w})
+    assert asked == []
+    assert [node.name for node in graph.nodes if node.kind == "leaf"] == ["w"]
+    assert grad_fns(graph)[:1] == ["MulBackward0"]
+
+
+def test_nodes_that_torch_has_no_type_for_keep_names_of_their_own():
+    class CppFunction:  # what torch calls the type of them all
+        def __init__(self, name, *inputs):
+            self.next_functions = tuple((node, 0) for node in inputs)
+            self._name = name
+
+        def name(self):
+            return self._name
+
+    last = CppFunction("torch::autograd::First", CppFunction("Second"), CppFunction("Third"))
+    assert walk([last]).names == ["Second", "Third", "First"]
+
+
+@pytest.mark.parametrize("large", [2, 20])
+def test_a_changed_gradient_is_marked_on_its_arrow_in_a_graph_too_large_for_rules_too(monkeypatch, large):
+    monkeypatch.setattr(material, "LARGE", large)
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda grad: grad * 10)
+    graph = tour.trace(((y * 3) + (x * 5)).sum())
+    nodes = graph.by_id()
+    marked = [edge for edge in graph.edges if "hooked" in edge.marks]
+    assert [edge.kind for edge in marked] == ["gradient"]
+    assert [(nodes[edge.src].grad_fn, nodes[edge.dst].grad_fn) for edge in marked] == [
+        ("MulBackward0", "MulBackward0")
+    ]
