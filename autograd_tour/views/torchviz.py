@@ -107,7 +107,7 @@ def _turned(slot: tuple[int, int]) -> tuple[int, int]:
 
 
 @collector_paused()
-def _scene(nodes: Sequence[Node], arrows: Sequence[_Arrow], remarks: tuple[str, ...]) -> Scene:
+def _scene(nodes: Sequence[Node], ends: Sequence[_Arrow], remarks: tuple[str, ...]) -> Scene:
     """Boxes and arrows for what is to be drawn.
 
     They are made by position: there may be 100,000, and with names they take longer.
@@ -126,7 +126,7 @@ def _scene(nodes: Sequence[Node], arrows: Sequence[_Arrow], remarks: tuple[str, 
             anywhere,
             f"{texts[src]} → {texts[dst]}",
         )
-        for src, dst, kind, (a, b) in arrows
+        for src, dst, kind, (a, b) in ends
     ]
     count = sum([node.kind in _BACKWARD for node in nodes])
     size = f"{amount(count, 'backward node')} and {amount(len(links), 'arrow')}"
