@@ -205,6 +205,19 @@ def test_a_large_tensor_is_read_in_blocks_and_nothing_is_left_out(count, spot):
         assert float(stats.norm) == pytest.approx(float(wide.norm()), rel=1e-6, nan_ok=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16, torch.float8_e5m2])
+def test_extremes_and_norm_of_several_blocks_hold_in_every_precision(dtype):
+    tensor = torch.randn(4096 * 130).to(dtype)
+    for value in (None, math.inf, math.nan):
+        if value is not None:
+            tensor[300_000] = value
+        stats, wide = measure(tensor).stats, tensor.double()
+        assert [float(stats.min), float(stats.max)] == pytest.approx(
+            [float(wide.min()), float(wide.max())], rel=0, nan_ok=True
+        )
+        assert float(stats.norm) == pytest.approx(float(wide.norm()), rel=1e-6, nan_ok=True)
+
+
 @pytest.mark.parametrize("count", [65, 650, 99_000])
 @pytest.mark.parametrize("kind", ["mixed", "positive", "negative"])
 def test_zeros_are_counted_exactly(count, kind):
