@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,18 +12,20 @@ from torch import Tensor
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph, Group, Meta
 from autograd_tour.tracer.assemble.assembly import assemble
+from autograd_tour.tracer.assemble.bare import Bare
 from autograd_tour.tracer.assemble.examined import Examined, examine
 from autograd_tour.tracer.assemble.inner import Assembled, InnerLeaf
 from autograd_tour.tracer.assemble.material import LARGE, Material, Result
 from autograd_tour.tracer.assemble.memory import with_lines
 from autograd_tour.tracer.assemble.nodes import listed
-from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import (
     Backward,
     OwnBackward,
     record_backward,
     start_gradients,
 )
+from autograd_tour.tracer.heap import give_back
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import find_name, namespaces_of
 from autograd_tour.tracer.listen.run import LeafNames, check_outputs, run_forward, tensors_in
@@ -33,7 +35,7 @@ from autograd_tour.tracer.surroundings import Buffers, LiveTensors
 __all__ = ["Request", "outputs_of", "record_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What is to be recorded, and where its tensors may have names.
 
@@ -47,6 +49,10 @@ class Request:
     caller: list[dict[str, Any]]
     recorder: Recorder
     live: LiveTensors = field(default_factory=LiveTensors)
+
+    def forget(self) -> None:
+        """Let go of the program, which may be a tensor with a large graph."""
+        self.program = None
 
     def leaf_names(self, leaves: list[Tensor], record: ForwardRecord | None) -> Mapping[int, str]:
         """The names of ``leaves`` by their ``id``."""
@@ -106,7 +112,14 @@ def record_of(
                 skeleton, begun, request.recorder, fresh=fresh, own=own, live=request.live
             )
             del begun
-        built = _assembled(request, material, examined, heard)
+        found = examined if examined is not None else Bare(material)
+        if examined is None:
+            # Nobody may hold the graph any more: then what is built next takes its place in memory.
+            del results
+            material, tensors, start = replace(material, results=()), [], None
+            request.forget()
+            _let_go(skeleton, outputs)
+        built = _assembled(request, material, found, heard)
         memory = with_lines(examined.memory, material) if examined is not None else None
         return Graph(
             nodes=built.nodes,
@@ -125,8 +138,15 @@ def record_of(
             ),
         )
     finally:
-        outputs.clear()
-        skeleton.release()
+        _let_go(skeleton, outputs)
+
+
+def _let_go(skeleton: Skeleton, outputs: list[tuple[Tensor, str]]) -> None:
+    large = len(skeleton.fns) > LARGE
+    outputs.clear()
+    skeleton.release()
+    if large:
+        give_back()
 
 
 def _results(
@@ -154,10 +174,10 @@ def _meta(
 
 
 def _assembled(
-    request: Request, material: Material, examined: Examined | None, heard: Backward | None
+    request: Request, material: Material, found: Examined | Bare, heard: Backward | None
 ) -> Assembled:
     if heard is None:
-        return assemble(material, examined)
+        return assemble(found)
     leaves = [item.leaf for item in heard.inner]
     names = request.leaf_names(leaves, material.record) if leaves else {}
     inner = [
@@ -168,7 +188,7 @@ def _assembled(
         )
         for item in heard.inner
     ]
-    return assemble(material, examined, heard.hooked, inner)
+    return assemble(found, heard.hooked, inner)
 
 
 def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:

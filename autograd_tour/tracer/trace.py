@@ -76,6 +76,7 @@ def trace(
         if run.returned or run.backward_calls > 1:
             return graph
         return _noted(graph, ["the program called backward itself"])
+    del program  # who wants the structure only holds its graph no longer than it must
     return _of_existing(request, backward=backward, gradient=gradient)
 
 

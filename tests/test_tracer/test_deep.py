@@ -71,3 +71,75 @@ def test_a_shallow_graph_is_left_untouched():
     while node is not None:
         assert not node.metadata
         node = node.next_functions[0][0] if node.next_functions else None
+
+
+def test_inputs_that_are_asked_for_twice_are_the_same(monkeypatch):
+    import torch
+
+    from autograd_tour.tracer.assemble import walk as walking
+
+    x = torch.ones(2, requires_grad=True)
+    y = x
+    for _ in range(20):
+        y = torch.cat([y * 1.5, y + x]).view(2, -1).sum(1)
+
+    def structure():
+        skeleton = walking.walk([y.grad_fn])
+        return skeleton.fns, skeleton.names, skeleton.next, skeleton.roots
+
+    held = structure()
+    monkeypatch.setattr(walking, "HELD", 3)
+    assert structure() == held
+
+
+class Canary:
+    """Kept by a node: dies with it."""
+
+
+@pytest.mark.parametrize("nest", [False, True], ids=["tensor", "list"])
+def test_a_graph_that_nobody_holds_is_freed_before_its_structure_is_built(monkeypatch, nest):
+    import weakref
+
+    import torch
+
+    import autograd_tour as tour
+    from autograd_tour.tracer.assemble import assembly
+
+    alive = []
+
+    def loss():
+        result = (torch.ones(3, requires_grad=True) * 2).sum()
+        canary = Canary()
+        result.grad_fn.metadata["canary"] = canary
+        alive.append(weakref.ref(canary))
+        return [result] if nest else result
+
+    build, seen = assembly.bare_structure, []
+
+    def spied(*args):
+        seen.append(alive[-1]() is not None)
+        return build(*args)
+
+    monkeypatch.setattr(assembly, "bare_structure", spied)
+    graph = tour.trace(loss(), backward=False, keep=0)
+    assert [node.op for node in graph.nodes] == ["leaf", "accumulate", "mul", "sum"]
+    held = loss()
+    tour.trace(held, backward=False, keep=0)
+    assert seen == [False, True]
+    assert alive[-1]() is not None, "what somebody holds is left alone"
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_where_memory_cannot_be_given_back_nothing_happens(monkeypatch, platform):
+    from autograd_tour.tracer import heap
+
+    asked = []
+
+    def library(name):
+        asked.append(name)
+        return object()  # as musl's: without malloc_trim
+
+    monkeypatch.setattr(heap.ctypes, "CDLL", library)
+    monkeypatch.setattr(heap.sys, "platform", platform)
+    heap.give_back()
+    assert asked == [None] * (platform == "linux")

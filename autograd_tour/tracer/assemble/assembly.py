@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from autograd_tour.tracer.assemble.bare import bare_structure
+from autograd_tour.tracer.assemble.bare import Bare, bare_structure
 from autograd_tour.tracer.assemble.edges import make_edges
 from autograd_tour.tracer.assemble.examined import Examined
 from autograd_tour.tracer.assemble.inner import Assembled, InnerLeaf, with_inner_leaves
-from autograd_tour.tracer.assemble.material import Material
 from autograd_tour.tracer.assemble.nodes import make_nodes, number_nodes
 
 __all__ = ["Assembled", "assemble"]
 
 
 def assemble(
-    material: Material,
-    examined: Examined | None,
+    found: Examined | Bare,
     hooked: Set[tuple[int, int]] = frozenset(),
     inner: Sequence[InnerLeaf] = (),
 ) -> Assembled:
-    """Put the graph together, inputs before what uses them. It uses up ``material.skeleton.next``.
+    """Put the graph together, inputs before what uses them. A :class:`Bare` is used up by it.
 
-    ``examined`` is ``None`` where only the structure is wanted. ``hooked`` are the (node, output) that
-    received something else than was sent there: a hook of the program changed the gradient on its way.
-    ``inner`` are leaves that got their gradient inside a node.
+    ``hooked`` are the (node, output) that received something else than was sent there: a hook of the program
+    changed the gradient on its way. ``inner`` are leaves that got their gradient inside a node.
     """
-    if examined is None:
-        return with_inner_leaves(Assembled(*bare_structure(material, hooked)), inner)
-    ids = number_nodes(examined)
-    nodes = tuple(make_nodes(examined, ids))
-    edges = tuple(make_edges(examined, ids, hooked))
+    if isinstance(found, Bare):
+        return with_inner_leaves(Assembled(*bare_structure(found, hooked)), inner)
+    ids = number_nodes(found)
+    nodes = tuple(make_nodes(found, ids))
+    edges = tuple(make_edges(found, ids, hooked))
     return with_inner_leaves(Assembled(nodes, edges, ids.nodes), inner)

@@ -1,9 +1,12 @@
-"""Nodes and edges where nothing but the structure is read: there may be a million of them."""
+"""Nodes and edges where nothing but the structure is read: there may be a million of them.
+
+First all is read that they are made from, then they are made: in between the graph may be freed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,45 +25,83 @@ from autograd_tour.tracer.assemble.nodes import (
 from autograd_tour.tracer.assemble.values import Facts, Outlines, read_result, unnamed
 from autograd_tour.tracer.measure import Recorder
 
-__all__ = ["bare_structure"]
+__all__ = ["Bare", "bare_structure"]
+
+
+class Kind(NamedTuple):
+    """What all nodes of one type and name with as many inputs have in common."""
+
+    op: str
+    grad_fn: str
+    slots: int
+    formula: tuple[str, ...]
+    particulars: Mapping[str, Any]
+
+
+class Bare:
+    """All that a structure needs to know of the live graph, which may be freed when this has been read.
+
+    ``kinds`` and ``values`` have an entry for each node, the kind of an accumulator is ``None``. By the index
+    of a node ``leaf_names`` has the name of a leaf, ``result_names`` those of the tensors that were returned.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.next = material.skeleton.next
+        self.kinds: list[Kind | None] = []
+        self.values: list[Facts] = []
+        self.leaf_names: dict[int, str] = {}
+        self.result_names: dict[int, tuple[str, ...]] = {}
+        self._read(material)
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def _read(self, material: Material) -> None:
+        skeleton, recorder = material.skeleton, material.recorder
+        outline = Outlines().of
+        known: dict[tuple[type, str, int], Kind] = {}
+        add, tell = self.kinds.append, self.values.append
+        for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, self.next, strict=True)):
+            if name == "AccumulateGrad":
+                leaf = fn.variable
+                self.leaf_names[i] = material.leaf_names.get(id(leaf), "")
+                add(None)
+                tell((recorder.measure(leaf),))
+                continue
+            key = type(fn), name, len(inputs)
+            add(known.get(key) or known.setdefault(key, _kind(fn, name, len(inputs))))
+            tell(outline(fn))
+        returned: dict[int, list[Result]] = {}
+        for result in material.results:
+            returned.setdefault(result.node, []).append(result)
+        for i, results in returned.items():
+            if self.kinds[i] is not None:
+                self.values[i], self.result_names[i] = _as_returned(recorder, results, self.values[i])
 
 
 def bare_structure(
-    material: Material, hooked: Set[tuple[int, int]]
+    bare: Bare, hooked: Set[tuple[int, int]]
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...], list[str]]:
-    """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``next`` is used up by it."""
-    skeleton, recorder = material.skeleton, material.recorder
-    returned: dict[int, list[int]] = {}
-    for number, result in enumerate(material.results):
-        returned.setdefault(result.node, []).append(number)
-    ids = [""] * len(skeleton)
+    """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``bare`` is used up by it."""
+    ids = [""] * len(bare)
     sources = ids.copy()  # what a forward edge starts at: a leaf, not its accumulator
     nodes: list[Node] = []
     edges: list[Edge] = []
     connect = edges.append
-    outline = Outlines().of
-    kinds: dict[tuple[type, str, int], tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
-    for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, skeleton.next, strict=True)):
-        if name == "AccumulateGrad":
+    for i, (kind, values, inputs) in enumerate(zip(bare.kinds, bare.values, bare.next, strict=True)):
+        if kind is None:
             sources[i], ids[i] = f"n{len(nodes)}", f"n{len(nodes) + 1}"
-            leaf = fn.variable
-            leaf_name = material.leaf_names.get(id(leaf), "")
-            nodes += leaf_nodes(sources[i], ids[i], (recorder.measure(leaf),), leaf_name)
+            nodes += leaf_nodes(sources[i], ids[i], values, bare.leaf_names[i])
             edges += leaf_edges(sources[i], ids[i])
             continue
-        count, values = len(inputs), outline(fn)
         names, expr = unnamed(len(values)), ""
-        if i in returned:
-            values, names = _as_returned(recorder, [material.results[k] for k in returned[i]], values)
+        if i in bare.result_names:
+            names = bare.result_names[i]
             expr = next(filter(None, names), "")
-        key = type(fn), name, count
-        kind = kinds.get(key)
-        if kind is None:
-            kind = kinds[key] = friendly_name(name), formulas_of(name, count), _particulars(fn, name)
-        op, formula, particulars = kind
+        op, grad_fn, slots, formula, particulars = kind
         node_id = ids[i] = sources[i] = f"n{len(nodes)}"
         # By position: with names it takes half as long again.
-        node = Node(node_id, "operation", op, expr, name, "", count, values, names, formula)
+        node = Node(node_id, "operation", op, expr, grad_fn, "", slots, values, names, formula)
         nodes.append(replace(node, **particulars) if particulars else node)
         back = []
         for slot, (j, k) in enumerate(inputs):
@@ -68,7 +109,7 @@ def bare_structure(
                 connect(Edge(sources[j], node_id, "forward", slots_of(k, slot)))
                 back.append(Edge(node_id, ids[j], "gradient", slots_of(slot, k)))
         edges += back
-        skeleton.next[i] = ()  # the edges take its place in memory
+        bare.next[i] = ()  # the edges take its place in memory
     del connect
     if hooked:
         edges = _marked(edges, {(ids[j], k) for j, k in hooked})
@@ -100,7 +141,8 @@ def _as_returned(
     return values, names
 
 
-def _particulars(fn: Any, name: str) -> Mapping[str, Any]:
-    """What few kinds of nodes have: remarks, and who wrote them."""
+def _kind(fn: Any, name: str, slots: int) -> Kind:
+    # What few kinds of nodes have: remarks, and who wrote them.
     fields = {"notes": notes_of(fn, name), "custom": is_custom(fn, name), "compiled": is_compiled(name)}
-    return {field: value for field, value in fields.items() if value}
+    particulars = {field: value for field, value in fields.items() if value}
+    return Kind(friendly_name(name), name, slots, formulas_of(name, slots), particulars)

@@ -9,6 +9,7 @@ as it was before: :func:`make_safe` cuts the recursion into short pieces that ou
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ NodeFn = Any
 
 CHAIN_LIMIT = 500
 """Deepest recursion allowed while freeing. A thread with a stack of 512 KB survives 4,000."""
+
+
+HELD = 10_000
+"""Nodes whose inputs the walk keeps while it is below them. Those of further ones it asks for again."""
 
 
 class Skeleton:
@@ -92,20 +97,24 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
     names: dict[type, str] = {}
     pending: list[NodeFn | None] = []  # to be entered; at None the last one of `entered` is left
-    entered: list[tuple[NodeFn, tuple[tuple[NodeFn, int], ...]]] = []
+    entered: list[NodeFn] = []
+    asked: list[tuple[tuple[NodeFn, int], ...] | None] = []  # what those of `entered` lead to
     for root in roots:
         pending.append(root)
         while pending:
             fn = pending.pop()
             if fn is None:
-                fn, inputs = entered.pop()
+                fn, inputs = entered.pop(), asked.pop()
+                if inputs is None:
+                    inputs = fn.next_functions
             elif fn in index:
                 continue  # two nodes lead to it
             else:
                 index[fn] = -1
                 inputs = fn.next_functions
                 if inputs:
-                    entered.append((fn, inputs))
+                    asked.append(inputs if len(entered) < HELD else None)
+                    entered.append(fn)
                     pending.append(None)
                     for child, _ in reversed(inputs):
                         if child is not None and child not in index:
@@ -119,6 +128,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
                 connected.append((index[child], k) if child is not None else (-1, 0))
             connections.append(tuple(connected))
         skeleton.roots.append(index[root])
+    del index  # of a million nodes it takes 50 MB
     make_safe(skeleton)
     return skeleton
 
@@ -139,7 +149,7 @@ def make_safe(skeleton: Skeleton) -> None:
     """
     if len(skeleton) <= CHAIN_LIMIT:
         return
-    level = [0] * len(skeleton)
+    level = array("q", bytes(8 * len(skeleton)))  # not a million numbers that are objects
     for i in range(len(skeleton) - 1, -1, -1):
         below = level[i] + 1
         for j, _ in skeleton.next[i]:
@@ -147,7 +157,7 @@ def make_safe(skeleton: Skeleton) -> None:
                 level[j] = below
     if max(level) < CHAIN_LIMIT:
         return
-    layers = [depth // CHAIN_LIMIT for depth in level]
+    layers = array("q", (depth // CHAIN_LIMIT for depth in level))
     for i, inputs in enumerate(skeleton.next):
         layer = layers[i]
         for j, _ in inputs:  # an input lies deeper than its node
