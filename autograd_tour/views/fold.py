@@ -43,7 +43,7 @@ Parts = tuple[dict[str, str], dict[str, Title]]
 
 def visible(graph: Graph) -> int:
     """How many cards a picture of ``graph`` has (a leaf and its accumulator are one)."""
-    return sum(node.kind != "accumulate" for node in graph.nodes)
+    return len(graph.nodes) - [node.kind for node in graph.nodes].count("accumulate")
 
 
 @collector_paused()

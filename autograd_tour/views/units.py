@@ -165,7 +165,7 @@ def _frames_of_the_program(graph: Graph, calls: Counter[tuple[str, int | None, s
     """The scopes that are no unit: in them modules are called, or, once, most of the program runs."""
     sizes: Counter[int] = Counter()
     frames: set[int] = set()
-    for node in graph.nodes:
+    for node in graph.nodes if graph.scopes else ():  # of a bare structure there may be a million
         operations = operations_in(node)
         number = node.scope if operations else None
         while number is not None:
@@ -174,7 +174,7 @@ def _frames_of_the_program(graph: Graph, calls: Counter[tuple[str, int | None, s
             if scope.function and node.group != scope.group and node.group:
                 frames.add(number)
             number = scope.outer
-    total = sum(map(operations_in, graph.nodes))
+    total = sum(map(operations_in, graph.nodes)) if sizes else 0
     for number, size in sizes.items():
         scope = graph.scopes[number]
         if 2 * size > total and calls[scope.function, scope.outer, scope.group] == 1:
