@@ -43,9 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             results.append(measure(row, bench, done))
             (what, ours, peer, peer_name, value, limit, verdict), *_ = rows_of_text(results[-1:])
             print(what)
-            print(
-                f"    {ours or '-'} / {peer or '-'} {peer_name}: {value or '-'}, at most {limit}: {verdict}"
-            )
+            bound = f", at most {limit}" if limit else ""
+            print(f"    {ours or '-'} / {peer or '-'} {peer_name}: {value or '-'}{bound}: {verdict}")
             sys.stdout.flush()
     where = options.page or (PAGE if not options.rows and not options.tiny else None)
     if where is not None:

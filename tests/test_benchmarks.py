@@ -65,18 +65,17 @@ def test_a_row_without_its_peer_is_skipped_and_says_so():
         ("memory", 150.5, "no"),
         ("million", 2.5, "yes"),
         ("step-gpt2", 1.41, "no"),
+        ("torchlens", 99.0, "information"),
     ],
 )
 def test_the_limit_decides(key, value, said):
     assert table.rows_of_text([Result(ROW[key], 1.0, 1.0, value)])[0][-1] == said
 
 
-@pytest.mark.parametrize(("plain", "impossible"), [(1.2, True), (0.6, False)])
-def test_the_page_says_what_part_of_a_peers_time_the_program_itself_takes(plain, impossible):
-    results = [Result(ROW["record"], 2.0, plain, 1.5), Result(ROW["torchlens"], 1.5, 5.0, 0.3)]
+def test_the_page_says_what_part_of_a_peers_time_the_program_itself_takes():
+    results = [Result(ROW["record"], 2.0, 1.2, 1.5), Result(ROW["torchlens"], 1.5, 5.0, 0.3)]
     said = " ".join(table.page(results, [("cores", "2")], 3).split())
-    assert f"take {plain} s in the same run: {plain / 5:.2f} of torchlens." in said
-    assert ("cannot be met by any recorder" in said) == impossible
+    assert "take 1.2 s in the same run: 0.24 of torchlens." in said
     assert "of torchlens." not in table.page(results[1:], [("cores", "2")], 3)
 
 
