@@ -118,20 +118,21 @@ class _Engine:
         self.turn, self.room = turn, room
         self.placed = partial(rough, engine=engine, timeout=timeout)
 
-    def laid_out(self, scene: Scene, direction: Direction) -> Arrangement:
-        ready = fitted(replace(scene, direction=direction))
-        layout = self.placed(ready)
-        return Arrangement(ready, layout, size_of(ready, layout))
+    def laid_out(self, ready: Scene, direction: Direction) -> Arrangement:
+        scene = replace(ready, direction=direction)
+        layout = self.placed(scene)
+        return Arrangement(scene, layout, size_of(scene, layout))
 
     def turned(self, scene: Scene) -> Arrangement:
         """In the direction that was asked for, or else in that with the larger text."""
+        ready = fitted(scene)  # once: texts have the same room in both directions
         if self.turn != "auto":
-            return self.laid_out(scene, self.turn)
+            return self.laid_out(ready, self.turn)
         if scene.direction == "TB":
-            down = self.laid_out(scene, "TB")
+            down = self.laid_out(ready, "TB")
             if self.room.text(down.size) >= self.room.least:
                 return down
-        return _larger(scene, partial(self.laid_out, scene), self.room)
+        return _larger(ready, partial(self.laid_out, ready), self.room)
 
 
 def turned(scene: Scene, turn: Turn = "auto") -> Direction:
@@ -143,9 +144,9 @@ def turned(scene: Scene, turn: Turn = "auto") -> Direction:
     return "LR" if _length(fitted(scene)) <= SCREEN.width else "TB"
 
 
-def _larger(scene: Scene, laid_out: Callable[[Direction], Arrangement], room: Room) -> Arrangement:
+def _larger(ready: Scene, laid_out: Callable[[Direction], Arrangement], room: Room) -> Arrangement:
     """From left to right if text is large enough so, else whichever makes it larger."""
-    most = room.text((_length(fitted(scene)), 1.0))
+    most = room.text((_length(ready), 1.0))
     down = laid_out("TB") if most < room.least else None
     if down is not None and room.text(down.size) >= most:
         return down  # a layout of hundreds of cards takes its time, and this one is not needed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from autograd_tour.drawing.metrics import clean
 from autograd_tour.drawing.sizes import card_height, card_width, label_width
 from autograd_tour.drawing.theme import LIGHT
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Row, Scene
+from autograd_tour.views.picture import Card, Link, Row, Scene
 
 __all__ = ["TIGHT", "USUAL", "Spacing", "layout_dot", "readable_dot"]
 
@@ -21,8 +21,6 @@ STRAIGHT = 60
 """How much a link on the main path weighs, where others weigh 1: the engine keeps it straight."""
 _AT_MIDDLE = frozenset({"", "f", "g"})
 """Ports at one place in all cards; a row's are where the row is, and cards are aligned without them."""
-_PLAIN_ID = re.compile("[A-Za-z][A-Za-z0-9]*[0-9]")
-"""``n7`` stands as it is, anything else (``node`` is a word of DOT) in quotes."""
 FRAME = 32
 """What is free between a frame and the cards in it, px."""
 LANE = 40
@@ -185,29 +183,52 @@ def readable_dot(scene: Scene) -> str:
         "  node [shape=box fontname=Arial fontsize=11]",
         "  edge [fontname=Arial fontsize=10]",
     ]
-    plain = _PLAIN_ID.fullmatch
-    ids = {name: name if plain(name) else _text(name) for name in [card.id for card in scene.cards]}
+    names = [card.id for card in scene.cards]
+    sources, targets = [link.src for link in scene.links], [link.dst for link in scene.links]
+    known = set(names)
+    if not (_all_plain(names) and known.issuperset(sources) and known.issuperset(targets)):
+        ids = {name: name if _all_plain((name,)) else _text(name) for name in names}
+        names, sources, targets = ([ids[name] for name in each] for each in (names, sources, targets))
     texts: dict[int, str] = {}  # many cards of a long chain share their rows
-    for card in scene.cards:
+    for name, card in zip(names, scene.cards, strict=True):
         text = texts.get(id(card.rows))
         if text is None:
             text = texts[id(card.rows)] = _text("".join([_line(row) for row in card.rows]), left=True)
-        lines.append(f"  {ids[card.id]} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
-    for link in scene.links:
-        a, b, label = ids[link.src], ids[link.dst], link.label
-        if not (link.reverse or label.runs or label.step):
-            lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}]")
-            continue
-        more = ""
-        if link.reverse:
-            a, b, more = b, a, " dir=back"
-        if label.runs or label.step:
-            step = f"{label.tag}  " if label.step else ""
-            text = _text(step + "".join([run.text for run in label.runs]))
-            more += f" label={text}"
-        lines.append(f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]")
+        lines.append(f"  {name} [label={text} {_LOOKS.get(card.shape, _PLAIN)}]")
+    lines += [
+        _labelled(a, b, link)
+        if link.reverse or link.label.runs or link.label.step
+        else f"  {a} -> {b} [{_FLOWS[link.flow]}]"
+        for a, b, link in zip(sources, targets, scene.links, strict=True)
+    ]
     lines += ("}", "")
     return "\n".join(lines)
+
+
+def _all_plain(ids: Sequence[str]) -> bool:
+    """Whether all of ``ids`` can stand without quotes: ``n7``, but not ``node``, which is a word of DOT.
+
+    They are looked at together, since there may be 100,000.
+    """
+    together = "".join(ids)
+    return (
+        together.isascii()
+        and together.isalnum()
+        and all(map(str.isidentifier, ids))  # and so none is empty, or begins with a digit
+        and "".join([name[-1] for name in ids]).isdigit()
+    )
+
+
+def _labelled(a: str, b: str, link: Link) -> str:
+    """The line of a link from ``a`` to ``b``, as they are written, with its text or against the direction."""
+    more, label = "", link.label
+    if link.reverse:
+        a, b, more = b, a, " dir=back"
+    if label.runs or label.step:
+        step = f"{label.tag}  " if label.step else ""
+        text = _text(step + "".join([run.text for run in label.runs]))
+        more += f" label={text}"
+    return f"  {a} -> {b} [{_FLOWS[link.flow]}{more}]"
 
 
 def _line(row: Row) -> str:

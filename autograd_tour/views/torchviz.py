@@ -13,7 +13,7 @@ from autograd_tour.record.node import Node
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.base import View
 from autograd_tour.views.pause import collector_paused
-from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene, Shape
+from autograd_tour.views.picture import Card, Label, Link, Role, Row, Run, Scene
 from autograd_tour.views.wording import shape_text
 
 __all__ = ["arrows", "view"]
@@ -51,23 +51,26 @@ def arrows(graph: Graph) -> Graph:
 
     This is what torchviz draws, and no record: a result and a saved tensor are nodes in it.
     """
-    nodes, ends = _drawn(graph)
-    return replace(graph, nodes=tuple(nodes), edges=tuple([Edge(*end) for end in ends]), passes=())
+    nodes, gradients, others = _drawn(graph)
+    edges = [Edge(edge.dst, edge.src, "forward", _turned(edge.slot)) for edge in gradients]
+    edges += [Edge(*end) for end in others]
+    return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=())
 
 
 @collector_paused()
-def _drawn(graph: Graph) -> tuple[list[Node], list[_Arrow]]:
-    """Nodes and edges of :func:`arrows`."""
+def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow]]:
+    """Nodes of :func:`arrows`, the gradient edges that it turns, and its other edges."""
     by_id = graph.by_id()
     nodes = [node for node in graph.nodes if node.kind in KEPT]
     # Of a large graph little is left out, so it is quicker to know what is.
     others = {node.id for node in graph.nodes if node.kind not in KEPT}
     silent = others | {node.id for node in nodes if node.kind == "leaf"}
-    edges: list[_Arrow] = [
-        (edge.dst, edge.src, "forward", _turned(edge.slot))
+    gradients = [
+        edge
         for edge in graph.edges
         if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
     ]
+    edges: list[_Arrow] = []
     for number, (node_id, slot) in enumerate(graph.outputs):
         node = by_id[node_id]
         if node.kind == "accumulate":
@@ -90,7 +93,7 @@ def _drawn(graph: Graph) -> tuple[list[Node], list[_Arrow]]:
                     )
                     nodes.append(box)
                 edges.append((box.id, node.id, "saved", (0, 0)))
-    return nodes, edges
+    return nodes, gradients, edges
 
 
 def _free(name: str, taken: Mapping[str, Node]) -> str:
@@ -106,16 +109,53 @@ def _turned(slot: tuple[int, int]) -> tuple[int, int]:
     return slot[1], slot[0]
 
 
+class _Ends(dict[tuple[int, int], str]):
+    """What the slots of a gradient edge add to the id of its arrow, which is turned."""
+
+    def __missing__(self, slot: tuple[int, int]) -> str:
+        self[slot] = text = f"-{slot[1]}-{slot[0]}"
+        return text
+
+
+class _Rows(dict[str, tuple[Row, ...]]):
+    """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
+
+    def __missing__(self, grad_fn: str) -> tuple[Row, ...]:
+        self[grad_fn] = rows = (Row((Run(grad_fn, room=ROOM),), fill="constant_fill", height=24),)
+        return rows
+
+
 @collector_paused()
-def _scene(nodes: Sequence[Node], ends: Sequence[_Arrow], remarks: tuple[str, ...]) -> Scene:
+def _scene(
+    nodes: Sequence[Node], gradients: Sequence[Edge], others: Sequence[_Arrow], remarks: tuple[str, ...]
+) -> Scene:
     """Boxes and arrows for what is to be drawn.
 
     They are made by position: there may be 100,000, and with names they take longer.
     """
-    cards = [_box(node) for node in nodes]
+    rows, ends = _Rows(), _Ends()
+    cards = [
+        Card(node.id, "group" if node.kind == "group" else "box", rows[node.grad_fn], 0.0, node.grad_fn)
+        if node.kind in _BACKWARD
+        else _box(node)
+        for node in nodes
+    ]
     texts = {node.id: node.grad_fn or node.name or node.op for node in nodes}
     plain, anywhere = Label(), ("", "")
     links = [
+        Link(
+            f"{edge.dst}-{edge.src}{ends[edge.slot]}",
+            edge.dst,
+            edge.src,
+            "forward",
+            plain,
+            False,
+            anywhere,
+            f"{texts[edge.dst]} → {texts[edge.src]}",
+        )
+        for edge in gradients
+    ]
+    links += [
         Link(
             f"{src}-{dst}-{a}-{b}",
             src,
@@ -126,7 +166,7 @@ def _scene(nodes: Sequence[Node], ends: Sequence[_Arrow], remarks: tuple[str, ..
             anywhere,
             f"{texts[src]} → {texts[dst]}",
         )
-        for src, dst, kind, (a, b) in ends
+        for src, dst, kind, (a, b) in others
     ]
     count = sum([node.kind in _BACKWARD for node in nodes])
     size = f"{amount(count, 'backward node')} and {amount(len(links), 'arrow')}"
@@ -135,21 +175,13 @@ def _scene(nodes: Sequence[Node], ends: Sequence[_Arrow], remarks: tuple[str, ..
 
 
 @lru_cache(maxsize=4096)
-def _operation_rows(grad_fn: str) -> tuple[Row, ...]:
-    """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
-    return (Row((Run(grad_fn, room=ROOM),), fill="constant_fill", height=24),)
-
-
-@lru_cache(maxsize=4096)
 def _shape_row(shape: tuple[int, ...], fill: Role) -> Row:
     return Row((Run(shape_text(shape) or "scalar"),), fill=fill, height=20)
 
 
 def _box(node: Node) -> Card:
+    """A leaf, a saved tensor or a result."""
     kind = node.kind
-    if kind in _BACKWARD:
-        shape: Shape = "group" if kind == "group" else "box"
-        return Card(node.id, shape, _operation_rows(node.grad_fn), 0.0, node.grad_fn)
     name, fill = node.name, _FILLS.get(kind, "accumulated_fill")
     shape_row = _shape_row(node.value.shape if node.value is not None else (), fill)
     name_rows = (Row((Run(name, bold=True, room=ROOM),), fill=fill, height=20),) if name else ()

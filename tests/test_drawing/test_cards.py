@@ -12,6 +12,7 @@ from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node, Saved
+from autograd_tour.views.picture import Card, Label, Link, Row, Run, Scene
 from tests.pictures import scene_of
 
 
@@ -145,3 +146,40 @@ def test_dot_for_people_has_the_text_of_the_picture(direction):
     assert text.count(" -> ") == len(scene.links)
     assert text.count("dir=back") == sum(link.reverse for link in scene.links)
     assert "4a  × 1" in text
+
+
+IDS = {
+    **{name: name for name in ("n7", "N7", "graph1", "x2y3")},
+    **{
+        name: f'"{name}"'
+        for name in ("node", "n", "Graph", "7n", "7", "é1", "n²", "n٣", "a b1", "n_7", "-1", "n1.2")
+    },
+    "": '""',
+    "n7\n": '"n7\\n"',
+    'n"7': '"n\\"7"',
+}
+"""Ids of cards, and how they are written in DOT."""
+
+
+def linked(*ids: str, flow: str = "forward") -> Scene:
+    """Cards, each with a link to the first."""
+    cards = tuple(Card(name, "box", (Row((Run("text"),)),)) for name in ids)
+    return Scene(cards, tuple(Link(f"l{i}", name, ids[0], flow, Label()) for i, name in enumerate(ids)))
+
+
+@pytest.mark.parametrize("others", [(), ("m1",), ("m1", "node 2")])
+@pytest.mark.parametrize("name", IDS)
+def test_what_may_be_a_word_of_dot_or_is_no_name_in_it_is_quoted(name, others):
+    text = readable_dot(linked(name, *others))
+    for other in (name, *others):
+        written = {"m1": "m1", "node 2": '"node 2"'}.get(other, IDS.get(other))
+        assert text.count(f"\n  {written} [label=") == 1
+        assert text.count(f"\n  {written} -> {IDS[name]} [") == 1
+
+
+@pytest.mark.parametrize(("src", "dst"), [("a1", "b1"), ("b1", "a1"), ("a1", 'b" -> "c')])
+def test_a_link_to_no_card_is_not_written(src, dst):
+    scene = linked("a1")
+    lost = Link("lost", src, dst, "forward", Label())
+    with pytest.raises(KeyError):
+        readable_dot(replace(scene, links=(*scene.links, lost)))

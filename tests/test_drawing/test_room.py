@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import pypdfium2
 import pytest
 import torch
+from msgspec.structs import replace
 
 import autograd_tour as tour
 from autograd_tour.drawing import arrange, arrangement, dot, draw
@@ -79,6 +80,21 @@ def test_a_layout_whose_cards_alone_are_too_long_is_not_made(monkeypatch):
     )
     arrange(chain(30))
     assert directions == ["TB"]
+
+
+@pytest.mark.parametrize("turn", ["auto", "LR", "TB"])
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("count", [4, 30])
+def test_texts_get_their_room_once_whichever_way_a_scene_is_turned(count, direction, turn, monkeypatch):
+    long = Card("long", "operation", (Row((Run("a text that is cut", room=50.0),)),))
+    scene = replace(chain(count), cards=(*chain(count).cards, long), direction=direction)
+    asked = []
+    real = arrangement.fitted
+    monkeypatch.setattr(arrangement, "fitted", lambda scene: asked.append(scene) or real(scene))
+    chosen = arrange(scene, turn).scene
+    assert len(asked) == 1
+    assert chosen.cards[-1].rows[0].left[0].text.endswith("…")
+    assert chosen == real(replace(scene, direction=chosen.direction))
 
 
 def test_cards_on_a_loop_can_be_arranged():

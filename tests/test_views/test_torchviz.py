@@ -12,9 +12,10 @@ from torch import nn
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
-from autograd_tour.record.graph import Graph
+from autograd_tour.record.graph import Edge, Graph
 from autograd_tour.record.node import Node
-from autograd_tour.views.torchviz import arrows
+from autograd_tour.record.trace import Trace
+from autograd_tour.views.torchviz import arrows, view
 from tests.pictures import scene_of
 
 
@@ -154,3 +155,54 @@ def test_same_operations_and_same_edges_as_torchviz(name):
 def test_a_result_gets_an_id_that_no_node_has():
     odd = Graph((Node("o0", "operation", grad_fn="F"),), outputs=(("o0", 0),))
     assert len({card.id for card in scene_of(odd, view="torchviz").cards}) == 2
+
+
+def several_slots() -> Graph:
+    """A group with two slots and two results, a leaf, and a constant, which torchviz does not draw."""
+    kinds = {"x": "leaf", "n0": "accumulate", "n1": "group", "n2": "operation", "c": "constant"}
+    functions = {"n0": "AccumulateGrad", "n1": "3 operations", "n2": "SubBackward0"}
+    nodes = [Node(name, kind, op=name, grad_fn=functions.get(name, "")) for name, kind in kinds.items()]
+    edges = [
+        Edge("n2", "n1", "gradient", (1, 2)),
+        Edge("n2", "n1", "gradient", (0, 1)),
+        Edge("n1", "n0", "gradient", (3, 0)),
+        Edge("n0", "x", "gradient"),
+        Edge("n2", "c", "gradient", (2, 0)),
+        Edge("c", "n1", "gradient", (0, 3)),
+        Edge("x", "n1", "forward"),
+    ]
+    return Graph(tuple(nodes), tuple(edges), outputs=(("n2", 0),))
+
+
+def test_an_arrow_is_a_gradient_edge_turned_and_so_are_its_slots():
+    ends = [(edge.src, edge.dst, edge.kind, edge.slot) for edge in arrows(several_slots()).edges]
+    assert ends == [
+        ("n1", "n2", "forward", (2, 1)),
+        ("n1", "n2", "forward", (1, 0)),
+        ("n0", "n1", "forward", (0, 3)),
+        ("x", "n0", "forward", (0, 0)),
+        ("n2", "o0", "forward", (0, 0)),
+    ]
+
+
+def test_an_arrow_is_known_by_its_slots_and_named_after_its_ends():
+    scene = view.picture(Trace(several_slots()))
+    assert [(card.id, card.shape, card.title) for card in scene.cards] == [
+        ("x", "box", "leaf "),
+        ("n0", "box", "AccumulateGrad"),
+        ("n1", "group", "3 operations"),
+        ("n2", "box", "SubBackward0"),
+        ("o0", "box", "output "),
+    ]
+    assert [(link.id, link.src, link.dst, link.flow, link.title) for link in scene.links] == [
+        ("n1-n2-2-1", "n1", "n2", "forward", "3 operations → SubBackward0"),
+        ("n1-n2-1-0", "n1", "n2", "forward", "3 operations → SubBackward0"),
+        ("n0-n1-0-3", "n0", "n1", "forward", "AccumulateGrad → 3 operations"),
+        ("x-n0-0-0", "x", "n0", "forward", "x → AccumulateGrad"),
+        ("n2-o0-0-0", "n2", "o0", "forward", "SubBackward0 → result"),
+    ]
+    assert [row.left[0].text for card in scene.cards[1:4] for row in card.rows] == [
+        "AccumulateGrad",
+        "3 operations",
+        "SubBackward0",
+    ]
