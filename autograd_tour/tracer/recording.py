@@ -112,14 +112,14 @@ def record_of(
                 skeleton, begun, request.recorder, fresh=fresh, own=own, live=request.live
             )
             del begun
-        found = examined if examined is not None else Bare(material)
+        source = examined if examined is not None else Bare(material)
         if examined is None:
             # Nobody may hold the graph any more: then what is built next takes its place in memory.
             del results
             material, tensors, start = replace(material, results=()), [], None
             request.forget()
             _let_go(skeleton, outputs)
-        built = _assembled(request, material, found, heard)
+        built = _assembled(request, material, source, heard)
         memory = with_lines(examined.memory, material) if examined is not None else None
         return Graph(
             nodes=built.nodes,
@@ -174,10 +174,10 @@ def _meta(
 
 
 def _assembled(
-    request: Request, material: Material, found: Examined | Bare, heard: Backward | None
+    request: Request, material: Material, source: Examined | Bare, heard: Backward | None
 ) -> Assembled:
     if heard is None:
-        return assemble(found)
+        return assemble(source)
     leaves = [item.leaf for item in heard.inner]
     names = request.leaf_names(leaves, material.record) if leaves else {}
     inner = [
@@ -188,7 +188,7 @@ def _assembled(
         )
         for item in heard.inner
     ]
-    return assemble(found, heard.hooked, inner)
+    return assemble(source, heard.hooked, inner)
 
 
 def _remarks(material: Material, heard: Backward | None) -> Iterator[str]:

@@ -14,7 +14,7 @@ __all__ = ["Assembled", "assemble"]
 
 
 def assemble(
-    found: Examined | Bare,
+    source: Examined | Bare,
     hooked: Set[tuple[int, int]] = frozenset(),
     inner: Sequence[InnerLeaf] = (),
 ) -> Assembled:
@@ -23,9 +23,9 @@ def assemble(
     ``hooked`` are the (node, output) that received something else than was sent there: a hook of the program
     changed the gradient on its way. ``inner`` are leaves that got their gradient inside a node.
     """
-    if isinstance(found, Bare):
-        return with_inner_leaves(Assembled(*bare_structure(found, hooked)), inner)
-    ids = number_nodes(found)
-    nodes = tuple(make_nodes(found, ids))
-    edges = tuple(make_edges(found, ids, hooked))
+    if isinstance(source, Bare):
+        return with_inner_leaves(Assembled(*bare_structure(source, hooked)), inner)
+    ids = number_nodes(source)
+    nodes = tuple(make_nodes(source, ids))
+    edges = tuple(make_edges(source, ids, hooked))
     return with_inner_leaves(Assembled(nodes, edges, ids.nodes), inner)

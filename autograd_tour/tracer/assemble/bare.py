@@ -59,7 +59,7 @@ class Bare:
     def _read(self, material: Material) -> None:
         skeleton, recorder = material.skeleton, material.recorder
         outline = Outlines().of
-        known: dict[tuple[type, str, int], Kind] = {}
+        kinds: dict[tuple[type, str, int], Kind] = {}
         add, tell = self.kinds.append, self.values.append
         for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, self.next, strict=True)):
             if name == "AccumulateGrad":
@@ -69,7 +69,7 @@ class Bare:
                 tell((recorder.measure(leaf),))
                 continue
             key = type(fn), name, len(inputs)
-            add(known.get(key) or known.setdefault(key, _kind(fn, name, len(inputs))))
+            add(kinds.get(key) or kinds.setdefault(key, _kind(fn, name, len(inputs))))
             tell(outline(fn))
         returned: dict[int, list[Result]] = {}
         for result in material.results:

@@ -26,7 +26,7 @@ CHAIN_LIMIT = 500
 """Deepest recursion allowed while freeing. A thread with a stack of 512 KB survives 4,000."""
 
 
-HELD = 10_000
+HELD = 100_000
 """Nodes whose inputs the walk keeps while it is below them. Those of further ones it asks for again."""
 
 
