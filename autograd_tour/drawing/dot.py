@@ -185,8 +185,8 @@ def readable_dot(scene: Scene) -> str:
     ]
     names = [card.id for card in scene.cards]
     sources, targets = [link.src for link in scene.links], [link.dst for link in scene.links]
-    boxes = set(names)
-    if not (_all_plain(names) and boxes.issuperset(sources) and boxes.issuperset(targets)):
+    cards = set(names)
+    if not (_all_plain(names) and cards.issuperset(sources) and cards.issuperset(targets)):
         ids = {name: name if _all_plain((name,)) else _text(name) for name in names}
         names, sources, targets = ([ids[name] for name in each] for each in (names, sources, targets))
     texts: dict[int, str] = {}  # many cards of a long chain share their rows
