@@ -18,6 +18,8 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt $(INDEX)
 BENCH_INSTALL = $(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt $(INDEX)
+# Hundreds of processes of the tests load the package: compiled once, whatever the surroundings say.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 # The peers that are measured bring many packages of their own, so they have an environment of their own.
@@ -37,10 +39,10 @@ tour: $(RUN_READY) ## Write the tour of autograd as a site into tour/
 	$(VENV)/bin/autograd-tour tour $(ARGS)
 
 test: $(DEV_READY) ## Run the tests (all but the slow ones and those in a browser)
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test; those in a browser need chromium
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "slow or not slow" --hypothesis-profile=full $(ARGS)
+	$(PYTEST) -m "slow or not slow" --hypothesis-profile=full $(ARGS)
 
 lint: $(DEV_READY) ## Check style, format, who imports whom, and the page's JavaScript
 	$(VENV)/bin/ruff check .

@@ -32,7 +32,10 @@ LONG = (
 )
 """Files that take long, the longest one first. With one of them last, the other processes would have nothing to do."""
 
-TOGETHER = {"tests/test_rules/test_forward.py": "tests/test_rules/test_rules_hold.py"}
+TOGETHER = {
+    f"tests/test_rules/test_{name}.py": "tests/test_rules/test_rules_hold.py"
+    for name in ("forward", "mathematics")
+}
 """Files that one process gets, as what both need takes long to compute."""
 
 PART = "part "

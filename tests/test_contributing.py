@@ -181,6 +181,7 @@ def test_the_question_is_asked(changed, answers):
     assert "w is used in w * t_u. What shape has w.grad?" in questions
 
 
+@pytest.mark.slow
 def test_the_stop_lacks_nothing(changed):
     done = run(
         changed,
