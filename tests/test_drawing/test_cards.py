@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from msgspec.structs import replace
@@ -183,3 +185,39 @@ def test_a_link_to_no_card_is_not_written(src, dst):
     lost = Link("lost", src, dst, "forward", Label())
     with pytest.raises(KeyError):
         readable_dot(replace(scene, links=(*scene.links, lost)))
+
+
+def test_dot_has_the_look_of_each_card_and_turns_a_link_against_the_direction():
+    rows = (Row((Run("left"),), right=(Run("right"),)), Row((Run("below"),)))
+    cards = tuple(
+        Card(name, shape, rows) for name, shape in (("a1", "leaf"), ("b1", "operation"), ("c1", "box"))
+    )
+    text, step, both = (Label((Run("× 2"),)), Label((), 3), Label((Run("× 2"),), 3, "a"))
+    links = (
+        Link("l1", "a1", "b1", "forward", Label()),
+        Link("l2", "a1", "c1", "constant", text),
+        Link("l3", "c1", "a1", "backward", Label(), reverse=True),
+        Link("l4", "b1", "a1", "backward", both, reverse=True),
+        Link("l5", "c1", "b1", "ungraded", step),
+    )
+    lines = readable_dot(Scene(cards, links, "title")).split("\n")
+    label = 'label="left   right\\lbelow\\l"'
+    assert lines[:4] == [
+        "digraph autograd {",
+        '  graph [rankdir=LR label="title" fontname=Arial]',
+        "  node [shape=box fontname=Arial fontsize=11]",
+        "  edge [fontname=Arial fontsize=10]",
+    ]
+    assert [line.split(" fillcolor")[0] for line in lines[4:7]] == [
+        f'  a1 [{label} style="filled,bold"',
+        f'  b1 [{label} style="rounded"',
+        f'  c1 [{label} style="filled"',
+    ]
+    assert [(line.split(" [")[0], re.sub(r'.*fontcolor="[^"]*"', "", line)) for line in lines[7:-2]] == [
+        ("  a1 -> b1", "]"),
+        ("  a1 -> c1", ' label="× 2"]'),
+        ("  a1 -> c1", " dir=back]"),
+        ("  a1 -> b1", ' dir=back label="3a  × 2"]'),
+        ("  c1 -> b1", ' label="3  "]'),
+    ]
+    assert lines[-2:] == ["}", ""]
