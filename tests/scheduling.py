@@ -33,8 +33,14 @@ LONG = (
 """Files that take long, the longest one first. With one of them last, the other processes would have nothing to do."""
 
 TOGETHER = {
-    f"tests/test_rules/test_{name}.py": "tests/test_rules/test_rules_hold.py"
-    for name in ("forward", "mathematics")
+    **{
+        f"tests/test_rules/test_{name}.py": "tests/test_rules/test_rules_hold.py"
+        for name in ("forward", "mathematics")
+    },
+    **{
+        f"tests/test_tour/test_{name}.py": "tests/test_tour/test_lecturer.py"
+        for name in ("forms", "figures", "stops")
+    },
 }
 """Files that one process gets, as what both need takes long to compute."""
 

@@ -18,6 +18,7 @@ TESTS = Path(__file__).parent
         ("tests/test_a.py::test_b", "tests/test_a.py"),
         ("tests/test_a.py::test_b[apart of it]", "tests/test_a.py"),
         ("tests/test_rules/test_forward.py::test_b", "tests/test_rules/test_rules_hold.py"),
+        ("tests/test_tour/test_forms.py::test_b", "tests/test_tour/test_lecturer.py"),
         ("tests/test_a.py::test_b[part 2 of 10]", "tests/test_a.py::test_b[part 2 of 10]"),
     ],
 )
