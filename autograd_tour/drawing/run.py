@@ -71,16 +71,16 @@ def run_chart(
     title = chart.title or "A run"
     if not chart.columns:
         text = "Nothing to draw: nothing happened."
-        body = label(MARGIN, 50, text, LIGHT.muted, size=14)
+        body = texts((Run(text, "muted", size=14),), MARGIN, 50)
         return frame(body, 360, 84, title=title, desc=text, prefix=prefix, theme=theme, room=room)
     layout = fitting(chart, room)
     left_out = tuple(note for note in layout.chart.notes if note not in chart.notes)
     chart = layout.chart
     inner = layout.width - 2 * MARGIN
     drawn = [
-        label(MARGIN, 38, fit(title, inner, 20, True), LIGHT.ink, size=20, bold=True),
+        texts((Run(fit(title, inner, 20, True), "ink", True, 20),), MARGIN, 38),
         *(
-            label(MARGIN, 60 + 17 * k, text, LIGHT.muted, size=13)
+            texts((Run(text, "muted", size=13),), MARGIN, 60 + 17 * k)
             for k, text in enumerate(wrapped(chart.summary, inner, 13, 2))
         ),
     ]
@@ -91,7 +91,7 @@ def run_chart(
         drawn += _curves(chart.curves, layout.width, top)
         top += CURVES
     for k, text in enumerate(layout.notes):
-        drawn.append(label(MARGIN, top + 14 + 17 * k, text, LIGHT.muted, size=12))
+        drawn.append(texts((Run(text, "muted", size=12),), MARGIN, top + 14 + 17 * k))
     reached(title, (layout.width, layout.height), room)
     note_size((layout.width, layout.height), room, SMALLEST, left_out=left_out)
     return frame(

@@ -89,6 +89,17 @@ def test_texts_neither_overlap_nor_leave_the_picture(name):
         assert r1 <= l2 + 0.1 or r2 <= l1 + 0.1 or b1 <= t2 or b2 <= t1, (a, b)
 
 
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_line_as_long_as_the_picture_stays_in_it_in_any_font(name):
+    svg = draw(CHARTS[name]())
+    half = side(svg, "width") / 2
+    for node in elements(svg, "text"):
+        natural = text_width(node.text or "", float(node.get("font-size")), node.get("font-weight") == "bold")
+        assert natural <= half or float(node.get("textLength", "nan")) == pytest.approx(natural, abs=0.1), (
+            node.text
+        )
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_what_happens_stays_in_its_box(program):
     chart = chart_of(program)
