@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 __all__ = [
+    "FROZEN",
     "PRELOADED",
     "SERVER",
     "answer",
@@ -60,7 +61,10 @@ PRELOADED = [
 ]
 """What a forked process need not load, beside the streams and the environment that are its own."""
 
-SERVER.set_forkserver_preload(PRELOADED)
+FROZEN = "tests.frozen"
+"""The module that the server loads last."""
+
+SERVER.set_forkserver_preload([*PRELOADED, FROZEN])
 
 
 def answer(

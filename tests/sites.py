@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.commands import PRELOADED, SERVER, forked, signalled
+from tests.commands import FROZEN, PRELOADED, SERVER, forked, signalled
 from tests.workers import forked_in_place
 
-SERVER.set_forkserver_preload([*PRELOADED, "tests.loaded_sphinx"])
+SERVER.set_forkserver_preload([*PRELOADED, "tests.loaded_sphinx", FROZEN])
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import compress
 from typing import Any
@@ -228,23 +228,30 @@ class LiveTensors:
 _KINDS = (Tensor, torch.nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp.GradScaler)
 
 
-def _among(objects: list[Any], wanted_kinds: Sequence[type]) -> list[list[Any]]:
+MANY = 20_000
+"""Of so many objects it takes longer to note their types than to go through all subclasses of what is sought."""
+
+
+def _among(objects: list[Any], wanted_kinds: tuple[type, ...]) -> list[list[Any]]:
     """Of each kind those among ``objects``."""
-    kinds: set[type] = set(wanted_kinds)
-    new: list[Any] = list(kinds)
-    while new:
-        # Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing.
-        new = [
-            kind
-            for base in new
-            for kind in type.__subclasses__(base)
-            if kind not in kinds and not kind.__module__.startswith("torch._subclasses.")
-        ]
-        kinds.update(new)
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
     # objects, and few of them are tensors: no line of Python runs for each.
+    if len(objects) < MANY:
+        kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, wanted_kinds) and _holds(kind)}
+    else:
+        kinds = set(wanted_kinds)
+        new = list(kinds)
+        while new:
+            subclasses = (kind for base in new for kind in type.__subclasses__(base))
+            new = [kind for kind in subclasses if kind not in kinds and _holds(kind)]
+            kinds.update(new)
     wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
     return [[item for item in wanted if issubclass(type(item), kind)] for kind in wanted_kinds]
+
+
+def _holds(kind: type) -> bool:
+    """Those of torch._subclasses stand for tensors while torch.compile thinks, and hold nothing."""
+    return not kind.__module__.startswith("torch._subclasses.")
 
 
 def _keeps_grad(tensor: Tensor) -> str:

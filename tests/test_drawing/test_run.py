@@ -80,12 +80,13 @@ def side(svg: str, name: str) -> float:
 @pytest.mark.parametrize("name", CHARTS)
 def test_texts_neither_overlap_nor_leave_the_picture(name):
     svg = draw(CHARTS[name]())
-    for text, left, top, right, bottom in boxes(svg):
+    width, height, texts = side(svg, "width"), side(svg, "height"), boxes(svg)
+    for text, left, top, right, bottom in texts:
         assert left >= 0, text
         assert top >= 0, text
-        assert right <= side(svg, "width") + 0.1, text
-        assert bottom <= side(svg, "height"), text
-    for (a, l1, t1, r1, b1), (b, l2, t2, r2, b2) in combinations(boxes(svg), 2):
+        assert right <= width + 0.1, text
+        assert bottom <= height, text
+    for (a, l1, t1, r1, b1), (b, l2, t2, r2, b2) in combinations(texts, 2):
         assert r1 <= l2 + 0.1 or r2 <= l1 + 0.1 or b1 <= t2 or b2 <= t1, (a, b)
 
 

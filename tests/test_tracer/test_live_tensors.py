@@ -7,7 +7,9 @@ import weakref
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from autograd_tour.tracer import surroundings
 from autograd_tour.tracer.surroundings import Buffers, LiveTensors
 
 
@@ -15,8 +17,10 @@ class Named(torch.Tensor):
     """A tensor of another class."""
 
 
+@pytest.mark.parametrize("many", [0, 1_000_000_000])
 @pytest.mark.parametrize("collected", [None, 0, 1, 2])
-def test_a_second_look_finds_what_is_new_and_what_was_there(collected):
+def test_a_second_look_finds_what_is_new_and_what_was_there(collected, many, monkeypatch):
+    monkeypatch.setattr(surroundings, "MANY", many)
     old, live = torch.ones(2), LiveTensors()
     first = live.look()
     assert any(tensor is old for tensor in first)
@@ -28,6 +32,19 @@ def test_a_second_look_finds_what_is_new_and_what_was_there(collected):
         seen = live.look()
         assert all(any(tensor is item for tensor in seen) for item in (old, *new))
         assert len(set(map(id, seen))) == len(seen)
+
+
+@pytest.mark.parametrize("many", [0, 1_000_000_000])
+def test_what_stands_for_a_tensor_while_it_is_compiled_is_none(many, monkeypatch):
+    monkeypatch.setattr(surroundings, "MANY", many)
+    layer, tensor = torch.nn.Linear(1, 1), torch.ones(1)
+    with FakeTensorMode() as mode:
+        fake = mode.from_tensor(tensor)
+    live = LiveTensors()
+    seen = live.look()
+    assert any(item is tensor for item in seen)
+    assert not any(item is fake for item in seen)
+    assert any(module() is layer for module in live.modules)
 
 
 def test_a_look_keeps_nothing_alive():
