@@ -212,8 +212,8 @@ def test_a_view_of_what_a_live_graph_keeps_says_what_to_do_without_it(name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_is_deterministic_and_names_its_files_after_the_trace(name, program):
     trace = traced(program)
-    first = FORMATS[name].files("some-name", trace, Settings(scale=0.5))
-    assert first == FORMATS[name].files("some-name", trace, Settings(scale=0.5))
+    first = FORMATS[name].files("some-name", trace, Settings(scale=0.25))
+    assert first == FORMATS[name].files("some-name", trace, Settings(scale=0.25))
     assert first
     assert all(file.startswith("some-name") for file in first)
     assert all(file.endswith(FORMATS[name].endings or (f".{name}",)) for file in first)

@@ -156,7 +156,12 @@ def test_there_are_six_recipes():
     assert len(COMMANDS) == 5
 
 
+def test_what_they_add_has_its_place(changed):
+    assert all((changed / head.partition(", ")[0]).is_file() for head, _ in CODE)
+
+
 @pytest.mark.parametrize(("arguments", "written"), COMMANDS, ids=lambda item: " ".join(item[:4]))
+@pytest.mark.slow
 def test_a_command_writes_what_stands_below_it(changed, answers, arguments, written):
     code, out, err = answers[" ".join(arguments)]
     assert code == 0, err
@@ -165,6 +170,7 @@ def test_a_command_writes_what_stands_below_it(changed, answers, arguments, writ
         assert (changed / name).stat().st_size
 
 
+@pytest.mark.slow
 def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, answers):
     titles = (changed / "outputs/thermometer-titles.svg").read_text()
     assert all(title in titles for title in ("w * t_u", "t_p − t_c", "squared_diffs.mean()", ">b<"))
@@ -176,6 +182,7 @@ def test_the_view_and_the_format_say_what_is_true_of_the_thermometer(changed, an
     }
 
 
+@pytest.mark.slow
 def test_the_question_is_asked(changed, answers):
     questions = (changed / "outputs/thermometer-quiz.json").read_text()
     assert "w is used in w * t_u. What shape has w.grad?" in questions
@@ -197,6 +204,7 @@ def test_the_stop_lacks_nothing(changed):
     assert "7 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_rule_is_written_worked_out_and_asked_about(answers):
     code, out, err = answers[RULE]
     assert code == 0, err
@@ -206,6 +214,7 @@ def test_the_rule_is_written_worked_out_and_asked_about(answers):
     assert "1" in wrong.split(), "handed on as it came in"
 
 
+@pytest.mark.slow
 def test_a_lesson_of_another_package_is_found_through_its_entry_point(answers):
     _, out, err = answers[" ".join(THEIRS)]
     assert out.split() == ["outputs/theirs.json"], err

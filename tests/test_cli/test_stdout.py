@@ -72,6 +72,7 @@ def test_a_closed_stdout_is_told_before_the_program_runs(tmp_path: Path) -> None
     assert os.listdir(tmp_path) == ["net.py"]
 
 
+@pytest.mark.slow
 def test_who_wants_no_answer_needs_no_stdout(tmp_path: Path) -> None:
     program = "import os\ndef loss():\n    os.write(1, b'printed')\n    return torch.ones(2, requires_grad=True).sum()\n"
     (tmp_path / "net.py").write_text(f"import torch\n{program}")
@@ -80,6 +81,7 @@ def test_who_wants_no_answer_needs_no_stdout(tmp_path: Path) -> None:
     assert b"printed" not in (tmp_path / "outputs" / "net-loss-graph.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_has_the_files(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(PROGRAM)
     assert shell(f"{RENDER} | true", tmp_path) == (0, "")

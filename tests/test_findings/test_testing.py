@@ -115,6 +115,7 @@ def test_importing_it_loads_neither_torch_nor_pytest() -> None:
     assert _python("-c", script).returncode == 0
 
 
+@pytest.mark.slow
 def test_pytest_has_it_as_a_fixture(tmp_path) -> None:
     (tmp_path / "test_model.py").write_text(
         "import torch\n"

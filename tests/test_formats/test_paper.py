@@ -74,7 +74,7 @@ def colours(picture):
 
 
 def test_every_view_becomes_a_page_and_a_png(graph, ledger):
-    files = files_of_trace("net", Trace(graph, ledger), Settings(formats=("pdf", "png")))
+    files = files_of_trace("net", Trace(graph, ledger), Settings(formats=("pdf", "png"), scale=0.5))
     assert sorted(files) == [
         f"net-{view}.{ending}" for view in ("accumulation", "chain", "graph") for ending in ("pdf", "png")
     ]
@@ -178,7 +178,7 @@ def test_no_text_of_a_program_breaks_a_page(graph, name):
     (page,) = texts(pdf([svg]))
     shown, told = ({char for char in text if char.isascii()} for text in (words(svg), squeezed(page)))
     assert shown == told
-    assert image(png(svg, 1)).size[0] > 300
+    assert image(png(svg, 0.5)).size[0] > 150
 
 
 def test_typst_is_given_data_and_no_program():
@@ -205,7 +205,7 @@ def test_dashes_and_hatches_are_drawn(hatched, graph, make):
 def test_paper_is_light_unless_dark_is_asked_for(graph, tmp_path, ending):
     look = image if ending == "png" else page_image
     seen = {
-        theme: colours(look(tour.save(graph, tmp_path / f"x.{ending}", theme=theme).read_bytes()))
+        theme: colours(look(tour.save(graph, tmp_path / f"x.{ending}", theme=theme, scale=1).read_bytes()))
         for theme in ("auto", "light", "dark")
     }
     roles = ("paper", "forward", "backward", "saved_fill", "leaf_fill")

@@ -46,7 +46,7 @@ def test_frames_of_a_fence_are_a_picture_each(convert):
         assert re.findall(r'alt="([^"]*)"', html) == ["A square", "Step 1 of the same", "Step 2 of the same"]
 
 
-def test_fences_of_one_page_share_a_context(convert, fresh_workers):
+def test_fences_of_one_page_share_a_context(convert):
     first = "```autograd context='d'\nx = torch.ones(2, requires_grad=True)\ny = x.sum()\n```"
     html = convert(f"{first}\n\n```autograd context='d' view='chain'\ny * y\n```\n")
     assert html.count("<figure") == 2

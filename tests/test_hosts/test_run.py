@@ -105,7 +105,7 @@ def test_blocks_of_a_context_share_names_and_random_numbers(outcomes, tmp_path):
     assert isinstance(outcomes["after setup"], Record)
 
 
-def test_what_an_earlier_block_made_has_its_name_and_value(tmp_path, fresh_workers):
+def test_what_an_earlier_block_made_has_its_name_and_value():
     before = Snippet(code="w = torch.ones(2, requires_grad=True)\ny = w.prod()", file="a", context="d")
     after = Snippet(code="y * y", file="a", context="d")
     record = run([before, after])[1]
@@ -342,6 +342,7 @@ def test_a_process_that_ends_is_told_though_a_child_of_it_lives():
     assert "before" not in outcome.hint
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_leaves_no_worker(tmp_path):
     path = tmp_path / "pid"
     code = f"import os\nopen({str(path)!r}, 'w').write(f'{{os.getpid()}}\\n')\nsum(range(10**12))"

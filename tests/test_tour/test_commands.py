@@ -157,6 +157,7 @@ def terminal(words, answers, cwd):
     return text.decode(), process.wait(30)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_stop_asks_before_it_tells(tmp_path):
     answers = ("2", "3", "3", "7", "1", "each use moves y", "8", "2", "12")
     text, code = terminal(("lesson", "fan-out"), answers, tmp_path)

@@ -198,6 +198,7 @@ def test_a_deep_chain_can_be_stepped_and_freed():
     del y
 
 
+@pytest.mark.slow
 def test_the_end_of_the_process_does_not_wait_for_an_engine_that_waits():
     program = """
         import torch, autograd_tour as tour
