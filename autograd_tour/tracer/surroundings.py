@@ -229,7 +229,7 @@ _KINDS = (Tensor, torch.nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp
 
 
 MANY = 20_000
-"""Of so many objects it takes longer to note their types than to go through all subclasses of what is sought."""
+"""To note the types of so many objects takes longer than to go through all subclasses of what is sought."""
 
 
 def _among(objects: list[Any], wanted_kinds: tuple[type, ...]) -> list[list[Any]]:

@@ -116,6 +116,7 @@ def test_another_class_and_a_missing_node_are_told() -> None:
     assert "MulBackward0" in result.missing
 
 
+@pytest.mark.slow
 def test_a_graph_too_deep_for_torchviz_is_skipped() -> None:
     w = torch.ones(1, requires_grad=True)
 

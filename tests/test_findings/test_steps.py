@@ -420,6 +420,7 @@ def test_a_script_that_is_interrupted_ends_as_it_does_without_being_watched(tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+@pytest.mark.slow
 def test_a_watched_loop_that_is_interrupted_while_it_is_explained_ends_with_130(tmp_path) -> None:
     (tmp_path / "script.py").write_text(INTERRUPTED)
     done = answer("explain", "script.py:train", "-f", "md", cwd=tmp_path)

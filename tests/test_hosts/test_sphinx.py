@@ -184,6 +184,7 @@ def test_a_build_loads_no_more_than_it_needs(tmp_path, options, absent):
     assert not loaded & set(absent)
 
 
+@pytest.mark.slow
 def test_another_builder_draws_what_is_kept(site, tmp_path):
     (tmp_path / "torch.py").write_text("raise RuntimeError('torch is loaded')\n")
     result = build(site, "dirhtml", "-W", path=str(tmp_path))
@@ -486,6 +487,7 @@ def test_a_build_after_one_that_went_wrong_fails_where_warnings_are_errors(built
     assert [result.returncode != 0 for result in built_twice] == [False, True]
 
 
+@pytest.mark.slow
 def test_committed_records_need_no_torch(site, tmp_path):
     folder = write(tmp_path / "site", {name: SITE[name] for name in ("conf.py", "net.py", "sub/page.md")})
     (folder / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   sub/page\n")

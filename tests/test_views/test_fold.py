@@ -126,6 +126,7 @@ def test_any_random_graph_fits_any_screen_and_folds_again(
     assert visible(folded) > limit or fold(folded, limit=limit) == folded, "what fits stays"
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_is_two_cards() -> None:
     folded = fold(chain(100_000))
     assert [node.op or node.name for node in folded.nodes if node.kind != "accumulate"] == [
