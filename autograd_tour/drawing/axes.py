@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from autograd_tour.drawing.metrics import escape
+from autograd_tour.drawing.metrics import escape, text_width
+from autograd_tour.drawing.shapes import GLYPHS
 
 __all__ = ["Anchor", "Scale", "label", "line", "n", "nice_ticks"]
 
@@ -30,11 +31,15 @@ def label(
     bold: bool = False,
     extra: str = "",
 ) -> str:
-    """One ``<text>`` with its baseline at ``y``. ``extra`` is put among the attributes as it is."""
+    """One ``<text>`` with its baseline at ``y``. ``extra`` is put among the attributes as it is.
+
+    It is as wide as it was measured, whatever font draws it.
+    """
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     weight = ' font-weight="bold"' if bold else ""
     position = f'x="{n(x)}" y="{n(y)}" font-size="{size:g}"'
-    return f'<text {position} fill="{fill}"{where}{weight}{extra}>{escape(text)}</text>\n'
+    length = f' textLength="{n(text_width(text, size, bold))}"{GLYPHS}' if len(text) > 1 else ""
+    return f'<text {position} fill="{fill}"{where}{weight}{length}{extra}>{escape(text)}</text>\n'
 
 
 def line(

@@ -69,10 +69,10 @@ def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             continue
         node = graph.node(node_id)
         if node.kind != "operation":
-            what = f"{graph.title(node_id)} holds {_count(mark)} before anything is computed"
+            what = f"{graph.title(node_id)} holds {_count(mark)} already where the graph begins"
             why = (
-                "A leaf or a constant of the program has these from the start; what is computed from it "
-                "passes them on."
+                "How a leaf or a constant came to be is not in the graph; what the graph computes from it "
+                "may hold such numbers too."
             )
             yield Finding(
                 "nonfinite-input",

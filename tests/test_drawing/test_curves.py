@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from autograd_tour.drawing.axes import Scale, nice_ticks
+from autograd_tour.drawing.axes import Scale, label, nice_ticks
 from autograd_tour.drawing.curves import Panel, Series, curves
+from autograd_tour.drawing.metrics import text_width
 from autograd_tour.drawing.room import fits, room_for
 from autograd_tour.drawing.thinning import stretches
 
@@ -181,3 +182,15 @@ def test_panels_can_be_read_on_a_slide_and_in_a_column():
             node.text: node for node in ET.fromstring(svg).iter(f"{SVG}text") if node.text in ("first", "all")
         }
         assert len(heads) == 2
+
+
+@pytest.mark.parametrize("bold", [False, True])
+@pytest.mark.parametrize("text", ["42", "a name", "log₁₀ ‖∇‖", "<&>", "名前"])
+def test_a_label_is_as_wide_in_any_font_as_it_was_measured(text, bold):
+    node = ET.fromstring(label(0, 0, text, "#000", size=13, bold=bold))
+    assert node.text == text
+    assert float(node.get("textLength")) == pytest.approx(text_width(text, 13, bold), abs=0.051)
+
+
+def test_a_single_sign_needs_no_width():
+    assert "textLength" not in label(0, 0, "4", "#000")
