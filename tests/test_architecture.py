@@ -30,6 +30,18 @@ def test_importing_the_package_loads_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
 
 
+def test_formats_load_neither_questions_nor_what_makes_a_pdf_before_they_are_asked() -> None:
+    script = (
+        "import sys, autograd_tour.formats as formats; formats.registry()\n"
+        "late = {'torch', 'typst', 'resvg_py', 'jinja2', 'autograd_tour.questions'}\n"
+        "sys.exit(', '.join(late & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], timeout=60, check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", autograd_tour.__all__)
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     thing = getattr(autograd_tour, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,11 +16,13 @@ from autograd_tour.formats.fonts import SANS_FAMILY
 from autograd_tour.formats.readable import SCREENS
 from autograd_tour.formats.to_pdf import PT_PER_PX, Sheet, sheet, typeset
 from autograd_tour.formats.worksheet import blank, marked
-from autograd_tour.questions import Question, ask, for_paper
 from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.fold import fold, visible
 from autograd_tour.views.picture import Scene
+
+if TYPE_CHECKING:
+    from autograd_tour.questions import Question
 
 __all__ = ["handouts"]
 
@@ -62,6 +64,8 @@ def handouts(name: str, trace: Trace, settings: Settings) -> tuple[bytes, bytes]
 
 
 def _exercise(trace: Trace, settings: Settings) -> _Exercise:
+    from autograd_tour.questions import ask, for_paper  # every picture scans this folder
+
     first: tuple[Question, ...] | None = None
     for seen in _folded(trace, settings):
         questions = for_paper(ask(seen))

@@ -37,6 +37,7 @@ def advance(font, char):
     return font["hmtx"][font.getBestCmap()[ord(char)]][0] / font["head"].unitsPerEm
 
 
+@pytest.mark.slow
 def test_every_sign_in_our_code_has_a_glyph_in_both_weights():
     # Text is made clean before it is drawn: what is between a space and its replacement never is.
     never_drawn = {"\u2028", "\u2029", "\u200d", "\ufe00", "\ufe0f", "\ufffe", "\uffff"}

@@ -159,6 +159,7 @@ def test_an_unchanged_site_loads_no_torch_and_runs_nothing(site, tmp_path):
     ("options", "absent"),
     [((), ("msgspec", "autograd_tour.hosts.cache", "torch")), (("-E",), ("autograd_tour.drawing", "torch"))],
 )
+@pytest.mark.slow
 def test_a_build_loads_no_more_than_it_needs(tmp_path, options, absent):
     # No role: a value is read from its record, which has to be loaded for it.
     page = ".. autograd::\n\n   w = torch.tensor(3.0, requires_grad=True)\n   w * w\n"
