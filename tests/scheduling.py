@@ -17,7 +17,6 @@ LONG = (
     "test_findings/test_faults.py",
     "test_rules/test_rules_hold.py",
     "test_tracer/test_compiled.py",
-    "test_contributing.py",
     "test_findings/test_steps.py",
     "test_drawing/test_apart.py",
     "test_drawing/test_run.py",
