@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autograd_tour.drawing.metrics import escape, text_width
-from autograd_tour.drawing.shapes import GLYPHS
+from autograd_tour.drawing.shapes import BLANKS, GLYPHS
 
-__all__ = ["Anchor", "Scale", "label", "line", "n", "nice_ticks"]
+__all__ = ["SHORT", "Anchor", "Scale", "label", "line", "n", "nice_ticks"]
 
 Anchor = Literal["start", "middle", "end"]
+
+SHORT = 3
+"""Signs that no font makes much wider: most are numbers at an axis, and a page has hundreds."""
 
 
 def n(value: float) -> str:
@@ -33,13 +36,15 @@ def label(
 ) -> str:
     """One ``<text>`` with its baseline at ``y``. ``extra`` is put among the attributes as it is.
 
-    It is as wide as it was measured, whatever font draws it.
+    One of more than :data:`SHORT` signs is as wide as it was measured, whatever font draws it.
     """
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     weight = ' font-weight="bold"' if bold else ""
     position = f'x="{n(x)}" y="{n(y)}" font-size="{size:g}"'
-    length = f' textLength="{n(text_width(text, size, bold))}"{GLYPHS}' if len(text) > 1 else ""
-    return f'<text {position} fill="{fill}"{where}{weight}{length}{extra}>{escape(text)}</text>\n'
+    width = text_width(text, size, bold) if len(text) > SHORT else 0.0
+    length = f' textLength="{n(width)}"{GLYPHS}' if width else ""
+    blanks = BLANKS if text.split(" ") != text.split() else ""  # they are a part of the width
+    return f'<text {position} fill="{fill}"{where}{weight}{length}{blanks}{extra}>{escape(text)}</text>\n'
 
 
 def line(

@@ -160,10 +160,14 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     return sum(map(_WIDTHS[bold].__getitem__, text)) * size
 
 
+_UNSEEN = frozenset({"Mn", "Me", "Cf"})
+"""Marks above and below others, and signs that join, part or turn them."""
+
+
 def _other(char: str) -> float:
     if char in _SMALL:
         return 0.36
-    if unicodedata.combining(char):
+    if unicodedata.category(char) in _UNSEEN:
         return 0.0
     return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.62
 

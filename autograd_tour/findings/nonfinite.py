@@ -59,7 +59,7 @@ def _weighed(finding: Finding, odd: NonFinites) -> Finding:
     """An error where backward makes NaN of it: the next step puts that into a parameter."""
     if finding.level == "error" or not any(mark.nan for mark in odd.received.values()):
         return finding
-    return replace(finding, level="error", why=f"{finding.why} Backward makes NaN of it.")
+    return replace(finding, level="error", why=f"{finding.why} There is NaN in backward too.")
 
 
 def _forward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:

@@ -185,12 +185,24 @@ def test_panels_can_be_read_on_a_slide_and_in_a_column():
 
 
 @pytest.mark.parametrize("bold", [False, True])
-@pytest.mark.parametrize("text", ["42", "a name", "log₁₀ ‖∇‖", "<&>", "名前"])
+@pytest.mark.parametrize("text", ["1.25e-07", "a name", "log₁₀ ‖∇‖", "<&>…", "名前名前"])
 def test_a_label_is_as_wide_in_any_font_as_it_was_measured(text, bold):
     node = ET.fromstring(label(0, 0, text, "#000", size=13, bold=bold))
     assert node.text == text
     assert float(node.get("textLength")) == pytest.approx(text_width(text, 13, bold), abs=0.051)
 
 
-def test_a_single_sign_needs_no_width():
-    assert "textLength" not in label(0, 0, "4", "#000")
+def test_a_short_number_needs_no_width():
+    assert "textLength" not in label(0, 0, "100", "#000")
+
+
+@pytest.mark.parametrize("text", ["w     = h ** 2", " lead", "trail ", "a\tb c"])
+def test_blanks_that_count_in_its_width_are_drawn(text):
+    assert 'xml:space="preserve"' in label(0, 0, text, "#000")
+    assert "xml:space" not in label(0, 0, "one blank each", "#000")
+
+
+@pytest.mark.parametrize("unseen", ["\u200d", "\ufe0f", "\u200b", "\u0301", "\u20dd"])
+def test_a_sign_that_is_not_seen_has_no_width(unseen):
+    assert text_width(f"ab{unseen}cd", 13) == text_width("abcd", 13)
+    assert "textLength" not in label(0, 0, unseen * 4, "#000")

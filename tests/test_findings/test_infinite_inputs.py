@@ -32,7 +32,7 @@ def test_infinite_data_is_named_and_so_is_the_nan_that_backward_makes_of_it() ->
     (finding,) = tour.explain(data).findings
     assert (finding.kind, finding.level) == ("inf-forward", "error")
     assert finding.why.startswith("z already holds numbers that are not finite")
-    assert finding.why.endswith("Backward makes NaN of it.")
+    assert finding.why.endswith("There is NaN in backward too.")
     assert finding.fix == "assert torch.isfinite(x).all()"
 
 
