@@ -34,14 +34,17 @@ _HALF = frozenset({"float16", "bfloat16"})
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
-    """Of each graph the first forward; if there is none, the first of backward."""
+    """Of each graph the first forward, and the first of backward that does not come of what forward holds."""
     reported: set[tuple[object, ...]] = set()
     for number, graph in enumerate(subject.graphs):
         odd = nonfinites(graph)
-        first = next(_forward(graph, number, odd), None) or next(_backward(graph, number, odd), None)
-        if first is not None and (key := (first.kind, first.lines)) not in reported:
-            reported.add(key)
-            yield _harmless(first) if _is_absorbed(graph, odd) else _weighed(first, odd)
+        forward = next(_forward(graph, number, odd), None)
+        own = (item for item in _backward(graph, number, odd) if not _holds_any(graph, item.node, odd))
+        backward = next(_backward(graph, number, odd) if forward is None else own, None)
+        for first in (forward, backward):
+            if first is not None and (key := (first.kind, first.lines)) not in reported:
+                reported.add(key)
+                yield _harmless(first) if _is_absorbed(graph, odd) else _weighed(first, odd)
 
 
 def _is_absorbed(graph: Graph, odd: NonFinites) -> bool:
@@ -56,7 +59,7 @@ def _harmless(finding: Finding) -> Finding:
 
 
 def _weighed(finding: Finding, odd: NonFinites) -> Finding:
-    """An error where backward makes NaN of it: the next step puts that into a parameter."""
+    """An error where gradients are NaN: the next step puts that into a parameter."""
     if finding.level == "error" or not any(mark.nan for mark in odd.received.values()):
         return finding
     return replace(finding, level="error", why=f"{finding.why} There is NaN in backward too.")
@@ -145,7 +148,7 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
         given, title = _nonfinite_input(graph, node_id, odd), graph.title(node_id)
         if given is not None:
             why = f"{given} holds numbers that are not finite, and the slope of {title} is made of them."
-        elif any(source == node_id for source, _ in odd.values):
+        elif _holds_any(graph, node_id, odd):
             why = f"{graph.title(node_id)} has values that are not finite itself, and so has its slope."
         else:
             why = (
@@ -162,6 +165,11 @@ def _nonfinite_input(graph: Graph, node_id: str, odd: NonFinites) -> str | None:
     carriers = {node for node, _ in odd.values}
     sources = (edge.src for edge in graph.select("forward") if edge.dst == node_id)
     return next((graph.title(source) for source in sources if source in carriers), None)
+
+
+def _holds_any(graph: Graph, node_id: str, odd: NonFinites) -> bool:
+    """Whether what goes into a node or comes out of it is not finite in the forward pass."""
+    return _nonfinite_input(graph, node_id, odd) is not None or any(node == node_id for node, _ in odd.values)
 
 
 def _use_of(graph: Graph, node_id: str) -> SourceLine | None:

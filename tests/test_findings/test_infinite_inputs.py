@@ -47,3 +47,23 @@ def test_a_row_that_is_masked_as_a_whole_is_mended_in_its_mask() -> None:
     (finding,) = tour.explain(row_masked_whole).findings
     assert "nothing it was computed from has" not in finding.why
     assert finding.fix.startswith("mask[mask.all(-1)] = False")
+
+
+def test_a_nan_of_backward_alone_is_told_beside_one_in_the_data() -> None:
+    def loss():
+        x = torch.tensor([float("nan"), 1.0])
+        w, z = torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+        return torch.nan_to_num(w + x).sum() + (torch.sqrt(z) * 0).sum()
+
+    data, own = tour.explain(loss).findings
+    assert (data.kind, own.kind) == ("nonfinite-input", "nan-backward")
+    assert own.seen.startswith("the backward of torch.sqrt(z) is the first to send 2 NaN")
+
+
+def test_a_nan_of_backward_that_comes_of_the_data_is_not_told_twice() -> None:
+    def loss():
+        x, w = torch.tensor([float("nan"), 1.0]), torch.ones(2, requires_grad=True)
+        return (w * x).square().mean()
+
+    (finding,) = tour.explain(loss).findings
+    assert finding.kind == "nonfinite-input"
