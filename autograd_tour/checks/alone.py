@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
 
 __all__ = ["Alone", "Moment", "Position"]
@@ -51,24 +52,22 @@ class Alone:
         self._running: list[Tensor] | None = None
         self._thread = threading.get_ident()
         self._steps: Counter[int] = Counter()
+        self._marks = Marks()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """The program runs in here."""
         module: Any = torch.autograd
         engine = module._engine_run_backward  # what backward and grad, under whatever name, come to
-        handles = [
-            register_optimizer_step_pre_hook(self._before),
-            register_optimizer_step_post_hook(self._after),
-        ]
+        handle = register_optimizer_step_pre_hook(self._before)
         module._engine_run_backward = self._heard(engine)
         self._originals.before_silence()
         try:
             yield
         finally:
             module._engine_run_backward = engine
-            for handle in handles:
-                handle.remove()
+            handle.remove()
+            self._marks.remove()
 
     def _heard(self, engine: Callable[..., Any]) -> Callable[..., Any]:
         def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -102,8 +101,9 @@ class Alone:
     def _before(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if self._is_own():
             self._originals.before_step(optimizer)
+            self._marks.mark(optimizer, _hooks_are_over, self._ends)
 
-    def _after(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+    def _ends(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if not self._is_own():
             return
         position = Position("step", self.calls, self._steps[self.calls])
@@ -111,6 +111,10 @@ class Alone:
         if position in self._wanted:
             values = [_copy(item) for group in optimizer.param_groups for item in group["params"]]
             self.moments[position] = Moment(None, values)
+
+
+def _hooks_are_over(_optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+    """Those of the program before a step have run."""
 
 
 def _moment(outputs: Sequence[Any], leaves: Sequence[Tensor], returned: Any) -> Moment:

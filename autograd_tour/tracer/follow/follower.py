@@ -18,13 +18,14 @@ from autograd_tour.tracer.assemble.walk import number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
-from autograd_tour.tracer.follow.changes import ProgramChanges, spot_of
+from autograd_tour.tracer.follow.changes import ProgramChanges
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.met import met_leaves
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
+from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.listen.frames import user_frames
@@ -135,16 +136,17 @@ class Follower:
         finally:
             for handle in handles:
                 handle.remove()
+            self.changes.steps.end()
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if is_dynamo_compiling():
             torch._dynamo.graph_break()  # so that the step is heard when it is made
         if threading.get_ident() == self._thread:
-            self.changes.before_step(optimizer, in_full=self.listening.active or self._telling)
+            self.changes.steps.before(optimizer, in_full=self.listening.active or self._telling)
 
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if threading.get_ident() == self._thread:
-            self.changes.after_step(optimizer)
+            self.changes.steps.after(optimizer)
 
     def _before_zeroing(self, frame: FrameType) -> None:
         if self.listening.active and threading.get_ident() == self._thread:
@@ -302,7 +304,7 @@ class Follower:
             skeleton.release()
         with torch._C.DisableTorchFunction():
             if backward.inputs is None:
-                emptied = deposits.note(event, self.changes.used_inside())
+                emptied = deposits.note(event, self.changes.steps.used_inside())
                 if emptied.changes:
                     self.log.add(emptied)
             event.returned = tuple(

@@ -120,7 +120,8 @@ class Log:
     def last(self, kind: EventKind, spot: Spot) -> Draft:
         """The event to which one more change of ``kind`` at ``spot`` belongs: the last one, or a new one."""
         draft = self.drafts[-1] if self.drafts else None
-        if draft is not None and draft.kind == kind and draft.spot == spot:
+        inside = self.inside[-1] if self.inside else ""
+        if draft is not None and (draft.kind, draft.spot, draft.inside) == (kind, spot, inside):
             return draft
         draft = self.begin(kind, spot)
         self.add(draft)

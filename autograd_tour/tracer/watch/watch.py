@@ -18,8 +18,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall
-from autograd_tour.tracer.follow.changes import spot_of
 from autograd_tour.tracer.follow.entries import backward_replaced
+from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.listen.arguments import flat, is_leaf
 from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr

@@ -1,0 +1,263 @@
+"""Steps of optimizers: the leaves before and after each, and what of it is the optimizer's own work.
+
+A step may run code of the program: hooks around it, and the closure that computes the loss anew. What that
+does to leaves is told as anywhere else; only what the optimizer does itself is told as the step.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.run import LeafChange, StateChange
+from autograd_tour.tracer.compiled import never_compiled
+from autograd_tour.tracer.follow.lent import Lent
+from autograd_tour.tracer.follow.log import Draft, Log, Spot
+from autograd_tour.tracer.follow.marks import Marks
+from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.follow.spots import spot_of
+from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts
+from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.measure import Recorder
+
+__all__ = ["Steps"]
+
+_SETTINGS = ("lr", "momentum", "weight_decay", "betas", "alpha", "eps", "nesterov", "maximize")
+MOST_STATE = 4
+"""What an optimizer remembers of a leaf that is written down: as many entries."""
+
+
+class _Parameter(NamedTuple):
+    """One leaf before a step, with what the optimizer remembers of it."""
+
+    leaf: int
+    tensor: Tensor
+    value: TensorFacts
+    grad: TensorFacts | None
+    state: dict[str, TensorFacts]
+
+
+@dataclass
+class _Step:
+    """A step that is being made. ``draft`` is ``None`` for one that is not told.
+
+    ``own``: the optimizer itself is at work, and no hook or closure of the program.
+    """
+
+    optimizer: Optimizer
+    draft: Draft | None = None
+    before: list[_Parameter] = field(default_factory=list)
+    own: bool = True
+    closures: int = 0
+    """Calls of its closure."""
+    uses_closure: bool = False
+    """Whether the step uses the gradients that its closure's only call left, and ``before`` is after that."""
+    unsure: set[int] = field(default_factory=set)
+    """Leaves whose ``.grad`` the optimizer itself changes: nobody knows which one it used."""
+
+
+class Steps:
+    """Those that are being made, the innermost last. All of it is heard from hooks that optimizers run."""
+
+    def __init__(
+        self,
+        record: ForwardRecord,
+        recorder: Recorder,
+        tracks: Tracks,
+        log: Log,
+        originals: Originals,
+        lent: Lent,
+    ) -> None:
+        self._record = record
+        self._recorder = recorder
+        self._tracks = tracks
+        self._log = log
+        self._originals = originals
+        self._lent = lent
+        self._steps: list[_Step] = []
+        self._used_inside: dict[int, TensorFacts] = {}
+        self._marks = Marks()
+
+    @property
+    def own_work(self) -> bool:
+        """Whether what happens now is an optimizer's own work, told when its step is done."""
+        return bool(self._steps) and self._steps[-1].own
+
+    def grad_changed(self, leaf: int) -> None:
+        """The ``.grad`` of ``leaf`` has been changed."""
+        if self.own_work:
+            self._steps[-1].unsure.add(leaf)
+
+    def used_inside(self) -> dict[int, TensorFacts]:
+        """The ``.grad`` that steps in hooks of the last backward used, by leaf."""
+        used, self._used_inside = self._used_inside, {}
+        return used
+
+    def before(self, optimizer: Optimizer, *, in_full: bool) -> None:
+        """``optimizer.step()`` has been called; hooks of the program may come first."""
+        self._originals.before_step(optimizer)
+        call = f"{type(optimizer).__name__}.step"
+        step = _Step(optimizer)
+        if in_full:
+            self._lent.catch_up()
+            spot = spot_of(sys._getframe(1), self._record)
+            step.draft = self._log.begin("step", Spot(spot.number, spot.frame, call))
+            step.own = False
+            self._marks.mark(optimizer, self._begins, self._ends)
+        self._steps.append(step)
+        self._log.inside.append(call)
+
+    def after(self, optimizer: Optimizer) -> None:
+        """It has been made, and all hooks have run."""
+        while self._steps:
+            step = self._steps.pop()
+            self._log.inside.pop()
+            if step.optimizer is optimizer:
+                return
+
+    def end(self) -> None:
+        """Nothing of ours stays with the optimizers."""
+        self._marks.remove()
+
+    # ---- where the optimizer's own work begins and ends -------------------------------------
+
+    def _begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        step = self._innermost(optimizer)
+        if step is None or step.draft is None:
+            return None
+        self._lent.catch_up()
+        with torch._C.DisableTorchFunction():
+            step.before = list(self._parameters(optimizer))
+        step.own = True
+        if len(args) > 1 and callable(args[1]):
+            return (args[0], self._closure(step, args[1]), *args[2:]), kwargs
+        if callable(kwargs.get("closure")):
+            return args, {**kwargs, "closure": self._closure(step, kwargs["closure"])}
+        return None
+
+    def _closure(self, step: _Step, closure: Callable[..., Any]) -> Callable[..., Any]:
+        """``closure``, which the optimizer calls in ``step``: what it does is the program's work."""
+
+        @wraps(closure)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with torch._C.DisableTorchFunction():
+                step.uses_closure = not step.closures and self._as_before(step)
+            step.closures += 1
+            step.own = False
+            try:
+                return closure(*args, **kwargs)
+            finally:
+                self._lent.catch_up()
+                step.own = True
+                if step.uses_closure:
+                    with torch._C.DisableTorchFunction():
+                        self._look_again(step)
+
+        never_compiled(wrapped)
+        return wrapped
+
+    def _look_again(self, step: _Step) -> None:
+        """The closure has left other gradients; what the optimizer keeps is as it was when the step began."""
+        states = {item.leaf: item.state for item in step.before}
+        step.before = [
+            item._replace(state=states.get(item.leaf, item.state))
+            for item in self._parameters(step.optimizer)
+        ]
+
+    def _as_before(self, step: _Step) -> bool:
+        """Whether no value has been changed since ``step`` began."""
+        return all(self._recorder.measure(item.tensor) == item.value for item in step.before)
+
+    def _ends(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        step = self._innermost(optimizer)
+        if step is not None and step.draft is not None:
+            with torch._C.DisableTorchFunction():
+                self._finish(step, step.draft)
+            step.own = False
+
+    def _innermost(self, optimizer: Optimizer) -> _Step | None:
+        if self._steps and self._steps[-1].optimizer is optimizer:
+            return self._steps[-1]
+        return None
+
+    # ---- what is told of a step -------------------------------------------------------------
+
+    def _parameters(self, optimizer: Optimizer) -> Iterator[_Parameter]:
+        for parameter in (item for group in optimizer.param_groups for item in group["params"]):
+            number = self._tracks.add(parameter)
+            if number >= 0:
+                value, grad = self._recorder.measure(parameter), grad_facts(parameter, self._recorder)
+                yield _Parameter(number, parameter, value, grad, self._state(optimizer, parameter))
+
+    def _finish(self, step: _Step, draft: Draft) -> None:
+        if draft.inside == "backward":
+            self._used_inside |= {item.leaf: item.grad for item in step.before if item.grad is not None}
+        # Of several backward calls inside nobody knows which one's gradients were used for what.
+        sure = step.uses_closure or draft.backward_call == self._log.backward_calls
+        draft.backward_call = self._log.backward_calls
+        for number, parameter, value, grad, state in step.before:
+            self._tracks.written(Belonging(number, "value"))
+            used = grad if sure and number not in step.unsure else None
+            after = self._recorder.measure(parameter)
+            now = self._state(step.optimizer, parameter)
+            if after == value and grad is None:
+                continue
+            entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
+            draft.add(LeafChange(number, value, after, grad=used, state=entries))
+        draft.settings = _settings(step.optimizer)
+        self._log.add(draft)
+        self._lent.settle()
+
+    def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
+        """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""
+        entries = [
+            (str(name), value if isinstance(value, Tensor) else _as_tensor(value))
+            for name, value in optimizer.state.get(parameter, {}).items()
+            if isinstance(value, Tensor | int | float) and not isinstance(value, bool)
+        ]
+        return {name: self._recorder.measure(value, gradient=True) for name, value in entries[:MOST_STATE]}
+
+
+never_compiled(Steps._begins, Steps._ends)
+
+
+def _as_tensor(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
+
+
+def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
+    """Its settings as far as they are numbers; where groups of parameters differ, that of each group."""
+    by_group = [dict(_numbers(group)) for group in optimizer.param_groups]
+    settings: list[tuple[str, Number]] = []
+    for name in dict.fromkeys(name for numbers in by_group for name in numbers):
+        values = [numbers.get(name) for numbers in by_group]
+        if all(value == values[0] for value in values):
+            settings.append((name, values[0] or 0))
+        else:
+            settings += [
+                (f"{name} of group {n}", value) for n, value in enumerate(values, 1) if value is not None
+            ]
+    return tuple(settings)
+
+
+def _numbers(group: dict[str, Any]) -> Iterator[tuple[str, Number]]:
+    for name in _SETTINGS:
+        value = group.get(name)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            value = value.item()
+        if isinstance(value, tuple):
+            numbers = enumerate(value)  # Adafactor's first eps is None
+            yield from ((f"{name}[{n}]", float(item)) for n, item in numbers if item is not None)
+        elif isinstance(value, bool):
+            if value:
+                yield name, value
+        elif isinstance(value, int | float) and (value or name == "lr"):
+            yield name, value
