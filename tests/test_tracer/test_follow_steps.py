@@ -260,12 +260,14 @@ LIBRARY = """
 import torch
 
 class Trainer:
+    _loss = torch.nn.MSELoss()
+
     def fit(self, model, optimizer, x, y):
         for _ in range(2):
             optimizer.step(lambda: self._closure(model, optimizer, x, y))
 
     def _closure(self, model, optimizer, x, y):
-        loss = torch.nn.functional.mse_loss(model(x), y)
+        loss = self._loss(model(x), y) / 2
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
@@ -283,7 +285,8 @@ def test_clipping_by_a_library_is_called_so_at_the_line_of_the_program(tmp_path,
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
     def train() -> None:
-        library.Trainer().fit(model, optimizer, X, Y)
+        trainer = library.Trainer()
+        trainer.fit(model, optimizer, X, Y)
 
     try:
         run = tour.follow(train)
@@ -291,4 +294,8 @@ def test_clipping_by_a_library_is_called_so_at_the_line_of_the_program(tmp_path,
         sys.modules.pop("some_trainer")
     assert [event.kind for event in run.events] == ["forward", "zeroing", "backward", "clipping", "step"] * 2
     lines = {line.text for line in map(run.line, run.events) if line is not None}
-    assert lines == {"library.Trainer().fit(model, optimizer, X, Y)"}
+    assert lines == {"trainer.fit(model, optimizer, X, Y)"}
+    (graph,) = run.graphs
+    titles = {node.grad_fn: node.op for node in graph.nodes if node.kind == "operation"}
+    assert titles["DivBackward0"] == "div in trainer.fit(…)"  # the call has no value at all
+    assert titles["MseLossBackward0"] == "mse_loss in trainer.fit(…)"

@@ -267,6 +267,8 @@ class Follower:
         return number <= self.first or number in _POWERS
 
     def _in_detail(self, backward: BackwardCall, spot: Spot, frame: FrameType) -> None:
+        if backward.inputs is None:
+            self.record.sites.trains(frame)
         with torch._C.DisableTorchFunction():
             skeleton = backward.walked()
             try:

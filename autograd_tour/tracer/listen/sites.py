@@ -36,6 +36,8 @@ class Sites:
         self._helpful: dict[int, CodeType] = {}
         """Code of the program whose own line helps, whoever called it, by its ``id``: a loop asks again and
         again, and to hash code is to hash all that is in it."""
+        self._trained: set[tuple[int, int]] = set()
+        """Places, and runs of their functions, where a library ran a backward."""
 
     def helpful(self, frame: FrameType | None) -> FrameType | None:
         """The frame whose line helps the reader, at or above ``frame``."""
@@ -67,6 +69,16 @@ class Sites:
         if user is frame and self.modules.run is None:
             self._helpful[id(frame.f_code)] = frame.f_code
         return self.spots.number(user)
+
+    def trains(self, frame: FrameType) -> None:
+        """A backward that deposits gradients is about to be run in ``frame``.
+
+        Where a library does it, nothing that is computed by the program's line is known to be its value:
+        ``trainer.fit(model)`` is none of the losses inside.
+        """
+        site, _ = self.of_call(frame)
+        if not site.direct:
+            self._trained.add((site.spot, site.frame))
 
     def of_use(self, user: FrameType | None) -> Site:
         """The place where a tensor is used, for one of which nothing tells where it was made."""
@@ -108,7 +120,9 @@ class Sites:
         wanted = {id(call) for call in used}
         before: CallRecord | None = None
         for call in calls:
-            if not call.whole and call.site.visit == 0 and not call.site.near:
+            if not call.site.direct and (call.site.spot, call.site.frame) in self._trained:
+                call.whole = False
+            elif not call.whole and call.site.visit == 0 and not call.site.near:
                 call.whole = True
                 if _same_place(before, call) and not self._is_named(call):
                     before.whole = False
