@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
+import sys
 
 import pytest
 import torch
@@ -175,3 +177,34 @@ def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() 
     (note,) = notes(numbers.hard_attention_beside_another_way)
     assert note.kind == "saturated"
     assert "by other ways" in note.why
+
+
+ENGINE = """
+def run(net, optimizer, x):
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = net(x).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        report((loss * 1).item())
+
+def report(number):
+    pass
+"""
+
+
+def test_what_a_library_computes_of_its_loss_at_one_line_is_no_sum(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "some_engine.py").write_text(ENGINE)
+    monkeypatch.syspath_prepend(folder)
+    engine = importlib.import_module("some_engine")
+    net = nn.Linear(2, 1)
+
+    def program() -> None:
+        engine.run(net, torch.optim.SGD(net.parameters(), lr=0.1), steps.x)
+
+    try:
+        assert not explain(program).findings
+    finally:
+        sys.modules.pop("some_engine")

@@ -211,6 +211,7 @@ class _Gathering:
                 before = self.items[parent]
                 if (
                     before.spot == origin.spot
+                    and origin.direct  # else a library computes much at this one line
                     and before.needs
                     and before.start < before.stop <= origin.start
                     and before.backwards < origin.backwards

@@ -27,6 +27,7 @@ __all__ = [
     "Escape",
     "Root",
     "Stepped",
+    "beyond_modes",
     "clips",
     "empties_gradients",
     "in_checkpoint",
@@ -145,7 +146,18 @@ def is_ours(frame: FrameType | None) -> bool:
     """Whether the record itself makes the call, as where it copies buffers, and does not hand on another."""
     while frame is not None and frame.f_code.co_name in ("__torch_function__", "handle_torch_function"):
         frame = frame.f_back
-    return frame is not None and str(frame.f_globals.get("__name__")).startswith("autograd_tour.tracer.")
+    return frame is not None and _is_of_tracer(frame)
+
+
+def beyond_modes(frame: FrameType) -> FrameType:
+    """The frame that made a call which modes of the record hand on."""
+    while frame.f_code.co_name == "__torch_function__" and _is_of_tracer(frame) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _is_of_tracer(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("autograd_tour.tracer.")
 
 
 @contextmanager

@@ -26,8 +26,8 @@ class Origin:
     or was computed from one that does. ``grads``: gradients were on; ``off`` is the place that turned
     them off.
     ``start`` and ``stop`` number the nodes it made, ``backwards`` counts the backward calls before it.
-    ``writes``: the tensor was changed in place; ``sampled``: a distribution that has ``rsample()`` drew it
-    without gradients.
+    ``direct``: the program itself made the call, at its line. ``writes``: the tensor was changed in place;
+    ``sampled``: a distribution that has ``rsample()`` drew it without gradients.
     """
 
     function: str
@@ -44,6 +44,7 @@ class Origin:
     start: int = 0
     stop: int = 0
     backwards: int = 0
+    direct: bool = True
     writes: bool = False
 
 

@@ -32,6 +32,7 @@ from autograd_tour.tracer.watch.heard import (
     Call,
     Escape,
     Root,
+    beyond_modes,
     clips,
     empties_gradients,
     in_checkpoint,
@@ -203,9 +204,10 @@ class Watch:
         self, function: str, parents: tuple[int, ...], item: Tensor, live: bool, start: int, frame: FrameType
     ) -> Origin:
         grads = torch.is_grad_enabled()
+        site, _ = self.record.sites.of_call(beyond_modes(frame))
         return Origin(
             function,
-            self._spot(frame),
+            site.spot,
             parents,
             item.requires_grad,
             live or item.requires_grad,
@@ -218,6 +220,7 @@ class Watch:
             start,
             sequence_nr(),
             len(self.roots),
+            site.direct,
         )
 
     def _set(self, attribute: str, args: Any, frame: FrameType) -> None:
