@@ -179,6 +179,45 @@ def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() 
     assert "by other ways" in note.why
 
 
+class SharpnessAware(torch.optim.Optimizer):
+    """Goes uphill, asks there for the gradient, and lets another optimizer step with it from where it was."""
+
+    def __init__(self, parameters) -> None:
+        super().__init__(parameters, {"rho": 0.05})
+        self.base = torch.optim.SGD(self.param_groups, lr=0.1)
+        self.param_groups = self.base.param_groups
+
+    @torch.no_grad()
+    def step(self, closure) -> None:
+        before = [(p, p.clone()) for group in self.param_groups for p in group["params"]]
+        for parameter, _ in before:
+            parameter.add_(parameter.grad, alpha=0.05)
+        self.zero_grad()
+        with torch.enable_grad():
+            closure()
+        for parameter, value in before:
+            parameter.copy_(value)
+        self.base.step()
+
+
+def test_an_optimizer_that_steps_inside_another_one_takes_no_turns() -> None:
+    def program() -> None:
+        net = nn.Linear(2, 1)
+        optimizer = SharpnessAware(net.parameters())
+
+        def closure() -> torch.Tensor:
+            loss = net(steps.x).pow(2).mean()
+            loss.backward()
+            return loss
+
+        for _ in range(4):
+            closure()
+            optimizer.step(closure)
+            optimizer.zero_grad()
+
+    assert not explain(program).findings
+
+
 ENGINE = """
 def run(net, optimizer, x):
     for _ in range(4):

@@ -32,6 +32,7 @@ __all__ = [
     "empties_gradients",
     "in_checkpoint",
     "in_sample",
+    "in_step",
     "is_computed",
     "is_ours",
     "set_replaced",
@@ -112,6 +113,16 @@ def clips(frame: FrameType | None) -> bool:
         if frame is None or frame.f_code.co_filename == clip_grad.__file__:
             return frame is not None
         frame = frame.f_back
+    return False
+
+
+def in_step(frame: FrameType) -> bool:
+    """Whether the step of an optimizer, which runs its hooks in ``frame``, is part of another step."""
+    outer = frame.f_back
+    while outer is not None:
+        if outer.f_code is frame.f_code:
+            return True
+        outer = outer.f_back
     return False
 
 

@@ -37,6 +37,7 @@ from autograd_tour.tracer.watch.heard import (
     empties_gradients,
     in_checkpoint,
     in_sample,
+    in_step,
     is_computed,
     is_ours,
     set_replaced,
@@ -341,7 +342,8 @@ class Watch:
         self.windows.step()
         frame = sys._getframe(1)
         self.scalers.optimizer_steps(frame)
-        self.steppers.note(optimizer, lambda: self._spot(frame))
+        if not in_step(frame):  # two of which one steps inside the other are one
+            self.steppers.note(optimizer, lambda: self._spot(frame))
 
 
 never_compiled(Watch._before_step, Watch.hear)
