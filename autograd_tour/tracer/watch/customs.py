@@ -63,24 +63,31 @@ class Disagreement(NamedTuple):
 
 
 class Customs:
-    """Hears ``autograd.Function.apply``, which no mode hears."""
+    """Hears ``autograd.Function.apply``, which no mode hears.
 
-    def __init__(self, spot: Callable[[FrameType], int]) -> None:
+    ``saves`` is told the number of each of their nodes when its forward is over.
+    """
+
+    def __init__(self, spot: Callable[[FrameType], int], saves: Callable[[int], None]) -> None:
         self.applied: dict[type, Applied] = {}
         self.unsteady: list[str] = []
         self._spot = spot
+        self._saves = saves
         self._thread = threading.get_ident()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Every custom Function that is applied inside is heard."""
         original = torch.autograd.Function.__dict__["apply"]
-        heard = self._heard
+        heard, over = self._heard, self._over
 
         def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-            if not is_dynamo_compiling():
-                heard(cls, args, kwargs, sys._getframe(1))
-            return original.__get__(None, cls)(*args, **kwargs)
+            if is_dynamo_compiling():
+                return original.__get__(None, cls)(*args, **kwargs)
+            heard(cls, args, kwargs, sys._getframe(1))
+            result = original.__get__(None, cls)(*args, **kwargs)
+            over(result)
+            return result
 
         never_compiled(apply)
         torch.autograd.Function.apply = classmethod(apply)  # type: ignore[method-assign, assignment]
@@ -101,6 +108,13 @@ class Customs:
                 return
             args, kwargs = tree_map(_copied, (args, kwargs))
             self.applied[function] = Applied(function, tuple(args), dict(kwargs), self._spot(frame))
+
+    def _over(self, result: Any) -> None:
+        if threading.get_ident() == self._thread:
+            with torch._C.DisableTorchFunction():
+                tensors = [item for item in tree_flatten(result)[0] if isinstance(item, Tensor)]
+                for number in {item.grad_fn._sequence_nr() for item in tensors if item.grad_fn is not None}:
+                    self._saves(number)
 
 
 def _copied(item: Any) -> Any:

@@ -6,77 +6,22 @@ wrong gradient in silence. So the saved tensors are looked at where they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from autograd_tour.tracer.assemble.saved import read_saved
 from autograd_tour.tracer.assemble.walk import root_of, walk
+from autograd_tour.tracer.watch.writes import Span, Writes, span_of
 
-__all__ = ["LARGEST", "Array", "Look", "Mutation", "SavedConflict", "Span", "kept_behind", "look", "span_of"]
-
-LARGEST = 1_000_000
-"""Elements of an array that are compared."""
+__all__ = ["Look", "SavedConflict", "kept_behind", "look"]
 
 _UPDATED = ("running_mean", "running_var")
 """Saved by a normalisation that does not use them in backward when it updates them."""
 
 MOST_NODES = 20_000
 """In a larger graph saved tensors are not looked at."""
-
-
-class Span(NamedTuple):
-    """The bytes of a tensor: of which memory, from where to where. ``pointer`` is 0 if that is not known."""
-
-    pointer: int
-    first: int = 0
-    last: int = 0
-
-    def meets(self, other: Span) -> bool:
-        """Whether they have a byte in common."""
-        return (
-            bool(self.pointer)
-            and self.pointer == other.pointer
-            and (self.first <= other.last and other.first <= self.last)
-        )
-
-
-def span_of(tensor: Tensor) -> Span:
-    """The bytes between the first and the last element of ``tensor``."""
-    try:
-        pointer = tensor.untyped_storage().data_ptr()
-        reach = sum(
-            (int(size) - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
-        )
-        first = int(tensor.storage_offset())
-    except (RuntimeError, NotImplementedError):
-        return Span(0)
-    width = tensor.element_size()
-    return Span(pointer if tensor.numel() else 0, first * width, (first + reach + 1) * width - 1)
-
-
-class Mutation(NamedTuple):
-    """A call that changed memory in place, and how many nodes there were before.
-
-    ``writes`` is false where a tensor only got other memory: torch notices that, and no content is changed.
-    """
-
-    call: str
-    spot: int
-    span: Span
-    moment: int
-    writes: bool = True
-
-
-class Array(NamedTuple):
-    """Memory that numpy can write to since a moment, and what stood in it then."""
-
-    span: Span
-    tensor: Tensor
-    content: Tensor
-    spot: int
-    moment: int
 
 
 class SavedConflict(NamedTuple):
@@ -99,7 +44,7 @@ class Look(NamedTuple):
     freed: list[tuple[str, int]]
 
 
-def look(outputs: Sequence[Tensor], mutations: Sequence[Mutation], arrays: Sequence[Array]) -> Look:
+def look(outputs: Sequence[Tensor], writes: Writes) -> Look:
     """Look at the graph behind ``outputs``."""
     skeleton = walk(root_of(output)[0] for output in outputs)
     try:
@@ -113,7 +58,7 @@ def look(outputs: Sequence[Tensor], mutations: Sequence[Mutation], arrays: Seque
         if len(skeleton) <= MOST_NODES:
             for fn, name in zip(skeleton.fns, skeleton.names, strict=True):
                 if name != "AccumulateGrad":
-                    _look_at(fn, name, mutations, arrays, conflicts, freed)
+                    _look_at(fn, name, writes, conflicts, freed)
         return Look(numbers, skeleton.leaves(), conflicts, freed)
     finally:
         skeleton.release()
@@ -145,8 +90,7 @@ def kept_behind(outputs: Sequence[Tensor]) -> tuple[int, int]:
 def _look_at(
     fn: Any,
     name: str,
-    mutations: Sequence[Mutation],
-    arrays: Sequence[Array],
+    writes: Writes,
     conflicts: list[SavedConflict],
     freed: list[tuple[str, int]],
 ) -> None:
@@ -156,31 +100,17 @@ def _look_at(
             freed.append((name, number))
             return
         if view.state == "modified":
-            change = next(_since(mutations, _span_in(fn, view.name), number), None)
+            change = next(writes.since(_span_in(fn, view.name), number), None)
             call, spot = (change.call, change.spot) if change is not None else ("", -1)
             conflicts.append(SavedConflict(name, number, view.name, call, spot, False))
         elif view.state == "kept" and view.tensor is not None and view.name not in _UPDATED:
             span = span_of(view.tensor)
-            change = next((item for item in _since(mutations, span, number) if item.writes), None)
-            array = next((item for item in arrays if _written(item, span, number, mutations)), None)
+            change = next((item for item in writes.since(span, number) if item.writes), None)
+            array = writes.array(span, number)
             if change is not None:
                 conflicts.append(SavedConflict(name, number, view.name, change.call, change.spot, True))
             elif array is not None:
                 conflicts.append(SavedConflict(name, number, view.name, "numpy", array.spot, True))
-
-
-def _since(mutations: Iterable[Mutation], span: Span, number: int) -> Iterator[Mutation]:
-    """The changes of those bytes after the node with this number was made."""
-    return (item for item in mutations if item.moment > number and span.meets(item.span))
-
-
-def _written(array: Array, span: Span, number: int, mutations: Iterable[Mutation]) -> bool:
-    """Whether numpy, and nobody else, changed the memory after it was saved."""
-    if array.moment <= number or not span.meets(array.span):
-        return False
-    if next(_since(mutations, span, array.moment - 1), None) is not None:
-        return False
-    return bool(((array.tensor != array.content) & (array.content == array.content)).any())
 
 
 def _span_in(fn: Any, name: str) -> Span:

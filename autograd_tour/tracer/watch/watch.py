@@ -47,9 +47,10 @@ from autograd_tour.tracer.watch.modes import DROPOUTS, Modes, tensors_of
 from autograd_tour.tracer.watch.origins import Origin, Origins
 from autograd_tour.tracer.watch.recomputed import Checkpoints
 from autograd_tour.tracer.watch.replaced import Replacements
-from autograd_tour.tracer.watch.saves import LARGEST, Array, Look, Mutation, look, span_of
+from autograd_tour.tracer.watch.saves import Look, look
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 from autograd_tour.tracer.watch.steppers import Steppers
+from autograd_tour.tracer.watch.writes import Mutation, Writes, span_of
 
 __all__ = ["Watch"]
 
@@ -64,8 +65,7 @@ class Watch:
         self.record = record
         self.origins = Origins()
         self.escapes: list[Escape] = []
-        self.mutations: list[Mutation] = []
-        self.arrays: list[Array] = []
+        self.writes = Writes()
         self.roots: list[Root] = []
         self.reads: list[tuple[int, int]] = []
         self.switched: list[tuple[int, int]] = []
@@ -82,7 +82,7 @@ class Watch:
         self.modes = Modes(self._spot, self._numbers)
         self.scalers = Scalers(self._spot, self._numbers)
         self.checkpoints = Checkpoints(self._computing_again)
-        self.customs = Customs(self._spot)
+        self.customs = Customs(self._spot, self.writes.applied)
         self.replacements = Replacements(self._spot)
         self._off = -1
         self._busy = False
@@ -252,13 +252,12 @@ class Watch:
         spot = spot_of(frame, self.record)
         call = spot.call if ".step" in spot.call else function
         for item in changed:
-            self.mutations.append(Mutation(call, spot.number, span_of(item), moment, function != "set_"))
+            self.writes.mutated(Mutation(call, spot.number, span_of(item), moment, function != "set_"))
 
     def _escaped(self, function: str, tensor: Tensor, parent: int, frame: FrameType) -> None:
         spot = self._spot(frame)
-        if function in ("numpy", "array") and tensor.numel() <= LARGEST:
-            plain = tensor.detach()
-            self.arrays.append(Array(span_of(tensor), plain, plain.clone(), spot, sequence_nr()))
+        if function in ("numpy", "array"):
+            self.writes.lent(tensor, spot, sequence_nr())
         if self.origins.items[parent].live:
             self.escapes.append(Escape(function, spot, parent, len(self.origins.items)))
 
@@ -311,7 +310,7 @@ class Watch:
         seen: Look | None = None
         sound = [item for item in tensors if item.requires_grad]
         if sound and len(self.roots) < LOOKS:
-            seen = look(sound, self.mutations, self.arrays)
+            seen = look(sound, self.writes)
             self.reached |= {id(leaf): leaf for leaf in seen.leaves}
         self.outputs = sound
         root = Root(numbers[0] if numbers else -1, spot, seen, computed, deposits)
