@@ -26,8 +26,9 @@ _PARTS: dict[str, Literal["gradient", "value"]] = {"backward": "gradient", "step
 def check(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
     """Hold each loss, each ``.grad`` after a backward and each value after a step to the program run alone.
 
-    Leaves are not paired by name: a recorded tensor has to be among those of the same moment. What differs
-    is run once more: a program that gives other numbers in each run cannot be compared.
+    Leaves are not paired by name: a recorded tensor has to be among those of the same backward call, or of
+    the steps after it, whose order may depend on a set. What differs is run once more: a program that gives
+    other numbers in each run cannot be compared.
 
     Raises:
         RerunError: the program failed when it ran again.
@@ -69,16 +70,22 @@ def _run_alone(wanted: set[Position], program: Any, args: tuple[Any, ...]) -> Al
     return alone
 
 
-def _facts(alone: Alone) -> dict[Position, list[TensorFacts]]:
-    return {
-        position: [measure(tensor) for tensor in (loss, *tensors) if tensor is not None]
-        for position, (loss, tensors, _) in alone.moments.items()
-    }
+def _facts(alone: Alone) -> dict[tuple[str, int], list[str]]:
+    """What is known of the tensors of each call, and of the steps after it, in no order."""
+    facts: dict[tuple[str, int], list[str]] = {}
+    for position, (loss, tensors, _) in alone.moments.items():
+        texts = facts.setdefault(position[:2], [])
+        texts += [repr(measure(tensor)) for tensor in (loss, *tensors) if tensor is not None]
+        texts.sort()
+    return facts
 
 
 def _compared(run: Run, events: dict[Position, Event], alone: Alone) -> Training:
     calls = losses = gradients = values = hooked = 0
     unlike: list[Unlike] = []
+    pools: dict[tuple[str, int], list[Tensor]] = {}
+    for position, moment in alone.moments.items():
+        pools.setdefault(position[:2], []).extend(moment.tensors)
     for position, event in events.items():
         moment = alone.moments.get(position, Moment(None, []))
         if event.loss is not None:
@@ -92,7 +99,7 @@ def _compared(run: Run, events: dict[Position, Event], alone: Alone) -> Training
         calls += position.kind == "backward"
         gradients += len(recorded) if position.kind == "backward" else 0
         values += len(recorded) if position.kind == "step" else 0
-        rest = list(moment.tensors)
+        rest = pools.get(position[:2], [])
         for name, facts in recorded:
             match = next((k for k, tensor in enumerate(rest) if _is_same(facts, tensor)), None)
             if match is None:

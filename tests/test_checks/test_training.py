@@ -190,6 +190,24 @@ def test_a_program_with_other_numbers_each_time_is_not_compared():
     assert check.result == Skipped("unrepeatable")
 
 
+def test_steps_in_another_order_each_time_are_compared():
+    turns = iter([1, -1] * 10)
+    net = nn.Linear(2, 1)
+
+    def program() -> None:
+        optimizers = [torch.optim.SGD([parameter], lr=0.1) for parameter in net.parameters()]
+        for _ in range(2):
+            net(torch.tensor([1.0, -2.0])).pow(2).sum().backward()
+            for optimizer in optimizers[:: next(turns)]:
+                optimizer.step()
+                optimizer.zero_grad()
+        next(turns)
+
+    (check,) = tour.verify(program).checks
+    assert check.outcome == "ok"
+    assert check.result.values == 4
+
+
 def test_what_trains_is_as_found():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
