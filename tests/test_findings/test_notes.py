@@ -179,6 +179,31 @@ def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() 
     assert "by other ways" in note.why
 
 
+class Adapted(nn.Module):
+    """A layer that stays as it is, and a small one beside it that is trained."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.base_layer = layer.requires_grad_(False)
+        self.adapter = nn.Linear(2, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.base_layer(x) + self.adapter(x)
+
+
+def test_a_layer_that_is_wrapped_is_not_replaced() -> None:
+    def program() -> None:
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        model[1] = Adapted(model[1])
+        optimizer = torch.optim.AdamW(model.parameters())
+        for _ in range(2):
+            model(steps.x).pow(2).mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    assert [item.kind for item in notes(program)] == ["grad-none-frozen"]
+
+
 class SharpnessAware(torch.optim.Optimizer):
     """Goes uphill, asks there for the gradient, and lets another optimizer step with it from where it was."""
 

@@ -31,8 +31,9 @@ def registrations_heard(replacing: Replacing) -> Iterator[None]:
         if before is None or before is part or is_dynamo_compiling():
             return
         after = dict(named_parameters_of(part)) if part is not None else {}
+        kept = {id(parameter) for parameter in after.values()}  # a part may be wrapped, as adapters do
         for path, parameter in named_parameters_of(before):
-            if after.get(path) is not parameter:
+            if id(parameter) not in kept:
                 replacing(parameter, f"{name}.{path}", after.get(path), sys._getframe(1))
 
     def of_parameter(module: nn.Module, name: str, parameter: Tensor | None) -> None:
