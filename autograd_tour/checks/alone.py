@@ -39,7 +39,9 @@ class Moment(NamedTuple):
 
 
 class Alone:
-    """Copies what is there at the moments in ``wanted``; ``calls`` counts backward calls as they begin.
+    """Copies what is there at the moments in ``wanted``, and after each step that follows the same call.
+
+    ``calls`` counts backward calls as they begin.
 
     What the program changes of before is noted in ``originals`` first.
     """
@@ -47,7 +49,7 @@ class Alone:
     def __init__(self, wanted: set[Position], originals: Originals) -> None:
         self.moments: dict[Position, Moment] = {}
         self.calls = 0
-        self._wanted = wanted
+        self._wanted = {position[:2] for position in wanted}
         self._originals = originals
         self._running: list[Tensor] | None = None
         self._thread = threading.get_ident()
@@ -77,7 +79,7 @@ class Alone:
                 self._running += _leaves(outputs)
                 return engine(outputs, *args, **kwargs)
             position = Position("backward", self.calls + 1)
-            wanted = position in self._wanted
+            wanted = position[:2] in self._wanted
             self._originals.before_backward()
             leaves = self._running = _leaves(outputs) if wanted else []
             self.calls += 1
@@ -108,7 +110,7 @@ class Alone:
             return
         position = Position("step", self.calls, self._steps[self.calls])
         self._steps[self.calls] += 1
-        if position in self._wanted:
+        if position[:2] in self._wanted:
             values = [_copy(item) for group in optimizer.param_groups for item in group["params"]]
             self.moments[position] = Moment(None, values)
 

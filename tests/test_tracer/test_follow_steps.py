@@ -138,6 +138,48 @@ class Twice(torch.optim.Optimizer):
             parameter.copy_(value).sub_(parameter.grad, alpha=0.1)
 
 
+class Around(torch.optim.Optimizer):
+    """Lets another optimizer step, and goes half of that way back for every second parameter."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+        self.inner = torch.optim.SGD(self.param_groups, lr=0.1)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        parameters = self.param_groups[0]["params"]
+        before = [parameter.clone() for parameter in parameters]
+        self.inner.step()
+        for parameter, value in list(zip(parameters, before, strict=True))[: self.back]:
+            parameter.lerp_(value, 0.5)
+
+    back = 1
+
+
+class Through(Around):
+    """Does nothing by itself."""
+
+    back = 0
+
+
+def around_another() -> None:
+    model = net()
+    optimizer = Around(model.parameters())
+    for _ in range(2):
+        optimizer.zero_grad()
+        mse_loss(model(X), Y).backward()
+        optimizer.step()
+
+
+def through_to_another() -> None:
+    model = net()
+    optimizer = Through(model.parameters())
+    for _ in range(2):
+        optimizer.zero_grad()
+        mse_loss(model(X), Y).backward()
+        optimizer.step()
+
+
 def uphill_first() -> None:
     model = net()
     optimizer = Twice(model.parameters())
@@ -155,6 +197,7 @@ def uphill_first() -> None:
 
 PROGRAMS = (
     clipped_in_closure, changed_in_hooks, decayed_in_place, replaced_data, moved_in_closure, uphill_first,
+    around_another, through_to_another,
 )  # fmt: skip
 
 
@@ -236,6 +279,20 @@ def test_data_that_an_optimizer_replaces_is_told_once():
 def test_of_a_closure_that_is_called_after_the_first_move_no_used_gradient_is_told():
     run = tour.follow(uphill_first)
     assert all(change.grad is None for step in of(run, "step") for change in step.changes)
+
+
+def test_what_a_step_inside_another_one_changed_is_told_once():
+    steps = of(tour.follow(around_another), "step")
+    assert [(step.call, step.inside) for step in steps] == [
+        ("SGD.step", "Around.step"),
+        ("Around.step", ""),
+    ] * 2
+    inner, outer = steps[:2]
+    (back,) = outer.changes
+    assert len(inner.changes) == 2
+    assert back.before == next(change.after for change in inner.changes if change.leaf == back.leaf)
+    (inner, again) = of(tour.follow(through_to_another), "step")
+    assert inner.call == again.call == "SGD.step"
 
 
 def test_nothing_stays_with_the_optimizer():

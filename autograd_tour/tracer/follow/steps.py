@@ -7,7 +7,7 @@ does to leaves is told as anywhere else; only what the optimizer does itself is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NamedTuple
@@ -62,6 +62,8 @@ class _Step:
     """Whether the step uses the gradients that its closure's only call left, and ``before`` is after that."""
     unsure: set[int] = field(default_factory=set)
     """Leaves whose ``.grad`` the optimizer itself changes: nobody knows which one it used."""
+    inner: set[int] = field(default_factory=set)
+    """Leaves whose change a step of another optimizer inside this one has told."""
 
 
 class Steps:
@@ -205,15 +207,18 @@ class Steps:
         draft.backward_call = self._log.backward_calls
         for number, parameter, value, grad, state in step.before:
             self._tracks.written(Belonging(number, "value"))
-            used = grad if sure and number not in step.unsure else None
+            used = grad if sure and number not in step.unsure | step.inner else None
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
-            if after == value and grad is None:
+            if after == value and (grad is None or number in step.inner):
                 continue
             entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
             draft.add(LeafChange(number, value, after, grad=used, state=entries))
         draft.settings = _settings(step.optimizer)
-        self._log.add(draft)
+        if draft.changes or not step.inner:
+            self._log.add(draft)
+        for outer in self._steps[:-1]:
+            _tell(outer, draft.changes)
         self._lent.settle()
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
@@ -227,6 +232,15 @@ class Steps:
 
 
 never_compiled(Steps._begins, Steps._ends)
+
+
+def _tell(outer: _Step, changes: Mapping[int, LeafChange]) -> None:
+    """A step inside of ``outer`` has told ``changes``: what ``outer`` did by itself begins after them."""
+    for n, item in enumerate(outer.before):
+        change = changes.get(item.leaf)
+        if change is not None and change.before == item.value and change.after is not None:
+            outer.before[n] = item._replace(value=change.after)
+            outer.inner.add(item.leaf)
 
 
 def _as_tensor(value: float) -> Tensor:
