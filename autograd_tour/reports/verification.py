@@ -34,7 +34,7 @@ _REASONS: Mapping[Reason, str] = {
     "compared": "these are two runs in one",
     "no backward": "no backward was recorded",
     "existing": "part of the graph was there before the program ran, so that moving a leaf does not move it",
-    "unrepeatable": "the program gives other numbers in each run, under the same random state",
+    "unrepeatable": "the program gives other numbers in another run, under the same random state",
     "failed": "the program failed when it ran again",
     "too deep": "torchviz calls itself once per node, and Python stopped it; nodes on the longest path",
     "not installed": "torchviz cannot be loaded",

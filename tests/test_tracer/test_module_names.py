@@ -215,3 +215,34 @@ def test_a_module_that_does_not_tell_its_parameters_is_traced_all_the_same():
     graph = tour.trace(program)
     assert {graph.title(leaf) for leaf in graph.leaves.values()} == {"fc.weight", "fc.bias"}
     assert tour.explain(program).findings == ()
+
+
+class Scaled(nn.Module):
+    """Runs a module before torch knows it as one itself."""
+
+    def __init__(self, x):
+        start = nn.Linear(6, 1)(x).mean().detach()
+        super().__init__()
+        self.linear, self.start = nn.Linear(6, 2), start
+
+    def forward(self, x):
+        return self.linear(x) * self.start
+
+
+unfinished = nn.Linear.__new__(nn.Linear)
+
+
+def test_a_module_that_is_not_yet_one_stops_nothing():
+    def program():
+        assert type(unfinished) is nn.Linear
+        net = Scaled(x)
+        return net(x).sum()
+
+    names = {node.op for node in tour.trace(program).nodes if node.kind == "leaf"}
+    assert {"linear.weight", "linear.bias"} <= {name.removeprefix("net.") for name in names}
+
+    def train():
+        net = Scaled(x)
+        net(x).sum().backward()
+
+    assert tour.follow(train).backward_calls == 1

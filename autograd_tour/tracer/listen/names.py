@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from types import CodeType, FrameType, ModuleType
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 from torch import nn
 
@@ -24,6 +24,7 @@ __all__ = [
     "assigned_names",
     "find_name",
     "first_name",
+    "is_module",
     "is_numbered",
     "modules_held",
     "namespaces_of",
@@ -191,7 +192,7 @@ def parameter_names(
     modules = {id(module): (name, module) for name, module in extra}
     for space in spaces:
         for name, value in list(space.items()):
-            if isinstance_safe(value, nn.Module) and (id(value) not in modules or not modules[id(value)][0]):
+            if is_module(value) and (id(value) not in modules or not modules[id(value)][0]):
                 modules[id(value)] = (name, value)
     inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
     owned: list[tuple[str, nn.Module, dict[int, str]]] = []
@@ -232,8 +233,8 @@ def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]
         used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
         for name, value in [*frame.f_locals.items(), *used.items()]:
             for key, item in _parts(value):
-                if isinstance_safe(item, nn.Module):
-                    yield _path(name, value, key), cast("nn.Module", item)
+                if is_module(item):
+                    yield _path(name, value, key), item
 
 
 def _parts(value: Any) -> Iterable[tuple[Any, object]]:
@@ -262,6 +263,11 @@ def _path(name: str, value: object, key: Any) -> str:
 def isinstance_safe(value: object, kind: type | tuple[type, ...]) -> bool:
     """``isinstance`` by real type: a stranger's ``__class__`` property is not run."""
     return issubclass(type(value), kind)
+
+
+def is_module(value: object) -> TypeGuard[nn.Module]:
+    """Whether it is a module that can be looked into: not one before the end of its own ``__init__``."""
+    return isinstance_safe(value, nn.Module) and "_modules" in vars(value)
 
 
 def arguments_by_name(program: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:

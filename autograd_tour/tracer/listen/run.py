@@ -17,7 +17,7 @@ from autograd_tour.tracer.listen.listener import listening
 from autograd_tour.tracer.listen.names import (
     arguments_by_name,
     find_name,
-    isinstance_safe,
+    is_module,
     namespaces_of,
     parameter_names,
 )
@@ -96,7 +96,7 @@ def _failure(error: BaseException) -> ProgramError:
 def modules_in_sight(program: Any, args: tuple[Any, ...]) -> list[nn.Module]:
     """The modules that a program can reach by a name, an argument, or being one."""
     candidates = [program, *args, *(value for space in namespaces_of(program) for value in space.values())]
-    return [item for item in candidates if isinstance_safe(item, nn.Module)]
+    return [item for item in candidates if is_module(item)]
 
 
 def check_outputs(result: Any) -> list[tuple[Tensor, str]]:

@@ -17,7 +17,13 @@ from torch.overrides import TorchFunctionMode
 from autograd_tour.errors import UsageError
 from autograd_tour.tracer.listen.arguments import flat
 from autograd_tour.tracer.listen.frames import user_frame
-from autograd_tour.tracer.listen.names import assigned_names, is_numbered, isinstance_safe, namespaces_of
+from autograd_tour.tracer.listen.names import (
+    assigned_names,
+    is_module,
+    is_numbered,
+    isinstance_safe,
+    namespaces_of,
+)
 from autograd_tour.tracer.load.models import Models, NamedParameter, named_in
 from autograd_tour.tracer.load.program import close_matches
 
@@ -163,7 +169,7 @@ class Given:
             self._fill_models(named_in("", inner))
         for space in spaces[:-1]:  # of the other globals those that come into use
             for name, value in space.items():
-                if isinstance_safe(value, nn.Module):
+                if is_module(value):
                     self._fill_models(named_in(name, value))
 
     def _check(self) -> None:
