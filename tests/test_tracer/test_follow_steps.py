@@ -329,15 +329,48 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         return loss
+
+    def run(self, step, optimizer, parts):
+        for _ in range(2):
+            loss = step() / parts
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
 """
 
 
-def test_clipping_by_a_library_is_called_so_at_the_line_of_the_program(tmp_path, monkeypatch):
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """A package that trains, installed."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
     (folder / "some_trainer.py").write_text(LIBRARY)
     monkeypatch.syspath_prepend(folder)
-    library = importlib.import_module("some_trainer")
+    yield importlib.import_module("some_trainer")
+    sys.modules.pop("some_trainer")
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [(1, "return mse_loss(model(X), Y)"), (4, "library.Trainer().run(step, optimizer, parts)")],
+)
+def test_a_loss_is_at_the_line_of_the_program_that_computed_this_number(library, parts, line):
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step() -> torch.Tensor:
+        return mse_loss(model(X), Y)
+
+    def train() -> None:
+        library.Trainer().run(step, optimizer, parts)
+
+    run = tour.follow(train)
+    forward, backward, _, zeroing = run.events[:4]
+    lines = [line.text for line in map(run.line, (forward, backward, zeroing)) if line is not None]
+    assert lines == [line] + ["library.Trainer().run(step, optimizer, parts)"] * 2
+
+
+def test_clipping_by_a_library_is_called_so_at_the_line_of_the_program(library):
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -345,10 +378,7 @@ def test_clipping_by_a_library_is_called_so_at_the_line_of_the_program(tmp_path,
         trainer = library.Trainer()
         trainer.fit(model, optimizer, X, Y)
 
-    try:
-        run = tour.follow(train)
-    finally:
-        sys.modules.pop("some_trainer")
+    run = tour.follow(train)
     assert [event.kind for event in run.events] == ["forward", "zeroing", "backward", "clipping", "step"] * 2
     lines = {line.text for line in map(run.line, run.events) if line is not None}
     assert lines == {"trainer.fit(model, optimizer, X, Y)"}

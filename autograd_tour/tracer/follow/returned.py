@@ -11,6 +11,7 @@ from autograd_tour.record.run import ReturnedGradient
 from autograd_tour.tracer.follow.backward import BackwardCall
 from autograd_tour.tracer.follow.log import Spot
 from autograd_tour.tracer.follow.tracks import MOST_LEAVES, Tracks
+from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.names import first_name
@@ -29,9 +30,30 @@ def grads_of_leaves(backward: BackwardCall, tracks: Tracks) -> list[Tensor | Non
 
 
 def maker_of(loss: Tensor, record: ForwardRecord) -> Spot:
-    """The place where ``loss`` was computed."""
+    """The place where ``loss`` was computed.
+
+    A library that trains divides what the program's own line has computed, by 1 if nothing is accumulated:
+    that line tells more, if it has the same number.
+    """
     producer = record.producer(loss)
-    return Spot() if producer is None else Spot(producer[0].site.spot, producer[0].site.frame)
+    if producer is None:
+        return Spot()
+    last, fn = producer[0], loss.grad_fn
+    call = last
+    while fn is not None and record.sites.is_trained(call.site):
+        inputs = [child for child, _ in fn.next_functions if child is not None]
+        fn = inputs[0] if len(inputs) == 1 else None
+        maker = record.maker(fn._sequence_nr()) if fn is not None else None
+        if maker is None or not _is_same_number(maker, last):
+            return Spot(last.site.spot, last.site.frame)
+        call = maker
+    return Spot(call.site.spot, call.site.frame)
+
+
+def _is_same_number(call: CallRecord, other: CallRecord) -> bool:
+    return (
+        bool(call.outputs) and bool(other.outputs) and call.outputs[0].first == other.outputs[0].first != ()
+    )
 
 
 def returned_gradients(

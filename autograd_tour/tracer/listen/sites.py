@@ -80,6 +80,10 @@ class Sites:
         if not site.direct:
             self._trained.add((site.spot, site.frame))
 
+    def is_trained(self, site: Site) -> bool:
+        """Whether a library, called at ``site``, computed there and ran a backward of its own."""
+        return not site.direct and (site.spot, site.frame) in self._trained
+
     def of_use(self, user: FrameType | None) -> Site:
         """The place where a tensor is used, for one of which nothing tells where it was made."""
         return Site(self.spots.number(user), near=True)
@@ -120,7 +124,7 @@ class Sites:
         wanted = {id(call) for call in used}
         before: CallRecord | None = None
         for call in calls:
-            if not call.site.direct and (call.site.spot, call.site.frame) in self._trained:
+            if self.is_trained(call.site):
                 call.whole = False
             elif not call.whole and call.site.visit == 0 and not call.site.near:
                 call.whole = True
