@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from autograd_tour.questions.answers import read_number
 from autograd_tour.questions.base import Mistake, Question, Subject, Wrong, first, numeric
 from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.graph import SourceLine
 from autograd_tour.record.run import OF_GRAD, Event, LeafChange, Run
 from autograd_tour.text import number, one_line
 
@@ -92,8 +93,14 @@ class History:
             if item.event.graph == 0 and subject.graph.accumulator_of(leaf.node) in subject.asked
         }
         self.given: set[Moment] = set()
-        lines = (run.line(event) for event in run.events if event.kind != "forward")
-        self._files = {line.file for line in lines if line is not None}
+        self._files: set[str] = set()
+        deeds: dict[SourceLine, set[str]] = {}
+        for event in run.events:
+            line = run.line(event)
+            if event.kind != "forward" and line is not None:
+                self._files.add(line.file)
+                deeds.setdefault(line, set()).add(event.kind)
+        self._crowded = {line for line, kinds in deeds.items() if len(kinds) > 1}
 
     def amount(self, moment: Moment, value: float | None) -> str:
         """A number that a question tells, unless it is the answer of an earlier one."""
@@ -102,9 +109,11 @@ class History:
         return "None" if value is None else number(value)
 
     def line(self, event: Event) -> str:
-        """The line at which something happened; nothing if it is not known."""
+        """The line at which something happened; nothing if it is not known, or if it does several things, as
+        ``trainer.fit(model)`` does.
+        """
         line = self.run.line(event)
-        if line is None or not line.text.strip():
+        if line is None or line in self._crowded or not line.text.strip():
             return ""
         file = "" if {line.file} == self._files else f"{one_line(PurePath(line.file).name, 40)}, "
         return f"{one_line(line.text.strip(), 60)} ({file}line {line.line})"

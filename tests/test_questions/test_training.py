@@ -170,6 +170,17 @@ def test_when_zeroing_comes_is_asked_only_where_it_always_comes_then():
     )
 
 
+def test_of_a_line_that_does_several_things_nothing_is_asked():
+    trace = trace_of(programs.sgd)
+    assert any(q.id.startswith("emptied-") for q in ask(trace))
+    only = next(event.where for event in trace.run.events if event.kind == "step")
+    events = tuple(replace(event, where=only) for event in trace.run.events)  # as within `trainer.fit(model)`
+    line = trace.run.source[only].text
+    for question in ask(replace(trace, run=replace(trace.run, events=events))):
+        assert line not in question.prompt
+        assert line not in question.right
+
+
 # ---- steps, clipping, lines --------------------------------------------------------------------
 
 
