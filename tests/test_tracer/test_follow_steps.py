@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable
@@ -293,6 +294,33 @@ def test_what_a_step_inside_another_one_changed_is_told_once():
     assert back.before == next(change.after for change in inner.changes if change.leaf == back.leaf)
     (inner, again) = of(tour.follow(through_to_another), "step")
     assert inner.call == again.call == "SGD.step"
+
+
+def test_a_step_that_raises_is_over():
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    failing = [True]
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = mse_loss(model(X), Y)
+        loss.backward()
+        if failing.pop():
+            raise ValueError("not now")
+        return loss
+
+    def train() -> None:
+        failing[:] = [False, True]
+        for _ in range(2):
+            with contextlib.suppress(ValueError):
+                optimizer.step(closure)
+        with torch.no_grad():
+            model.bias.add_(1)
+
+    run = tour.follow(train)
+    assert [(event.kind, event.inside) for event in run.events if event.kind in ("step", "update")] == [
+        ("step", ""), ("update", ""),
+    ]  # fmt: skip
 
 
 def test_nothing_stays_with_the_optimizer():

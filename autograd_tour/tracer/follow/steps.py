@@ -105,6 +105,8 @@ class Steps:
 
     def before(self, optimizer: Optimizer, *, in_full: bool) -> None:
         """``optimizer.step()`` has been called; hooks of the program may come first."""
+        if any(step.optimizer is optimizer for step in self._steps):
+            self.after(optimizer)  # an earlier one raised
         self._originals.before_step(optimizer)
         call = f"{type(optimizer).__name__}.step"
         step = _Step(optimizer)
@@ -155,13 +157,16 @@ class Steps:
             step.closures += 1
             step.own = False
             try:
-                return closure(*args, **kwargs)
-            finally:
-                self._lent.catch_up()
-                step.own = True
-                if step.uses_closure:
-                    with torch._C.DisableTorchFunction():
-                        self._look_again(step)
+                result = closure(*args, **kwargs)
+            except BaseException:
+                self.after(step.optimizer)  # it ends the step
+                raise
+            self._lent.catch_up()
+            step.own = True
+            if step.uses_closure:
+                with torch._C.DisableTorchFunction():
+                    self._look_again(step)
+            return result
 
         never_compiled(wrapped)
         return wrapped
