@@ -61,7 +61,8 @@ class Bare:
         outline = Outlines().of
         kinds: dict[tuple[type, str, int], Kind] = {}
         add, tell = self.kinds.append, self.values.append
-        for i, (fn, name, inputs) in enumerate(zip(skeleton.fns, skeleton.names, self.next, strict=True)):
+        places = range(len(skeleton))
+        for i, fn, name, inputs in zip(places, skeleton.fns, skeleton.names, self.next, strict=True):
             if name == "AccumulateGrad":
                 leaf = fn.variable
                 self.leaf_names[i] = material.leaf_names.get(id(leaf), "")
@@ -69,7 +70,10 @@ class Bare:
                 tell((recorder.measure(leaf),))
                 continue
             key = type(fn), name, len(inputs)
-            add(kinds.get(key) or kinds.setdefault(key, _kind(fn, name, len(inputs))))
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = _kind(fn, name, len(inputs))
+            add(kind)
             tell(outline(fn))
         returned: dict[int, list[Result]] = {}
         for result in material.results:
@@ -83,38 +87,64 @@ def bare_structure(
     bare: Bare, hooked: Set[tuple[int, int]]
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...], list[str]]:
     """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``bare`` is used up by it."""
-    ids = [""] * len(bare)
-    sources = ids.copy()  # what a forward edge starts at: a leaf, not its accumulator
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    connect = edges.append
-    for i, (kind, values, inputs) in enumerate(zip(bare.kinds, bare.values, bare.next, strict=True)):
-        if kind is None:
-            sources[i], ids[i] = f"n{len(nodes)}", f"n{len(nodes) + 1}"
-            nodes += leaf_nodes(sources[i], ids[i], values, bare.leaf_names[i])
-            edges += leaf_edges(sources[i], ids[i])
-            continue
-        names, expr = unnamed(len(values)), ""
-        if i in bare.result_names:
-            names = bare.result_names[i]
-            expr = next(filter(None, names), "")
-        op, grad_fn, slots, formula, particulars = kind
-        node_id = ids[i] = sources[i] = f"n{len(nodes)}"
-        # By position: with names it takes half as long again.
-        node = Node(node_id, "operation", op, expr, grad_fn, "", slots, values, names, formula)
-        nodes.append(replace(node, **particulars) if particulars else node)
-        back = []
-        for slot, (j, k) in enumerate(inputs):
-            if j >= 0:
-                connect(Edge(sources[j], node_id, "forward", slots_of(k, slot)))
-                back.append(Edge(node_id, ids[j], "gradient", slots_of(slot, k)))
-        edges += back
-        bare.next[i] = ()  # the edges take its place in memory
-    del connect
+    ids, sources = _ids(bare)
+    nodes, edges = _nodes(bare, ids, sources), _edges(bare, ids, sources)
     if hooked:
         edges = _marked(edges, {(ids[j], k) for j, k in hooked})
     fixed, nodes = tuple(nodes), []  # one list after the other: both copies of all would be too much
     return fixed, tuple(edges), ids
+
+
+def _ids(bare: Bare) -> tuple[list[str], list[str]]:
+    """Of the skeleton's nodes, and of what a forward edge from each starts at: a leaf, not its accumulator.
+
+    A leaf has the number right before that of its accumulator.
+    """
+    numbered = [f"n{number}" for number in range(len(bare) + len(bare.leaf_names))]
+    ids: list[str] = []
+    sources: list[str] = []
+    start = 0
+    for leaf in [i + earlier for earlier, i in enumerate(bare.leaf_names)]:
+        ids += (*numbered[start:leaf], numbered[leaf + 1])
+        sources += numbered[start : leaf + 1]
+        start = leaf + 2
+    return ids + numbered[start:], sources + numbered[start:]
+
+
+def _nodes(bare: Bare, ids: Sequence[str], sources: Sequence[str]) -> list[Node]:
+    nodes: list[Node] = []
+    for i, node_id, kind, values in zip(range(len(bare)), ids, bare.kinds, bare.values, strict=True):
+        if kind is None:
+            nodes += leaf_nodes(sources[i], node_id, values, bare.leaf_names[i])
+            continue
+        op, grad_fn, slots, formula, particulars = kind
+        # By position: with names it takes half as long again.
+        node = Node(node_id, "operation", op, "", grad_fn, "", slots, values, unnamed(len(values)), formula)
+        if i in bare.result_names:
+            names = bare.result_names[i]
+            node = replace(node, names=names, expr=next(filter(None, names), ""))
+        nodes.append(replace(node, **particulars) if particulars else node)
+    return nodes
+
+
+def _edges(bare: Bare, ids: Sequence[str], sources: Sequence[str]) -> list[Edge]:
+    edges: list[Edge] = []
+    connect = edges.append
+    for i, node_id, kind, inputs in zip(range(len(bare)), ids, bare.kinds, bare.next, strict=True):
+        if kind is None:
+            edges += leaf_edges(sources[i], node_id)
+            continue
+        back = []
+        slot = 0
+        for j, k in inputs:
+            if j >= 0:
+                forth = slots_of(k, slot)
+                connect(Edge(sources[j], node_id, "forward", forth))
+                back.append(Edge(node_id, ids[j], "gradient", forth if k == slot else slots_of(slot, k)))
+            slot += 1  # noqa: SIM113 (of a million nodes, each with a new `enumerate`, that takes longer)
+        edges += back
+        bare.next[i] = ()  # the edges take its place in memory
+    return edges
 
 
 def _marked(edges: Sequence[Edge], hooked: Set[tuple[str, int]]) -> list[Edge]:

@@ -182,10 +182,10 @@ class Outlines:
             return outline(fn)
         (item,) = metadata
         try:
-            shape, dtype, device = current = item.shape, item.dtype, item.device
+            current = item.shape, item.dtype, item.device
             if current == self._last:
                 return self._facts
-            key = tuple(shape), dtype, device
+            key = tuple(current[0]), *current[1:]
             facts = self._known.get(key)
             if facts is None:
                 facts = _from_metadata(item)

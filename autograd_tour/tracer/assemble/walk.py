@@ -9,7 +9,6 @@ as it was before: :func:`make_safe` cuts the recursion into short pieces that ou
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -61,8 +60,9 @@ class Skeleton:
 
     def release(self) -> None:
         """Forget the live nodes, root first, so that no node frees a chain behind it."""
-        while self.fns:
-            self.fns.pop()
+        fns = self.fns
+        while fns:
+            fns.pop()
 
 
 def root_of(tensor: Tensor) -> tuple[NodeFn, int]:
@@ -94,7 +94,7 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
     """
     skeleton = Skeleton()
     fns, node_names, connections = skeleton.fns, skeleton.names, skeleton.next
-    index: dict[NodeFn, int] = {}  # -1 for a node that was entered and not yet left
+    index: dict[NodeFn, int] = {}  # of the nodes that were left
     names: dict[type, str] = {}
     pending: list[NodeFn | None] = []  # to be entered; at None the last one of `entered` is left
     entered: list[NodeFn] = []
@@ -110,7 +110,6 @@ def walk(roots: Iterable[NodeFn]) -> Skeleton:
             elif fn in index:
                 continue  # two nodes lead to it
             else:
-                index[fn] = -1
                 inputs = fn.next_functions
                 if inputs:
                     asked.append(inputs if len(entered) < HELD else None)
@@ -142,29 +141,23 @@ def _named(fn: NodeFn, names: dict[type, str]) -> str:
 def make_safe(skeleton: Skeleton) -> None:
     """Bound the recursion with which this graph is freed, whoever frees it, whenever, in any thread.
 
-    Levels are counted from the roots along the longest path, in layers of ``CHAIN_LIMIT``. Where an
-    edge enters the next layer, the upper node gets a :class:`_Handover` for the lower one. When
-    the upper node is freed, its handover frees the lower one from a loop instead of a recursion.
-    A graph of fewer levels is left exactly as it was found.
+    A node below which it would be deeper than ``CHAIN_LIMIT`` gets a :class:`_Handover` for those of its
+    inputs where it is that deep: when the node is freed, its handover frees them from a loop instead of a
+    recursion. A graph of fewer levels is left exactly as it was found.
     """
     if len(skeleton) <= CHAIN_LIMIT:
         return
-    level = array("q", bytes(8 * len(skeleton)))  # not a million numbers that are objects
-    for i in range(len(skeleton) - 1, -1, -1):
-        below = level[i] + 1
-        for j, _ in skeleton.next[i]:
-            if j >= 0 and level[j] < below:
-                level[j] = below
-    if max(level) < CHAIN_LIMIT:
-        return
-    layers = array("q", (depth // CHAIN_LIMIT for depth in level))
+    depths: list[int] = []  # of the recursion that frees each node
     for i, inputs in enumerate(skeleton.next):
-        layer = layers[i]
-        for j, _ in inputs:  # an input lies deeper than its node
-            if j >= 0 and layers[j] > layer:
-                lower = [skeleton.fns[k] for k, _ in inputs if k >= 0 and layers[k] > layer]
-                skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover(lower)
-                break
+        below = 0
+        for j, _ in inputs:
+            if j >= 0 and depths[j] > below:
+                below = depths[j]
+        if below == CHAIN_LIMIT:
+            deepest = [j for j, _ in inputs if j >= 0 and depths[j] == below]
+            skeleton.fns[i].metadata["autograd_tour.handover"] = _Handover([skeleton.fns[j] for j in deepest])
+            below = max((depths[j] for j, _ in inputs if j >= 0 and depths[j] < below), default=0)
+        depths.append(below + 1)
 
 
 class _Handover:
