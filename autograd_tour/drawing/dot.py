@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 
 from msgspec import Struct
 
@@ -191,24 +190,27 @@ def readable_dot(scene: Scene) -> str:
     if not (_all_plain(names) and cards.issuperset(sources) and cards.issuperset(targets)):
         ids = {name: name if _all_plain((name,)) else _text(name) for name in names}
         names, sources, targets = ([ids[name] for name in each] for each in (names, sources, targets))
-    looks: list[str] = []
-    shared: dict[tuple[int, str], str] = {}  # many cards of a long chain share their rows
-    for card in scene.cards:
-        key = id(card.rows), card.shape
-        look = shared.get(key)
-        if look is None:
-            text = _text("".join([_line(row) for row in card.rows]), left=True)
-            look = shared[key] = f" [label={text} {_LOOKS.get(card.shape, _PLAIN)}]\n"
-        looks.append(look)
+    shared = _Looks()
+    looks = [shared.get((id(card.rows), card.shape)) or shared.of(card) for card in scene.cards]
     bare = {flow: f" [{attributes}]\n" for flow, attributes in _FLOWS.items()}
     flows = [
         _labelled(link) if link.reverse or link.label.runs or link.label.step else bare[link.flow]
         for link in scene.links
     ]
     # Put together at once: a text for each of 100,000 lines would take longer.
-    boxes = chain.from_iterable(zip(repeat("  "), names, looks))
-    arrows = chain.from_iterable(zip(repeat("  "), sources, repeat(" -> "), targets, flows))
-    return "".join(chain((head,), boxes, arrows, ("}\n",)))
+    boxes, arrows = ["  "] * (3 * len(names)), ["  ", "", " -> ", "", ""] * len(sources)
+    boxes[1::3], boxes[2::3] = names, looks
+    arrows[1::5], arrows[3::5], arrows[4::5] = sources, targets, flows
+    return "".join([head, *boxes, *arrows, "}\n"])
+
+
+class _Looks(dict[tuple[int, str], str]):
+    """The attributes of cards: many cards of a long chain share their rows."""
+
+    def of(self, card: Card) -> str:
+        text = _text("".join([_line(row) for row in card.rows]), left=True)
+        self[id(card.rows), card.shape] = look = f" [label={text} {_LOOKS.get(card.shape, _PLAIN)}]\n"
+        return look
 
 
 def _all_plain(ids: Sequence[str]) -> bool:
@@ -246,10 +248,13 @@ def _line(row: Row) -> str:
 @lru_cache(maxsize=4096)
 def _text(text: str, left: bool = False) -> str:
     """A quoted DOT string that stands for ``text`` and nothing else."""
+    safe = "\n".join(clean(line) for line in text.split("\n"))
+    quoted = f'"{safe}"' if not {"\\", '"'} & set(safe) else _escaped(safe)
+    return quoted.replace("\n", "\\l" if left else "\\n")
+
+
+def _escaped(text: str) -> str:
     from graphviz.quoting import escape, quote  # it loads a fifth of what a saved trace takes to be drawn
 
-    safe = "\n".join(clean(line) for line in text.split("\n"))
-    quoted = quote(escape(safe)) if safe else '""'
-    if not quoted.startswith('"'):
-        quoted = f'"{quoted}"'
-    return quoted.replace("\n", "\\l" if left else "\\n")
+    quoted: str = quote(escape(text))
+    return quoted

@@ -109,16 +109,22 @@ def tag_run(label: Label) -> Run:
 
 def fitted(scene: Scene) -> Scene:
     """The scene with every text in the room it may take, or that its card has. What fits is not copied."""
-    rows: dict[int, tuple[Row, ...]] = {}  # many cards of a long chain share their rows
-    cards = []
-    for card in scene.cards:
-        fitted_rows = rows.get(id(card.rows))
-        if fitted_rows is None:
-            fitted_rows = rows[id(card.rows)] = _filled(card, _fitted_rows(card.rows))
-        cards.append(card if fitted_rows is card.rows else replace(card, rows=fitted_rows))
-    links = [_fitted_link(link) if link.label.runs else link for link in scene.links]
+    # Many cards of a long chain share their rows; the first of them counts.
+    first = {id(card.rows): card for card in reversed(scene.cards)}
+    short = {key: _filled(card, _fitted_rows(card.rows)) for key, card in first.items()}
+    cards, links = scene.cards, scene.links
+    if any(short[key] is not card.rows for key, card in first.items()):
+        rows = [short[id(card.rows)] for card in cards]
+        cards = tuple(
+            [
+                card if card.rows is new else replace(card, rows=new)
+                for card, new in zip(cards, rows, strict=True)
+            ]
+        )
+    if any([link.label.runs for link in links]):  # noqa: C419 (a generator takes longer)
+        links = tuple([_fitted_link(link) if link.label.runs else link for link in links])
     captions = tuple(tuple(_fitted(line) for line in caption) for caption in scene.captions)
-    return replace(scene, cards=tuple(cards), links=tuple(links), captions=captions)
+    return replace(scene, cards=cards, links=links, captions=captions)
 
 
 def _fitted_link(link: Link) -> Link:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -51,52 +51,57 @@ def arrows(graph: Graph) -> Graph:
 
     This is what torchviz draws, and no record: a result and a saved tensor are nodes in it.
     """
-    nodes, gradients, others = _drawn(graph)
+    nodes, gradients, others, _ = _drawn(graph)
     edges = [Edge(edge.dst, edge.src, "forward", _turned(edge.slot)) for edge in gradients]
     edges += [Edge(*end) for end in others]
     return replace(graph, nodes=tuple(nodes), edges=tuple(edges), passes=())
 
 
 @collector_paused()
-def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow]]:
-    """Nodes of :func:`arrows`, the gradient edges that it turns, and its other edges."""
-    by_id = graph.by_id()
-    nodes = [node for node in graph.nodes if node.kind in KEPT]
-    # Of a large graph little is left out, so it is quicker to know what is.
-    others = {node.id for node in graph.nodes if node.kind not in KEPT}
-    silent = others | {node.id for node in nodes if node.kind == "leaf"}
+def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow], dict[str, str]]:
+    """Nodes of :func:`arrows`, the gradient edges that it turns, its other edges, and what nodes are called.
+
+    There may be 100,000: no table is made of them but the last.
+    """
+    rare = [node for node in graph.nodes if node.kind != "operation"]  # of a large graph few are
+    others = {node.id for node in rare if node.kind not in KEPT}
+    leaves = {node.id for node in rare if node.kind == "leaf"}
+    silent = others | leaves
+    nodes = [node for node in graph.nodes if node.id not in others] if others else list(graph.nodes)
     gradients = [
         edge
         for edge in graph.edges
         if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
     ]
+    texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
+    results, customs = dict(graph.outputs), [node for node in nodes if node.custom]
+    makers = {node.id: node for node in graph.nodes if node.id in results}
     edges: list[_Arrow] = []
+    boxes: list[Node] = []
     for number, (node_id, slot) in enumerate(graph.outputs):
-        node = by_id[node_id]
+        node = makers[node_id]
         if node.kind == "accumulate":
             continue  # the result is a leaf: its box is there already
         facts = node.values[slot] if slot < len(node.values) else None
         name = node.names[slot] if slot < len(node.names) else ""
         result = Node(
-            _free(f"o{number}", by_id), "output", op=name or "result", values=(facts,), names=(name,)
+            _free(f"o{number}", texts), "output", op=name or "result", values=(facts,), names=(name,)
         )
-        nodes.append(result)
+        boxes.append(result)
         if node_id not in others:
             edges.append((node_id, result.id, "forward", (slot, 0)))
-    for node in nodes[:]:
-        if node.custom:
-            for number, item in enumerate(item for item in node.saved if item.facts is not None):
-                box = by_id.get(item.of)
-                if box is None or box.kind != "leaf":
-                    box = Node(
-                        _free(f"{node.id}s{number}", by_id), "saved", op=item.name, values=(item.facts,)
-                    )
-                    nodes.append(box)
-                edges.append((box.id, node.id, "saved", (0, 0)))
-    return nodes, gradients, edges
+    for node in customs:
+        for number, item in enumerate(item for item in node.saved if item.facts is not None):
+            saved = item.of
+            if saved not in leaves:
+                saved = _free(f"{node.id}s{number}", texts)
+                boxes.append(Node(saved, "saved", op=item.name, values=(item.facts,)))
+            edges.append((saved, node.id, "saved", (0, 0)))
+    texts |= {box.id: box.name or box.op for box in boxes}
+    return nodes + boxes, gradients, edges, texts
 
 
-def _free(name: str, taken: Mapping[str, Node]) -> str:
+def _free(name: str, taken: Container[str]) -> str:
     """``name``, longer if a node of the graph is called so."""
     while name in taken:
         name += "x"
@@ -117,6 +122,14 @@ class _Ends(dict[tuple[int, int], str]):
         return text
 
 
+class _Titles(dict[tuple[str, str], str]):
+    """What an arrow is called, by what its ends are called: few are called otherwise than all others."""
+
+    def __missing__(self, ends: tuple[str, str]) -> str:
+        self[ends] = title = f"{ends[0]} → {ends[1]}"
+        return title
+
+
 class _Rows(dict[str, tuple[Row, ...]]):
     """The same rows for all operations of one kind: a chain of 100,000 has few kinds."""
 
@@ -127,20 +140,23 @@ class _Rows(dict[str, tuple[Row, ...]]):
 
 @collector_paused()
 def _scene(
-    nodes: Sequence[Node], gradients: Sequence[Edge], others: Sequence[_Arrow], remarks: tuple[str, ...]
+    nodes: Sequence[Node],
+    gradients: Sequence[Edge],
+    others: Sequence[_Arrow],
+    texts: Mapping[str, str],
+    remarks: tuple[str, ...],
 ) -> Scene:
     """Boxes and arrows for what is to be drawn.
 
     They are made by position: there may be 100,000, and with names they take longer.
     """
-    rows, ends = _Rows(), _Ends()
+    rows, ends, titles = _Rows(), _Ends(), _Titles()
     cards = [
-        Card(node.id, "group" if node.kind == "group" else "box", rows[node.grad_fn], 0.0, node.grad_fn)
-        if node.kind in _BACKWARD
-        else _box(node)
+        Card(node.id, "box", rows[node.grad_fn], 0.0, node.grad_fn)
+        if node.kind == "operation"
+        else _card(node, rows)
         for node in nodes
     ]
-    texts = {node.id: node.grad_fn or node.name or node.op for node in nodes}
     plain, anywhere = Label(), ("", "")
     links = [
         Link(
@@ -151,7 +167,7 @@ def _scene(
             plain,
             False,
             anywhere,
-            f"{texts[edge.dst]} → {texts[edge.src]}",
+            titles[texts[edge.dst], texts[edge.src]],
         )
         for edge in gradients
     ]
@@ -164,7 +180,7 @@ def _scene(
             plain,
             False,
             anywhere,
-            f"{texts[src]} → {texts[dst]}",
+            titles[texts[src], texts[dst]],
         )
         for src, dst, kind, (a, b) in others
     ]
@@ -179,9 +195,11 @@ def _shape_row(shape: tuple[int, ...], fill: Role) -> Row:
     return Row((Run(shape_text(shape) or "scalar"),), fill=fill, height=20)
 
 
-def _box(node: Node) -> Card:
-    """A leaf, a saved tensor or a result."""
+def _card(node: Node, rows: Mapping[str, tuple[Row, ...]]) -> Card:
+    """What is no single operation: an accumulator, a folded group, a leaf, a saved tensor or a result."""
     kind = node.kind
+    if kind in _BACKWARD:
+        return Card(node.id, "group" if kind == "group" else "box", rows[node.grad_fn], 0.0, node.grad_fn)
     name, fill = node.name, _FILLS.get(kind, "accumulated_fill")
     shape_row = _shape_row(node.value.shape if node.value is not None else (), fill)
     name_rows = (Row((Run(name, bold=True, room=ROOM),), fill=fill, height=20),) if name else ()
