@@ -74,8 +74,9 @@ def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow], dict[str
         if edge.kind == "gradient" and edge.src not in silent and edge.dst not in others
     ]
     texts = {node.id: node.grad_fn or node.name or node.op for node in graph.nodes}
-    results, customs = dict(graph.outputs), [node for node in nodes if node.custom]
-    makers = {node.id: node for node in graph.nodes if node.id in results}
+    results = dict(graph.outputs)
+    special = [node for node in graph.nodes if node.custom or node.id in results]
+    makers = {node.id: node for node in special}
     edges: list[_Arrow] = []
     boxes: list[Node] = []
     for number, (node_id, slot) in enumerate(graph.outputs):
@@ -90,7 +91,7 @@ def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow], dict[str
         boxes.append(result)
         if node_id not in others:
             edges.append((node_id, result.id, "forward", (slot, 0)))
-    for node in customs:
+    for node in [node for node in special if node.custom]:
         for number, item in enumerate(item for item in node.saved if item.facts is not None):
             saved = item.of
             if saved not in leaves:

@@ -206,7 +206,6 @@ def test_no_module_is_gone_through_for_names_where_every_leaf_was_given_one(monk
 
 def test_a_shape_is_looked_up_once_and_taken_for_no_other(monkeypatch):
     looked_up = counted(monkeypatch, values, "_from_metadata")
-    outline = values.Outlines().of
     small, wide = torch.ones(3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
     ragged = [
         torch.nested.nested_tensor([torch.ones(1), torch.ones(n)], requires_grad=True, layout=torch.jagged)
@@ -214,7 +213,7 @@ def test_a_shape_is_looked_up_once_and_taken_for_no_other(monkeypatch):
     ]
     double = torch.ones(3, dtype=torch.float64, requires_grad=True)
     nodes = [(t * 2).grad_fn for t in (small, small, ragged[0], wide, ragged[1], small, double, wide)]
-    assert [outline(node) for node in nodes] == [values.outline(node) for node in nodes]
+    assert values.outlines(nodes) == [values.outline(node) for node in nodes]
     ours = len(looked_up) - len(nodes)
     assert ours == 5, "three shapes, and both ragged ones"
 

@@ -22,7 +22,7 @@ from autograd_tour.tracer.assemble.nodes import (
     leaf_nodes,
     notes_of,
 )
-from autograd_tour.tracer.assemble.values import Facts, Outlines, read_result, unnamed
+from autograd_tour.tracer.assemble.values import Facts, outlines, read_result, unnamed
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["Bare", "bare_structure"]
@@ -48,7 +48,7 @@ class Bare:
     def __init__(self, material: Material) -> None:
         self.next = material.skeleton.next
         self.kinds: list[Kind | None] = []
-        self.values: list[Facts] = []
+        self.values = outlines(material.skeleton.fns)
         self.leaf_names: dict[int, str] = {}
         self.result_names: dict[int, tuple[str, ...]] = {}
         self._read(material)
@@ -58,23 +58,19 @@ class Bare:
 
     def _read(self, material: Material) -> None:
         skeleton, recorder = material.skeleton, material.recorder
-        outline = Outlines().of
         kinds: dict[tuple[type, str, int], Kind] = {}
-        add, tell = self.kinds.append, self.values.append
+        add = self.kinds.append
+        # No `enumerate` around `zip`: it would keep each of its tuples, and a new one had to be made.
         places = range(len(skeleton))
         for i, fn, name, inputs in zip(places, skeleton.fns, skeleton.names, self.next, strict=True):
             if name == "AccumulateGrad":
                 leaf = fn.variable
                 self.leaf_names[i] = material.leaf_names.get(id(leaf), "")
+                self.values[i] = (recorder.measure(leaf),)
                 add(None)
-                tell((recorder.measure(leaf),))
                 continue
             key = type(fn), name, len(inputs)
-            kind = kinds.get(key)
-            if kind is None:
-                kind = kinds[key] = _kind(fn, name, len(inputs))
-            add(kind)
-            tell(outline(fn))
+            add(kinds.get(key) or kinds.setdefault(key, _kind(fn, name, len(inputs))))
         returned: dict[int, list[Result]] = {}
         for result in material.results:
             returned.setdefault(result.node, []).append(result)
@@ -88,7 +84,8 @@ def bare_structure(
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...], list[str]]:
     """The nodes, the edges, and the ids of the skeleton's nodes, in one go; ``bare`` is used up by it."""
     ids, sources = _ids(bare)
-    nodes, edges = _nodes(bare, ids, sources), _edges(bare, ids, sources)
+    edges = _edges(bare, ids, sources)  # first: nodes take what it frees
+    nodes = _nodes(bare, ids, sources)
     if hooked:
         edges = _marked(edges, {(ids[j], k) for j, k in hooked})
     fixed, nodes = tuple(nodes), []  # one list after the other: both copies of all would be too much

@@ -6,7 +6,7 @@ another call made of it, what the program returned, and what later nodes saved o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from autograd_tour.tracer.assemble.readings import Reading, origin
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.measure import Recorder, bare, measure_shape
 
-__all__ = ["Facts", "Outlines", "Values", "outline", "read_result", "read_values", "unnamed"]
+__all__ = ["Facts", "Values", "outline", "outlines", "read_result", "read_values", "unnamed"]
 
 Facts = tuple[TensorFacts | None, ...]
 
@@ -167,35 +167,35 @@ def outline(fn: Any) -> Facts:
     return tuple(facts for item in metadata for facts in _from_metadata(item))
 
 
-class Outlines:
-    """The outlines of many nodes, one after the other: two neighbours are often alike."""
-
-    def __init__(self) -> None:
-        self._last: tuple[Any, Any, Any] = (None, None, None)
-        self._facts: Facts = ()
-        self._known: dict[tuple[Any, Any, Any], Facts] = {}
-
-    def of(self, fn: Any) -> Facts:
-        """See :func:`outline`."""
+def outlines(fns: Iterable[Any]) -> list[Facts]:
+    """The outline of each of many nodes: two neighbours are often alike, and few are like none before them."""
+    all_facts: list[Facts] = []
+    add = all_facts.append
+    by_look: dict[tuple[Any, ...], Facts] = {}
+    last: tuple[Any, ...] = ()
+    facts: Facts = ()
+    for fn in fns:
         metadata = fn._input_metadata
         if len(metadata) != 1:
-            return outline(fn)
+            add(outline(fn))
+            continue
         (item,) = metadata
         try:
-            current = item.shape, item.dtype, item.device
-            if current == self._last:
-                return self._facts
-            key = tuple(current[0]), *current[1:]
-            facts = self._known.get(key)
-            if facts is None:
-                facts = _from_metadata(item)
-                if item.is_nested_tensor:  # its shape is not all that tells it from others
-                    return facts
-                self._known[key] = facts
-            self._last, self._facts = current, facts
-            return facts
+            look = item.shape, item.dtype, item.device
+            if look != last:
+                key = tuple(look[0]), *look[1:]
+                if key not in by_look:
+                    facts = _from_metadata(item)
+                    if item.is_nested_tensor:  # its shape is not all that tells it from others
+                        add(facts)
+                        last = ()
+                        continue
+                    by_look[key] = facts
+                last, facts = look, by_look[key]
+            add(facts)
         except (RuntimeError, AttributeError, TypeError):  # some have no shape
-            return _from_metadata(item)
+            add(_from_metadata(item))
+    return all_facts
 
 
 def _from_metadata(item: Any) -> tuple[TensorFacts | None]:
