@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
+from graphviz.quoting import escape, quote
 from msgspec.structs import replace
 
 import autograd_tour as tour
-from autograd_tour.drawing.dot import readable_dot
+from autograd_tour.drawing.dot import _text, readable_dot
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
 from autograd_tour.record.facts import Stats, TensorFacts
 from autograd_tour.record.graph import Edge, Graph
@@ -177,6 +180,19 @@ def test_what_may_be_a_word_of_dot_or_is_no_name_in_it_is_quoted(name, others):
         written = {"m1": "m1", "node 2": '"node 2"'}.get(other, IDS.get(other))
         assert text.count(f"\n  {written} [label=") == 1
         assert text.count(f"\n  {written} -> {IDS[name]} [") == 1
+
+
+TEXTS = ("plain", "two words", "node", "7", "<b>x</b>", "x → y", 'a "b"', "a\\b", 'a\\"b', "\\", '"', "\\N")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_quoted_as_graphviz_does_which_is_loaded_only_for_one_with_signs_of_dot(text, monkeypatch):
+    quoted = quote(escape(text))
+    quoted = quoted if quoted.startswith('"') else f'"{quoted}"'
+    assert _text.__wrapped__(text) == quoted
+    monkeypatch.setitem(sys.modules, "graphviz.quoting", None)
+    with pytest.raises(ImportError) if {'"', "\\"} & set(text) else nullcontext():
+        assert _text.__wrapped__(text) == quoted
 
 
 @pytest.mark.parametrize(("src", "dst"), [("a1", "b1"), ("b1", "a1"), ("a1", 'b" -> "c')])

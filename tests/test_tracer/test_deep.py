@@ -73,6 +73,26 @@ def test_a_shallow_graph_is_left_untouched():
         node = node.next_functions[0][0] if node.next_functions else None
 
 
+@pytest.mark.parametrize("limit", [1, 3, 7])
+def test_no_way_is_longer_than_the_limit_without_a_handover(monkeypatch, limit):
+    import torch
+
+    from autograd_tour.tracer.assemble import walk as walking
+
+    monkeypatch.setattr(walking, "CHAIN_LIMIT", limit)
+    made = [torch.ones(2, requires_grad=True)]
+    for i in range(60):
+        made.append(made[-1] + made[-1 - i * i % 7 % len(made)] if i % 3 else made[-1].sin() * torch.ones(2))
+    skeleton = walking.walk([made[-1].grad_fn])
+    longest: list[int] = []
+    for fn, inputs in zip(skeleton.fns, skeleton.next, strict=True):
+        handover = fn.metadata.get("autograd_tour.handover")
+        lower = handover.nodes if handover is not None else ()
+        ways = [longest[j] for j, _ in inputs if j >= 0 and skeleton.fns[j] not in lower]
+        longest.append(1 + max(ways, default=0))
+    assert max(longest) == limit
+
+
 def test_inputs_that_are_asked_for_twice_are_the_same(monkeypatch):
     import torch
 

@@ -168,7 +168,7 @@ def outline(fn: Any) -> Facts:
 
 
 def outlines(fns: Iterable[Any]) -> list[Facts]:
-    """The outline of each of many nodes: two neighbours are often alike, and few are like none before them."""
+    """The outline of each of many nodes: neighbours are often alike, and few are like none before them."""
     all_facts: list[Facts] = []
     add = all_facts.append
     by_look: dict[tuple[Any, ...], Facts] = {}
