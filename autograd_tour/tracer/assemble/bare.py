@@ -126,7 +126,7 @@ def _nodes(bare: Bare, ids: Sequence[str], sources: Sequence[str]) -> list[Node]
 
 def _edges(bare: Bare, ids: Sequence[str], sources: Sequence[str]) -> list[Edge]:
     edges: list[Edge] = []
-    connect = edges.append
+    connect, first = edges.append, slots_of(0, 0)
     for i, node_id, kind, inputs in zip(range(len(bare)), ids, bare.kinds, bare.next, strict=True):
         if kind is None:
             edges += leaf_edges(sources[i], node_id)
@@ -135,9 +135,9 @@ def _edges(bare: Bare, ids: Sequence[str], sources: Sequence[str]) -> list[Edge]
         slot = 0
         for j, k in inputs:
             if j >= 0:
-                forth = slots_of(k, slot)
-                connect(Edge(sources[j], node_id, "forward", forth))
-                back.append(Edge(node_id, ids[j], "gradient", forth if k == slot else slots_of(slot, k)))
+                further = k or slot  # most go from a first output to a first input
+                connect(Edge(sources[j], node_id, "forward", slots_of(k, slot) if further else first))
+                back.append(Edge(node_id, ids[j], "gradient", slots_of(slot, k) if further else first))
             slot += 1  # noqa: SIM113 (of a million nodes, each with a new `enumerate`, that takes longer)
         edges += back
         bare.next[i] = ()  # the edges take its place in memory
