@@ -126,17 +126,15 @@ class _Ours:
 
     def __init__(self) -> None:
         self._depth = 0
-
-    @property
-    def running(self) -> bool:
-        """Whether one runs."""
-        return self._depth > 0
+        self.running = False
 
     def __enter__(self) -> None:
         self._depth += 1
+        self.running = True
 
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
+        self.running = self._depth > 0
 
 
 OURS = _Ours()

@@ -19,7 +19,7 @@ from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
 
-__all__ = ["MOST_GRAPHS", "BackwardCall", "Deposits", "Graphs"]
+__all__ = ["MOST_GRAPHS", "BackwardCall", "Deposits", "Graphs", "loss_of"]
 
 MOST_GRAPHS = 6
 """Graphs of different structure that are stored."""
@@ -85,12 +85,19 @@ class BackwardCall:
     @property
     def loss(self) -> Tensor | None:
         """The scalar it starts from; ``None`` if it starts from several tensors, or from no scalar."""
-        only = self.outputs[0] if len(self.outputs) == 1 else None
-        return only if isinstance(only, Tensor) and only.numel() == 1 else None
+        return loss_of(self.outputs)
 
     def walked(self) -> Skeleton:
         """The graph behind it; to be released."""
         return walk(root_of(output)[0] for output in self.outputs)
+
+
+def loss_of(outputs: Any) -> Tensor | None:
+    """The scalar that a backward of ``outputs`` starts from, ``None`` if there are several, or no scalar."""
+    if not isinstance(outputs, Tensor):
+        listed = _listed(outputs)
+        outputs = listed[0] if len(listed) == 1 else None
+    return outputs if isinstance(outputs, Tensor) and outputs.numel() == 1 else None
 
 
 def _listed(value: Any) -> list[Any]:

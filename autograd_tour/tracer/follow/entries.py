@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import wraps
+from functools import partial, wraps
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,26 +22,39 @@ from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.follow.backward import BackwardCall
 from autograd_tour.tracer.references import references_hidden
 
-__all__ = ["Hearing", "backward_replaced", "swap_replaced", "zeroing_replaced"]
+__all__ = ["Attention", "Counting", "Hearing", "backward_replaced", "swap_replaced", "zeroing_replaced"]
 
 Hearing = Callable[[BackwardCall, FrameType], Any]
 """Runs a backward call, made in a frame: what it returns."""
 
+Counting = Callable[[Any, Callable[[], Any], FrameType], Any]
+"""Runs a call that deposits the gradients of outputs, made in a frame: what it returns."""
 
-def _never() -> bool:
-    return False
+Attention = Literal["none", "brief", "full"]
+"""What is wanted of a call that is about to be made; of one that deposits ``brief`` is enough at times."""
+
+
+def _full() -> Attention:
+    return "full"
+
+
+def _uncounted(outputs: Any, call: Callable[[], Any], frame: FrameType) -> Any:  # noqa: ARG001
+    return call()
 
 
 @contextmanager
-def backward_replaced(hearing: Hearing, deaf: Callable[[], bool] = _never) -> Iterator[None]:
+def backward_replaced(
+    hearing: Hearing, attention: Callable[[], Attention] = _full, counting: Counting = _uncounted
+) -> Iterator[None]:
     """``hearing`` gets each call of ``Tensor.backward``, ``torch.autograd.backward`` and ``grad`` inside.
 
-    While it is ``deaf`` it gets none: a method of a tensor calls a function, which it knows of.
+    It gets none to which there is no ``attention``: a method of a tensor calls a function, which it knows
+    of. Of those that deposit gradients ``counting`` gets the ones that are to be heard in brief.
     """
     method, function, grad = Tensor.backward, torch.autograd.backward, torch.autograd.grad
-    Tensor.backward = _of_tensor(method, hearing, deaf)  # type: ignore[method-assign]
-    torch.autograd.backward = _of_tensors(function, hearing, deaf)
-    torch.autograd.grad = _returning(grad, hearing, deaf)
+    Tensor.backward = _of_tensor(method, hearing, attention, counting)  # type: ignore[method-assign]
+    torch.autograd.backward = _of_tensors(function, hearing, attention, counting)
+    torch.autograd.grad = _returning(grad, hearing, attention)
     try:
         yield
     finally:
@@ -91,7 +104,13 @@ def swap_replaced(
         torch.utils.swap_tensors = function
 
 
-def _of_tensor(method: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]) -> Callable[..., Any]:
+# In a long training these run for each step, most of them in brief: code that the program has driven out of
+# the cache costs several times what it costs in a loop of its own.
+
+
+def _of_tensor(
+    method: Callable[..., Any], hearing: Hearing, attention: Callable[[], Attention], counting: Counting
+) -> Callable[..., Any]:
     @wraps(method)
     def backward(
         self: Tensor,
@@ -100,13 +119,13 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing, deaf: Callable[[], 
         create_graph: bool = False,
         inputs: Any = None,
     ) -> Any:
-        if is_dynamo_compiling() or deaf():
+        wanted = "none" if is_dynamo_compiling() else attention()
+        if wanted == "none":
             return method(self, gradient, retain_graph, create_graph, inputs)
         inputs = _kept(inputs)
-
-        def call() -> Any:
-            return method(self, gradient, retain_graph, create_graph, inputs)
-
+        call = partial(method, self, gradient, retain_graph, create_graph, inputs)
+        if wanted == "brief":
+            return counting(self, call, sys._getframe(1))
         return hearing(
             BackwardCall(method, self, gradient, call, retain_graph, create_graph), sys._getframe(1)
         )
@@ -116,7 +135,7 @@ def _of_tensor(method: Callable[..., Any], hearing: Hearing, deaf: Callable[[], 
 
 
 def _of_tensors(
-    function: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]
+    function: Callable[..., Any], hearing: Hearing, attention: Callable[[], Attention], counting: Counting
 ) -> Callable[..., Any]:
     @wraps(function)
     def backward(
@@ -127,13 +146,13 @@ def _of_tensors(
         grad_variables: Any = None,
         inputs: Any = None,
     ) -> Any:
-        if is_dynamo_compiling() or deaf():
+        wanted = "none" if is_dynamo_compiling() else attention()
+        if wanted == "none":
             return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
         tensors, grad_tensors, inputs = _kept(tensors), _kept(grad_tensors), _kept(inputs)
-
-        def call() -> Any:
-            return function(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
-
+        call = partial(function, tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+        if wanted == "brief":
+            return counting(tensors, call, sys._getframe(1))
         return hearing(
             BackwardCall(function, tensors, grad_tensors, call, retain_graph, create_graph), sys._getframe(1)
         )
@@ -143,7 +162,7 @@ def _of_tensors(
 
 
 def _returning(
-    function: Callable[..., Any], hearing: Hearing, deaf: Callable[[], bool]
+    function: Callable[..., Any], hearing: Hearing, attention: Callable[[], Attention]
 ) -> Callable[..., Any]:
     @wraps(function)
     def grad(
@@ -155,13 +174,10 @@ def _returning(
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        if is_dynamo_compiling() or deaf():
+        if is_dynamo_compiling() or attention() == "none":
             return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
         outputs, inputs, grad_outputs = _kept(outputs), _kept(inputs), _kept(grad_outputs)
-
-        def call() -> Any:
-            return function(outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
-
+        call = partial(function, outputs, inputs, grad_outputs, retain_graph, create_graph, *args, **kwargs)
         backward = BackwardCall(function, outputs, grad_outputs, call, retain_graph, create_graph)
         backward.returns_to(inputs, batched=kwargs.get("is_grads_batched", len(args) > 2 and args[2]))
         return hearing(backward, sys._getframe(1))

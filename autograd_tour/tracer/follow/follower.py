@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -17,10 +17,15 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from autograd_tour.tracer.assemble.walk import number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
-from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs
+from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs, loss_of
 from autograd_tour.tracer.follow.changes import ProgramChanges
 from autograd_tour.tracer.follow.curves import Courses
-from autograd_tour.tracer.follow.entries import backward_replaced, swap_replaced, zeroing_replaced
+from autograd_tour.tracer.follow.entries import (
+    Attention,
+    backward_replaced,
+    swap_replaced,
+    zeroing_replaced,
+)
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.met import met_leaves
 from autograd_tour.tracer.follow.originals import Originals
@@ -75,6 +80,8 @@ class Follower:
         self._computed: set[int] = set()
         self._spent: set[int] = set()
         self._deposited = False
+        self._brief_before = 0
+        """While there were fewer backward calls, the next one and what follows it is not told."""
         self._written = 0.0
         self._busy = False
         self._telling = False
@@ -127,7 +134,7 @@ class Follower:
         ]
         try:
             with (
-                backward_replaced(self._backward, self._is_deaf),
+                backward_replaced(self._backward, self._attention, self._counted),
                 zeroing_replaced(self._before_zeroing),
                 swap_replaced(self._swapping),
                 registrations_heard(self._replacing),
@@ -171,57 +178,48 @@ class Follower:
 
     # ---- backward --------------------------------------------------------------------------
 
-    def _is_deaf(self) -> bool:
-        """Whether a backward that runs now is part of one that is heard, of our own, or another thread's.
+    def _attention(self) -> Attention:
+        """What is wanted of a backward that is about to run.
 
-        A method of a tensor calls a function, and a node may run a backward of its own.
+        Nothing of one that is part of another which is heard, of our own, or another thread's: a method of a
+        tensor calls a function, and a node may run a backward of its own.
         """
         if self._busy or OURS.running:
-            return True
-        other = threading.get_ident() != self._thread
-        self.elsewhere |= other
-        return other
+            return "none"
+        if threading.get_ident() != self._thread:
+            self.elsewhere = True
+            return "none"
+        if is_compiling() or torch._C._are_functorch_transforms_active():
+            return "none"
+        return "brief" if self.log.backward_calls < self._brief_before else "full"
 
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
-        if is_compiling() or torch._C._are_functorch_transforms_active():
-            return backward.call()
-        brief = self._is_brief(backward)  # what torch refuses raises there, and is not counted
-        if not brief and not backward.sound:
+        if not backward.sound:
             return backward.call()
         self._busy = True
         try:
-            if brief:
-                self._counted(backward, frame)
-            else:
-                self._followed(backward, frame)
+            self._followed(backward, frame)
         finally:
             self._busy = False
         return backward.result
 
-    def _is_brief(self, backward: BackwardCall) -> bool:
-        """Whether nothing is heard now, and nothing will be before the next call: most of a long training."""
-        number = self.log.backward_calls + 1
-        return (
-            number > self.first
-            and self._deposited
-            and backward.inputs is None
-            and _POWERS.isdisjoint((number, number + 1))
-            and not self.listening.active
-        )
+    def _counted(self, outputs: Any, call: Callable[[], Any], frame: FrameType) -> Any:
+        """Run a backward of which only the loss and the norms of ``.grad`` are noted."""
+        self._busy = True
+        try:
+            result = call()  # what torch refuses raises here, and is not counted
+            self.log.backward_calls += 1
+            with torch._C.DisableTorchFunction():
+                self._note_course(frame, loss_of(outputs), self.tracks.grads(), returned=False)
+        finally:
+            self._busy = False
+        return result
 
-    def _counted(self, backward: BackwardCall, frame: FrameType) -> None:
-        """Only the loss and the norms of ``.grad`` are noted."""
-        backward.run()
-        self.log.backward_calls += 1
-        self._note_course(backward, frame)
-
-    def _note_course(self, backward: BackwardCall, frame: FrameType) -> None:
-        with torch._C.DisableTorchFunction():
-            spot, returned = self.record.sites.number(frame), backward.inputs is not None
-            number = self.log.backward_calls
-            self.courses.add(
-                spot, number, backward.loss, grads_of_leaves(backward, self.tracks), returned=returned
-            )
+    def _note_course(
+        self, frame: FrameType, loss: Tensor | None, grads: list[Tensor | None], *, returned: bool
+    ) -> None:
+        spot = self.record.sites.number(frame)
+        self.courses.add(spot, self.log.backward_calls, loss, grads, returned=returned)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         if self.listening.active:
@@ -252,7 +250,9 @@ class Follower:
             given = {"gradient": backward.gradients, "inputs": backward.inputs or ()}
             with torch._C.DisableTorchFunction():
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
-        self._note_course(backward, frame)
+        with torch._C.DisableTorchFunction():
+            returned = backward.inputs is not None
+            self._note_course(frame, backward.loss, grads_of_leaves(backward, self.tracks), returned=returned)
         # What follows up to the next backward belongs to this one or to the next.
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:
@@ -262,6 +262,9 @@ class Follower:
             self.listening.start()
         elif heard and not self.listening.active:
             self.originals.before_silence()
+        quiet = self._deposited and number >= self.first and not self.listening.active
+        # The call before one that is told in full is the one after which everything is heard.
+        self._brief_before = 10 ** len(str(number)) - 2 if quiet else 0
 
     def _in_full(self, number: int) -> bool:
         return number <= self.first or number in _POWERS

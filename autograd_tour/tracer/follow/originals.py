@@ -32,7 +32,7 @@ class Originals:
         self._grads_noted = False
         self._swaps: list[tuple[Tensor, Tensor]] = []
         self._silent: Silent | None = None
-        self._stepped: dict[int, list[tuple[int, int]]] = {}
+        self._stepped: dict[int, list[int]] = {}
         self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
@@ -109,7 +109,7 @@ class Originals:
         """``optimizer`` is about to change its parameters and its own state."""
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
         # In a long training this runs for each step: parameters that lie where they lay have been copied.
-        lying = [(id(parameter), address_of(parameter)) for parameter in parameters]
+        lying = [*map(id, parameters), *addresses_of(parameters)]
         if self._stepped.get(id(optimizer)) != lying:
             self.before_change([*parameters, *_tensors(optimizer.state.values())])
             self._stepped[id(optimizer)] = lying
@@ -211,12 +211,12 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
-def address_of(tensor: Tensor) -> int:
-    """Where the first element of ``tensor`` lies; 0 if it has no memory of its own."""
+def addresses_of(tensors: list[Tensor]) -> list[int]:
+    """Where the first element of each tensor lies; 0 for one that has no memory of its own."""
     try:
-        return tensor.data_ptr()
+        return list(map(Tensor.data_ptr, tensors))
     except (RuntimeError, NotImplementedError):
-        return 0
+        return [addresses_of([tensor])[0] for tensor in tensors] if len(tensors) > 1 else [0]
 
 
 class Container:

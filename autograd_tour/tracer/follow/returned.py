@@ -22,11 +22,10 @@ __all__ = ["grads_of_leaves", "maker_of", "returned_gradients"]
 
 def grads_of_leaves(backward: BackwardCall, tracks: Tracks) -> list[Tensor | None]:
     """The ``.grad`` of each leaf that is followed, or what was returned for it."""
-    leaves = [track.tensor for track in tracks.items]
     if backward.inputs is None:
-        return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
+        return tracks.grads()
     returned = {id(item): gradient for item, gradient in backward.returned}
-    return [None if backward.batched else returned.get(id(leaf)) for leaf in leaves]
+    return [None if backward.batched else returned.get(id(track.tensor)) for track in tracks.items]
 
 
 def maker_of(loss: Tensor, record: ForwardRecord) -> Spot:

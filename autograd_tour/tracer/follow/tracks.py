@@ -100,6 +100,10 @@ class Tracks:
         self._by_id[id(tensor)] = leaf
         self._by_memory = None
 
+    def grads(self) -> list[Tensor | None]:
+        """The ``.grad`` of each leaf."""
+        return [track.tensor.grad if track.tensor.is_leaf else None for track in self.items]
+
     def grads_moved(self) -> None:
         """A ``.grad`` may be another tensor than it was, or lie elsewhere."""
         self._by_memory = None
