@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch._guards import TracingContext
+from torch._guards import _TLS as _THREAD
 
 __all__ = ["donates", "is_compiling", "never_compiled", "no_donation"]
 
@@ -32,7 +32,9 @@ def never_compiled(*functions: Any) -> None:
 
 def is_compiling() -> bool:
     """Whether ``torch.compile`` works now: what runs then is its own way to find out what to make."""
-    return TracingContext.try_get() is not None
+    # `TracingContext.try_get()` without the AttributeError that it lets Python make, and drops, in a thread
+    # that has compiled nothing: this is asked before every backward.
+    return vars(_THREAD).get("tracing_context") is not None
 
 
 @contextmanager

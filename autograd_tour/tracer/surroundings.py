@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import compress
 from typing import Any
 
 import torch
@@ -235,7 +234,7 @@ MANY = 20_000
 def _among(objects: list[Any], wanted_kinds: tuple[type, ...]) -> list[list[Any]]:
     """Of each kind those among ``objects``."""
     # `type(...)`, not `isinstance`: the latter runs `__class__` of strangers. There may be a million
-    # objects, and few of them are tensors: no line of Python runs for each.
+    # objects, and few of them are tensors. A comprehension is quicker here than `compress` and two `map`.
     if len(objects) < MANY:
         kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, wanted_kinds) and _holds(kind)}
     else:
@@ -245,7 +244,7 @@ def _among(objects: list[Any], wanted_kinds: tuple[type, ...]) -> list[list[Any]
             subclasses = (kind for base in new for kind in type.__subclasses__(base))
             new = [kind for kind in subclasses if kind not in kinds and _holds(kind)]
             kinds.update(new)
-    wanted = list(compress(objects, map(kinds.__contains__, map(type, objects))))
+    wanted = [item for item in objects if type(item) in kinds]
     return [[item for item in wanted if issubclass(type(item), kind)] for kind in wanted_kinds]
 
 

@@ -5,8 +5,10 @@ import gc
 import pytest
 import torch
 from torch import nn
+from torch._guards import TracingContext, tracing
 
 from autograd_tour import follow, trace
+from autograd_tour.tracer import compiled
 from autograd_tour.tracer.assemble import rules, storages, values
 from autograd_tour.tracer.engine import arrivals, listener
 from autograd_tour.tracer.follow import curves, entries
@@ -101,8 +103,9 @@ def test_rules_that_differ_in_the_sign_of_a_zero_alone_are_told_apart():
     assert sum("-0.0" in rule for rule in scaled) == 1
 
 
-def test_a_backward_of_a_followed_loop_is_looked_at_once(monkeypatch):
+def test_a_backward_of_a_followed_loop_is_looked_at_once_and_not_at_all_where_it_is_only_counted(monkeypatch):
     looked_at = counted(monkeypatch, entries, "BackwardCall")
+    noted = counted(monkeypatch, curves.Courses, "add")
     w = torch.ones(2, requires_grad=True)
 
     def train():
@@ -113,7 +116,8 @@ def test_a_backward_of_a_followed_loop_is_looked_at_once(monkeypatch):
                 w.sub_(0.1 * w.grad)
 
     run = follow(train)
-    assert len(looked_at) == run.backward_calls == 40
+    assert len(looked_at) == 11  # eight are told in full, the tenth is, and all is heard around it
+    assert len(noted) == run.backward_calls == 40
     assert run.curves[0].calls == tuple(range(1, 41))
 
 
@@ -135,6 +139,13 @@ def test_between_those_told_in_full_a_gradient_is_read_once_and_code_is_looked_u
     assert [after[0] for after in seen] == list(range(1, 41))
     assert len({after[1] for after in seen[15:]}) == 1
     assert len(run.curves[0].norms[0]) == 40
+
+
+def test_torch_is_heard_to_compile_where_it_does():
+    assert not compiled.is_compiling()
+    with tracing(TracingContext(None)):
+        assert compiled.is_compiling()
+    assert not compiled.is_compiling()
 
 
 def test_a_backward_that_torch_refuses_between_those_told_in_full_is_not_counted():

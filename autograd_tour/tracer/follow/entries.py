@@ -122,7 +122,8 @@ def _of_tensor(
         wanted = "none" if is_dynamo_compiling() else attention()
         if wanted == "none":
             return method(self, gradient, retain_graph, create_graph, inputs)
-        inputs = _kept(inputs)
+        if wanted == "full":
+            inputs = _kept(inputs)
         call = partial(method, self, gradient, retain_graph, create_graph, inputs)
         if wanted == "brief":
             return counting(self, call, sys._getframe(1))

@@ -210,16 +210,11 @@ class Follower:
             result = call()  # what torch refuses raises here, and is not counted
             self.log.backward_calls += 1
             with torch._C.DisableTorchFunction():
-                self._note_course(frame, loss_of(outputs), self.tracks.grads(), returned=False)
+                spot, grads = self.record.sites.number(frame), self.tracks.grads()
+                self.courses.add(spot, self.log.backward_calls, loss_of(outputs), grads, returned=False)
         finally:
             self._busy = False
         return result
-
-    def _note_course(
-        self, frame: FrameType, loss: Tensor | None, grads: list[Tensor | None], *, returned: bool
-    ) -> None:
-        spot = self.record.sites.number(frame)
-        self.courses.add(spot, self.log.backward_calls, loss, grads, returned=returned)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         if self.listening.active:
@@ -251,8 +246,8 @@ class Follower:
             with torch._C.DisableTorchFunction():
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
         with torch._C.DisableTorchFunction():
-            returned = backward.inputs is not None
-            self._note_course(frame, backward.loss, grads_of_leaves(backward, self.tracks), returned=returned)
+            spot, grads = self.record.sites.number(frame), grads_of_leaves(backward, self.tracks)
+            self.courses.add(spot, number, backward.loss, grads, returned=backward.inputs is not None)
         # What follows up to the next backward belongs to this one or to the next.
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:

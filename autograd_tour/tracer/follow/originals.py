@@ -109,8 +109,11 @@ class Originals:
         """``optimizer`` is about to change its parameters and its own state."""
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
         # In a long training this runs for each step: parameters that lie where they lay have been copied.
-        lying = [*map(id, parameters), *addresses_of(parameters)]
-        if self._stepped.get(id(optimizer)) != lying:
+        try:
+            lying = [*map(id, parameters), *map(Tensor.data_ptr, parameters)]
+        except (RuntimeError, NotImplementedError):  # one has no memory of its own
+            lying = []
+        if not lying or self._stepped.get(id(optimizer)) != lying:
             self.before_change([*parameters, *_tensors(optimizer.state.values())])
             self._stepped[id(optimizer)] = lying
 
@@ -209,14 +212,6 @@ def storage_of(tensor: Tensor) -> int:
         return tensor.untyped_storage().data_ptr()
     except (RuntimeError, NotImplementedError):
         return 0
-
-
-def addresses_of(tensors: list[Tensor]) -> list[int]:
-    """Where the first element of each tensor lies; 0 for one that has no memory of its own."""
-    try:
-        return list(map(Tensor.data_ptr, tensors))
-    except (RuntimeError, NotImplementedError):
-        return [addresses_of([tensor])[0] for tensor in tensors] if len(tensors) > 1 else [0]
 
 
 class Container:

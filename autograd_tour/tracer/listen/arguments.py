@@ -38,14 +38,14 @@ def arguments(args: Any, kwargs: Any) -> Iterator[tuple[Path, Any]]:
 
 def flat(value: Any, depth: int = 0) -> Iterator[Any]:
     """The items of a nest, one by one."""
-    if isinstance(value, (list, tuple)) and depth < 4:
-        for item in value:
-            yield from flat(item, depth + 1)
-    elif isinstance(value, dict) and depth < 4:
-        for item in value.values():
-            yield from flat(item, depth + 1)
-    else:
+    if depth == 4 or not isinstance(value, (list, tuple, dict)):
         yield value
+        return
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, (list, tuple, dict)):
+            yield from flat(item, depth + 1)
+        else:
+            yield item
 
 
 def is_leaf(tensor: Tensor) -> bool:

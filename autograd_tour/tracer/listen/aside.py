@@ -42,12 +42,13 @@ def takes_aside(function: str, given: Iterable[Any], returned: Iterable[Any]) ->
     """
     if function in _READING:
         return True
+    results = [item for item in returned if isinstance(item, Tensor)]
+    if not results:
+        return False
     shape_only = function.endswith("_like") or function.startswith("new_")
     sources = [
         item
         for number, item in enumerate(given)
         if isinstance(item, Tensor) and item.requires_grad and not (shape_only and number == 0)
     ]
-    return any(
-        isinstance(item, Tensor) and any(item is not source for source in sources) for item in returned
-    )
+    return any(item is not source for item in results for source in sources)

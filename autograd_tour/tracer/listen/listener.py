@@ -164,11 +164,8 @@ class Listening:
         self.buffers = buffers
         self._mode = _Mode(record, changes)
         self._stack: ExitStack | None = None
-
-    @property
-    def active(self) -> bool:
+        self.active = False
         """Whether anything is heard now."""
-        return self._stack is not None
 
     def start(self) -> None:
         """Hear from now on."""
@@ -182,6 +179,7 @@ class Listening:
             stack.enter_context(_hearing_modules(self.record, self.buffers))
             stack.enter_context(_entered(self._mode))
             self._stack = stack.pop_all()
+        self.active = True
 
     def pause(self) -> bool:
         """Hear no more, if that can be: not while the program has entered a mode of its own."""
@@ -193,6 +191,7 @@ class Listening:
         """Modes and module hooks are gone afterwards."""
         if self._stack is not None:
             stack, self._stack = self._stack, None
+            self.active = False
             stack.close()
 
 
