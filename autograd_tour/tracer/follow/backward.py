@@ -94,10 +94,10 @@ class BackwardCall:
 
 def loss_of(outputs: Any) -> Tensor | None:
     """The scalar that a backward of ``outputs`` starts from, ``None`` if there are several, or no scalar."""
-    if not isinstance(outputs, Tensor):
-        listed = _listed(outputs)
-        outputs = listed[0] if len(listed) == 1 else None
-    return outputs if isinstance(outputs, Tensor) and outputs.numel() == 1 else None
+    if isinstance(outputs, Tensor):
+        return outputs if outputs.numel() == 1 else None
+    listed = _listed(outputs)
+    return loss_of(listed[0]) if len(listed) == 1 and isinstance(listed[0], Tensor) else None
 
 
 def _listed(value: Any) -> list[Any]:

@@ -106,7 +106,9 @@ def _known(value: float) -> Number | None:
 def _number(loss: Tensor | None) -> float:
     if loss is None or loss.is_meta:
         return _UNKNOWN
-    value = loss.item()
+    value: Any = loss.item()
+    if type(value) is float:
+        return value
     return _UNKNOWN if isinstance(value, complex) else float(value)
 
 
@@ -125,8 +127,8 @@ def _norm(grad: Tensor) -> Tensor | float:
         return _UNKNOWN
     if grad.numel() <= FEW and grad.is_cpu and grad.dim() <= 1:
         values: Any = grad.tolist()
-        if isinstance(values, float | complex):
-            return abs(values)
+        if not isinstance(values, list):
+            values = [values]
         norm = math.hypot(*map(abs, values)) if is_complex else math.hypot(*values)
         if norm < math.inf:  # hypot calls Inf what has a NaN beside it
             return norm

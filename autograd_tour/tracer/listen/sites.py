@@ -33,9 +33,9 @@ class Sites:
         self.modules = modules
         self.spots = Spots()
         self._home: str | None = None
-        self._helpful: dict[int, CodeType] = {}
-        """Code of the program whose own line helps, whoever called it, by its ``id``: a loop asks again and
-        again, and to hash code is to hash all that is in it."""
+        self._helpful: dict[tuple[int, int], int] = {}
+        """The numbers of places whose own line helps, whoever called the code there: a loop asks again and
+        again. Its ``id`` stands for the code, which ``spots`` keeps: to hash code is to hash all in it."""
         self._trained: set[tuple[int, int]] = set()
         """Places, and runs of their functions, where a library ran a backward."""
 
@@ -63,12 +63,14 @@ class Sites:
 
     def number(self, frame: FrameType) -> int:
         """The number of the place of the program where ``frame`` was called, -1 for none."""
-        if self.modules.run is None and id(frame.f_code) in self._helpful:
-            return self.spots.number(frame)
+        place = id(frame.f_code), frame.f_lasti
+        if self.modules.run is None and place in self._helpful:
+            return self._helpful[place]
         user = self.helpful(user_frame(frame, self.stop))
+        number = self.spots.number(user)
         if user is frame and self.modules.run is None:
-            self._helpful[id(frame.f_code)] = frame.f_code
-        return self.spots.number(user)
+            self._helpful[place] = number
+        return number
 
     def trains(self, frame: FrameType) -> None:
         """A backward that deposits gradients is about to be run in ``frame``.
