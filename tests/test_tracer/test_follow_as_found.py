@@ -160,3 +160,25 @@ def test_a_weak_reference_of_the_programs_own_is_still_refused():
     assert first.tolist() == [1.0, 1.0]
     assert torch.utils.swap_tensors.__module__ == "torch.utils"
     assert torch.utils.weakref is weakref
+
+
+def test_memory_that_a_parameter_gets_while_nobody_listens_is_put_back_beside_one_that_lies_nowhere():
+    sparse = torch.eye(2).to_sparse().requires_grad_()
+    spare = torch.full((1_000_001,), 5.0)  # more than is copied before nobody listens
+    optimizer = torch.optim.SGD([sparse], lr=0.1)
+
+    def train():
+        w = torch.ones(len(spare), requires_grad=True)
+        optimizer.add_param_group({"params": [w]})
+        for n in range(16):
+            if n == 13:
+                w.data = spare
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+    with pytest.raises(RuntimeError):
+        sparse.data_ptr()
+    tour.follow(train)
+    assert spare.eq(5).all()
+    assert sparse.to_dense().equal(torch.eye(2))

@@ -141,7 +141,7 @@ class Originals:
                 container.restore()
             # The last first: memory that two of them share is then as the earlier one knew it.
             for tensor, data, content in reversed(list(self._contents.values())):
-                if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
+                if address_of(tensor) != address_of(data) or tensor.shape != data.shape:
                     tensor.data = data
                 tensor.data.copy_(content)
                 self._restore_version(tensor)
@@ -210,6 +210,14 @@ def storage_of(tensor: Tensor) -> int:
     """Where the memory of ``tensor`` begins; 0 if it has none of its own."""
     try:
         return tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return 0
+
+
+def address_of(tensor: Tensor) -> int:
+    """Where the first element of ``tensor`` lies; 0 if it has no memory of its own."""
+    try:
+        return tensor.data_ptr()
     except (RuntimeError, NotImplementedError):
         return 0
 

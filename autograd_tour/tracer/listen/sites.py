@@ -63,13 +63,13 @@ class Sites:
 
     def number(self, frame: FrameType) -> int:
         """The number of the place of the program where ``frame`` was called, -1 for none."""
-        place = id(frame.f_code), frame.f_lasti
-        if self.modules.run is None and place in self._helpful:
-            return self._helpful[place]
+        key = id(frame.f_code), frame.f_lasti
+        if self.modules.run is None and key in self._helpful:
+            return self._helpful[key]
         user = self.helpful(user_frame(frame, self.stop))
         number = self.spots.number(user)
         if user is frame and self.modules.run is None:
-            self._helpful[place] = number
+            self._helpful[key] = number
         return number
 
     def trains(self, frame: FrameType) -> None:
