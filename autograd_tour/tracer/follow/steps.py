@@ -45,7 +45,7 @@ class _Parameter(NamedTuple):
     state: dict[str, TensorFacts]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Step:
     """A step that is being made. ``draft`` is ``None`` for one that is not told.
 
@@ -105,7 +105,7 @@ class Steps:
 
     def before(self, optimizer: Optimizer, *, in_full: bool) -> None:
         """``optimizer.step()`` has been called; hooks of the program may come first."""
-        if any(step.optimizer is optimizer for step in self._steps):
+        if self._steps and any(step.optimizer is optimizer for step in self._steps):
             self.after(optimizer)  # an earlier one raised
         self._originals.before_step(optimizer)
         call = f"{type(optimizer).__name__}.step"
