@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
 from autograd_tour.record.graph import Graph, SourceLine
+from autograd_tour.text import number as number_text
 from autograd_tour.views.nonfinite import NonFinite, NonFinites, nonfinites
 
 __all__ = ["findings"]
@@ -28,6 +29,10 @@ _OF_TOO_FEW = (
     ("Var", "x.var(correction=0)            # of one element n - 1 is 0"),
 )
 """Of finite numbers these make NaN only where there are too few of them."""
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.39e38, "float32": 3.4e38, "float64": 1.79e308}
+_NEAR = 1e-3
+"""A gradient of more than this part of the largest number may overflow where it is multiplied."""
+_STEEP = ("Sqrt", "Norm", "Log", "Div")
 _CHECKED = "assert torch.isfinite(x).all()"
 _MASKS = frozenset({"WhereBackward0", "MaskedFillBackward0", "MaskedFillBackward1"})
 _HALF = frozenset({"float16", "bfloat16"})
@@ -157,7 +162,38 @@ def _backward(graph: Graph, number: int, odd: NonFinites) -> Iterator[Finding]:
             )
         kind = "nan-backward" if mark.nan else "inf-backward"
         fix = _fix(node.grad_fn) if given is None else _CHECKED
-        yield Finding(kind, "error", what, lines, why + rest, fix, node_id, number)
+        large = None if mark.nan or _holds_any(graph, node_id, odd) else _large(graph, node_id)
+        if large is not None:
+            most, dtype = large
+            why = (
+                f"All its values are finite. The gradient that comes in is as large as {number_text(most)}; "
+                f"what {title} makes of it is beyond the largest number of {dtype}, "
+                f"{number_text(_LARGEST[dtype])}, or its slope is infinite there. A GradScaler leaves "
+                "out such a step and lowers its factor."
+            )
+            if most > _LARGEST[dtype] or not any(name in node.grad_fn for name in _STEEP):
+                fix = "loss = loss / 1000             # smaller gradients; a scaler finds its factor itself"
+        yield Finding(
+            kind, "error" if large is None else "warning", what, lines, why + rest, fix, node_id, number
+        )
+
+
+def _large(graph: Graph, node_id: str) -> tuple[float, str] | None:
+    """The largest number that a node received, and the type of what it sent, if that may overflow."""
+    for _, step in graph.numbered_steps():
+        if step.node == node_id:
+            bounds = [
+                abs(bound)
+                for facts in step.received
+                if facts is not None and facts.stats is not None
+                for bound in (facts.stats.min, facts.stats.max)
+                if isinstance(bound, int | float)
+            ]
+            dtypes = [facts.dtype for facts in step.sent if facts is not None and facts.dtype in _LARGEST]
+            most = max(bounds, default=0.0)
+            if dtypes and most > _LARGEST[dtypes[0]] * _NEAR:
+                return most, dtypes[0]
+    return None
 
 
 def _nonfinite_input(graph: Graph, node_id: str, odd: NonFinites) -> str | None:

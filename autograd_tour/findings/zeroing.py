@@ -83,6 +83,9 @@ def _wasted(subject: Subject) -> tuple[str, Event, Event, Event] | None:
     for event in subject.events:
         if event.kind == "step":
             idle = all(change.grad is None or is_zero(change.grad) for change in event.changes)
+            own = {leaf for leaf, (_, zeroing) in wasted.items() if zeroing.inside == event.call}
+            if any(change.leaf in own and _moves(change) for change in event.changes):
+                idle = False  # the optimizer has used what it emptied
             if wasted and idle and not fresh and not event.inside:
                 backward, zeroing = next(iter(wasted.values()))
                 return _names(subject, list(wasted)), backward, zeroing, event
@@ -96,6 +99,11 @@ def _wasted(subject: Subject) -> tuple[str, Event, Event, Event] | None:
             elif event.kind == "zeroing" and change.leaf in fresh and event.inside != "backward":
                 wasted[change.leaf] = fresh.pop(change.leaf), event
     return None
+
+
+def _moves(change: LeafChange) -> bool:
+    before, after = change.before, change.after
+    return before is None or after is None or (before.first, before.stats) != (after.first, after.stats)
 
 
 def _names(subject: Subject, leaves: list[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from autograd_tour.questions.base import Question, Wrong, mixed
 from autograd_tour.questions.history import Draft, History, Leaf, of_number
@@ -128,15 +128,19 @@ def _when_emptied(leaf: Leaf, step: str, zeroing: str, backward: str) -> Questio
 
 def closure_calls(history: History) -> Iterator[Draft]:
     """How often a step called backward itself, as that of LBFGS does."""
+    lines: set[str] = set()
     for position, event in enumerate(history.events):
-        if event.kind != "step":
-            continue
-        inside = [
-            other
-            for other in history.events[:position]
-            if other.kind == "backward" and other.inside == event.call
-        ]
-        count, line = len(inside), history.line(event)
+        line = history.line(event)
+        if event.kind != "step" or event.inside or line in lines:
+            continue  # of a later run of the line nothing is said
+        lines.add(line)
+        earlier = list(
+            takewhile(lambda other: other.inside == event.call, reversed(history.events[:position]))  # noqa: B023
+        )[::-1]
+        if any(other.kind == "step" for other in earlier):
+            continue  # which of them called backward?
+        inside = [other for other in earlier if other.kind == "backward"]
+        count = len(inside)
         numbers = [other.backward_call for other in inside]
         if count < 2 or not line or numbers != list(range(numbers[0], numbers[0] + count)):
             continue

@@ -69,6 +69,11 @@ def _events(run: Run) -> Iterator[str]:
         for gradient in event.returned:
             name = one_line(gradient.name or "a tensor", CODE).ljust(names)
             yield f"          {name}  {_returned(gradient)}"
+    last = max((event.backward_call for event in run.events), default=0)
+    if last < run.backward_calls:
+        first, end = last + 1, run.backward_calls
+        calls = f"backward {first} is" if first == end else f"backward {first} to {end} are"
+        yield f"     …  {calls} not told in full, nor what happened after that"
 
 
 def _change(event: Event, change: LeafChange) -> str:

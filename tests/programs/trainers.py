@@ -155,6 +155,20 @@ def lbfgs() -> None:
     note("calls", calls)
 
 
+def evaluated() -> None:
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def evaluate() -> Tensor:
+        optimizer.zero_grad()
+        loss = mse_loss(net(X), Y)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(evaluate)
+
+
 def not_finite() -> None:
     w = torch.tensor(-1.0, requires_grad=True)
     for _ in range(3):

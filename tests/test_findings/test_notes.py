@@ -179,6 +179,60 @@ def test_a_softmax_at_its_end_is_only_noted_where_leaves_learn_by_another_way() 
     assert "by other ways" in note.why
 
 
+class Freeing(torch.optim.SGD):
+    """Empties ``.grad`` when it has used it."""
+
+    def step(self, closure=None) -> None:
+        super().step(closure)
+        self.zero_grad()
+
+
+class FreeingByHand(torch.optim.Optimizer):
+    def __init__(self, parameters, lr=0.1) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        for parameter in self.param_groups[0]["params"]:
+            parameter.add_(parameter.grad, alpha=-0.1)
+            parameter.grad = None
+
+
+@pytest.mark.parametrize("kind", [Freeing, FreeingByHand])
+def test_an_optimizer_that_empties_what_it_has_used_wastes_nothing(kind) -> None:
+    def program() -> None:
+        net = nn.Linear(2, 1)
+        optimizer = kind(net.parameters(), lr=0.1)
+        for _ in range(2):
+            net(steps.x).pow(2).mean().backward()
+            optimizer.step()
+
+    assert not explain(program).findings
+
+
+def test_a_hook_that_empties_before_the_step_does() -> None:
+    def program() -> None:
+        net = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        optimizer.register_step_pre_hook(lambda *_: optimizer.zero_grad())
+        for _ in range(2):
+            net(steps.x).pow(2).mean().backward()
+            optimizer.step()
+
+    assert [item.kind for item in explain(program).findings] == ["zero-grad-before-step"]
+
+
+def test_a_gradient_that_overflows_is_not_said_to_meet_an_infinite_slope() -> None:
+    def program() -> None:
+        w = torch.tensor([200.0, -300.0], requires_grad=True)
+        ((w.half() * 2).float().pow(2).mean() * 65536).backward()
+
+    (finding,) = [item for item in explain(program).findings if item.kind == "inf-backward"]
+    assert finding.level == "warning"
+    assert "as large as 3.93216e7" in finding.why
+    assert "beyond the largest number of float16, 65504, or its slope" in finding.why
+
+
 class Adapted(nn.Module):
     """A layer that stays as it is, and a small one beside it that is trained."""
 

@@ -253,6 +253,12 @@ def test_a_step_that_calls_backward_itself(monkeypatch):
     assert not any(q.id.startswith(("direction-", "step-")) for q in asked(programs.lbfgs))
 
 
+def test_how_often_a_closure_calls_backward_is_not_asked_of_one_that_does_so_once():
+    starts = [q.id.split("-")[0] for q in asked(programs.evaluated)]
+    assert "closure" not in starts
+    assert "deposit" in starts
+
+
 def test_the_line_that_changes_a_value_is_the_step_and_not_backward():
     question = the(programs.sgd, "line-")
     assert question.answer.startswith("optimizer.step()")

@@ -296,6 +296,50 @@ def test_what_a_step_inside_another_one_changed_is_told_once():
     assert inner.call == again.call == "SGD.step"
 
 
+class EverySecond(torch.optim.SGD):
+    """Steps at every second call."""
+
+    calls = 0
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.calls += 1
+        if self.calls % 2 == 0:
+            super().step(closure)
+
+
+def test_a_step_that_is_left_out_uses_nothing():
+    def train() -> None:
+        model = net()
+        optimizer = EverySecond(model.parameters(), lr=0.1)
+        for _ in range(2):
+            mse_loss(model(X), Y).backward()
+            optimizer.step()
+
+    run = tour.follow(train)
+    first, second, *rest = [event for event in of(run, "step") if event.changes]
+    assert [change.grad for change in first.changes] == [None, None]
+    assert None not in [change.grad for change in second.changes]
+    assert not rest
+
+
+def test_the_report_says_where_it_ends_before_the_program_does():
+    def train(calls: int) -> Callable[[], None]:
+        def loop() -> None:
+            model = net()
+            for _ in range(calls):
+                mse_loss(model(X), Y).backward()
+
+        return loop
+
+    def report(calls: int) -> str:
+        return tour.report(tour.follow(train(calls)))
+
+    ends = "not told in full, nor what happened after that"
+    assert f"backward 11 to 14 are {ends}" in report(14)
+    assert f"backward 9 is {ends}" in report(9)
+    assert ends not in report(10)
+
+
 def test_a_step_that_raises_is_over():
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

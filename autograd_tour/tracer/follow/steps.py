@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.run import LeafChange, StateChange
 from autograd_tour.tracer.compiled import never_compiled
-from autograd_tour.tracer.follow.lent import Lent
+from autograd_tour.tracer.follow.lent import Lent, same
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
@@ -212,11 +212,13 @@ class Steps:
         draft.backward_call = self._log.backward_calls
         for number, parameter, value, grad, state in step.before:
             self._tracks.written(Belonging(number, "value"))
-            used = grad if sure and number not in step.unsure | step.inner else None
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
-            if after == value and (grad is None or number in step.inner):
+            if same(value, after) and (grad is None or number in step.inner):
                 continue
+            used = grad if sure and number not in step.unsure | step.inner else None
+            if used is not None and same(value, after) and now == state and not _is_zero(used):
+                used = None  # maybe it steps at every second call only
             entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
             draft.add(LeafChange(number, value, after, grad=used, state=entries))
         draft.settings = _settings(step.optimizer)
@@ -239,11 +241,15 @@ class Steps:
 never_compiled(Steps._begins, Steps._ends)
 
 
+def _is_zero(facts: TensorFacts) -> bool:
+    return facts.stats is not None and facts.stats.norm == 0
+
+
 def _tell(outer: _Step, changes: Mapping[int, LeafChange]) -> None:
     """A step inside of ``outer`` has told ``changes``: what ``outer`` did by itself begins after them."""
     for n, item in enumerate(outer.before):
         change = changes.get(item.leaf)
-        if change is not None and change.before == item.value and change.after is not None:
+        if change is not None and change.after is not None and same(change.before, item.value):
             outer.before[n] = item._replace(value=change.after)
             outer.inner.add(item.leaf)
 
