@@ -340,6 +340,36 @@ def test_the_report_says_where_it_ends_before_the_program_does():
     assert ends not in report(10)
 
 
+class Clipping(torch.optim.SGD):
+    """Clips, steps as SGD does, and empties."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 0.1)
+        super().step(closure)
+        self.zero_grad()
+
+
+def test_a_class_that_extends_a_step_is_told_once():
+    torch.optim.SGD(
+        [torch.ones((), requires_grad=True)]
+    )  # from now on torch runs hooks around SGD's own step
+
+    def train() -> None:
+        model, other = net(), net()
+        optimizer = Clipping(model.parameters(), lr=0.1)
+        around = Around(other.parameters())
+        for _ in range(2):
+            (mse_loss(model(X), Y) + mse_loss(other(X), Y)).backward()
+            optimizer.step()
+            around.step()
+            around.zero_grad()
+
+    assert [(event.kind, event.inside) for event in tour.follow(train).events[2:8]] == [
+        ("clipping", "Clipping.step"), ("step", "Clipping.step"), ("zeroing", "Clipping.step"),
+        ("step", "Around.step"), ("step", ""), ("zeroing", ""),
+    ]  # fmt: skip
+
+
 def test_a_step_that_raises_is_over():
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -30,6 +30,8 @@ from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["Steps"]
 
+_STEPPING = "torch.optim.optimizer"
+"""The module whose function runs every step, and the hooks around it."""
 _SETTINGS = ("lr", "momentum", "weight_decay", "betas", "alpha", "eps", "nesterov", "maximize")
 MOST_STATE = 4
 """What an optimizer remembers of a leaf that is written down: as many entries."""
@@ -105,8 +107,8 @@ class Steps:
 
     def before(self, optimizer: Optimizer, *, in_full: bool) -> None:
         """``optimizer.step()`` has been called; hooks of the program may come first."""
-        if self._steps and any(step.optimizer is optimizer for step in self._steps):
-            self.after(optimizer)  # an earlier one raised
+        if self._steps and _runs_of(optimizer) < 2:
+            self.after(optimizer)  # an earlier one may have raised
         self._originals.before_step(optimizer)
         call = f"{type(optimizer).__name__}.step"
         step = _Step(optimizer)
@@ -121,7 +123,7 @@ class Steps:
 
     def after(self, optimizer: Optimizer) -> None:
         """It has been made, and all hooks have run."""
-        while self._steps:
+        while any(step.optimizer is optimizer for step in self._steps):
             step = self._steps.pop()
             self._log.inside.pop()
             if step.optimizer is optimizer:
@@ -243,6 +245,16 @@ never_compiled(Steps._begins, Steps._ends)
 
 def _is_zero(facts: TensorFacts) -> bool:
     return facts.stats is not None and facts.stats.norm == 0
+
+
+def _runs_of(optimizer: Optimizer) -> int:
+    """How many steps of ``optimizer`` are under way: that of a class may call the one that it extends."""
+    count, frame = 0, sys._getframe(1)
+    while (outer := frame.f_back) is not None:
+        frame = outer
+        if frame.f_code.co_name == "wrapper" and frame.f_globals.get("__name__") == _STEPPING:
+            count += frame.f_locals.get("self") is optimizer
+    return count
 
 
 def _tell(outer: _Step, changes: Mapping[int, LeafChange]) -> None:
