@@ -402,15 +402,19 @@ def test_nothing_stays_with_the_optimizer():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     mine = optimizer.register_step_pre_hook(lambda *_: None)
 
+    hooks: Any = optimizer
+    seen: list[int] = []
+
     def train() -> None:
         for _ in range(2):
             optimizer.zero_grad()
             mse_loss(model(X), Y).backward()
             optimizer.step()
+            seen.append(len(hooks._optimizer_step_pre_hooks) + len(hooks._optimizer_step_post_hooks))
 
     tour.follow(train)
+    assert seen == [1, 1]
     tour.verify(train)
-    hooks: Any = optimizer
     assert list(hooks._optimizer_step_pre_hooks) == [mine.id]
     assert not hooks._optimizer_step_post_hooks
 

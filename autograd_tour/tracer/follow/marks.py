@@ -35,9 +35,13 @@ class Marks:
         optimizer._optimizer_step_pre_hooks.move_to_end(before.id)  # hooks may have come since
         optimizer._optimizer_step_post_hooks.move_to_end(after.id, last=False)
 
-    def remove(self) -> None:
-        """Nothing of ours stays with the optimizers."""
-        for handles in list(self._handles.values()):
-            for handle in handles:
+    def release(self, optimizer: Optimizer) -> None:
+        """Nothing of ours stays with ``optimizer``; not to be called by a hook of its own."""
+        if self._handles:
+            for handle in self._handles.pop(optimizer, ()):
                 handle.remove()
-        self._handles.clear()
+
+    def remove(self) -> None:
+        """Nothing of ours stays with any optimizer."""
+        for optimizer in list(self._handles):
+            self.release(optimizer)

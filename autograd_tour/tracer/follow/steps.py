@@ -127,7 +127,9 @@ class Steps:
             step = self._steps.pop()
             self._log.inside.pop()
             if step.optimizer is optimizer:
-                return
+                break
+        if all(step.optimizer is not optimizer for step in self._steps):
+            self._marks.release(optimizer)  # the program sees its own hooks only
 
     def end(self) -> None:
         """Nothing of ours stays with the optimizers."""
