@@ -91,7 +91,7 @@ def _drawn(graph: Graph) -> tuple[list[Node], list[Edge], list[_Arrow], dict[str
         boxes.append(result)
         if node_id not in others:
             edges.append((node_id, result.id, "forward", (slot, 0)))
-    for node in [node for node in special if node.custom]:
+    for node in [node for node in special if node.custom and node.id not in others]:
         for number, item in enumerate(item for item in node.saved if item.facts is not None):
             saved = item.of
             if saved not in leaves:

@@ -12,8 +12,9 @@ from torch import nn
 
 import autograd_tour as tour
 from autograd_tour.lessons.thermometer import thermometer, thermometer_params
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Edge, Graph
-from autograd_tour.record.node import Node
+from autograd_tour.record.node import Node, Saved
 from autograd_tour.record.trace import Trace
 from autograd_tour.views.torchviz import arrows, view
 from tests.pictures import scene_of
@@ -206,3 +207,11 @@ def test_an_arrow_is_known_by_its_slots_and_named_after_its_ends():
         "3 operations",
         "SubBackward0",
     ]
+
+
+def test_a_constant_that_is_called_custom_is_left_out_with_what_it_saved():
+    facts = TensorFacts((2,), "float32", "cpu")
+    node = Node("n0", "constant", op="x", custom=True, saved=(Saved("saved", facts=facts),))
+    drawn = arrows(Graph(nodes=(node,), edges=(), outputs=()))
+    assert drawn.nodes == ()
+    assert drawn.edges == ()
