@@ -165,7 +165,7 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
     return RunColumn(
         first.kind,
         head,
-        tuple(code) or ((first.call,) if first.call else ()),
+        tuple(code) or ((one_line(first.call, MOST_CODE),) if first.call else ()),
         where_text(moment, run),
         tuple(_about(first)),
         before is not None and before[0].kind in _OF_VALUES and first.kind not in _OF_VALUES,
@@ -219,7 +219,7 @@ def _about(event: Event) -> list[str]:
     if event.kind == "step" and not event.changes:
         about.append("nothing was changed")
     if event.inside:
-        about.append(f"inside {event.inside}")
+        about.append(f"inside {one_line(event.inside, 40)}")
     return about
 
 

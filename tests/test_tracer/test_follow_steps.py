@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -368,6 +369,70 @@ def test_a_class_that_extends_a_step_is_told_once():
         ("clipping", "Clipping.step"), ("step", "Clipping.step"), ("zeroing", "Clipping.step"),
         ("step", "Around.step"), ("step", ""), ("zeroing", ""),
     ]  # fmt: skip
+
+
+def test_a_class_whose_name_is_markup_and_signs_of_a_terminal_is_text():
+    Odd = type("<img src=x onerror=alert(1)>&\x1b[31m\n" + "x" * 300, (torch.optim.SGD,), {})
+
+    def train() -> None:
+        model = net()
+        optimizer = Odd(model.parameters(), lr=0.1)
+
+        def closure() -> torch.Tensor:
+            loss = mse_loss(model(X), Y)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    report = tour.report(tour.follow(train))
+    assert "\x1b" not in report
+    (line,) = [line for line in report.splitlines() if "backward 1" in line]
+    assert "inside <img src=x onerror" in line
+    assert len(line) < 200
+
+
+def test_an_interrupt_in_a_closure_leaves_all_as_found():
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    hooks: Any = optimizer
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+
+    def closure() -> torch.Tensor:
+        mse_loss(model(X), Y).backward()
+        with torch.no_grad():
+            model.bias.add_(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tour.follow(lambda: optimizer.step(closure))
+    assert all(map(torch.equal, model.parameters(), before))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not hooks._optimizer_step_pre_hooks
+    assert not hooks._optimizer_step_post_hooks
+
+
+def test_numbers_that_are_not_finite_in_a_closure_are_told_as_they_are():
+    def train() -> None:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        def closure() -> torch.Tensor:
+            loss = mse_loss(model(X), Y) * math.nan
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            return loss
+
+        optimizer.step(closure)
+
+    run = tour.follow(train)
+    (step,) = of(run, "step")
+    assert {change.grad.first for change in step.changes if change.grad is not None} == {
+        ("nan",),
+        ("nan",) * 3,
+    }
+    (check,) = tour.verify(train).checks
+    assert check.outcome == "ok"
 
 
 def test_a_step_that_raises_is_over():
