@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from torch import Tensor
 
 from autograd_tour.checks.alone import Alone, Moment, Position
+from autograd_tour.checks.courses import gaps_in
 from autograd_tour.checks.gradients import same_bits
 from autograd_tour.checks.subject import returned
 from autograd_tour.record.facts import TensorFacts
@@ -28,16 +30,17 @@ def check(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
 
     Leaves are not paired by name: a recorded tensor has to be among those of the same backward call, or of
     the steps after it, whose order may depend on a set. What differs is run once more: a program that gives
-    other numbers in each run cannot be compared.
+    other numbers in each run cannot be compared. Besides, the events have to tell all that happened to each
+    leaf: what one leaves in it the next one finds.
 
     Raises:
         RerunError: the program failed when it ran again.
     """
     events = dict(_placed(run))
     alone = _run_alone(set(events), program, args)
-    result = _compared(run, events, alone)
+    result = replace(_compared(run, events, alone), gaps=gaps_in(run))
     if not result.unlike and result.recorded == result.computed:
-        return Check("run", "ok", result)
+        return Check("run", "differs" if result.gaps else "ok", result)
     again = _run_alone(set(events), program, args)
     if alone.calls != again.calls or _facts(alone) != _facts(again):
         return Check("run", "skipped", Skipped("unrepeatable"))

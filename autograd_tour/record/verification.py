@@ -15,6 +15,7 @@ __all__ = [
     "Deviation",
     "Differences",
     "Element",
+    "Gap",
     "Gradients",
     "Kink",
     "Likeness",
@@ -229,12 +230,27 @@ class Unlike(Struct, frozen=True, omit_defaults=True):
     where: SourceLine | None = None
 
 
+class Gap(Struct, frozen=True, omit_defaults=True):
+    """A change that no event tells: of ``.grad`` or of the value of the leaf ``name``.
+
+    It happened between the lines ``after`` and ``before``, at which events are told, ``None`` where there is
+    none. ``at_end``: up to the end of the program.
+    """
+
+    kind: Literal["gradient", "value"]
+    name: str
+    after: SourceLine | None = None
+    before: SourceLine | None = None
+    at_end: bool = False
+
+
 class Training(Struct, frozen=True, tag="training", omit_defaults=True):
     """The record of a program that trains against the same program run alone, bit for bit.
 
     ``recorded`` and ``computed`` count the backward calls of each, ``calls`` those that are told in full. Of
     these as many ``losses``, ``gradients`` (``.grad`` after a backward) and ``values`` (after a step) were
     compared. ``hooked`` are left out: a hook of the program may change ``.grad`` while backward runs.
+    ``gaps`` are what the events themselves leave out.
     """
 
     recorded: int
@@ -245,6 +261,7 @@ class Training(Struct, frozen=True, tag="training", omit_defaults=True):
     values: int
     unlike: tuple[Unlike, ...] = ()
     hooked: int = 0
+    gaps: tuple[Gap, ...] = ()
 
 
 Result = Skipped | Likeness | Gradients | Differences | Sums | Training

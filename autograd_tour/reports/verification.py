@@ -11,6 +11,7 @@ from autograd_tour.record.verification import (
     Deviation,
     Differences,
     Element,
+    Gap,
     Gradients,
     Likeness,
     Reason,
@@ -184,6 +185,9 @@ def _training(result: Training) -> Iterator[str]:
     yield from map(_unlike, result.unlike[:NAMED])
     if len(result.unlike) > NAMED:
         yield f"{len(result.unlike) - NAMED:,} more"
+    yield from map(_gap, result.gaps[:NAMED])
+    if len(result.gaps) > NAMED:
+        yield f"{len(result.gaps) - NAMED:,} more changes that no event tells"
     if result.recorded != result.computed:
         yield f"{_count(result.recorded, 'backward call')} in the record, {result.computed:,} alone"
     if result.calls < result.recorded:
@@ -207,6 +211,13 @@ def _unlike(item: Unlike) -> str:
         "value": f"the value of {item.name} after a step",
     }
     return f"{what[item.kind]} is another alone, backward call {item.call}{_at(item.where)}"
+
+
+def _gap(item: Gap) -> str:
+    what = f"{item.name}.grad" if item.kind == "gradient" else f"the value of {item.name}"
+    after = "" if item.after is None else f", after {_line(item.after)}"
+    before = "" if item.before is None else f", before {_line(item.before)}"
+    return f"no event tells how {what} changed{after}{before}{' up to the end' if item.at_end else ''}"
 
 
 def _deviation(deviation: Deviation) -> str:

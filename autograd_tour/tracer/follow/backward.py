@@ -19,7 +19,7 @@ from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.recording import Request, record_of
 
-__all__ = ["MOST_GRAPHS", "BackwardCall", "Deposits", "Graphs", "loss_of"]
+__all__ = ["MOST_GRAPHS", "BackwardCall", "Deposits", "Graphs", "loss_of", "walk_from"]
 
 MOST_GRAPHS = 6
 """Graphs of different structure that are stored."""
@@ -89,7 +89,12 @@ class BackwardCall:
 
     def walked(self) -> Skeleton:
         """The graph behind it; to be released."""
-        return walk(root_of(output)[0] for output in self.outputs)
+        return walk_from(self.outputs)
+
+
+def walk_from(outputs: Any) -> Skeleton:
+    """The graph behind ``outputs``, which may be spent; to be released."""
+    return walk(root_of(output)[0] for output in _listed(outputs))
 
 
 def loss_of(outputs: Any) -> Tensor | None:

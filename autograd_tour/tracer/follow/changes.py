@@ -22,6 +22,7 @@ from autograd_tour.tracer.follow.spots import is_clipping, spot_of
 from autograd_tour.tracer.follow.steps import Steps
 from autograd_tour.tracer.follow.tracks import Belonging, Tracks, tensors_among
 from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.names import assigned_names
 from autograd_tour.tracer.measure import Recorder
 
@@ -71,6 +72,8 @@ class ProgramChanges:
             targets = [item for item in targets if item.grad_fn is None or not torch.is_grad_enabled()]
             if name == "requires_grad_" or not targets:
                 return None
+            for item in targets:
+                self._confirm(item)
             kind: EventKind | None = "zeroing" if name in _EMPTYING else None
             if self.steps.own_work and kind is None:
                 return self._inside_step(targets)
@@ -105,6 +108,7 @@ class ProgramChanges:
         if attribute == "grad" and value is not None and value is target.grad:
             return None  # the end of `p.grad /= 2`, which was heard already
         with torch._C.DisableTorchFunction():
+            self._confirm(target)
             if attribute == "data":
                 self._originals.before_change([target])
                 number = self._tracks.find(target) if not self.steps.own_work else -1
@@ -167,24 +171,33 @@ class ProgramChanges:
             number = names.get(name, -1)
             if number < 0:
                 continue
-            track = self._tracks[number]
-            if (
-                result is track.tensor
-                or user.f_locals.get(name, user.f_globals.get(name)) is not track.tensor
-            ):
-                continue
-            self._rebound(number, result, Spot(spot.spot, spot.frame))
+            current = user.f_locals.get(name, user.f_globals.get(name))
+            with torch._C.DisableTorchFunction():
+                is_successor = self._tracks.is_successor(number, current)
+                if is_successor and current.is_leaf:
+                    self._tracks.rebind(number, current)
+                tensor = self._tracks[number].tensor
+                if result is not tensor and (current is tensor or is_successor):
+                    self._rebound(number, current, result, Spot(spot.spot, spot.frame))
 
     def replaced(self, before: Tensor, after: Tensor, frame: FrameType) -> None:
         """A module is about to have ``after`` where it had the parameter ``before``."""
         number = self._tracks.find(before)
         if number >= 0 and after.is_leaf and after.requires_grad:
-            self._rebound(number, after, spot_of(frame, self._record))
+            with torch._C.DisableTorchFunction():
+                self._rebound(number, before, after, spot_of(frame, self._record))
             self._tracks.rebind(number, after)
 
-    def _rebound(self, number: int, successor: Tensor, spot: Spot) -> None:
-        with torch._C.DisableTorchFunction():
-            track = self._tracks[number]
-            track.successor = id(successor)
-            before, after = self._recorder.measure(track.tensor), self._recorder.measure(successor)
-            self._log.last("rebinding", spot).add(LeafChange(number, before, after))
+    def _rebound(self, number: int, before: Tensor, after: Tensor, spot: Spot) -> None:
+        facts = self._recorder.measure(after)
+        self._tracks.succeed(number, after, facts)
+        self._log.last("rebinding", spot).add(LeafChange(number, self._recorder.measure(before), facts))
+
+    def _confirm(self, tensor: Tensor) -> None:
+        """``tensor`` is about to be changed: maybe a name that was bound anew stands for it by now."""
+        number = self._tracks.succeeding(tensor)
+        if number < 0 or tensor.grad_fn is not None:
+            return
+        name, frames = self._tracks[number].name, user_frames(sys._getframe(1), self._record.stop)
+        if any(frame.f_locals.get(name, frame.f_globals.get(name)) is tensor for frame in frames):
+            self._tracks.rebind(number, tensor)

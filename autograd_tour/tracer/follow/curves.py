@@ -35,6 +35,11 @@ class _Course:
         self.norms = array("d")
         """Call after call, of each one for every leaf, or one for all."""
 
+    def norms_of(self, grads: Sequence[Tensor | None]) -> list[float]:
+        """What is noted of ``grads``; a leaf met after the first call has no norm of its own."""
+        norms = _norms(grads[: self.leaves] if self.leaves else grads)
+        return norms if self.leaves else [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
+
     @property
     def by_leaf(self) -> list[array[float]]:
         """The norms of each leaf, or those of all together."""
@@ -50,8 +55,8 @@ class Courses:
 
     def add(
         self, spot: int, number: int, loss: Tensor | None, grads: Sequence[Tensor | None], *, returned: bool
-    ) -> None:
-        """Backward call ``number``, made at place ``spot``.
+    ) -> Sequence[int]:
+        """Backward call ``number``, made at place ``spot``: the leaves with the norm of the call before.
 
         ``grads`` are, for each leaf that is followed, its ``.grad``, or what the call ``returned``.
         """
@@ -60,10 +65,17 @@ class Courses:
             course = self._courses[spot] = _Course(len(grads), returned=returned)
         course.calls.append(number)
         course.losses.append(_number(loss))
-        norms = _norms(grads[: course.leaves] if course.leaves else grads)  # a leaf met later has none
-        if not course.leaves:
-            norms = [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
+        norms = course.norms_of(grads)
+        before = course.norms[-len(norms) :]
         course.norms.extend(norms)
+        same = [n for n, norm in enumerate(norms) if before and norm == before[n] != _UNKNOWN]
+        return same if course.leaves else range(len(grads)) if same else ()
+
+    def correct(self, spot: int, grads: Sequence[Tensor | None]) -> None:
+        """The last call at ``spot`` left other ``grads`` than was thought."""
+        course = self._courses[spot]
+        norms = course.norms_of(grads)
+        course.norms[-len(norms) :] = array("d", norms)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
         """The curves, thinned evenly if there are many points; the first and the last stay."""

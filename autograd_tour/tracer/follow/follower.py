@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -17,7 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from autograd_tour.tracer.assemble.walk import number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
-from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs, loss_of
+from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs, loss_of, walk_from
 from autograd_tour.tracer.follow.changes import ProgramChanges
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import (
@@ -27,7 +27,7 @@ from autograd_tour.tracer.follow.entries import (
     zeroing_replaced,
 )
 from autograd_tour.tracer.follow.log import Log, Spot
-from autograd_tour.tracer.follow.met import met_leaves
+from autograd_tour.tracer.follow.met import looked_up, met_leaves
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
 from autograd_tour.tracer.follow.spots import spot_of
@@ -124,6 +124,8 @@ class Follower:
             finally:
                 if self.listening.active:
                     self.changes.lent.catch_up()
+                else:
+                    self.tracks.lose()
                 self.listening.stop()
 
     @contextmanager
@@ -210,11 +212,27 @@ class Follower:
             result = call()  # what torch refuses raises here, and is not counted
             self.log.backward_calls += 1
             with torch._C.DisableTorchFunction():
-                spot, grads = self.record.sites.number(frame), self.tracks.grads()
-                self.courses.add(spot, self.log.backward_calls, loss_of(outputs), grads, returned=False)
+                self._note(outputs, self.tracks.grads(), frame)
         finally:
             self._busy = False
         return result
+
+    def _note(self, outputs: Any, grads: Sequence[Tensor | None], frame: FrameType) -> None:
+        """The loss and the norms after a backward that is not told.
+
+        It may have brought gradients to leaves that nobody follows, behind the same names: then those of
+        before have the ``.grad`` of the last call.
+        """
+        spot, number = self.record.sites.number(frame), self.log.backward_calls
+        unchanged = self.courses.add(spot, number, loss_of(outputs), grads, returned=False)
+        if not unchanged and not self.tracks.any_bound_anew:
+            return
+        skeleton = walk_from(outputs)
+        try:
+            looked_up(skeleton, self.tracks, unchanged, user_frames(frame, self.record.stop))
+        finally:
+            skeleton.release()
+        self.courses.correct(spot, self.tracks.grads())
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         if self.listening.active:
@@ -246,8 +264,12 @@ class Follower:
             with torch._C.DisableTorchFunction():
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
         with torch._C.DisableTorchFunction():
-            spot, grads = self.record.sites.number(frame), grads_of_leaves(backward, self.tracks)
-            self.courses.add(spot, number, backward.loss, grads, returned=backward.inputs is not None)
+            grads, returns = grads_of_leaves(backward, self.tracks), backward.inputs is not None
+            if returns or (heard and self._in_full(number)):
+                spot = self.record.sites.number(frame)
+                self.courses.add(spot, number, backward.loss, grads, returned=returns)
+            else:
+                self._note(backward.outputs, grads, frame)
         # What follows up to the next backward belongs to this one or to the next.
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
+from types import FrameType
 from typing import NamedTuple
 
 from torch import Tensor
 
-from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.tracks import Tracks
 from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.names import find_name, variables
 from autograd_tour.tracer.recording import Request
 
-__all__ = ["met_leaves"]
+__all__ = ["looked_up", "met_leaves"]
 
 
 def met_leaves(
@@ -33,10 +34,38 @@ def met_leaves(
     for leaf in nameless:
         tracks.call(tracks.find(leaf), names[id(leaf)])
     present = {id(leaf) for leaf in leaves}
+    tracks.are_there(present)
     computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
     for leaf in strangers:
         meeting.meet(leaf, names[id(leaf)], present, computed)
     return inner
+
+
+def looked_up(
+    skeleton: Skeleton, tracks: Tracks, unchanged: Iterable[int], frames: Iterable[FrameType]
+) -> None:
+    """Find leaves of a graph whose backward is not told behind the names of those that are followed.
+
+    Where it has leaves that nobody follows, those with an ``unchanged`` norm of ``.grad`` that are not in it,
+    or whose name was bound anew before, may have been replaced by them.
+    """
+    leaves = skeleton.leaves()
+    present = {id(leaf) for leaf in leaves}
+    tracks.are_there(present)
+    strangers = [leaf for leaf in leaves if tracks.find(leaf) < 0]
+    absent = {n for n, track in enumerate(tracks.items) if id(track.tensor) not in present}
+    if not strangers or not absent:
+        return
+    spaces = [variables(frame) for frame in frames]
+    for leaf in strangers:
+        number = tracks.names.get(find_name(leaf, spaces), -1)
+        if number in absent:
+            tracks.rebind(number, leaf)
+            tracks[number].moving = True
+            absent.discard(number)
+    doubtful = {*unchanged, *(n for n in absent if tracks[n].successor is not None or tracks[n].moving)}
+    for number in absent & doubtful:
+        tracks[number].astray = True
 
 
 class _Meeting(NamedTuple):
@@ -56,10 +85,9 @@ class _Meeting(NamedTuple):
         if number < 0 or id(self.tracks[number].tensor) in present:
             self.tracks.call(self.tracks.add(leaf), name)
             return
-        track = self.tracks[number]
-        if track.successor != id(leaf):
+        if not self.tracks.is_successor(number, leaf):
             birth = self.record.birth(leaf)
-            before: TensorFacts = self.request.recorder.measure(track.tensor)
+            before = self.tracks.value(number)
             draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
             draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
             self.log.insert(draft, computed)

@@ -24,8 +24,12 @@ def grads_of_leaves(backward: BackwardCall, tracks: Tracks) -> list[Tensor | Non
     """The ``.grad`` of each leaf that is followed, or what was returned for it."""
     if backward.inputs is None:
         return tracks.grads()
-    returned = {id(item): gradient for item, gradient in backward.returned}
-    return [None if backward.batched else returned.get(id(track.tensor)) for track in tracks.items]
+    grads: list[Tensor | None] = [None] * len(tracks.items)
+    for item, gradient in () if backward.batched else backward.returned:
+        number = tracks.owner(item)
+        if number >= 0:
+            grads[number] = gradient
+    return grads
 
 
 def maker_of(loss: Tensor, record: ForwardRecord) -> Spot:

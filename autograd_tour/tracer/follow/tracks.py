@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Literal, NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RunLeaf
 from autograd_tour.tracer.follow.originals import storage_of
-from autograd_tour.tracer.measure import Recorder
+from autograd_tour.tracer.measure import Recorder, measure_shape
 from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["MOST_LEAVES", "Belonging", "Track", "Tracks", "grad_facts", "tensors_among"]
@@ -30,7 +30,7 @@ class Belonging(NamedTuple):
 class Track:
     """One leaf through the run. ``tensor`` is what its name stands for now."""
 
-    __slots__ = ("grad", "name", "shape", "successor", "tensor", "value")
+    __slots__ = ("astray", "grad", "moving", "name", "shape", "succeeded", "successor", "tensor", "value")
 
     def __init__(self, tensor: Tensor, recorder: Recorder) -> None:
         self.tensor = tensor
@@ -38,8 +38,14 @@ class Track:
         self.shape = tuple(tensor.shape)
         self.value = recorder.measure(tensor)
         self.grad = grad_facts(tensor, recorder)
-        self.successor = 0
-        """The ``id`` of what the program has put in its place, 0 for nothing."""
+        self.successor: TensorRef | None = None
+        """What the program has put in its place, before it is met there."""
+        self.succeeded: TensorFacts | None = None
+        """The facts of that, ``None`` if it is no leaf: then the leaf is still the tensor of before."""
+        self.moving = False
+        """Whether the name stood for another tensor when somebody last looked, in calls that are not told."""
+        self.astray = False
+        """Whether nobody knows what the name stands for."""
 
 
 class Tracks:
@@ -51,6 +57,7 @@ class Tracks:
         self._recorder = recorder
         self._by_id: dict[int, int] = {}
         self._replaced: list[tuple[TensorRef, str]] = []
+        self.any_bound_anew = False
         self._names: dict[str, int] | None = None
         self._by_memory: dict[int, Belonging] | None = None
 
@@ -66,6 +73,10 @@ class Tracks:
         """Follow a leaf from now on: its number, -1 if there are too many."""
         number = self.find(tensor)
         if number >= 0:
+            return number
+        number = self.succeeding(tensor)
+        if number >= 0:
+            self.rebind(number, tensor)
             return number
         if len(self.items) >= MOST_LEAVES:
             self.left_out.add(id(tensor))
@@ -84,25 +95,65 @@ class Tracks:
             self._names = {track.name: n for n, track in enumerate(self.items) if track.name}
         return self._names
 
+    def are_there(self, present: Set[int]) -> None:
+        """A graph has the leaves with these ``id``: nothing has taken their place."""
+        for track in self.items:
+            if id(track.tensor) in present:
+                track.moving = track.astray = False
+
+    def lose(self) -> None:
+        """The program goes on, or ends, and nobody listens: what was moving is somewhere else now."""
+        for track in self.items:
+            track.astray |= track.moving
+
     def call(self, leaf: int, name: str) -> None:
         """What the program calls a leaf is known now."""
         if name and not self.items[leaf].name:
             self.items[leaf].name = name
             self._names = None
 
+    def succeed(self, leaf: int, tensor: Tensor, facts: TensorFacts) -> None:
+        """The name of ``leaf`` will stand for ``tensor``, once its line is done."""
+        track = self.items[leaf]
+        track.successor, track.succeeded = TensorRef(tensor), facts if tensor.is_leaf else None
+        self.any_bound_anew = True
+
+    def succeeding(self, tensor: Tensor) -> int:
+        """The number of the leaf whose name is to stand for ``tensor``, -1 for none."""
+        if not self.any_bound_anew:
+            return -1
+        successors = (n for n, track in enumerate(self.items) if track.successor is not None)
+        return next((n for n in successors if self.is_successor(n, tensor)), -1)
+
+    def owner(self, tensor: object) -> int:
+        """The number of the leaf whose name stands for ``tensor`` or is to stand for it, -1 for none."""
+        if not isinstance(tensor, Tensor):
+            return -1
+        number = self.find(tensor)
+        return number if number >= 0 else self.succeeding(tensor)
+
+    def is_successor(self, leaf: int, tensor: object) -> bool:
+        """Whether the name of ``leaf`` is to stand for ``tensor``."""
+        successor = self.items[leaf].successor
+        return successor is not None and tensor is not None and successor() is tensor
+
     def rebind(self, leaf: int, tensor: Tensor) -> None:
         """The name of ``leaf`` stands for ``tensor`` now."""
         track = self.items[leaf]
+        self.any_bound_anew = True
         self._by_id.pop(id(track.tensor), None)
         self._replaced.append((TensorRef(track.tensor), track.name))
         track.tensor = tensor
-        track.successor = 0
+        track.successor = track.succeeded = None
+        track.astray = False
         self._by_id[id(tensor)] = leaf
         self._by_memory = None
 
     def grads(self) -> list[Tensor | None]:
         """The ``.grad`` of each leaf."""
-        return [track.tensor.grad if track.tensor.is_leaf else None for track in self.items]
+        return [
+            track.tensor.grad if track.tensor.is_leaf and not track.astray else None for track in self.items
+        ]
 
     def grads_moved(self) -> None:
         """A ``.grad`` may be another tensor than it was, or lie elsewhere."""
@@ -132,6 +183,13 @@ class Tracks:
         number = next((n for n in owners if self.items[n].tensor.grad is tensor), None)
         return None if number is None else Belonging(number, "grad")
 
+    def value(self, leaf: int) -> TensorFacts:
+        """The value of what the name of ``leaf`` stands for; without numbers if nobody knows that."""
+        track = self.items[leaf]
+        if track.astray:
+            return measure_shape(track.shape, track.tensor.dtype, track.tensor.device)
+        return track.succeeded or self._recorder.measure(track.tensor)
+
     def facts(self, belonging: Belonging) -> TensorFacts | None:
         """What is there now."""
         tensor = self.items[belonging.leaf].tensor
@@ -159,11 +217,16 @@ class Tracks:
                 track.shape,
                 track.value,
                 track.grad,
-                self._recorder.measure(track.tensor),
-                grad_facts(track.tensor, self._recorder),
+                self.value(n - 1),
+                self._final_grad(track),
             )
             for n, track in enumerate(self.items, start=1)
         )
+
+    def _final_grad(self, track: Track) -> TensorFacts | None:
+        if track.astray:
+            return measure_shape(track.shape, track.tensor.dtype, track.tensor.device)
+        return grad_facts(track.tensor, self._recorder) if track.succeeded is None else None
 
 
 def grad_facts(leaf: Tensor, recorder: Recorder) -> TensorFacts | None:
