@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from autograd_tour.checks.gradients import same_bits
+from autograd_tour.checks.gradients import same_beyond, same_bits
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import OF_GRAD, Event, Run
 from autograd_tour.record.verification import Gap
@@ -17,7 +17,7 @@ Part = Literal["gradient", "value"]
 
 
 class _Left(NamedTuple):
-    """What the event ``by`` left in ``.grad`` or the value of a leaf; without one, what was there at first."""
+    """What the event ``by`` left in ``.grad`` or the value of a leaf, or what was there before all events."""
 
     facts: TensorFacts | None
     by: Event | None = None
@@ -66,8 +66,9 @@ def _looked_at(
     for number, part, facts in sights:
         before = left.get((number, part))
         if before is not None and not _alike(before.facts, facts):
-            lines = (None if item is None else run.line(item) for item in (before.by, event))
-            yield Gap(part, run.leaves[number].name, *lines, at_end=event is None)
+            after = None if before.by is None else run.line(before.by)
+            until = None if event is None else run.line(event)
+            yield Gap(part, run.leaves[number].name, after, until, at_end=event is None)
 
 
 def _found(event: Event) -> Iterator[_Sight]:
@@ -98,5 +99,4 @@ def _alike(before: TensorFacts | None, after: TensorFacts | None) -> bool:
         return True
     if not all(map(same_bits, before.first, after.first)) or not same_bits(before.last, after.last):
         return False
-    x, y = before.stats, after.stats
-    return x is None or y is None or (x.min, x.max, x.nan, x.inf, x.zero) == (y.min, y.max, y.nan, y.inf, y.zero)
+    return same_beyond(before, after)

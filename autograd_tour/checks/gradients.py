@@ -16,7 +16,7 @@ from autograd_tour.tracer.engine.backward import start_gradients
 from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.surroundings import grads_restored
 
-__all__ = ["check", "leaf_gradients", "same_bits"]
+__all__ = ["check", "leaf_gradients", "same_beyond", "same_bits"]
 
 Function = Literal["grad", "backward"]
 
@@ -122,7 +122,7 @@ def _mismatch(
     for position, ours, theirs in [*((n, a, b) for n, (a, b) in enumerate(pairs)), *ends]:
         if not same_bits(ours, theirs):
             return Mismatch(name, recorded.index(position), ours, theirs, where)
-    if not _alike(recorded, computed):
+    if not same_beyond(recorded, computed):
         return Mismatch(name, None, None, None, where)
     return None
 
@@ -135,7 +135,7 @@ def same_bits(a: Number | None, b: Number | None) -> bool:
     return type(a) is type(b) and repr(a) == repr(b)
 
 
-def _alike(a: TensorFacts, b: TensorFacts) -> bool:
+def same_beyond(a: TensorFacts, b: TensorFacts) -> bool:
     """Of elements that were not kept: the extremes and the counts, which no order of adding up changes."""
     x, y = a.stats, b.stats
     if x is None or y is None:

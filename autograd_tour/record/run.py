@@ -28,7 +28,8 @@ __all__ = [
 
 EventKind = Literal["forward", "backward", "zeroing", "clipping", "gradient", "step", "update", "rebinding"]
 """``gradient``: the program changed ``.grad`` in another way than zeroing or clipping. ``update``: it changed
-the values of leaves by hand. ``rebinding``: a leaf's name now stands for another tensor."""
+the values of leaves by hand, or an optimizer did before another one stepped inside its own step.
+``rebinding``: a leaf's name now stands for another tensor."""
 
 OF_GRAD: frozenset[EventKind] = frozenset({"backward", "zeroing", "clipping", "gradient"})
 """The events that change ``.grad``; ``step``, ``update`` and ``rebinding`` change the values of leaves."""

@@ -132,7 +132,9 @@ def test_verify_names_what_no_event_tells():
     (line,) = lines(verification)
     told = f"no event tells how the value of w changed, before {gap.before.position}"
     assert told in line
-    assert "1 loss, 1 .grad after backward, 1 value after steps: bit for bit those of the program alone" in line
+    assert (
+        "1 loss, 1 .grad after backward, 1 value after steps: bit for bit those of the program alone" in line
+    )
 
 
 def with_events(change: Callable[[Event], Event]) -> Run:

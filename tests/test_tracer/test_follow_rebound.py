@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -113,7 +114,7 @@ def test_what_is_written_to_a_copy_is_told_before_it_is_used():
     told = [event for event in run.events if event.kind in ("rebinding", "update")]
     assert [event.kind for event in told] == ["rebinding", "update"] * 2
     course = [(change.before.first, change.after.first) for event in told for change in event.changes]
-    assert all(left[1] == right[0] for left, right in zip(course, course[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(course))
     assert course[-1][1] == (result.item(),)
 
 
@@ -134,6 +135,7 @@ def test_what_goes_on_being_bound_anew_where_nobody_listens_has_no_value_at_the_
         assert item.final_value is not None
         assert item.final_grad is not None
         assert (item.final_value.first, item.final_grad.first) == ((), ())
+    assert f"its end is not known: {', '.join(item.name for item in run.leaves)}" in run.notes[-1]
 
 
 def test_what_was_bound_anew_once_has_the_value_that_it_has():

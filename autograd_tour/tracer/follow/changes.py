@@ -87,6 +87,8 @@ class ProgramChanges:
     def _inside_step(self, targets: list[Tensor]) -> Heard | None:
         """What an optimizer does to values is told when its step is done, what it does to ``.grad`` now."""
         belongings = [self._tracks.belonging(item) for item in targets]
+        if any(item is not None and item.part == "value" for item in belongings):
+            self.steps.values_changed(spot_of(sys._getframe(2), self._record))
         grads = [item if item is not None and item.part == "grad" else None for item in belongings]
         self._originals.before_change(item for item, grad in zip(targets, grads, strict=True) if grad)
         return self._about(None, grads)
@@ -171,13 +173,13 @@ class ProgramChanges:
             number = names.get(name, -1)
             if number < 0:
                 continue
-            current = user.f_locals.get(name, user.f_globals.get(name))
+            current: Any = user.f_locals.get(name, user.f_globals.get(name))
             with torch._C.DisableTorchFunction():
-                is_successor = self._tracks.is_successor(number, current)
-                if is_successor and current.is_leaf:
+                if self._tracks.owner(current) != number:
+                    continue
+                if current.is_leaf and current is not self._tracks[number].tensor:
                     self._tracks.rebind(number, current)
-                tensor = self._tracks[number].tensor
-                if result is not tensor and (current is tensor or is_successor):
+                if result is not self._tracks[number].tensor:
                     self._rebound(number, current, result, Spot(spot.spot, spot.frame))
 
     def replaced(self, before: Tensor, after: Tensor, frame: FrameType) -> None:

@@ -73,6 +73,9 @@ def _notes(follower: Follower) -> Iterator[str]:
     if follower.tracks.left_out:
         rest = amount(len(follower.tracks.left_out), "leaf", "leaves")
         yield f"not followed after the first {MOST_LEAVES} leaves: {rest}"
+    astray = [track.name for track in follower.tracks.items if track.astray]
+    if astray:
+        yield f"bound anew in calls that are not told, so that its end is not known: {listed(astray, 8)}"
     yield from follower.request.recorder.remarks("the record of the run")
 
 

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from autograd_tour.record.facts import Number, TensorFacts
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange, StateChange
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.follow.lent import Lent, same
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.follow.settings import settings_of
 from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord
@@ -32,7 +33,6 @@ __all__ = ["Steps"]
 
 _STEPPING = "torch.optim.optimizer"
 """The module whose function runs every step, and the hooks around it."""
-_SETTINGS = ("lr", "momentum", "weight_decay", "betas", "alpha", "eps", "nesterov", "maximize")
 MOST_STATE = 4
 """What an optimizer remembers of a leaf that is written down: as many entries."""
 
@@ -66,6 +66,14 @@ class _Step:
     """Leaves whose ``.grad`` the optimizer itself changes: nobody knows which one it used."""
     inner: set[int] = field(default_factory=set)
     """Leaves whose change a step of another optimizer inside this one has told."""
+    written: Spot = field(default_factory=Spot)
+    """Where the optimizer itself last changed values."""
+    position: int = 0
+    """How many events had been told then."""
+    parts: list[Draft] = field(default_factory=list)
+    """What it had done to values before each call of its closure: told only if another one steps inside."""
+    first: dict[int, TensorFacts] = field(default_factory=dict)
+    """The values before the first of these."""
 
 
 class Steps:
@@ -100,6 +108,15 @@ class Steps:
         if self.own_work:
             self._steps[-1].unsure.add(leaf)
 
+    def _works(self, step: _Step) -> None:
+        """From here on the optimizer of ``step`` itself is at work."""
+        step.own, step.written, step.position = True, Spot(), len(self._log.drafts)
+
+    def values_changed(self, spot: Spot) -> None:
+        """The optimizer that is at work has changed values at ``spot``."""
+        step = self._steps[-1]
+        step.written, step.position = spot, len(self._log.drafts)
+
     def used_inside(self) -> dict[int, TensorFacts]:
         """The ``.grad`` that steps in hooks of the last backward used, by leaf."""
         used, self._used_inside = self._used_inside, {}
@@ -114,6 +131,11 @@ class Steps:
         step = _Step(optimizer)
         if in_full:
             self._lent.catch_up()
+            if self.own_work:
+                outer = self._steps[-1]
+                self._tell_so_far(outer)
+                outer.inner.update(*(part.changes for part in outer.parts))
+                outer.parts, outer.first = [], {}
             spot = spot_of(sys._getframe(1), self._record)
             step.draft = self._log.begin("step", Spot(spot.number, spot.frame, call))
             step.own = False
@@ -144,7 +166,7 @@ class Steps:
         self._lent.catch_up()
         with torch._C.DisableTorchFunction():
             step.before = list(self._parameters(optimizer))
-        step.own = True
+        self._works(step)
         if len(args) > 1 and callable(args[1]):
             return (args[0], self._closure(step, args[1]), *args[2:]), kwargs
         if callable(kwargs.get("closure")):
@@ -158,6 +180,8 @@ class Steps:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with torch._C.DisableTorchFunction():
                 step.uses_closure = not step.closures and self._as_before(step)
+                if self._innermost(step.optimizer) is step:
+                    self._tell_so_far(step)
             step.closures += 1
             step.own = False
             try:
@@ -166,7 +190,7 @@ class Steps:
                 self.after(step.optimizer)  # it ends the step
                 raise
             self._lent.catch_up()
-            step.own = True
+            self._works(step)
             if step.uses_closure:
                 with torch._C.DisableTorchFunction():
                     self._look_again(step)
@@ -211,6 +235,7 @@ class Steps:
     def _finish(self, step: _Step, draft: Draft) -> None:
         if draft.inside == "backward":
             self._used_inside |= {item.leaf: item.grad for item in step.before if item.grad is not None}
+        self._tell_as_a_whole(step)
         # Of several backward calls inside nobody knows which one's gradients were used for what.
         sure = step.uses_closure or draft.backward_call == self._log.backward_calls
         draft.backward_call = self._log.backward_calls
@@ -225,12 +250,36 @@ class Steps:
                 used = None  # maybe it steps at every second call only
             entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
             draft.add(LeafChange(number, value, after, grad=used, state=entries))
-        draft.settings = _settings(step.optimizer)
+        draft.settings = settings_of(step.optimizer)
         if draft.changes or not step.inner:
             self._log.add(draft)
         for outer in self._steps[:-1]:
             _tell(outer, draft.changes)
+            outer.written, outer.position = Spot(), len(self._log.drafts)
         self._lent.settle()
+
+    def _tell_so_far(self, step: _Step) -> None:
+        """What the optimizer of ``step`` has done to values, before other code runs inside it."""
+        if self._log.full:
+            return
+        draft = self._log.begin("update", step.written)
+        with torch._C.DisableTorchFunction():
+            for n, item in enumerate(step.before):
+                self._tracks.written(Belonging(item.leaf, "value"))
+                now = self._recorder.measure(item.tensor)
+                if not same(item.value, now):
+                    draft.add(LeafChange(item.leaf, item.value, now))
+                    step.first.setdefault(item.leaf, item.value)
+                    step.before[n] = item._replace(value=now)
+        if draft.changes:
+            self._log.drafts.insert(step.position, draft)
+            step.parts.append(draft)
+
+    def _tell_as_a_whole(self, step: _Step) -> None:
+        """No other optimizer stepped inside ``step`` since: what was told of its parts is told in one."""
+        for part in step.parts:
+            self._log.withdraw(part)
+        step.before = [item._replace(value=step.first.get(item.leaf, item.value)) for item in step.before]
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
         """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""
@@ -270,33 +319,3 @@ def _tell(outer: _Step, changes: Mapping[int, LeafChange]) -> None:
 
 def _as_tensor(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
-
-
-def _settings(optimizer: Optimizer) -> tuple[tuple[str, Number], ...]:
-    """Its settings as far as they are numbers; where groups of parameters differ, that of each group."""
-    by_group = [dict(_numbers(group)) for group in optimizer.param_groups]
-    settings: list[tuple[str, Number]] = []
-    for name in dict.fromkeys(name for numbers in by_group for name in numbers):
-        values = [numbers.get(name) for numbers in by_group]
-        if all(value == values[0] for value in values):
-            settings.append((name, values[0] or 0))
-        else:
-            settings += [
-                (f"{name} of group {n}", value) for n, value in enumerate(values, 1) if value is not None
-            ]
-    return tuple(settings)
-
-
-def _numbers(group: dict[str, Any]) -> Iterator[tuple[str, Number]]:
-    for name in _SETTINGS:
-        value = group.get(name)
-        if isinstance(value, Tensor) and value.numel() == 1:
-            value = value.item()
-        if isinstance(value, tuple):
-            numbers = enumerate(value)  # Adafactor's first eps is None
-            yield from ((f"{name}[{n}]", float(item)) for n, item in numbers if item is not None)
-        elif isinstance(value, bool):
-            if value:
-                yield name, value
-        elif isinstance(value, int | float) and (value or name == "lr"):
-            yield name, value

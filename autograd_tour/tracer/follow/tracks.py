@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RunLeaf
 from autograd_tour.tracer.follow.originals import storage_of
+from autograd_tour.tracer.listen.names import isinstance_safe
 from autograd_tour.tracer.measure import Recorder, measure_shape
 from autograd_tour.tracer.references import TensorRef
 
@@ -125,9 +126,9 @@ class Tracks:
         successors = (n for n, track in enumerate(self.items) if track.successor is not None)
         return next((n for n in successors if self.is_successor(n, tensor)), -1)
 
-    def owner(self, tensor: object) -> int:
+    def owner(self, tensor: Any) -> int:
         """The number of the leaf whose name stands for ``tensor`` or is to stand for it, -1 for none."""
-        if not isinstance(tensor, Tensor):
+        if not isinstance_safe(tensor, Tensor):
             return -1
         number = self.find(tensor)
         return number if number >= 0 else self.succeeding(tensor)

@@ -1,0 +1,156 @@
+"""Optimizers that change values around the steps of others: what they do themselves, where it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import autograd_tour as tour
+from autograd_tour.checks.courses import gaps_in
+from autograd_tour.record.run import Event, Run
+from autograd_tour.views.run_columns import column
+
+
+class Uphill(torch.optim.Optimizer):
+    """Sharpness-aware: a little way up, the closure there, down again, and then another optimizer's step."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {})
+        self.base = torch.optim.SGD(self.param_groups, lr=0.1)
+        self.way: dict[Tensor, Tensor] = {}
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor]) -> None:  # type: ignore[override]
+        for parameter in self.param_groups[0]["params"]:
+            self.way[parameter] = 0.05 * parameter.grad
+            parameter.add_(self.way[parameter])
+        self.zero_grad()
+        with torch.enable_grad():
+            closure()
+        for parameter in self.param_groups[0]["params"]:
+            parameter.sub_(self.way[parameter])
+        self.base.step()
+
+
+class Two(torch.optim.Optimizer):
+    """Halves, lets one step, adds 1, lets another step, and takes 0.25 away."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        super().__init__(parameters, {})
+        self.inner = [torch.optim.SGD(parameters, lr=0.1), torch.optim.Adam(parameters, lr=0.01)]
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        (w,) = self.param_groups[0]["params"]
+        w.mul_(0.5)
+        self.inner[0].step()
+        w.data += 1.0
+        self.inner[1].step()
+        w.sub_(0.25)
+
+
+def uphill() -> None:
+    w = nn.Parameter(torch.tensor([2.0, -3.0]))
+    optimizer = Uphill([w])
+
+    def closure() -> Tensor:
+        loss = (w**2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        optimizer.zero_grad()
+        closure()
+        optimizer.step(closure)
+
+
+def two() -> None:
+    w = nn.Parameter(torch.tensor([2.0, -3.0]))
+    optimizer = Two([w])
+    for _ in range(2):
+        optimizer.zero_grad()
+        (w**2).sum().backward()
+        optimizer.step()
+
+
+def told(run: Run) -> list[tuple[str, str, str]]:
+    return [(event.kind, event.call, event.inside) for event in run.events]
+
+
+def text(run: Run, event: Event) -> str:
+    line = run.line(event)
+    return "" if line is None else line.text.strip()
+
+
+def test_what_an_optimizer_does_before_its_closure_and_before_another_steps_is_told_there():
+    run = tour.follow(uphill)
+    inside = [item for item in told(run)[:9] if item[2]]
+    assert inside == [
+        ("update", "", "Uphill.step"),
+        ("zeroing", "Uphill.zero_grad", "Uphill.step"),
+        ("forward", "", "Uphill.step"),
+        ("backward", "", "Uphill.step"),
+        ("update", "", "Uphill.step"),
+        ("step", "SGD.step", "Uphill.step"),
+    ]
+    up, down = [event for event in run.events if event.kind == "update"][:2]
+    assert (text(run, up), text(run, down)) == (
+        "parameter.add_(self.way[parameter])",
+        "parameter.sub_(self.way[parameter])",
+    )
+    assert up.changes[0].after.first == pytest.approx((2.2, -3.3))
+    assert column((up,), run, None).head == "update"
+    assert gaps_in(run) == ()
+
+
+def test_the_step_inside_says_which_grad_it_used():
+    run = tour.follow(uphill)
+    (change,) = next(event for event in run.events if event.kind == "step").changes
+    assert change.grad is not None
+    assert change.grad.first == pytest.approx((4.4, -6.6))
+
+
+def test_values_changed_between_the_steps_of_two_others_are_told_between_them():
+    run = tour.follow(two)
+    steps = [event for event in run.events if event.kind in ("step", "update")]
+    assert [(event.kind, event.call) for event in steps] == [
+        ("update", ""),
+        ("step", "SGD.step"),
+        ("update", ""),
+        ("step", "Adam.step"),
+        ("step", "Two.step"),
+    ] * 2
+    assert gaps_in(run) == ()
+    (last,) = steps[4].changes
+    assert last.grad is None
+    assert last.after.first[0] == torch.tensor(last.before.first[0]).sub(0.25).item()
+
+
+def test_of_an_optimizer_that_evaluates_at_several_points_its_step_is_told_as_one():
+    def train() -> None:
+        w = torch.tensor([2.0, -1.0], requires_grad=True)
+        optimizer = torch.optim.LBFGS([w], max_iter=4)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = ((w - 1) ** 4).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    run = tour.follow(train)
+    assert "update" not in {event.kind for event in run.events}
+    (step,) = (event for event in run.events if event.kind == "step")
+    (change,) = step.changes
+    assert change.before.first == (2.0, -1.0)
+    assert change.after == run.leaves[0].final_value
+
+
+def test_they_are_verified():
+    for program in (uphill, two):
+        assert tour.verify(program).holds
