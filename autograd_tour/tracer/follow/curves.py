@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
+from operator import eq
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ class _Course:
         self.calls = array("q")
         self.losses = array("d")
         self.leaves = leaves if leaves <= MOST_LEAVES else 0
+        self.last: Sequence[float] = ()
         self.norms = array("d")
         """Call after call, of each one for every leaf, or one for all."""
 
@@ -65,17 +67,19 @@ class Courses:
             course = self._courses[spot] = _Course(len(grads), returned=returned)
         course.calls.append(number)
         course.losses.append(_number(loss))
-        norms = course.norms_of(grads)
-        before = course.norms[-len(norms) :]
+        norms, before = course.norms_of(grads), course.last
         course.norms.extend(norms)
-        same = [n for n, norm in enumerate(norms) if before and norm == before[n] != _UNKNOWN]
-        return same if course.leaves else range(len(grads)) if same else ()
+        course.last = norms
+        if True not in map(eq, norms, before):
+            return ()
+        same = [n for n, norm in enumerate(norms) if norm == before[n] != _UNKNOWN]
+        return same if course.leaves or not same else range(len(grads))
 
     def correct(self, spot: int, grads: Sequence[Tensor | None]) -> None:
         """The last call at ``spot`` left other ``grads`` than was thought."""
         course = self._courses[spot]
-        norms = course.norms_of(grads)
-        course.norms[-len(norms) :] = array("d", norms)
+        course.last = course.norms_of(grads)
+        course.norms[-len(course.last) :] = array("d", course.last)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
         """The curves, thinned evenly if there are many points; the first and the last stay."""

@@ -212,21 +212,20 @@ class Follower:
             result = call()  # what torch refuses raises here, and is not counted
             self.log.backward_calls += 1
             with torch._C.DisableTorchFunction():
-                self._note(outputs, self.tracks.grads(), frame)
+                spot, grads = self.record.sites.number(frame), self.tracks.grads()
+                number, loss = self.log.backward_calls, loss_of(outputs)
+                unchanged = self.courses.add(spot, number, loss, grads, returned=False)
+                if unchanged or self.tracks.any_bound_anew:
+                    self._look_up(outputs, spot, unchanged, frame)
         finally:
             self._busy = False
         return result
 
-    def _note(self, outputs: Any, grads: Sequence[Tensor | None], frame: FrameType) -> None:
-        """The loss and the norms after a backward that is not told.
+    def _look_up(self, outputs: Any, spot: int, unchanged: Sequence[int], frame: FrameType) -> None:
+        """A backward that is not told, at place ``spot``, left the norms of some leaves ``unchanged``.
 
-        It may have brought gradients to leaves that nobody follows, behind the same names: then those of
-        before have the ``.grad`` of the last call.
+        It may have brought gradients to leaves that nobody follows, behind the same names.
         """
-        spot, number = self.record.sites.number(frame), self.log.backward_calls
-        unchanged = self.courses.add(spot, number, loss_of(outputs), grads, returned=False)
-        if not unchanged and not self.tracks.any_bound_anew:
-            return
         skeleton = walk_from(outputs)
         try:
             looked_up(skeleton, self.tracks, unchanged, user_frames(frame, self.record.stop))
@@ -265,11 +264,11 @@ class Follower:
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
         with torch._C.DisableTorchFunction():
             grads, returns = grads_of_leaves(backward, self.tracks), backward.inputs is not None
-            if returns or (heard and self._in_full(number)):
-                spot = self.record.sites.number(frame)
-                self.courses.add(spot, number, backward.loss, grads, returned=returns)
-            else:
-                self._note(backward.outputs, grads, frame)
+            spot = self.record.sites.number(frame)
+            unchanged = self.courses.add(spot, number, backward.loss, grads, returned=returns)
+            is_told = heard and self._in_full(number)
+            if not (returns or is_told) and (unchanged or self.tracks.any_bound_anew):
+                self._look_up(backward.outputs, spot, unchanged, frame)
         # What follows up to the next backward belongs to this one or to the next.
         wanted = (self._in_full(number) or self._in_full(number + 1)) and not self.log.full
         if heard and not wanted and not self.certain:
