@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -13,8 +13,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from autograd_tour.record.facts import Number
+from autograd_tour.tracer.follow.curves import norms_of, number_of
 from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.references import TensorRef
 
 __all__ = ["Alone", "Moment", "Position"]
 
@@ -41,15 +44,20 @@ class Moment(NamedTuple):
 class Alone:
     """Copies what is there at the moments in ``wanted``, and after each step that follows the same call.
 
-    ``calls`` counts backward calls as they begin.
+    Of the calls in ``noted`` it has the ``losses``, and the ``norms`` of the ``.grad`` of all leaves that any
+    of them has met, or of what the call returned. ``calls`` counts backward calls as they begin.
 
     What the program changes of before is noted in ``originals`` first.
     """
 
-    def __init__(self, wanted: set[Position], originals: Originals) -> None:
+    def __init__(self, wanted: Set[Position], noted: Set[int], originals: Originals) -> None:
+        self.losses: dict[int, Number | None] = {}
+        self.norms: dict[int, list[Number | None]] = {}
         self.moments: dict[Position, Moment] = {}
         self.calls = 0
         self._wanted = {position[:2] for position in wanted}
+        self._noted = noted
+        self._met: dict[int, TensorRef] = {}
         self._originals = originals
         self._running: list[Tensor] | None = None
         self._thread = threading.get_ident()
@@ -79,9 +87,9 @@ class Alone:
                 self._running += _leaves(outputs)
                 return engine(outputs, *args, **kwargs)
             position = Position("backward", self.calls + 1)
-            wanted = position[:2] in self._wanted
+            wanted, noted = position[:2] in self._wanted, position.call in self._noted
             self._originals.before_backward()
-            leaves = self._running = _leaves(outputs) if wanted else []
+            leaves = self._running = _leaves(outputs) if wanted or noted else []
             self.calls += 1
             try:
                 result = engine(outputs, *args, **kwargs)
@@ -90,12 +98,20 @@ class Alone:
                 raise
             finally:
                 self._running = None
+            returned = None if kwargs.get("accumulate_grad", False) else result
             if wanted:
-                deposits = kwargs.get("accumulate_grad", False)
-                self.moments[position] = _moment(outputs, leaves, None if deposits else result)
+                self.moments[position] = _moment(outputs, leaves, returned)
+            if noted:
+                self._note(position.call, outputs, leaves, returned)
             return result
 
         return call
+
+    def _note(self, call: int, outputs: Sequence[Any], leaves: Sequence[Tensor], returned: Any) -> None:
+        self._met |= {id(leaf): TensorRef(leaf) for leaf in leaves}
+        there = [leaf for reference in self._met.values() if (leaf := reference()) is not None]
+        self.losses[call] = number_of(_loss(outputs))
+        self.norms[call] = norms_of([leaf.grad for leaf in there] if returned is None else list(returned))
 
     def _is_own(self) -> bool:
         return threading.get_ident() == self._thread
@@ -121,13 +137,18 @@ def _hooks_are_over(_optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
 
 def _moment(outputs: Sequence[Any], leaves: Sequence[Tensor], returned: Any) -> Moment:
     """What a backward from ``outputs`` has left in ``leaves``, or ``returned``."""
-    only = outputs[0] if len(outputs) == 1 else None
-    loss = _copy(only) if isinstance(only, Tensor) and only.numel() == 1 else None
+    only = _loss(outputs)
+    loss = None if only is None else _copy(only)
     if returned is not None:
         return Moment(loss, [_copy(item) for item in returned if item is not None])
     unique = {id(leaf): leaf for leaf in leaves}.values()
     hooked = any(getattr(leaf, "_post_accumulate_grad_hooks", None) for leaf in unique)
     return Moment(loss, [_copy(leaf.grad) for leaf in unique if leaf.grad is not None], hooked)
+
+
+def _loss(outputs: Sequence[Any]) -> Tensor | None:
+    only = outputs[0] if len(outputs) == 1 else None
+    return only if isinstance(only, Tensor) and only.numel() == 1 else None
 
 
 def _leaves(outputs: Sequence[Any]) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -36,13 +36,13 @@ def check(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
     Raises:
         RerunError: the program failed when it ran again.
     """
-    events = dict(_placed(run))
-    alone = _run_alone(set(events), program, args)
-    result = replace(_compared(run, events, alone), gaps=gaps_in(run))
+    events, noted = dict(_placed(run)), {call for curve in run.curves for call in curve.calls}
+    alone = _run_alone(events.keys(), noted, program, args)
+    result = replace(_with_curves(_compared(run, events, alone), run, alone), gaps=gaps_in(run))
     if not result.unlike and result.recorded == result.computed:
         return Check("run", "differs" if result.gaps else "ok", result)
-    again = _run_alone(set(events), program, args)
-    if alone.calls != again.calls or _facts(alone) != _facts(again):
+    again = _run_alone(events.keys(), noted, program, args)
+    if alone.calls != again.calls or _facts(alone) != _facts(again) or alone.losses != again.losses:
         return Check("run", "skipped", Skipped("unrepeatable"))
     return Check("run", "differs", result)
 
@@ -58,11 +58,11 @@ def _placed(run: Run) -> Iterator[tuple[Position, Event]]:
             steps[event.backward_call] += 1
 
 
-def _run_alone(wanted: set[Position], program: Any, args: tuple[Any, ...]) -> Alone:
+def _run_alone(wanted: Set[Position], noted: Set[int], program: Any, args: tuple[Any, ...]) -> Alone:
     """The program by itself, from the state that the record began with; that is put back afterwards."""
     live = LiveTensors()
     originals = Originals(live)
-    alone = Alone(wanted, originals)
+    alone = Alone(wanted, noted, originals)
     with random_state_restored(), Buffers() as buffers:
         buffers.remember_all(live)
         try:
@@ -110,6 +110,30 @@ def _compared(run: Run, events: dict[Position, Event], alone: Alone) -> Training
             else:
                 del rest[match]
     return Training(run.backward_calls, alone.calls, calls, losses, gradients, values, tuple(unlike), hooked)
+
+
+def _with_curves(result: Training, run: Run, alone: Alone) -> Training:
+    """``result`` with what the curves say of calls that are not told in full: their losses and norms."""
+    in_full = {event.backward_call for event in run.events if event.kind == "backward"}
+    losses = norms = 0
+    unlike: list[Unlike] = []
+    for curve in run.curves:
+        for point, call in enumerate(curve.calls):
+            if call in in_full:
+                continue
+            loss, line = curve.losses[point], run.line(curve)
+            if loss is not None:
+                losses += 1
+                if not same_bits(loss, alone.losses.get(call)):
+                    unlike.append(Unlike("loss", "", call, line))
+            for leaf, course in zip(curve.leaves, curve.norms, strict=False):
+                norm = course[point]
+                if norm is not None:
+                    norms += 1
+                    if not any(same_bits(norm, other) for other in alone.norms.get(call, ())):
+                        unlike.append(Unlike("norm", run.leaves[leaf].name, call, line))
+    unlike = sorted([*result.unlike, *unlike], key=lambda item: item.call)
+    return replace(result, unlike=tuple(unlike), noted_losses=losses, noted_norms=norms)
 
 
 def _recorded(run: Run, event: Event) -> list[tuple[str, TensorFacts]]:

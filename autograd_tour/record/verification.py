@@ -220,11 +220,11 @@ class Sums(Struct, frozen=True, tag="sums", omit_defaults=True):
 class Unlike(Struct, frozen=True, omit_defaults=True):
     """What is another number when the program runs alone.
 
-    It is the loss of backward ``call``, a ``.grad`` after it, or a value after a step that follows it.
+    It is the loss of backward ``call``, a ``.grad`` after it, or its norm, or a value after a step behind it.
     ``name`` is the leaf, ``where`` the line.
     """
 
-    kind: Literal["loss", "gradient", "value"]
+    kind: Literal["loss", "gradient", "norm", "value"]
     name: str
     call: int
     where: SourceLine | None = None
@@ -250,7 +250,8 @@ class Training(Struct, frozen=True, tag="training", omit_defaults=True):
     ``recorded`` and ``computed`` count the backward calls of each, ``calls`` those that are told in full. Of
     these as many ``losses``, ``gradients`` (``.grad`` after a backward) and ``values`` (after a step) were
     compared. ``hooked`` are left out: a hook of the program may change ``.grad`` while backward runs.
-    ``gaps`` are what the events themselves leave out.
+    Of the others as many ``noted_losses`` and ``noted_norms`` (of ``.grad``) were. ``gaps`` are what the
+    events themselves leave out.
     """
 
     recorded: int
@@ -262,6 +263,8 @@ class Training(Struct, frozen=True, tag="training", omit_defaults=True):
     unlike: tuple[Unlike, ...] = ()
     hooked: int = 0
     gaps: tuple[Gap, ...] = ()
+    noted_losses: int = 0
+    noted_norms: int = 0
 
 
 Result = Skipped | Likeness | Gradients | Differences | Sums | Training

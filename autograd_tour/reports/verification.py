@@ -197,6 +197,10 @@ def _training(result: Training) -> Iterator[str]:
         f"{result.losses:,} {losses}, {result.gradients:,} .grad after backward, "
         f"{_count(result.values, 'value')} after steps"
     )
+    if result.noted_losses or result.noted_norms:
+        noted = "loss" if result.noted_losses == 1 else "losses"
+        norms = _count(result.noted_norms, "norm")
+        figures += f"; of the others {result.noted_losses:,} {noted} and {norms} of gradients"
     same = not result.unlike and result.recorded == result.computed
     yield f"{figures}{': bit for bit those of the program alone' if same else ' looked at'}"
 
@@ -208,6 +212,7 @@ def _unlike(item: Unlike) -> str:
     what = {
         "loss": "the loss",
         "gradient": f"{item.name}.grad",
+        "norm": f"the norm of {item.name}.grad",
         "value": f"the value of {item.name} after a step",
     }
     return f"{what[item.kind]} is another alone, backward call {item.call}{_at(item.where)}"

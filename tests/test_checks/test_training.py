@@ -135,6 +135,28 @@ def changed(run: Run, kind: str) -> Run:
     return replace(run, events=(*run.events[:number], event, *run.events[number + 1 :]))
 
 
+def test_losses_and_norms_of_calls_not_told_in_full_are_compared():
+    def program() -> None:
+        w = torch.tensor([2.0, -1.0], requires_grad=True)
+        optimizer = torch.optim.SGD([w], lr=0.01)
+        for _ in range(12):
+            optimizer.zero_grad()
+            (w**4).sum().backward()
+            optimizer.step()
+
+    result = held(program)
+    assert (result.calls, result.noted_losses, result.noted_norms) == (9, 3, 3)
+    (line,) = lines(tour.verify(program))
+    assert "; of the others 3 losses and 3 norms of gradients: bit for bit those of the program alone" in line
+    run = tour.follow(program)
+    (curve,) = run.curves
+    norms, losses = list(curve.norms[0]), list(curve.losses)
+    norms[8], losses[10] = norms[7], losses[9]  # those of the call before
+    wrong = replace(curve, norms=(tuple(norms),), losses=tuple(losses))
+    found = unlike(replace(run, curves=(wrong,)), program)
+    assert [(item.kind, item.name, item.call) for item in found] == [("norm", "w", 9), ("loss", "", 11)]
+
+
 def test_grad_that_a_hook_changes_during_backward_is_left_out_and_counted():
     def program() -> None:
         w = torch.ones(2, requires_grad=True)
@@ -150,7 +172,8 @@ def test_its_line_counts_what_was_compared():
     (line,) = lines(tour.verify(by_hand))
     assert line == (
         "run          ok       9 of 12 backward calls told in full; 9 losses, 9 .grad after backward, "
-        "0 values after steps: bit for bit those of the program alone"
+        "0 values after steps; of the others 3 losses and 3 norms of gradients: "
+        "bit for bit those of the program alone"
     )
 
 

@@ -16,7 +16,7 @@ from autograd_tour.record.run import Curve
 from autograd_tour.tracer.listen.spots import Spots
 from autograd_tour.tracer.measure import plain
 
-__all__ = ["Courses"]
+__all__ = ["Courses", "norms_of", "number_of"]
 
 MOST_POINTS = 1_000
 """Calls of one line that are written down."""
@@ -75,10 +75,13 @@ class Courses:
         same = [n for n, norm in enumerate(norms) if norm == before[n] != _UNKNOWN]
         return same if course.leaves or not same else range(len(grads))
 
-    def correct(self, spot: int, grads: Sequence[Tensor | None]) -> None:
-        """The last call at ``spot`` left other ``grads`` than was thought."""
+    def correct(self, spot: int, grads: Sequence[Tensor | None], *, complete: bool) -> None:
+        """The last call at ``spot`` left other ``grads`` than was thought.
+
+        They are not ``complete`` if nobody knows what some of the leaves are.
+        """
         course = self._courses[spot]
-        course.last = course.norms_of(grads)
+        course.last = course.norms_of(grads) if complete or course.leaves else [_UNKNOWN]
         course.norms[-len(course.last) :] = array("d", course.last)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
@@ -113,6 +116,16 @@ _WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 
 _UNKNOWN = -math.pi
 """A loss that is no single number. A loss may be NaN, and a norm is never negative."""
+
+
+def number_of(loss: Tensor | None) -> Number | None:
+    """A loss as a curve has it; ``None`` if it is no single real number."""
+    return _known(_number(loss))
+
+
+def norms_of(grads: Sequence[Tensor | None]) -> list[Number | None]:
+    """The norms of ``grads`` as a curve has them; ``None`` where there is none or it cannot be had."""
+    return list(map(_known, _norms(grads)))
 
 
 def _known(value: float) -> Number | None:

@@ -231,7 +231,8 @@ class Follower:
             looked_up(skeleton, self.tracks, unchanged, user_frames(frame, self.record.stop))
         finally:
             skeleton.release()
-        self.courses.correct(spot, self.tracks.grads())
+        complete = not any(track.astray for track in self.tracks.items)
+        self.courses.correct(spot, self.tracks.grads(), complete=complete)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
         if self.listening.active:

@@ -65,7 +65,7 @@ def looked_up(
             absent.discard(number)
     doubtful = {*unchanged, *(n for n in absent if tracks[n].successor is not None or tracks[n].moving)}
     for number in absent & doubtful:
-        tracks[number].astray = True
+        tracks[number].astray = tracks.any_bound_anew = True
 
 
 class _Meeting(NamedTuple):
