@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 from autograd_tour.errors import UsageError, suggestion
@@ -27,7 +29,7 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
     for module in pkgutil.iter_modules(import_module(package).__path__, package + "."):
         item = getattr(import_module(module.name), attribute, ())
         objects |= {member.name: member for member in _several(item)}
-    for entry in _entry_points().select(group=package):
+    for entry in _entry_points(package):
         try:
             for member in _several(entry.load()):
                 objects.setdefault(member.name, member)
@@ -39,10 +41,34 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
     return dict(sorted(objects.items()))
 
 
+def _entry_points(group: str) -> Iterable[Any]:
+    """Those of all installed packages, if any has some for us: to look is quicker than the import that knows."""
+    if not any(map(_has_ours, dict.fromkeys(sys.path))):
+        return ()
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
+
+
 @cache
-def _entry_points() -> Any:
-    """Those of all installed packages, each of which has to be looked into."""
-    return metadata.entry_points()
+def _has_ours(folder: str) -> bool:
+    """Whether a package installed in ``folder`` has an entry point for us, or it cannot be looked into."""
+    try:
+        names = os.listdir(folder or ".")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # an archive
+    packages = (name for name in names if name.lower().endswith((".dist-info", "egg-info")))
+    return any(_names_us(os.path.join(folder, name, "entry_points.txt")) for name in packages)
+
+
+def _names_us(file: str) -> bool:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            return "[autograd_tour" in lines.read()
+    except OSError:
+        return False
 
 
 def _several(item: Any) -> tuple[Any, ...]:

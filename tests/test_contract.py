@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import subprocess
+import sys
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -279,15 +281,13 @@ def plugins(monkeypatch):
         monkeypatch.setattr(
             importlib.metadata,
             "entry_points",
-            lambda: SimpleNamespace(
-                select=lambda group: [entry for kind, entry in declared if kind == group]
-            ),
+            lambda group: [entry for kind, entry in declared if kind == group],
         )
+        monkeypatch.setattr(registry, "_has_ours", lambda _folder: True)
         forget()
 
     def forget():
         registry.scan.cache_clear()
-        registry._entry_points.cache_clear()
 
     yield install
     monkeypatch.undo()
@@ -303,6 +303,35 @@ def entry(name, thing, *, fails=None):
     return SimpleNamespace(
         name=name, value="their_package:thing", dist=SimpleNamespace(name="theirs"), load=load
     )
+
+
+@pytest.mark.parametrize("name", ["theirs-1.0.dist-info", "theirs.egg-info", "EGG-INFO"])
+def test_a_folder_with_a_package_that_has_an_entry_point_for_us_is_looked_into(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert not registry._has_ours(str(tmp_path))
+    (tmp_path / name / "entry_points.txt").write_text("[console_scripts]\nautograd_tour = x:y\n")
+    registry._has_ours.cache_clear()
+    assert not registry._has_ours(str(tmp_path))
+    (tmp_path / name / "entry_points.txt").write_text("[autograd_tour.views]\nx = theirs:x\n")
+    registry._has_ours.cache_clear()
+    assert registry._has_ours(str(tmp_path))
+
+
+def test_an_archive_may_have_one_and_what_is_not_there_has_none(tmp_path):
+    (tmp_path / "archive.zip").write_bytes(b"PK")
+    assert registry._has_ours(str(tmp_path / "archive.zip"))
+    assert not registry._has_ours(str(tmp_path / "nothing"))
+
+
+def test_where_no_package_adds_anything_nothing_asks_for_entry_points():
+    code = (
+        "import sys\n"
+        "from autograd_tour import formats, views\n"
+        "formats.registry(), views.registry()\n"
+        "print('importlib.metadata' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_view_of_another_package_is_found(plugins, graph):
