@@ -42,7 +42,7 @@ def scan(package: str, attribute: str) -> Mapping[str, Any]:
 
 
 def _entry_points(group: str) -> Iterable[Any]:
-    """Those of all installed packages, if any has some for us: to look is quicker than the import that knows."""
+    """Those of all installed packages. To look for some of ours is quicker than the import that knows."""
     if not any(map(_has_ours, dict.fromkeys(sys.path))):
         return ()
     from importlib import metadata

@@ -9,15 +9,33 @@ from typing import Literal
 from msgspec import Struct
 
 from autograd_tour.record.evidence import Evidence
-from autograd_tour.record.facts import TensorFacts
+from autograd_tour.record.facts import Number, TensorFacts
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.run import Event, Run
 
-__all__ = ["LEVELS", "Finding", "Level", "MarkedLine", "Subject", "is_zero", "lines_of", "listed", "norm"]
+__all__ = [
+    "LEVELS",
+    "OPTIMIZERS",
+    "Finding",
+    "Level",
+    "MarkedLine",
+    "Subject",
+    "is_zero",
+    "lines_of",
+    "listed",
+    "norm",
+    "optimizer_line",
+]
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 """From the worst on. A note is true and may well be meant."""
+
+OPTIMIZERS = frozenset(
+    {"ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam"}
+    | {"RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam"}
+)
+"""Those of ``torch.optim``."""
 
 
 class MarkedLine(Struct, frozen=True):
@@ -112,6 +130,17 @@ def listed(names: Iterable[str], most: int = 4) -> str:
     every = [name or "a tensor without a name" for name in names]
     rest = len(every) - most
     return ", ".join(every[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def optimizer_line(name: str, parameters: str, settings: Iterable[tuple[str, Number]] = ()) -> str:
+    """Code that makes an optimizer of class ``name`` for ``parameters``, with the learning rate if that is known.
+
+    >>> optimizer_line("AdamW", "model.parameters()", [("lr", 0.01), ("eps", 1e-8)])
+    'optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)'
+    """
+    rates = [f", lr={value:g}" for key, value in settings if key == "lr" and isinstance(value, int | float)]
+    maker = f"torch.optim.{name}" if name in OPTIMIZERS else name or "torch.optim.SGD"
+    return f"optimizer = {maker}({parameters}{''.join(rates)})"
 
 
 def norm(facts: TensorFacts | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from autograd_tour.findings.base import Finding, Level, Subject, lines_of, listed
+from autograd_tour.findings.base import Finding, Level, Subject, lines_of, listed, optimizer_line
 from autograd_tour.findings.cuts import fix_of, lines_of_cut, why_of
 from autograd_tour.record.evidence import CutPoint, LeafEvidence
 
@@ -52,7 +52,7 @@ def _finding(subject: Subject, leaves: list[LeafEvidence], *, trained: bool) -> 
         return _of_cut(subject, "grad-none-cut", level, seen, first.cut, why_of(first.cut) + held)
     if first.reason == "frozen":
         why = f"Frozen: requires_grad=False, so no gradient is computed for {it}.{held}"
-        fix = "optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)"
+        fix = optimizer_line(first.optimizer, "[p for p in model.parameters() if p.requires_grad]")
         return Finding("grad-none-frozen", "note", seen, (), why, fix)
     if first.reason == "replaced":
         return _of_replaced(first, names, it)
@@ -100,6 +100,6 @@ def _of_replaced(leaf: LeafEvidence, names: str, it: str) -> Finding:
         "An optimizer keeps the parameters that it was given. The model has others of that name since, and "
         "this optimizer does not hold those: its steps neither change the old ones, which get no gradient, "
         "nor train the new ones.",
-        "model.fc = nn.Linear(8, 2)                                 # first complete the model\n"
-        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # then give it to the optimizer",
+        "model.fc = nn.Linear(8, 2)   # first complete the model, then give it to the optimizer\n"
+        f"{optimizer_line(leaf.optimizer, 'model.parameters()')}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.findings.base import Finding, MarkedLine, Subject, lines_of, listed
+from autograd_tour.findings.base import Finding, MarkedLine, Subject, lines_of, listed, optimizer_line
 from autograd_tour.record.display import amount
 from autograd_tour.record.run import Event
 
@@ -108,5 +108,6 @@ def findings(subject: Subject) -> Iterator[Finding]:
             f"{event.call or 'the step'} changed nothing: none of its parameters has a gradient",
             (*lines_of(("stepped here", subject.line(event))), *_of_replacement(subject, event)),
             why,
-            "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)   # after the model is complete",
+            f"{optimizer_line(event.call.partition('.')[0], 'model.parameters()', event.settings)}"
+            "   # after the model is complete",
         )
