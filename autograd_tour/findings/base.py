@@ -133,7 +133,7 @@ def listed(names: Iterable[str], most: int = 4) -> str:
 
 
 def optimizer_line(name: str, parameters: str, settings: Iterable[tuple[str, Number]] = ()) -> str:
-    """Code that makes an optimizer of class ``name`` for ``parameters``, with the learning rate if that is known.
+    """Code that makes an optimizer of class ``name`` anew, with its learning rate if that is known.
 
     >>> optimizer_line("AdamW", "model.parameters()", [("lr", 0.01), ("eps", 1e-8)])
     'optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)'
