@@ -247,7 +247,9 @@ def wrapped(text: str, room: float, size: float, lines: int, seam: re.Pattern[st
         end = len(fit(text, room + text_width("…", size), size)) - 1
         ends = [match.end() for match in seam.finditer(text, 0, end + 1) if match.end() <= end + 1]
         fitting = [i for i in ends if text_width(text[:i].rstrip(), size) <= room]
-        cut = fitting[-1] if fitting and fitting[-1] > end / 3 else max(end, 1)
+        cut = fitting[-1] if fitting else 0
+        if cut <= end / 3 and text_width(seam.split(text[cut:], 1)[0], size) > room:
+            cut = max(end, 1)  # rather inside a word that no line has room for than after a few signs
         texts.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*texts, fit(text, room, size)] if text else texts

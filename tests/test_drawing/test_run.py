@@ -243,6 +243,15 @@ def test_code_is_broken_at_its_seams():
     assert lines == ["loss = nn.", "functional.mse_", "loss(net(x), y)"]
     assert wrapped("w -= 0.125 * w.grad", 60, 12, 2, layout._CODE_SEAM)[0] == "w -= 0.125"
     assert wrapped("a b", 100, 12, 3) == ["a b"]
+
+
+def test_no_word_is_broken_that_a_line_has_room_for():
+    text = "1 more call, not told in full to backward 10"
+    lines = wrapped(text, 52, 11, 9)
+    assert " ".join(lines) == text
+    assert "backward" in " ".join(lines).split()
+    assert all(set(line.split()) <= set(text.split()) for line in lines)
+    assert len(wrapped("a " + "w" * 30, 52, 11, 9)[0]) > 2  # one that no line has room for is broken at once
     assert wrapped("", 100, 12, 3) == []
     for room in (1, 5, 20, 61, 100):
         assert all(
