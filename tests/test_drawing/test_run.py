@@ -243,6 +243,11 @@ def test_code_is_broken_at_its_seams():
     assert lines == ["loss = nn.", "functional.mse_", "loss(net(x), y)"]
     assert wrapped("w -= 0.125 * w.grad", 60, 12, 2, layout._CODE_SEAM)[0] == "w -= 0.125"
     assert wrapped("a b", 100, 12, 3) == ["a b"]
+    assert wrapped("", 100, 12, 3) == []
+    for room in (1, 5, 20, 61, 100):
+        assert all(
+            text_width(text, 12) <= max(room, text_width("…", 12)) for text in wrapped(ODD, room, 12, 4)
+        )
 
 
 def test_no_word_is_broken_that_a_line_has_room_for():
@@ -252,8 +257,3 @@ def test_no_word_is_broken_that_a_line_has_room_for():
     assert "backward" in " ".join(lines).split()
     assert all(set(line.split()) <= set(text.split()) for line in lines)
     assert len(wrapped("a " + "w" * 30, 52, 11, 9)[0]) > 2  # one that no line has room for is broken at once
-    assert wrapped("", 100, 12, 3) == []
-    for room in (1, 5, 20, 61, 100):
-        assert all(
-            text_width(text, 12) <= max(room, text_width("…", 12)) for text in wrapped(ODD, room, 12, 4)
-        )
