@@ -183,9 +183,10 @@ class Layout:
     def _subtitle(self) -> list[str]:
         """What stands below the title, a line each."""
         chart, inner = self.chart, self.width - 2 * self.style.margin
-        what = below(chart, brief=self.details.calls == FEWEST_CALLS)
-        texts = (what, *([chart.unchanged] if chart.unchanged else ()))
-        return [line for text in texts for line in wrapped(text, inner, 13, 3 if self.tight else 1)]
+        lines = 3 if self.tight else 1
+        brief = self.details.calls == FEWEST_CALLS or text_width(below(chart), 13) > lines * inner
+        texts = (below(chart, brief=brief), *([chart.unchanged] if chart.unchanged else ()))
+        return [line for text in texts for line in wrapped(text, inner, 13, lines)]
 
     def _notes(self) -> Iterator[str]:
         inner = self.width - 2 * self.style.margin
@@ -243,12 +244,11 @@ class Layout:
 
 def below(chart: Chart, *, brief: bool = False) -> str:
     """What the calls were, and what is shown of each unless it is to be ``brief``."""
-    count = chart.ledger.calls
-    calls = f"{count} backward call{'s' if count != 1 else ''}"
     own = chart.ledger.policies == ("program",)
     before = "made by the program itself" if own else "a fresh forward before each"
     about = "" if brief else ": what is in .grad before and after, and what each call brought"
-    return f"{calls}, {before}{about}"
+    text = f"{chart.ledger.extent}, {before}{about}"
+    return text[0].upper() + text[1:]
 
 
 def fitting(chart: Chart, room: Room | None) -> Layout:

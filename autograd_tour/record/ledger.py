@@ -53,8 +53,9 @@ class LeafAccount(Struct, frozen=True, gc=False, omit_defaults=True):
 class Ledger(Displayed, Struct, frozen=True, omit_defaults=True):
     """``calls`` backward calls on every leaf of a program: a fresh forward each, or the program's own.
 
-    ``notes`` are remarks for the reader, as in :class:`autograd_tour.record.graph.Meta`. ``steady``: every
-    leaf was measured before each call, and was the same each time.
+    ``of`` says how many the program made in all where that is more. ``notes`` are remarks for the reader, as
+    in :class:`autograd_tour.record.graph.Meta`. ``steady``: every leaf was measured before each call, and was
+    the same each time.
     """
 
     calls: int = 0
@@ -62,6 +63,14 @@ class Ledger(Displayed, Struct, frozen=True, omit_defaults=True):
     losses: tuple[TensorFacts | None, ...] = ()
     notes: tuple[str, ...] = ()
     steady: bool = False
+    of: int = 0
+
+    @property
+    def extent(self) -> str:
+        """``4 backward calls``, or ``the first 4 of 25 backward calls``."""
+        if self.of > self.calls:
+            return f"the first {self.calls} of {amount(self.of, 'backward call')}"
+        return amount(self.calls, "backward call")
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -71,4 +80,4 @@ class Ledger(Displayed, Struct, frozen=True, omit_defaults=True):
     def summary(self) -> str:
         """How many calls on how many leaves."""
         leaves = amount(len(self.accounts), "leaf", "leaves")
-        return f"Ledger of {amount(self.calls, 'backward call')} on {leaves}"
+        return f"Ledger of {self.extent} on {leaves}"

@@ -57,4 +57,5 @@ def ledger_of(run: Run, calls: int) -> Ledger:
         LeafAccount(leaf.name, leaf.shape, program=tuple(history))
         for leaf, history in zip(run.leaves, histories, strict=True)
     ]
-    return Ledger(last, tuple(accounts), tuple(losses), run.notes)
+    of = run.backward_calls if run.backward_calls > last else 0
+    return Ledger(last, tuple(accounts), tuple(losses), run.notes, of=of)

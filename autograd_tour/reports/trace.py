@@ -200,11 +200,9 @@ def _formulas(graph: Graph) -> str | None:
 
 
 def _ledger(ledger: Ledger) -> str:
-    calls = f"{ledger.calls} backward call{'s' if ledger.calls != 1 else ''}"
     own = ledger.policies == ("program",)
-    text = heading(
-        f"Accumulation: .grad over {calls}, {'made by the program itself' if own else 'a fresh forward each'}"
-    )
+    whose = "made by the program itself" if own else "a fresh forward each"
+    text = heading(f"Accumulation: .grad over {ledger.extent}, {whose}")
     text += f"  {stays}.\n" if (stays := unchanged(ledger)) else ""
     text += "".join(f"  Note: {one_line(note, 200)}.\n" for note in ledger.notes)
     rows = []

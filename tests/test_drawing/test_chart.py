@@ -9,6 +9,7 @@ from itertools import combinations
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from autograd_tour import Graph, accumulate
 from autograd_tour.drawing.extents import drawing_view, picture_sizes
@@ -212,6 +213,16 @@ def test_what_has_no_room_is_left_out_in_an_order_and_told():
     assert text >= 18
     cut = re.compile(r"… and \d more rows? and 14 more leaves in the report")
     assert any(cut.fullmatch(text) for text in texts(many))
+
+
+def test_of_a_program_that_makes_more_calls_it_says_that_these_are_the_first():
+    call = Call(None, facts(2.0), facts(2.0))
+    own = Ledger(4, (LeafAccount("w", (), program=(call,) * 4),), of=25)
+    for chart in (own, replace(own, of=0)):
+        (line,) = (text for text in texts(ledger_chart(chart)) if "program itself" in text)
+        assert (
+            line == f"{'The first 4 of 25' if chart.of else '4'} backward calls, made by the program itself"
+        )
 
 
 def test_only_colours_of_the_palette_and_text_of_12_px_or_more():

@@ -98,6 +98,9 @@ def test_where_nothing_is_deposited_there_is_no_accumulation_to_tell():
             tell()
         assert "--view run" in caught.value.hint
     assert ledger_of(tour.follow(maml), 8).calls == 6
+    assert (ledger_of(tour.follow(maml), 8).of, ledger_of(tour.follow(maml), 4).of) == (0, 6)
+    assert ledger_of(tour.follow(maml), 8).extent == "6 backward calls"
+    assert ledger_of(tour.follow(maml), 4).extent == "the first 4 of 6 backward calls"
 
 
 def test_a_leaf_of_a_returned_gradient_that_is_not_there_is_refused():

@@ -98,7 +98,7 @@ def page(name: str, trace: Trace, settings: Settings) -> str:
         notices=_notices(outer_view.graph, strip(trace)),
         svg=first.svg,
         has_code=bool(graph.source),
-        own_calls=ledger is not None and ledger.policies == ("program",),
+        own_calls=_own_calls(ledger),
         questions=questions,
         moves=plan is not None,
         twin=clean_lines(twin),
@@ -189,6 +189,14 @@ def _index(every: Sequence[Picture], graph: Graph) -> list[tuple[str, str, str]]
             identity = ("", card) if card in nodes else (details.title, values.get("module", ""))
             entries.setdefault(identity, (text, picture.key, card))
     return list(entries.values())
+
+
+def _own_calls(ledger: Ledger | None) -> str:
+    """Which calls of the program itself are told; ``""`` if they are others."""
+    if ledger is None or ledger.policies != ("program",):
+        return ""
+    several = f"T{ledger.extent[1:]}" if ledger.of > ledger.calls else "The backward calls"
+    return f"{several} of the program itself"
 
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:
