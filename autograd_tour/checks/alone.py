@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +19,10 @@ from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.references import TensorRef
 
-__all__ = ["Alone", "Moment", "Position"]
+__all__ = ["Alone", "Looks", "Moment", "Position"]
+
+Looks = Mapping[int, Callable[[Sequence[Tensor]], None]]
+"""By the number of a backward call what is called with its outputs."""
 
 
 class Position(NamedTuple):
@@ -45,12 +48,16 @@ class Alone:
     """Copies what is there at the moments in ``wanted``, and after each step that follows the same call.
 
     Of the calls in ``noted`` it has the ``losses``, and the ``norms`` of the ``.grad`` of all leaves that any
-    of them has met, or of what the call returned. ``calls`` counts backward calls as they begin.
+    of them has met, or of what the call returned. ``looks`` are called with what a backward begins with, just
+    before it runs. ``calls`` counts backward calls as they begin.
 
     What the program changes of before is noted in ``originals`` first.
     """
 
-    def __init__(self, wanted: Set[Position], noted: Set[int], originals: Originals) -> None:
+    def __init__(
+        self, wanted: Set[Position], noted: Set[int], originals: Originals, looks: Looks | None = None
+    ) -> None:
+        self._looks = looks or {}
         self.losses: dict[int, Number | None] = {}
         self.norms: dict[int, list[Number | None]] = {}
         self.moments: dict[Position, Moment] = {}
@@ -89,6 +96,8 @@ class Alone:
             position = Position("backward", self.calls + 1)
             wanted, noted = position[:2] in self._wanted, position.call in self._noted
             self._originals.before_backward()
+            if position.call in self._looks:
+                self._looks[position.call](outputs)
             leaves = self._running = _leaves(outputs) if wanted or noted else []
             self.calls += 1
             try:

@@ -28,7 +28,7 @@ from autograd_tour.record.graph import Graph
 from autograd_tour.record.verification import Check, Likeness, Skipped
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of
 
-__all__ = ["check"]
+__all__ = ["check", "of_outputs", "together"]
 
 MOST = 20
 """Nodes and edges that are named of what only one side has."""
@@ -56,24 +56,50 @@ class _Drawing:
 
 def check(subject: Subject) -> Check:
     """Hold the graph to the one that torchviz draws."""
+    with rerun(subject) as run:
+        return of_outputs(subject.graph, run)
+
+
+def of_outputs(graph: Graph, run: Run) -> Check:
+    """Hold ``graph`` to the one that torchviz draws of live results."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it imports distutils
             from torchviz import make_dot
     except ImportError as error:
         return Check("torchviz", "skipped", Skipped("not installed", str(error)))
-    with rerun(subject) as run:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                dot = make_dot(tuple(run.outputs))
-        except RecursionError:
-            return Check("torchviz", "skipped", Skipped("too deep", str(_depth(run.skeleton))))
-        except Exception as error:  # of a nested tensor with jagged rows, for instance
-            return Check(
-                "torchviz", "skipped", Skipped("torchviz failed", f"{type(error).__name__}: {error}")
-            )
-        likeness = _compared(subject.graph, run, _read(dot))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dot = make_dot(tuple(run.outputs))
+    except RecursionError:
+        return Check("torchviz", "skipped", Skipped("too deep", str(_depth(run.skeleton))))
+    except Exception as error:  # of a nested tensor with jagged rows, for instance
+        return Check("torchviz", "skipped", Skipped("torchviz failed", f"{type(error).__name__}: {error}"))
+    return _check(_compared(graph, run, _read(dot)))
+
+
+def together(checks: Sequence[Check]) -> Check:
+    """What comes of all graphs of one program: the first that was skipped if any was."""
+    likenesses = [check.result for check in checks if isinstance(check.result, Likeness)]
+    if len(likenesses) < len(checks):
+        return next(check for check in checks if check.outcome == "skipped")
+    return _check(
+        Likeness(
+            likenesses[0].version,
+            sum(item.nodes for item in likenesses),
+            sum(item.edges for item in likenesses),
+            _some(text for item in likenesses for text in item.missing),
+            _some(text for item in likenesses for text in item.extra),
+            _some(text for item in likenesses for text in item.renamed),
+            sum(item.stubs for item in likenesses),
+            sum(item.inner for item in likenesses),
+            len(likenesses),
+        )
+    )
+
+
+def _check(likeness: Likeness) -> Check:
     differs = likeness.missing or likeness.extra or likeness.renamed
     return Check("torchviz", "differs" if differs else "ok", likeness)
 

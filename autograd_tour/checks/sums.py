@@ -21,7 +21,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.record.verification import Check, Deviation, Skipped, Sums
 from autograd_tour.views.sums import arrivals
 
-__all__ = ["check"]
+__all__ = ["check", "together"]
 
 MOST = 20
 """Deviations that are told."""
@@ -96,6 +96,28 @@ def check(trace: Trace, *, started: bool = False, hooked: frozenset[str] = froze
         account.unsent,
     )
     return Check("sums", "differs" if account.deviations else "ok", sums)
+
+
+def together(checks: Sequence[Check]) -> Check:
+    """What comes of all graphs of one program; the first if none has any sums."""
+    sums = [check.result for check in checks if isinstance(check.result, Sums)]
+    if not sums:
+        return checks[0]
+    deviations = [deviation for item in sums for deviation in item.deviations]
+    return Check(
+        "sums",
+        "differs" if deviations else "ok",
+        Sums(
+            sum(item.arrivals for item in sums),
+            sum(item.accumulations for item in sums),
+            sum(item.elements for item in sums),
+            sum(item.total for item in sums),
+            tuple(deviations[:MOST]),
+            sum(item.hooked for item in sums),
+            sum(item.unsent for item in sums),
+            len(sums),
+        ),
+    )
 
 
 def _arrivals(account: _Account, graph: Graph, started: bool) -> None:

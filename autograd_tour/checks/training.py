@@ -9,9 +9,10 @@ from typing import Any, Literal
 from msgspec.structs import replace
 from torch import Tensor
 
-from autograd_tour.checks.alone import Alone, Moment, Position
+from autograd_tour.checks.alone import Alone, Looks, Moment, Position
 from autograd_tour.checks.courses import gaps_in
 from autograd_tour.checks.gradients import same_bits
+from autograd_tour.checks.run_graphs import Sights
 from autograd_tour.checks.subject import returned
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import Event, Run
@@ -20,31 +21,32 @@ from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.measure import measure
 from autograd_tour.tracer.surroundings import Buffers, LiveTensors, random_state_restored
 
-__all__ = ["check"]
+__all__ = ["checks"]
 
 _PARTS: dict[str, Literal["gradient", "value"]] = {"backward": "gradient", "step": "value"}
 
 
-def check(run: Run, program: Any, args: tuple[Any, ...]) -> Check:
+def checks(run: Run, program: Any, args: tuple[Any, ...]) -> tuple[Check, ...]:
     """Hold each loss, each ``.grad`` after a backward and each value after a step to the program run alone.
 
     Leaves are not paired by name: a recorded tensor has to be among those of the same backward call, or of
     the steps after it, whose order may depend on a set. What differs is run once more: a program that gives
     other numbers in each run cannot be compared. Besides, the events have to tell all that happened to each
-    leaf: what one leaves in it the next one finds.
+    leaf: what one leaves in it the next one finds. The graphs are held to torchviz, and to their own sums.
 
     Raises:
         RerunError: the program failed when it ran again.
     """
     events, noted = dict(_placed(run)), {call for curve in run.curves for call in curve.calls}
-    alone = _run_alone(events.keys(), noted, program, args)
+    sights = Sights(run)
+    alone = _run_alone(events.keys(), noted, program, args, sights.looks())
     result = replace(_with_curves(_compared(run, events, alone), run, alone), gaps=gaps_in(run))
     if not result.unlike and result.recorded == result.computed:
-        return Check("run", "differs" if result.gaps else "ok", result)
+        return Check("run", "differs" if result.gaps else "ok", result), *sights.checks(alone)
     again = _run_alone(events.keys(), noted, program, args)
     if alone.calls != again.calls or _facts(alone) != _facts(again) or alone.losses != again.losses:
-        return Check("run", "skipped", Skipped("unrepeatable"))
-    return Check("run", "differs", result)
+        return (Check("run", "skipped", Skipped("unrepeatable")),)
+    return Check("run", "differs", result), *sights.checks(alone)
 
 
 def _placed(run: Run) -> Iterator[tuple[Position, Event]]:
@@ -58,11 +60,13 @@ def _placed(run: Run) -> Iterator[tuple[Position, Event]]:
             steps[event.backward_call] += 1
 
 
-def _run_alone(wanted: Set[Position], noted: Set[int], program: Any, args: tuple[Any, ...]) -> Alone:
+def _run_alone(
+    wanted: Set[Position], noted: Set[int], program: Any, args: tuple[Any, ...], looks: Looks | None = None
+) -> Alone:
     """The program by itself, from the state that the record began with; that is put back afterwards."""
     live = LiveTensors()
     originals = Originals(live)
-    alone = Alone(wanted, noted, originals)
+    alone = Alone(wanted, noted, originals, looks)
     with random_state_restored(), Buffers() as buffers:
         buffers.remember_all(live)
         try:

@@ -49,9 +49,9 @@ def command(
     torchviz: its nodes and edges. autograd: the gradients of all leaves, bit for bit those of
     torch.autograd.grad in a run that nobody listens to. differences: backward against differences of
     the loss in float64. sums: what was sent adds up to what was received, and .grad to what it
-    became. A program that trains has one check: run, its losses, .grad and values after steps, bit for
-    bit those of the program alone. A line each: ok, differs, or skipped with the reason. Leaves with 5
-    if one differs.
+    became. A program that trains has run: its losses, .grad and values after steps, bit for bit those of
+    the program alone; and torchviz and sums of its graphs. A line each: ok, differs, or skipped with the
+    reason. Leaves with 5 if one differs.
 
     TARGET is what render takes. Of a saved trace only the sums can be checked.
     """

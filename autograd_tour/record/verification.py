@@ -71,7 +71,8 @@ class Likeness(Struct, frozen=True, tag="likeness", omit_defaults=True):
     ``nodes`` and ``edges`` count what is on both sides; an edge that is there twice counts twice. ``missing``
     is what only torchviz has, ``extra`` what only the record has, ``renamed`` nodes of another class, all as
     texts with class names. Not compared, because torchviz has none of it: the ``stubs`` (slots
-    without a gradient) and ``inner`` leaves, to which a Function's own backward leads.
+    without a gradient) and ``inner`` leaves, to which a Function's own backward leads. Of a program that
+    trains it is about so many ``graphs``.
     """
 
     version: str
@@ -82,6 +83,7 @@ class Likeness(Struct, frozen=True, tag="likeness", omit_defaults=True):
     renamed: tuple[str, ...] = ()
     stubs: int = 0
     inner: int = 0
+    graphs: int = 1
 
 
 class Mismatch(Struct, frozen=True, omit_defaults=True):
@@ -205,7 +207,7 @@ class Sums(Struct, frozen=True, tag="sums", omit_defaults=True):
 
     ``arrivals`` are sums at nodes, ``accumulations`` of ``.grad``. ``hooked`` sums are left out, since a hook
     of the program changed them, ``unsent`` too, since what backward started with is not in the record, or it
-    ran inside a Function.
+    ran inside a Function. Of a program that trains they are those of so many ``graphs``.
     """
 
     arrivals: int
@@ -215,6 +217,7 @@ class Sums(Struct, frozen=True, tag="sums", omit_defaults=True):
     deviations: tuple[Deviation, ...] = ()
     hooked: int = 0
     unsent: int = 0
+    graphs: int = 1
 
 
 class Unlike(Struct, frozen=True, omit_defaults=True):

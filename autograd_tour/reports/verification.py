@@ -81,7 +81,7 @@ def _likeness(result: Likeness) -> Iterator[str]:
             yield f"another class: {_named(result.renamed)}"
         yield f"the same: {same}"
     else:
-        yield f"{same} are those of torchviz {result.version}"
+        yield f"{same}{_in_graphs(result.graphs)} are those of torchviz {result.version}"
     if result.stubs:
         yield f"not in its picture: {_count(result.stubs, 'slot')} without a gradient"
     if result.inner:
@@ -174,6 +174,7 @@ def _sums(result: Sums) -> Iterator[str]:
     if len(result.deviations) > NAMED:
         yield f"{len(result.deviations) - NAMED} more"
     summed = f"{_count(result.arrivals, 'sum')} at nodes and {result.accumulations:,} of .grad"
+    summed += _in_graphs(result.graphs)
     yield f"{summed} {'looked at' if result.deviations else 'close'}, {recorded}"
     if result.hooked:
         yield f"{result.hooked:,} changed by a hook not compared"
@@ -216,6 +217,10 @@ def _unlike(item: Unlike) -> str:
         "value": f"the value of {item.name} after a step",
     }
     return f"{what[item.kind]} is another alone, backward call {item.call}{_at(item.where)}"
+
+
+def _in_graphs(count: int) -> str:
+    return f" in {count} graphs" if count > 1 else ""
 
 
 def _gap(item: Gap) -> str:

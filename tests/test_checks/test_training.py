@@ -16,7 +16,15 @@ from torch.utils.checkpoint import checkpoint
 import autograd_tour as tour
 from autograd_tour.checks import training
 from autograd_tour.record.run import Run
-from autograd_tour.record.verification import Skipped, Training, Unlike
+from autograd_tour.record.verification import (
+    Check,
+    Likeness,
+    Skipped,
+    Sums,
+    Training,
+    Unlike,
+    Verification,
+)
 from autograd_tour.reports.verification import lines
 
 
@@ -90,7 +98,7 @@ def in_a_thread() -> None:
 
 def held(program: Callable[[], object], **options: object) -> Training:
     verification = tour.verify(program, **options)
-    (check,) = verification.checks
+    check = verification.checks[0]
     assert (check.name, check.outcome) == ("run", "ok"), check
     assert verification.holds
     assert isinstance(check.result, Training)
@@ -118,7 +126,7 @@ def test_each_loss_gradient_and_value_is_that_of_the_program_alone(program, figu
 
 def unlike(run: Run, program: Callable[[], object]) -> tuple[Unlike, ...]:
     with torch.random.fork_rng():
-        check = training.check(run, program, ())
+        check = training.checks(run, program, ())[0]
     assert check.outcome == "differs"
     assert isinstance(check.result, Training)
     return check.result.unlike
@@ -146,7 +154,7 @@ def test_losses_and_norms_of_calls_not_told_in_full_are_compared():
 
     result = held(program)
     assert (result.calls, result.noted_losses, result.noted_norms) == (9, 3, 3)
-    (line,) = lines(tour.verify(program))
+    line, *_ = lines(tour.verify(program))
     assert "; of the others 3 losses and 3 norms of gradients: bit for bit those of the program alone" in line
     run = tour.follow(program)
     (curve,) = run.curves
@@ -169,7 +177,7 @@ def test_grad_that_a_hook_changes_during_backward_is_left_out_and_counted():
 
 
 def test_its_line_counts_what_was_compared():
-    (line,) = lines(tour.verify(by_hand))
+    line, *_ = lines(tour.verify(by_hand))
     assert line == (
         "run          ok       9 of 12 backward calls told in full; 9 losses, 9 .grad after backward, "
         "0 values after steps; of the others 3 losses and 3 norms of gradients: "
@@ -187,6 +195,54 @@ def test_a_bit_that_differs_is_told_with_its_line(kind, part):
     assert item.where.file.endswith("test_training.py")
 
 
+def checks_of(run: Run, program: Callable[[], object]) -> dict[str, Check]:
+    with torch.random.fork_rng():
+        return {check.name: check for check in training.checks(run, program, ())}
+
+
+def test_the_graphs_of_a_run_are_those_that_torchviz_draws_and_their_sums_close():
+    checks = {check.name: check for check in tour.verify(adversarial).checks}
+    assert list(checks) == ["run", "torchviz", "sums"]
+    drawn, sums = checks["torchviz"].result, checks["sums"].result
+    assert isinstance(drawn, Likeness)
+    assert isinstance(sums, Sums)
+    run = tour.follow(adversarial)
+    assert drawn.graphs == sums.graphs == len(run.graphs) == 2
+    operations = [
+        node for graph in run.graphs for node in graph.nodes if node.kind in ("operation", "accumulate")
+    ]
+    assert drawn.nodes == len(operations)
+    assert sums.accumulations == sum(len(graph.leaves) for graph in run.graphs)
+
+
+def test_a_graph_of_a_run_that_is_another_is_told():
+    run = tour.follow(adversarial)
+    first = run.graphs[0]
+    number, node = next((n, node) for n, node in enumerate(first.nodes) if node.grad_fn == "MeanBackward0")
+    renamed = replace(node, grad_fn="SumBackward0")
+    nodes = (*first.nodes[:number], renamed, *first.nodes[number + 1 :])
+    wrong = replace(run, graphs=(replace(first, nodes=nodes), *run.graphs[1:]))
+    checks = checks_of(wrong, adversarial)
+    assert {name: check.outcome for name, check in checks.items()} == {
+        "run": "ok",
+        "torchviz": "differs",
+        "sums": "ok",
+    }
+    assert "SumBackward0 is MeanBackward0" in lines(Verification((checks["torchviz"],)))[0]
+
+
+def test_what_a_hook_does_to_grad_is_no_sum_of_a_graph():
+    def program() -> None:
+        w = torch.ones(2, requires_grad=True)
+        w.register_post_accumulate_grad_hook(lambda leaf: setattr(leaf, "grad", None))
+        (w * w).sum().backward()
+
+    sums = tour.verify(program).checks[2]
+    assert sums.outcome == "ok"
+    assert isinstance(sums.result, Sums)
+    assert (sums.result.accumulations, sums.result.hooked) == (0, 1)
+
+
 def test_a_loss_and_a_call_that_are_not_there_alone_differ():
     run = tour.follow(adversarial)
 
@@ -196,7 +252,7 @@ def test_a_loss_and_a_call_that_are_not_there_alone_differ():
 
     kinds = {item.kind for item in unlike(run, shorter)}
     assert kinds == {"loss", "gradient", "value"}
-    check = training.check(replace(run, backward_calls=5), adversarial, ())
+    check = training.checks(replace(run, backward_calls=5), adversarial, ())[0]
     assert check.outcome == "differs"
     verification = tour.record.verification.Verification((check,))
     assert "5 backward calls in the record, 4 alone" in lines(verification)[0]
@@ -209,7 +265,7 @@ def test_a_program_with_other_numbers_each_time_is_not_compared():
         w = torch.tensor([float(next(count))], requires_grad=True)
         (w * w).sum().backward()
 
-    (check,) = tour.verify(program).checks
+    check = tour.verify(program).checks[0]
     assert check.result == Skipped("unrepeatable")
 
 
@@ -220,7 +276,7 @@ def test_a_program_whose_later_runs_give_other_numbers_is_not_compared():
         w = torch.tensor([3.0 + (next(runs) == 0)], requires_grad=True)  # as code that is compiled later
         (w * w).sum().backward()
 
-    (check,) = tour.verify(program).checks
+    check = tour.verify(program).checks[0]
     assert check.result == Skipped("unrepeatable")
 
 
@@ -237,7 +293,7 @@ def test_steps_in_another_order_each_time_are_compared():
                 optimizer.zero_grad()
         next(turns)
 
-    (check,) = tour.verify(program).checks
+    check = tour.verify(program).checks[0]
     assert check.outcome == "ok"
     assert check.result.values == 4
 
@@ -275,5 +331,5 @@ def test_a_program_that_fails_when_it_runs_again_is_skipped():
             raise ValueError("only once")
         torch.ones(1, requires_grad=True).sum().backward()
 
-    (check,) = tour.verify(program).checks
+    check = tour.verify(program).checks[0]
     assert check.result == Skipped("failed", "ValueError: only once")
