@@ -44,9 +44,10 @@ def _gaps(run: Run) -> Iterator[Gap]:
             left[number, part] = _Left(after, event)
         if event.kind == "rebinding":  # the other tensor has a .grad of its own, or is no leaf
             for change in event.changes:
-                left.pop((change.leaf, "gradient"), None)
+                left[change.leaf, "gradient"] = _Left(change.grad, event)
                 if change.after is None or not change.after.is_leaf:
                     left.pop((change.leaf, "value"), None)
+                    left.pop((change.leaf, "gradient"), None)
     if _is_told_to_its_end(run):
         ends = ((n, leaf.final_value, leaf.final_grad) for n, leaf in enumerate(run.leaves))
         at_end = [(n, part, facts) for n, *both in ends for part, facts in zip(_PARTS, both, strict=True)]
@@ -75,7 +76,7 @@ def _found(event: Event) -> Iterator[_Sight]:
     part: Part = "gradient" if event.kind in OF_GRAD else "value"
     for change in event.changes:
         yield change.leaf, part, change.before
-        if change.grad is not None:
+        if change.grad is not None and event.kind == "step":
             yield change.leaf, "gradient", change.grad
 
 

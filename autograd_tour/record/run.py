@@ -49,7 +49,7 @@ class LeafChange(Struct, frozen=True, gc=False, omit_defaults=True):
     ``before`` and ``after`` are its ``.grad`` where the event is of :data:`OF_GRAD`, else its value. ``None``
     is an empty ``.grad``. ``contribution`` is what a backward brought, ``None`` if that is not known or it
     brought nothing. ``grad`` is the ``.grad`` that an optimizer's step used, ``None`` if a closure made
-    several.
+    several; of a rebinding that of the other tensor.
     """
 
     leaf: int

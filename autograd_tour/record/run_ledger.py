@@ -43,7 +43,7 @@ def ledger_of(run: Run, calls: int) -> Ledger:
             break
         if event.kind == "rebinding":
             for change in event.changes:
-                current[change.leaf] = None
+                current[change.leaf] = change.grad
         if event.kind in OF_GRAD:
             before = list(current)
             for change in event.changes:

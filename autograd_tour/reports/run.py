@@ -83,7 +83,8 @@ def _change(event: Event, change: LeafChange) -> str:
     text = f"{_text(change.before)} → {_text(change.after)}"
     if event.kind in OF_GRAD:
         return f".grad  {text}"
-    return f"value  {text}" + (f"   (.grad used: {_text(change.grad)})" if change.grad is not None else "")
+    what = ".grad used" if event.kind == "step" else "its .grad"
+    return f"value  {text}" + (f"   ({what}: {_text(change.grad)})" if change.grad is not None else "")
 
 
 def _returned(item: ReturnedGradient) -> str:

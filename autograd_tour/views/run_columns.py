@@ -156,6 +156,8 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
     lines = [line for line in map(run.line, moment) if line is not None]
     code = list(dict.fromkeys(one_line(code_of(line.text), MOST_CODE) for line in lines if line.text))
     head = _HEADS[first.kind]
+    if first.kind == "rebinding" and first.where is None:
+        head = "another tensor"  # which may have been there before
     if first.kind == "update" and first.inside.endswith(".step"):
         head = "update"  # by the optimizer, or by a closure or hook of its step
     if first.kind == "backward":

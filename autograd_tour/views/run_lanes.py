@@ -173,7 +173,7 @@ class _Lane:
         if not rebound and not self.states[-1]:
             self._fill(self.state(before))  # after what was left out, this tells what it left
         if rebound:
-            self._rebound()
+            self._rebound(change.grad)
             return
         self.cells.append(self._cell(event, change))
         self.states.append(self.state(change.after))
@@ -203,14 +203,15 @@ class _Lane:
                 return
             self.states[i] = state
 
-    def _rebound(self) -> None:
-        """A new tensor has no gradient yet."""
-        if self.states[-1] in ("None", ""):
+    def _rebound(self, grad: TensorFacts | None) -> None:
+        """A new tensor has no gradient yet, another one may have."""
+        state = self.state(grad)
+        if self.states[-1] in (state, ""):
             self.cells.append(None)
         else:
-            lines = ((Text(self.states[-1], "muted"),), (Text("→ None", "backward", bold=True),))
+            lines = ((Text(self.states[-1], "muted"),), (Text(f"→ {state}", "backward", bold=True),))
             self.cells.append(RunCell(lines, emptied=True))
-        self.states.append("None")
+        self.states.append(state)
 
     def state(self, facts: TensorFacts | None) -> str:
         """What a content is between two moments."""

@@ -80,8 +80,11 @@ def test_a_list_that_is_made_anew_is_told_before_the_forward_that_uses_it():
                 (w - 0.1 * g).detach().requires_grad_() for w, g in zip(weights, gradients, strict=True)
             ]
 
-    told = [event.kind for event in tour.follow(train).events]
-    assert told == ["forward", "backward", "rebinding", "rebinding", "forward", "backward"]
+    run = tour.follow(train)
+    told = [event.kind for event in run.events]
+    assert told == ["forward", "backward", "rebinding"] * 2
+    for rebinding in (event for event in run.events if event.kind == "rebinding"):
+        assert leaves(run, rebinding) == {"weights[0]", "weights[1]"}
 
 
 def test_zeros_in_a_sparse_gradient_are_told():

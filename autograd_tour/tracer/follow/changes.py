@@ -20,7 +20,7 @@ from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.spots import is_clipping, spot_of
 from autograd_tour.tracer.follow.steps import Steps
-from autograd_tour.tracer.follow.tracks import Belonging, Tracks, tensors_among
+from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts, tensors_among
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.names import assigned_names
@@ -113,11 +113,12 @@ class ProgramChanges:
             self._confirm(target)
             if attribute == "data":
                 self._originals.before_change([target])
-                number = self._tracks.find(target) if not self.steps.own_work else -1
-                return self._about(None, [Belonging(number, "value") if number >= 0 else None])
+                belonging = self._tracks.belonging(target)
+                inside_step = self.steps.own_work and belonging is not None and belonging.part == "value"
+                return None if inside_step else self._about(None, [belonging])
             if not target.is_leaf:
                 return None
-            number = self._tracks.add(target) if target.requires_grad else -1
+            number = self._tracks.add(target) if target.requires_grad else self._tracks.find(target)
             kind: EventKind | None = "zeroing" if value is None else None
             return self._about(kind, [Belonging(number, "grad") if number >= 0 else None])
 
@@ -193,7 +194,10 @@ class ProgramChanges:
     def _rebound(self, number: int, before: Tensor, after: Tensor, spot: Spot) -> None:
         facts = self._recorder.measure(after)
         self._tracks.succeed(number, after, facts)
-        self._log.last("rebinding", spot).add(LeafChange(number, self._recorder.measure(before), facts))
+        change = LeafChange(
+            number, self._recorder.measure(before), facts, grad=grad_facts(after, self._recorder)
+        )
+        self._log.last("rebinding", spot).add(change)
 
     def _confirm(self, tensor: Tensor) -> None:
         """``tensor`` is about to be changed: maybe a name that was bound anew stands for it by now."""

@@ -37,10 +37,11 @@ class _Course:
         self.norms = array("d")
         """Call after call, of each one for every leaf, or one for all."""
 
-    def norms_of(self, grads: Sequence[Tensor | None]) -> list[float]:
-        """What is noted of ``grads``; a leaf met after the first call has no norm of its own."""
-        norms = _norms(grads[: self.leaves] if self.leaves else grads)
-        return norms if self.leaves else [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
+    def noted(self, norms: list[float]) -> list[float]:
+        """What is noted of the ``norms`` of all leaves; one met after the first call has none of its own."""
+        if self.leaves:
+            return norms[: self.leaves]
+        return [math.hypot(*(norm for norm in norms if norm != _UNKNOWN))]
 
     @property
     def by_leaf(self) -> list[array[float]]:
@@ -58,7 +59,9 @@ class Courses:
     def add(
         self, spot: int, number: int, loss: Tensor | None, grads: Sequence[Tensor | None], *, returned: bool
     ) -> Sequence[int]:
-        """Backward call ``number``, made at place ``spot``: the leaves with the norm of the call before.
+        """Backward call ``number``, made at place ``spot``: the leaves that it may not have reached.
+
+        Those have the norm that they had after the call before, 0, or none.
 
         ``grads`` are, for each leaf that is followed, its ``.grad``, or what the call ``returned``.
         """
@@ -67,13 +70,13 @@ class Courses:
             course = self._courses[spot] = _Course(len(grads), returned=returned)
         course.calls.append(number)
         course.losses.append(_number(loss))
-        norms, before = course.norms_of(grads), course.last
-        course.norms.extend(norms)
+        norms, before = _norms(grads), course.last
+        course.norms.extend(course.noted(norms))
         course.last = norms
-        if True not in map(eq, norms, before):
+        if True not in map(eq, norms, before) and 0 not in norms and _UNKNOWN not in norms:
             return ()
-        same = [n for n, norm in enumerate(norms) if norm == before[n] != _UNKNOWN]
-        return same if course.leaves or not same else range(len(grads))
+        known = [n for n, norm in enumerate(before) if norm != _UNKNOWN]
+        return [n for n in known if norms[n] in (before[n], 0, _UNKNOWN)]
 
     def correct(self, spot: int, grads: Sequence[Tensor | None], *, complete: bool) -> None:
         """The last call at ``spot`` left other ``grads`` than was thought.
@@ -81,8 +84,9 @@ class Courses:
         They are not ``complete`` if nobody knows what some of the leaves are.
         """
         course = self._courses[spot]
-        course.last = course.norms_of(grads) if complete or course.leaves else [_UNKNOWN]
-        course.norms[-len(course.last) :] = array("d", course.last)
+        course.last = _norms(grads)
+        noted = course.noted(course.last) if complete or course.leaves else [_UNKNOWN]
+        course.norms[-len(noted) :] = array("d", noted)
 
     def recorded(self, spots: Spots) -> tuple[Curve, ...]:
         """The curves, thinned evenly if there are many points; the first and the last stay."""

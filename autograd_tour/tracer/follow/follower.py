@@ -29,6 +29,7 @@ from autograd_tour.tracer.follow.entries import (
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.met import looked_up, met_leaves
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.follow.places import bound_at_end, spaces_of
 from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
 from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.follow.tracks import Tracks
@@ -83,6 +84,7 @@ class Follower:
         self._brief_before = 0
         """While there were fewer backward calls, the next one and what follows it is not told."""
         self._written = 0.0
+        self._frame: FrameType | None = None  # where backward was called last
         self._busy = False
         self._telling = False
         self._thread = threading.get_ident()
@@ -122,11 +124,18 @@ class Follower:
             try:
                 return run_program(self.request.program, self.request.args)
             finally:
-                if self.listening.active:
+                told = self.listening.active
+                if told:
                     self.changes.lent.catch_up()
-                else:
-                    self.tracks.lose()
                 self.listening.stop()
+                self._end(told=told)
+
+    def _end(self, *, told: bool) -> None:
+        frame, self._frame = self._frame, None  # it holds the program's variables, and this follower
+        if frame is not None:
+            with torch._C.DisableTorchFunction():
+                recorder = self.request.recorder
+                bound_at_end(self.tracks, self.log, recorder, self.record, frame, told=told)
 
     @contextmanager
     def _replaced(self) -> Iterator[None]:
@@ -198,7 +207,7 @@ class Follower:
     def _backward(self, backward: BackwardCall, frame: FrameType) -> Any:
         if not backward.sound:
             return backward.call()
-        self._busy = True
+        self._busy, self._frame = True, frame
         try:
             self._followed(backward, frame)
         finally:
@@ -207,7 +216,7 @@ class Follower:
 
     def _counted(self, outputs: Any, call: Callable[[], Any], frame: FrameType) -> Any:
         """Run a backward of which only the loss and the norms of ``.grad`` are noted."""
-        self._busy = True
+        self._busy, self._frame = True, frame
         try:
             result = call()  # what torch refuses raises here, and is not counted
             self.log.backward_calls += 1
@@ -228,7 +237,8 @@ class Follower:
         """
         skeleton = walk_from(outputs)
         try:
-            looked_up(skeleton, self.tracks, unchanged, user_frames(frame, self.record.stop))
+            spaces = spaces_of(user_frames(frame, self.record.stop))
+            looked_up(skeleton, self.tracks, unchanged, spaces)
         finally:
             skeleton.release()
         complete = not any(track.astray for track in self.tracks.items)
@@ -294,7 +304,8 @@ class Follower:
             try:
                 self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
                 self.record.begin(skeleton.numbers())
-                inner = met_leaves(skeleton, self.tracks, self.log, self.request, self.record)
+                spaces = spaces_of(user_frames(frame, self.record.stop))
+                inner = met_leaves(skeleton, self.tracks, self.log, self.request, self.record, spaces)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
                 only = backward.loss

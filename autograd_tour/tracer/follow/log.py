@@ -121,7 +121,8 @@ class Log:
         """The event to which one more change of ``kind`` at ``spot`` belongs: the last one, or a new one."""
         draft = self.drafts[-1] if self.drafts else None
         inside = self.inside[-1] if self.inside else ""
-        if draft is not None and (draft.kind, draft.spot, draft.inside) == (kind, spot, inside):
+        moment = (kind, spot, inside, self.backward_calls)
+        if draft is not None and (draft.kind, draft.spot, draft.inside, draft.backward_call) == moment:
             return draft
         draft = self.begin(kind, spot)
         self.add(draft)

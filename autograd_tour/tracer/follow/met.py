@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from types import FrameType
 from typing import NamedTuple
 
 from torch import Tensor
@@ -11,19 +10,25 @@ from torch import Tensor
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.follow.log import Log, Spot
-from autograd_tour.tracer.follow.tracks import Tracks
+from autograd_tour.tracer.follow.places import Space, bound_before, elsewhere, placed
+from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.listen.names import find_name, variables
+from autograd_tour.tracer.listen.names import find_name
 from autograd_tour.tracer.recording import Request
 
 __all__ = ["looked_up", "met_leaves"]
 
 
 def met_leaves(
-    skeleton: Skeleton, tracks: Tracks, log: Log, request: Request, record: ForwardRecord
+    skeleton: Skeleton, tracks: Tracks, log: Log, request: Request, record: ForwardRecord, spaces: list[Space]
 ) -> list[Tensor]:
-    """Follow the leaves of a graph; gives those that a custom Function may reach besides."""
+    """Follow the leaves of a graph; gives those that a custom Function may reach besides.
+
+    ``spaces`` are the variables where its backward is called.
+    """
     meeting = _Meeting(tracks, log, request, record)
+    computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
+    bound_before(tracks, log, request.recorder, record, spaces, computed)
     leaves = skeleton.leaves()
     inner: list[Tensor] = []
     if any(hasattr(fn, "_forward_cls") for fn in skeleton.fns):
@@ -35,30 +40,31 @@ def met_leaves(
         tracks.call(tracks.find(leaf), names[id(leaf)])
     present = {id(leaf) for leaf in leaves}
     tracks.are_there(present)
-    computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
     for leaf in strangers:
         meeting.meet(leaf, names[id(leaf)], present, computed)
+    placed(tracks, spaces)
     return inner
 
 
-def looked_up(
-    skeleton: Skeleton, tracks: Tracks, unchanged: Iterable[int], frames: Iterable[FrameType]
-) -> None:
+def looked_up(skeleton: Skeleton, tracks: Tracks, unchanged: Iterable[int], spaces: list[Space]) -> None:
     """Find leaves of a graph whose backward is not told behind the names of those that are followed.
 
     Where it has leaves that nobody follows, those with an ``unchanged`` norm of ``.grad`` that are not in it,
     or whose name was bound anew before, may have been replaced by them.
     """
+    others = elsewhere(tracks, spaces)
+    tracks.exchange(others)
     leaves = skeleton.leaves()
     present = {id(leaf) for leaf in leaves}
     tracks.are_there(present)
+    for number in others:
+        tracks[number].moving = True
     strangers = [leaf for leaf in leaves if tracks.find(leaf) < 0]
     absent = {n for n, track in enumerate(tracks.items) if id(track.tensor) not in present}
     if not strangers or not absent:
         return
-    spaces = [variables(frame) for frame in frames]
     for leaf in strangers:
-        number = tracks.names.get(find_name(leaf, spaces), -1)
+        number = tracks.names.get(find_name(leaf, spaces, deep=True), -1)
         if number in absent:
             tracks.rebind(number, leaf)
             tracks[number].moving = True
@@ -89,6 +95,8 @@ class _Meeting(NamedTuple):
             birth = self.record.birth(leaf)
             before = self.tracks.value(number)
             draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
-            draft.add(LeafChange(number, before, self.request.recorder.measure(leaf)))
+            draft.backward_call -= 1  # it was before the call that has begun
+            recorder = self.request.recorder
+            draft.add(LeafChange(number, before, recorder.measure(leaf), grad=grad_facts(leaf, recorder)))
             self.log.insert(draft, computed)
         self.tracks.rebind(number, leaf)

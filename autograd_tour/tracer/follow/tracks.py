@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -31,7 +31,10 @@ class Belonging(NamedTuple):
 class Track:
     """One leaf through the run. ``tensor`` is what its name stands for now."""
 
-    __slots__ = ("astray", "grad", "moving", "name", "shape", "succeeded", "successor", "tensor", "value")
+    __slots__ = (
+        *("astray", "grad", "depth", "home", "moving", "name", "shape"),
+        *("succeeded", "successor", "tensor", "value"),
+    )
 
     def __init__(self, tensor: Tensor, recorder: Recorder) -> None:
         self.tensor = tensor
@@ -45,6 +48,10 @@ class Track:
         """The facts of that, ``None`` if it is no leaf: then the leaf is still the tensor of before."""
         self.moving = False
         """Whether the name stood for another tensor when somebody last looked, in calls that are not told."""
+        self.depth = -1
+        """In whose variables its name led to it: 0 for those of the module, 1 for the outermost function."""
+        self.home: tuple[int, str, str] | None = None
+        """The same of a parameter: in whose variables, at which path, is the module that has it at a path."""
         self.astray = False
         """Whether nobody knows what the name stands for."""
 
@@ -148,6 +155,17 @@ class Tracks:
         track.successor = track.succeeded = None
         track.astray = False
         self._by_id[id(tensor)] = leaf
+        self._by_memory = None
+
+    def exchange(self, tensors: Mapping[int, Tensor]) -> None:
+        """The names of these leaves stand for other tensors now, maybe for those of each other."""
+        if not tensors:
+            return
+        self.any_bound_anew = True
+        for leaf, tensor in tensors.items():
+            track = self.items[leaf]
+            track.tensor, track.successor, track.succeeded = tensor, None, None
+        self._by_id = {id(track.tensor): n for n, track in enumerate(self.items)}
         self._by_memory = None
 
     def grads(self) -> list[Tensor | None]:

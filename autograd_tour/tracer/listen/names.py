@@ -19,6 +19,7 @@ from torch import nn
 
 from autograd_tour.tracer.listen.frames import is_library
 from autograd_tour.tracer.listen.owned import named_parameters_of
+from autograd_tour.tracer.listen.paths import MANY, path_to
 
 __all__ = [
     "assigned_names",
@@ -31,9 +32,6 @@ __all__ = [
     "parameter_names",
     "plain_path",
 ]
-
-MANY = 64
-"""Most items of a collection, or attributes of an object, that are searched."""
 
 # Frames that hand the result of what they call straight on to their own caller.
 _TRANSPARENT = {
@@ -105,33 +103,18 @@ def assigned_names(frame: FrameType | None, stop: CodeType, program: FrameType |
     return ()
 
 
-def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]]) -> str:
+def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]], *, deep: bool = False) -> str:
     """The name of ``tensor`` in the first of the namespaces that has one, or ``""``.
 
-    Of several names the first counts, and a tensor in a list, tuple or dict is met too: ``layers[0]``.
+    Of several names the first counts, and a tensor in a list, tuple or dict is met too: ``layers[0]``; if
+    ``deep`` one in an object, or one step further inside, too.
     """
-    for space in spaces:
-        for name, value in list(space.items()):
-            if name.startswith("_") and name.strip("_") == "":
-                continue
-            if value is tensor:
-                return name
-            kind = type(value)
-            if kind is list or kind is tuple:
-                if len(value) <= MANY:
-                    for i, item in enumerate(value):
-                        if item is tensor:
-                            return f"{name}[{i}]"
-            elif kind is dict and len(value) <= MANY and name != "__builtins__":
-                for key, item in list(value.items()):
-                    if item is tensor:
-                        return f"{name}[{key!r}]"
-    return ""
+    return next((path for space in spaces if (path := path_to(tensor, space, deep=deep))), "")
 
 
 def first_name(tensor: object, frame: FrameType) -> str:
     """What ``frame`` called ``tensor`` first: a variable from outside, an argument, or one of its own."""
-    return find_name(tensor, [variables(frame)])
+    return find_name(tensor, [variables(frame)], deep=True)
 
 
 def variables(frame: FrameType) -> dict[str, Any]:

@@ -188,9 +188,9 @@ class LeafNames(Mapping[int, str]):
             self._names[key] = (
                 given.get(key)
                 or self._paths().get(key)
-                or find_name(leaf, [arguments])
+                or find_name(leaf, [arguments], deep=True)
                 or heard.get(key)
-                or find_name(leaf, [*spaces, *caller])
+                or find_name(leaf, [*spaces, *caller], deep=True)
                 or (record.named_at_birth(leaf) if record is not None else "")
             )
 

@@ -1,0 +1,106 @@
+"""Where variables lead: to a tensor itself, or to one in a list, a dict or an object that they hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor, nn
+
+from autograd_tour.tracer.listen.owned import named_parameters_of
+
+__all__ = ["MANY", "at_path", "parameter_at", "path_to", "places_of_parameters"]
+
+MANY = 64
+"""Most items of a collection, or attributes of an object, that are searched."""
+
+_STEP = re.compile(r"\[(-?\d+|'[^']*'|\"[^\"]*\")\]|\.([^\W\d]\w*)")
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def path_to(thing: object, space: Mapping[str, Any], *, deep: bool = False) -> str:
+    """The first variable of ``space`` that leads to ``thing``: ``w``, ``layers[0]``; ``""`` if none does.
+
+    ``deep``: also ``layers[0]['w']`` and ``net.w``. No code of what the variables hold is run.
+    """
+    for name, value in list(space.items()):
+        if name.startswith("_") and (name.strip("_") == "" or name == "__builtins__"):
+            continue
+        if value is thing:
+            return name
+        for step, item in (*_items(value), *(_attributes(value) if deep else ())):
+            if item is thing:
+                return name + step
+            for further, inner in _items(item) if deep else ():
+                if inner is thing:
+                    return name + step + further
+    return ""
+
+
+def places_of_parameters(space: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
+    """``id`` of each parameter of a module in ``space`` -> the path of the module, and that in the module."""
+    places: dict[int, tuple[str, str]] = {}
+    for name, value in list(space.items()):
+        for step, item in (("", value), *_items(value), *_attributes(value)):
+            if issubclass(type(item), nn.Module) and "_modules" in vars(item):
+                for path, parameter in named_parameters_of(item):
+                    places.setdefault(id(parameter), (name + step, path))
+    return places
+
+
+def parameter_at(module: Any, path: str) -> Any:
+    """What ``module`` has at ``path``, ``None`` if it has nothing there."""
+    *steps, last = path.split(".")
+    for step in (*steps, ""):
+        if not issubclass(type(module), nn.Module) or "_modules" not in vars(module):
+            return None
+        if step:
+            module = module._modules.get(step)
+    return module._parameters.get(last)
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    kind = type(value)
+    if issubclass(kind, (list, tuple)):
+        if len(value) <= MANY:
+            yield from ((f"[{i}]", item) for i, item in enumerate(value))
+    elif kind is dict and len(value) <= MANY:
+        plain = ((key, item) for key, item in list(value.items()) if type(key) in (str, int))
+        yield from ((f"[{key!r}]", item) for key, item in plain)
+
+
+def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
+    """Those of a plain object, which no module and no tensor is; a proxy computes its ``__dict__``."""
+    if issubclass(type(value), (nn.Module, Tensor, ModuleType, type, list, tuple, dict, str)):
+        return ()
+    try:
+        fields = object.__getattribute__(value, "__dict__")
+    except Exception:
+        return ()
+    if type(fields) is not dict or len(fields) > MANY:
+        return ()
+    return [(f".{key}", item) for key, item in list(fields.items())]
+
+
+def at_path(path: str, space: Mapping[str, Any]) -> Any:
+    """What ``path`` leads to in ``space``; ``None`` if it leads nowhere."""
+    name = _NAME.match(path)
+    if name is None or name.group() not in space:
+        return None
+    return _followed(space[name.group()], path[name.end() :])
+
+
+def _followed(value: Any, steps: str) -> Any:
+    while steps:
+        step = _STEP.match(steps)
+        if step is None:
+            return None
+        places = dict(_attributes(value) if step.group(2) else _items(value))
+        key = f".{step.group(2)}" if step.group(2) else f"[{ast.literal_eval(step.group(1))!r}]"
+        if key not in places:
+            return None
+        value, steps = places[key], steps[step.end() :]
+    return value
