@@ -24,6 +24,7 @@ from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts, te
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.names import assigned_names
+from autograd_tour.tracer.listen.paths import is_leaf
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["ProgramChanges"]
@@ -178,7 +179,7 @@ class ProgramChanges:
             with torch._C.DisableTorchFunction():
                 if self._tracks.owner(current) != number:
                     continue
-                if current.is_leaf and current is not self._tracks[number].tensor:
+                if is_leaf(current) and current is not self._tracks[number].tensor:
                     self._tracks.rebind(number, current)
                 if result is not self._tracks[number].tensor:
                     self._rebound(number, current, result, Spot(spot.spot, spot.frame))
@@ -202,7 +203,7 @@ class ProgramChanges:
     def _confirm(self, tensor: Tensor) -> None:
         """``tensor`` is about to be changed: maybe a name that was bound anew stands for it by now."""
         number = self._tracks.succeeding(tensor)
-        if number < 0 or tensor.grad_fn is not None:
+        if number < 0 or not is_leaf(tensor):
             return
         name, frames = self._tracks[number].name, user_frames(sys._getframe(1), self._record.stop)
         if any(frame.f_locals.get(name, frame.f_globals.get(name)) is tensor for frame in frames):

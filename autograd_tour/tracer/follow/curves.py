@@ -75,8 +75,8 @@ class Courses:
         course.last = norms
         if True not in map(eq, norms, before) and 0 not in norms and _UNKNOWN not in norms:
             return ()
-        known = [n for n, norm in enumerate(before) if norm != _UNKNOWN]
-        return [n for n in known if norms[n] in (before[n], 0, _UNKNOWN)]
+        earlier = [n for n, norm in enumerate(before) if norm != _UNKNOWN]
+        return [n for n in earlier if norms[n] in (before[n], 0, _UNKNOWN)]
 
     def correct(self, spot: int, grads: Sequence[Tensor | None], *, complete: bool) -> None:
         """The last call at ``spot`` left other ``grads`` than was thought.

@@ -18,6 +18,7 @@ from autograd_tour.tracer.assemble.walk import number_of_node
 from autograd_tour.tracer.compiled import is_compiling, never_compiled
 from autograd_tour.tracer.engine.backward import OURS
 from autograd_tour.tracer.follow.backward import BackwardCall, Deposits, Graphs, loss_of, walk_from
+from autograd_tour.tracer.follow.bindings import Bindings
 from autograd_tour.tracer.follow.changes import ProgramChanges
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import (
@@ -29,7 +30,6 @@ from autograd_tour.tracer.follow.entries import (
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.met import looked_up, met_leaves
 from autograd_tour.tracer.follow.originals import Originals
-from autograd_tour.tracer.follow.places import bound_at_end, spaces_of
 from autograd_tour.tracer.follow.returned import grads_of_leaves, maker_of, returned_gradients
 from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.follow.tracks import Tracks
@@ -74,6 +74,7 @@ class Follower:
         self.log = Log()
         self.tracks = Tracks(request.recorder)
         self.graphs = Graphs(request, self.record, wanted=graphs)
+        self.bindings = Bindings(self.tracks, self.log, request.recorder, self.record)
         self.courses = Courses()
         changes = ProgramChanges(self.record, request.recorder, self.tracks, self.log, originals)
         self.changes = changes
@@ -124,18 +125,13 @@ class Follower:
             try:
                 return run_program(self.request.program, self.request.args)
             finally:
-                told = self.listening.active
-                if told:
+                frame, self._frame, in_full = self._frame, None, self.listening.active
+                if in_full:
                     self.changes.lent.catch_up()
                 self.listening.stop()
-                self._end(told=told)
-
-    def _end(self, *, told: bool) -> None:
-        frame, self._frame = self._frame, None  # it holds the program's variables, and this follower
-        if frame is not None:
-            with torch._C.DisableTorchFunction():
-                recorder = self.request.recorder
-                bound_at_end(self.tracks, self.log, recorder, self.record, frame, told=told)
+                if frame is not None:
+                    with torch._C.DisableTorchFunction():
+                        self.bindings.at_end(frame, in_full=in_full)
 
     @contextmanager
     def _replaced(self) -> Iterator[None]:
@@ -237,20 +233,21 @@ class Follower:
         """
         skeleton = walk_from(outputs)
         try:
-            spaces = spaces_of(user_frames(frame, self.record.stop))
-            looked_up(skeleton, self.tracks, unchanged, spaces)
+            looked_up(skeleton, self.bindings, unchanged, frame)
         finally:
             skeleton.release()
         complete = not any(track.astray for track in self.tracks.items)
         self.courses.correct(spot, self.tracks.grads(), complete=complete)
 
     def _followed(self, backward: BackwardCall, frame: FrameType) -> None:
-        if self.listening.active:
+        heard = self.listening.active
+        if heard:
             computed = number_of_node(backward.outputs[0])
             self.changes.lent.catch_up(None if computed + 1 in self._computed else computed)
         self.log.backward_calls += 1
         number, start = self.log.backward_calls, sequence_nr()
-        heard = self.listening.active
+        if heard and not self._in_full(number):
+            self.bindings.before(frame, computed)
         paused = heard and self.listening.pause()
         if backward.inputs is None:
             self.originals.before_backward()
@@ -274,10 +271,11 @@ class Follower:
             with torch._C.DisableTorchFunction():
                 self.record.add(frame, backward.function, start, backward.outputs, given, backward.result)
         with torch._C.DisableTorchFunction():
-            grads, returns = grads_of_leaves(backward, self.tracks), backward.inputs is not None
-            spot = self.record.sites.number(frame)
+            returns, is_told = backward.inputs is not None, heard and self._in_full(number)
+            if returns and not is_told and self.tracks.any_bound_anew:
+                self.bindings.look(frame)
+            spot, grads = self.record.sites.number(frame), grads_of_leaves(backward, self.tracks)
             unchanged = self.courses.add(spot, number, backward.loss, grads, returned=returns)
-            is_told = heard and self._in_full(number)
             if not (returns or is_told) and (unchanged or self.tracks.any_bound_anew):
                 self._look_up(backward.outputs, spot, unchanged, frame)
         # What follows up to the next backward belongs to this one or to the next.
@@ -304,8 +302,7 @@ class Follower:
             try:
                 self.record.modules.expect(reversed(list(user_frames(frame, self.record.stop))))
                 self.record.begin(skeleton.numbers())
-                spaces = spaces_of(user_frames(frame, self.record.stop))
-                inner = met_leaves(skeleton, self.tracks, self.log, self.request, self.record, spaces)
+                inner = met_leaves(skeleton, self.bindings, self.request, frame)
                 # Not all that changes them can be heard: numpy writes into their memory.
                 self.originals.before_change(track.tensor for track in self.tracks.items)
                 only = backward.loss

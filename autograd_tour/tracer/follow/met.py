@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from types import FrameType
 from typing import NamedTuple
 
 from torch import Tensor
 
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
+from autograd_tour.tracer.follow.bindings import Bindings
 from autograd_tour.tracer.follow.log import Log, Spot
-from autograd_tour.tracer.follow.places import Space, bound_before, elsewhere, placed
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import find_name
@@ -19,16 +20,15 @@ from autograd_tour.tracer.recording import Request
 __all__ = ["looked_up", "met_leaves"]
 
 
-def met_leaves(
-    skeleton: Skeleton, tracks: Tracks, log: Log, request: Request, record: ForwardRecord, spaces: list[Space]
-) -> list[Tensor]:
+def met_leaves(skeleton: Skeleton, bindings: Bindings, request: Request, frame: FrameType) -> list[Tensor]:
     """Follow the leaves of a graph; gives those that a custom Function may reach besides.
 
-    ``spaces`` are the variables where its backward is called.
+    Its backward is called in ``frame``.
     """
-    meeting = _Meeting(tracks, log, request, record)
+    tracks, record = bindings.tracks, bindings.record
+    meeting = _Meeting(tracks, bindings.log, request, record)
     computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
-    bound_before(tracks, log, request.recorder, record, spaces, computed)
+    bindings.before(frame, computed)
     leaves = skeleton.leaves()
     inner: list[Tensor] = []
     if any(hasattr(fn, "_forward_cls") for fn in skeleton.fns):
@@ -40,29 +40,28 @@ def met_leaves(
         tracks.call(tracks.find(leaf), names[id(leaf)])
     present = {id(leaf) for leaf in leaves}
     tracks.are_there(present)
+    spaces = bindings.spaces(frame)
     for leaf in strangers:
-        meeting.meet(leaf, names[id(leaf)], present, computed)
-    placed(tracks, spaces)
+        meeting.meet(leaf, names[id(leaf)] or find_name(leaf, spaces, deep=True), present, computed)
+    bindings.settle(frame)
     return inner
 
 
-def looked_up(skeleton: Skeleton, tracks: Tracks, unchanged: Iterable[int], spaces: list[Space]) -> None:
+def looked_up(skeleton: Skeleton, bindings: Bindings, unchanged: Iterable[int], frame: FrameType) -> None:
     """Find leaves of a graph whose backward is not told behind the names of those that are followed.
 
     Where it has leaves that nobody follows, those with an ``unchanged`` norm of ``.grad`` that are not in it,
     or whose name was bound anew before, may have been replaced by them.
     """
-    others = elsewhere(tracks, spaces)
-    tracks.exchange(others)
-    leaves = skeleton.leaves()
+    tracks, leaves = bindings.tracks, skeleton.leaves()
     present = {id(leaf) for leaf in leaves}
     tracks.are_there(present)
-    for number in others:
-        tracks[number].moving = True
+    bindings.look(frame)
     strangers = [leaf for leaf in leaves if tracks.find(leaf) < 0]
     absent = {n for n, track in enumerate(tracks.items) if id(track.tensor) not in present}
     if not strangers or not absent:
         return
+    spaces = bindings.spaces(frame)
     for leaf in strangers:
         number = tracks.names.get(find_name(leaf, spaces, deep=True), -1)
         if number in absent:

@@ -12,6 +12,7 @@ from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RunLeaf
 from autograd_tour.tracer.follow.originals import storage_of
 from autograd_tour.tracer.listen.names import isinstance_safe
+from autograd_tour.tracer.listen.paths import is_leaf
 from autograd_tour.tracer.measure import Recorder, measure_shape
 from autograd_tour.tracer.references import TensorRef
 
@@ -123,7 +124,7 @@ class Tracks:
     def succeed(self, leaf: int, tensor: Tensor, facts: TensorFacts) -> None:
         """The name of ``leaf`` will stand for ``tensor``, once its line is done."""
         track = self.items[leaf]
-        track.successor, track.succeeded = TensorRef(tensor), facts if tensor.is_leaf else None
+        track.successor, track.succeeded = TensorRef(tensor), facts if is_leaf(tensor) else None
         self.any_bound_anew = True
 
     def succeeding(self, tensor: Tensor) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from autograd_tour.tracer.listen.owned import named_parameters_of
 
-__all__ = ["MANY", "at_path", "parameter_at", "path_to", "places_of_parameters"]
+__all__ = ["MANY", "at_path", "is_leaf", "leaves_in", "parameter_at", "path_to", "places_of_parameters"]
 
 MANY = 64
 """Most items of a collection, or attributes of an object, that are searched."""
@@ -38,6 +38,23 @@ def path_to(thing: object, space: Mapping[str, Any], *, deep: bool = False) -> s
                 if inner is thing:
                     return name + step + further
     return ""
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether it is a tensor that no operation made. torch refuses to say it of some views."""
+    try:
+        return issubclass(type(value), Tensor) and value.grad_fn is None
+    except RuntimeError:
+        return False
+
+
+def leaves_in(space: Mapping[str, Any]) -> Iterator[Tensor]:
+    """The leaves that variables of ``space`` lead to, not those of modules."""
+    for value in list(space.values()):
+        for item in (value, *(inner for _, inner in (*_items(value), *_attributes(value)))):
+            for further in (item, *(inner for _, inner in _items(item))):
+                if is_leaf(further):
+                    yield further
 
 
 def places_of_parameters(space: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
