@@ -110,23 +110,35 @@ class Trained:
     # ---- parameters ------------------------------------------------------------------------
 
     def unused(self) -> Iterator[UnusedParameters]:
-        """Of each module the first call of which a backward did not reach all parameters."""
-        reported: set[int] = set()
+        """Of each module the first call of which a backward did not reach all parameters.
+
+        Those that were reached ever after, from some call on, may have been frozen before, or not been there.
+        """
         behind = [
             self.watch.origins.ancestors([root.origin])
             if root.look is not None and root.deposits and root.origin >= 0
             else set()
             for root in self.watch.roots
         ]
+        several: dict[int, list[tuple[ModuleCall, list[int], tuple[str, ...]]]] = {}
         for call in self.watch.modes.calls:
-            if not call.grads or id(call.module) in reported or not call.results:
-                continue
-            roots = [n for n, origins in enumerate(behind) if origins.intersection(call.results)]
-            missing = self._missing(call, roots)
-            if roots and missing:
-                reported.add(id(call.module))
-                kind, last = type(call.module).__name__, self.watch.roots[roots[-1]]
-                yield UnusedParameters(kind, missing, self.line(call.spot), self.line(last.spot))
+            if call.grads and call.results:
+                roots = [n for n, origins in enumerate(behind) if origins.intersection(call.results)]
+                if roots:
+                    several.setdefault(id(call.module), []).append((call, roots, self._missing(call, roots)))
+        for calls in several.values():
+            last_missing = {name: n for n, (_, _, missing) in enumerate(calls) for name in missing}
+            for call, roots, missing in calls:
+                names = tuple(
+                    name
+                    for name in missing
+                    if last_missing[name] == len(calls) - 1
+                    or any(name not in earlier for _, _, earlier in calls[: last_missing[name]])
+                )
+                if names:
+                    kind, last = type(call.module).__name__, self.watch.roots[roots[-1]]
+                    yield UnusedParameters(kind, names, self.line(call.spot), self.line(last.spot))
+                    break
 
     def _missing(self, call: ModuleCall, roots: list[int]) -> tuple[str, ...]:
         looks = [self.watch.roots[n].look for n in roots]
