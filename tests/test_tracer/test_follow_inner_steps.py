@@ -154,3 +154,27 @@ def test_of_an_optimizer_that_evaluates_at_several_points_its_step_is_told_as_on
 def test_they_are_verified():
     for program in (uphill, two):
         assert tour.verify(program).holds
+
+
+def test_what_a_hook_of_a_backward_changes_by_hand_is_told_inside_it():
+    w = nn.Parameter(torch.tensor([1.0, 2.0]))
+
+    def move(parameter: Tensor) -> None:
+        with torch.no_grad():
+            parameter.add_(parameter.grad, alpha=-0.1)
+
+    w.register_post_accumulate_grad_hook(move)
+
+    def train() -> None:
+        for _ in range(3):
+            w.grad = None
+            ((w - 3) ** 2).sum().backward()
+
+    run = tour.follow(train)
+    updates = [event for event in run.events if event.kind == "update"]
+    assert [(event.inside, event.backward_call) for event in updates] == [
+        ("backward", call) for call in (1, 2, 3)
+    ]
+    assert updates[-1].changes[0].after == run.leaves[0].final_value
+    assert gaps_in(run) == ()
+    assert w.tolist() == [1.0, 2.0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.graph import Graph
-from autograd_tour.record.run import LeafChange
+from autograd_tour.record.run import OF_GRAD, LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
 from autograd_tour.tracer.engine.backward import OwnBackward
+from autograd_tour.tracer.follow.lent import same
 from autograd_tour.tracer.follow.log import Draft, Spot
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
@@ -144,6 +145,11 @@ class Deposits:
         self._recorder = recorder
         self._brought: dict[int, list[TensorFacts | None]] = {}
         self._handles = []
+        self._values = [
+            (number, track.tensor, recorder.measure(track.tensor), track.tensor._version)
+            for number, track in enumerate(tracks.items)
+            if not track.tensor.is_inference()
+        ]
         self._before: list[tuple[int, Tensor, Tensor | None, int, TensorFacts | None]] = []
         for fn, name in zip(skeleton.fns, skeleton.names, strict=True):
             number = tracks.find(fn.variable) if name == "AccumulateGrad" else -1
@@ -175,12 +181,22 @@ class Deposits:
             changes.append(LeafChange(number, before, grad_facts(leaf, self._recorder), contribution))
         return changes
 
-    def note(self, event: Draft, used: Mapping[int, TensorFacts]) -> Draft:
-        """Write them to ``event``, the backward.
+    def note(self, event: Draft, used: Mapping[int, TensorFacts], inside: Sequence[Draft]) -> Iterator[Draft]:
+        """Write them to ``event``, the backward; ``inside`` are the events that its hooks told.
 
-        ``used`` has what steps in its hooks used. What they emptied afterwards is in the event that is given,
-        which has no changes where there is none.
+        ``used`` has what steps in hooks used. What hooks did besides is in the events that are given: values
+        that they changed by hand, and what steps emptied afterwards.
         """
+        updated = Draft("update", Spot(), event.backward_call, sequence_nr(), "backward")
+        for number, leaf, value, version in self._values:
+            if leaf._version == version:
+                continue
+            changes = [draft.changes.get(number) for draft in inside if draft.kind not in OF_GRAD]
+            before = next((change.after for change in reversed(changes) if change is not None), value)
+            self._recorder.forget(leaf)
+            after = self._recorder.measure(leaf)
+            if not same(before, after):
+                updated.add(LeafChange(number, before, after))
         emptied = Draft("zeroing", Spot(), event.backward_call, sequence_nr(), "backward")
         for change in self.changes():
             at_step = used.get(change.leaf)
@@ -189,7 +205,7 @@ class Deposits:
                 continue
             event.add(replace(change, after=at_step))
             emptied.add(LeafChange(change.leaf, at_step, None))
-        return emptied
+        yield from (draft for draft in (updated, emptied) if draft.changes)
 
     def close(self) -> None:
         """Take the hooks away."""

@@ -334,9 +334,9 @@ class Follower:
             skeleton.release()
         with torch._C.DisableTorchFunction():
             if backward.inputs is None:
-                emptied = deposits.note(event, self.changes.steps.used_inside())
-                if emptied.changes:
-                    self.log.add(emptied)
+                used = self.changes.steps.used_inside()
+                for draft in list(deposits.note(event, used, self.log.since(event))):
+                    self.log.add(draft)
             event.returned = tuple(
                 returned_gradients(backward, self.tracks, self.request, self.record, frame)
             )

@@ -102,6 +102,11 @@ class Log:
         else:
             self.drafts.append(draft)
 
+    def since(self, draft: Draft) -> list[Draft]:
+        """What has been told after ``draft``."""
+        later = (n for n, other in enumerate(self.drafts, start=1) if other is draft)
+        return self.drafts[next(later, len(self.drafts)) :]
+
     def withdraw(self, draft: Draft) -> None:
         """``draft`` has not happened after all."""
         if any(other is draft for other in self.drafts):
