@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import autograd_tour as tour
 from autograd_tour.checks.courses import gaps_in
+from autograd_tour.formats.page.run import run_data
 from autograd_tour.record.run import Event, Run
 from autograd_tour.views.run_columns import column
 
@@ -191,6 +192,15 @@ def test_a_swap_is_told_with_the_grads_of_both_and_no_line_where_one_was_made():
         for change in [event for event in run.events if event.kind == "backward"][1].changes
     }
     assert before == {"a": ((3.0,), (5.0,)), "b": ((2.0,), (5.0,))}
+
+
+def test_the_page_shows_the_grad_of_the_tensor_that_a_name_stands_for():
+    run, _ = followed(swapped, 2)
+    events = run_data(run)["events"]
+    assert [change["grad"] for change in events[2]["changes"]] == ["3", "2"]
+    assert all(change["grad"] is None for change in events[1]["changes"])
+    run, _ = followed(in_a_dict, 1)
+    assert {change["grad"] for change in run_data(run)["events"][-1]["changes"]} == {"None"}
 
 
 def test_what_was_made_at_once_is_told_at_its_line_and_counted_before_the_next_call():

@@ -83,7 +83,7 @@ def _event(run: Run, event: Event) -> dict[str, Any]:
 def _returned(item: ReturnedGradient, leaf: int) -> dict[str, Any]:
     """A gradient that was returned: ``.grad`` has what it had."""
     process = f"returned {_text(item.gradient)}; stays "
-    return {"leaf": leaf, "part": "grad", "process": process, "after": None, "emptied": False}
+    return {"leaf": leaf, "part": "grad", "process": process, "after": None, "grad": None}
 
 
 def _text(facts: TensorFacts | None) -> str:
@@ -103,5 +103,5 @@ def _change(event: Event, change: LeafChange) -> dict[str, Any]:
         "part": part,
         "process": process,
         "after": after,
-        "emptied": event.kind == "rebinding",
+        "grad": _text(change.grad) if event.kind == "rebinding" else None,
     }

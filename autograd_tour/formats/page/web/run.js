@@ -55,7 +55,7 @@ function state(run, count) {
     if (event.gap) for (const cell of cells) cell.value = cell.grad = UNKNOWN;
     for (const change of event.changes) {
       if (change.after !== null) cells[change.leaf][change.part] = change.after;
-      if (change.emptied) cells[change.leaf].grad = "None";
+      if (change.grad !== null) cells[change.leaf].grad = change.grad;
     }
   }
   return cells;
