@@ -62,6 +62,7 @@ def in_layers(calls: int) -> list[Tensor]:
 
 class Holder:
     w: Tensor
+    layers: list[dict[str, Tensor]]
 
 
 def in_an_object(calls: int) -> list[Tensor]:
@@ -91,6 +92,20 @@ def both_at_once(calls: int) -> list[Tensor]:
             (b - 0.01 * gradients[1]).detach().requires_grad_(),
         )
     return [w, b]
+
+
+def in_layers_of_an_object(calls: int) -> list[Tensor]:
+    holder = Holder()
+    holder.layers = [{"w": leaf(2.0), "b": leaf(0.5)}, {"w": leaf(3.0), "b": leaf(1.0)}]
+    for _ in range(calls):
+        h = torch.tensor(1.0)
+        for layer in holder.layers:
+            h = layer["w"] * h + layer["b"]
+        (h**2).backward()
+        holder.layers = [
+            {name: stepped(value, 0.001) for name, value in layer.items()} for layer in holder.layers
+        ]
+    return [item for layer in holder.layers for item in layer.values()]
 
 
 def of_a_helper(calls: int) -> list[Tensor]:
@@ -126,6 +141,7 @@ def new_head(calls: int) -> list[Tensor]:
 
 PROGRAMS: list[Callable[[int], list[Tensor]]] = [
     swapped, in_a_dict, one_of_a_dict, in_layers, in_an_object, through_another_name, both_at_once, of_a_helper,
+    in_layers_of_an_object,
     of_a_module, new_head,
 ]  # fmt: skip
 
@@ -171,6 +187,9 @@ def test_a_leaf_has_the_same_name_whatever_the_loop_calls_it():
         "layers[0][0]", "layers[0][1]", "layers[1][0]", "layers[1][1]",
     }  # fmt: skip
     assert [item.name for item in followed(in_an_object, 3)[0].leaves] == ["holder.w"]
+    assert {item.name for item in followed(in_layers_of_an_object, 3)[0].leaves} == {
+        f"holder.layers[{n}]['{name}']" for n in (0, 1) for name in "wb"
+    }
 
 
 def rebindings(run: Run) -> list[Event]:

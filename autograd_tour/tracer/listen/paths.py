@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,9 @@ __all__ = ["MANY", "at_path", "is_leaf", "leaves_in", "parameter_at", "path_to",
 MANY = 64
 """Most items of a collection, or attributes of an object, that are searched."""
 
+MOST = 4 * MANY * MANY
+"""Most of all that one variable holds."""
+
 _STEP = re.compile(r"\[(-?\d+|'[^']*'|\"[^\"]*\")\]|\.([^\W\d]\w*)")
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -24,20 +28,30 @@ _NAME = re.compile(r"[^\W\d]\w*")
 def path_to(thing: object, space: Mapping[str, Any], *, deep: bool = False) -> str:
     """The first variable of ``space`` that leads to ``thing``: ``w``, ``layers[0]``; ``""`` if none does.
 
-    ``deep``: also ``layers[0]['w']`` and ``net.w``. No code of what the variables hold is run.
+    ``deep``: also ``layers[0]['w']``, ``net.w`` and ``net.layers[0]['w']``. No code of what they hold is run.
     """
     for name, value in list(space.items()):
         if name.startswith("_") and (name.strip("_") == "" or name == "__builtins__"):
             continue
         if value is thing:
             return name
-        for step, item in (*_items(value), *(_attributes(value) if deep else ())):
-            if item is thing:
-                return name + step
-            for further, inner in _items(item) if deep else ():
-                if inner is thing:
-                    return name + step + further
+        steps = _inside(value) if deep else _items(value)
+        path = next((step for step, item in steps if item is thing), None)
+        if path is not None:
+            return name + path
     return ""
+
+
+def _inside(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a collection or an object holds, and what collections in it hold, two steps further."""
+    yield from islice(_deeper("", [*_items(value), *_attributes(value)], 2), MOST)
+
+
+def _deeper(path: str, items: Iterable[tuple[str, Any]], further: int) -> Iterator[tuple[str, Any]]:
+    for step, item in items:
+        yield path + step, item
+        if further:
+            yield from _deeper(path + step, _items(item), further - 1)
 
 
 def is_leaf(value: Any) -> bool:
@@ -51,10 +65,7 @@ def is_leaf(value: Any) -> bool:
 def leaves_in(space: Mapping[str, Any]) -> Iterator[Tensor]:
     """The leaves that variables of ``space`` lead to, not those of modules."""
     for value in list(space.values()):
-        for item in (value, *(inner for _, inner in (*_items(value), *_attributes(value)))):
-            for further in (item, *(inner for _, inner in _items(item))):
-                if is_leaf(further):
-                    yield further
+        yield from (item for item in (value, *(inner for _, inner in _inside(value))) if is_leaf(item))
 
 
 def places_of_parameters(space: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
