@@ -236,6 +236,8 @@ def _heading(column: RunColumn, width: float) -> Heading:
     return Heading(tuple(code), tuple(about))
 
 
+_OPERATOR = re.compile(r"\*\*|//|[-+*/=]=")
+"""Two signs that stay together."""
 _WORD_SEAM = re.compile(r" ")
 _CODE_SEAM = re.compile(r"[ ,=+*/_]|\((?!\))|\.(?!\d)")
 
@@ -246,6 +248,7 @@ def wrapped(text: str, room: float, size: float, lines: int, seam: re.Pattern[st
     while text and len(texts) < lines - 1 and text_width(text, size) > room:
         end = len(fit(text, room + text_width("…", size), size)) - 1
         ends = [match.end() for match in seam.finditer(text, 0, end + 1) if match.end() <= end + 1]
+        ends = [i for i in ends if not _OPERATOR.match(text, i - 1)]
         fitting = [i for i in ends if text_width(text[:i].rstrip(), size) <= room]
         cut = fitting[-1] if fitting else 0
         if cut <= end / 3 and text_width(seam.split(text[cut:], 1)[0], size) > room:

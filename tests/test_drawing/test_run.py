@@ -243,6 +243,9 @@ def test_code_is_broken_at_its_seams():
     assert lines == ["loss = nn.", "functional.mse_", "loss(net(x), y)"]
     assert wrapped("w -= 0.125 * w.grad", 60, 12, 2, layout._CODE_SEAM)[0] == "w -= 0.125"
     assert wrapped("a b", 100, 12, 3) == ["a b"]
+    power = "loss = ((h - y) ** 2).mean()"
+    for room in range(40, 200):
+        assert not any(line.endswith(" *") for line in wrapped(power, room, 12, 9, layout._CODE_SEAM))
     assert wrapped("", 100, 12, 3) == []
     for room in (1, 5, 20, 61, 100):
         assert all(

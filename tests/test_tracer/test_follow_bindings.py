@@ -267,6 +267,18 @@ def test_nothing_of_a_program_is_kept_alive():
     assert all(reference() is None for reference in references)
 
 
+def test_keys_full_of_markup_lead_somewhere_or_nowhere_and_never_elsewhere():
+    keys = ["<b>&\n", "a'b\"c", "x]['y", "\\", "\x1b[31m", ""]
+
+    def program() -> None:
+        params = {key: leaf(float(number)) for number, key in enumerate(keys, start=1)}
+        for _ in range(3):
+            torch.stack([value**2 for value in params.values()]).sum().backward()
+            params = {key: stepped(value) for key, value in params.items()}
+
+    assert tour.verify(program).holds
+
+
 def test_events_of_calls_that_are_not_told_between_them_stay_apart():
     def program() -> None:
         w = torch.tensor([1.0, 2.0], requires_grad=True)
