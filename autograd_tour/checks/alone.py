@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from autograd_tour.record.facts import Number
 from autograd_tour.tracer.follow.curves import norms_of, number_of
+from autograd_tour.tracer.follow.entries import swap_replaced
 from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.references import TensorRef
@@ -80,11 +82,18 @@ class Alone:
         module._engine_run_backward = self._heard(engine)
         self._originals.before_silence()
         try:
-            yield
+            with swap_replaced(self._swapping):
+                yield
         finally:
             module._engine_run_backward = engine
             handle.remove()
             self._marks.remove()
+
+    @contextmanager
+    def _swapping(self, first: Tensor, second: Tensor, _frame: FrameType) -> Iterator[None]:
+        self._originals.before_swap(first, second)
+        yield
+        self._originals.swapped(first, second)
 
     def _heard(self, engine: Callable[..., Any]) -> Callable[..., Any]:
         def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 
 from torch import Tensor
@@ -41,6 +42,7 @@ class Sights:
                 self._likeness[number] = likeness.of_outputs(graph, Outputs(outputs, skeleton))
             finally:
                 skeleton.release()
+                gc.collect()  # make_dot leaves nodes in a cycle, and the program may swap their leaves
 
         return look
 

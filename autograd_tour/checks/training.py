@@ -65,7 +65,7 @@ def _run_alone(
 ) -> Alone:
     """The program by itself, from the state that the record began with; that is put back afterwards."""
     live = LiveTensors()
-    originals = Originals(live)
+    originals = Originals(live, program)
     alone = Alone(wanted, noted, originals, looks)
     with random_state_restored(), Buffers() as buffers:
         buffers.remember_all(live)

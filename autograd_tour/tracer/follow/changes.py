@@ -67,8 +67,10 @@ class ProgramChanges:
         self.lent.catch_up()
         if name in ("__set__", "__delete__"):
             return self._before_setting(func.__self__.__name__, args)
-        named = [kwargs.get(key) for key in ("out", "tensor", "input")]  # torch.nn.init names its tensor
-        targets = tensors_among([*args[:1], *named])
+        if "max_norm" in kwargs:  # of the numbers looked up, and the weight
+            targets = tensors_among(args[1:2])
+        else:  # torch.nn.init names its tensor
+            targets = tensors_among([*args[:1], *map(kwargs.get, ("out", "tensor", "input"))])
         with torch._C.DisableTorchFunction():
             targets = [item for item in targets if item.grad_fn is None or not torch.is_grad_enabled()]
             if name == "requires_grad_" or not targets:
@@ -83,15 +85,19 @@ class ProgramChanges:
                 leaf = self._originals.leaf_of(item)
                 if leaf is not None:
                     self._tracks.add(leaf)  # from before it changes for the first time
-            return self._about(kind, [self._tracks.belonging(item) for item in targets])
+            return self._about(kind, self._belongings(targets))
+
+    def _belongings(self, targets: Iterable[Tensor]) -> list[Belonging]:
+        return list(dict.fromkeys(part for item in targets for part in self._tracks.belongings(item)))
 
     def _inside_step(self, targets: list[Tensor]) -> Heard | None:
         """What an optimizer does to values is told when its step is done, what it does to ``.grad`` now."""
-        belongings = [self._tracks.belonging(item) for item in targets]
-        if any(item is not None and item.part == "value" for item in belongings):
+        belongings = self._belongings(targets)
+        if any(item.part == "value" for item in belongings):
             self.steps.values_changed(spot_of(sys._getframe(2), self._record))
-        grads = [item if item is not None and item.part == "grad" else None for item in belongings]
-        self._originals.before_change(item for item, grad in zip(targets, grads, strict=True) if grad)
+        grads = [item for item in belongings if item.part == "grad"]
+        if grads:
+            self._originals.before_change(targets)
         return self._about(None, grads)
 
     def _before_lending(self, args: Any) -> None:
@@ -114,26 +120,26 @@ class ProgramChanges:
             self._confirm(target)
             if attribute == "data":
                 self._originals.before_change([target])
-                belonging = self._tracks.belonging(target)
-                inside_step = self.steps.own_work and belonging is not None and belonging.part == "value"
-                return None if inside_step else self._about(None, [belonging])
+                belongings = self._tracks.belongings(target)
+                inside_step = self.steps.own_work and any(item.part == "value" for item in belongings)
+                return None if inside_step else self._about(None, belongings)
             if not target.is_leaf:
                 return None
             number = self._tracks.add(target) if target.requires_grad else self._tracks.find(target)
             kind: EventKind | None = "zeroing" if value is None else None
-            return self._about(kind, [Belonging(number, "grad") if number >= 0 else None])
+            return self._about(kind, [Belonging(number, "grad")] if number >= 0 else [])
 
     def before_swap(self, tensors: Iterable[Tensor]) -> Heard | None:
         """``tensors`` are about to get other contents; ``None`` if none of them is a leaf."""
         with torch._C.DisableTorchFunction():
-            numbers = [self._tracks.find(tensor) for tensor in tensors]
-            return self._about(None, [Belonging(number, "value") for number in numbers if number >= 0])
+            numbers = [number for tensor in tensors if (number := self._tracks.find(tensor)) >= 0]
+            values = [Belonging(number, "value") for number in numbers]
+            return self._about(None, [*values, *(Belonging(number, "grad") for number in numbers)])
 
-    def _about(self, kind: EventKind | None, belongings: list[Belonging | None]) -> Heard | None:
-        concerned = [item for item in belongings if item is not None]
-        if not concerned:
+    def _about(self, kind: EventKind | None, belongings: list[Belonging]) -> Heard | None:
+        if not belongings:
             return None
-        return Heard(kind, [(item, self._tracks.facts(item)) for item in concerned])
+        return Heard(kind, [(item, self._tracks.facts(item)) for item in belongings])
 
     def after(self, before: Heard, frame: FrameType) -> None:
         """The call has been made, in ``frame``."""

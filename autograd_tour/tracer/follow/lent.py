@@ -31,13 +31,14 @@ class Lent:
 
     def lend(self, tensor: Tensor, spot: Spot) -> None:
         """The memory of ``tensor`` is given out at ``spot``."""
-        belonging = self._tracks.belonging(tensor)
-        if belonging is None:
+        belongings = self._tracks.belongings(tensor)
+        if not belongings:
             self._unknown.add(storage_of(tensor))
             return
         self.catch_up()  # what was written through an array of before
-        self._known[belonging] = self._tracks.facts(belonging)
-        self._spots[belonging] = Spot(spot.number, spot.frame, "numpy")
+        for belonging in belongings:
+            self._known[belonging] = self._tracks.facts(belonging)
+            self._spots[belonging] = Spot(spot.number, spot.frame, "numpy")
 
     def catch_up(self, moment: int | None = None) -> None:
         """Tell what has been written since; at the line that lent the memory, if it has lent it since.

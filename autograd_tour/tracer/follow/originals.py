@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from autograd_tour.tracer.follow.holders import Holders
 from autograd_tour.tracer.follow.hooks import Hooks, TensorHooks
 from autograd_tour.tracer.follow.silent import Silent
 from autograd_tour.tracer.references import TensorRef, swap_contents
@@ -19,9 +20,12 @@ __all__ = ["Originals", "storage_of"]
 
 
 class Originals:
-    """Notes what is there when it is made; contents are copied only when they are about to change."""
+    """Notes what is there when it is made; contents are copied only when they are about to change.
 
-    def __init__(self, live: LiveTensors) -> None:
+    ``program`` is what runs: what its surroundings hold is put back too.
+    """
+
+    def __init__(self, live: LiveTensors, program: object = None) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
         self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
         self._version_of: dict[int, int] = {}
@@ -37,6 +41,10 @@ class Originals:
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
+            self._holders = Holders(program)
+            for leaf in self._holders.leaves:  # gc.freeze() hides what is alive
+                if not self.has(leaf):
+                    self._note(leaf)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
         self._classes = [(module, type(module)) for module in modules]
@@ -150,6 +158,7 @@ class Originals:
             for generator, state in self._generators.values():
                 generator.set_state(state)
             self._restore_leaves()
+            self._holders.restore()
             for owned, items in self._owned:
                 if list(map(id, owned.values())) != list(map(id, items.values())):
                     owned.clear()

@@ -15,6 +15,7 @@ from autograd_tour.tracer.listen.names import isinstance_safe
 from autograd_tour.tracer.listen.paths import is_leaf
 from autograd_tour.tracer.measure import Recorder, measure_shape
 from autograd_tour.tracer.references import TensorRef
+from autograd_tour.tracer.spans import Span, span_of
 
 __all__ = ["MOST_LEAVES", "Belonging", "Track", "Tracks", "grad_facts", "tensors_among"]
 
@@ -27,6 +28,13 @@ class Belonging(NamedTuple):
 
     leaf: int
     part: Literal["value", "grad"]
+
+
+class _Part(NamedTuple):
+    """Where in memory it lies."""
+
+    span: Span
+    belonging: Belonging
 
 
 class Track:
@@ -68,7 +76,8 @@ class Tracks:
         self._replaced: list[tuple[TensorRef, str]] = []
         self.any_bound_anew = False
         self._names: dict[str, int] | None = None
-        self._by_memory: dict[int, Belonging] | None = None
+        self._by_memory: dict[int, list[_Part]] | None = None
+        """What lies in the same storage, by where that begins."""
 
     def __getitem__(self, leaf: int) -> Track:
         return self.items[leaf]
@@ -179,21 +188,31 @@ class Tracks:
         """A ``.grad`` may be another tensor than it was, or lie elsewhere."""
         self._by_memory = None
 
-    def belonging(self, tensor: Tensor) -> Belonging | None:
-        """To which leaf ``tensor``, or what it is a view of, belongs."""
+    def belongings(self, tensor: Tensor) -> list[Belonging]:
+        """Of which leaves ``tensor`` is the value or the ``.grad``, or has memory in common with these."""
         if tensor.grad_fn is not None and torch.is_grad_enabled():
-            return None  # an operation of the forward pass
-        number = self.find(tensor)
-        if number >= 0:
-            return Belonging(number, "value")
+            return []  # an operation of the forward pass
         if self._by_memory is None:
-            self._by_memory = {}
-            for n, track in enumerate(self.items):
-                self._by_memory[storage_of(track.tensor)] = Belonging(n, "value")
-                if track.tensor.grad is not None:
-                    self._by_memory[storage_of(track.tensor.grad)] = Belonging(n, "grad")
-            self._by_memory.pop(0, None)
-        return self._by_memory.get(storage_of(tensor)) or self._grad_itself(tensor)
+            self._by_memory = self._memory()
+        storage = storage_of(tensor)
+        candidates = self._by_memory.get(storage, []) if storage else []
+        if len(candidates) > 1:
+            span = span_of(tensor)
+            candidates = [item for item in candidates if span.meets(item.span)]
+        number = self.find(tensor)
+        own = self._grad_itself(tensor) if number < 0 else Belonging(number, "value")
+        others = [item.belonging for item in candidates if item.belonging != own]
+        return others if own is None else [own, *others]
+
+    def _memory(self) -> dict[int, list[_Part]]:
+        parts: dict[int, list[_Part]] = {}
+        for n, track in enumerate(self.items):
+            grad = track.tensor.grad if track.tensor.is_leaf else None
+            value = _Part(span_of(track.tensor), Belonging(n, "value"))
+            parts.setdefault(storage_of(track.tensor), []).append(value)
+            if grad is not None:
+                parts.setdefault(storage_of(grad), []).append(_Part(span_of(grad), Belonging(n, "grad")))
+        return parts
 
     def _grad_itself(self, tensor: Tensor) -> Belonging | None:
         """The leaf whose ``.grad`` is ``tensor``, a sparse one, whose memory begins nowhere."""

@@ -67,6 +67,8 @@ class _Mode(TorchFunctionMode):
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         changing = name in _CHANGING or (name[-1:] == "_" and name[:2] != "__") or "out" in kwargs
+        if not changing and "max_norm" in kwargs:  # an embedding shrinks the rows that it looks up, in place
+            changing = kwargs["max_norm"] is not None
         before = (
             self.changes.before(name, func, args, kwargs) if changing and self.changes is not None else None
         )

@@ -25,6 +25,7 @@ __all__ = [
     "assigned_names",
     "find_name",
     "first_name",
+    "function_of",
     "is_module",
     "is_numbered",
     "modules_held",
@@ -141,15 +142,21 @@ def _order(code: CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*outside, *code.co_varnames[:arguments], *stored]))
 
 
-def namespaces_of(program: object) -> list[dict[str, Any]]:
-    """Where a callable's tensors may have names: its closure, its defaults, its module's globals."""
+def function_of(program: object) -> Any:
+    """The function that a callable runs, ``None`` if it is a module or has none in Python."""
     if isinstance(program, nn.Module):
-        return []
+        return None
     function: Any = getattr(program, "__func__", program)
     function = getattr(function, "func", function)  # functools.partial
-    code = getattr(function, "__code__", None)
-    if code is None:
+    return function if hasattr(function, "__code__") else None
+
+
+def namespaces_of(program: object) -> list[dict[str, Any]]:
+    """Where a callable's tensors may have names: its closure, its defaults, its module's globals."""
+    function = function_of(program)
+    if function is None:
         return []
+    code = function.__code__
     closure: dict[str, Any] = {}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
         try:

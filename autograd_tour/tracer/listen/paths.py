@@ -13,7 +13,16 @@ from torch import Tensor, nn
 
 from autograd_tour.tracer.listen.owned import named_parameters_of
 
-__all__ = ["MANY", "at_path", "is_leaf", "leaves_in", "parameter_at", "path_to", "places_of_parameters"]
+__all__ = [
+    "MANY",
+    "at_path",
+    "fields_of",
+    "is_leaf",
+    "leaves_in",
+    "parameter_at",
+    "path_to",
+    "places_of_parameters",
+]
 
 MANY = 64
 """Most items of a collection, or attributes of an object, that are searched."""
@@ -101,16 +110,18 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
-    """Those of a plain object, which no module and no tensor is; a proxy computes its ``__dict__``."""
+    return [(f".{key}", item) for key, item in list((fields_of(value) or {}).items())]
+
+
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """The attributes of a plain object, no module and no tensor. A proxy would compute its ``__dict__``."""
     if issubclass(type(value), (nn.Module, Tensor, ModuleType, type, list, tuple, dict, str)):
-        return ()
+        return None
     try:
         fields = object.__getattribute__(value, "__dict__")
     except Exception:
-        return ()
-    if type(fields) is not dict or len(fields) > MANY:
-        return ()
-    return [(f".{key}", item) for key, item in list(fields.items())]
+        return None
+    return fields if type(fields) is dict and len(fields) <= MANY else None
 
 
 def at_path(path: str, space: Mapping[str, Any]) -> Any:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from autograd_tour.tracer.assemble.saved import read_saved
 from autograd_tour.tracer.assemble.walk import root_of, walk
-from autograd_tour.tracer.watch.writes import Span, Writes, span_of
+from autograd_tour.tracer.spans import Span, span_of
+from autograd_tour.tracer.watch.writes import Writes
 
 __all__ = ["Look", "SavedConflict", "kept_behind", "look"]
 

@@ -23,6 +23,7 @@ from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.listen.arguments import flat, is_leaf
 from autograd_tour.tracer.listen.calls import function_name
 from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
+from autograd_tour.tracer.spans import span_of
 from autograd_tour.tracer.watch.batches import Windows
 from autograd_tour.tracer.watch.customs import Customs
 from autograd_tour.tracer.watch.growth import Growth
@@ -50,7 +51,7 @@ from autograd_tour.tracer.watch.replaced import Replacements
 from autograd_tour.tracer.watch.saves import Look, look
 from autograd_tour.tracer.watch.scalers import CLIPPING, Scalers
 from autograd_tour.tracer.watch.steppers import Steppers
-from autograd_tour.tracer.watch.writes import Mutation, Writes, span_of
+from autograd_tour.tracer.watch.writes import Mutation, Writes
 
 __all__ = ["Watch"]
 
