@@ -124,3 +124,17 @@ def test_rows_that_an_embedding_shrinks_are_an_update_at_its_line_and_are_put_ba
     assert torch.equal(embedding.weight, before)
     tour.trace(lambda: embedding(torch.tensor([1])).sum())
     assert torch.equal(embedding.weight, before)
+
+
+def test_norms_of_sparse_gradients_are_noted_with_rows_that_are_there_twice_added_up():
+    def train() -> None:
+        table = nn.Embedding(3, 2, sparse=True)
+        nn.init.ones_(table.weight)
+        for _ in range(12):
+            table.weight.grad = None
+            (3 * table(torch.tensor([0, 0, 2]))).sum().backward()
+
+    (curve,) = tour.follow(train).curves
+    assert curve.norms == ((pytest.approx((2 * 6**2 + 2 * 3**2) ** 0.5),) * 12,)
+    (check, *_) = tour.verify(train).checks
+    assert check.outcome == "ok"

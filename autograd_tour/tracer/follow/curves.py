@@ -156,6 +156,8 @@ def _norm(grad: Tensor) -> Tensor | float:
     """Of a few numbers in plain Python, which takes a third of a call of torch."""
     dtype = grad.dtype
     is_complex = dtype.is_complex
+    if grad.layout is torch.sparse_coo and not grad.is_meta:
+        grad = grad.detach().coalesce().values()  # an index that is there twice stands for the sum
     if grad.layout is not _STRIDED or grad.is_meta or not (is_complex or dtype.is_floating_point):
         return _UNKNOWN
     if grad.numel() <= FEW and grad.is_cpu and grad.dim() <= 1:
