@@ -232,12 +232,17 @@ def test_a_closure_runs_inside_the_step_of_its_optimizer():
 def test_steps_in_hooks_are_told_inside_their_backward_and_after_what_they_use():
     run = tour.follow(loops.step_in_backward)
     assert [(event.kind, event.inside) for event in run.events] == [
-        ("forward", ""), ("backward", ""), ("step", "backward"), ("step", "backward"), ("zeroing", "backward"),
+        ("forward", ""), ("backward", ""), *[("step", "backward"), ("zeroing", "backward")] * 2,
     ] * 2  # fmt: skip
-    backward, *steps, zeroing = run.events[1:5]
-    for change in backward.changes:
-        used = next(item.grad for step in steps for item in step.changes if item.leaf == change.leaf)
-        emptied = next(item for item in zeroing.changes if item.leaf == change.leaf)
+    backward, *inside = run.events[1:6]
+    for step, zeroing in zip(inside[::2], inside[1::2], strict=True):
+        (updated,), (emptied,) = step.changes, zeroing.changes
+        assert updated.leaf == emptied.leaf
+        assert [run.line(event).text.strip() for event in (step, zeroing)] == [
+            "optimizers[id(parameter)].step()", "optimizers[id(parameter)].zero_grad()",
+        ]  # fmt: skip
+        change = next(item for item in backward.changes if item.leaf == updated.leaf)
+        used = updated.grad
         assert change.before is None
         assert change.contribution == change.after == used == emptied.before
         assert emptied.after is None

@@ -178,3 +178,48 @@ def test_what_a_hook_of_a_backward_changes_by_hand_is_told_inside_it():
     assert updates[-1].changes[0].after == run.leaves[0].final_value
     assert gaps_in(run) == ()
     assert w.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_what_a_hook_empties_without_a_step_is_emptied_after_the_deposit(set_to_none: bool):
+    net = nn.Linear(2, 1, bias=False)
+    sums = []
+
+    def hook(parameter: Tensor) -> None:
+        sums.append(parameter.grad.clone())
+        net.zero_grad(set_to_none)
+
+    def train():
+        net.weight.register_post_accumulate_grad_hook(hook)
+        for _ in range(2):
+            net(torch.ones(1, 2)).sum().backward()
+
+    run = tour.follow(train)
+    assert [event.kind for event in run.events] == ["forward", "backward", "zeroing"] * 2
+    backward, zeroing = run.events[1:3]
+    (deposit,), (emptied,) = backward.changes, zeroing.changes
+    assert deposit.before is None
+    assert deposit.contribution.first == deposit.after.first == emptied.before.first == (1.0, 1.0)
+    assert emptied.after is None if set_to_none else emptied.after.first == (0.0, 0.0)
+    assert gaps_in(run) == ()
+    assert tour.verify(train).checks[0].outcome == "ok"
+
+
+def test_a_hook_that_empties_what_the_backward_has_not_reached_yet_is_told_so():
+    w, v = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    optimizer = torch.optim.SGD([w, v], lr=0.1)
+
+    def train():
+        w.register_post_accumulate_grad_hook(lambda _: optimizer.zero_grad())
+        (v * 3).backward()
+        (w * 5).backward()
+
+    run = tour.follow(train)
+    (change,) = run.events[3].changes
+    assert (run.leaves[change.leaf].name, change.after.first) == ("w", (5.0,))
+    zeroing = run.events[4]
+    assert {run.leaves[item.leaf].name: item.before.first for item in zeroing.changes} == {
+        "v": (3.0,),
+        "w": (5.0,),
+    }
+    assert gaps_in(run) == ()

@@ -21,7 +21,10 @@ def changes_of(run: Run, name: str) -> list[tuple[str, list[float] | None, list[
     """What happened to the leaf with that name, event by event."""
     number = [item.name for item in run.leaves].index(name)
     return [
-        (event.kind, *(None if facts is None else list(facts.first) for facts in (change.before, change.after)))
+        (
+            event.kind,
+            *(None if facts is None else list(facts.first) for facts in (change.before, change.after)),
+        )
         for event in run.events
         for change in event.changes
         if change.leaf == number

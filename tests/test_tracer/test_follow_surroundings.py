@@ -32,14 +32,14 @@ NET.plain = leaf(9.0)
 
 
 def a_global() -> None:
-    global W  # noqa: PLW0603
+    global W
     for _ in range(3):
         (W**2).backward()
         W = stepped(W)
 
 
 def a_list() -> None:
-    global PARAMS  # noqa: PLW0603
+    global PARAMS
     for _ in range(12):
         (PARAMS[0] ** 2 + PARAMS[1] ** 2).backward()
         PARAMS = [stepped(item) for item in PARAMS]

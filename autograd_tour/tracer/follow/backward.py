@@ -187,19 +187,28 @@ class Deposits:
         ``used`` has what steps in hooks used. What hooks did besides is in the events that are given: values
         that they changed by hand, and what steps emptied afterwards.
         """
+        emptied_in_hooks: dict[int, TensorFacts | None] = {}
+        for draft in inside:
+            for leaf, zeroing in draft.changes.items() if draft.kind == "zeroing" else ():
+                emptied_in_hooks.setdefault(leaf, zeroing.before)
         updated = Draft("update", Spot(), event.backward_call, sequence_nr(), "backward")
-        for number, leaf, value, version in self._values:
-            if leaf._version == version:
+        for number, tensor, value, version in self._values:
+            if tensor._version == version:
                 continue
             changes = [draft.changes.get(number) for draft in inside if draft.kind not in OF_GRAD]
             before = next((change.after for change in reversed(changes) if change is not None), value)
-            self._recorder.forget(leaf)
-            after = self._recorder.measure(leaf)
+            self._recorder.forget(tensor)
+            after = self._recorder.measure(tensor)
             if not same(before, after):
                 updated.add(LeafChange(number, before, after))
         emptied = Draft("zeroing", Spot(), event.backward_call, sequence_nr(), "backward")
         for change in self.changes():
             at_step = used.get(change.leaf)
+            if change.leaf in emptied_in_hooks:
+                there = emptied_in_hooks[change.leaf] if at_step is None else at_step
+                if change.contribution is not None or not same(change.before, there):
+                    event.add(replace(change, after=there))
+                continue
             if at_step is None or change.after is not None:
                 event.add(change)
                 continue

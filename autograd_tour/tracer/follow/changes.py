@@ -6,15 +6,18 @@ All of it is heard as calls of torch functions that change a tensor; steps are h
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import EventKind, LeafChange
+from autograd_tour.tracer.follow.entries import Emptied
 from autograd_tour.tracer.follow.lent import LENDING, Lent, same
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
@@ -163,6 +166,25 @@ class ProgramChanges:
                 elif kind == "clipping":
                     self._log.last(kind, spot)  # a norm below the limit
         self.lent.settle()
+
+    def before_zeroing(self, owner: Emptied, frame: FrameType, *, in_hook: bool) -> Callable[[], None] | None:
+        """``owner.zero_grad()`` has been called in ``frame``. What is given is to be called afterwards.
+
+        ``in_hook``: by a hook of a backward, in which no other calls are heard.
+        """
+        if not in_hook:
+            if not isinstance(owner, Optimizer):  # of that a call is heard
+                self.lent.catch_up()
+                self._log.last("zeroing", spot_of(frame, self._record))
+            return None
+        with torch._C.DisableTorchFunction():
+            if isinstance(owner, Optimizer):
+                parameters = [item for group in owner.param_groups for item in group["params"]]
+            else:
+                parameters = list(owner.parameters())
+            numbers = [self._tracks.find(item) for item in parameters if item.grad is not None]
+            before = self._about("zeroing", [Belonging(number, "grad") for number in numbers if number >= 0])
+        return None if before is None else partial(self.after, before, frame)
 
     def draws(self, generator: Any) -> None:
         """A call is about to draw random numbers from ``generator``."""

@@ -17,18 +17,30 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_dynamo_compiling
+from torch.optim import Optimizer
 
 from autograd_tour.tracer.compiled import never_compiled
 from autograd_tour.tracer.follow.backward import BackwardCall
 from autograd_tour.tracer.references import references_hidden
 
-__all__ = ["Attention", "Counting", "Hearing", "backward_replaced", "swap_replaced", "zeroing_replaced"]
+__all__ = [
+    "Attention",
+    "Counting",
+    "Emptied",
+    "Hearing",
+    "backward_replaced",
+    "swap_replaced",
+    "zeroing_replaced",
+]
 
 Hearing = Callable[[BackwardCall, FrameType], Any]
 """Runs a backward call, made in a frame: what it returns."""
 
 Counting = Callable[[Any, Callable[[], Any], FrameType], Any]
 """Runs a call that deposits the gradients of outputs, made in a frame: what it returns."""
+
+Emptied = nn.Module | Optimizer
+"""Whose gradients ``zero_grad()`` empties."""
 
 Attention = Literal["none", "brief", "full"]
 """What is wanted of a call that is about to be made; of one that deposits ``brief`` is enough at times."""
@@ -63,22 +75,34 @@ def backward_replaced(
 
 
 @contextmanager
-def zeroing_replaced(heard: Callable[[FrameType], None]) -> Iterator[None]:
-    """``heard`` is called before each ``Module.zero_grad`` inside, which may have nothing to empty."""
-    method = nn.Module.zero_grad
+def zeroing_replaced(heard: Callable[[Emptied, FrameType], Callable[[], None] | None]) -> Iterator[None]:
+    """``heard`` is called before each ``zero_grad`` inside, which may have nothing to empty.
 
-    @wraps(method)
-    def zero_grad(self: nn.Module, set_to_none: bool = True) -> None:
-        if not is_dynamo_compiling():
-            heard(sys._getframe())
-        method(self, set_to_none)
-
-    never_compiled(zero_grad)
-    nn.Module.zero_grad = zero_grad  # type: ignore[method-assign]
+    What it gives is called afterwards.
+    """
+    kinds: tuple[Any, ...] = (nn.Module, Optimizer)
+    methods = [kind.zero_grad for kind in kinds]
+    for kind, method in zip(kinds, methods, strict=True):
+        kind.zero_grad = _zeroing(method, heard)
     try:
         yield
     finally:
-        nn.Module.zero_grad = method  # type: ignore[method-assign]
+        for kind, method in zip(kinds, methods, strict=True):
+            kind.zero_grad = method
+
+
+def _zeroing(
+    method: Callable[..., None], heard: Callable[[Emptied, FrameType], Callable[[], None] | None]
+) -> Callable[..., None]:
+    @wraps(method)
+    def zero_grad(self: Emptied, set_to_none: bool = True) -> None:
+        after = None if is_dynamo_compiling() else heard(self, sys._getframe())
+        method(self, set_to_none)
+        if after is not None:
+            after()
+
+    never_compiled(zero_grad)
+    return zero_grad
 
 
 @contextmanager

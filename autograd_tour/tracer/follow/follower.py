@@ -23,6 +23,7 @@ from autograd_tour.tracer.follow.changes import ProgramChanges
 from autograd_tour.tracer.follow.curves import Courses
 from autograd_tour.tracer.follow.entries import (
     Attention,
+    Emptied,
     backward_replaced,
     swap_replaced,
     zeroing_replaced,
@@ -162,10 +163,9 @@ class Follower:
         if threading.get_ident() == self._thread:
             self.changes.steps.after(optimizer)
 
-    def _before_zeroing(self, frame: FrameType) -> None:
-        if self.listening.active and threading.get_ident() == self._thread:
-            self.changes.lent.catch_up()
-            self.log.last("zeroing", spot_of(frame, self.record))
+    def _before_zeroing(self, owner: Emptied, frame: FrameType) -> Callable[[], None] | None:
+        heard = threading.get_ident() == self._thread and (self._telling or self.listening.active)
+        return self.changes.before_zeroing(owner, frame, in_hook=self._telling) if heard else None
 
     def _replacing(self, before: Tensor, _name: str, after: Tensor | None, frame: FrameType) -> None:
         if self.listening.active and after is not None and threading.get_ident() == self._thread:
