@@ -192,6 +192,7 @@ def test_another_builder_draws_what_is_kept(site, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_a_page_is_made_anew_when_a_file_that_its_code_imports_has_changed(tmp_path):
     folder = write(
         tmp_path,
@@ -406,6 +407,7 @@ Early :autograd:`w.grad`.
 }
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_a_warning_with_its_line_and_the_page_stands(tmp_path):
     folder = write(tmp_path, BAD)
     result = build(folder)

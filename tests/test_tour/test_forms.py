@@ -140,7 +140,7 @@ def executed(cells):
 @pytest.mark.parametrize(
     "stop",
     [
-        pytest.param(s, id=s.name, marks=[pytest.mark.slow] if s.number in (13, 16, 17) else [])
+        pytest.param(s, id=s.name, marks=[pytest.mark.slow] if s.number in (13, 14, 16, 17) else [])
         for s in stops()
     ],
 )
