@@ -111,8 +111,8 @@ class Alone:
             self.calls += 1
             try:
                 result = engine(outputs, *args, **kwargs)
-            except RuntimeError:
-                self.calls -= 1  # refused
+            except BaseException:
+                self.calls -= 1  # the program may go on without it
                 raise
             finally:
                 self._running = None

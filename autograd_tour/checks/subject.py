@@ -13,10 +13,11 @@ from autograd_tour.errors import TourError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.ledger import Ledger
 from autograd_tour.tracer.assemble.walk import Skeleton, root_of, walk
+from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.listen.run import check_outputs
-from autograd_tour.tracer.surroundings import Buffers, random_state_restored
+from autograd_tour.tracer.surroundings import Buffers, LiveTensors, random_state_restored
 
-__all__ = ["RerunError", "Run", "Subject", "aligned", "rerun", "returned"]
+__all__ = ["RerunError", "Run", "Subject", "aligned", "put_back", "rerun", "returned"]
 
 Fn = Any
 """A live ``grad_fn``."""
@@ -62,14 +63,26 @@ def rerun(subject: Subject) -> Iterator[Run]:
     Raises:
         RerunError: the program raised.
     """
-    with random_state_restored(), Buffers() as buffers:
-        buffers.remember_all()
+    with random_state_restored(), put_back(subject.program, subject.args):
         outputs = results(subject)
         skeleton = walk(root_of(output)[0] for output in outputs)
         try:
             yield Run(outputs, skeleton)
         finally:
             skeleton.release()
+
+
+@contextmanager
+def put_back(program: object, args: tuple[Any, ...]) -> Iterator[Originals]:
+    """What ``program(*args)`` changes inside is as before afterwards, as after a trace."""
+    live = LiveTensors()
+    originals = Originals(live, program, args)
+    with Buffers() as buffers:
+        buffers.remember_all(live)
+        try:
+            yield originals
+        finally:
+            originals.restore(buffers.tensors())
 
 
 def results(subject: Subject) -> list[Tensor]:

@@ -13,13 +13,12 @@ from autograd_tour.checks.alone import Alone, Looks, Moment, Position
 from autograd_tour.checks.courses import gaps_in
 from autograd_tour.checks.gradients import same_bits
 from autograd_tour.checks.run_graphs import Sights
-from autograd_tour.checks.subject import returned
+from autograd_tour.checks.subject import put_back, returned
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import Event, Run
 from autograd_tour.record.verification import Check, Skipped, Training, Unlike
-from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.measure import measure
-from autograd_tour.tracer.surroundings import Buffers, LiveTensors, random_state_restored
+from autograd_tour.tracer.surroundings import random_state_restored
 
 __all__ = ["checks"]
 
@@ -64,16 +63,10 @@ def _run_alone(
     wanted: Set[Position], noted: Set[int], program: Any, args: tuple[Any, ...], looks: Looks | None = None
 ) -> Alone:
     """The program by itself, from the state that the record began with; that is put back afterwards."""
-    live = LiveTensors()
-    originals = Originals(live, program)
-    alone = Alone(wanted, noted, originals, looks)
-    with random_state_restored(), Buffers() as buffers:
-        buffers.remember_all(live)
-        try:
-            with alone.listening():
-                returned(program, args)
-        finally:
-            originals.restore(buffers.tensors())
+    with random_state_restored(), put_back(program, args) as originals:
+        alone = Alone(wanted, noted, originals, looks)
+        with alone.listening():
+            returned(program, args)
     return alone
 
 

@@ -70,7 +70,7 @@ def observe(
     notes: list[str] = []
     with ONE_AT_A_TIME, random_state_restored(), collector_paused():
         with switches_restored(modules_in_sight(program, args)) as remarks, Buffers() as buffers:
-            follower = Follower(request, buffers, Originals(request.live, request.program))
+            follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
             watch = Watch(follower.record)
             try:
                 run, failure = _watched(request, follower, watch)

@@ -127,6 +127,10 @@ class Buffers:
             if buffer is not None and buffer.device.type != "meta" and not is_lazy(buffer):
                 self._kept.append((module, name, buffer, buffer.detach().clone()))
 
+    def has(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` is a buffer that was noted."""
+        return any(buffer is tensor for _, _, buffer, _ in self._kept)
+
     def tensors(self) -> list[Tensor]:
         """The buffers noted so far."""
         return [buffer for _, _, buffer, _ in self._kept]

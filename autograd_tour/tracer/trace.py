@@ -147,7 +147,7 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
     notes: list[str] = []
     with ONE_AT_A_TIME, random_state_restored(), collector_paused():
         with restored as remarks, Buffers() as buffers:
-            follower = Follower(request, buffers, Originals(request.live, request.program))
+            follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
             try:
                 result = follower.run()
                 if follower.trains(result):

@@ -81,7 +81,7 @@ def accumulate(
 
 def _followed(request: Request, calls: int, gradient: Any) -> Ledger:
     live, spared = LiveTensors(), list[Tensor]()
-    originals = Originals(live, request.program)
+    originals = Originals(live, request.program, request.args)
     try:
         with Buffers() as buffers:
             follower = Follower(

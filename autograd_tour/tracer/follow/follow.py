@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -79,7 +79,7 @@ def _notes(follower: Follower) -> Iterator[str]:
     yield from follower.request.recorder.remarks("the record of the run")
 
 
-def put_back(follower: Follower, spared: Iterable[Tensor]) -> tuple[str, ...]:
+def put_back(follower: Follower, spared: Sequence[Tensor]) -> tuple[str, ...]:
     """Give back what the program changed; a note on what could not be."""
     changed = follower.originals.restore(spared)
     if not changed:

@@ -70,7 +70,7 @@ class Follower:
     ) -> None:
         self.request = request
         self.record = ForwardRecord(forward or request.recorder, run_program.__code__)
-        self.originals = originals
+        self.originals, originals.kept_elsewhere = originals, buffers.has
         self.first = first
         self.log = Log()
         self.tracks = Tracks(request.recorder)

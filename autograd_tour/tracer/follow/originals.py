@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import is_not
 from typing import Any
 
 import torch
@@ -22,10 +23,10 @@ __all__ = ["Originals", "storage_of"]
 class Originals:
     """Notes what is there when it is made; contents are copied only when they are about to change.
 
-    ``program`` is what runs: what its surroundings hold is put back too.
+    ``program`` is what runs, with ``args``: what it can reach is put back too.
     """
 
-    def __init__(self, live: LiveTensors, program: object = None) -> None:
+    def __init__(self, live: LiveTensors, program: object = None, args: Iterable[object] = ()) -> None:
         self._versions: list[tuple[weakref.ref[Tensor], int]] = []
         self._leaves: list[tuple[weakref.ref[Tensor], Tensor | None, bool]] = []
         self._version_of: dict[int, int] = {}
@@ -36,24 +37,28 @@ class Originals:
         self._grads_noted = False
         self._swaps: list[tuple[Tensor, Tensor]] = []
         self._silent: Silent | None = None
+        self.kept_elsewhere: Callable[[Tensor], bool] = _never
+        """Whether somebody else has what was in a tensor before, and puts it back."""
         self._stepped: dict[int, list[int]] = {}
+        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
         self._tensor_hooks = TensorHooks()
         with torch._C.DisableTorchFunction():
             for tensor in live.look():
                 self._note(tensor)
-            self._holders = Holders(program)
-            for leaf in self._holders.leaves:  # gc.freeze() hides what is alive
-                if not self.has(leaf):
-                    self._note(leaf)
+            self._holders = Holders(program, args)
+            for generator in self._holders.generators:
+                self.before_draw(generator)
+            for tensor in self._holders.tensors:  # gc.freeze() hides what is alive
+                if not self.has(tensor):
+                    self._note(tensor)
         modules = [module for reference in live.modules if (module := reference()) is not None]
         self._training = [(module, vars(module).get("training")) for module in modules]
-        self._classes = [(module, type(module)) for module in modules]
+        self._classes = [(module, type(module), _parametrized(module)) for module in modules]
         self._owned = [(owned, dict(owned)) for module in modules for owned in _owned(module)]
         self._hooks = Hooks(modules)
         seen: dict[int, Container] = {}
         stateful = [item for reference in live.stateful if (item := reference()) is not None]
         self._stateful = [noted(vars(item), seen) for item in stateful]
-        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
 
     def _note(self, tensor: Tensor) -> None:
         try:
@@ -66,7 +71,7 @@ class Originals:
             self._tensor_hooks.note(reference, tensor)
             # Of a view that autograd follows this is not asked: torch would make its node anew.
             followed = tensor._is_view() and tensor._base is not None and tensor._base.requires_grad
-            if not followed and tensor.is_leaf:
+            if not followed and (tensor.is_leaf or tensor.retains_grad):
                 self._leaves.append((reference, tensor.grad, tensor.requires_grad))
         except (RuntimeError, AttributeError, ReferenceError):
             return  # a tensor that cannot be asked cannot be changed by training either
@@ -86,7 +91,11 @@ class Originals:
         with torch._C.DisableTorchFunction(), torch.no_grad():
             for tensor in tensors:
                 owner = tensor if self.has(tensor) else self._owner(tensor)
-                if owner is not None and id(owner) not in self._contents:
+                if owner is None or self.kept_elsewhere(owner):
+                    continue
+                if id(owner) not in self._contents and (
+                    self._silent is None or id(owner) not in self._silent.copied
+                ):
                     data = owner.data
                     self._contents[id(owner)] = owner, data, data.clone()
 
@@ -128,12 +137,13 @@ class Originals:
     def before_silence(self) -> None:
         """Nobody listens for a while: what is small is copied, of the rest it is noted what is in it."""
         if self._silent is None:
+            self.before_backward()
             with torch._C.DisableTorchFunction(), torch.no_grad():
                 present = [item for reference in self._present.values() if (item := reference()) is not None]
                 own = {storage_of(item) for item in present if id(item) in self._contents}
                 self._silent = Silent(item for item in present if storage_of(item) not in own)
 
-    def restore(self, spared: Iterable[Tensor] = ()) -> list[Tensor]:
+    def restore(self, spared: Sequence[Tensor] = ()) -> list[Tensor]:
         """Put everything back; gives the tensors that were changed in a way nobody heard.
 
         ``spared`` are those that somebody else puts back.
@@ -158,16 +168,21 @@ class Originals:
             for generator, state in self._generators.values():
                 generator.set_state(state)
             self._restore_leaves()
+            for tensor in spared:
+                self._restore_version(tensor)
             self._holders.restore()
             for owned, items in self._owned:
-                if list(map(id, owned.values())) != list(map(id, items.values())):
+                if list(owned) != list(items) or any(map(is_not, owned.values(), items.values())):
                     owned.clear()
                     owned.update(items)
             self._hooks.restore()
             self._tensor_hooks.restore()
-            for module, kind in self._classes:
+            for module, kind, properties in self._classes:
                 if type(module) is not kind:  # a parametrization makes another of it
                     module.__class__ = kind
+                for name, value in properties.items():
+                    if vars(kind).get(name) is not value:
+                        setattr(kind, name, value)
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
@@ -182,9 +197,9 @@ class Originals:
     def _restore_leaves(self) -> None:
         for reference, had, wanted in self._leaves:
             leaf = reference()
-            if leaf is None or not leaf.is_leaf:
+            if leaf is None:
                 continue
-            if leaf.requires_grad is not wanted:
+            if leaf.is_leaf and leaf.requires_grad is not wanted:
                 leaf.requires_grad_(wanted)
             if leaf.grad is not had:
                 leaf.grad = had
@@ -209,9 +224,23 @@ class Originals:
         return self._storages.get(storage_of(tensor))
 
 
+def _never(_tensor: Tensor) -> bool:
+    return False
+
+
+def _parametrized(module: torch.nn.Module) -> dict[str, property]:
+    """What a class that torch made for one module computes: to remove a parametrization takes it away."""
+    parts = vars(module).get("_modules")
+    if not parts or "parametrizations" not in parts:
+        return {}
+    return {name: value for name, value in vars(type(module)).items() if isinstance(value, property)}
+
+
 def _owned(module: torch.nn.Module) -> list[dict[str, Any]]:
     """The parameters, the buffers and the parts that a module has of its own, by name."""
-    kinds = ("_parameters", "_buffers", "_modules")
+    kinds = ["_parameters", "_buffers", "_modules"]
+    if issubclass(type(module), torch.nn.ParameterDict):
+        kinds.append("_keys")
     return [vars(module)[kind] for kind in kinds if vars(module).get(kind) is not None]
 
 

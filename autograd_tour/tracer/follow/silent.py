@@ -23,17 +23,20 @@ class Silent:
     """Copies of small tensors, and of large ones a sum that changes when they do."""
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
-        self._copies: list[tuple[TensorRef, Tensor]] = []
-        self._sums: list[tuple[TensorRef, Tensor]] = []
+        self.copied: set[int] = set()
+        """``id`` of the tensors that are put back whatever happens to them."""
+        self._copies: list[tuple[TensorRef, Tensor, Tensor]] = []
+        self._sums: list[tuple[TensorRef, Tensor, Tensor]] = []
         left = MOST_IN_ALL
         for tensor in tensors:
             if not _is_plain(tensor):
                 continue
             if tensor.numel() <= min(MOST_COPIED, left):
                 left -= tensor.numel()
-                self._copies.append((TensorRef(tensor), tensor.detach().clone()))
+                self.copied.add(id(tensor))
+                self._copies.append((TensorRef(tensor), tensor.data, tensor.detach().clone()))
             else:
-                self._sums.append((TensorRef(tensor), _sum_of(tensor)))
+                self._sums.append((TensorRef(tensor), tensor.data, _sum_of(tensor)))
 
     def restore(
         self, unheard: list[Tensor], done: Set[int], restored: Callable[[Tensor], None]
@@ -43,25 +46,31 @@ class Silent:
         Gives those of ``unheard`` that are not put back here, and the large ones that were changed.
         """
         copied: set[int] = set()
-        for reference, content in self._copies:
+        for reference, data, content in self._copies:
             tensor = reference()
-            if tensor is None or id(tensor) in done or tensor.shape != content.shape:
+            if tensor is None or id(tensor) in done:
                 continue
+            _lay_back(tensor, data)
             if not torch.equal(_words(tensor), _words(content)):
                 tensor.data.copy_(content)
             restored(tensor)
             copied.add(id(tensor))
         left = [tensor for tensor in unheard if id(tensor) not in copied]
         reported = {*done, *map(id, left)}
-        for reference, content in self._sums:
+        for reference, data, content in self._sums:
             tensor = reference()
-            if (
-                tensor is not None
-                and id(tensor) not in reported
-                and not torch.equal(_sum_of(tensor), content)
-            ):
+            if tensor is None or id(tensor) in reported:
+                continue
+            _lay_back(tensor, data)
+            if not torch.equal(_sum_of(tensor), content):
                 left.append(tensor)
         return left
+
+
+def _lay_back(tensor: Tensor, data: Tensor) -> None:
+    """Let ``tensor`` have the memory that it had."""
+    if not data.is_set_to(tensor) if data.dtype == tensor.dtype else True:
+        tensor.data = data
 
 
 def _is_plain(tensor: Tensor) -> bool:
