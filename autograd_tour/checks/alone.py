@@ -80,7 +80,6 @@ class Alone:
         engine = module._engine_run_backward  # what backward and grad, under whatever name, come to
         handle = register_optimizer_step_pre_hook(self._before)
         module._engine_run_backward = self._heard(engine)
-        self._originals.before_silence()
         try:
             with swap_replaced(self._swapping):
                 yield

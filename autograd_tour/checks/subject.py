@@ -79,6 +79,7 @@ def put_back(program: object, args: tuple[Any, ...]) -> Iterator[Originals]:
     originals = Originals(live, program, args)
     with Buffers() as buffers:
         buffers.remember_all(live)
+        originals.before_silence()
         try:
             yield originals
         finally:

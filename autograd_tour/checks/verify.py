@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autograd_tour.checks import differences, gradients, likeness, sums, training
 from autograd_tour.checks.saved import verify_saved
-from autograd_tour.checks.subject import RerunError, Subject, aligned, rerun
+from autograd_tour.checks.subject import RerunError, Subject, aligned, put_back, rerun
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Event, Run
 from autograd_tour.record.trace import Trace
@@ -61,9 +61,8 @@ def verify(
         ceiling: MB that the elements of the trace may take in memory.
         names: names for tensors, as in :func:`autograd_tour.trace`.
 
-    The program runs again for each check, and twice for each element. Random states, ``.grad``
-    and buffers of modules are as found afterwards; what the program itself keeps from one run to the next is
-    that of its last run, which may be one in float64.
+    The program runs again for each check, and twice for each element. What it changes is put back after each
+    check, as after a trace.
 
     Raises:
         ProgramError: as for :func:`autograd_tour.trace`.
@@ -85,7 +84,7 @@ def verify(
             (
                 _run("torchviz", likeness.check, subject),
                 _run("autograd", gradients.check, subject),
-                _run("differences", lambda subject: differences.check(subject, elements), subject),
+                _run("differences", lambda subject: _of_differences(subject, elements), subject),
                 _run("sums", _sums, subject),
             )
         )
@@ -98,6 +97,13 @@ def _run(name: CheckName, check: Callable[[Subject], Check], subject: Subject) -
         return check(subject)
     except RerunError as error:
         return Check(name, "skipped", Skipped("failed", first_line(error)))
+
+
+def _of_differences(subject: Subject, elements: int) -> Check:
+    if not subject.runs:
+        return differences.check(subject, elements)
+    with put_back(subject.program, subject.args):
+        return differences.check(subject, elements)
 
 
 def _of_training(run: Run, program: Any, args: tuple[Any, ...]) -> tuple[Check, ...]:
