@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.graph import SourceLine
 
 __all__ = ["findings"]
 
@@ -19,6 +21,13 @@ def findings(subject: Subject) -> Iterator[Finding]:
             "the way: its gradient is used to compute those before it and is then dropped."
         )
         fix = "w = (torch.randn(3) * 0.1).requires_grad_()   # a leaf; or w.retain_grad() before backward"
+        name = _updated(read.read_at) if read.made_at == read.read_at else None
+        if name is not None:
+            why += (
+                f" When the line ran before, it bound {name} to the result: {name} was the leaf until then. "
+                "A change in place leaves it one."
+            )
+            fix = f"with torch.no_grad():\n    {name} -= 0.1 * {name}.grad"
         yield Finding(
             "grad-of-computed-tensor",
             "warning",
@@ -29,3 +38,19 @@ def findings(subject: Subject) -> Iterator[Finding]:
             node,
             graph,
         )
+
+
+def _updated(line: SourceLine | None) -> str | None:
+    """``w`` of a line that is ``w = …`` and reads ``w.grad``; ``None`` for any other."""
+    try:
+        (statement,) = ast.parse(line.text.strip() if line is not None else "").body
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+        return None
+    name = statement.targets[0].id
+    read = f"{name}.grad"
+    inner = ast.walk(statement.value)
+    return (
+        name if any(isinstance(part, ast.Attribute) and ast.unparse(part) == read for part in inner) else None
+    )
