@@ -100,8 +100,6 @@ def _run(name: CheckName, check: Callable[[Subject], Check], subject: Subject) -
 
 
 def _of_differences(subject: Subject, elements: int) -> Check:
-    if not subject.runs:
-        return differences.check(subject, elements)
     with put_back(subject.program, subject.args):
         return differences.check(subject, elements)
 

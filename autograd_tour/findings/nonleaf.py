@@ -24,8 +24,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
         name = _updated(read.read_at) if read.made_at == read.read_at else None
         if name is not None:
             why += (
-                f" When the line ran before, it bound {name} to the result: {name} was the leaf until then. "
-                "A change in place leaves it one."
+                f" When the line ran before, it bound {name} to the result, which is no leaf. "
+                "A leaf that is changed in place stays one."
             )
             fix = f"with torch.no_grad():\n    {name} -= 0.1 * {name}.grad"
         yield Finding(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from autograd_tour.tracer.listen.names import function_of
 from autograd_tour.tracer.listen.paths import fields_of, is_leaf
 
 __all__ = ["Holders"]
@@ -124,15 +125,11 @@ def _may_hold(value: Any) -> bool:
 
 
 def _spaces(program: Any) -> Iterator[dict[str, Any]]:
-    """The variables of the modules that hold the program's code."""
-    function: Any = getattr(program, "__func__", program)
-    function = getattr(function, "func", function)  # functools.partial
-    if not isinstance(function, FunctionType):
-        name = "forward" if isinstance(program, nn.Module) else "__call__"
-        function = getattr(type(program), name, None)
-    function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
+    """The variables of the module that holds the program's code."""
+    name = "forward" if isinstance(program, nn.Module) else "__call__"
+    function = function_of(program) or function_of(getattr(type(program), name, None))
     if function is not None:
-        yield function.__globals__
+        yield inspect.unwrap(function).__globals__
 
 
 def _items(holder: Any, home: str | None = None, most: int = sys.maxsize) -> Iterator[tuple[Any, Any]]:

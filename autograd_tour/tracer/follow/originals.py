@@ -186,7 +186,14 @@ class Originals:
             for module, training in self._training:
                 if vars(module).get("training") is not training:
                     module.training = bool(training)
+        self._release()
         return unheard
+
+    def _release(self) -> None:
+        """Keep no memory longer than the program does: who holds this is in cycles."""
+        self._silent = None
+        for kept in (self._contents, self._grads, self._leaves, self._versions, self._present):
+            kept.clear()
 
     def _restore_version(self, tensor: Tensor) -> None:
         """Its contents are as they were, so a graph from before that saved it holds again."""

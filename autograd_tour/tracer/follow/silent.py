@@ -69,7 +69,7 @@ class Silent:
 
 def _lay_back(tensor: Tensor, data: Tensor) -> None:
     """Let ``tensor`` have the memory that it had."""
-    if not data.is_set_to(tensor) if data.dtype == tensor.dtype else True:
+    if data.dtype != tensor.dtype or not data.is_set_to(tensor):
         tensor.data = data
 
 
