@@ -16,6 +16,7 @@ from autograd_tour.record.graph import Graph, SourceLine
 
 __all__ = [
     "OF_GRAD",
+    "RENORMING",
     "Curve",
     "Event",
     "EventKind",
@@ -30,6 +31,9 @@ EventKind = Literal["forward", "backward", "zeroing", "clipping", "gradient", "s
 """``gradient``: the program changed ``.grad`` in another way than zeroing or clipping. ``update``: it changed
 the values of leaves by hand, or an optimizer did before another one stepped inside its own step.
 ``rebinding``: a leaf's name now stands for another tensor."""
+
+RENORMING = "embedding_renorm_"
+"""The call of an event: what ``max_norm`` of an embedding does to the rows that are looked up."""
 
 OF_GRAD: frozenset[EventKind] = frozenset({"backward", "zeroing", "clipping", "gradient"})
 """The events that change ``.grad``; ``step``, ``update`` and ``rebinding`` change the values of leaves."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import Event, EventKind, Run
+from autograd_tour.record.run import RENORMING, Event, EventKind, Run
 from autograd_tour.text import number, one_line
 from autograd_tour.views.picture import RunColumn
 from autograd_tour.views.sums import content
@@ -160,6 +160,8 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
         head = "another tensor"  # which may have been there before
     if first.kind == "update" and first.inside.endswith(".step"):
         head = "update"  # by the optimizer, or by a closure or hook of its step
+    if first.call == RENORMING:
+        head = "update by max_norm"
     if first.kind == "backward":
         head += f" {first.backward_call}"
         if first.returned:

@@ -50,7 +50,8 @@ def lanes_of(
     name = run.leaves[leaf].name or "a leaf"
     lanes = [values.lane(name), grads.lane(name)]
     names = kept_of(leaf, moments) if kept else ()
-    return (*lanes, *(_kept_lane(moments, leaf, what, element).lane(name, what) for what in names))
+    kept_lanes = (_kept_lane(run, moments, leaf, what, element) for what in names)
+    return (*lanes, *(lane.lane(name, what) for lane, what in zip(kept_lanes, names, strict=True)))
 
 
 def kept_of(leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ def kept_of(leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.name for change in changes for item in change.state))
 
 
-def _kept_lane(moments: Sequence[Moment | None], leaf: int, name: str, element: Element) -> _Lane:
+def _kept_lane(run: Run, moments: Sequence[Moment | None], leaf: int, name: str, element: Element) -> _Lane:
     """A mailbox of an optimizer: only steps put something into it."""
     items = [
         [item for _, change in _changes(moment or (), leaf) for item in change.state if item.name == name]
@@ -67,7 +68,8 @@ def _kept_lane(moments: Sequence[Moment | None], leaf: int, name: str, element: 
     ]
     facts = next((item.after for entries in items for item in entries if item.after is not None), None)
     lane = _Lane(None, element.like(facts), ("None", "saved"))
-    first = next((item.before for entries in items for item in entries), None)
+    changes = (item for _, change in _changes(run.events, leaf) for item in change.state if item.name == name)
+    first = next((item.before for item in changes), None)  # also where that step is left out
     lane.states = [lane.state(first)]
     for moment, entries in zip(moments, items, strict=True):
         if moment is None:
@@ -131,8 +133,9 @@ def _element(run: Run, leaf: int, moments: Sequence[Moment | None]) -> Element:
 
 def _gradients(moment: Moment, leaf: int) -> Iterator[TensorFacts]:
     """What a moment brought to a leaf, and left there."""
-    for _, change in _changes(moment, leaf):
-        yield from (facts for facts in (change.contribution, change.after) if facts is not None)
+    for event, change in _changes(moment, leaf):
+        if event.kind in OF_GRAD:
+            yield from (facts for facts in (change.contribution, change.after) if facts is not None)
     for item in (item for event in moment for item in event.returned):
         if item.leaf == leaf and item.gradient is not None:
             yield item.gradient

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import autograd_tour as tour
 from autograd_tour.checks.courses import gaps_in
 from autograd_tour.record.run import Run
+from autograd_tour.views.run_columns import column
 
 
 def leaf(*values: float) -> Tensor:
@@ -121,6 +122,7 @@ def test_rows_that_an_embedding_shrinks_are_an_update_at_its_line_and_are_put_ba
 
     run = tour.follow(train)
     (update,) = (event for event in run.events if event.kind == "update")
+    assert (update.call, column((update,), run, None).head) == ("embedding_renorm_", "update by max_norm")
     line = run.line(update)
     assert line is not None
     assert line.text.strip() == "embedding(torch.tensor([1])).sum().backward()"

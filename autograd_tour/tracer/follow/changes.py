@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from autograd_tour.record.facts import TensorFacts
-from autograd_tour.record.run import EventKind, LeafChange
+from autograd_tour.record.run import RENORMING, EventKind, LeafChange
 from autograd_tour.tracer.follow.entries import Emptied
 from autograd_tour.tracer.follow.lent import LENDING, Lent, same
 from autograd_tour.tracer.follow.log import Log, Spot
@@ -37,10 +38,14 @@ _EMPTYING = frozenset({"zero_", "_foreach_zero_"})
 
 
 class Heard(NamedTuple):
-    """A call that is about to change these leaves, and what they are before."""
+    """A call that is about to change these leaves, and what they are before.
+
+    ``call`` is the function that does so inside it, where the program calls another.
+    """
 
     kind: EventKind | None
     before: list[tuple[Belonging, TensorFacts | None]]
+    call: str = ""
 
 
 class ProgramChanges:
@@ -88,7 +93,8 @@ class ProgramChanges:
                 leaf = self._originals.leaf_of(item)
                 if leaf is not None:
                     self._tracks.add(leaf)  # from before it changes for the first time
-            return self._about(kind, self._belongings(targets))
+            heard = self._about(kind, self._belongings(targets))
+            return heard._replace(call=RENORMING) if heard is not None and "max_norm" in kwargs else heard
 
     def _belongings(self, targets: Iterable[Tensor]) -> list[Belonging]:
         return list(dict.fromkeys(part for item in targets for part in self._tracks.belongings(item)))
@@ -147,6 +153,8 @@ class ProgramChanges:
     def after(self, before: Heard, frame: FrameType) -> None:
         """The call has been made, in ``frame``."""
         spot = spot_of(frame, self._record)
+        if before.call:
+            spot = replace(spot, call=before.call)
         if not before.before:
             self._log.last("zeroing", spot)  # zero_grad() with nothing to empty
             return
