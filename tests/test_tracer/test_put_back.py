@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -276,3 +277,52 @@ def test_verify_does_not_count_a_backward_that_a_hook_stops():
     (check, *_) = tour.verify(train).checks
     assert check.outcome == "ok"
     assert w.grad is None
+
+
+class Hostile:
+    """Nobody may ask it anything."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"asked for {name}")
+
+    def __eq__(self, _: object) -> bool:
+        raise RuntimeError("compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Endless(dict[str, Any]):
+    """Its own methods are wrong."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("counted")
+
+    def items(self) -> Any:
+        raise RuntimeError("listed")
+
+    def __setitem__(self, _: object, __: object) -> None:
+        raise RuntimeError("written to")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
+def test_an_interrupt_in_the_middle_leaves_names_and_hostile_neighbours_as_they_were(
+    error: type[BaseException],
+):
+    w, beside, own = leaf(math.nan), [Hostile()], Endless()
+    dict.__setitem__(own, "<b>&'\"\x1b[31m", leaf())
+    own.itself = own
+    first = w, dict(dict.items(own))
+
+    def train() -> None:
+        nonlocal w
+        assert type(beside[0]) is Hostile
+        w.backward(retain_graph=True)
+        w = stepped(w)
+        dict.clear(own)
+        raise error
+
+    with pytest.raises((error, tour.errors.ProgramError)):
+        tour.follow(train)
+    assert w is first[0]
+    assert w.grad is None
+    assert dict(dict.items(own)) == first[1]
