@@ -1,4 +1,4 @@
-"""An optimizer whose step changes nothing, since gradients went to other parameters than its own."""
+"""An optimizer whose step misses parameters: gradients went to others than its own."""
 
 from __future__ import annotations
 
@@ -64,9 +64,40 @@ def _shared(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _unregistered(subject: Subject) -> Iterator[Finding]:
+    """Leaves that a model does not know of, unless the program updates them or asks for their gradient."""
+    run = subject.run
+    if run is None:
+        return
+    wanted = {gradient.name for event in run.events for gradient in event.returned}
+    wanted |= {
+        run.leaves[change.leaf].name
+        for event in run.events
+        if event.kind in ("update", "rebinding", "step")
+        for change in event.changes
+    }
+    for item in subject.evidence.optimizers:
+        names = [name for name in item.unregistered if name not in wanted]
+        if names:
+            yield Finding(
+                "parameters-not-registered",
+                "warning",
+                f"{listed(names)} got a gradient, and no optimizer that steps here holds "
+                f"{'it' if len(names) == 1 else 'them'}",
+                lines_of(("stepped here", item.line)),
+                "The model holds what torch does not register: a tensor that is no nn.Parameter, or modules "
+                "in a plain list or dict. parameters() does not give these, and zero_grad(), to() and "
+                "state_dict() do not reach them.",
+                "self.layers = nn.ModuleList(layers)        # not a plain list\n"
+                "self.scale = nn.Parameter(torch.ones(1))   # not a plain tensor",
+                about=tuple(names),
+            )
+
+
 def findings(subject: Subject) -> Iterator[Finding]:
-    """Optimizers that share parameters, and lines whose steps all followed a backward and changed nothing."""
+    """Optimizers that share or miss parameters, and lines whose steps changed nothing after a backward."""
     yield from _shared(subject)
+    yield from _unregistered(subject)
     run = subject.run
     if run is None or subject.evidence.gradless:
         return

@@ -149,6 +149,8 @@ class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
 
     ``elsewhere`` counts leaves that got gradients and are in no optimizer. ``shared`` counts parameters that
     another one holds too, with which it takes turns, and ``other`` is the line of that one's step.
+    ``unregistered`` names leaves that got gradients and are in no optimizer, since the model of which this
+    one holds parameters has them in a plain attribute, list or dict, where torch does not look.
     """
 
     name: str
@@ -158,6 +160,7 @@ class OptimizerEvidence(Struct, frozen=True, omit_defaults=True):
     elsewhere: int = 0
     shared: int = 0
     other: SourceLine | None = None
+    unregistered: tuple[str, ...] = ()
 
 
 class NonLeafRead(Struct, frozen=True, omit_defaults=True):

@@ -74,13 +74,15 @@ class Bindings:
             others = self._elsewhere(self.spaces(frame))
             self._tell(others, computed)
             self.tracks.exchange(others)
+            for track in self.tracks.items:
+                track.moved_at = None
 
     def _tell(self, others: Mapping[int, Tensor], computed: int) -> None:
         drafts: dict[Spot, Draft] = {}
         for number, tensor in others.items():
             if self.tracks.is_successor(number, tensor):
                 continue  # that has been told
-            spot = self._birth(tensor)
+            spot = self.tracks[number].moved_at or self._birth(tensor)
             if spot not in drafts:
                 drafts[spot] = self.log.begin("rebinding", spot)
                 drafts[spot].backward_call -= 1
@@ -98,7 +100,8 @@ class Bindings:
         others = self._elsewhere(spaces)
         for number, tensor in others.items():
             if in_full and not self.tracks.is_successor(number, tensor):
-                self.log.last("rebinding", self._birth(tensor)).add(self._change(number, tensor))
+                spot = self.tracks[number].moved_at or self._birth(tensor)
+                self.log.last("rebinding", spot).add(self._change(number, tensor))
         self.tracks.exchange(others)
         for track in self.tracks.items:
             if _at(track, spaces) is track.tensor:

@@ -223,10 +223,16 @@ class ProgramChanges:
     def replaced(self, before: Tensor, after: Tensor, frame: FrameType) -> None:
         """A module is about to have ``after`` where it had the parameter ``before``."""
         number = self._tracks.find(before)
-        if number >= 0 and after.is_leaf and after.requires_grad:
-            with torch._C.DisableTorchFunction():
-                self._rebound(number, before, after, spot_of(frame, self._record))
-            self._tracks.rebind(number, after)
+        if number < 0 or not after.is_leaf or not after.requires_grad:
+            return
+        spot, owners = spot_of(frame, self._record), self._tracks.holding(before)
+        if len(owners) > 1:  # which of them it is is seen where their names lead to
+            for track in owners:
+                track.moved_at = spot
+            return
+        with torch._C.DisableTorchFunction():
+            self._rebound(number, before, after, spot)
+        self._tracks.rebind(number, after)
 
     def _rebound(self, number: int, before: Tensor, after: Tensor, spot: Spot) -> None:
         facts = self._recorder.measure(after)

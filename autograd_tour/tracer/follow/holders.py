@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from autograd_tour.tracer.listen.names import function_of
+from autograd_tour.tracer.listen.owned import FIELDS_OF_MODULES
 from autograd_tour.tracer.listen.paths import fields_of, is_leaf
 
 __all__ = ["Holders"]
@@ -38,7 +39,6 @@ _FIXED = (tuple, FunctionType, MethodType, partial)
 """They lead on, and cannot be changed themselves."""
 _OF_PYTHON = 1 << 9
 """The flag of a class that Python code made: ``Py_TPFLAGS_HEAPTYPE``."""
-_OF_MODULES = frozenset(vars(nn.Module()))
 
 
 class _Noted(NamedTuple):
@@ -158,7 +158,7 @@ def _items(holder: Any, home: str | None = None, most: int = sys.maxsize) -> Ite
         yield from enumerate((holder.func, holder.args, holder.keywords))
     elif issubclass(kind, nn.Module):
         fields = vars(holder)
-        yield from ((name, value) for name, value in list(fields.items()) if name not in _OF_MODULES)
+        yield from ((name, value) for name, value in list(fields.items()) if name not in FIELDS_OF_MODULES)
         yield from (((name,), value) for name, value in list(fields.get("_modules", {}).items()))
     elif issubclass(kind, type):
         if home in (None, vars(holder).get("__module__")):

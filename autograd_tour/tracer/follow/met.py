@@ -14,7 +14,7 @@ from autograd_tour.tracer.follow.bindings import Bindings
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord
-from autograd_tour.tracer.listen.names import find_name
+from autograd_tour.tracer.listen.names import find_names
 from autograd_tour.tracer.recording import Request
 
 __all__ = ["looked_up", "met_leaves"]
@@ -41,8 +41,9 @@ def met_leaves(skeleton: Skeleton, bindings: Bindings, request: Request, frame: 
     present = {id(leaf) for leaf in leaves}
     tracks.are_there(present)
     spaces = bindings.spaces(frame)
+    others = find_names([leaf for leaf in strangers if not names[id(leaf)]], spaces)
     for leaf in strangers:
-        meeting.meet(leaf, names[id(leaf)] or find_name(leaf, spaces, deep=True), present, computed)
+        meeting.meet(leaf, names[id(leaf)] or others.get(id(leaf), ""), present, computed)
     bindings.settle(frame)
     return inner
 
@@ -62,8 +63,9 @@ def looked_up(skeleton: Skeleton, bindings: Bindings, unchanged: Iterable[int], 
     if not strangers or not absent:
         return
     spaces = bindings.spaces(frame)
+    others = find_names(strangers, spaces)
     for leaf in strangers:
-        number = tracks.names.get(find_name(leaf, spaces, deep=True), -1)
+        number = tracks.names.get(others.get(id(leaf), ""), -1)
         if number in absent:
             tracks.rebind(number, leaf)
             tracks[number].moving = True

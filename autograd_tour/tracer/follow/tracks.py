@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RunLeaf
+from autograd_tour.tracer.follow.log import Spot
 from autograd_tour.tracer.follow.originals import storage_of
 from autograd_tour.tracer.listen.names import isinstance_safe
 from autograd_tour.tracer.listen.paths import is_leaf
@@ -41,7 +42,7 @@ class Track:
     """One leaf through the run. ``tensor`` is what its name stands for now."""
 
     __slots__ = (
-        *("astray", "grad", "depth", "home", "moving", "name", "shape"),
+        *("astray", "grad", "depth", "home", "moved_at", "moving", "name", "shape"),
         *("succeeded", "successor", "tensor", "value"),
     )
 
@@ -57,6 +58,8 @@ class Track:
         """The facts of that, ``None`` if it is no leaf: then the leaf is still the tensor of before."""
         self.moving = False
         """Whether the name stood for another tensor when somebody last looked, in calls that are not told."""
+        self.moved_at: Spot | None = None
+        """Where a module got another parameter in its place, if that is told when it is looked up."""
         self.depth = -1
         """In whose variables its name led to it: 0 for those of the module, 1 for the outermost function."""
         self.home: tuple[int, str, str] | None = None
@@ -86,6 +89,10 @@ class Tracks:
         """The number of a leaf, -1 if it is not followed."""
         number = self._by_id.get(id(tensor), -1)
         return number if number >= 0 and self.items[number].tensor is tensor else -1
+
+    def holding(self, tensor: Tensor) -> list[Track]:
+        """All whose names stand for ``tensor``."""
+        return [track for track in self.items if track.tensor is tensor]
 
     def add(self, tensor: Tensor) -> int:
         """Follow a leaf from now on: its number, -1 if there are too many."""
@@ -159,9 +166,11 @@ class Tracks:
         """The name of ``leaf`` stands for ``tensor`` now."""
         track = self.items[leaf]
         self.any_bound_anew = True
-        self._by_id.pop(id(track.tensor), None)
-        self._replaced.append((TensorRef(track.tensor), track.name))
+        former = track.tensor
+        self._by_id.pop(id(former), None)
+        self._replaced.append((TensorRef(former), track.name))
         track.tensor = tensor
+        self._by_id |= {id(former): n for n, other in enumerate(self.items) if other.tensor is former}
         track.successor = track.succeeded = None
         track.astray = False
         self._by_id[id(tensor)] = leaf

@@ -33,6 +33,7 @@ from autograd_tour.tracer.listen.cuts import Cuts
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
+from autograd_tour.tracer.listen.paths import Patience
 from autograd_tour.tracer.listen.scopes import FunctionRun, FunctionRuns
 from autograd_tour.tracer.listen.sites import Sites
 from autograd_tour.tracer.listen.updates import updated_buffers
@@ -45,6 +46,9 @@ sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 DETAILED = 20_000
 """From this many calls on only function, line and module are noted: nobody looks at a million values."""
+
+SEARCHED = 500_000
+"""So many tensors in lists, dicts and objects are looked at for the names of constants, in a second or so."""
 
 
 class ForwardRecord:
@@ -63,6 +67,7 @@ class ForwardRecord:
         self.sites = Sites(stop, self.modules)
         self.runs = FunctionRuns(stop, self.modules)
         self._constant_of: dict[int, int] = {}
+        self._patience = Patience(SEARCHED)
         self._producers: dict[int, tuple[weakref.ref[Tensor], CallRecord, int]] = {}
         self._cuts = Cuts()
         self._owner: dict[int, CallRecord] = {}
@@ -336,4 +341,5 @@ class ForwardRecord:
     def _look_up(self, tensor: Tensor, user: FrameType | None) -> str:
         # The outermost name is the one the reader of the program knows; a callee's parameter is not.
         frames = reversed(list(user_frames(user, self.stop)))
-        return next((name for frame in frames if (name := first_name(tensor, frame))), "")
+        names = (first_name(tensor, frame, self._patience) for frame in frames)
+        return next((name for name in names if name), "")

@@ -13,7 +13,7 @@ from torch.fx import GraphModule
 from autograd_tour.tracer.listen.calls import CallRecord
 from autograd_tour.tracer.listen.frames import home, is_library, user_frame, user_frames
 from autograd_tour.tracer.listen.names import find_name, is_numbered, modules_held, plain_path
-from autograd_tour.tracer.listen.owned import named_parameters_of, parameters_of
+from autograd_tour.tracer.listen.owned import leaves_of, named_modules_of, named_parameters_of
 
 __all__ = ["ModuleKey", "ModuleRecord", "ModuleRun"]
 
@@ -133,8 +133,10 @@ class ModuleRecord:
     def _add_root(self, name: str, module: nn.Module) -> None:
         if id(module) not in self.roots:
             self.roots[id(module)] = (name, module)
-            self._paths[id(module)] = {id(child): plain_path(path) for path, child in module.named_modules()}
-            self._parameters.update(map(id, parameters_of(module)))
+            self._paths[id(module)] = {
+                id(child): plain_path(path) for path, child in reversed(named_modules_of(module))
+            }
+            self._parameters.update(map(id, leaves_of(module)))
             self._prefixes.clear()  # they depend on how many models there are
 
     def notice(self, leaf: Tensor, user: FrameType | None) -> None:
@@ -144,7 +146,7 @@ class ModuleRecord:
         for name, module in modules_held(user_frames(user, self.stop)):
             if id(module) not in self._searched:
                 self._searched[id(module)] = module
-                for parameter in parameters_of(module):
+                for parameter in leaves_of(module):
                     self._held.setdefault(id(parameter), (name, module))
         if id(leaf) in self._held:
             self._add_root(*self._held[id(leaf)])
@@ -185,7 +187,7 @@ class ModuleRecord:
             held.setdefault(id(module), (name, module))
         # The outermost first: what is inside one of them is no model of its own.
         for name, module in sorted(held.values(), key=lambda item: -sum(1 for _ in item[1].modules())):
-            parameters = set(map(id, parameters_of(module)))
+            parameters = set(map(id, leaves_of(module)))
             if parameters and not parameters & self._parameters:
                 self._add_root(name, module)
                 self._expected.add(id(module))
@@ -193,7 +195,7 @@ class ModuleRecord:
     def forget_expected(self, used: Container[int]) -> None:
         """Those that did not run have no names after all, unless one of the leaves ``used`` is theirs."""
         for root in self._expected.difference(root for root, _ in self._kinds):
-            parameters = set(map(id, parameters_of(self.roots[root][1])))
+            parameters = set(map(id, leaves_of(self.roots[root][1])))
             if not any(parameter in used for parameter in parameters):
                 del self.roots[root], self._paths[root]
                 self._parameters -= parameters
@@ -219,7 +221,7 @@ class ModuleRecord:
         if module_key is None:
             return ""
         if not self._prefixes:
-            models = {key: name for key, (name, root) in self.roots.items() if parameters_of(root)}
+            models = {key: name for key, (name, root) in self.roots.items() if leaves_of(root)}
             taken = Counter(models.values())
             for number, (key, (name, root)) in enumerate(self.roots.items(), start=1):
                 called, alone = name or type(root).__name__, len(models) == 1
@@ -238,7 +240,7 @@ class ModuleRecord:
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """(path, parameter) of every parameter that belongs to a module that ran."""
         for root, (_, outermost) in self.roots.items():
-            for wrapped_path, module in outermost.named_modules():
+            for wrapped_path, module in named_modules_of(outermost):
                 path = plain_path(wrapped_path)
                 if (root, path) in self._kinds:
                     for name, parameter in named_parameters_of(module, recurse=False):

@@ -18,12 +18,13 @@ from typing import Any, TypeGuard
 from torch import nn
 
 from autograd_tour.tracer.listen.frames import is_library
-from autograd_tour.tracer.listen.owned import named_parameters_of
-from autograd_tour.tracer.listen.paths import MANY, path_to
+from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
+from autograd_tour.tracer.listen.paths import MANY, Patience, path_to, paths_to
 
 __all__ = [
     "assigned_names",
     "find_name",
+    "find_names",
     "first_name",
     "function_of",
     "is_module",
@@ -104,18 +105,35 @@ def assigned_names(frame: FrameType | None, stop: CodeType, program: FrameType |
     return ()
 
 
-def find_name(tensor: object, spaces: Iterable[Mapping[str, Any]], *, deep: bool = False) -> str:
+def find_name(
+    tensor: object,
+    spaces: Iterable[Mapping[str, Any]],
+    *,
+    deep: bool = False,
+    patience: Patience | None = None,
+) -> str:
     """The name of ``tensor`` in the first of the namespaces that has one, or ``""``.
 
     Of several names the first counts, and a tensor in a list, tuple or dict is met too: ``layers[0]``; if
-    ``deep`` one in an object, or one step further inside, too.
+    ``deep`` one in an object, or one step further inside, too, as long as there is ``patience``.
     """
-    return next((path for space in spaces if (path := path_to(tensor, space, deep=deep))), "")
+    paths = (path_to(tensor, space, deep=deep, patience=patience) for space in spaces)
+    return next((path for path in paths if path), "")
 
 
-def first_name(tensor: object, frame: FrameType) -> str:
+def find_names(tensors: Iterable[object], spaces: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """``id`` -> what a deep ``find_name`` gives, of each tensor with a name; one search for all."""
+    names: dict[int, str] = {}
+    rest = list(tensors)
+    for space in spaces:
+        names |= paths_to(rest, space)
+        rest = [tensor for tensor in rest if id(tensor) not in names]
+    return names
+
+
+def first_name(tensor: object, frame: FrameType, patience: Patience | None = None) -> str:
     """What ``frame`` called ``tensor`` first: a variable from outside, an argument, or one of its own."""
-    return find_name(tensor, [variables(frame)], deep=True)
+    return find_name(tensor, [variables(frame)], deep=True, patience=patience)
 
 
 def variables(frame: FrameType) -> dict[str, Any]:
@@ -188,7 +206,12 @@ def parameter_names(
     owned: list[tuple[str, nn.Module, dict[int, str]]] = []
     for key, (name, root) in modules.items():
         tensors = [
-            (plain_path(path), tensor) for path, tensor in (*named_parameters_of(root), *root.named_buffers())
+            (plain_path(path), tensor)
+            for path, tensor in (
+                *named_parameters_of(root),
+                *root.named_buffers(),
+                *unregistered_leaves_of(root),
+            )
         ]
         if key not in inside and any(id(tensor) in wanted for _, tensor in tensors):
             owned.append((name, root, {id(tensor): path for path, tensor in reversed(tensors)}))

@@ -5,22 +5,24 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
 
-from autograd_tour.tracer.listen.owned import named_parameters_of
+from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
 
 __all__ = [
     "MANY",
+    "Patience",
     "at_path",
     "fields_of",
     "is_leaf",
     "leaves_in",
     "parameter_at",
     "path_to",
+    "paths_to",
     "places_of_parameters",
 ]
 
@@ -34,21 +36,57 @@ _STEP = re.compile(r"\[(-?\d+|'[^']*'|\"[^\"]*\")\]|\.([^\W\d]\w*)")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
-def path_to(thing: object, space: Mapping[str, Any], *, deep: bool = False) -> str:
+class Patience:
+    """How many items are still looked at deep inside of what variables hold."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def counted(self, items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """``items``, each of which costs one."""
+        for item in items:
+            self.left -= 1
+            yield item
+
+
+def path_to(
+    thing: object, space: Mapping[str, Any], *, deep: bool = False, patience: Patience | None = None
+) -> str:
     """The first variable of ``space`` that leads to ``thing``: ``w``, ``layers[0]``; ``""`` if none does.
 
-    ``deep``: also ``layers[0]['w']``, ``net.w`` and ``net.layers[0]['w']``. No code of what they hold is run.
+    ``deep``: also ``layers[0]['w']``, ``net.w`` and ``net.layers[0]['w']``, as long as there is ``patience``.
+    No code of what they hold is run.
     """
+    deep = deep and (patience is None or patience.left > 0)
     for name, value in list(space.items()):
-        if name.startswith("_") and (name.strip("_") == "" or name == "__builtins__"):
+        if _is_private(name):
             continue
         if value is thing:
             return name
         steps = _inside(value) if deep else _items(value)
+        if deep and patience is not None:
+            steps = patience.counted(steps)
         path = next((step for step, item in steps if item is thing), None)
         if path is not None:
             return name + path
     return ""
+
+
+def paths_to(things: Iterable[object], space: Mapping[str, Any]) -> dict[int, str]:
+    """``id`` of each of ``things`` -> what a deep ``path_to`` gives, of those that ``space`` leads to."""
+    wanted = set(map(id, things))
+    paths: dict[int, str] = {}
+    for name, value in list(space.items()) if wanted else ():
+        if _is_private(name):
+            continue
+        for step, item in chain([("", value)], _inside(value)):
+            if id(item) in wanted:
+                paths.setdefault(id(item), name + step)
+    return paths
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and (name.strip("_") == "" or name == "__builtins__")
 
 
 def _inside(value: Any) -> Iterator[tuple[str, Any]]:
@@ -78,18 +116,28 @@ def leaves_in(space: Mapping[str, Any]) -> Iterator[Tensor]:
 
 
 def places_of_parameters(space: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
-    """``id`` of each parameter of a module in ``space`` -> the path of the module, and that in the module."""
+    """``id`` of each parameter of a module in ``space`` -> the path of the module, and that in the module.
+
+    A leaf in a plain attribute is one here too.
+    """
     places: dict[int, tuple[str, str]] = {}
     for name, value in list(space.items()):
         for step, item in (("", value), *_items(value), *_attributes(value)):
             if issubclass(type(item), nn.Module) and "_modules" in vars(item):
-                for path, parameter in named_parameters_of(item):
+                for path, parameter in (*named_parameters_of(item), *unregistered_leaves_of(item)):
                     places.setdefault(id(parameter), (name + step, path))
     return places
 
 
 def parameter_at(module: Any, path: str) -> Any:
     """What ``module`` has at ``path``, ``None`` if it has nothing there."""
+    registered = _registered_at(module, path)
+    if registered is None and issubclass(type(module), nn.Module) and "_modules" in vars(module):
+        return dict(unregistered_leaves_of(module)).get(path)
+    return registered
+
+
+def _registered_at(module: Any, path: str) -> Any:
     *steps, last = path.split(".")
     for step in (*steps, ""):
         if not issubclass(type(module), nn.Module) or "_modules" not in vars(module):

@@ -16,7 +16,7 @@ from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.listener import listening
 from autograd_tour.tracer.listen.names import (
     arguments_by_name,
-    find_name,
+    find_names,
     is_module,
     namespaces_of,
     parameter_names,
@@ -183,14 +183,16 @@ class LeafNames(Mapping[int, str]):
         every_space = [arguments, *spaces, *caller]
         self._paths = cache(partial(parameter_names, every_space, extra, wanted, repeated))
         self._names = dict(given)
-        for leaf in leaves:
+        self._names |= {id(leaf): self._paths().get(id(leaf), "") for leaf in leaves if id(leaf) not in given}
+        nameless = [leaf for leaf in leaves if not self._names[id(leaf)]]
+        arrived = find_names(nameless, [arguments])
+        around = find_names([leaf for leaf in nameless if not heard.get(id(leaf))], [*spaces, *caller])
+        for leaf in nameless:
             key = id(leaf)
             self._names[key] = (
-                given.get(key)
-                or self._paths().get(key)
-                or find_name(leaf, [arguments], deep=True)
+                arrived.get(key)
                 or heard.get(key)
-                or find_name(leaf, [*spaces, *caller], deep=True)
+                or around.get(key)
                 or (record.named_at_birth(leaf) if record is not None else "")
             )
 

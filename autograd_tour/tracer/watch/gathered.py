@@ -15,6 +15,7 @@ from autograd_tour.record.evidence import (
     OptimizerEvidence,
 )
 from autograd_tour.record.graph import SourceLine
+from autograd_tour.tracer.listen.owned import parameters_of, unregistered_leaves_of
 from autograd_tour.tracer.watch.heard import Escape, Root, Stepped
 from autograd_tour.tracer.watch.missing import MissingGradients
 from autograd_tour.tracer.watch.places import ARRAYS
@@ -174,7 +175,17 @@ class _Gathering:
                 elsewhere,
                 shared,
                 other,
+                tuple(dict.fromkeys(self._unregistered(stepped, held))),
             )
+
+    def _unregistered(self, stepped: Stepped, held: Set[int]) -> Iterator[str]:
+        """Leaves of the models of which an optimizer holds parameters that it, and any other, cannot know."""
+        mine = {id(item) for item in stepped.parameters}
+        for _, root in self.watch.record.modules.roots.values():
+            if any(id(parameter) in mine for parameter in parameters_of(root)):
+                for path, leaf in unregistered_leaves_of(root):
+                    if id(leaf) in self.watch.reached and id(leaf) not in held:
+                        yield self.names.get(id(leaf), "") or path
 
     def _shared(self, stepped: Stepped) -> tuple[int, SourceLine | None]:
         """How many parameters an optimizer before it holds too that steps again after it, and where."""

@@ -144,7 +144,34 @@ def unrelated_input():
     return torch.autograd.grad((a * 2).sum(), [b])  # <- raised here
 
 
+class _Stack(nn.Module):
+    """Its layers stand in a plain list, its scale in a plain attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = [nn.Linear(2, 3), nn.Linear(3, 3)]
+        self.head = nn.Linear(3, 1)
+        self.scale = torch.tensor(2.0, requires_grad=True)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            inputs = torch.tanh(layer(inputs))
+        return self.head(self.scale * inputs)
+
+
+def layers_in_a_plain_list():
+    net = _Stack()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()  # <- stepped here
+
+
 FAULTS = {
+    layers_in_a_plain_list: "parameters-not-registered",
     never_zeroed: "zero-grad-missing",
     zeroed_before_step: "zero-grad-before-step",
     zeroed_with_zeros_before_step: "zero-grad-before-step",
@@ -294,7 +321,46 @@ def closure():
     optimizer.step(again)
 
 
+def plain_list_that_the_optimizer_knows():
+    net = _Stack()
+    hidden = [parameter for layer in net.layers for parameter in layer.parameters()]
+    optimizer = torch.optim.SGD([*net.parameters(), *hidden, net.scale], lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+
+
+def points_in_the_model_whose_gradient_is_wanted():
+    net = nn.Sequential(nn.Linear(1, 3), nn.Tanh(), nn.Linear(3, 1))
+    net.points = torch.linspace(0, 1, 4).reshape(4, 1).requires_grad_()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (slope,) = torch.autograd.grad(net(net.points).sum(), net.points, create_graph=True)
+        ((slope - 1) ** 2).mean().backward()
+        optimizer.step()
+
+
+def plain_scale_that_is_updated_by_hand():
+    net = nn.Linear(2, 1)
+    net.scale = torch.tensor(2.0, requires_grad=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = ((net.scale * net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            net.scale -= 0.01 * net.scale.grad
+        net.scale.grad = None
+
+
 NEAR_MISSES = [
+    plain_list_that_the_optimizer_knows,
+    points_in_the_model_whose_gradient_is_wanted,
+    plain_scale_that_is_updated_by_hand,
     usual_loop,
     zeroed_after_step,
     accumulated_on_purpose,
