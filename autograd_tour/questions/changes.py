@@ -322,6 +322,8 @@ def _directions(history: History) -> Iterator[Draft]:
                 continue
             if item.event.kind == "step" and first(item.change.grad) != grad:
                 continue  # a closure calls backward inside the step
+            if item.event.kind == "update" and item.event.inside.endswith(".step"):
+                continue  # the line began before .grad was that
             larger, smaller, same = "larger", "smaller", "neither: the line changes only .grad"
             answer, other = (larger, smaller) if after > start else (smaller, larger)
             sign = "positive" if grad > 0 else "negative"

@@ -99,7 +99,8 @@ class History:
             line = run.line(event)
             if event.kind != "forward" and line is not None:
                 self._files.add(line.file)
-                deeds.setdefault(line, set()).add(event.kind)
+                part = event.kind == "update" and event.call == event.inside  # of a step
+                deeds.setdefault(line, set()).add("step" if part else event.kind)
         self._crowded = {line for line, kinds in deeds.items() if len(kinds) > 1}
 
     def amount(self, moment: Moment, value: float | None) -> str:

@@ -29,7 +29,7 @@ __all__ = [
 
 EventKind = Literal["forward", "backward", "zeroing", "clipping", "gradient", "step", "update", "rebinding"]
 """``gradient``: the program changed ``.grad`` in another way than zeroing or clipping. ``update``: it changed
-the values of leaves by hand, or an optimizer did before another one stepped inside its own step.
+the values of leaves by hand, or an optimizer did before a backward or another step inside its own step.
 ``rebinding``: a leaf's name now stands for another tensor."""
 
 RENORMING = "embedding_renorm_"

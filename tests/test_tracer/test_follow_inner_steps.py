@@ -130,7 +130,9 @@ def test_values_changed_between_the_steps_of_two_others_are_told_between_them():
     assert last.after.first[0] == torch.tensor(last.before.first[0]).sub(0.25).item()
 
 
-def test_of_an_optimizer_that_evaluates_at_several_points_its_step_is_told_as_one():
+def test_of_an_optimizer_that_evaluates_at_several_points_each_point_is_told():
+    points: list[list[float]] = []
+
     def train() -> None:
         w = torch.tensor([2.0, -1.0], requires_grad=True)
         optimizer = torch.optim.LBFGS([w], max_iter=4)
@@ -139,16 +141,77 @@ def test_of_an_optimizer_that_evaluates_at_several_points_its_step_is_told_as_on
             optimizer.zero_grad()
             loss = ((w - 1) ** 4).sum()
             loss.backward()
+            points.append(w.tolist())
             return loss
 
         optimizer.step(closure)
 
     run = tour.follow(train)
-    assert "update" not in {event.kind for event in run.events}
+    assert points_of(run) == points
     (step,) = (event for event in run.events if event.kind == "step")
-    (change,) = step.changes
-    assert change.before.first == (2.0, -1.0)
-    assert change.after == run.leaves[0].final_value
+    assert step.changes[0].after == run.leaves[0].final_value
+    assert len({tuple(point) for point in points}) > 2
+
+
+def points_of(run: Run) -> list[list[float]]:
+    """The values of the only leaf at each backward, as the events before it tell them."""
+    leaf = run.leaves[0]
+    assert leaf.value is not None
+    value, points = leaf.value, []
+    for event in run.events:
+        if event.kind == "backward":
+            points.append(list(value.first))
+        elif event.kind in ("step", "update"):
+            value = next((change.after for change in event.changes if change.after is not None), value)
+    return points
+
+
+class Ascending(torch.optim.Optimizer):
+    """Sharpness-aware: it goes uphill, has the gradient computed there, and steps from where it began."""
+
+    def __init__(self, parameters: list[Tensor], *, by_closure: bool) -> None:
+        super().__init__(parameters, {})
+        self.by_closure = by_closure
+
+    def step(self, closure):  # type: ignore[override]
+        (w,) = self.param_groups[0]["params"]
+        with torch.no_grad():
+            w.add_(0.5)  # uphill
+        w.grad = None
+        if self.by_closure:
+            closure()
+        else:
+            (w**2).sum().backward()
+        w.data = w.data - 0.5  # back
+        with torch.no_grad():
+            w.sub_(0.1 * w.grad)
+
+
+@pytest.mark.parametrize("by_closure", [False, True])
+def test_where_an_optimizer_computes_a_gradient_is_told_with_its_line(by_closure: bool):
+    points: list[list[float]] = []
+
+    def train() -> None:
+        w = torch.tensor([1.0, 3.0], requires_grad=True)
+        optimizer = Ascending([w], by_closure=by_closure)
+        w.register_hook(lambda _: points.append(w.tolist()))
+
+        def closure() -> None:
+            (w**2).sum().backward()
+
+        for _ in range(2):
+            optimizer.zero_grad()
+            closure()
+            optimizer.step(closure)
+
+    run = tour.follow(train)
+    assert points_of(run) == points
+    uphill = [event for event in run.events if event.kind == "update"]
+    lines = [run.line(event) for event in uphill]
+    assert ["uphill" in line.text for line in lines if line is not None] == [True, True]
+    assert {event.inside for event in uphill} == {"Ascending.step"}
+    steps = [event for event in run.events if event.kind == "step"]
+    assert steps[-1].changes[0].after == run.leaves[0].final_value
 
 
 def test_they_are_verified():

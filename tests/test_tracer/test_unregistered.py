@@ -77,9 +77,9 @@ def test_updates_and_rebindings_of_them_are_told_by_name():
     before = trainer.stack.scale.item()
     run = tour.follow(trainer.run)
     assert {leaf.name for leaf in run.leaves} == {f"stack.{name}" for name in NAMES}
-    assert changes_of(run, "stack.scale") == [
-        ("update", "self.stack.scale -= 0.1 * self.stack.scale.grad")
-    ] * 2
+    assert (
+        changes_of(run, "stack.scale") == [("update", "self.stack.scale -= 0.1 * self.stack.scale.grad")] * 2
+    )
     assert [kind for kind, _ in changes_of(run, "stack.shifts['in']")] == ["rebinding"] * 2
     assert trainer.stack.scale.item() == before
     assert trainer.stack.shifts["in"].tolist() == [0, 0]
@@ -97,7 +97,11 @@ def test_parameters_that_two_models_exchange_are_each_told_at_that_line():
 
     run = tour.follow(train)
     told = [
-        (run.leaves[change.leaf].name, change.before and change.before.first, change.after and change.after.first)
+        (
+            run.leaves[change.leaf].name,
+            change.before and change.before.first,
+            change.after and change.after.first,
+        )
         for event in run.events
         if event.kind == "rebinding"
         for change in event.changes
@@ -112,6 +116,7 @@ def test_parameters_that_two_models_exchange_are_each_told_at_that_line():
 
 def test_of_many_leaves_in_dicts_those_that_are_followed_have_names():
     shape = range(24)
+
     def train() -> None:
         layers = {f"l{i}": {f"p{j}": torch.ones(1, requires_grad=True) for j in shape} for i in shape}
         for _ in range(2):

@@ -54,9 +54,12 @@ class Bindings:
         for track in self.tracks.items:
             key = id(track.tensor)
             depths = (k for k, space in enumerate(outwards) if at_path(track.name, space) is track.tensor)
-            homes = ((k, *places[key]) for k, places in enumerate(owned) if key in places)
+            homes = ((k, *places[key][1:]) for k, places in enumerate(owned) if key in places)
             track.depth, track.home = next(depths, -1), next(homes, None)
         self._in_sight = {id(leaf): TensorRef(leaf) for space in outwards for leaf in leaves_in(space)}
+        self._in_sight |= {
+            key: TensorRef(place.parameter) for places in owned for key, place in places.items()
+        }
 
     def look(self, frame: FrameType) -> None:
         """Names that have been bound anew before a backward that is not told."""
@@ -82,7 +85,7 @@ class Bindings:
         for number, tensor in others.items():
             if self.tracks.is_successor(number, tensor):
                 continue  # that has been told
-            spot = self.tracks[number].moved_at or self._birth(tensor)
+            spot = self.tracks[number].moved_at or self.birth(tensor)
             if spot not in drafts:
                 drafts[spot] = self.log.begin("rebinding", spot)
                 drafts[spot].backward_call -= 1
@@ -100,7 +103,7 @@ class Bindings:
         others = self._elsewhere(spaces)
         for number, tensor in others.items():
             if in_full and not self.tracks.is_successor(number, tensor):
-                spot = self.tracks[number].moved_at or self._birth(tensor)
+                spot = self.tracks[number].moved_at or self.birth(tensor)
                 self.log.last("rebinding", spot).add(self._change(number, tensor))
         self.tracks.exchange(others)
         for track in self.tracks.items:
@@ -122,10 +125,11 @@ class Bindings:
         times = Counter(map(id, others.values()))
         return {n: other for n, other in others.items() if times[id(other)] == 1 and id(other) not in staying}
 
-    def _birth(self, tensor: Tensor) -> Spot:
+    def birth(self, tensor: Tensor) -> Spot:
         """Where ``tensor`` was made; nowhere if it was there before, and only the name is new."""
         earlier = self._in_sight.get(id(tensor))
-        if self.tracks.find(tensor) >= 0 or (earlier is not None and earlier() is tensor):
+        followed = self.tracks.find(tensor) >= 0 or self.tracks.was_followed(tensor)
+        if followed or (earlier is not None and earlier() is tensor):
             return Spot()
         birth = self.record.birth(tensor)
         return Spot(birth.spot, birth.frame)

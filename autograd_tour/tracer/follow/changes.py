@@ -96,6 +96,11 @@ class ProgramChanges:
             heard = self._about(kind, self._belongings(targets))
             return heard._replace(call=RENORMING) if heard is not None and "max_norm" in kwargs else heard
 
+    def before_backward(self, computed: int | None) -> None:
+        """A backward is about to run, of a loss that was there after ``computed`` nodes."""
+        self.lent.catch_up(computed)
+        self.steps.before_backward()
+
     def _belongings(self, targets: Iterable[Tensor]) -> list[Belonging]:
         return list(dict.fromkeys(part for item in targets for part in self._tracks.belongings(item)))
 
@@ -130,8 +135,10 @@ class ProgramChanges:
             if attribute == "data":
                 self._originals.before_change([target])
                 belongings = self._tracks.belongings(target)
-                inside_step = self.steps.own_work and any(item.part == "value" for item in belongings)
-                return None if inside_step else self._about(None, belongings)
+                if self.steps.own_work and any(item.part == "value" for item in belongings):
+                    self.steps.values_changed(spot_of(sys._getframe(2), self._record))
+                    return None
+                return self._about(None, belongings)
             if not target.is_leaf:
                 return None
             number = self._tracks.add(target) if target.requires_grad else self._tracks.find(target)

@@ -243,7 +243,7 @@ class Follower:
         heard = self.listening.active
         if heard:
             computed = number_of_node(backward.outputs[0])
-            self.changes.lent.catch_up(None if computed + 1 in self._computed else computed)
+            self.changes.before_backward(None if computed + 1 in self._computed else computed)
         self.log.backward_calls += 1
         number, start = self.log.backward_calls, sequence_nr()
         if heard and not self._in_full(number):

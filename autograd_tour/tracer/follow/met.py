@@ -11,9 +11,8 @@ from torch import Tensor
 from autograd_tour.record.run import LeafChange
 from autograd_tour.tracer.assemble.walk import Skeleton
 from autograd_tour.tracer.follow.bindings import Bindings
-from autograd_tour.tracer.follow.log import Log, Spot
+from autograd_tour.tracer.follow.log import Log
 from autograd_tour.tracer.follow.tracks import Tracks, grad_facts
-from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import find_names
 from autograd_tour.tracer.recording import Request
 
@@ -26,7 +25,7 @@ def met_leaves(skeleton: Skeleton, bindings: Bindings, request: Request, frame: 
     Its backward is called in ``frame``.
     """
     tracks, record = bindings.tracks, bindings.record
-    meeting = _Meeting(tracks, bindings.log, request, record)
+    meeting = _Meeting(tracks, bindings.log, request, bindings)
     computed = skeleton.fns[skeleton.roots[0]]._sequence_nr()
     bindings.before(frame, computed)
     leaves = skeleton.leaves()
@@ -81,7 +80,7 @@ class _Meeting(NamedTuple):
     tracks: Tracks
     log: Log
     request: Request
-    record: ForwardRecord
+    bindings: Bindings
 
     def meet(self, leaf: Tensor, name: str, present: Set[int], computed: int) -> None:
         """A new leaf. Where another of that name is not ``present`` any more, the name was bound anew.
@@ -93,9 +92,8 @@ class _Meeting(NamedTuple):
             self.tracks.call(self.tracks.add(leaf), name)
             return
         if not self.tracks.is_successor(number, leaf):
-            birth = self.record.birth(leaf)
             before = self.tracks.value(number)
-            draft = self.log.begin("rebinding", Spot(birth.spot, birth.frame))
+            draft = self.log.begin("rebinding", self.bindings.birth(leaf))
             draft.backward_call -= 1  # it was before the call that has begun
             recorder = self.request.recorder
             draft.add(LeafChange(number, before, recorder.measure(leaf), grad=grad_facts(leaf, recorder)))

@@ -26,7 +26,7 @@ from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.settings import settings_of
 from autograd_tour.tracer.follow.spots import spot_of
 from autograd_tour.tracer.follow.tracks import Belonging, Tracks, grad_facts
-from autograd_tour.tracer.listen.forward import ForwardRecord
+from autograd_tour.tracer.listen.forward import ForwardRecord, sequence_nr
 from autograd_tour.tracer.measure import Recorder
 
 __all__ = ["Steps"]
@@ -65,15 +65,17 @@ class _Step:
     unsure: set[int] = field(default_factory=set)
     """Leaves whose ``.grad`` the optimizer itself changes: nobody knows which one it used."""
     inner: set[int] = field(default_factory=set)
-    """Leaves whose change a step of another optimizer inside this one has told."""
+    """Leaves of which a part of their change has been told before the step is done."""
     written: Spot = field(default_factory=Spot)
     """Where the optimizer itself last changed values."""
     position: int = 0
     """How many events had been told then."""
-    parts: list[Draft] = field(default_factory=list)
-    """What it had done to values before each call of its closure: told only if another one steps inside."""
-    first: dict[int, TensorFacts] = field(default_factory=dict)
-    """The values before the first of these."""
+    moment: int = 0
+    """How many nodes there were."""
+    parted: set[int] = field(default_factory=set)
+    """Leaves that the optimizer itself changed before a backward inside the step computed with them."""
+    wraps: bool = False
+    """Whether another optimizer stepped inside."""
 
 
 class Steps:
@@ -110,12 +112,13 @@ class Steps:
 
     def _works(self, step: _Step) -> None:
         """From here on the optimizer of ``step`` itself is at work."""
-        step.own, step.written, step.position = True, Spot(), len(self._log.drafts)
+        step.own, step.written = True, Spot()
+        step.position, step.moment = len(self._log.drafts), sequence_nr()
 
     def values_changed(self, spot: Spot) -> None:
         """The optimizer that is at work has changed values at ``spot``."""
         step = self._steps[-1]
-        step.written, step.position = spot, len(self._log.drafts)
+        step.written, step.position, step.moment = spot, len(self._log.drafts), sequence_nr()
 
     def used_inside(self) -> dict[int, TensorFacts]:
         """The ``.grad`` that steps in hooks of the last backward used, by leaf."""
@@ -132,16 +135,20 @@ class Steps:
         if in_full:
             self._lent.catch_up()
             if self.own_work:
-                outer = self._steps[-1]
-                self._tell_so_far(outer)
-                outer.inner.update(*(part.changes for part in outer.parts))
-                outer.parts, outer.first = [], {}
+                self._tell_so_far(self._steps[-1])
+                self._steps[-1].wraps = True
             spot = spot_of(sys._getframe(1), self._record)
             step.draft = self._log.begin("step", Spot(spot.number, spot.frame, call))
             step.own = False
             self._marks.mark(optimizer, self._begins, self._ends)
         self._steps.append(step)
         self._log.inside.append(call)
+
+    def before_backward(self) -> None:
+        """A backward is about to run, with the values that an optimizer at work has left by now."""
+        if self.own_work and self._steps[-1].draft is not None:
+            self._tell_so_far(self._steps[-1])
+            self._works(self._steps[-1])
 
     def after(self, optimizer: Optimizer) -> None:
         """It has been made, and all hooks have run."""
@@ -235,7 +242,6 @@ class Steps:
     def _finish(self, step: _Step, draft: Draft) -> None:
         if draft.inside == "backward":
             self._used_inside |= {item.leaf: item.grad for item in step.before if item.grad is not None}
-        self._tell_as_a_whole(step)
         # Of several backward calls inside nobody knows which one's gradients were used for what.
         sure = step.uses_closure or draft.backward_call == self._log.backward_calls
         draft.backward_call = self._log.backward_calls
@@ -243,7 +249,8 @@ class Steps:
             self._tracks.written(Belonging(number, "value"))
             after = self._recorder.measure(parameter)
             now = self._state(step.optimizer, parameter)
-            if same(value, after) and (grad is None or number in step.inner):
+            kept = number in step.parted and not step.wraps
+            if same(value, after) and (grad is None or number in step.inner) and not kept:
                 continue
             used = grad if sure and number not in step.unsure | step.inner else None
             if used is not None and same(value, after) and now == state and not _is_zero(used):
@@ -255,7 +262,7 @@ class Steps:
             self._log.add(draft)
         for outer in self._steps[:-1]:
             _tell(outer, draft.changes)
-            outer.written, outer.position = Spot(), len(self._log.drafts)
+            outer.written, outer.position, outer.moment = Spot(), len(self._log.drafts), sequence_nr()
         self._lent.settle()
 
     def _tell_so_far(self, step: _Step) -> None:
@@ -269,17 +276,12 @@ class Steps:
                 now = self._recorder.measure(item.tensor)
                 if not same(item.value, now):
                     draft.add(LeafChange(item.leaf, item.value, now))
-                    step.first.setdefault(item.leaf, item.value)
+                    step.inner.add(item.leaf)
+                    step.parted.add(item.leaf)
                     step.before[n] = item._replace(value=now)
         if draft.changes:
+            draft.moment = step.moment
             self._log.drafts.insert(step.position, draft)
-            step.parts.append(draft)
-
-    def _tell_as_a_whole(self, step: _Step) -> None:
-        """No other optimizer stepped inside ``step`` since: what was told of its parts is told in one."""
-        for part in step.parts:
-            self._log.withdraw(part)
-        step.before = [item._replace(value=step.first.get(item.leaf, item.value)) for item in step.before]
 
     def _state(self, optimizer: Optimizer, parameter: Tensor) -> dict[str, TensorFacts]:
         """What the optimizer keeps of ``parameter``: tensors of any shape, and numbers."""

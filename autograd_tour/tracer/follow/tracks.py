@@ -113,6 +113,10 @@ class Tracks:
         self._by_memory = None
         return len(self.items) - 1
 
+    def was_followed(self, tensor: Tensor) -> bool:
+        """Whether a name stood for ``tensor`` before another took its place."""
+        return any(reference() is tensor for reference, _ in self._replaced)
+
     @property
     def names(self) -> dict[str, int]:
         """The numbers of the leaves by their names."""

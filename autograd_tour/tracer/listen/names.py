@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeGuard
 
-from torch import nn
+from torch import Tensor, nn
 
 from autograd_tour.tracer.listen.frames import is_library
 from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
@@ -34,6 +34,9 @@ __all__ = [
     "parameter_names",
     "plain_path",
 ]
+
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), Tensor, CodeType, FrameType)
+"""What holds no modules."""
 
 # Frames that hand the result of what they call straight on to their own caller.
 _TRANSPARENT = {
@@ -238,16 +241,22 @@ def plain_path(path: str) -> str:
 
 
 def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]:
-    """All modules that variables of ``frames`` hold, also in a list, a dict or an object: ``self.net``.
+    """All modules that variables of ``frames`` hold, also in a list, a dict or an object, or one in such.
 
-    No code of what the variables hold is run.
+    So they are called ``net``, ``nets[0]``, ``agent.net``, ``agent.heads[0]`` or ``agents[0].net``; inside a
+    method of ``agent``, ``net`` and ``heads[0]``. No code of what the variables hold is run.
     """
     for frame in frames:
         used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
         for name, value in [*frame.f_locals.items(), *used.items()]:
+            rest: list[tuple[str, Any]] = []
             for key, item in _parts(value):
                 if is_module(item):
                     yield _path(name, value, key), item
+                elif key is not None and not isinstance_safe(item, _PLAIN):
+                    rest.append((_path(name, value, key), item))
+            for path, part in rest:
+                yield from ((_path(path, part, key), item) for key, item in _parts(part) if is_module(item))
 
 
 def _parts(value: Any) -> Iterable[tuple[Any, object]]:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
 
@@ -115,17 +116,22 @@ def leaves_in(space: Mapping[str, Any]) -> Iterator[Tensor]:
         yield from (item for item in (value, *(inner for _, inner in _inside(value))) if is_leaf(item))
 
 
-def places_of_parameters(space: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
-    """``id`` of each parameter of a module in ``space`` -> the path of the module, and that in the module.
+class Place(NamedTuple):
+    """Where a parameter is: the path of a module that a variable leads to, and that in the module."""
 
-    A leaf in a plain attribute is one here too.
-    """
-    places: dict[int, tuple[str, str]] = {}
+    parameter: Tensor
+    module: str
+    path: str
+
+
+def places_of_parameters(space: Mapping[str, Any]) -> dict[int, Place]:
+    """``id`` of each parameter of a module in ``space``, or leaf in a plain attribute of one -> its place."""
+    places: dict[int, Place] = {}
     for name, value in list(space.items()):
         for step, item in (("", value), *_items(value), *_attributes(value)):
             if issubclass(type(item), nn.Module) and "_modules" in vars(item):
                 for path, parameter in (*named_parameters_of(item), *unregistered_leaves_of(item)):
-                    places.setdefault(id(parameter), (name + step, path))
+                    places.setdefault(id(parameter), Place(parameter, name + step, path))
     return places
 
 
@@ -162,8 +168,11 @@ def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
-    """The attributes of a plain object, no module and no tensor. A proxy would compute its ``__dict__``."""
-    if issubclass(type(value), (nn.Module, Tensor, ModuleType, type, list, tuple, dict, str)):
+    """The attributes of a plain object, no module, optimizer or tensor.
+
+    A proxy would compute its ``__dict__``.
+    """
+    if issubclass(type(value), (nn.Module, Optimizer, Tensor, ModuleType, type, list, tuple, dict, str)):
         return None
     try:
         fields = object.__getattribute__(value, "__dict__")
