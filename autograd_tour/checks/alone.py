@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from autograd_tour.record.facts import Number
+from autograd_tour.tracer.compiled import is_compiling
 from autograd_tour.tracer.follow.curves import norms_of, number_of
 from autograd_tour.tracer.follow.entries import swap_replaced
 from autograd_tour.tracer.follow.marks import Marks
@@ -96,7 +97,7 @@ class Alone:
 
     def _heard(self, engine: Callable[..., Any]) -> Callable[..., Any]:
         def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._is_own() or torch._C._are_functorch_transforms_active():
+            if not self._is_own() or is_compiling() or torch._C._are_functorch_transforms_active():
                 return engine(outputs, *args, **kwargs)
             if self._running is not None:  # inside a node, as a reentrant checkpoint does
                 self._running += _leaves(outputs)

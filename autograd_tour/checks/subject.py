@@ -109,6 +109,9 @@ def returned(program: Callable[..., object], args: tuple[Any, ...]) -> object:
         raise RerunError(f"{type(error).__name__}: {error}") from error
 
 
+_COMPILED = "CompiledFunctionBackward"
+
+
 def aligned(graph: Graph, outputs: Sequence[Tensor]) -> dict[str, Fn]:
     """Node of the record -> live node, by walking both from their results, slot by slot.
 
@@ -128,8 +131,16 @@ def aligned(graph: Graph, outputs: Sequence[Tensor]) -> dict[str, Fn]:
         if node in partners:
             continue
         partners[node] = fn
-        for slot, (child, _) in enumerate(fn.next_functions):
-            recorded = edges.get((node, slot))
-            if child is not None and recorded is not None:
-                pending.append((recorded, child))
+        slots = range(len(fn.next_functions))
+        if type(fn).__name__ == _COMPILED:  # whose inputs are in another order each time it is compiled
+            there = [child for child, _ in fn.next_functions if child is not None]
+            recorded = [child for slot in slots if (child := edges.get((node, slot))) is not None]
+            if len(recorded) == len(there):
+                pending += zip(recorded, there, strict=True)
+            continue
+        pending += [
+            (child, live)
+            for slot, (live, _) in enumerate(fn.next_functions)
+            if live is not None and (child := edges.get((node, slot))) is not None
+        ]
     return partners

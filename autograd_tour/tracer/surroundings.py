@@ -119,13 +119,20 @@ class Buffers:
                 self.remember(module)
 
     def remember(self, module: torch.nn.Module) -> None:
-        """Note the buffers of ``module`` when it is about to run for the first time."""
-        if id(module) in self._seen:
-            return
-        self._seen.add(id(module))
-        for name, buffer in module._buffers.items():
-            if buffer is not None and buffer.device.type != "meta" and not is_lazy(buffer):
-                self._kept.append((module, name, buffer, buffer.detach().clone()))
+        """Note the buffers of ``module`` and its parts when it is about to run for the first time.
+
+        A part may never be called itself: a fused fake quantisation writes to those of its observer.
+        """
+        pending = [module]
+        while pending:
+            part = pending.pop()
+            if id(part) in self._seen:
+                continue
+            self._seen.add(id(part))
+            pending += [child for child in vars(part).get("_modules", {}).values() if child is not None]
+            for name, buffer in vars(part).get("_buffers", {}).items():
+                if buffer is not None and buffer.device.type != "meta" and not is_lazy(buffer):
+                    self._kept.append((part, name, buffer, buffer.detach().clone()))
 
     def has(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` is a buffer that was noted."""

@@ -158,8 +158,8 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
     head = _HEADS[first.kind]
     if first.kind == "rebinding" and first.where is None:
         head = "another tensor"  # which may have been there before
-    if first.kind == "update" and first.inside.endswith(".step"):
-        head = "update"  # by the optimizer, or by a closure or hook of its step
+    if first.kind == "update" and (first.call or first.inside.endswith(".step")):
+        head = "update"  # by a function that the line called, an optimizer, or a closure or hook of its step
     if first.call == RENORMING:
         head = "update by max_norm"
     if first.kind == "backward":

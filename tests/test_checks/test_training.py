@@ -333,3 +333,23 @@ def test_a_program_that_fails_when_it_runs_again_is_skipped():
 
     check = tour.verify(program).checks[0]
     assert check.result == Skipped("failed", "ValueError: only once")
+
+
+def test_a_model_that_is_compiled_while_it_is_verified_holds_and_is_put_back():
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
+    compiled = torch.compile(net, backend="aot_eager")
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+
+    def train() -> None:
+        for _ in range(2):
+            optimizer.zero_grad()
+            compiled(torch.randn(4, 4)).pow(2).mean().backward()
+            optimizer.step()
+
+    assert {check.name: check.outcome for check in tour.verify(train).checks} == {
+        "run": "ok",
+        "torchviz": "ok",
+        "sums": "ok",
+    }
+    assert not optimizer.state
+    assert all(parameter.grad is None for parameter in net.parameters())

@@ -836,3 +836,24 @@ def test_an_interrupt_in_the_middle_leaves_everything_as_found():
     assert not optimizer.state
     assert torch.Tensor.backward.__module__ == "torch._tensor"
     assert not hooks._global_optimizer_pre_hooks
+
+
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        lambda w: setattr(w, "grad", torch.zeros_like(w.grad)),
+        lambda w: setattr(w.grad, "data", torch.zeros_like(w)),
+        lambda w: w.grad.fill_(0),
+        lambda w: w.grad.mul_(0),
+    ],
+)
+def test_a_grad_that_becomes_zero_is_emptied_in_whatever_way(emptied):
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def train() -> None:
+        (w**2).sum().backward()
+        emptied(w)
+
+    last = tour.follow(train).events[-1]
+    assert last.kind == "zeroing"
+    assert last.changes[0].after.first == (0.0, 0.0)

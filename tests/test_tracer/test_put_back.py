@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.ao.quantization import FusedMovingAvgObsFakeQuantize, MovingAverageMinMaxObserver
 from torch.nn.utils import parametrizations, parametrize
 
 import autograd_tour as tour
@@ -326,3 +327,59 @@ def test_an_interrupt_in_the_middle_leaves_names_and_hostile_neighbours_as_they_
     assert w is first[0]
     assert w.grad is None
     assert dict(dict.items(own)) == first[1]
+
+
+class Replay:
+    """A buffer of samples, and how many there are."""
+
+    def __init__(self) -> None:
+        self.data = torch.full((8, 2), float("nan"))
+        self.count = 0
+
+    def push(self, sample: Tensor) -> None:
+        self.data[self.count % 8] = sample
+        self.count += 1
+
+    def sample(self) -> Tensor:
+        return self.data[torch.randint(0, self.count, (4,))]
+
+
+class Counting(nn.Module):
+    """Without parts, and with a count that its forward uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+        self.count = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count += 1
+        return (x * self.weight).sum() * self.count
+
+
+@pytest.mark.parametrize("look", [tour.follow, tour.explain, tour.verify])
+def test_a_count_is_put_back_with_the_tensors_that_it_counts(look: Callable[..., Any]):
+    replay, counting = Replay(), Counting()
+
+    def train() -> None:
+        for step in range(2):
+            replay.push(torch.full((2,), float(step)))
+            counting(replay.sample()).backward()
+
+    result = look(train)
+    assert (replay.count, counting.count, replay.data.isnan().all().item()) == (0, 0, True)
+    assert counting.weight.grad is None
+    if look is tour.verify:
+        assert {check.name: check.outcome for check in result.checks}["run"] == "ok"
+
+
+@pytest.mark.parametrize("look", [tour.follow, tour.explain, tour.verify])
+def test_buffers_of_a_part_that_is_never_called_itself_are_put_back(look: Callable[..., Any]):
+    observed = FusedMovingAvgObsFakeQuantize(quant_min=0, quant_max=255, observer=MovingAverageMinMaxObserver)
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def train() -> None:
+        observed(w).sum().backward()
+
+    look(train)
+    assert observed.activation_post_process.max_val.item() == -math.inf

@@ -129,3 +129,58 @@ def test_of_many_leaves_in_dicts_those_that_are_followed_have_names():
     run = tour.follow(train)
     assert {leaf.name for leaf in run.leaves} <= {f"layers['l{i}']['p{j}']" for i in shape for j in shape}
     assert len(run.leaves) == 256
+
+
+class Agent:
+    def __init__(self) -> None:
+        self.net = nn.Linear(2, 2)
+        self.heads = [nn.Linear(2, 1), nn.Linear(2, 1)]
+
+
+def test_layers_in_a_list_of_an_object_are_leaves_of_their_own():
+    agent, x = Agent(), torch.ones(1, 2)
+
+    def train() -> None:
+        for i in range(4):
+            agent.heads[i % 2](agent.net(x)).sum().backward()
+
+    run = tour.follow(train)
+    parts = ("net", "heads[0]", "heads[1]")
+    names = {f"agent.{part}.{kind}" for part in parts for kind in ("weight", "bias")}
+    assert {leaf.name for leaf in run.leaves} == names
+    assert "rebinding" not in {event.kind for event in run.events}
+
+
+def test_models_of_objects_in_a_list_that_take_turns_are_leaves_of_their_own():
+    agents, x = [Agent(), Agent()], torch.ones(1, 2)
+
+    def train() -> None:
+        for _ in range(2):
+            for agent in agents:
+                agent.net(x).sum().backward()
+                for parameter in agent.net.parameters():
+                    with torch.no_grad():
+                        parameter -= 0.1 * parameter.grad
+                    parameter.grad = None
+
+    run = tour.follow(train)
+    names = {f"agents[{i}].net.{kind}" for i in range(2) for kind in ("weight", "bias")}
+    assert {leaf.name for leaf in run.leaves} == names
+    assert "rebinding" not in {event.kind for event in run.events}
+
+
+def test_an_averaged_model_that_is_in_no_graph_has_its_names():
+    net = nn.Linear(2, 1)
+    average = torch.optim.swa_utils.AveragedModel(net)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train() -> None:
+        average.update_parameters(net)
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        average.update_parameters(net)
+
+    names = {leaf.name for leaf in tour.follow(train).leaves}
+    assert names == {
+        *("net.weight", "net.bias", "average.module.weight", "average.module.bias"),
+    }

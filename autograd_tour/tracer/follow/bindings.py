@@ -18,7 +18,7 @@ from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.tracks import Track, Tracks, grad_facts
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.frames import user_frames
-from autograd_tour.tracer.listen.names import variables
+from autograd_tour.tracer.listen.names import find_names, plain_path, variables
 from autograd_tour.tracer.listen.paths import at_path, is_leaf, leaves_in, parameter_at, places_of_parameters
 from autograd_tour.tracer.measure import Recorder
 from autograd_tour.tracer.references import TensorRef
@@ -109,6 +109,19 @@ class Bindings:
         for track in self.tracks.items:
             if _at(track, spaces) is track.tensor:
                 track.moving = track.astray = False
+        self._name_the_rest(spaces)
+
+    def _name_the_rest(self, spaces: list[Space]) -> None:
+        """Leaves that were changed and are in no graph, such as those of an averaged model."""
+        nameless = [track for track in self.tracks.items if not track.name]
+        if not nameless:
+            return
+        names = find_names([track.tensor for track in nameless], spaces)
+        for space in spaces:
+            for key, place in places_of_parameters(space).items():
+                names.setdefault(key, f"{place.module}.{plain_path(place.path)}")
+        for track in nameless:
+            self.tracks.call(self.tracks.find(track.tensor), names.get(id(track.tensor), ""))
 
     def _elsewhere(self, spaces: list[Space]) -> dict[int, Tensor]:
         """The leaves whose names lead to another leaf now, with that; no two of them to the same."""

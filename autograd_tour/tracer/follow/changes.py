@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import RENORMING, EventKind, LeafChange
 from autograd_tour.tracer.follow.entries import Emptied
-from autograd_tour.tracer.follow.lent import LENDING, Lent, same
+from autograd_tour.tracer.follow.lent import LENDING, Lent, is_zero, same
 from autograd_tour.tracer.follow.log import Log, Spot
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.follow.spots import is_clipping, spot_of
@@ -174,6 +174,8 @@ class ProgramChanges:
                     kind = "update"
                 self._tracks.written(belonging)
                 after = self._tracks.facts(belonging)
+                if kind == "gradient" and is_zero(after) and not is_zero(facts):
+                    kind = "zeroing"  # `w.grad = torch.zeros_like(w.grad)`, or times 0
                 if kind == "zeroing" or not same(facts, after):
                     if belonging.part == "grad":
                         self.steps.grad_changed(belonging.leaf)

@@ -37,6 +37,7 @@ _WANTED = (Tensor, nn.Module, Optimizer, LRScheduler, torch.amp.GradScaler)
 _COLLECTIONS = (list, deque, dict)
 _FIXED = (tuple, FunctionType, MethodType, partial)
 """They lead on, and cannot be changed themselves."""
+_NUMBERS = (int, float, complex, bool, str, type(None))
 _OF_PYTHON = 1 << 9
 """The flag of a class that Python code made: ``Py_TPFLAGS_HEAPTYPE``."""
 
@@ -81,7 +82,9 @@ class Holders:
         for holder, items in reversed(holders):
             places = {key: value for key, value in items if _is_wanted(value) or id(value) in leading}
             self.tensors += [value for value in places.values() if issubclass(type(value), Tensor)]
-            if places:
+            if places or issubclass(type(holder), nn.Module):
+                if _has_attributes(holder):
+                    places |= {key: value for key, value in items if type(value) in _NUMBERS}
                 leading.add(id(holder))
                 if not issubclass(type(holder), _FIXED):
                     whole = issubclass(type(holder), _COLLECTIONS) and any(
@@ -93,7 +96,7 @@ class Holders:
     def restore(self) -> None:
         """What led to tensors does so again, and a collection with leaves has no others.
 
-        Anything else stays as it is now.
+        Numbers in attributes of the objects on the way are those of before. Anything else stays as it is now.
         """
         for holder, places, items, whole in self._noted:
             present = dict(_items(holder))
@@ -109,6 +112,11 @@ class Holders:
             else:
                 for key, value in changed.items():
                     _put(holder, key, value)
+
+
+def _has_attributes(holder: Any) -> bool:
+    """Whether it is a module or another object, in which a count stands beside what is counted."""
+    return not issubclass(type(holder), (*_COLLECTIONS, *_FIXED, CellType, type))
 
 
 def _is_wanted(value: Any) -> bool:

@@ -12,7 +12,7 @@ from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.originals import storage_of
 from autograd_tour.tracer.follow.tracks import Belonging, Tracks
 
-__all__ = ["LENDING", "Lent", "same"]
+__all__ = ["LENDING", "Lent", "is_zero", "same"]
 
 LENDING = frozenset({"numpy", "__array__", "__dlpack__"})
 """Methods that give the memory of a tensor out."""
@@ -80,6 +80,11 @@ class Lent:
                 self._tracks.written(belonging)
                 self._known[belonging] = self._tracks.facts(belonging)
         self._spots.clear()
+
+
+def is_zero(facts: TensorFacts | None) -> bool:
+    """Whether a tensor is there, and 0 in every element."""
+    return facts is not None and facts.stats is not None and facts.stats.norm == 0
 
 
 def same(before: TensorFacts | None, after: TensorFacts | None) -> bool:

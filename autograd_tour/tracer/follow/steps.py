@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.run import LeafChange, StateChange
 from autograd_tour.tracer.compiled import never_compiled
-from autograd_tour.tracer.follow.lent import Lent, same
+from autograd_tour.tracer.follow.lent import Lent, is_zero, same
 from autograd_tour.tracer.follow.log import Draft, Log, Spot
 from autograd_tour.tracer.follow.marks import Marks
 from autograd_tour.tracer.follow.originals import Originals
@@ -253,7 +253,7 @@ class Steps:
             if same(value, after) and (grad is None or number in step.inner) and not kept:
                 continue
             used = grad if sure and number not in step.unsure | step.inner else None
-            if used is not None and same(value, after) and now == state and not _is_zero(used):
+            if used is not None and same(value, after) and now == state and not is_zero(used):
                 used = None  # maybe it steps at every second call only
             entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
             draft.add(LeafChange(number, value, after, grad=used, state=entries))
@@ -294,10 +294,6 @@ class Steps:
 
 
 never_compiled(Steps._begins, Steps._ends)
-
-
-def _is_zero(facts: TensorFacts) -> bool:
-    return facts.stats is not None and facts.stats.norm == 0
 
 
 def _runs_of(optimizer: Optimizer) -> int:

@@ -247,8 +247,7 @@ def modules_held(frames: Iterable[FrameType]) -> Iterator[tuple[str, nn.Module]]
     method of ``agent``, ``net`` and ``heads[0]``. No code of what the variables hold is run.
     """
     for frame in frames:
-        used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
-        for name, value in [*frame.f_locals.items(), *used.items()]:
+        for name, value in variables(frame).items():
             rest: list[tuple[str, Any]] = []
             for key, item in _parts(value):
                 if is_module(item):

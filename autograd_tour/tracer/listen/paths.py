@@ -128,11 +128,25 @@ def places_of_parameters(space: Mapping[str, Any]) -> dict[int, Place]:
     """``id`` of each parameter of a module in ``space``, or leaf in a plain attribute of one -> its place."""
     places: dict[int, Place] = {}
     for name, value in list(space.items()):
-        for step, item in (("", value), *_items(value), *_attributes(value)):
-            if issubclass(type(item), nn.Module) and "_modules" in vars(item):
-                for path, parameter in (*named_parameters_of(item), *unregistered_leaves_of(item)):
-                    places.setdefault(id(parameter), Place(parameter, name + step, path))
+        for path, module in _modules_at(name, value):
+            for inner, parameter in (*named_parameters_of(module), *unregistered_leaves_of(module)):
+                places.setdefault(id(parameter), Place(parameter, path, inner))
     return places
+
+
+def _modules_at(name: str, value: Any) -> Iterator[tuple[str, nn.Module]]:
+    """The modules that a variable leads to, also in a list, dict or object, or in one of these in such."""
+    further: list[tuple[str, Any]] = []
+    for step, item in (("", value), *_items(value), *_attributes(value)):
+        if issubclass(type(item), nn.Module):
+            if "_modules" in vars(item):
+                yield name + step, item
+        elif step:
+            further.append((name + step, item))
+    for path, outer in further:
+        for step, item in (*_items(outer), *_attributes(outer)):
+            if issubclass(type(item), nn.Module) and "_modules" in vars(item):
+                yield path + step, item
 
 
 def parameter_at(module: Any, path: str) -> Any:
