@@ -45,11 +45,12 @@ _FIX: Mapping[CutKind, str] = {
     "inference": "# compute the loss outside of torch.inference_mode()\nout = model(x)",
     "checkpoint": "y = checkpoint(block, x, use_reentrant=False)",
     "sample": "z = distribution.rsample()   # such as loc + scale * noise; sample() only beside its log_prob",
-    "detach": "y = model(x)            # without .detach(); detach only what you log or keep",
+    "detach": "y = model(x)            # without .detach(); detach only what you log or keep,\n"
+    "                        # or where another loss is not to train the model: judge(y.detach())",
     "data": "y = x                   # without .data",
     "written": "buffer[:] = y           # without .data: autograd records that y was written",
     "value": "loss = out.mean()       # stay a tensor; .item() only for printing",
-    "numpy": "y = torch.sin(x)        # the torch function of the same name, instead of NumPy's",
+    "numpy": "y = torch.sin(x)        # no array on the way; for np.sin the torch function of the same name",
     "integer": "p = logits.softmax(-1)  # a smooth function of the logits, such as F.cross_entropy(logits, "
     "target)",
     "function": "# use a function with a derivative on the way to the loss",

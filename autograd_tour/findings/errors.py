@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from autograd_tour.findings import recomputed, reducer
 from autograd_tour.findings.base import Finding, Subject, lines_of
+from autograd_tour.record.evidence import Evidence, Failure
 
 __all__ = ["findings"]
 
@@ -104,6 +105,11 @@ _TABLE = (
 )
 
 
+def _when(evidence: Evidence, failure: Failure) -> str:
+    """``in forward`` and the like; nothing of what may be an update, after a backward."""
+    return "" if failure.during == "forward" and evidence.backwards else f" in {failure.during}"
+
+
 def findings(subject: Subject) -> Iterator[Finding]:
     """One, unless a finding of another kind is about the same error."""
     evidence, failure = subject.evidence, subject.evidence.failure
@@ -130,7 +136,8 @@ def findings(subject: Subject) -> Iterator[Finding]:
     raised = (
         f"the program left with {text}"
         if failure.type == "SystemExit"
-        else f"the program raised {failure.type} in {failure.during}" + (f": {text[:200]}" if text else "")
+        else f"the program raised {failure.type}{_when(evidence, failure)}"
+        + (f": {text[:200]}" if text else "")
     )
     yield Finding(
         "error",

@@ -41,14 +41,16 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _updated(line: SourceLine | None) -> str | None:
-    """``w`` of a line that is ``w = …`` and reads ``w.grad``; ``None`` for any other."""
+    """``w`` or ``self.w`` of a line that is ``w = …`` and reads ``w.grad``; ``None`` for any other."""
     try:
         (statement,) = ast.parse(line.text.strip() if line is not None else "").body
     except (SyntaxError, ValueError):
         return None
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+    if not isinstance(statement, ast.Assign) or not isinstance(
+        statement.targets[0], ast.Name | ast.Attribute
+    ):
         return None
-    name = statement.targets[0].id
+    name = ast.unparse(statement.targets[0])
     read = f"{name}.grad"
     inner = ast.walk(statement.value)
     return (

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd_tour.findings.base import Finding, MarkedLine, Subject, lines_of, listed, optimizer_line
+from autograd_tour.findings.base import (
+    Finding,
+    MarkedLine,
+    Subject,
+    is_zero,
+    lines_of,
+    listed,
+    optimizer_line,
+)
 from autograd_tour.record.display import amount
-from autograd_tour.record.run import Event
+from autograd_tour.record.run import Event, Run
 
 __all__ = ["findings"]
 
@@ -69,13 +77,7 @@ def _unregistered(subject: Subject) -> Iterator[Finding]:
     run = subject.run
     if run is None:
         return
-    wanted = {gradient.name for event in run.events for gradient in event.returned}
-    wanted |= {
-        run.leaves[change.leaf].name
-        for event in run.events
-        if event.kind in ("update", "rebinding", "step")
-        for change in event.changes
-    }
+    wanted = _wanted(run)
     for item in subject.evidence.optimizers:
         names = [name for name in item.unregistered if name not in wanted]
         if names:
@@ -94,10 +96,63 @@ def _unregistered(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _wanted(run: Run) -> set[str]:
+    """The leaves whose values the program changes, or whose gradients it asked for."""
+    names = {gradient.name for event in run.events for gradient in event.returned}
+    return names | {
+        run.leaves[change.leaf].name
+        for event in run.events
+        if event.kind in ("update", "rebinding", "step")
+        for change in event.changes
+    }
+
+
+def _unheld(subject: Subject) -> Iterator[Finding]:
+    """Parameters in no optimizer to whose ``.grad`` each round adds, and that nothing uses or empties."""
+    run = subject.run
+    if run is None or not subject.evidence.unheld:
+        return
+    other = _wanted(run).union(*(item.unregistered for item in subject.evidence.optimizers))
+    growing: dict[str, Event] = {}
+    step: Event | None = None
+    for event in subject.events:
+        step = event if event.kind == "step" else step
+        for change in event.changes if event.kind == "backward" and step is not None else ():
+            grows = change.before is not None and not is_zero(change.before)
+            if grows and not is_zero(change.contribution):
+                growing.setdefault(run.leaves[change.leaf].name, event)
+    names = [name for name in growing if name in subject.evidence.unheld and name not in other]
+    if not names or step is None:
+        return
+    yield Finding(
+        "parameters-in-no-optimizer",
+        "warning",
+        f"{listed(names)} {'gets' if len(names) == 1 else 'get'} gradients, and no optimizer that steps here "
+        f"holds {'it' if len(names) == 1 else 'them'}",
+        lines_of(
+            ("adds to the old .grad here", subject.line(growing[names[0]])),
+            ("stepped here", subject.line(step)),
+        ),
+        "Nothing uses these gradients and nothing empties them: the values stay as they were made, and each "
+        "backward adds to .grad.",
+        "optimizer = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], lr=0.1)\n"
+        "decoder.requires_grad_(False)   # or so, if it is not to be trained",
+        about=tuple(names),
+    )
+
+
 def findings(subject: Subject) -> Iterator[Finding]:
     """Optimizers that share or miss parameters, and lines whose steps changed nothing after a backward."""
     yield from _shared(subject)
     yield from _unregistered(subject)
+    idle = list(_idle(subject))
+    yield from idle
+    if not idle and not any(leaf.optimizer for leaf in subject.evidence.leaves):  # that is the cause then
+        yield from _unheld(subject)
+
+
+def _idle(subject: Subject) -> Iterator[Finding]:
+    """Lines whose steps all followed a backward and changed nothing."""
     run = subject.run
     if run is None or subject.evidence.gradless:
         return

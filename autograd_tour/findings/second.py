@@ -30,11 +30,22 @@ def findings(subject: Subject) -> Iterator[Finding]:
     )
     if freed.again:
         kind = "second-backward-same-loss"
-        why = (
-            start
-            + "It is the same loss both times: one call is enough, or the gradient would be counted twice."
-        )
-        fix = "loss.backward()      # once"
+        if freed.freed_at is not None and freed.freed_at == freed.backward_at:
+            why = start + (
+                "It is the same loss each time this line runs: it was computed once, and what has changed "
+                "since is not in it. Each backward needs a forward of its own."
+            )
+            fix = (
+                "for _ in range(steps):\n"
+                "    loss = ((model(x) - y) ** 2).mean()   # in the loop, not before it\n"
+                "    loss.backward()"
+            )
+        else:
+            why = start + (
+                "It is the same loss both times: one call is enough. A second one would bring the same "
+                "gradient again."
+            )
+            fix = "loss.backward()      # once"
     elif freed.carried and freed.freed_at != freed.backward_at:
         kind = "second-backward-two-losses"
         why = start + (

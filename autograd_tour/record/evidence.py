@@ -273,6 +273,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     ``clipped_nothing`` are lines that clipped before there was any gradient, in every iteration.
     ``switched`` is the line that set ``requires_grad`` on a computed loss. ``backwards`` counts backward
     calls. ``gradless``: the loss needs no gradient; ``gradless_loss`` is its line, if that is known.
+    ``unheld`` names parameters that got gradients and are in no optimizer, where some optimizer steps.
     """
 
     failure: Failure | None = None
@@ -296,3 +297,4 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     recomputed: Recomputation | None = None
     hooks: tuple[HookEvidence, ...] = ()
     customs: tuple[CustomBackward, ...] = ()
+    unheld: tuple[str, ...] = ()

@@ -41,3 +41,25 @@ def test_another_line_that_reads_it_is_told_of_leaves_only():
     (finding,) = (item for item in tour.explain(train).findings if item.kind == "grad-of-computed-tensor")
     assert "bound" not in finding.why
     assert "retain_grad" in finding.fix
+
+
+class Neuron:
+    def __init__(self) -> None:
+        self.w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def update(self) -> None:
+        self.w = self.w - 0.1 * self.w.grad
+
+
+def test_an_attribute_that_an_update_binds_anew_is_told_so_too():
+    neuron = Neuron()
+
+    def train():
+        for _ in range(2):
+            (neuron.w**2).sum().backward()
+            neuron.update()
+
+    failed, read = tour.explain(train).findings
+    assert failed.seen.startswith("the program raised TypeError: ")  # and not in forward
+    assert read.kind == "grad-of-computed-tensor"
+    assert read.fix == "with torch.no_grad():\n    self.w -= 0.1 * self.w.grad"

@@ -57,9 +57,7 @@ class Bindings:
             homes = ((k, *places[key][1:]) for k, places in enumerate(owned) if key in places)
             track.depth, track.home = next(depths, -1), next(homes, None)
         self._in_sight = {id(leaf): TensorRef(leaf) for space in outwards for leaf in leaves_in(space)}
-        self._in_sight |= {
-            key: TensorRef(place.parameter) for places in owned for key, place in places.items()
-        }
+        self._in_sight |= {key: TensorRef(item.parameter) for places in owned for key, item in places.items()}
 
     def look(self, frame: FrameType) -> None:
         """Names that have been bound anew before a backward that is not told."""
@@ -118,8 +116,8 @@ class Bindings:
             return
         names = find_names([track.tensor for track in nameless], spaces)
         for space in spaces:
-            for key, place in places_of_parameters(space).items():
-                names.setdefault(key, f"{place.module}.{plain_path(place.path)}")
+            for key, item in places_of_parameters(space).items():
+                names.setdefault(key, f"{item.module}.{plain_path(item.path)}")
         for track in nameless:
             self.tracks.call(self.tracks.find(track.tensor), names.get(id(track.tensor), ""))
 

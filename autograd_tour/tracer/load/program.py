@@ -263,6 +263,10 @@ def _errors_told(what: str, folder: Path, display_name: str) -> Iterator[None]:
     except BaseException as error:
         where = _deepest(error.__traceback__, folder)
         hint = "Run the program on its own first; --debug shows the whole traceback"
+        if " " not in what:  # of what is only imported explain says no more
+            hint = (
+                "If gradients have to do with it, autograd-tour explain says why; --debug shows the traceback"
+            )
         if isinstance(error, ModuleNotFoundError) and error.name:
             hint = (
                 f"Install {error.name.partition('.')[0]} where autograd-tour is installed, or fix the import"

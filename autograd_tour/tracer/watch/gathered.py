@@ -75,6 +75,7 @@ class _Gathering:
             trained.recomputed(failed=failure is not None and "torch.utils.checkpoint" in failure.text),
             tuple(trained.hooks()),
             tuple(trained.customs()),
+            tuple(dict.fromkeys(self._unheld())),
         )
 
     # ---- a loss without a gradient ---------------------------------------------------------
@@ -177,6 +178,14 @@ class _Gathering:
                 other,
                 tuple(dict.fromkeys(self._unregistered(stepped, held))),
             )
+
+    def _unheld(self) -> Iterator[str]:
+        """Parameters of models that got gradients, where optimizers step and none of them holds these."""
+        first = self.watch.steppers.first.values()
+        held = {id(item) for stepped in first for item in stepped.parameters}
+        for path, parameter in self.watch.record.modules.parameters() if held else ():
+            if id(parameter) in self.watch.reached and id(parameter) not in held:
+                yield self.names.get(id(parameter), "") or path
 
     def _unregistered(self, stepped: Stepped, held: Set[int]) -> Iterator[str]:
         """Leaves of the models of which an optimizer holds parameters that it, and any other, cannot know."""

@@ -170,7 +170,29 @@ def layers_in_a_plain_list():
         optimizer.step()  # <- stepped here
 
 
+def decoder_in_no_optimizer():
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(2, 2), nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = ((decoder(torch.tanh(encoder(x))) - y) ** 2).mean()
+        loss.backward()  # <- adds to the old .grad here
+        optimizer.step()  # <- stepped here
+
+
+def loss_computed_before_the_loop():
+    net, optimizer = _model()
+    loss = ((net(x) - y) ** 2).mean()  # <- computed here
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss.backward()  # <- freed by this backward # <- needed again by this backward
+        optimizer.step()
+
+
 FAULTS = {
+    decoder_in_no_optimizer: "parameters-in-no-optimizer",
+    loss_computed_before_the_loop: "second-backward-same-loss",
     layers_in_a_plain_list: "parameters-not-registered",
     never_zeroed: "zero-grad-missing",
     zeroed_before_step: "zero-grad-before-step",
@@ -357,7 +379,32 @@ def plain_scale_that_is_updated_by_hand():
         net.scale.grad = None
 
 
+def decoder_that_is_not_trained_and_emptied():
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(2, 2), nn.Linear(2, 1)
+    net = nn.Sequential(encoder, nn.Tanh(), decoder)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=0.01)
+    for _ in range(3):
+        net.zero_grad()
+        ((net(x) - y) ** 2).mean().backward()
+        optimizer.step()
+
+
+def decoder_whose_optimizer_steps_at_the_end():
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(2, 2), nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=0.01)
+    rarely = torch.optim.SGD(decoder.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        ((decoder(torch.tanh(encoder(x))) - y) ** 2).mean().backward()
+        optimizer.step()
+    rarely.step()
+
+
 NEAR_MISSES = [
+    decoder_that_is_not_trained_and_emptied,
+    decoder_whose_optimizer_steps_at_the_end,
     plain_list_that_the_optimizer_knows,
     points_in_the_model_whose_gradient_is_wanted,
     plain_scale_that_is_updated_by_hand,
