@@ -9,7 +9,7 @@ from autograd_tour.drawing.axes import Scale, label, line, n, nice_ticks
 from autograd_tour.drawing.bars import range_of, stack, whose
 from autograd_tour.drawing.chart_layout import HEADINGS, Block, below, fitting
 from autograd_tour.drawing.extents import note_size
-from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.metrics import fit, fit_heading, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.svg import frame, prefix_for
 from autograd_tour.drawing.theme import LIGHT, ThemeName
@@ -58,7 +58,8 @@ class _Chart:
         margin = self.style.margin
         inner, size = layout.width - 2 * margin, (layout.width, layout.height)
         head, below_it = (26.0, 44.0) if layout.tight else (40.0, 62.0)
-        body = [label(margin, head, fit(title, inner, 20, True), LIGHT.ink, size=20, bold=True)]
+        heading, large = fit_heading(title, inner)
+        body = [label(margin, head, heading, LIGHT.ink, size=large, bold=True)]
         step = 17 if layout.tight else 18
         for k, text in enumerate(layout.subtitle):
             body.append(label(margin, below_it + step * k, text, LIGHT.muted, size=13))

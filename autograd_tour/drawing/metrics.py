@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from autograd_tour.text import clean
 
-__all__ = ["clean", "escape", "escape_once", "fit", "fit_around", "text_width", "wrapped"]
+__all__ = ["clean", "escape", "escape_once", "fit", "fit_around", "fit_heading", "text_width", "wrapped"]
 
 # Advance widths of Arial in 1/1000 em (the same as Helvetica's and Liberation Sans's).
 _REGULAR: dict[int, str] = {
@@ -196,6 +196,12 @@ _WORD = re.compile(r"(?<=[a-z])[A-Z]|(?<![^\W_])[^\W_]|\[")
 """Where a word begins, also in ``two_words`` and ``TwoWords``, or an index."""
 LEAST_END = 0.3
 """What a few whole words fill at least of the room that a text has; rather than less of it a word is cut."""
+
+
+def fit_heading(text: str, width: float) -> tuple[str, int]:
+    """``text`` in at most ``width`` px, in bold, and its size in px: smaller before it is cut."""
+    size = next((size for size in (20, 18, 16) if text_width(text, size, bold=True) <= width), 14)
+    return fit(text, width, size, bold=True), size
 
 
 def _end(text: str, width: float, size: float, bold: bool) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from autograd_tour.drawing.axes import label, line, n
 from autograd_tour.drawing.curves import MOST_LABEL, Area, Series, plot
 from autograd_tour.drawing.extents import note_size
-from autograd_tour.drawing.metrics import fit, text_width
+from autograd_tour.drawing.metrics import fit, fit_heading, text_width
 from autograd_tour.drawing.room import Room, reached
 from autograd_tour.drawing.run_layout import (
     ABOUT,
@@ -77,8 +77,9 @@ def run_chart(
     left_out = tuple(note for note in layout.chart.notes if note not in chart.notes)
     chart = layout.chart
     inner = layout.width - 2 * MARGIN
+    heading, size = fit_heading(title, inner)
     drawn = [
-        texts((Run(fit(title, inner, 20, True), "ink", True, 20),), MARGIN, 38),
+        texts((Run(heading, "ink", True, size),), MARGIN, 38),
         *(
             texts((Run(text, "muted", size=13),), MARGIN, 60 + 17 * k)
             for k, text in enumerate(wrapped(chart.summary, inner, 13, 2))

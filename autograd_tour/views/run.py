@@ -13,7 +13,17 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import one_line
 from autograd_tour.views.base import View
 from autograd_tour.views.picture import LossCurve, RunChart, RunColumn, RunLane
-from autograd_tour.views.run_columns import Gap, Moment, Selection, code_of, column, gap, selected, with_gaps
+from autograd_tour.views.run_columns import (
+    Gap,
+    Moment,
+    Selection,
+    code_of,
+    column,
+    gap,
+    selected,
+    where_text,
+    with_gaps,
+)
 from autograd_tour.views.run_lanes import kept_of, lanes_of
 
 __all__ = ["view"]
@@ -148,6 +158,11 @@ def _notes(run: Run, selection: Selection, leaves: int, untold: int) -> Iterator
         parts.append(f"{more} more {'leaf' if more == 1 else 'leaves'}")
     if parts:
         yield f"… and {' and '.join(parts)} in the report."
+    if selection.idle:
+        places = ", ".join(
+            dict.fromkeys(text for event in selection.idle if (text := where_text((event,), run)))
+        )
+        yield f"Left out where nothing was there to empty: zeroing{f' at {places}' if places else ''}."
     yield from (f"{note[:1].upper()}{note[1:]}." for note in run.notes)
     if untold:
         leaves_text = "the other leaf" if untold == 1 else f"the other {untold} leaves"

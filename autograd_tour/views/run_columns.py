@@ -60,13 +60,15 @@ Moment = tuple[Event, ...]
 class Selection(Struct, frozen=True):
     """The moments of a picture: those of the beginning, and the last of the calls told in full.
 
-    ``between`` events are left out after the beginning, and ``left_out`` in all.
+    ``between`` events are left out after the beginning, and ``left_out`` in all. ``idle`` are those that
+    emptied what was empty and are left out among the moments that are shown.
     """
 
     beginning: tuple[Moment, ...]
     end: tuple[Moment, ...] = ()
     between: int = 0
     left_out: int = 0
+    idle: tuple[Event, ...] = ()
 
 
 def selected(run: Run, most: int | None = None) -> Selection:
@@ -89,10 +91,16 @@ def selected(run: Run, most: int | None = None) -> Selection:
         room, end = most - 1, []  # rather one iteration in full than half of it and the last call
     halves = [i + 1 for i in range(room) if moments[i][0].kind == "backward"]
     beginning = moments[: max((i for i in ends if i <= room), default=max(halves, default=room))]
-    begun = sum(map(len, beginning))
-    ending = sum(map(len, end))
-    between = sum(map(len, moments[len(beginning) : last])) if end else len(run.events) - begun
-    return Selection(tuple(beginning), tuple(end), between, len(run.events) - begun - ending)
+    places = {id(event): i for i, event in enumerate(run.events)}
+    first = places[id(beginning[-1][-1])] if beginning else -1
+    final = places[id(end[0][0])] if end else len(run.events)
+    shown = {id(event) for moment in (*beginning, *end) for event in moment}
+    until = places[id(end[-1][-1])] if end else 0
+    idle = [
+        event for event in (*run.events[: max(first, 0)], *run.events[final:until]) if id(event) not in shown
+    ]
+    left_out = len(run.events) - len(shown)
+    return Selection(tuple(beginning), tuple(end), final - first - 1, left_out, tuple(idle))
 
 
 def _last_call(moments: Sequence[Moment]) -> list[Moment]:
@@ -174,8 +182,13 @@ def column(moment: Moment, run: Run, before: Moment | None) -> RunColumn:
         tuple(code) or ((one_line(first.call, MOST_CODE),) if first.call else ()),
         where_text(moment, run),
         tuple(_about(first)),
-        before is not None and before[0].kind in _OF_VALUES and first.kind not in _OF_VALUES,
+        before is not None and _is_last(before[0]) and first.kind not in _OF_VALUES,
     )
+
+
+def _is_last(event: Event) -> bool:
+    """Whether what comes after it begins something new: it changes values, and is not a part of a step."""
+    return event.kind in _OF_VALUES and not (event.kind == "update" and event.inside.endswith(".step"))
 
 
 def code_of(text: str) -> str:

@@ -17,6 +17,7 @@ from autograd_tour.record.trace import Trace
 from autograd_tour.text import MINUS, number
 from autograd_tour.views import picture_of
 from autograd_tour.views.picture import RunCell, RunChart, RunLane
+from autograd_tour.views.run_columns import Gap, selected, with_gaps
 from tests.programs import basics, loops, training
 
 
@@ -335,3 +336,26 @@ def test_where_room_is_short_what_optimizers_keep_goes_last_and_that_is_said():
     assert kept == sorted(kept, reverse=True)
     assert True in kept
     assert chart.less[-1].notes[-1] == "Left out to fit: what optimizers keep."
+
+
+def test_where_room_is_short_zeroings_of_nothing_are_left_out_and_told_with_their_line():
+    def train() -> None:
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = torch.optim.SGD([w], lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (w**2).sum().backward()
+            torch.nn.utils.clip_grad_norm_([w], 1.0)
+            optimizer.step()
+
+    run = tour.follow(train)
+    narrow = selected(run, 5)
+    assert [event.kind for event in narrow.idle] == ["zeroing"]
+    shown = [event for moment in (*narrow.beginning, *narrow.end) for event in moment]
+    assert narrow.left_out == len(run.events) - len(shown)
+    assert narrow.between + len(narrow.idle) == narrow.left_out
+    gaps = [item for item in with_gaps(narrow, run) if isinstance(item, Gap)]
+    assert [item.events for item in gaps] == [narrow.between]
+    (note,) = {note for chart in chart_of(train).less for note in chart.notes if "nothing was there" in note}
+    line = next(run.line(event) for event in run.events if event.kind == "zeroing")
+    assert note == f"Left out where nothing was there to empty: zeroing at {line.position}."
