@@ -76,6 +76,8 @@ class Subject:
         self.arrivals = arrivals(graph)
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""
+        self.answers: set[str] = set()
+        """Gradients that questions ask for, as printed."""
         self.given: set[str] = set()
         """Nodes of which a question tells what arrives there, so that none may ask for it."""
         self.zeros: set[str] = set()

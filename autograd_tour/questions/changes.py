@@ -113,7 +113,7 @@ def _clipped(
         "clipping",
         f"{line} runs: {grads} the norm {number(norms[0])} before it, and {number(norms[1])} after it. "
         f"Before it, {leaf.name}.grad{where(item.change.after)} is "
-        f"{history.amount(source.result, before)}. What is {leaf.name}.grad then?",
+        f"{history.amount(source.result, before, dated=True)}. What is {leaf.name}.grad then?",
         after,
         f"The norm is too large, so every element is multiplied by {quotient}: {number(before)} × {quotient} "
         f"= {number(after)}.",
@@ -238,8 +238,8 @@ def _setting(history: History, leaf: Leaf, item: LeafEvent, step: _Sgd, given: t
     elements = "" if item.change.after is None else where(item.change.after)
     return (
         f"{history.line(item.event)} is a step of SGD with {settings}. Before it, {leaf.name}{elements} "
-        f"is {history.amount(given[0], step.value)}, and {leaf.name}.grad is "
-        f"{history.amount(given[1], step.grad)}"
+        f"is {history.amount(given[0], step.value, dated=True)}, and {leaf.name}.grad is "
+        f"{history.amount(given[1], step.grad, dated=True)}"
         f"{memory}."
     )
 
@@ -331,7 +331,8 @@ def _directions(history: History) -> Iterator[Draft]:
             question = Question(
                 f"direction-{leaf.number}-{item.position}",
                 "step",
-                f"{leaf.name}.grad{where(facts)} is {history.amount(source.result, grad)} when {line} runs. "
+                f"{leaf.name}.grad{where(facts)} is {history.amount(source.result, grad, dated=True)} "
+                f"when {line} runs. "
                 f"Is {leaf.name}{where(facts)} larger or smaller after it?",
                 answer,
                 right,

@@ -71,6 +71,9 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     given = f"receives the gradient {number(incoming)}{where_in(frame)}"
     if frame.node in subject.asked:  # the number is the answer of an earlier question
         given = f"receives the gradient that an earlier question asks for{where_in(frame)}"
+    elif number(incoming) in subject.answers:
+        given = f"receives the number that an earlier question asks for{where_in(frame)}"
+    subject.answers.add(number(answer))
     if alone:
         subject.asked.add(sent.edge.dst)
     return Question(

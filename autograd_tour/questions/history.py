@@ -103,9 +103,15 @@ class History:
                 deeds.setdefault(line, set()).add("step" if part else event.kind)
         self._crowded = {line for line, kinds in deeds.items() if len(kinds) > 1}
 
-    def amount(self, moment: Moment, value: float | None) -> str:
-        """A number that a question tells, unless it is the answer of an earlier one."""
+    def amount(self, moment: Moment, value: float | None, *, dated: bool = False) -> str:
+        """A number that a question tells, unless it is the answer of an earlier one.
+
+        ``dated``: the sentence does not say of which moment it is, and several questions may ask for such.
+        """
         if moment in self.asked:
+            event = self.events[moment.position] if dated and moment.position >= 0 else None
+            if event is not None and event.kind == "backward":
+                return f"what the {ordinal(event.backward_call)} backward() left there ({ELSEWHERE})"
             return ELSEWHERE
         return "None" if value is None else number(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from autograd_tour.questions.base import Question, Subject, Wrong, mixed
@@ -28,7 +29,7 @@ def kept(subject: Subject) -> Iterator[Question]:
     for node in subject.graph.nodes:
         if node.kind != "operation" or node.grad_fn in asked or len(asked) == MOST:
             continue
-        around = makers.get(node.id, {}) | {node.id: subject.result(node) if node.name else "its result"}
+        around = makers.get(node.id, {}) | {node.id: _own_result(subject, node)}
         names = list(around.values())
         saved = [item for item in node.saved if item.facts is not None and item.facts.numel >= 1]
         homes = {item.of for item in saved}
@@ -42,6 +43,13 @@ def kept(subject: Subject) -> Iterator[Question]:
             continue
         asked.add(node.grad_fn)
         yield _question(subject, node, around, next(iter(homes)))
+
+
+def _own_result(subject: Subject, node: Node) -> str:
+    """What the result of ``node`` is called, unless the name stands for an input in ``x = relu(conv(x))``."""
+    name = subject.result(node)
+    words = re.findall(r"\w+", subject.called(node.id))
+    return name if node.name and name not in words else "its result"
 
 
 class _Needs:
@@ -96,14 +104,20 @@ def _question(subject: Subject, node: Node, around: dict[str, str], home: str) -
     answer, grad_fn = around[home], one_line(node.grad_fn, 60)
     needs = _Needs(subject, node)
     wrong = [
-        Wrong(name, _why(subject, needs, item, answer), 10) for item, name in around.items() if name != answer
+        Wrong(name, _why(subject, needs, item, around, answer), 10)
+        for item, name in around.items()
+        if name != answer
     ]
     right = f"torch keeps {answer}" + (f": {needs.reads(answer)}." if home in needs.read else ".")
     wrong.append(Wrong(NONE, right, 10))
     if needs.read == {home}:
         right = f"{_begun(needs.reads(answer))} and nothing else."
     elif needs.complete and needs.read and home not in needs.read:
-        names = [subject.result(subject.nodes[item]) for item in needs.read if item in subject.nodes]
+        names = [
+            around.get(item) or subject.result(subject.nodes[item])
+            for item in needs.read
+            if item in subject.nodes
+        ]
         right = f"torch keeps {answer}: {needs.reads(' and '.join(names))}, which can be told from it."
     elif needs.complete and needs.rules and not needs.read:
         right = f"torch keeps {answer}, though {needs.reads_not('it')}."
@@ -126,14 +140,14 @@ def _begun(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _why(subject: Subject, needs: _Needs, item: str, answer: str) -> str:
+def _why(subject: Subject, needs: _Needs, item: str, around: dict[str, str], answer: str) -> str:
     """Why ``item`` is not what is kept, as far as the rules tell."""
-    name = subject.result(subject.nodes[item])
+    name = around[item]
     if item in needs.read:
         return f"{_begun(needs.reads(name))}. That can be told from {answer} too, which is what torch keeps."
     if item in needs.unasked:
         other = subject.nodes.get(needs.unasked[item])
-        whose = subject.result(other) if other is not None else "the other input"
+        whose = around.get(other.id) or subject.result(other) if other is not None else "the other input"
         return (
             f"Only the gradient of {whose} would need {name}; {whose} needs no gradient, "
             "so nobody asks for that one."
@@ -148,13 +162,15 @@ def cut(subject: Subject) -> Iterator[Question]:
     for node in subject.graph.nodes:
         if node.kind != "constant" or node.cut is None:
             continue
-        name = subject.called(node.id) if node.name else "the detached tensor"
+        name = subject.called(node.id) if node.name else "A tensor without a name"
         made_by = one_line(cut_text(node.cut), 80)
+        line = subject.graph.line(node.id) if not node.name else None
+        at = f" ({line.position})" if line is not None else ""
         nothing, zeros, same = "nothing at all", "a gradient of zeros", "the gradient as if nothing were cut"
         yield Question(
             f"cut-{node.id}",
             "cut",
-            f"{name} was made by {made_by}. What does backward send back through it?",
+            f"{name} was made by {made_by}{at}. What does backward send back through it?",
             nothing,
             "It has no grad_fn: to autograd it is a constant, and there is no edge to send anything along.",
             (

@@ -94,12 +94,12 @@ def selected(run: Run, most: int | None = None) -> Selection:
     places = {id(event): i for i, event in enumerate(run.events)}
     first = places[id(beginning[-1][-1])] if beginning else -1
     final = places[id(end[0][0])] if end else len(run.events)
-    shown = {id(event) for moment in (*beginning, *end) for event in moment}
+    chosen = {id(event) for moment in (*beginning, *end) for event in moment}
     until = places[id(end[-1][-1])] if end else 0
     idle = [
-        event for event in (*run.events[: max(first, 0)], *run.events[final:until]) if id(event) not in shown
+        event for event in (*run.events[: max(first, 0)], *run.events[final:until]) if id(event) not in chosen
     ]
-    left_out = len(run.events) - len(shown)
+    left_out = len(run.events) - len(chosen)
     return Selection(tuple(beginning), tuple(end), final - first - 1, left_out, tuple(idle))
 
 

@@ -366,3 +366,30 @@ def test_every_wrong_answer_of_a_lecture_program_has_its_feedback_and_its_stop(n
     assert questions
     for question in questions:
         betrays(question)
+
+
+def test_a_result_that_takes_the_name_of_an_input_is_called_the_result():
+    w = leaf(1.0, -2.0)
+
+    def program():
+        x = w * 2
+        x = torch.relu(x * 3)
+        return x.sum()
+
+    (question,) = (q for q in asked(program, "saved") if "relu" in q.prompt)
+    assert question.answer == "its result"
+    assert all("x" != wrong.answer for wrong in question.wrong)
+
+
+def test_a_number_that_was_asked_for_stands_in_no_later_question():
+    w = leaf(1.0)
+
+    def program():
+        return ((w * 2 - 6) ** 2).sum()
+
+    questions = asked(program, "gradient")
+    answers = {question.answer for question in questions}
+    assert len(questions) > 1
+    for question in questions:
+        given = question.prompt.partition("receives the gradient ")[2].partition(".")[0]
+        assert given.split(" ")[0] not in answers
