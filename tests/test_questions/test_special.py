@@ -378,7 +378,7 @@ def test_a_result_that_takes_the_name_of_an_input_is_called_the_result():
 
     (question,) = (q for q in asked(program, "saved") if "relu" in q.prompt)
     assert question.answer == "its result"
-    assert all("x" != wrong.answer for wrong in question.wrong)
+    assert all(wrong.answer != "x" for wrong in question.wrong)
 
 
 def test_a_number_that_was_asked_for_stands_in_no_later_question():

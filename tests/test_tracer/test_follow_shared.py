@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.testing._internal.two_tensor import TwoTensor
 
 import autograd_tour as tour
 from autograd_tour.checks.courses import gaps_in
@@ -143,3 +144,22 @@ def test_norms_of_sparse_gradients_are_noted_with_rows_that_are_there_twice_adde
     assert curve.norms == ((pytest.approx((2 * 6**2 + 2 * 3**2) ** 0.5),) * 12,)
     (check, *_) = tour.verify(train).checks
     assert check.outcome == "ok"
+
+
+def test_of_a_gradient_that_is_no_tensor_of_torchs_own_there_is_no_norm():
+    w = nn.Parameter(TwoTensor(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])))
+    plain = leaf(2.0)
+
+    def train() -> None:
+        for _ in range(3):
+            (w * 2).sum().backward()
+            (plain * 5).sum().backward()
+
+    run = tour.follow(train)
+    (curve,) = run.curves
+    norms = {
+        run.leaves[number].name: course for number, course in zip(curve.leaves, curve.norms, strict=True)
+    }
+    assert norms["w"] == (None, None, None)
+    assert norms["plain"] == (5.0, 10.0, 15.0)
+    assert w.grad is None

@@ -154,6 +154,8 @@ def _norms(grads: Sequence[Tensor | None]) -> list[float]:
 
 def _norm(grad: Tensor) -> Tensor | float:
     """Of a few numbers in plain Python, which takes a third of a call of torch."""
+    if type(grad) is not Tensor and type(grad).__torch_dispatch__ is not _NO_DISPATCH:
+        return _UNKNOWN  # of a part of a distributed tensor, for instance
     dtype = grad.dtype
     is_complex = dtype.is_complex
     if grad.layout is torch.sparse_coo and not grad.is_meta:
@@ -172,4 +174,5 @@ def _norm(grad: Tensor) -> Tensor | float:
 
 
 _STRIDED = torch.strided
+_NO_DISPATCH = torch._C._disabled_torch_dispatch_impl
 _norm_of_many: Callable[..., Tensor] = torch.linalg.vector_norm
