@@ -16,6 +16,7 @@ from autograd_tour.record.run import Event, Run
 from autograd_tour.record.trace import Trace
 from autograd_tour.record.verification import Check, CheckName, Skipped, Verification
 from autograd_tour.tracer.follow.lent import same
+from autograd_tour.tracer.heap import free_cycles
 from autograd_tour.tracer.listen.failures import first_line
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
@@ -71,6 +72,14 @@ def verify(
     if isinstance(program, (Graph, Trace)):
         return verify_saved(program if isinstance(program, Trace) else Trace(program))
     request = Request(program, args, names, caller_namespaces(1), Recorder(None, ceiling))
+    verification = _verified(request, record, gradient, elements)
+    del request
+    free_cycles()
+    return verification
+
+
+def _verified(request: Request, record: Graph | Trace | None, gradient: Any, elements: int) -> Verification:
+    program, args = request.program, request.args
     with ONE_AT_A_TIME, random_state_restored(), switches_restored(modules_in_sight(program, args)):
         recorded = traced(request, gradient=gradient) if record is None else record
         if isinstance(recorded, Run):

@@ -1,11 +1,20 @@
-"""Memory that was freed, given back to the system."""
+"""Memory that was freed, given back to the system; and what stands in cycles, freed."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
-__all__ = ["give_back"]
+__all__ = ["free_cycles", "give_back"]
+
+
+def free_cycles() -> None:
+    """Free young objects that stand in cycles, with the weak references of ours among them.
+
+    ``torch.utils.swap_tensors``, which the program may call next, refuses a tensor to which one leads.
+    """
+    gc.collect(1)
 
 
 def give_back() -> None:

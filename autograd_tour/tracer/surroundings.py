@@ -215,6 +215,10 @@ class LiveTensors:
         """Those that were alive at the first look and still are; none if nobody has looked."""
         return [tensor for reference in self._first or () if (tensor := reference()) is not None]
 
+    def forget(self) -> None:
+        """Nobody will ask any more: no weak reference of ours leads to a tensor of the program."""
+        self._references, self._first = [], []
+
     def look(self) -> list[Tensor]:
         """Those that are alive now."""
         collections = tuple(generation["collections"] for generation in gc.get_stats()[1:])

@@ -15,6 +15,7 @@ from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.heap import free_cycles
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.measure import Recorder
@@ -124,7 +125,10 @@ def follow(
             "For example follow(train), where train() runs the steps of a training",
         )
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
-    return _run(request, backward=True, gradient=None)
+    run = _run(request, backward=True, gradient=None)
+    del request
+    free_cycles()
+    return run
 
 
 def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
@@ -164,6 +168,7 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
                 spared = buffers.tensors()
                 buffers.restore()  # first: what changed before a module ran for the first time is older
                 notes += put_back(follower, spared)
+                request.live.forget()
         return _with_notes(run, [*notes, *remarks])
 
 

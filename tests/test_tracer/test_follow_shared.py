@@ -156,10 +156,12 @@ def test_of_a_gradient_that_is_no_tensor_of_torchs_own_there_is_no_norm():
             (plain * 5).sum().backward()
 
     run = tour.follow(train)
-    (curve,) = run.curves
-    norms = {
-        run.leaves[number].name: course for number, course in zip(curve.leaves, curve.norms, strict=True)
-    }
-    assert norms["w"] == (None, None, None)
-    assert norms["plain"] == (5.0, 10.0, 15.0)
+    names = [item.name for item in run.leaves]
+    assert names == ["w", "plain"]
+    of_w, of_plain = (
+        {names[number]: course for number, course in zip(curve.leaves, curve.norms, strict=True)}
+        for curve in run.curves
+    )
+    assert of_w == {"w": (None, None, None)}
+    assert of_plain == {"w": (None, None, None), "plain": (5.0, 10.0, 15.0)}
     assert w.grad is None

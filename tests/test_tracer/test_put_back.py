@@ -383,3 +383,21 @@ def test_buffers_of_a_part_that_is_never_called_itself_are_put_back(look: Callab
 
     look(train)
     assert observed.activation_post_process.max_val.item() == -math.inf
+
+
+@pytest.mark.parametrize("look", [tour.trace, *LOOKS])
+@pytest.mark.parametrize("trains", [False, True])
+def test_tensors_can_be_swapped_after_a_look(look: Callable[..., Any], trains: bool):
+    w, v = leaf(2.0), leaf(3.0)
+    if trains and look is tour.trace:
+        return
+
+    def program() -> Tensor:
+        loss = w * v
+        if trains:
+            loss.backward()
+        return loss
+
+    look(program)
+    torch.utils.swap_tensors(w, v)  # it refuses those that somebody holds a weak reference to
+    assert (w.item(), v.item()) == (3.0, 2.0)

@@ -21,6 +21,7 @@ from autograd_tour.tracer.engine.backward import run_backward, start_gradients
 from autograd_tour.tracer.follow.follow import run_of
 from autograd_tour.tracer.follow.follower import FIRST, Follower
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.heap import free_cycles
 from autograd_tour.tracer.listen.failures import first_line
 from autograd_tour.tracer.listen.forward import ForwardRecord
 from autograd_tour.tracer.listen.names import caller_namespaces
@@ -76,6 +77,8 @@ def accumulate(
     restored = switches_restored(modules_in_sight(program, args))
     with ONE_AT_A_TIME, random_state_restored(), restored as remarks:
         ledger = _followed(request, calls, gradient)
+    del request, recorder
+    free_cycles()
     return replace(ledger, notes=(*ledger.notes, *remarks)) if remarks else ledger
 
 

@@ -63,7 +63,7 @@ class TensorHooks:
         self._noted.append((reference, [(name, hooks, dict(hooks or ())) for name, hooks in registries]))
 
     def restore(self) -> None:
-        """Take off what was added since, put back what was taken off."""
+        """Take off what was added since, put back what was taken off, once."""
         for reference, registries in self._noted:
             tensor = reference()
             for name, hooks, items in registries if tensor is not None else ():
@@ -74,6 +74,7 @@ class TensorHooks:
                     setattr(tensor, name, hooks)
                 if hooks is not None:
                     _restore(hooks, items)
+        self._noted.clear()
 
 
 def _restore(registry: dict[Any, Any], items: dict[Any, Any]) -> None:
