@@ -103,6 +103,11 @@ class Trained:
     def _parents(self) -> set[int]:
         return {parent for origin in self.items for parent in origin.parents}
 
+    @cached_property
+    def _checkpoints(self) -> bool:
+        """Whether a function was checkpointed: backward reaches its parameters by a graph of its own."""
+        return any(origin.checkpointed or origin.function == "CheckpointFunction" for origin in self.items)
+
     def _is_read(self, call: ModuleCall) -> bool:
         """Whether the program did anything with the result, and did not call it for its side effects."""
         return any(number in self._parents for number in call.results)
@@ -114,16 +119,15 @@ class Trained:
 
         Those that were reached ever after, from some call on, may have been frozen before, or not been there.
         """
-        behind = [
-            self.watch.origins.ancestors([root.origin])
-            if root.look is not None and root.deposits and root.origin >= 0
-            else set()
-            for root in self.watch.roots
-        ]
+        roots_of: dict[int, list[int]] = {}
+        for n, root in enumerate(self.watch.roots):
+            if root.look is not None and root.deposits and root.origin >= 0:
+                for number in self.watch.origins.ancestors([root.origin]):
+                    roots_of.setdefault(number, []).append(n)
         several: dict[int, list[tuple[ModuleCall, list[int], tuple[str, ...]]]] = {}
         for call in self.watch.modes.calls:
             if call.grads and call.results:
-                roots = [n for n, origins in enumerate(behind) if origins.intersection(call.results)]
+                roots = sorted({n for number in call.results for n in roots_of.get(number, ())})
                 if roots:
                     several.setdefault(id(call.module), []).append((call, roots, self._missing(call, roots)))
         for calls in several.values():
@@ -143,7 +147,7 @@ class Trained:
     def _missing(self, call: ModuleCall, roots: list[int]) -> tuple[str, ...]:
         looks = [self.watch.roots[n].look for n in roots]
         reached = {id(leaf) for seen in looks if seen is not None for leaf in seen.leaves}
-        if any(origin.checkpointed or origin.function == "CheckpointFunction" for origin in self.items):
+        if self._checkpoints:
             reached |= self.watch.reached.keys()
         parameters = [(name, item) for name, item in named_parameters_of(call.module) if item.requires_grad]
         if not any(id(item) in reached for _, item in parameters):
