@@ -13,6 +13,7 @@ from autograd_tour.drawing.extents import note_size
 from autograd_tour.drawing.fitting import MOST, Arrangement, Turn, cleared, fitting
 from autograd_tour.drawing.large import pairs_of
 from autograd_tour.drawing.layout import rough
+from autograd_tour.drawing.paint import CAPTION_ROOM, MARGIN
 from autograd_tour.drawing.room import SCREEN, Room, reached
 from autograd_tour.drawing.sizes import card_width, fitted, smallest_text
 from autograd_tour.drawing.svg import size_of
@@ -82,7 +83,7 @@ def best_for(
     def kept() -> Iterator[Scene]:
         for scene in scenes:
             several.append(scene)
-            yield scene
+            yield _in_column(scene, room)
 
     best = fitting(kept(), turn, room, engine, timeout)
     if best is None:
@@ -98,13 +99,19 @@ def _arranged(
     if room is None or room.endless:
         return cleared(_Engine(turn, engine, timeout, SCREEN).turned(scene))
     if whole or len(scene.cards) > MOST:
-        return cleared(_Engine(turn, engine, timeout, room).turned(scene))
+        return cleared(_Engine(turn, engine, timeout, room).turned(_in_column(scene, room)))
     key = (turn, room, engine, timeout)
     for recent, its_key, arrangement in _recent:
         if recent is scene and its_key == key:
             return arrangement
     best_for((scene,), room, turn, engine=engine, timeout=timeout)
     return _recent[-1][-1]
+
+
+def _in_column(scene: Scene, room: Room) -> Scene:
+    """``scene`` whose lines above and below take no more than a narrow ``room``."""
+    width = room.width - 2 * room.margin - 2 * MARGIN
+    return replace(scene, column=max(width, 1.0)) if width < CAPTION_ROOM else scene
 
 
 _recent: deque[tuple[Scene, tuple[object, ...], Arrangement]] = deque(maxlen=4)

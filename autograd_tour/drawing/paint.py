@@ -75,7 +75,7 @@ class Painter:
 
     def captions(self, scene: Scene, top: float) -> tuple[str, Point]:
         """Lines below the picture, and the room they take: what is not in it; what a frame says."""
-        caption = [Run(line) for line in wrapped(scene.caption, CAPTION_ROOM, 12)]
+        caption = [Run(line) for line in wrapped(scene.caption, scene.column or CAPTION_ROOM, 12)]
         notes = caption + [Run(line, "muted") for line in _notes(scene)]
         pieces, widths = [], [0.0, *(run_width(run) for run in notes)]
         for number, run in enumerate(notes, start=1):
@@ -93,7 +93,8 @@ class Painter:
 
     def heading(self, scene: Scene) -> tuple[str, Point]:
         """What stands above the picture, and the room it takes."""
-        lines = [Run(line, bold=True, size=HEADING) for line in wrapped(scene.heading, CAPTION_ROOM, HEADING)]
+        room = scene.column or CAPTION_ROOM
+        lines = [Run(line, bold=True, size=HEADING) for line in wrapped(scene.heading, room, HEADING)]
         drawn = [text_element(run, MARGIN, MARGIN + LINE * i - 8) for i, run in enumerate(lines, start=1)]
         return "\n".join(drawn), (max(map(run_width, lines), default=0.0), LINE * len(lines))
 
@@ -288,16 +289,17 @@ class Painter:
 
 def _notes(scene: Scene) -> Iterator[str]:
     """The lines of the notes and of what was left out; where room is short, as many on a line as fit."""
-    lines = [line for note in scene.notes for line in wrapped(note, CAPTION_ROOM, 12, bold=False)]
+    room = scene.column or CAPTION_ROOM
+    lines = [line for note in scene.notes for line in wrapped(note, room, 12, bold=False)]
     if not scene.left_out:
         yield from lines
         return
     last = f"left out to fit: {', '.join(scene.left_out)}"
     longer = f"{lines[-1]}; {last}" if lines else last
-    if text_width(longer, 12) <= CAPTION_ROOM:
+    if text_width(longer, 12) <= room:
         yield from (*lines[:-1], longer)
     else:
-        yield from (*lines, *wrapped(last, CAPTION_ROOM, 12, bold=False))
+        yield from (*lines, *wrapped(last, room, 12, bold=False))
 
 
 @lru_cache(maxsize=1024)

@@ -72,7 +72,7 @@ def _height(scene: Scene, layout: Layout) -> float:
 
 _UNSET = re.compile(
     r", (?:emphasis=''|frames=\(\)|heading=''|caption=''|left_out=\(\)|since=0|earlier=\(\)|runs_at=0"
-    r"|captions=\(\)"
+    r"|captions=\(\)|column=0\.0"
     r"|fact='[^']*'|detail='[a-z]*'|fact='[^']*', room=[\d.]+"
     r"|room=0\.0, part=None, brief='[^']*', keep_end=False, around='', names=\(\)"
     r"|room=[\d.]+, part=(?:None|\(\d+, \d+\))"

@@ -177,7 +177,8 @@ class Scene(Struct, frozen=True):
     ``heading`` stands above it, ``caption`` below it, then ``notes``, a line each. A film has ``captions``:
     for each of its frames lines of text. ``frames`` stand around some of the cards, no card in two of them.
     ``left_out`` names what was left out so that the rest is readable. ``direction`` is that of forward;
-    drawing may be asked for another one.
+    drawing may be asked for another one. ``column``: what stands above and below is wrapped at so many px, 0
+    for the usual room.
     """
 
     cards: tuple[Card, ...] = ()
@@ -191,6 +192,7 @@ class Scene(Struct, frozen=True):
     captions: tuple[tuple[tuple[Run, ...], ...], ...] = ()
     frames: tuple[Frame, ...] = ()
     left_out: tuple[str, ...] = ()
+    column: float = 0.0
 
 
 class Film(Struct, frozen=True):

@@ -244,3 +244,25 @@ def test_text_on_paper_is_told_in_points():
 def test_a_room_that_is_none_is_refused(words, message):
     with pytest.raises(UsageError, match=message):
         room_for(**words)
+
+
+@pytest.mark.parametrize("width", [320.0, 360.0, 390.0])
+def test_on_a_phone_the_lines_below_are_wrapped_and_every_operation_has_its_gradient(width):
+    X = torch.tensor([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0]])
+    w, b = torch.tensor([1.0, -1.0], requires_grad=True), torch.tensor(0.0, requires_grad=True)
+    y = torch.tensor([3.0, 0.0, 1.0])
+
+    def train():
+        for _ in range(2):
+            pred = X @ w + b
+            loss = ((pred - y) ** 2).mean()
+            loss.backward()
+            w.grad = b.grad = None
+
+    with fits() as results:
+        svg = tour.svg(tour.trace(train), width=width)
+    (result,) = results
+    assert result.text >= 11
+    texts = ["".join(node.itertext()) for node in document(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"X @ w", "pred − y", "(pred − y) ** 2"} <= set(texts)
+    assert sum(text.startswith(("grad", ".grad")) for text in texts) >= 7
