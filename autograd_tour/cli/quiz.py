@@ -152,6 +152,8 @@ def _ask_all(questions: Sequence[Question]) -> None:
     try:
         for number, question in enumerate(questions, start=1):
             answer(f"\n{number} of {len(questions)}  {printable(question.prompt)}")
+            if question.given:
+                answer(f"   {printable(question.given)}")
             for position, choice in enumerate(question.choices, start=1):
                 answer(f"   {position}) {printable(choice)}")
             asked = number

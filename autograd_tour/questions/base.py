@@ -45,7 +45,8 @@ class Question(Struct, frozen=True, omit_defaults=True):
     ``right`` explains the right answer. ``node`` is the card it is about; ``frame`` the frame of the film
     (:mod:`autograd_tour.views.steps`) that shows the answer, 0 for none. ``blank`` names what a worksheet
     leaves out: ``NODE.grad.SLOT``, ``NODE.mailbox`` or ``NODE.saved``. ``frames`` has a frame for each of the
-    choices, in which its card is lit: where there are pictures, one chooses the next one.
+    choices, in which its card is lit: where there are pictures, one chooses the next one. ``given`` tells the
+    numbers that the answer is computed from, where there is no picture to look them up in.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
     frame: int = 0
     blank: str = ""
     frames: tuple[int, ...] = ()
+    given: str = ""
 
 
 class Subject:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd_tour.questions.base import Mistake, Question, Subject, first, numeric, target_of, where
+from autograd_tour.record.facts import TensorFacts
 from autograd_tour.record.rule import Symbol, Words
+from autograd_tour.rules.evaluate import symbols
 from autograd_tour.rules.mistakes import mistakes
 from autograd_tour.rules.wording import short
 from autograd_tour.text import number, one_line
@@ -88,21 +90,45 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
         node=frame.node,
         frame=frame.number,
         blank=blank if alone else "",
+        given=_operands(subject, frame, sent),
     )
+
+
+def _operands(subject: Subject, frame: Frame, sent: Sent) -> str:
+    """``x is 2, w is 3``: the forward values that the rule reads; nothing if one of them is not known."""
+    rule = sent.edge.rule
+    if rule is None or isinstance(rule, Words):
+        return ""
+    values: list[str] = []
+    several = False
+    for symbol in symbols(on_first_elements(rule)):
+        if symbol.role == "gradient":
+            continue
+        facts = _facts_of(subject, frame, symbol)
+        name = "its result" if symbol.role == "result" else symbol.alias or symbol.name
+        value = first(facts)
+        if facts is None or value is None or not name or symbol.transposed:
+            return ""
+        several |= facts.numel > 1
+        values.append(f"{one_line(name, 60)} is {number(value)}")
+    return ", ".join(dict.fromkeys(values)) + (" (first elements)" if several else "")
+
+
+def _facts_of(subject: Subject, frame: Frame, symbol: Symbol) -> TensorFacts | None:
+    key = symbol.name if symbol.role == "saved" else symbol.slot
+    return subject.operands.get(frame.node, {}).get((symbol.role, key))
 
 
 def _mistakes(subject: Subject, frame: Frame, sent: Sent) -> list[Mistake]:
     """What a changed rule would give, and what whoever says so has done."""
-    rule, operands = sent.edge.rule, subject.operands.get(frame.node, {})
+    rule = sent.edge.rule
     if rule is None or isinstance(rule, Words):
         return []
 
     def value(symbol: Symbol) -> float | None:
         if symbol.role == "gradient":
             return _incoming(frame)
-        key = symbol.name if symbol.role == "saved" else symbol.slot
-        facts = operands.get((symbol.role, key))
-        return first(facts)
+        return first(_facts_of(subject, frame, symbol))
 
     plain_rule = on_first_elements(rule)
     return [(wrong, remark, 2) for wrong, remark in mistakes(plain_rule, value, first(sent.facts))]

@@ -14,7 +14,7 @@ from autograd_tour.errors import ProgramError, TourError, UsageError, message_of
 from autograd_tour.record.evidence import Evidence, Failure
 from autograd_tour.record.graph import Graph, SourceLine
 from autograd_tour.record.run import Run
-from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
+from autograd_tour.tracer.follow.follow import restore_all, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.listen.failures import exit_text
@@ -80,7 +80,7 @@ def observe(
                 watch.outputs.clear()
                 spared = buffers.tensors()
                 buffers.restore()
-                notes += put_back(follower, spared)
+                notes += restore_all(follower, spared)
         notes += [
             f"{name} gives other results when it runs again (random, time, a file): "
             "its backward was not compared with differences"

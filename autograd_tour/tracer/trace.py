@@ -12,7 +12,7 @@ from torch._C import DisableTorchFunction
 from autograd_tour.errors import UsageError
 from autograd_tour.record.graph import Graph
 from autograd_tour.record.run import Run
-from autograd_tour.tracer.follow.follow import put_back, returned_outputs, run_of, run_of_graph
+from autograd_tour.tracer.follow.follow import restore_all, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
 from autograd_tour.tracer.heap import free_cycles
@@ -167,7 +167,7 @@ def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
             finally:
                 spared = buffers.tensors()
                 buffers.restore()  # first: what changed before a module ran for the first time is older
-                notes += put_back(follower, spared)
+                notes += restore_all(follower, spared)
                 request.live.forget()
         return _with_notes(run, [*notes, *remarks])
 

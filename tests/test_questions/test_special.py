@@ -393,3 +393,12 @@ def test_a_number_that_was_asked_for_stands_in_no_later_question():
     for question in questions:
         given = question.prompt.partition("receives the gradient ")[2].partition(".")[0]
         assert given.split(" ")[0] not in answers
+
+
+def test_in_the_terminal_a_question_tells_the_numbers_that_its_rule_reads():
+    w, x = leaf(2.0), leaf(3.0)
+    (square,) = (q for q in asked(lambda: ((w * x - 4) ** 2).sum(), "gradient") if "** 2" in q.prompt)
+    assert (square.given, square.answer) == ("w * x − 4 is 2", "4")
+    several = leaf(2.0, 5.0)
+    _, tanh = asked(lambda: (several.tanh() * 3).sum(), "gradient")  # × (1 − tanh²(several))
+    assert tanh.given == "several is 2 (first elements)"

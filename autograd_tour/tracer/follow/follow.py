@@ -17,7 +17,7 @@ from autograd_tour.tracer.follow.log import MOST_EVENTS
 from autograd_tour.tracer.follow.tracks import MOST_LEAVES
 from autograd_tour.tracer.listen.run import outputs_in, tensors_in
 
-__all__ = ["put_back", "returned_outputs", "run_of", "run_of_graph"]
+__all__ = ["restore_all", "returned_outputs", "run_of", "run_of_graph"]
 
 
 def returned_outputs(follower: Follower, result: Any) -> list[tuple[Tensor, str]]:
@@ -79,7 +79,7 @@ def _notes(follower: Follower) -> Iterator[str]:
     yield from follower.request.recorder.remarks("the record of the run")
 
 
-def put_back(follower: Follower, spared: Sequence[Tensor]) -> tuple[str, ...]:
+def restore_all(follower: Follower, spared: Sequence[Tensor]) -> tuple[str, ...]:
     """Give back what the program changed; a note on what could not be."""
     changed = follower.originals.restore(spared)
     if not changed:
