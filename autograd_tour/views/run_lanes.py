@@ -47,11 +47,34 @@ def lanes_of(
         values.add([pair for pair in happened if pair[0].kind not in OF_GRAD])
         grads.add([pair for pair in happened if pair[0].kind in OF_GRAD or pair[0].kind == "rebinding"])
         grads.returned([item for event in moment for item in event.returned if item.leaf == leaf])
+    _after_gap(run, leaf, moments, values, grads)
     name = run.leaves[leaf].name or "a leaf"
     lanes = [values.lane(name), grads.lane(name)]
     names = kept_of(leaf, moments) if kept else ()
     kept_lanes = (_kept_lane(run, moments, leaf, what, element) for what in names)
     return (*lanes, *(lane.lane(name, what) for lane, what in zip(kept_lanes, names, strict=True)))
+
+
+def _after_gap(run: Run, leaf: int, moments: Sequence[Moment | None], *lanes: _Lane) -> None:
+    """Where nothing happens to a leaf any more after what is left out, it is as the last event left it."""
+    last = max((i for i, moment in enumerate(moments) if moment is None), default=-1)
+    following = moments[last + 1] if 0 <= last < len(moments) - 1 else None
+    if following is None:
+        return
+    place = next(i for i, event in enumerate(run.events) if event is following[0])
+    untold = run.untold()
+    for lane in lanes:
+        if lane.states[-1]:
+            continue
+        facts, since = (run.leaves[leaf].grad if lane.in_grad else run.leaves[leaf].value), 0
+        for i, event in enumerate(run.events[:place]):
+            for change in event.changes:
+                of_grad = event.kind in OF_GRAD
+                if change.leaf == leaf and (of_grad is lane.in_grad or event.kind == "rebinding"):
+                    facts = change.grad if lane.in_grad and not of_grad else change.after
+                    since = i + 1
+        if not any(untold[since : place + 1]):
+            lane.fill(lane.state(facts))
 
 
 def kept_of(leaf: int, moments: Sequence[Moment | None]) -> tuple[str, ...]:
@@ -174,7 +197,7 @@ class _Lane:
         rebound = self.in_grad and event.kind == "rebinding"
         before = change.before
         if not rebound and not self.states[-1]:
-            self._fill(self.state(before))  # after what was left out, this tells what it left
+            self.fill(self.state(before))  # after what was left out, this tells what it left
         if rebound:
             self._rebound(change.grad)
             return
@@ -196,11 +219,12 @@ class _Lane:
             self.states.append(self.states[-1])
             return
         if not self.states[-1]:
-            self._fill(self.state(item.before))
+            self.fill(self.state(item.before))
         self.cells.append(self._changed(item.before, item.after))
         self.states.append(self.state(item.after))
 
-    def _fill(self, state: str) -> None:
+    def fill(self, state: str) -> None:
+        """``state`` since what was left out last."""
         for i in reversed(range(len(self.states))):
             if self.states[i]:
                 return

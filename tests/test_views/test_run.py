@@ -359,3 +359,21 @@ def test_where_room_is_short_zeroings_of_nothing_are_left_out_and_told_with_thei
     (note,) = {note for chart in chart_of(train).less for note in chart.notes if "nothing was there" in note}
     line = next(run.line(event) for event in run.events if event.kind == "zeroing")
     assert note == f"Left out where nothing was there to empty: zeroing at {line.position}."
+
+
+def test_after_what_is_left_out_a_leaf_that_rests_is_as_the_last_event_left_it():
+    def train() -> None:
+        leaves = [torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)]
+        optimizer = torch.optim.SGD(leaves, lr=0.1)
+        for i in range(4):
+            optimizer.zero_grad()
+            ((leaves[i % 2] * 3 - 1) ** 2).backward()
+            optimizer.step()
+
+    run = tour.follow(train)
+    rests = [change.after for event in run.events for change in event.changes if change.leaf == 0]
+    chart = chart_of(train)
+    assert [head.head for head in chart.columns].count("…") == 1
+    value, grad = chart.lanes[:2]
+    assert (value.states[-1], grad.states[-1]) == (number(run.leaves[0].final_value.first[0]), "None")
+    assert rests[-1] is None  # its .grad was emptied in what is left out
