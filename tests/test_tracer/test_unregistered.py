@@ -184,3 +184,18 @@ def test_an_averaged_model_that_is_in_no_graph_has_its_names():
     assert names == {
         *("net.weight", "net.bias", "average.module.weight", "average.module.bias"),
     }
+
+
+def test_layers_that_are_replaced_are_told_in_the_order_of_the_lines():
+    net, x = Stack(), torch.ones(1, 2)
+    net.shifts["in"].requires_grad_(False)
+
+    def train() -> None:
+        for _ in range(2):
+            net(x).backward()
+            net.layers[1] = nn.Linear(2, 2)  # first
+            net.layers[0] = nn.Linear(2, 2)  # second
+
+    run = tour.follow(train)
+    lines = [run.line(event) for event in run.events if event.kind == "rebinding"]
+    assert [line.text.rpartition("# ")[2] for line in lines if line is not None] == ["first", "second"] * 2

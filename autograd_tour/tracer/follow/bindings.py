@@ -87,8 +87,10 @@ class Bindings:
             if spot not in drafts:
                 drafts[spot] = self.log.begin("rebinding", spot)
                 drafts[spot].backward_call -= 1
-                self.log.insert(drafts[spot], computed)
             drafts[spot].add(self._change(number, tensor))
+        # Places are numbered as they are met, and what is inserted comes before what was at that moment.
+        for spot in sorted(drafts, key=lambda spot: spot.number, reverse=True):
+            self.log.insert(drafts[spot], computed)
 
     def at_end(self, frame: FrameType, *, in_full: bool) -> None:
         """Where names lead when the program is over, which called backward last in ``frame``.
