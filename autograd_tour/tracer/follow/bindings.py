@@ -101,10 +101,14 @@ class Bindings:
         if not in_full:
             self.tracks.lose()
         others = self._elsewhere(spaces)
+        changes: dict[Spot, list[LeafChange]] = {}
         for number, tensor in others.items():
             if in_full and not self.tracks.is_successor(number, tensor):
                 spot = self.tracks[number].moved_at or self.birth(tensor)
-                self.log.last("rebinding", spot).add(self._change(number, tensor))
+                changes.setdefault(spot, []).append(self._change(number, tensor))
+        for spot in sorted(changes, key=lambda spot: spot.number):
+            for change in changes[spot]:
+                self.log.last("rebinding", spot).add(change)
         self.tracks.exchange(others)
         for track in self.tracks.items:
             if _at(track, spaces) is track.tensor:
