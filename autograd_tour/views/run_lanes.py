@@ -61,19 +61,19 @@ def _after_gap(run: Run, leaf: int, moments: Sequence[Moment | None], *lanes: _L
     following = moments[last + 1] if 0 <= last < len(moments) - 1 else None
     if following is None:
         return
-    place = next(i for i, event in enumerate(run.events) if event is following[0])
+    position = next(i for i, event in enumerate(run.events) if event is following[0])
     untold = run.untold()
     for lane in lanes:
         if lane.states[-1]:
             continue
         facts, since = (run.leaves[leaf].grad if lane.in_grad else run.leaves[leaf].value), 0
-        for i, event in enumerate(run.events[:place]):
+        for i, event in enumerate(run.events[:position]):
             for change in event.changes:
                 of_grad = event.kind in OF_GRAD
                 if change.leaf == leaf and (of_grad is lane.in_grad or event.kind == "rebinding"):
                     facts = change.grad if lane.in_grad and not of_grad else change.after
                     since = i + 1
-        if not any(untold[since : place + 1]):
+        if not any(untold[since : position + 1]):
             lane.fill(lane.state(facts))
 
 
