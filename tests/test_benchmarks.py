@@ -160,3 +160,19 @@ def test_a_site_with_and_without_us_is_measured(tmp_path):
     assert all(ours > 0 for _, ours, *_ in results)
     ours, plain = ((tmp_path / side / "out/page0.html").read_text() for side in ("ours", "plain"))
     assert ours.count("<img") == plain.count("<img")
+
+
+def test_what_a_record_costs_at_least_is_measured_on_what_it_reads():
+    import torch
+
+    from autograd_tour import trace
+    from benchmarks import floor
+
+    w = torch.nn.Linear(40, 30)
+    x = torch.randn(20, 40)
+    tensors = floor.read_by_a_record(lambda: trace(lambda: w(x).tanh().sum()))
+    assert {w.weight.numel(), x.numel(), 20 * 30} <= {tensor.numel() for tensor in tensors}
+    seconds = floor.costs(w, lambda model: model(x).tanh().sum())
+    assert set(seconds) == {"plain", "structure", "record", "norms", "extremes", "megabytes"}
+    assert min(seconds.values()) >= 0
+    assert seconds["megabytes"] == pytest.approx(sum(tensor.numel() for tensor in tensors) * 4 / 1e6)

@@ -5,16 +5,29 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["free_cycles", "give_back"]
+from autograd_tour.tracer.surroundings import collector_paused
+
+__all__ = ["cycles_freed", "free_cycles", "give_back"]
+
+
+@contextmanager
+def cycles_freed() -> Iterator[None]:
+    """What is made inside and stands in cycles is freed at the end, with weak references of ours among it.
+
+    ``torch.utils.swap_tensors``, which the program may call next, refuses a tensor to which one leads. As no
+    collection makes them older, it is enough to go through the youngest objects.
+    """
+    with collector_paused():
+        yield
+        gc.collect(0)
 
 
 def free_cycles() -> None:
-    """Free young objects that stand in cycles, with the weak references of ours among them.
-
-    ``torch.utils.swap_tensors``, which the program may call next, refuses a tensor to which one leads.
-    """
-    gc.collect(1)
+    """The same of all objects, where many runs were made."""
+    gc.collect()
 
 
 def give_back() -> None:

@@ -15,7 +15,7 @@ from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import restore_all, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
-from autograd_tour.tracer.heap import free_cycles
+from autograd_tour.tracer.heap import cycles_freed
 from autograd_tour.tracer.listen.names import caller_namespaces
 from autograd_tour.tracer.listen.run import modules_in_sight
 from autograd_tour.tracer.measure import Recorder
@@ -124,10 +124,11 @@ def follow(
             f"follow() takes a callable, not {type(program).__name__}",
             "For example follow(train), where train() runs the steps of a training",
         )
-    request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
-    run = _run(request, backward=True, gradient=None)
-    del request
-    free_cycles()
+    caller = caller_namespaces(1)
+    with cycles_freed():
+        request = Request(program, args, names, caller, Recorder(keep, ceiling))
+        run = _run(request, backward=True, gradient=None)
+        del request
     return run
 
 
