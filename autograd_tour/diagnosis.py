@@ -8,7 +8,6 @@ from typing import Any
 from autograd_tour.findings import Subject, findings
 from autograd_tour.findings.explanation import Explanation
 from autograd_tour.tracer.explained import observe
-from autograd_tour.tracer.heap import cycles_freed
 
 __all__ = ["Explanation", "explain"]
 
@@ -33,8 +32,7 @@ def explain(
         ProgramError: the program never came to call torch: it exits, or it cannot be loaded.
         UsageError: ``program`` is not callable, or ``keep`` or ``ceiling`` is negative.
     """
-    with cycles_freed():
-        observed = observe(program, *args, keep=keep, ceiling=ceiling, names=names)
+    observed = observe(program, *args, keep=keep, ceiling=ceiling, names=names)
     graphs = observed.run.graphs if observed.run is not None else ()
     if observed.graph is not None:
         graphs = (observed.graph, *graphs)

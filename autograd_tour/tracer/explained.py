@@ -17,6 +17,7 @@ from autograd_tour.record.run import Run
 from autograd_tour.tracer.follow.follow import restore_all, returned_outputs, run_of, run_of_graph
 from autograd_tour.tracer.follow.follower import Follower
 from autograd_tour.tracer.follow.originals import Originals
+from autograd_tour.tracer.heap import cycles_freed
 from autograd_tour.tracer.listen.failures import exit_text
 from autograd_tour.tracer.listen.frames import deepest_own, is_library, relative
 from autograd_tour.tracer.listen.names import caller_namespaces
@@ -27,7 +28,6 @@ from autograd_tour.tracer.recording import Request, record_of
 from autograd_tour.tracer.surroundings import (
     ONE_AT_A_TIME,
     Buffers,
-    collector_paused,
     random_state_restored,
     switches_restored,
 )
@@ -67,26 +67,32 @@ def observe(
             "For example explain(train), where train() runs a step or more of a training",
         )
     request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
+    with ONE_AT_A_TIME, random_state_restored(), cycles_freed():
+        return _observed(request)
+
+
+def _observed(request: Request) -> Observation:
+    program, args = request.program, request.args
     notes: list[str] = []
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
-        with switches_restored(modules_in_sight(program, args)) as remarks, Buffers() as buffers:
-            follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
-            watch = Watch(follower.record)
-            try:
-                run, failure = _watched(request, follower, watch)
-                evidence = gathered(watch, _names(request, watch), failure, _deposited(run))
-                graph = _of_failed(request, watch)
-            finally:
-                watch.outputs.clear()
-                spared = buffers.tensors()
-                buffers.restore()
-                notes += restore_all(follower, spared)
-        notes += [
-            f"{name} gives other results when it runs again (random, time, a file): "
-            "its backward was not compared with differences"
-            for name in watch.customs.unsteady
-        ]
-        return Observation(run, evidence, graph, (*notes, *remarks))
+    with switches_restored(modules_in_sight(program, args)) as remarks, Buffers() as buffers:
+        follower = Follower(request, buffers, Originals(request.live, program, args))
+        watch = Watch(follower.record)
+        try:
+            run, failure = _watched(request, follower, watch)
+            evidence = gathered(watch, _names(request, watch), failure, _deposited(run))
+            graph = _of_failed(request, watch)
+        finally:
+            watch.outputs.clear()
+            spared = buffers.tensors()
+            buffers.restore()
+            notes += restore_all(follower, spared)
+            request.live.forget()
+    notes += [
+        f"{name} gives other results when it runs again (random, time, a file): "
+        "its backward was not compared with differences"
+        for name in watch.customs.unsteady
+    ]
+    return Observation(run, evidence, graph, (*notes, *remarks))
 
 
 def _watched(request: Request, follower: Follower, watch: Watch) -> tuple[Run | None, Failure | None]:

@@ -124,12 +124,8 @@ def follow(
             f"follow() takes a callable, not {type(program).__name__}",
             "For example follow(train), where train() runs the steps of a training",
         )
-    caller = caller_namespaces(1)
-    with cycles_freed():
-        request = Request(program, args, names, caller, Recorder(keep, ceiling))
-        run = _run(request, backward=True, gradient=None)
-        del request
-    return run
+    request = Request(program, args, names, caller_namespaces(1), Recorder(keep, ceiling))
+    return _run(request, backward=True, gradient=None)
 
 
 def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
@@ -148,29 +144,31 @@ def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
 
 
 def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
+    with ONE_AT_A_TIME, random_state_restored(), cycles_freed():
+        return _run_of(request, backward=backward, gradient=gradient)
+
+
+def _run_of(request: Request, *, backward: bool, gradient: Any) -> Run:
     restored = switches_restored(modules_in_sight(request.program, request.args))
     notes: list[str] = []
-    with ONE_AT_A_TIME, random_state_restored(), collector_paused():
-        with restored as remarks, Buffers() as buffers:
-            follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
-            try:
-                result = follower.run()
-                if follower.trains(result):
-                    run = run_of(follower)
-                else:
-                    outputs = returned_outputs(follower, result)
-                    del result
-                    record = follower.record
-                    follower.forget_backwards()
-                    run = run_of_graph(
-                        record_of(request, record, outputs, backward=backward, gradient=gradient)
-                    )
-            finally:
-                spared = buffers.tensors()
-                buffers.restore()  # first: what changed before a module ran for the first time is older
-                notes += restore_all(follower, spared)
-                request.live.forget()
-        return _with_notes(run, [*notes, *remarks])
+    with restored as remarks, Buffers() as buffers:
+        follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
+        try:
+            result = follower.run()
+            if follower.trains(result):
+                run = run_of(follower)
+            else:
+                outputs = returned_outputs(follower, result)
+                del result
+                record = follower.record
+                follower.forget_backwards()
+                run = run_of_graph(record_of(request, record, outputs, backward=backward, gradient=gradient))
+        finally:
+            spared = buffers.tensors()
+            buffers.restore()  # first: what changed before a module ran for the first time is older
+            notes += restore_all(follower, spared)
+            request.live.forget()
+    return _with_notes(run, [*notes, *remarks])
 
 
 def _with_notes(run: Run, notes: list[str]) -> Run:
