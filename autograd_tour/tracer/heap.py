@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from autograd_tour.tracer.surroundings import collector_paused
-
 __all__ = ["cycles_freed", "free_cycles", "give_back"]
 
 
@@ -20,9 +18,14 @@ def cycles_freed() -> Iterator[None]:
     ``torch.utils.swap_tensors``, which the program may call next, refuses a tensor to which one leads. As no
     collection makes them older, it is enough to go through the youngest objects.
     """
-    with collector_paused():
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
         yield
         gc.collect(0)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def free_cycles() -> None:

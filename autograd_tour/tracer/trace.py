@@ -144,30 +144,32 @@ def _of_existing(request: Request, *, backward: bool, gradient: Any) -> Graph:
 
 
 def _run(request: Request, *, backward: bool, gradient: Any) -> Run:
-    with ONE_AT_A_TIME, random_state_restored(), cycles_freed():
-        return _run_of(request, backward=backward, gradient=gradient)
-
-
-def _run_of(request: Request, *, backward: bool, gradient: Any) -> Run:
     restored = switches_restored(modules_in_sight(request.program, request.args))
     notes: list[str] = []
-    with restored as remarks, Buffers() as buffers:
-        follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
-        try:
-            result = follower.run()
-            if follower.trains(result):
-                run = run_of(follower)
-            else:
-                outputs = returned_outputs(follower, result)
-                del result
-                record = follower.record
-                follower.forget_backwards()
-                run = run_of_graph(record_of(request, record, outputs, backward=backward, gradient=gradient))
-        finally:
-            spared = buffers.tensors()
-            buffers.restore()  # first: what changed before a module ran for the first time is older
-            notes += restore_all(follower, spared)
-            request.live.forget()
+    with ONE_AT_A_TIME, random_state_restored(), cycles_freed():
+        with restored as remarks, Buffers() as buffers:
+            follower = Follower(request, buffers, Originals(request.live, request.program, request.args))
+            try:
+                result = follower.run()
+                if follower.trains(result):
+                    run = run_of(follower)
+                else:
+                    outputs = returned_outputs(follower, result)
+                    record = follower.record
+                    follower.forget_backwards()
+                    del result
+                    run = run_of_graph(
+                        record_of(request, record, outputs, backward=backward, gradient=gradient)
+                    )
+                    outputs.clear()
+                    result = None
+                    del record
+            finally:
+                spared = buffers.tensors()
+                buffers.restore()  # first: what changed before a module ran for the first time is older
+                notes += restore_all(follower, spared)
+                request.live.forget()
+        del follower, buffers, spared, result
     return _with_notes(run, [*notes, *remarks])
 
 

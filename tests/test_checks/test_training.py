@@ -335,6 +335,7 @@ def test_a_program_that_fails_when_it_runs_again_is_skipped():
     assert check.result == Skipped("failed", "ValueError: only once")
 
 
+@pytest.mark.slow
 def test_a_model_that_is_compiled_while_it_is_verified_holds_and_is_put_back():
     net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
     compiled = torch.compile(net, backend="aot_eager")

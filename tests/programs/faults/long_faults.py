@@ -220,6 +220,22 @@ FAULTS: dict[str, tuple[str, dict[str, str]]] = {
             "step": "optimizer.step()  # <- stepped here",
         },
     ),
+    "blocks_in_a_plain_list": (
+        "parameters-not-registered",
+        {
+            "layers": "del self.blocks\nself.blocks = [Block(WIDTH) for _ in range(DEPTH)]",
+            "step": "optimizer.step()  # <- stepped here",
+        },
+    ),
+    "head_in_no_optimizer": (
+        "parameters-in-no-optimizer",
+        {
+            "optimizer": "body = [p for name, p in model.named_parameters() if not name.startswith('head')]\n"
+            "optimizer = torch.optim.AdamW(body, lr=1e-2)",
+            "backward": "loss.backward()  # <- adds to the old .grad here",
+            "step": "optimizer.step()  # <- stepped here",
+        },
+    ),
     "clipped_after_step": (
         "clipped-after-step",
         {
