@@ -113,6 +113,8 @@ def _unheld(subject: Subject) -> Iterator[Finding]:
     if run is None or not subject.evidence.unheld:
         return
     other = _wanted(run).union(*(item.unregistered for item in subject.evidence.optimizers))
+    emptied = (change for event in run.events if event.kind == "zeroing" for change in event.changes)
+    other |= {run.leaves[change.leaf].name for change in emptied}
     growing: dict[str, Event] = {}
     step: Event | None = None
     for event in subject.events:
@@ -133,8 +135,8 @@ def _unheld(subject: Subject) -> Iterator[Finding]:
             ("adds to the old .grad here", subject.line(growing[names[0]])),
             ("stepped here", subject.line(step)),
         ),
-        "Nothing uses these gradients and nothing empties them: the values stay as they were made, and each "
-        "backward adds to .grad.",
+        "No step uses these gradients and nothing empties them: the values stay as they were, and backward "
+        "adds to .grad each time.",
         "optimizer = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], lr=0.1)\n"
         "decoder.requires_grad_(False)   # or so, if it is not to be trained",
         about=tuple(names),

@@ -78,8 +78,8 @@ class Subject:
         self.arrivals = arrivals(graph)
         self.asked: set[str] = set()
         """Nodes of which an earlier question asks what arrives there."""
-        self.answers: set[str] = set()
-        """Gradients that questions ask for, as printed."""
+        self.answers: dict[str, str] = {}
+        """Gradients that questions ask for, as printed, and what the first such question says they go to."""
         self.given: set[str] = set()
         """Nodes of which a question tells what arrives there, so that none may ask for it."""
         self.zeros: set[str] = set()

@@ -74,8 +74,9 @@ def _question(subject: Subject, frame: Frame, sent: Sent) -> Question:
     if frame.node in subject.asked:  # the number is the answer of an earlier question
         given = f"receives the gradient that an earlier question asks for{where_in(frame)}"
     elif number(incoming) in subject.answers:
-        given = f"receives the number that an earlier question asks for{where_in(frame)}"
-    subject.answers.add(number(answer))
+        asked_of = subject.answers[number(incoming)]
+        given = f"receives{where_in(frame)} the number that an earlier question asks for, sent to {asked_of}"
+    subject.answers.setdefault(number(answer), name)
     if alone:
         subject.asked.add(sent.edge.dst)
     return Question(

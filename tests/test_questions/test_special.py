@@ -402,3 +402,16 @@ def test_in_the_terminal_a_question_tells_the_numbers_that_its_rule_reads():
     several = leaf(2.0, 5.0)
     _, tanh = asked(lambda: (several.tanh() * 3).sum(), "gradient")  # × (1 − tanh²(several))
     assert tanh.given == "several is 2 (first elements)"
+
+
+def test_of_a_result_with_the_name_of_an_input_the_question_says_that_it_is_the_result():
+    w = leaf(0.5)
+
+    def program():
+        x = w * 2
+        x = torch.tanh(x * 2 + 1)  # its rule reads what it computed
+        return (x * 3).sum()
+
+    given = {question.given for question in asked(program, "gradient")}
+    assert "its result is 0.995055" in given
+    assert not any(text.startswith("x is") for text in given)

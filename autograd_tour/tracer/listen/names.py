@@ -18,8 +18,8 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from autograd_tour.tracer.listen.frames import is_library
-from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
-from autograd_tour.tracer.listen.paths import MANY, Patience, path_to, paths_to
+from autograd_tour.tracer.listen.owned import MANY, named_parameters_of, unregistered_leaves_of
+from autograd_tour.tracer.listen.paths import Patience, path_to, paths_to
 
 __all__ = [
     "assigned_names",

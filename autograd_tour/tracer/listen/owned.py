@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 __all__ = [
     "FIELDS_OF_MODULES",
+    "MANY",
+    "items_of",
     "leaves_of",
     "named_modules_of",
     "named_parameters_of",
@@ -23,8 +25,8 @@ __all__ = [
 FIELDS_OF_MODULES = frozenset(vars(nn.Module()))
 """The attributes that every module has."""
 
-_MANY = 64
-"""Most items of a collection that are searched."""
+MANY = 64
+"""Most items of a collection, or attributes of an object, that are searched."""
 
 
 def named_parameters_of(module: nn.Module, *, recurse: bool = True) -> list[tuple[str, nn.Parameter]]:
@@ -96,12 +98,15 @@ def _plainly_held(module: nn.Module) -> Iterator[tuple[str, Any]]:
     for name, value in list(vars(module).items()):
         if name not in FIELDS_OF_MODULES:
             yield name, value
-            yield from ((name + step, item) for step, item in _items(value))
+            yield from ((name + step, item) for step, item in items_of(value))
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
+def items_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """(step, item) of a small list, tuple or dict: ``[0]``, ``['w']``; nothing of anything else."""
     kind = type(value)
-    if kind in (list, tuple) and len(value) <= _MANY:
-        yield from ((f"[{i}]", item) for i, item in enumerate(value))
-    elif kind is dict and len(value) <= _MANY:
-        yield from ((f"[{key!r}]", item) for key, item in list(value.items()) if type(key) in (str, int))
+    if issubclass(kind, (list, tuple)):
+        if len(value) <= MANY:
+            yield from ((f"[{i}]", item) for i, item in enumerate(value))
+    elif kind is dict and len(value) <= MANY:
+        plain = ((key, item) for key, item in list(value.items()) if type(key) in (str, int))
+        yield from ((f"[{key!r}]", item) for key, item in plain)

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from autograd_tour.tracer.listen.owned import named_parameters_of, unregistered_leaves_of
+from autograd_tour.tracer.listen.owned import MANY, items_of, named_parameters_of, unregistered_leaves_of
 
 __all__ = [
-    "MANY",
     "Patience",
     "at_path",
     "fields_of",
@@ -26,9 +25,6 @@ __all__ = [
     "paths_to",
     "places_of_parameters",
 ]
-
-MANY = 64
-"""Most items of a collection, or attributes of an object, that are searched."""
 
 MOST = 4 * MANY * MANY
 """Most of all that one variable holds."""
@@ -64,7 +60,7 @@ def path_to(
             continue
         if value is thing:
             return name
-        steps = _inside(value) if deep else _items(value)
+        steps = _inside(value) if deep else items_of(value)
         if deep and patience is not None:
             steps = patience.counted(steps)
         path = next((step for step, item in steps if item is thing), None)
@@ -92,14 +88,14 @@ def _is_private(name: str) -> bool:
 
 def _inside(value: Any) -> Iterator[tuple[str, Any]]:
     """What a collection or an object holds, and what collections in it hold, two steps further."""
-    yield from islice(_deeper("", [*_items(value), *_attributes(value)], 2), MOST)
+    yield from islice(_deeper("", [*items_of(value), *_attributes(value)], 2), MOST)
 
 
 def _deeper(path: str, items: Iterable[tuple[str, Any]], further: int) -> Iterator[tuple[str, Any]]:
     for step, item in items:
         yield path + step, item
         if further:
-            yield from _deeper(path + step, _items(item), further - 1)
+            yield from _deeper(path + step, items_of(item), further - 1)
 
 
 def is_leaf(value: Any) -> bool:
@@ -137,14 +133,14 @@ def places_of_parameters(space: Mapping[str, Any]) -> dict[int, Place]:
 def _modules_at(name: str, value: Any) -> Iterator[tuple[str, nn.Module]]:
     """The modules that a variable leads to, also in a list, dict or object, or in one of these in such."""
     further: list[tuple[str, Any]] = []
-    for step, item in (("", value), *_items(value), *_attributes(value)):
+    for step, item in (("", value), *items_of(value), *_attributes(value)):
         if issubclass(type(item), nn.Module):
             if "_modules" in vars(item):
                 yield name + step, item
         elif step:
             further.append((name + step, item))
     for path, outer in further:
-        for step, item in (*_items(outer), *_attributes(outer)):
+        for step, item in (*items_of(outer), *_attributes(outer)):
             if issubclass(type(item), nn.Module) and "_modules" in vars(item):
                 yield path + step, item
 
@@ -165,16 +161,6 @@ def _registered_at(module: Any, path: str) -> Any:
         if step:
             module = module._modules.get(step)
     return module._parameters.get(last)
-
-
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    kind = type(value)
-    if issubclass(kind, (list, tuple)):
-        if len(value) <= MANY:
-            yield from ((f"[{i}]", item) for i, item in enumerate(value))
-    elif kind is dict and len(value) <= MANY:
-        plain = ((key, item) for key, item in list(value.items()) if type(key) in (str, int))
-        yield from ((f"[{key!r}]", item) for key, item in plain)
 
 
 def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
@@ -208,7 +194,7 @@ def _followed(value: Any, steps: str) -> Any:
         step = _STEP.match(steps)
         if step is None:
             return None
-        places = dict(_attributes(value) if step.group(2) else _items(value))
+        places = dict(_attributes(value) if step.group(2) else items_of(value))
         key = f".{step.group(2)}" if step.group(2) else f"[{ast.literal_eval(step.group(1))!r}]"
         if key not in places:
             return None

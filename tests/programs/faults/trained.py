@@ -390,6 +390,18 @@ def decoder_that_is_not_trained_and_emptied():
         optimizer.step()
 
 
+def decoder_emptied_every_second_time():
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(2, 2), nn.Linear(2, 1)
+    net = nn.Sequential(encoder, nn.Tanh(), decoder)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=0.01)
+    for i in range(6):
+        ((net(x) - y) ** 2).mean().backward()
+        if i % 2:
+            optimizer.step()
+            net.zero_grad()
+
+
 def decoder_whose_optimizer_steps_at_the_end():
     torch.manual_seed(0)
     encoder, decoder = nn.Linear(2, 2), nn.Linear(2, 1)
@@ -404,6 +416,7 @@ def decoder_whose_optimizer_steps_at_the_end():
 
 NEAR_MISSES = [
     decoder_that_is_not_trained_and_emptied,
+    decoder_emptied_every_second_time,
     decoder_whose_optimizer_steps_at_the_end,
     plain_list_that_the_optimizer_knows,
     points_in_the_model_whose_gradient_is_wanted,
