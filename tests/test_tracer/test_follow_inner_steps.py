@@ -142,12 +142,22 @@ def test_of_an_optimizer_that_evaluates_at_several_points_each_point_is_told():
             loss = ((w - 1) ** 4).sum()
             loss.backward()
             points.append(w.tolist())
+            counts.append(optimizer.state[w]["func_evals"])
             return loss
 
         optimizer.step(closure)
 
+    counts: list[int] = []
     run = tour.follow(train)
     assert points_of(run) == points
+    told = [
+        item.after.first[0]
+        for event in run.events
+        for change in event.changes
+        for item in change.state
+        if item.name == "func_evals" and event.kind == "update"
+    ]
+    assert told == counts[1:]  # what it kept when it called the closure again
     (step,) = (event for event in run.events if event.kind == "step")
     assert step.changes[0].after == run.leaves[0].final_value
     assert len({tuple(point) for point in points}) > 2

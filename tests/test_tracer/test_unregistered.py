@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -199,3 +202,56 @@ def test_layers_that_are_replaced_are_told_in_the_order_of_the_lines():
     run = tour.follow(train)
     lines = [run.line(event) for event in run.events if event.kind == "rebinding"]
     assert [line.text.rpartition("# ")[2] for line in lines if line is not None] == ["first", "second"] * 2
+
+
+class Hostile(nn.Module):
+    """It holds itself, keys of markup, a leaf with NaN and something that raises when it is asked anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.itself = [self]
+        self.parts = {
+            "</text><script>": nn.Linear(1, 1),
+            "a'b\"\x1b[31m": torch.tensor(float("nan"), requires_grad=True),
+        }
+        vars(self)["thing"] = Raising()  # torch itself asks what is set as an attribute
+
+    def forward(self, x: Tensor) -> Tensor:
+        layer, nan = self.parts.values()
+        return (layer(x) * nan).sum()
+
+
+class Raising:
+    def __getattribute__(self, name: str) -> object:
+        raise ValueError(name)
+
+
+def test_hostile_holders_have_names_that_are_only_text_and_all_is_put_back():
+    net = Hostile()
+    layer, nan = net.parts.values()
+    weight = layer.weight.tolist()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+
+    def train() -> None:
+        for _ in range(2):
+            net(torch.ones(1, 1)).backward()
+            optimizer.step()
+        raise KeyboardInterrupt
+
+    def whole() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            train()
+
+    run = tour.follow(whole)
+    assert {leaf.name for leaf in run.leaves} >= {
+        "parts['</text><script>'].weight",
+        f"parts[{list(net.parts)[1]!r}]",
+    }
+    picture = tour.svg(run)
+    assert "<script" not in picture
+    assert "\x1b" not in picture
+    with pytest.raises(KeyboardInterrupt):
+        tour.follow(train)
+    assert layer.weight.tolist() == weight
+    assert nan.grad is None
+    assert layer.weight.grad is None

@@ -255,8 +255,7 @@ class Steps:
             used = grad if sure and number not in step.unsure | step.inner else None
             if used is not None and same(value, after) and now == state and not is_zero(used):
                 used = None  # maybe it steps at every second call only
-            entries = tuple(StateChange(name, state.get(name), facts) for name, facts in now.items())
-            draft.add(LeafChange(number, value, after, grad=used, state=entries))
+            draft.add(LeafChange(number, value, after, grad=used, state=_changes(state, now)))
         draft.settings = settings_of(step.optimizer)
         if draft.changes or not step.inner:
             self._log.add(draft)
@@ -275,10 +274,11 @@ class Steps:
                 self._tracks.written(Belonging(item.leaf, "value"))
                 now = self._recorder.measure(item.tensor)
                 if not same(item.value, now):
-                    draft.add(LeafChange(item.leaf, item.value, now))
+                    state = self._state(step.optimizer, item.tensor)
+                    draft.add(LeafChange(item.leaf, item.value, now, state=_changes(item.state, state)))
                     step.inner.add(item.leaf)
                     step.parted.add(item.leaf)
-                    step.before[n] = item._replace(value=now)
+                    step.before[n] = item._replace(value=now, state=state)
         if draft.changes:
             draft.moment = step.moment
             self._log.drafts.insert(step.position, draft)
@@ -294,6 +294,11 @@ class Steps:
 
 
 never_compiled(Steps._begins, Steps._ends)
+
+
+def _changes(before: Mapping[str, TensorFacts], after: Mapping[str, TensorFacts]) -> tuple[StateChange, ...]:
+    """What an optimizer keeps of a leaf, before and after."""
+    return tuple(StateChange(name, before.get(name), facts) for name, facts in after.items())
 
 
 def _runs_of(optimizer: Optimizer) -> int:

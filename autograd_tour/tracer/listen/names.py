@@ -18,7 +18,12 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from autograd_tour.tracer.listen.frames import is_library
-from autograd_tour.tracer.listen.owned import MANY, named_parameters_of, unregistered_leaves_of
+from autograd_tour.tracer.listen.owned import (
+    MANY,
+    named_modules_of,
+    named_parameters_of,
+    unregistered_leaves_of,
+)
 from autograd_tour.tracer.listen.paths import Patience, path_to, paths_to
 
 __all__ = [
@@ -205,7 +210,9 @@ def parameter_names(
         for name, value in list(space.items()):
             if is_module(value) and (id(value) not in modules or not modules[id(value)][0]):
                 modules[id(value)] = (name, value)
-    inside = {id(child) for _, root in modules.values() for child in root.modules() if child is not root}
+    inside = {
+        id(child) for _, root in modules.values() for _, child in named_modules_of(root) if child is not root
+    }
     owned: list[tuple[str, nn.Module, dict[int, str]]] = []
     for key, (name, root) in modules.items():
         tensors = [
