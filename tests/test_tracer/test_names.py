@@ -243,3 +243,24 @@ def test_a_tuple_of_one_module_that_another_takes_apart_has_names_and_values():
     assert set(named) == {"states[0]", "h", "c"}
     assert named["states[0]"].shape == (2, 5, 3)
     assert named["states[0]"].first[0] == pytest.approx(first)
+
+
+def test_of_a_sum_that_python_adds_up_only_the_last_result_has_the_name():
+    w = [torch.tensor(float(i), requires_grad=True) for i in range(1, 4)]
+
+    def added():
+        total = sum(p * p for p in w)
+        return total * 2
+
+    def looped():
+        total = torch.zeros(())
+        for p in w:
+            total = total + p * p
+        return total * 2
+
+    def names(program):
+        graph = tour.trace(program)
+        return [(node.name, node.value.first) for node in graph.nodes if node.name == "total"]
+
+    assert names(added) == [("total", (14.0,))]
+    assert [first for _, first in names(looped)][-3:] == [(1.0,), (5.0,), (14.0,)]

@@ -33,6 +33,7 @@ from autograd_tour.tracer.listen.cuts import Cuts
 from autograd_tour.tracer.listen.frames import user_frames
 from autograd_tour.tracer.listen.modules import ModuleRecord
 from autograd_tour.tracer.listen.names import assigned_names, find_name, first_name
+from autograd_tour.tracer.listen.partial import take_names_off
 from autograd_tour.tracer.listen.paths import Patience
 from autograd_tour.tracer.listen.scopes import FunctionRun, FunctionRuns
 from autograd_tour.tracer.listen.sites import Sites
@@ -145,6 +146,7 @@ class ForwardRecord:
         if function == "einsum" and args and isinstance(args[0], str):
             call.equation = args[0]
         call.names = result_names(assigned_names(frame, self.stop, user), result, len(tensors))
+        take_names_off(call.names, args, self.producer, user, self.stop)
         for position, tensor in enumerate(tensors):
             self._producers[id(tensor)] = (TensorRef(tensor), call, position)
         for seq in range(start, stop):
